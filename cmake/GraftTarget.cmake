@@ -1,0 +1,29 @@
+# graft_library(NAME SOURCES... ): one library of the project, with its warnings, sanitizers and install rules.
+# Sources are globbed: a new operator, loss or transform is a new file, and no build file changes.
+function(graft_compile_options target)
+  target_compile_options(${target} PRIVATE -Wall -Wextra -Wpedantic -Wshadow -Werror)
+  # GCC 12 reports a false -Wrestrict inside std::string's operator+ (GCC bug 105651).
+  target_compile_options(${target} PRIVATE -Wno-restrict)
+  if(GRAFT_SANITIZE)
+    target_compile_options(${target} PRIVATE -fsanitize=${GRAFT_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
+    target_compile_definitions(${target} PRIVATE GRAFT_SANITIZED=1)
+    target_link_options(${target} PUBLIC -fsanitize=${GRAFT_SANITIZE})
+  endif()
+endfunction()
+
+function(graft_library name)
+  file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cpp)
+  file(GLOB_RECURSE headers CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.h)
+  add_library(graft_${name} STATIC ${sources})
+  add_library(graft::${name} ALIAS graft_${name})
+  set_target_properties(graft_${name} PROPERTIES EXPORT_NAME ${name})
+  target_include_directories(graft_${name} PUBLIC $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}>
+                                                  $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}/graft>)
+  graft_compile_options(graft_${name})
+  install(TARGETS graft_${name} EXPORT graft-targets ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
+  foreach(header ${headers})
+    file(RELATIVE_PATH relative ${PROJECT_SOURCE_DIR} ${header})
+    get_filename_component(folder ${relative} DIRECTORY)
+    install(FILES ${header} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/graft/${folder})
+  endforeach()
+endfunction()

@@ -1,0 +1,102 @@
+#include "importer/metadata.h"
+
+#include <cmath>
+#include <nlohmann/json.hpp>
+
+#include "runtime/error.h"
+
+namespace graft {
+namespace {
+
+constexpr const char* kLabels = "graft.labels";
+constexpr const char* kPreprocessing = "graft.preprocessing";
+
+using nlohmann::json;
+
+template <typename Body>
+auto parsed(const char* what, const std::string& text, Body body) {
+  try {
+    return body(json::parse(text));
+  } catch (const json::exception& e) {
+    throw Error(std::string(what) + " is not what graft writes (" + e.what() + ")");
+  }
+}
+
+}  // namespace
+
+std::string to_json(const Preprocessing& p) {
+  return json{{"resize", p.resize}, {"crop", {p.crop_height, p.crop_width}}, {"interpolation", "bilinear-antialiased"},
+              {"colour", p.colour == Preprocessing::Colour::rgb ? "rgb" : "bgr"}, {"scale", p.scale}, {"mean", p.mean}, {"std", p.std}}
+      .dump();
+}
+
+Preprocessing preprocessing_from_json(const std::string& text) {
+  return parsed("preprocessing", text, [](const json& j) {
+    Preprocessing p;
+    p.resize = j.at("resize").get<int64_t>();
+    p.crop_height = j.at("crop").at(0).get<int64_t>();
+    p.crop_width = j.at("crop").at(1).get<int64_t>();
+    const std::string colour = j.at("colour").get<std::string>();
+    if (colour != "rgb" && colour != "bgr") throw Error("preprocessing: colour is \"" + colour + "\"", "rgb and bgr are known");
+    p.colour = colour == "rgb" ? Preprocessing::Colour::rgb : Preprocessing::Colour::bgr;
+    p.scale = j.at("scale").get<float>();
+    p.mean = j.at("mean").get<std::array<float, 3>>();
+    p.std = j.at("std").get<std::array<float, 3>>();
+    constexpr int64_t kLargest = 1 << 14;
+    const bool sizes = p.resize >= 0 && p.resize <= kLargest && p.crop_height > 0 && p.crop_height <= kLargest && p.crop_width > 0 && p.crop_width <= kLargest;
+    if (!sizes) throw Error("preprocessing: sizes must lie in 1…16384");
+    for (float s : p.std)
+      if (!(s > 0) || !std::isfinite(s)) throw Error("preprocessing: std must be positive");
+    return p;
+  });
+}
+
+Metadata metadata_from_properties(const std::map<std::string, std::string>& properties) {
+  Metadata metadata;
+  for (const auto& [key, value] : properties) {
+    if (key == kLabels) {
+      metadata.labels = parsed("labels", value, [](const json& j) { return j.get<std::vector<std::string>>(); });
+    } else if (key == kPreprocessing) {
+      metadata.preprocessing = preprocessing_from_json(value);
+    } else {
+      metadata.other[key] = value;
+    }
+  }
+  return metadata;
+}
+
+std::map<std::string, std::string> properties_from_metadata(const Metadata& metadata) {
+  auto properties = metadata.other;
+  if (!metadata.labels.empty()) properties[kLabels] = json(metadata.labels).dump(-1, ' ', false, json::error_handler_t::replace);
+  if (metadata.preprocessing) properties[kPreprocessing] = to_json(*metadata.preprocessing);
+  return properties;
+}
+
+Preprocessing named_preprocessing(const std::string& name, int64_t height, int64_t width) {
+  Preprocessing p;
+  p.crop_height = height;
+  p.crop_width = width;
+  p.resize = std::llround(static_cast<double>(std::min(height, width)) / 0.875);
+  if (name == "imagenet") return p;
+  if (name == "tf") {
+    p.scale = 1.0f / 127.5f;
+    p.mean = {1, 1, 1};
+    p.std = {1, 1, 1};
+    return p;
+  }
+  if (name == "caffe") {
+    p.colour = Preprocessing::Colour::bgr;
+    p.scale = 1;
+    p.mean = {104, 117, 123};
+    p.std = {1, 1, 1};
+    return p;
+  }
+  if (name == "unit") {
+    p.mean = {0, 0, 0};
+    p.std = {1, 1, 1};
+    return p;
+  }
+  throw Error("unknown preprocessing \"" + name + "\"", "use imagenet, tf, caffe, unit or a JSON file");
+}
+
+}  // namespace graft

@@ -1,0 +1,44 @@
+#pragma once
+
+#include <array>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "runtime/graph.h"
+
+namespace graft {
+
+/// How a decoded RGB picture becomes the network's input. Stored in the model file, so that training and use cannot differ.
+struct Preprocessing {
+  enum class Colour : uint8_t { rgb, bgr };
+  int64_t resize = 256;      // short side in pixels, antialiased bilinear; 0: no resizing
+  int64_t crop_height = 224, crop_width = 224;  // centre crop
+  Colour colour = Colour::rgb;
+  /// value = (pixel in 0…255 · scale - mean) / std, channel by channel in the network's own order
+  float scale = 1.0f / 255;
+  std::array<float, 3> mean{0.485f, 0.456f, 0.406f}, std{0.229f, 0.224f, 0.225f};
+};
+
+/// What an ONNX file says about itself beside the graph.
+struct Metadata {
+  std::vector<std::string> labels;  // class names in the order of the outputs
+  std::optional<Preprocessing> preprocessing;
+  std::map<std::string, std::string> other;
+};
+
+struct Model {
+  Graph graph;
+  Metadata metadata;
+  std::string path;
+  int64_t opset = 0, ir_version = 0;
+
+  struct Picture {
+    int64_t channels = 0, height = 0, width = 0;  // 0 where the file leaves the extent open
+  };
+  /// What input 0 takes. Throws Error when it is not N×C×H×W.
+  Picture picture() const;
+};
+
+}  // namespace graft

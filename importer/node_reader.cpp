@@ -1,0 +1,108 @@
+#include "importer/op_table.h"
+
+namespace graft {
+
+const onnx::AttributeProto* NodeReader::find(const char* name, int type) const {
+  for (const onnx::AttributeProto& a : node_.attribute()) {
+    if (a.name() != name) continue;
+    if (type != 0 && a.type() != type) throw Error(std::string("attribute ") + name + " has the wrong type");
+    return &a;
+  }
+  return nullptr;
+}
+
+int64_t NodeReader::integer(const char* name, int64_t otherwise) const {
+  const auto* a = find(name, onnx::AttributeProto::INT);
+  return a ? a->i() : otherwise;
+}
+
+float NodeReader::real(const char* name, float otherwise) const {
+  const auto* a = find(name, onnx::AttributeProto::FLOAT);
+  return a ? a->f() : otherwise;
+}
+
+std::string NodeReader::text(const char* name, const std::string& otherwise) const {
+  const auto* a = find(name, onnx::AttributeProto::STRING);
+  return a ? a->s() : otherwise;
+}
+
+std::vector<int64_t> NodeReader::integers(const char* name) const {
+  const auto* a = find(name, onnx::AttributeProto::INTS);
+  return a ? std::vector<int64_t>(a->ints().begin(), a->ints().end()) : std::vector<int64_t>{};
+}
+
+const onnx::TensorProto* NodeReader::tensor(const char* name) const {
+  const auto* a = find(name, onnx::AttributeProto::TENSOR);
+  return a ? &a->t() : nullptr;
+}
+
+ValueId NodeReader::input(size_t i) const {
+  if (!has_input(i)) {
+    if (i < input_count()) return kNoValue;
+    throw Error("input " + std::to_string(i) + " is missing");
+  }
+  const std::string& name = node_.input(static_cast<int>(i));
+  const auto it = values_.find(name);
+  if (it == values_.end()) throw Error("reads \"" + name + "\", which no earlier node makes", "the file is damaged, or its nodes form a cycle");
+  return it->second;
+}
+
+std::vector<ValueId> NodeReader::inputs() const {
+  std::vector<ValueId> ids;
+  for (size_t i = 0; i < input_count(); ++i) ids.push_back(input(i));
+  while (!ids.empty() && ids.back() == kNoValue) ids.pop_back();
+  return ids;
+}
+
+const Tensor* NodeReader::constant(size_t i) const { return has_input(i) ? graph_.value(input(i)).constant.get() : nullptr; }
+
+void NodeReader::emit(OperatorPtr op, std::vector<ValueId> inputs, size_t outputs) {
+  if (output_count() == 0) throw Error("has no output");
+  std::vector<std::string> names;
+  for (size_t i = 0; i < std::min(outputs, output_count()); ++i) names.push_back(node_.output(static_cast<int>(i)));
+  graph_.append_node(name(), std::move(op), std::move(inputs), names);
+  for (size_t i = 0; i < names.size(); ++i) {
+    if (names[i].empty()) continue;
+    if (!values_.emplace(names[i], graph_.nodes.back().outputs[i]).second) throw Error("makes \"" + names[i] + "\", which another node makes too", "the file is damaged");
+  }
+}
+
+ValueId NodeReader::emit_helper(const std::string& suffix, OperatorPtr op, std::vector<ValueId> inputs) {
+  graph_.append_node(name() + ":" + suffix, std::move(op), std::move(inputs), {name() + ":" + suffix});
+  return graph_.nodes.back().outputs[0];
+}
+
+void NodeReader::emit_constant(Tensor tensor) {
+  if (output_count() == 0) throw Error("has no output");
+  const std::string& output = node_.output(0);
+  if (values_.contains(output)) throw Error("makes \"" + output + "\", which another node makes too", "the file is damaged");
+  values_[output] = graph_.add_constant(output, std::move(tensor));
+}
+
+Window2d NodeReader::window(Extent2d kernel) const {
+  Window2d w;
+  w.kernel = kernel;
+  const auto pair = [&](const char* name, Extent2d& extent) {
+    const auto v = integers(name);
+    if (v.empty()) return;
+    if (v.size() != 2) throw Error(std::string(name) + " has " + std::to_string(v.size()) + " entries: only two spatial dimensions are supported");
+    extent = {v[0], v[1]};
+  };
+  pair("kernel_shape", w.kernel);
+  pair("strides", w.stride);
+  pair("dilations", w.dilation);
+  const auto pads = integers("pads");
+  if (!pads.empty()) {
+    if (pads.size() != 4) throw Error("pads has " + std::to_string(pads.size()) + " entries: only two spatial dimensions are supported");
+    w.padding = {pads[0], pads[1], pads[2], pads[3]};
+  }
+  const std::string automatic = text("auto_pad", "NOTSET");
+  if (automatic == "SAME_UPPER") w.auto_pad = AutoPad::same_upper;
+  else if (automatic == "SAME_LOWER") w.auto_pad = AutoPad::same_lower;
+  else if (automatic == "VALID") w.padding = {};
+  else if (automatic != "NOTSET") throw Error("auto_pad \"" + automatic + "\" is unknown");
+  if (integer("ceil_mode", 0) != 0) w.rounding = Rounding::ceil;
+  return w;
+}
+
+}  // namespace graft

@@ -1,0 +1,124 @@
+#pragma once
+
+#include <onnx/onnx_pb.h>
+
+#include <functional>
+#include <map>
+#include <string>
+#include <typeindex>
+#include <vector>
+
+#include "runtime/error.h"
+#include "runtime/graph.h"
+#include "runtime/ops/window.h"
+
+namespace graft {
+
+/// One ONNX node as a mapping reads it. Attributes are checked for their type; asking for one that is absent gives the default.
+class NodeReader {
+ public:
+  NodeReader(const onnx::NodeProto& node, int64_t opset, Graph& graph, std::map<std::string, ValueId>& values) : node_(node), opset_(opset), graph_(graph), values_(values) {}
+
+  std::string_view type() const { return node_.op_type(); }
+  int64_t opset() const { return opset_; }
+  Graph& graph() { return graph_; }
+
+  bool has(const char* name) const { return find(name) != nullptr; }
+  int64_t integer(const char* name, int64_t otherwise) const;
+  float real(const char* name, float otherwise) const;
+  std::string text(const char* name, const std::string& otherwise) const;
+  std::vector<int64_t> integers(const char* name) const;
+  const onnx::TensorProto* tensor(const char* name) const;
+
+  size_t input_count() const { return static_cast<size_t>(node_.input_size()); }
+  bool has_input(size_t i) const { return i < input_count() && !node_.input(static_cast<int>(i)).empty(); }
+  /// kNoValue where the optional input is absent; Error where a required one is.
+  ValueId input(size_t i) const;
+  /// All inputs, absent ones as kNoValue.
+  std::vector<ValueId> inputs() const;
+  /// Content of an input known at import, or null.
+  const Tensor* constant(size_t i) const;
+  /// The shape an input declares, as far as it is known now.
+  const Shape& shape(size_t i) const { return graph_.value(input(i)).shape; }
+  size_t output_count() const { return static_cast<size_t>(node_.output_size()); }
+
+  /// Appends the operator as this node. Outputs past `outputs` may only be named when nobody is expected to read them.
+  void emit(OperatorPtr op, std::vector<ValueId> inputs, size_t outputs = 1);
+  /// Appends a helper node; returns its output.
+  ValueId emit_helper(const std::string& suffix, OperatorPtr op, std::vector<ValueId> inputs);
+  /// Makes an output of this node a constant.
+  void emit_constant(Tensor tensor);
+  std::string name() const { return node_.name().empty() ? (node_.output_size() > 0 ? node_.output(0) : std::string(node_.op_type())) : node_.name(); }
+
+  /// kernel_shape, strides, dilations, pads and auto_pad of convolutions and pools.
+  Window2d window(Extent2d kernel) const;
+
+ private:
+  const onnx::AttributeProto* find(const char* name, int type = 0) const;
+  const onnx::NodeProto& node_;
+  int64_t opset_;
+  Graph& graph_;
+  std::map<std::string, ValueId>& values_;
+};
+
+/// One node on its way into a file.
+class NodeWriter {
+ public:
+  NodeWriter(const Graph& graph, const Node& node, onnx::GraphProto& proto) : graph_(graph), node_(node), proto_(proto) {}
+  const Node& node() const { return node_; }
+  const Graph& graph() const { return graph_; }
+  const Shape& input_shape(size_t i) const { return graph_.value(node_.inputs[i]).shape; }
+  std::string name_of(ValueId id) const { return id == kNoValue ? std::string() : graph_.value(id).name; }
+
+  /// Appends the ONNX node with the operator's type (or another), all inputs or the first `inputs` of them.
+  onnx::NodeProto& begin(const std::string& type = "", size_t inputs = SIZE_MAX);
+  void set(const char* name, int64_t value);
+  void set(const char* name, float value);
+  void set(const char* name, const char* value);
+  void set(const char* name, const std::vector<int64_t>& values);
+  /// Adds a constant as the next input.
+  void add_input(const std::string& suffix, const Tensor& tensor);
+  void add_input(const std::string& suffix, const std::vector<int64_t>& values);
+  void add_absent_input() { current_->add_input(""); }
+  void set_window(const Window2d& window, bool kernel);
+
+ private:
+  onnx::AttributeProto& attribute(const char* name, onnx::AttributeProto::AttributeType type);
+  const Graph& graph_;
+  const Node& node_;
+  onnx::GraphProto& proto_;
+  onnx::NodeProto* current_ = nullptr;
+};
+
+/// The mapping of operators in both directions, by ONNX type and by operator class.
+class OpTable {
+ public:
+  using Read = void (*)(NodeReader&);
+  void read(const std::string& type, Read function) { readers_[type] = function; }
+  template <typename Op>
+  void write(void (*function)(const Op&, NodeWriter&)) {
+    writers_[typeid(Op)] = [function](const Operator& op, NodeWriter& writer) { function(static_cast<const Op&>(op), writer); };
+  }
+  Read reader(const std::string& type) const {
+    const auto it = readers_.find(type);
+    return it == readers_.end() ? nullptr : it->second;
+  }
+  const std::function<void(const Operator&, NodeWriter&)>* writer(const Operator& op) const {
+    const auto it = writers_.find(typeid(op));
+    return it == writers_.end() ? nullptr : &it->second;
+  }
+  const std::map<std::string, Read>& readers() const { return readers_; }
+
+ private:
+  std::map<std::string, Read> readers_;
+  std::map<std::type_index, std::function<void(const Operator&, NodeWriter&)>> writers_;
+};
+
+/// All mappings; made once.
+const OpTable& op_table();
+
+/// A TensorProto's content, checked against its own length and converted: half and double to float32, other integers to int64.
+Tensor read_tensor(const onnx::TensorProto& proto, const std::string& folder);
+void write_tensor(const Tensor& tensor, const std::string& name, onnx::TensorProto& proto);
+
+}  // namespace graft

@@ -1,0 +1,34 @@
+#include "runtime/ops/dropout.h"
+
+#include "importer/op_table.h"
+
+namespace graft {
+namespace {
+
+void read(NodeReader& node) {
+  auto op = std::make_shared<Dropout>();
+  op->ratio = node.real("ratio", 0.5f);
+  if (const Tensor* ratio = node.constant(1)) {
+    const Tensor value = cast(*ratio, DType::f32);
+    if (value.elements() > 0) op->ratio = value.data<float>()[0];
+  } else if (node.has_input(1)) {
+    throw Error("the ratio depends on the data");
+  }
+  op->stream = static_cast<uint32_t>(node.graph().nodes.size());
+  if (node.output_count() > 1) throw Error("the mask output is not supported");
+  node.emit(op, {node.input(0)});
+}
+
+void write(const Dropout& op, NodeWriter& node) {
+  node.begin();
+  node.add_input("ratio", Tensor::of<float>({}, {op.ratio}));
+}
+
+}  // namespace
+
+void map_dropout(OpTable& table) {
+  table.read("Dropout", read);
+  table.write<Dropout>(write);
+}
+
+}  // namespace graft

@@ -1,0 +1,157 @@
+#include "runtime/ops/movement.h"
+
+#include "importer/op_table.h"
+
+namespace graft {
+namespace {
+
+void read_transpose(NodeReader& node) {
+  auto op = std::make_shared<Transpose>();
+  op->permutation = node.integers("perm");
+  node.emit(op, node.inputs());
+}
+void write_transpose(const Transpose& op, NodeWriter& node) {
+  node.begin();
+  if (!op.permutation.empty()) node.set("perm", op.permutation);
+}
+
+void read_concat(NodeReader& node) {
+  auto op = std::make_shared<Concat>();
+  op->axis = node.integer("axis", 1);
+  node.emit(op, node.inputs());
+}
+void write_concat(const Concat& op, NodeWriter& node) {
+  node.begin();
+  node.set("axis", op.axis);
+}
+
+void read_slice(NodeReader& node) {
+  auto op = std::make_shared<Slice>();
+  op->starts = node.integers("starts");
+  op->ends = node.integers("ends");
+  op->axes = node.integers("axes");
+  node.emit(op, node.inputs());
+}
+void write_slice(const Slice& op, NodeWriter& node) {
+  node.begin();
+  if (node.node().inputs.size() > 1) return;
+  node.add_input("starts", op.starts);
+  node.add_input("ends", op.ends);
+  if (op.axes.empty() && op.steps.empty()) return;
+  auto axes = op.axes;
+  for (size_t i = axes.size(); i < op.starts.size(); ++i) axes.push_back(static_cast<int64_t>(i));
+  node.add_input("axes", axes);
+  if (!op.steps.empty()) node.add_input("steps", op.steps);
+}
+
+Pad::Mode pad_mode(const std::string& name) {
+  if (name == "constant") return Pad::Mode::constant;
+  if (name == "reflect") return Pad::Mode::reflect;
+  if (name == "edge") return Pad::Mode::edge;
+  if (name == "wrap") return Pad::Mode::wrap;
+  throw Error("mode \"" + name + "\" is unknown");
+}
+
+void read_pad(NodeReader& node) {
+  auto op = std::make_shared<Pad>();
+  op->mode = pad_mode(node.text("mode", "constant"));
+  op->pads = node.integers("pads");
+  op->fill = node.real("value", 0);
+  node.emit(op, node.inputs());
+}
+void write_pad(const Pad& op, NodeWriter& node) {
+  constexpr const char* kNames[] = {"constant", "reflect", "edge", "wrap"};
+  if (op.mode == Pad::Mode::wrap) throw Error("wrapping pads cannot be written at opset 17");
+  // Opset 17 has no axes input; whoever gave them is resolved to pads of every dimension.
+  const bool has_axes = node.node().inputs.size() > 3;
+  if (node.node().inputs.size() > 1 && !has_axes) {
+    node.begin();
+  } else {
+    std::vector<ValueType> inputs;
+    for (ValueId id : node.node().inputs) inputs.push_back(node.graph().type_of(id));
+    const auto pads = op.resolved(inputs);
+    node.begin("", 1);
+    node.add_input("pads", pads);
+    if (has_axes && inputs[2].constant) node.add_input("value", *inputs[2].constant);
+    else if (op.fill != 0) node.add_input("value", Tensor::of<float>({}, {op.fill}));
+  }
+  node.set("mode", kNames[static_cast<size_t>(op.mode)]);
+}
+
+void read_gather(NodeReader& node) {
+  auto op = std::make_shared<Gather>();
+  op->axis = node.integer("axis", 0);
+  node.emit(op, node.inputs());
+}
+void write_gather(const Gather& op, NodeWriter& node) {
+  node.begin();
+  node.set("axis", op.axis);
+}
+
+void read_expand(NodeReader& node) { node.emit(std::make_shared<Expand>(), node.inputs()); }
+void write_expand(const Expand&, NodeWriter& node) { node.begin(); }
+
+void read_cast(NodeReader& node) {
+  auto op = std::make_shared<Cast>();
+  switch (node.integer("to", 1)) {
+    case onnx::TensorProto::FLOAT:
+    case onnx::TensorProto::FLOAT16:   // half and double travel as float32 in graft
+    case onnx::TensorProto::BFLOAT16:
+    case onnx::TensorProto::DOUBLE: op->to = DType::f32; break;
+    case onnx::TensorProto::INT64: op->to = DType::i64; break;
+    case onnx::TensorProto::INT32: op->to = DType::i32; break;
+    case onnx::TensorProto::UINT8: op->to = DType::u8; break;
+    case onnx::TensorProto::INT8: op->to = DType::i8; break;
+    case onnx::TensorProto::BOOL: op->to = DType::boolean; break;
+    default: throw Error("cast to element type " + std::to_string(node.integer("to", 1)) + " is not supported");
+  }
+  node.emit(op, node.inputs());
+}
+void write_cast(const Cast& op, NodeWriter& node) {
+  int64_t to = onnx::TensorProto::FLOAT;
+  switch (op.to) {
+    case DType::i64: to = onnx::TensorProto::INT64; break;
+    case DType::i32: to = onnx::TensorProto::INT32; break;
+    case DType::u8: to = onnx::TensorProto::UINT8; break;
+    case DType::i8: to = onnx::TensorProto::INT8; break;
+    case DType::boolean: to = onnx::TensorProto::BOOL; break;
+    default: break;
+  }
+  node.begin();
+  node.set("to", to);
+}
+
+void read_shape(NodeReader& node) {
+  auto op = std::make_shared<ShapeOf>();
+  op->start = node.integer("start", 0);
+  op->end = node.integer("end", INT64_MAX);
+  node.emit(op, node.inputs());
+}
+void write_shape(const ShapeOf& op, NodeWriter& node) {
+  node.begin();
+  if (op.start != 0) node.set("start", op.start);
+  if (op.end != INT64_MAX) node.set("end", op.end);
+}
+
+}  // namespace
+
+void map_movement(OpTable& table) {
+  table.read("Transpose", read_transpose);
+  table.read("Concat", read_concat);
+  table.read("Slice", read_slice);
+  table.read("Pad", read_pad);
+  table.read("Gather", read_gather);
+  table.read("Expand", read_expand);
+  table.read("Cast", read_cast);
+  table.read("Shape", read_shape);
+  table.write<Transpose>(write_transpose);
+  table.write<Concat>(write_concat);
+  table.write<Slice>(write_slice);
+  table.write<Pad>(write_pad);
+  table.write<Gather>(write_gather);
+  table.write<Expand>(write_expand);
+  table.write<Cast>(write_cast);
+  table.write<ShapeOf>(write_shape);
+}
+
+}  // namespace graft

@@ -1,0 +1,60 @@
+#include "runtime/ops/reduce.h"
+
+#include "importer/op_table.h"
+#include "runtime/ops/reshape.h"
+
+namespace graft {
+namespace {
+
+template <Reduce::Kind kind>
+void read(NodeReader& node) {
+  auto op = std::make_shared<Reduce>();
+  op->kind = kind;
+  op->keep_dims = node.integer("keepdims", 1) != 0;
+  op->axes = node.integers("axes");
+  if (const Tensor* axes = node.constant(1)) op->axes = to_int64s(*axes);
+  else if (node.has_input(1)) throw Error("the axes depend on the data");
+  if (op->axes.empty()) {
+    if (node.integer("noop_with_empty_axes", 0)) return node.emit(std::make_shared<Identity>(), {node.input(0)});
+    op->all_axes = true;
+  }
+  node.emit(op, {node.input(0)});
+}
+
+template <Reduce::Kind kind>
+void read_global(NodeReader& node) {
+  auto op = std::make_shared<Reduce>();
+  op->kind = kind;
+  op->global_pool = true;
+  node.emit(op, node.inputs());
+}
+
+void write(const Reduce& op, NodeWriter& node) {
+  node.begin();
+  if (op.global_pool) return;
+  if (!op.all_axes) {
+    // Up to opset 17 only ReduceSum takes its axes as an input.
+    if (op.kind == Reduce::Kind::sum) node.add_input("axes", op.axes);
+    else node.set("axes", op.axes);
+  }
+  node.set("keepdims", int64_t{op.keep_dims});
+}
+
+}  // namespace
+
+void map_reduce(OpTable& table) {
+  using K = Reduce::Kind;
+  table.read("ReduceMean", read<K::mean>);
+  table.read("ReduceSum", read<K::sum>);
+  table.read("ReduceMax", read<K::max>);
+  table.read("ReduceMin", read<K::min>);
+  table.read("ReduceProd", read<K::prod>);
+  table.read("ReduceSumSquare", read<K::sum_square>);
+  table.read("ReduceL1", read<K::l1>);
+  table.read("ReduceL2", read<K::l2>);
+  table.read("GlobalAveragePool", read_global<K::mean>);
+  table.read("GlobalMaxPool", read_global<K::max>);
+  table.write<Reduce>(write);
+}
+
+}  // namespace graft

@@ -1,0 +1,188 @@
+#include "runtime/ops/gemm.h"
+
+#include <cstring>
+
+#include "runtime/cpu/kernel_table.h"
+#include "runtime/cpu/onednn.h"
+#include "runtime/ops/broadcast.h"
+#include "runtime/strided_copy.h"
+
+namespace graft::cpu {
+namespace {
+
+using dnnl::memory;
+
+memory::desc matrix(const Operand& operand, Transpose2d transpose) {
+  const Shape& s = operand.shape;
+  if (transpose == Transpose2d::no) return {memory::dims{s[0], s[1]}, memory::data_type::f32, memory::dims{operand.strides[0], operand.strides[1]}};
+  return {memory::dims{s[1], s[0]}, memory::data_type::f32, memory::dims{operand.strides[1], operand.strides[0]}};
+}
+
+/// Y = act(α·A·B + bias + residual) by oneDNN's matmul; a weight that is known beforehand is packed once.
+class GemmKernel final : public Kernel {
+ public:
+  GemmKernel(const Gemm& op, const KernelRequest& request) {
+    const Operand &a = request.inputs[0], &b = request.inputs[1], &y = request.outputs[0];
+    has_residual_ = op.tail.residual;
+    residual_in_place_ = request.in_place_input >= 0;
+    const bool has_bias = request.inputs.size() > 2 && request.inputs[2].present;
+    constant_b_ = b.constant;
+    const auto a_desc = matrix(a, op.transpose_a), b_plain = matrix(b, op.transpose_b), y_desc = matrix(y, Transpose2d::no);
+    dnnl::primitive_attr attributes;
+    attributes.set_scratchpad_mode(dnnl::scratchpad_mode::user);
+    dnnl::post_ops tail;
+    if (op.alpha != 1) tail.append_eltwise(dnnl::algorithm::eltwise_linear, op.alpha, 0);
+    memory::desc bias_desc;
+    if (has_bias) {
+      const Operand& c = request.inputs[2];
+      const Strides strides = broadcast_strides(c.shape, c.strides, y.shape);
+      const memory::dims dims{strides[0] == 0 ? 1 : y.shape[0], strides[1] == 0 ? 1 : y.shape[1]};
+      bias_desc = memory::desc(dims, memory::data_type::f32, memory::dims{strides[0] == 0 ? dims[1] : strides[0], strides[1] == 0 ? 1 : strides[1]});
+      // β ≠ 1 does not occur in image networks; a scaled copy keeps the primitive simple.
+      bias_scale_ = op.beta;
+      tail.append_binary(dnnl::algorithm::binary_add, bias_desc);
+    }
+    if (has_residual_) tail.append_sum(1.0f);
+    append_activation(tail, op.tail.activation);
+    const bool plain_bias = has_bias && op.alpha == 1 && op.beta == 1 && bias_desc.get_dims()[0] == 1 && bias_desc.get_dims()[1] == y.shape[1];
+    if (plain_bias) {  // the primitive's own bias is cheaper than a binary post-op
+      tail = dnnl::post_ops();
+      if (has_residual_) tail.append_sum(1.0f);
+      append_activation(tail, op.tail.activation);
+    }
+    attributes.set_post_ops(tail);
+    const bool packable = constant_b_ != nullptr;
+    const auto b_desc = packable ? memory::desc(b_plain.get_dims(), memory::data_type::f32, memory::format_tag::any) : b_plain;
+    const auto description = plain_bias ? dnnl::matmul::primitive_desc(engine(), a_desc, b_desc, bias_desc, y_desc, attributes)
+                                        : dnnl::matmul::primitive_desc(engine(), a_desc, b_desc, y_desc, attributes);
+    primitive_ = dnnl::matmul(description);
+    plain_bias_ = plain_bias;
+    has_bias_ = has_bias;
+    a_ = unbound(a_desc);
+    b_plain_ = unbound(b_plain);
+    y_ = unbound(y_desc);
+    if (has_bias) {
+      bias_ = unbound(bias_desc);
+      bias_elements_ = bias_desc.get_dims()[0] * bias_desc.get_dims()[1];
+    }
+    scratch_ = unbound(description.scratchpad_desc());
+    own_scratch_ = (scratch_.get_desc().get_size() + 63) / 64 * 64;
+    output_bytes_ = y_desc.get_size();
+    if (description.weights_desc() != b_plain) {
+      packed_ = memory(description.weights_desc(), engine());
+      reorder_ = dnnl::reorder(dnnl::reorder::primitive_desc(engine(), b_plain, engine(), description.weights_desc()));
+      refresh();
+    }
+  }
+
+  size_t scratch_bytes() const override { return own_scratch_ + (bias_scale_ != 1 ? static_cast<size_t>(bias_elements_) * sizeof(float) : 0); }
+  size_t packed_bytes() const override { return packed_ ? packed_.get_desc().get_size() : 0; }
+  void refresh() override {
+    if (!packed_ || !constant_b_) return;
+    b_plain_.set_data_handle(const_cast<void*>(constant_b_->raw()));
+    reorder_.execute(stream(), b_plain_, packed_);
+    stream().wait();
+  }
+
+  void run(const KernelArguments& args) override {
+    if (has_residual_ && !residual_in_place_) std::memcpy(args.outputs[0], args.inputs[3], output_bytes_);
+    a_.set_data_handle(const_cast<void*>(args.inputs[0]));
+    y_.set_data_handle(args.outputs[0]);
+    scratch_.set_data_handle(args.scratch);
+    if (!packed_) b_plain_.set_data_handle(const_cast<void*>(args.inputs[1]));
+    arguments_[DNNL_ARG_SRC] = a_;
+    arguments_[DNNL_ARG_WEIGHTS] = packed_ ? packed_ : b_plain_;
+    arguments_[DNNL_ARG_DST] = y_;
+    arguments_[DNNL_ARG_SCRATCHPAD] = scratch_;
+    if (has_bias_) {
+      void* bias = const_cast<void*>(args.inputs[2]);
+      if (bias_scale_ != 1) {
+        auto* scaled = reinterpret_cast<float*>(static_cast<std::byte*>(args.scratch) + own_scratch_);
+        for (int64_t i = 0; i < bias_elements_; ++i) scaled[i] = bias_scale_ * static_cast<const float*>(args.inputs[2])[i];
+        bias = scaled;
+      }
+      bias_.set_data_handle(bias);
+      arguments_[plain_bias_ ? DNNL_ARG_BIAS : (DNNL_ARG_ATTR_MULTIPLE_POST_OP(binary_index_) | DNNL_ARG_SRC_1)] = bias_;
+    }
+    primitive_.execute(stream(), arguments_);
+  }
+
+  void set_binary_index(int index) { binary_index_ = index; }
+
+ private:
+  bool has_residual_ = false, residual_in_place_ = false, plain_bias_ = false, has_bias_ = false;
+  float bias_scale_ = 1;
+  int binary_index_ = 0;
+  int64_t bias_elements_ = 0;
+  size_t own_scratch_ = 0, output_bytes_ = 0;
+  const Tensor* constant_b_ = nullptr;
+  dnnl::matmul primitive_;
+  memory a_, b_plain_, y_, bias_, scratch_, packed_;
+  dnnl::reorder reorder_;
+  std::unordered_map<int, memory> arguments_;
+};
+
+std::unique_ptr<Kernel> make_gemm(const Gemm& op, const KernelRequest& request) {
+  require_f32(request);
+  return guarded([&] {
+    auto kernel = std::make_unique<GemmKernel>(op, request);
+    kernel->set_binary_index(op.alpha != 1 ? 1 : 0);
+    return kernel;
+  });
+}
+
+/// Batched product with broadcasting: operands are seen with strides of zero only along whole batch dimensions of 1, which
+/// oneDNN broadcasts itself.
+class MatMulKernel final : public Kernel {
+ public:
+  explicit MatMulKernel(const KernelRequest& request) {
+    Operand a = request.inputs[0], b = request.inputs[1], y = request.outputs[0];
+    const bool vector_a = a.shape.rank() == 1, vector_b = b.shape.rank() == 1;
+    if (vector_a) insert(a, 0);
+    if (vector_b) insert(b, 1);
+    if (vector_a) insert(y, y.shape.rank() - (vector_b ? 0 : 1));
+    if (vector_b) insert(y, y.shape.rank());
+    while (a.shape.rank() < y.shape.rank()) insert(a, 0);
+    while (b.shape.rank() < y.shape.rank()) insert(b, 0);
+    dnnl::primitive_attr attributes;
+    attributes.set_scratchpad_mode(dnnl::scratchpad_mode::user);
+    const auto a_desc = describe_operand(a), b_desc = describe_operand(b), y_desc = describe_operand(y);
+    const dnnl::matmul::primitive_desc description(engine(), a_desc, b_desc, y_desc, attributes);
+    primitive_ = dnnl::matmul(description);
+    a_ = unbound(a_desc);
+    b_ = unbound(b_desc);
+    y_ = unbound(y_desc);
+    scratch_ = unbound(description.scratchpad_desc());
+  }
+  size_t scratch_bytes() const override { return scratch_.get_desc().get_size(); }
+  void run(const KernelArguments& args) override {
+    a_.set_data_handle(const_cast<void*>(args.inputs[0]));
+    b_.set_data_handle(const_cast<void*>(args.inputs[1]));
+    y_.set_data_handle(args.outputs[0]);
+    scratch_.set_data_handle(args.scratch);
+    primitive_.execute(stream(), {{DNNL_ARG_SRC, a_}, {DNNL_ARG_WEIGHTS, b_}, {DNNL_ARG_DST, y_}, {DNNL_ARG_SCRATCHPAD, scratch_}});
+  }
+
+ private:
+  static void insert(Operand& operand, int64_t at) {
+    // The stride of an extent of 1 never moves anything; oneDNN wants it positive.
+    operand.shape.insert(operand.shape.begin() + at, 1);
+    operand.strides.insert(operand.strides.begin() + at, 1);
+  }
+  dnnl::matmul primitive_;
+  memory a_, b_, y_, scratch_;
+};
+
+std::unique_ptr<Kernel> make_matmul(const MatMul&, const KernelRequest& request) {
+  require_f32(request);
+  return guarded([&] { return std::make_unique<MatMulKernel>(request); });
+}
+
+}  // namespace
+
+void register_gemm(KernelTable& table) {
+  table.add<Gemm>(make_gemm);
+  table.add<MatMul>(make_matmul);
+}
+
+}  // namespace graft::cpu

@@ -1,0 +1,295 @@
+#include "runtime/ops/movement.h"
+
+#include <algorithm>
+#include <cstring>
+#include <vector>
+
+#include "runtime/cpu/kernel_table.h"
+#include "runtime/cpu/parallel.h"
+#include "runtime/error.h"
+#include "runtime/ops/broadcast.h"
+#include "runtime/ops/reshape.h"
+#include "runtime/strided_copy.h"
+
+namespace graft::cpu {
+namespace {
+
+/// One copy between parts of an input and the output; offsets in bytes.
+struct Piece {
+  size_t input = 0;
+  int64_t from = 0, to = 0;
+  StridedCopy copy;
+};
+
+/// Every operator that only moves elements is a list of strided copies, settled when the plan is made.
+class CopyKernel final : public Kernel {
+ public:
+  CopyKernel(std::vector<Piece> pieces, int64_t output_elements, size_t element_bytes, std::vector<std::byte> fill = {})
+      : pieces_(std::move(pieces)), elements_(output_elements), element_bytes_(element_bytes), fill_(std::move(fill)) {}
+  void run(const KernelArguments& a) override {
+    auto* out = static_cast<std::byte*>(a.outputs[0]);
+    if (!fill_.empty())
+      for (int64_t i = 0; i < elements_; ++i) std::memcpy(out + static_cast<size_t>(i) * element_bytes_, fill_.data(), element_bytes_);
+    parallel_for(static_cast<int64_t>(pieces_.size()), 1, [&](int64_t first, int64_t last) {
+      for (int64_t i = first; i < last; ++i) {
+        const Piece& p = pieces_[static_cast<size_t>(i)];
+        p.copy.run(static_cast<const std::byte*>(a.inputs[p.input]) + p.from, out + p.to);
+      }
+    });
+  }
+
+ private:
+  std::vector<Piece> pieces_;
+  int64_t elements_;
+  size_t element_bytes_;
+  std::vector<std::byte> fill_;
+};
+
+std::unique_ptr<Kernel> whole(const Operand& x, const Shape& shape, const Strides& from, const Operand& y) {
+  const size_t bytes = size_of(x.dtype);
+  std::vector<Piece> pieces;
+  const bool split = shape.rank() > 1 && shape[0] > 1;  // one piece a picture, for the threads
+  if (!split) {
+    pieces.push_back({0, 0, 0, StridedCopy(bytes, shape, from, y.strides)});
+  } else {
+    Shape part = shape;
+    part[0] = 1;
+    const StridedCopy copy(bytes, part, from, y.strides);
+    for (int64_t n = 0; n < shape[0]; ++n) {
+      pieces.push_back({0, n * from[0] * static_cast<int64_t>(bytes), n * y.strides[0] * static_cast<int64_t>(bytes), copy});
+    }
+  }
+  return std::make_unique<CopyKernel>(std::move(pieces), y.shape.elements(), bytes);
+}
+
+/// A reshape that cannot be an alias: elements keep their logical order, so it goes through row-major order.
+class ReshapeKernel final : public Kernel {
+ public:
+  explicit ReshapeKernel(const KernelRequest& r)
+      : bytes_(static_cast<size_t>(r.inputs[0].shape.elements()) * size_of(r.inputs[0].dtype)),
+        to_plain_(size_of(r.inputs[0].dtype), r.inputs[0].shape, r.inputs[0].strides, plain_strides(r.inputs[0].shape)),
+        from_plain_(size_of(r.inputs[0].dtype), r.outputs[0].shape, plain_strides(r.outputs[0].shape), r.outputs[0].strides),
+        input_plain_(is_row_major(r.inputs[0].shape, r.inputs[0].strides)), output_plain_(is_row_major(r.outputs[0].shape, r.outputs[0].strides)) {}
+  size_t scratch_bytes() const override { return input_plain_ || output_plain_ ? 0 : bytes_; }
+  void run(const KernelArguments& a) override {
+    if (output_plain_) return to_plain_.run(a.inputs[0], a.outputs[0]);
+    if (input_plain_) return from_plain_.run(a.inputs[0], a.outputs[0]);
+    to_plain_.run(a.inputs[0], a.scratch);
+    from_plain_.run(a.scratch, a.outputs[0]);
+  }
+
+ private:
+  size_t bytes_;
+  StridedCopy to_plain_, from_plain_;
+  bool input_plain_, output_plain_;
+};
+
+template <typename Op>
+std::unique_ptr<Kernel> make_reshape(const Op&, const KernelRequest& r) {
+  return std::make_unique<ReshapeKernel>(r);
+}
+
+std::unique_ptr<Kernel> make_transpose(const Transpose& op, const KernelRequest& r) {
+  Strides from;
+  for (size_t i : op.resolved(r.inputs[0].shape.rank())) from.push_back(r.inputs[0].strides[i]);
+  return whole(r.inputs[0], r.outputs[0].shape, from, r.outputs[0]);
+}
+
+std::unique_ptr<Kernel> make_concat(const Concat& op, const KernelRequest& r) {
+  const Operand& y = r.outputs[0];
+  const auto axis = static_cast<size_t>(resolve_axis(op.axis, y.shape.rank()));
+  const auto bytes = static_cast<int64_t>(size_of(y.dtype));
+  std::vector<Piece> pieces;
+  int64_t offset = 0;
+  for (size_t i = 0; i < r.inputs.size(); ++i) {
+    const Operand& x = r.inputs[i];
+    pieces.push_back({i, 0, offset * y.strides[axis] * bytes, StridedCopy(static_cast<size_t>(bytes), x.shape, x.strides, y.strides)});
+    offset += x.shape[axis];
+  }
+  return std::make_unique<CopyKernel>(std::move(pieces), y.shape.elements(), static_cast<size_t>(bytes));
+}
+
+std::vector<ValueType> types_of(std::span<const Operand> operands) {
+  std::vector<ValueType> types;
+  for (const Operand& o : operands) types.push_back({o.dtype, o.shape, o.constant});
+  return types;
+}
+
+std::unique_ptr<Kernel> make_slice(const Slice& op, const KernelRequest& r) {
+  const Operand &x = r.inputs[0], &y = r.outputs[0];
+  const auto ranges = op.ranges(types_of(r.inputs));
+  Strides from = x.strides;
+  int64_t offset = 0;
+  for (size_t i = 0; i < ranges.size(); ++i) {
+    offset += ranges[i].start * x.strides[i];
+    from[i] *= ranges[i].step;
+  }
+  const size_t bytes = size_of(x.dtype);
+  std::vector<Piece> pieces{{0, offset * static_cast<int64_t>(bytes), 0, StridedCopy(bytes, y.shape, from, y.strides)}};
+  return std::make_unique<CopyKernel>(std::move(pieces), y.shape.elements(), bytes);
+}
+
+std::vector<std::byte> zero_of(size_t bytes) { return std::vector<std::byte>(bytes, std::byte{0}); }
+
+std::unique_ptr<Kernel> make_slice_gradient(const SliceGradient& op, const KernelRequest& r) {
+  const Operand &dy = r.inputs[0], &dx = r.outputs[0];
+  Strides to = dx.strides;
+  int64_t offset = 0;
+  for (size_t i = 0; i < op.ranges.size(); ++i) {
+    offset += op.ranges[i].start * dx.strides[i];
+    to[i] *= op.ranges[i].step;
+  }
+  const size_t bytes = size_of(dy.dtype);
+  std::vector<Piece> pieces{{0, 0, offset * static_cast<int64_t>(bytes), StridedCopy(bytes, dy.shape, dy.strides, to)}};
+  return std::make_unique<CopyKernel>(std::move(pieces), dx.shape.elements(), bytes, zero_of(bytes));
+}
+
+/// Which input element an output index along one dimension shows, or -1 for the fill.
+int64_t padded_source(Pad::Mode mode, int64_t i, int64_t extent) {
+  if (i >= 0 && i < extent) return i;
+  if (extent == 0) return -1;
+  switch (mode) {
+    case Pad::Mode::constant: return -1;
+    case Pad::Mode::edge: return i < 0 ? 0 : extent - 1;
+    case Pad::Mode::wrap: return (i % extent + extent) % extent;
+    case Pad::Mode::reflect: {
+      if (extent == 1) return 0;
+      const int64_t period = 2 * (extent - 1), m = (i % period + period) % period;
+      return m < extent ? m : period - m;
+    }
+  }
+  return -1;
+}
+
+/// Modes that copy from inside the picture, one element at a time through index tables.
+class PadKernel final : public Kernel {
+ public:
+  PadKernel(const Pad& op, const std::vector<int64_t>& pads, const Operand& x, const Operand& y) : x_(x.strides), y_(y.strides), bytes_(size_of(x.dtype)) {
+    for (size_t d = 0; d < y.shape.size(); ++d) {
+      tables_.emplace_back();
+      for (int64_t i = 0; i < y.shape[d]; ++i) tables_.back().push_back(padded_source(op.mode, i - pads[d], x.shape[d]));
+    }
+  }
+  void run(const KernelArguments& a) override { walk(0, static_cast<const std::byte*>(a.inputs[0]), static_cast<std::byte*>(a.outputs[0])); }
+
+ private:
+  void walk(size_t d, const std::byte* x, std::byte* y) const {
+    if (d == tables_.size()) {
+      std::memcpy(y, x, bytes_);
+      return;
+    }
+    const auto bytes = static_cast<int64_t>(bytes_);
+    for (size_t i = 0; i < tables_[d].size(); ++i) walk(d + 1, x + tables_[d][i] * x_[d] * bytes, y + static_cast<int64_t>(i) * y_[d] * bytes);
+  }
+  Strides x_, y_;
+  size_t bytes_;
+  std::vector<std::vector<int64_t>> tables_;
+};
+
+std::unique_ptr<Kernel> make_pad(const Pad& op, const KernelRequest& r) {
+  const Operand &x = r.inputs[0], &y = r.outputs[0];
+  const auto pads = op.resolved(types_of(r.inputs));
+  if (op.mode != Pad::Mode::constant) return std::make_unique<PadKernel>(op, pads, x, y);
+  const auto bytes = static_cast<int64_t>(size_of(x.dtype));
+  Shape kept = x.shape;
+  int64_t from = 0, to = 0;
+  for (size_t d = 0; d < kept.size(); ++d) {
+    const int64_t before = pads[d], after = pads[d + kept.size()];
+    kept[d] += std::min<int64_t>(before, 0) + std::min<int64_t>(after, 0);
+    from += std::max<int64_t>(-before, 0) * x.strides[d] * bytes;
+    to += std::max<int64_t>(before, 0) * y.strides[d] * bytes;
+  }
+  std::vector<std::byte> fill = zero_of(static_cast<size_t>(bytes));
+  if (r.inputs.size() > 2 && r.inputs[2].present) {
+    if (!r.inputs[2].constant) throw Error("the padding value depends on the data");
+    if (r.inputs[2].constant->elements() > 0) std::memcpy(fill.data(), r.inputs[2].constant->raw(), fill.size());
+  } else if (op.fill != 0) {
+    const Tensor value = cast(Tensor::of<float>({1}, {op.fill}), x.dtype);
+    std::memcpy(fill.data(), value.raw(), fill.size());
+  }
+  std::vector<Piece> pieces{{0, from, to, StridedCopy(static_cast<size_t>(bytes), kept, x.strides, y.strides)}};
+  return std::make_unique<CopyKernel>(std::move(pieces), y.shape.elements(), static_cast<size_t>(bytes), fill);
+}
+
+std::unique_ptr<Kernel> make_gather(const Gather& op, const KernelRequest& r) {
+  const Operand &x = r.inputs[0], &indices = r.inputs[1], &y = r.outputs[0];
+  if (!indices.constant) throw Error("the indices of Gather depend on the data");
+  const auto axis = static_cast<size_t>(resolve_axis(op.axis, x.shape.rank()));
+  const auto bytes = static_cast<int64_t>(size_of(x.dtype));
+  Shape slab = x.shape;
+  slab.erase(slab.begin() + static_cast<int64_t>(axis));
+  Strides from = x.strides, to = y.strides;
+  from.erase(from.begin() + static_cast<int64_t>(axis));
+  const auto index_rank = static_cast<size_t>(indices.shape.rank());
+  const Strides index_to(to.begin() + static_cast<int64_t>(axis), to.begin() + static_cast<int64_t>(axis + index_rank));
+  to.erase(to.begin() + static_cast<int64_t>(axis), to.begin() + static_cast<int64_t>(axis + index_rank));
+  const StridedCopy copy(static_cast<size_t>(bytes), slab, from, to);
+  std::vector<Piece> pieces;
+  const auto list = to_int64s(*indices.constant);
+  for (size_t i = 0; i < list.size(); ++i) {
+    int64_t offset = 0, rest = static_cast<int64_t>(i);
+    for (size_t d = index_rank; d-- > 0;) {
+      offset += rest % indices.shape[d] * index_to[d];
+      rest /= indices.shape[d];
+    }
+    const int64_t extent = x.shape[axis];
+    if (list[i] < -extent || list[i] >= extent) throw Error("index " + std::to_string(list[i]) + " lies outside a dimension of " + std::to_string(extent));
+    const int64_t index = list[i] < 0 ? list[i] + extent : list[i];
+    pieces.push_back({0, index * x.strides[axis] * bytes, offset * bytes, copy});
+  }
+  return std::make_unique<CopyKernel>(std::move(pieces), y.shape.elements(), static_cast<size_t>(bytes));
+}
+
+std::unique_ptr<Kernel> make_expand(const Expand&, const KernelRequest& r) {
+  const Operand &x = r.inputs[0], &y = r.outputs[0];
+  return whole(x, y.shape, broadcast_strides(x.shape, x.strides, y.shape), y);
+}
+
+class CastKernel final : public Kernel {
+ public:
+  CastKernel(const Cast& op, const KernelRequest& r) : from_(r.inputs[0].dtype), to_(op.to), shape_(r.inputs[0].shape) {
+    if (r.inputs[0].strides != r.outputs[0].strides) throw Error("Cast needs one layout");
+  }
+  void run(const KernelArguments& a) override {
+    // Casts of data do not occur in the networks graft trains; those of shapes are folded. A plain copy is good enough.
+    Tensor source(from_, shape_);
+    std::memcpy(source.raw(), a.inputs[0], source.bytes());
+    const Tensor result = cast(source, to_);
+    std::memcpy(a.outputs[0], result.raw(), result.bytes());
+  }
+
+ private:
+  DType from_, to_;
+  Shape shape_;
+};
+
+std::unique_ptr<Kernel> make_cast(const Cast& op, const KernelRequest& r) { return std::make_unique<CastKernel>(op, r); }
+
+std::unique_ptr<Kernel> make_constant_of_shape(const ConstantOfShape& op, const KernelRequest& r) {
+  const size_t bytes = size_of(r.outputs[0].dtype);
+  std::vector<std::byte> fill = zero_of(bytes);
+  if (op.fill) std::memcpy(fill.data(), op.fill->raw(), bytes);
+  return std::make_unique<CopyKernel>(std::vector<Piece>{}, r.outputs[0].shape.elements(), bytes, fill);
+}
+
+}  // namespace
+
+void register_movement(KernelTable& table) {
+  table.add<Transpose>(make_transpose);
+  table.add<Concat>(make_concat);
+  table.add<Slice>(make_slice);
+  table.add<SliceGradient>(make_slice_gradient);
+  table.add<Pad>(make_pad);
+  table.add<Gather>(make_gather);
+  table.add<Expand>(make_expand);
+  table.add<Cast>(make_cast);
+  table.add<ConstantOfShape>(make_constant_of_shape);
+  table.add<Reshape>(make_reshape<Reshape>);
+  table.add<ReshapeTo>(make_reshape<ReshapeTo>);
+  table.add<Flatten>(make_reshape<Flatten>);
+  table.add<Squeeze>(make_reshape<Squeeze>);
+  table.add<Unsqueeze>(make_reshape<Unsqueeze>);
+  table.add<Identity>(make_reshape<Identity>);
+}
+
+}  // namespace graft::cpu

@@ -1,0 +1,60 @@
+#pragma once
+
+#include <oneapi/dnnl/dnnl.hpp>
+
+#include "runtime/backend.h"
+#include "runtime/error.h"
+
+namespace graft::cpu {
+
+inline const dnnl::engine& engine() {
+  static const dnnl::engine instance(dnnl::engine::kind::cpu, 0);
+  return instance;
+}
+
+/// oneDNN's streams are cheap and stateless on the processor; one a thread.
+inline dnnl::stream& stream() {
+  thread_local dnnl::stream instance(engine());
+  return instance;
+}
+
+inline dnnl::memory::desc describe_operand(const Operand& operand) {
+  return {dnnl::memory::dims(operand.shape.begin(), operand.shape.end()), dnnl::memory::data_type::f32,
+          dnnl::memory::dims(operand.strides.begin(), operand.strides.end())};
+}
+
+inline dnnl::memory::desc any_layout(const Shape& shape) {
+  return {dnnl::memory::dims(shape.begin(), shape.end()), dnnl::memory::data_type::f32, dnnl::memory::format_tag::any};
+}
+
+/// Memory without a buffer; set_data_handle gives it one before each run.
+inline dnnl::memory unbound(const dnnl::memory::desc& desc) { return dnnl::memory(desc, engine(), nullptr); }
+
+inline void append_activation(dnnl::post_ops& ops, const Activation& activation) {
+  switch (activation.kind) {
+    case Activation::Kind::none: return;
+    case Activation::Kind::relu: return ops.append_eltwise(dnnl::algorithm::eltwise_relu, 0, 0);
+    case Activation::Kind::leaky_relu: return ops.append_eltwise(dnnl::algorithm::eltwise_relu, activation.alpha, 0);
+    case Activation::Kind::clip: return ops.append_eltwise(dnnl::algorithm::eltwise_clip, activation.alpha, activation.beta);
+  }
+}
+
+inline void require_f32(const KernelRequest& request) {
+  for (const auto operands : {request.inputs, request.outputs})
+    for (const Operand& o : operands)
+      if (o.present && o.dtype != DType::f32) {
+        throw Error(std::string("the processor computes this in float32, found ") + name_of(o.dtype));
+      }
+}
+
+/// Runs `body`, turning oneDNN's exceptions into Error.
+template <typename Body>
+decltype(auto) guarded(Body&& body) {
+  try {
+    return body();
+  } catch (const dnnl::error& e) {
+    throw Error(std::string("oneDNN refuses: ") + e.what());
+  }
+}
+
+}  // namespace graft::cpu

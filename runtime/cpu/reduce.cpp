@@ -1,0 +1,180 @@
+#include "runtime/ops/reduce.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "runtime/cpu/kernel_table.h"
+#include "runtime/cpu/onednn.h"
+#include "runtime/cpu/parallel.h"
+#include "runtime/cpu/vector/vector.h"
+#include "runtime/cpu/walk.h"
+#include "runtime/ops/broadcast.h"
+
+namespace graft::cpu {
+namespace {
+
+/// Strides of a reduced output along the input's dimensions (0 where reduced), whether the dimensions were kept or dropped.
+Strides strides_along_input(const std::vector<bool>& reduced, const Operand& y, bool keep_dims) {
+  Strides result(reduced.size(), 0);
+  size_t next = 0;
+  for (size_t i = 0; i < reduced.size(); ++i) {
+    if (reduced[i]) {
+      if (keep_dims) ++next;
+      continue;
+    }
+    result[i] = y.strides[next++];
+  }
+  return result;
+}
+
+template <typename T>
+class ReduceKernel final : public Kernel {
+ public:
+  ReduceKernel(const Reduce& op, const KernelRequest& r)
+      : kind_(op.kind), elements_(r.outputs[0].shape.elements()),
+        walk_(r.inputs[0].shape, {r.inputs[0].strides, strides_along_input(op.reduced(r.inputs[0].shape.rank()), r.outputs[0], op.keep_dims || op.global_pool)}) {
+    const int64_t inputs = r.inputs[0].shape.elements();
+    count_ = elements_ == 0 ? 1.0 : static_cast<double>(inputs) / static_cast<double>(elements_);
+  }
+  size_t scratch_bytes() const override { return static_cast<size_t>(elements_) * sizeof(Sum); }
+  void run(const KernelArguments& a) override {
+    const T* x = static_cast<const T*>(a.inputs[0]);
+    T* y = static_cast<T*>(a.outputs[0]);
+    Sum* total = static_cast<Sum*>(a.scratch);
+    std::fill_n(total, elements_, start());
+    walk_.run([&](const auto& at, int64_t n, const auto& step) {
+      for (int64_t i = 0; i < n; ++i) accumulate(total[at[1] + i * step[1]], static_cast<Sum>(x[at[0] + i * step[0]]));
+    });
+    for (int64_t i = 0; i < elements_; ++i) y[i] = static_cast<T>(finish(total[i]));
+  }
+
+ private:
+  using Sum = std::conditional_t<std::is_floating_point_v<T>, double, int64_t>;
+  using K = Reduce::Kind;
+  Sum start() const {
+    switch (kind_) {
+      case K::max: return std::numeric_limits<Sum>::lowest();
+      case K::min: return std::numeric_limits<Sum>::max();
+      case K::prod: return 1;
+      default: return 0;
+    }
+  }
+  void accumulate(Sum& total, Sum v) const {
+    switch (kind_) {
+      case K::mean:
+      case K::sum: total += v; return;
+      case K::max: total = std::max(total, v); return;
+      case K::min: total = std::min(total, v); return;
+      case K::prod: total *= v; return;
+      case K::sum_square:
+      case K::l2: total += v * v; return;
+      case K::l1: total += v < 0 ? -v : v; return;
+    }
+  }
+  Sum finish(Sum total) const {
+    if (kind_ == K::mean) return static_cast<Sum>(static_cast<double>(total) / count_);
+    if (kind_ == K::l2) return static_cast<Sum>(std::sqrt(static_cast<double>(total)));
+    return total;
+  }
+  Reduce::Kind kind_;
+  int64_t elements_;
+  double count_ = 1;
+  Walk<2> walk_;
+};
+
+/// Mean over the spatial dimensions of a channels-last picture: the end of most networks.
+class GlobalAverageKernel final : public Kernel {
+ public:
+  explicit GlobalAverageKernel(const Operand& x) : batch_(x.shape[0]), channels_(x.shape[1]), pixels_(x.shape[2] * x.shape[3]) {}
+  void run(const KernelArguments& a) override {
+    const auto* x = static_cast<const float*>(a.inputs[0]);
+    auto* y = static_cast<float*>(a.outputs[0]);
+    parallel_for(batch_, 1, [&](int64_t first, int64_t last) {
+      for (int64_t n = first; n < last; ++n) {
+        std::fill_n(y + n * channels_, channels_, 0.0f);
+        for (int64_t p = 0; p < pixels_; ++p) vector_loops().add_scaled(channels_, x + (n * pixels_ + p) * channels_, 1.0f / static_cast<float>(pixels_), y + n * channels_);
+      }
+    });
+  }
+
+ private:
+  int64_t batch_, channels_, pixels_;
+};
+
+class SumToKernel final : public Kernel {
+ public:
+  SumToKernel(const SumTo& op, const KernelRequest& r)
+      : scale_(op.scale), elements_(op.target.elements()),
+        walk_(r.inputs[0].shape, {r.inputs[0].strides, broadcast_strides(r.outputs[0].shape, r.outputs[0].strides, r.inputs[0].shape)}) {}
+  size_t scratch_bytes() const override { return static_cast<size_t>(elements_) * sizeof(double); }
+  void run(const KernelArguments& a) override {
+    const auto* x = static_cast<const float*>(a.inputs[0]);
+    auto* y = static_cast<float*>(a.outputs[0]);
+    auto* total = static_cast<double*>(a.scratch);
+    std::fill_n(total, elements_, 0.0);
+    walk_.run([&](const auto& at, int64_t n, const auto& step) {
+      for (int64_t i = 0; i < n; ++i) total[at[1] + i * step[1]] += static_cast<double>(x[at[0] + i * step[0]]);
+    });
+    for (int64_t i = 0; i < elements_; ++i) y[i] = scale_ * static_cast<float>(total[i]);
+  }
+
+ private:
+  float scale_;
+  int64_t elements_;
+  Walk<2> walk_;
+};
+
+/// The input's strides under the shape `from`, which differs from its own only by extents of 1.
+Strides strides_under(const Operand& x, const Shape& from) {
+  Strides result(from.size(), 0);
+  size_t next = 0;
+  for (size_t i = 0; i < from.size(); ++i) {
+    if (from[i] == 1) continue;
+    while (x.shape[next] == 1) ++next;
+    result[i] = x.strides[next++];
+  }
+  return result;
+}
+
+class SpreadKernel final : public Kernel {
+ public:
+  SpreadKernel(const Spread& op, const KernelRequest& r) : scale_(op.scale), walk_(op.target, {r.outputs[0].strides, strides_under(r.inputs[0], op.from)}) {}
+  void run(const KernelArguments& a) override {
+    const auto* x = static_cast<const float*>(a.inputs[0]);
+    auto* y = static_cast<float*>(a.outputs[0]);
+    walk_.run([&](const auto& at, int64_t n, const auto& step) {
+      for (int64_t i = 0; i < n; ++i) y[at[0] + i * step[0]] = scale_ * x[at[1] + i * step[1]];
+    });
+  }
+
+ private:
+  float scale_;
+  Walk<2> walk_;
+};
+
+std::unique_ptr<Kernel> make_reduce(const Reduce& op, const KernelRequest& r) {
+  const Operand& x = r.inputs[0];
+  const bool spatial = x.shape.rank() == 4 && op.reduced(4) == std::vector<bool>{false, false, true, true};
+  if (spatial && op.kind == Reduce::Kind::mean && x.dtype == DType::f32 && x.strides == channels_last_strides(x.shape)) {
+    return std::make_unique<GlobalAverageKernel>(x);
+  }
+  std::unique_ptr<Kernel> kernel;
+  visit_arithmetic(x.dtype, [&](auto tag) { kernel = std::make_unique<ReduceKernel<decltype(tag)>>(op, r); });
+  return kernel;
+}
+
+template <typename K, typename Op>
+std::unique_ptr<Kernel> make(const Op& op, const KernelRequest& request) {
+  require_f32(request);
+  return std::make_unique<K>(op, request);
+}
+
+}  // namespace
+
+void register_reduce(KernelTable& table) {
+  table.add<Reduce>(make_reduce);
+  table.add<SumTo>(make<SumToKernel, SumTo>);
+  table.add<Spread>(make<SpreadKernel, Spread>);
+}
+
+}  // namespace graft::cpu

@@ -1,0 +1,106 @@
+#include "runtime/ops/softmax.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "runtime/cpu/kernel_table.h"
+#include "runtime/cpu/onednn.h"
+#include "runtime/strided_copy.h"
+
+namespace graft::cpu {
+namespace {
+
+/// The rows a softmax runs along, for both meanings of the axis: flattened (rows are contiguous in logical order) or single.
+struct RowLayout {
+  std::vector<int64_t> starts, elements;  // element offsets of each row's first element; offsets within a row
+
+  RowLayout(const Softmax& op, const Operand& x) {
+    const int64_t rank = x.shape.rank();
+    const size_t axis = op.flatten && op.axis == rank ? static_cast<size_t>(rank) : static_cast<size_t>(resolve_axis(op.axis, rank));
+    std::vector<bool> inner(static_cast<size_t>(rank), false);
+    for (size_t i = 0; i < inner.size(); ++i) inner[i] = op.flatten ? i >= axis : i == axis;
+    starts = offsets(x, inner, false);
+    elements = offsets(x, inner, true);
+  }
+
+ private:
+  static std::vector<int64_t> offsets(const Operand& x, const std::vector<bool>& inner, bool wanted) {
+    std::vector<int64_t> list{0};
+    for (size_t i = 0; i < inner.size(); ++i) {
+      if (inner[i] != wanted) continue;
+      std::vector<int64_t> next;
+      for (int64_t base : list)
+        for (int64_t k = 0; k < x.shape[i]; ++k) next.push_back(base + k * x.strides[i]);
+      list = std::move(next);
+    }
+    return list;
+  }
+};
+
+class SoftmaxKernel final : public Kernel {
+ public:
+  SoftmaxKernel(const Softmax& op, const KernelRequest& r) : form_(op.form), x_(op, r.inputs[0]), y_(op, r.outputs[0]) {}
+  void run(const KernelArguments& a) override {
+    const auto* x = static_cast<const float*>(a.inputs[0]);
+    auto* y = static_cast<float*>(a.outputs[0]);
+    const size_t n = x_.elements.size();
+    for (size_t row = 0; row < x_.starts.size(); ++row) {
+      const float* in = x + x_.starts[row];
+      float* out = y + y_.starts[row];
+      float largest = -std::numeric_limits<float>::infinity();
+      for (size_t i = 0; i < n; ++i) largest = std::max(largest, in[x_.elements[i]]);
+      double sum = 0;
+      for (size_t i = 0; i < n; ++i) sum += static_cast<double>(std::exp(in[x_.elements[i]] - largest));
+      const float log_sum = static_cast<float>(std::log(sum)), inverse = static_cast<float>(1 / sum);
+      for (size_t i = 0; i < n; ++i) {
+        const float shifted = in[x_.elements[i]] - largest;
+        out[y_.elements[i]] = form_ == Softmax::Form::probability ? std::exp(shifted) * inverse : shifted - log_sum;
+      }
+    }
+  }
+
+ private:
+  Softmax::Form form_;
+  RowLayout x_, y_;
+};
+
+/// softmax: dx = y·(dy - Σ dy·y); log-softmax: dx = dy - exp(y)·Σ dy.
+class SoftmaxGradientKernel final : public Kernel {
+ public:
+  SoftmaxGradientKernel(const SoftmaxGradient& op, const KernelRequest& r) : form_(op.forward.form), dy_(op.forward, r.inputs[0]), y_(op.forward, r.inputs[1]), dx_(op.forward, r.outputs[0]) {}
+  void run(const KernelArguments& a) override {
+    const auto *dy = static_cast<const float*>(a.inputs[0]), *y = static_cast<const float*>(a.inputs[1]);
+    auto* dx = static_cast<float*>(a.outputs[0]);
+    const size_t n = y_.elements.size();
+    for (size_t row = 0; row < y_.starts.size(); ++row) {
+      const float *g = dy + dy_.starts[row], *v = y + y_.starts[row];
+      float* out = dx + dx_.starts[row];
+      double sum = 0;
+      const bool probability = form_ == Softmax::Form::probability;
+      for (size_t i = 0; i < n; ++i) sum += static_cast<double>(g[dy_.elements[i]]) * (probability ? static_cast<double>(v[y_.elements[i]]) : 1.0);
+      for (size_t i = 0; i < n; ++i) {
+        const float value = v[y_.elements[i]], slope = g[dy_.elements[i]], total = static_cast<float>(sum);
+        out[dx_.elements[i]] = probability ? value * (slope - total) : slope - std::exp(value) * total;
+      }
+    }
+  }
+
+ private:
+  Softmax::Form form_;
+  RowLayout dy_, y_, dx_;
+};
+
+template <typename K, typename Op>
+std::unique_ptr<Kernel> make(const Op& op, const KernelRequest& request) {
+  require_f32(request);
+  return std::make_unique<K>(op, request);
+}
+
+}  // namespace
+
+void register_softmax(KernelTable& table) {
+  table.add<Softmax>(make<SoftmaxKernel, Softmax>);
+  table.add<SoftmaxGradient>(make<SoftmaxGradientKernel, SoftmaxGradient>);
+}
+
+}  // namespace graft::cpu

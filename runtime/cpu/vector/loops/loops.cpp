@@ -1,0 +1,217 @@
+// Compiled once per instruction set (GRAFT_ISA). Includes nothing whose inline code another file could share: the linker
+// would keep one copy of it, perhaps the one for a processor that is not here.
+#include "runtime/cpu/vector/vector.h"
+
+namespace graft::cpu::GRAFT_ISA {
+namespace {
+
+using Kind = Activation::Kind;
+
+template <Kind kind>
+inline float activated(float v, float alpha, float beta) {
+  if constexpr (kind == Kind::relu) return v > 0.0f ? v : 0.0f;
+  if constexpr (kind == Kind::clip) return v < alpha ? alpha : (v > beta ? beta : v);
+  if constexpr (kind == Kind::leaky_relu) return v > 0.0f ? v : v * alpha;
+  return v;
+}
+
+/// The slope at a point with activation input (or, for these activations equally, output) v.
+template <Kind kind>
+inline float masked(float dy, float v, float alpha, float beta) {
+  if constexpr (kind == Kind::relu) return v > 0.0f ? dy : 0.0f;
+  if constexpr (kind == Kind::clip) return v > alpha && v < beta ? dy : 0.0f;
+  if constexpr (kind == Kind::leaky_relu) return v > 0.0f ? dy : dy * alpha;
+  return dy;
+}
+
+template <typename Body>
+inline void by_kind(Kind kind, Body body) {
+  switch (kind) {
+    case Kind::none: return body.template operator()<Kind::none>();
+    case Kind::relu: return body.template operator()<Kind::relu>();
+    case Kind::clip: return body.template operator()<Kind::clip>();
+    case Kind::leaky_relu: return body.template operator()<Kind::leaky_relu>();
+  }
+}
+
+void affine(const AffineArguments& a) {
+  by_kind(a.activation.kind, [&]<Kind kind>() {
+    const float alpha = a.activation.alpha, beta = a.activation.beta;
+    const int64_t channels = a.channels;
+    const float *__restrict scale = a.scale, *__restrict shift = a.shift;
+    for (int64_t r = 0; r < a.rows; ++r) {
+      const float* x = a.x + r * channels;
+      float* y = a.y + r * channels;
+      if (a.residual) {
+        const float* residual = a.residual + r * channels;
+#pragma GCC ivdep
+        for (int64_t c = 0; c < channels; ++c) y[c] = activated<kind>(x[c] * scale[c] + shift[c] + residual[c], alpha, beta);
+      } else {
+#pragma GCC ivdep
+        for (int64_t c = 0; c < channels; ++c) y[c] = activated<kind>(x[c] * scale[c] + shift[c], alpha, beta);
+      }
+    }
+  });
+}
+
+// Channels are walked in tiles whose running sums stay in registers or the first cache; single precision inside a tile of
+// rows, double across tiles, so that long sums keep their digits.
+constexpr int64_t kTile = 64, kRows = 32;
+
+void moments(const MomentArguments& a) {
+  for (int64_t r0 = 0; r0 < a.rows; r0 += kRows) {
+    const int64_t r1 = r0 + kRows < a.rows ? r0 + kRows : a.rows;
+    for (int64_t c0 = 0; c0 < a.channels; c0 += kTile) {
+      const int64_t n = c0 + kTile < a.channels ? kTile : a.channels - c0;
+      float sum[kTile] = {}, squares[kTile] = {};
+      const float* __restrict origin = a.origin + c0;
+      for (int64_t r = r0; r < r1; ++r) {
+        const float* __restrict x = a.x + r * a.channels + c0;
+#pragma GCC ivdep
+        for (int64_t c = 0; c < n; ++c) {
+          const float d = x[c] - origin[c];
+          sum[c] += d;
+          squares[c] += d * d;
+        }
+      }
+      for (int64_t c = 0; c < n; ++c) {
+        a.sum[c0 + c] += static_cast<double>(sum[c]);
+        a.sum_of_squares[c0 + c] += static_cast<double>(squares[c]);
+      }
+    }
+  }
+}
+
+void norm_gradient_sums(const NormGradientArguments& a) {
+  by_kind(a.activation.kind, [&]<Kind kind>() {
+    const float alpha = a.activation.alpha, beta = a.activation.beta;
+    for (int64_t r0 = 0; r0 < a.rows; r0 += kRows) {
+      const int64_t r1 = r0 + kRows < a.rows ? r0 + kRows : a.rows;
+      for (int64_t c0 = 0; c0 < a.channels; c0 += kTile) {
+        const int64_t n = c0 + kTile < a.channels ? kTile : a.channels - c0;
+        float sum[kTile] = {}, sum_x[kTile] = {};
+        const float *__restrict mean = a.mean + c0, *__restrict scale = a.scale + c0, *__restrict shift = a.shift + c0;
+        for (int64_t r = r0; r < r1; ++r) {
+          const int64_t at = r * a.channels + c0;
+          const float *__restrict x = a.x + at, *__restrict dy = a.dy + at;
+          if (kind != Kind::none && a.y) {
+            const float* __restrict y = a.y + at;
+#pragma GCC ivdep
+            for (int64_t c = 0; c < n; ++c) {
+              const float dz = masked<kind>(dy[c], y[c], alpha, beta);
+              sum[c] += dz;
+              sum_x[c] += dz * (x[c] - mean[c]);
+            }
+          } else {
+#pragma GCC ivdep
+            for (int64_t c = 0; c < n; ++c) {
+              const float dz = masked<kind>(dy[c], x[c] * scale[c] + shift[c], alpha, beta);
+              sum[c] += dz;
+              sum_x[c] += dz * (x[c] - mean[c]);
+            }
+          }
+        }
+        for (int64_t c = 0; c < n; ++c) {
+          a.sum_dz[c0 + c] += static_cast<double>(sum[c]);
+          a.sum_dz_x[c0 + c] += static_cast<double>(sum_x[c]);
+        }
+      }
+    }
+  });
+}
+
+void norm_gradient_apply(const NormGradientArguments& a) {
+  by_kind(a.activation.kind, [&]<Kind kind>() {
+    const float alpha = a.activation.alpha, beta = a.activation.beta;
+    const float *__restrict scale = a.scale, *__restrict shift = a.shift;
+    const float *__restrict k_dz = a.k_dz, *__restrict k_x = a.k_x, *__restrict k_1 = a.k_1;
+    for (int64_t r = 0; r < a.rows; ++r) {
+      const int64_t at = r * a.channels;
+      const float *x = a.x + at, *dy = a.dy + at;
+      float* dx = a.dx + at;
+      if (a.d_residual) {
+        const float* y = a.y ? a.y + at : x;
+        float* d_residual = a.d_residual + at;
+#pragma GCC ivdep
+        for (int64_t c = 0; c < a.channels; ++c) {
+          const float dz = masked<kind>(dy[c], y[c], alpha, beta);
+          d_residual[c] = dz;
+          dx[c] = dz * k_dz[c] + x[c] * k_x[c] + k_1[c];
+        }
+      } else {
+#pragma GCC ivdep
+        for (int64_t c = 0; c < a.channels; ++c) {
+          const float dz = masked<kind>(dy[c], x[c] * scale[c] + shift[c], alpha, beta);
+          dx[c] = dz * k_dz[c] + x[c] * k_x[c] + k_1[c];
+        }
+      }
+    }
+  });
+}
+
+void add(int64_t n, const float* a, const float* b, Activation activation, float* y) {
+  by_kind(activation.kind, [&]<Kind kind>() {
+#pragma GCC ivdep
+    for (int64_t i = 0; i < n; ++i) y[i] = activated<kind>(a[i] + b[i], activation.alpha, activation.beta);
+  });
+}
+
+void activate(int64_t n, const float* x, Activation activation, float* y) {
+  by_kind(activation.kind, [&]<Kind kind>() {
+#pragma GCC ivdep
+    for (int64_t i = 0; i < n; ++i) y[i] = activated<kind>(x[i], activation.alpha, activation.beta);
+  });
+}
+
+void activation_gradient(int64_t n, const float* dy, const float* y, Activation activation, float* dx) {
+  by_kind(activation.kind, [&]<Kind kind>() {
+#pragma GCC ivdep
+    for (int64_t i = 0; i < n; ++i) dx[i] = masked<kind>(dy[i], y[i], activation.alpha, activation.beta);
+  });
+}
+
+void max_accumulate(int64_t n, const float* x, float* best, int32_t* position, int32_t at) {
+  if (!position) {
+#pragma GCC ivdep
+    for (int64_t i = 0; i < n; ++i) best[i] = x[i] > best[i] ? x[i] : best[i];
+    return;
+  }
+#pragma GCC ivdep
+  for (int64_t i = 0; i < n; ++i) {
+    const bool wins = x[i] > best[i];
+    best[i] = wins ? x[i] : best[i];
+    position[i] = wins ? at : position[i];
+  }
+}
+
+void add_scaled(int64_t n, const float* x, float scale, float* y) {
+#pragma GCC ivdep
+  for (int64_t i = 0; i < n; ++i) y[i] += x[i] * scale;
+}
+
+void lrn(int64_t channels, int64_t size, float alpha_over_size, float beta, float bias, const float* x, float* squares, float* y) {
+  const int64_t before = (size - 1) / 2, after = size - 1 - before;
+  for (int64_t c = 0; c < channels; ++c) y[c] = 0;
+  for (int64_t c = 0; c < channels; ++c) squares[c] = x[c] * x[c];
+  for (int64_t offset = -before; offset <= after; ++offset) {
+    const int64_t first = offset < 0 ? -offset : 0, last = offset > 0 ? channels - offset : channels;
+#pragma GCC ivdep
+    for (int64_t c = first; c < last; ++c) y[c] += squares[c + offset];
+  }
+  if (beta == 0.75f) {  // t^-3/4 = 1/√t · √(1/√t): two square roots instead of a power
+    for (int64_t c = 0; c < channels; ++c) {
+      const float root = 1.0f / __builtin_sqrtf(bias + alpha_over_size * y[c]);
+      y[c] = x[c] * root * __builtin_sqrtf(root);
+    }
+    return;
+  }
+  for (int64_t c = 0; c < channels; ++c) y[c] = x[c] * __builtin_powf(bias + alpha_over_size * y[c], -beta);
+}
+
+constexpr VectorLoops kLoops{affine, moments, norm_gradient_sums, norm_gradient_apply, add, activate, activation_gradient, max_accumulate, add_scaled, lrn};
+
+}  // namespace
+
+const VectorLoops& loops() { return kLoops; }
+
+}  // namespace graft::cpu::GRAFT_ISA

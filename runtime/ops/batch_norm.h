@@ -1,0 +1,48 @@
+#pragma once
+
+#include "runtime/operator.h"
+
+namespace graft {
+
+/// Batch normalisation with fixed statistics (ONNX BatchNormalization in inference): y = scale·(x - mean)/√(var + ε) + bias.
+/// Inputs x, scale, bias, mean, var, then the residual where the epilogue has one. Statistics and affine parameters count as
+/// frozen: only dL/dx exists.
+struct BatchNorm final : Operator {
+  float epsilon = 1e-5f;
+  float momentum = 0.9f;  // ONNX's: running = momentum·running + (1 - momentum)·batch; used when the statistics are trained
+  Epilogue tail;
+
+  std::string_view type() const override { return "BatchNormalization"; }
+  std::vector<ValueType> infer(std::span<const ValueType> inputs) const override;
+  void differentiate(GradientBuilder& grad) const override;
+  const Epilogue* epilogue() const override { return &tail; }
+  OperatorPtr with_epilogue(const Epilogue& epilogue) const override;
+  std::vector<int> in_place_inputs() const override { return tail.residual ? std::vector<int>{0, 5} : std::vector<int>{0}; }
+};
+
+/// Batch normalisation with the batch's own statistics [Ioffe & Szegedy 2015]. Inputs x, scale, bias, then the residual;
+/// outputs y, batch mean (C), biased batch variance (C).
+struct BatchNormTraining final : Operator {
+  float epsilon = 1e-5f;
+  Epilogue tail;
+
+  std::string_view type() const override { return "BatchNormTraining"; }
+  std::vector<ValueType> infer(std::span<const ValueType> inputs) const override;
+  void differentiate(GradientBuilder& grad) const override;
+  const Epilogue* epilogue() const override { return &tail; }
+  OperatorPtr with_epilogue(const Epilogue& epilogue) const override;
+};
+
+/// Gradient of BatchNormTraining. Inputs dL/dy, x, scale, bias, mean, variance, y; outputs dL/dx, dL/dscale, dL/dbias and,
+/// with a residual, dL/dresidual. The fused activation is undone here: with a residual its mask comes from y, without one it
+/// is recomputed from x, which saves reading y.
+struct BatchNormGradient final : Operator {
+  float epsilon = 1e-5f;
+  Epilogue tail;
+
+  std::string_view type() const override { return "BatchNormGradient"; }
+  std::vector<ValueType> infer(std::span<const ValueType> inputs) const override;
+  std::vector<int> in_place_inputs() const override { return tail.residual ? std::vector<int>{} : std::vector<int>{0}; }
+};
+
+}  // namespace graft

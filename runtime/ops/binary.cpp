@@ -1,0 +1,74 @@
+#include "runtime/ops/binary.h"
+
+#include "runtime/error.h"
+#include "runtime/gradient.h"
+#include "runtime/ops/broadcast.h"
+#include "runtime/ops/reduce.h"
+#include "runtime/ops/unary.h"
+
+namespace graft {
+
+std::string_view Binary::type() const {
+  switch (kind) {
+    case Kind::add: return "Add";
+    case Kind::sub: return "Sub";
+    case Kind::mul: return "Mul";
+    case Kind::div: return "Div";
+    case Kind::pow: return "Pow";
+    case Kind::max: return "Max";
+    case Kind::min: return "Min";
+  }
+  return "Binary";
+}
+
+OperatorPtr make_binary(Binary::Kind kind) {
+  auto op = std::make_shared<Binary>();
+  op->kind = kind;
+  return op;
+}
+
+std::vector<ValueType> Binary::infer(std::span<const ValueType> inputs) const {
+  if (inputs.size() != 2) throw Error("needs two operands");
+  if (inputs[0].dtype != inputs[1].dtype) {
+    throw Error(std::string("operands are ") + name_of(inputs[0].dtype) + " and " + name_of(inputs[1].dtype));
+  }
+  return {{inputs[0].dtype, broadcast(inputs[0].shape, inputs[1].shape)}};
+}
+
+void Binary::differentiate(GradientBuilder& grad) const {
+  const ValueId a = grad.input(0), b = grad.input(1), y = grad.output();
+  const ValueId dy = activation_gradient(grad, activation, y, grad.grad_output());
+  const auto give = [&](size_t i, ValueId full) {
+    if (grad.shape(full) == grad.shape(grad.input(i))) return grad.give(i, full);
+    auto sum = std::make_shared<SumTo>();
+    sum->target = grad.shape(grad.input(i));
+    grad.give(i, grad.emit(sum, {full}, "sum"));
+  };
+  switch (kind) {
+    case Kind::add:
+      if (grad.wanted(0)) give(0, dy);
+      if (grad.wanted(1)) give(1, dy);
+      return;
+    case Kind::sub:
+      if (grad.wanted(0)) give(0, dy);
+      if (grad.wanted(1)) give(1, grad.emit(make_unary(Unary::Kind::neg), {dy}, "b"));
+      return;
+    case Kind::mul:
+      if (grad.wanted(0)) give(0, grad.emit(make_binary(Kind::mul), {dy, b}, "a"));
+      if (grad.wanted(1)) give(1, grad.emit(make_binary(Kind::mul), {dy, a}, "b"));
+      return;
+    case Kind::div: {
+      const ValueId over_b = grad.emit(make_binary(Kind::div), {dy, b}, "a");
+      if (grad.wanted(0)) give(0, over_b);
+      if (grad.wanted(1)) {  // -dy·a/b²
+        const ValueId quotient = grad.emit(make_binary(Kind::div), {a, b}, "q");
+        const ValueId scaled = grad.emit(make_binary(Kind::mul), {over_b, quotient}, "b");
+        give(1, grad.emit(make_unary(Unary::Kind::neg), {scaled}, "b"));
+      }
+      return;
+    }
+    default: throw Error(std::string(type()) + " has no gradient", "freeze the layers up to this node");
+  }
+}
+
+}  // namespace graft

@@ -1,0 +1,21 @@
+#pragma once
+
+#include "runtime/operator.h"
+
+namespace graft {
+
+/// Element-wise arithmetic of two operands with broadcasting: Add, Sub, Mul, Div, Pow, Max, Min.
+struct Binary final : Operator {
+  enum class Kind : uint8_t { add, sub, mul, div, pow, max, min };
+  Kind kind = Kind::add;
+  Activation activation;  // applied to the result
+
+  std::string_view type() const override;
+  std::vector<ValueType> infer(std::span<const ValueType> inputs) const override;
+  void differentiate(GradientBuilder& grad) const override;
+  std::vector<int> in_place_inputs() const override { return {0, 1}; }
+};
+
+OperatorPtr make_binary(Binary::Kind kind);
+
+}  // namespace graft

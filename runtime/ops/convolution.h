@@ -1,0 +1,47 @@
+#pragma once
+
+#include "runtime/operator.h"
+#include "runtime/ops/window.h"
+
+namespace graft {
+
+/// 2-D cross-correlation (ONNX Conv). Input N×C×H×W, weight K×(C/groups)×R×S, optional bias K, then the residual
+/// N×K×Ho×Wo where the epilogue has one. `window.kernel` is R×S.
+struct Convolution final : Operator {
+  Window2d window;
+  int64_t groups = 1;
+  Epilogue tail;
+
+  std::string_view type() const override { return "Conv"; }
+  std::vector<ValueType> infer(std::span<const ValueType> inputs) const override;
+  OperatorPtr settled(std::span<const ValueType> inputs) const override;
+  void differentiate(GradientBuilder& grad) const override;
+  int64_t multiply_adds(std::span<const ValueType> inputs, std::span<const ValueType> outputs) const override;
+  const Epilogue* epilogue() const override { return &tail; }
+  OperatorPtr with_epilogue(const Epilogue& epilogue) const override;
+  std::vector<int> in_place_inputs() const override { return tail.residual ? std::vector<int>{3} : std::vector<int>{}; }
+};
+
+/// dL/dx of a convolution. Inputs dL/dy, weight; output N×C×H×W.
+struct ConvolutionBackwardData final : Operator {
+  Window2d window;
+  int64_t groups = 1;
+  Shape input_shape;
+
+  std::string_view type() const override { return "ConvBackwardData"; }
+  std::vector<ValueType> infer(std::span<const ValueType> inputs) const override;
+};
+
+/// dL/dw and, when asked, dL/db of a convolution. Inputs x, dL/dy; outputs the weight's shape, then K.
+struct ConvolutionBackwardWeights final : Operator {
+  Window2d window;
+  int64_t groups = 1;
+  Shape weight_shape;
+  bool bias = false;
+
+  std::string_view type() const override { return "ConvBackwardWeights"; }
+  std::vector<ValueType> infer(std::span<const ValueType> inputs) const override;
+  bool output_is_weight_like() const override { return true; }
+};
+
+}  // namespace graft

@@ -1,0 +1,20 @@
+#pragma once
+
+#include "runtime/operator.h"
+
+namespace graft {
+
+/// Inverted dropout [Srivastava et al. 2014]: each element is zeroed with probability `ratio`, the rest scaled by
+/// 1/(1 - ratio). Active only in training plans; elsewhere a pass removes it. The mask is a function of (seed, step, stream,
+/// element) alone, so that the gradient is the same operator applied to dL/dy and threads never change it.
+struct Dropout final : Operator {
+  float ratio = 0.5f;
+  uint32_t stream = 0;  // tells the dropouts of one graph apart
+
+  std::string_view type() const override { return "Dropout"; }
+  std::vector<ValueType> infer(std::span<const ValueType> inputs) const override;
+  void differentiate(GradientBuilder& grad) const override;
+  std::vector<int> in_place_inputs() const override { return {0}; }
+};
+
+}  // namespace graft

@@ -1,0 +1,99 @@
+#include "runtime/ops/gemm.h"
+
+#include "runtime/error.h"
+#include "runtime/gradient.h"
+#include "runtime/ops/broadcast.h"
+#include "runtime/ops/reduce.h"
+
+namespace graft {
+namespace {
+
+OperatorPtr product(Transpose2d a, Transpose2d b, float alpha, bool weight_like) {
+  auto op = std::make_shared<Gemm>();
+  op->transpose_a = a;
+  op->transpose_b = b;
+  op->alpha = alpha;
+  op->weight_like = weight_like;
+  return op;
+}
+
+Transpose2d operator!(Transpose2d t) { return t == Transpose2d::no ? Transpose2d::yes : Transpose2d::no; }
+
+}  // namespace
+
+std::vector<ValueType> Gemm::infer(std::span<const ValueType> inputs) const {
+  if (inputs.size() < 2) throw Error("needs two matrices");
+  const Shape &a = inputs[0].shape, &b = inputs[1].shape;
+  if (a.rank() != 2 || b.rank() != 2) throw Error("needs two matrices, found " + a.str() + " and " + b.str());
+  const bool ta = transpose_a == Transpose2d::yes, tb = transpose_b == Transpose2d::yes;
+  const int64_t m = a[ta ? 1 : 0], k = a[ta ? 0 : 1], n = b[tb ? 0 : 1];
+  if (b[tb ? 1 : 0] != k) {
+    throw Error("weight takes " + std::to_string(b[tb ? 1 : 0]) + " features but its input has " + std::to_string(k),
+                "is this the right model for this picture size?");
+  }
+  const Shape y{m, n};
+  if (inputs.size() > 2 && broadcast(inputs[2].shape, y) != y) throw Error("bias " + inputs[2].shape.str() + " does not fit " + y.str());
+  if (tail.residual && (inputs.size() < 4 || inputs[3].shape != y)) throw Error("residual does not have the shape " + y.str());
+  return {{inputs[0].dtype, y}};
+}
+
+int64_t Gemm::multiply_adds(std::span<const ValueType> inputs, std::span<const ValueType> outputs) const {
+  return outputs[0].shape.elements() * inputs[0].shape[transpose_a == Transpose2d::yes ? 0 : 1];
+}
+
+OperatorPtr Gemm::with_epilogue(const Epilogue& epilogue) const {
+  auto fused = std::make_shared<Gemm>(*this);
+  fused->tail = epilogue;
+  return fused;
+}
+
+void Gemm::differentiate(GradientBuilder& grad) const {
+  using enum Transpose2d;
+  const ValueId dy = grad.through_epilogue(tail), a = grad.input(0), b = grad.input(1);
+  if (grad.wanted(0)) {
+    // dA = α dY·op(B)ᵀ, transposed where A itself was.
+    grad.give(0, transpose_a == no ? grad.emit(product(no, !transpose_b, alpha, false), {dy, b}, "a")
+                                   : grad.emit(product(transpose_b, yes, alpha, false), {b, dy}, "a"));
+  }
+  if (grad.wanted(1)) {
+    // dB = α op(A)ᵀ·dY; Bᵀ stored: α dYᵀ·op(A).
+    grad.give(1, transpose_b == no ? grad.emit(product(!transpose_a, no, alpha, true), {a, dy}, "b")
+                                   : grad.emit(product(yes, transpose_a, alpha, true), {dy, a}, "b"));
+  }
+  if (grad.wanted(2)) {
+    auto sum = std::make_shared<SumTo>();
+    sum->target = grad.shape(grad.input(2));
+    sum->scale = beta;
+    grad.give(2, grad.emit(sum, {dy}, "bias"));
+  }
+}
+
+std::vector<ValueType> MatMul::infer(std::span<const ValueType> inputs) const {
+  if (inputs.size() != 2 || inputs[0].shape.empty() || inputs[1].shape.empty()) throw Error("needs two matrices");
+  Shape a = inputs[0].shape, b = inputs[1].shape;
+  const bool vector_a = a.rank() == 1, vector_b = b.rank() == 1;
+  if (vector_a) a.insert(a.begin(), 1);
+  if (vector_b) b.push_back(1);
+  if (a.back() != b[b.size() - 2]) {
+    throw Error("weight takes " + std::to_string(b[b.size() - 2]) + " features but its input has " + std::to_string(a.back()),
+                "is this the right model for this picture size?");
+  }
+  Shape y = broadcast(Shape(std::vector<int64_t>(a.begin(), a.end() - 2)), Shape(std::vector<int64_t>(b.begin(), b.end() - 2)));
+  if (!vector_a) y.push_back(a[a.size() - 2]);
+  if (!vector_b) y.push_back(b.back());
+  return {{inputs[0].dtype, y}};
+}
+
+int64_t MatMul::multiply_adds(std::span<const ValueType> inputs, std::span<const ValueType> outputs) const {
+  return outputs[0].shape.elements() * inputs[0].shape.back();
+}
+
+void MatMul::differentiate(GradientBuilder& grad) const {
+  using enum Transpose2d;
+  const ValueId a = grad.input(0), b = grad.input(1), dy = grad.grad_output();
+  if (grad.shape(a).rank() != 2 || grad.shape(b).rank() != 2) throw Error("only the product of two matrices has a gradient");
+  if (grad.wanted(0)) grad.give(0, grad.emit(product(no, yes, 1, false), {dy, b}, "a"));
+  if (grad.wanted(1)) grad.give(1, grad.emit(product(yes, no, 1, true), {a, dy}, "b"));
+}
+
+}  // namespace graft

@@ -1,0 +1,35 @@
+#pragma once
+
+#include "runtime/operator.h"
+
+namespace graft {
+
+enum class Transpose2d : bool { no, yes };
+
+/// Dense layer (ONNX Gemm): Y = α·op(A)·op(B) + β·C. A is M×K, B is K×N after their transposes, C broadcasts to M×N (absent:
+/// zero). With an epilogue's residual, input 3 has Y's shape.
+struct Gemm final : Operator {
+  Transpose2d transpose_a = Transpose2d::no, transpose_b = Transpose2d::no;
+  float alpha = 1, beta = 1;
+  Epilogue tail;
+  bool weight_like = false;  // set on gradients of weights
+
+  std::string_view type() const override { return "Gemm"; }
+  std::vector<ValueType> infer(std::span<const ValueType> inputs) const override;
+  void differentiate(GradientBuilder& grad) const override;
+  int64_t multiply_adds(std::span<const ValueType> inputs, std::span<const ValueType> outputs) const override;
+  const Epilogue* epilogue() const override { return &tail; }
+  OperatorPtr with_epilogue(const Epilogue& epilogue) const override;
+  std::vector<int> in_place_inputs() const override { return tail.residual ? std::vector<int>{3} : std::vector<int>{}; }
+  bool output_is_weight_like() const override { return weight_like; }
+};
+
+/// Batched matrix product with NumPy's broadcasting of the leading dimensions (ONNX MatMul).
+struct MatMul final : Operator {
+  std::string_view type() const override { return "MatMul"; }
+  std::vector<ValueType> infer(std::span<const ValueType> inputs) const override;
+  void differentiate(GradientBuilder& grad) const override;
+  int64_t multiply_adds(std::span<const ValueType> inputs, std::span<const ValueType> outputs) const override;
+};
+
+}  // namespace graft

@@ -1,0 +1,93 @@
+#pragma once
+
+#include "runtime/operator.h"
+
+namespace graft {
+
+/// Operators that place elements elsewhere and compute nothing.
+
+struct Transpose final : Operator {
+  std::vector<int64_t> permutation;  // empty: reversed
+  std::string_view type() const override { return "Transpose"; }
+  std::vector<ValueType> infer(std::span<const ValueType> inputs) const override;
+  void differentiate(GradientBuilder& grad) const override;
+  std::vector<size_t> resolved(int64_t rank) const;
+};
+
+struct Concat final : Operator {
+  int64_t axis = 1;
+  std::string_view type() const override { return "Concat"; }
+  std::vector<ValueType> infer(std::span<const ValueType> inputs) const override;
+  void differentiate(GradientBuilder& grad) const override;
+};
+
+/// ONNX Slice: starts, ends, axes, steps come as constant inputs when there are any, otherwise from the fields.
+struct Slice final : Operator {
+  std::vector<int64_t> starts, ends, axes, steps;
+  std::string_view type() const override { return "Slice"; }
+  std::vector<ValueType> infer(std::span<const ValueType> inputs) const override;
+  void differentiate(GradientBuilder& grad) const override;
+  /// Per dimension of x: first element, step, count.
+  struct Range {
+    int64_t start = 0, step = 1, count = 0;
+  };
+  std::vector<Range> ranges(std::span<const ValueType> inputs) const;
+};
+
+/// dL/dx of Slice: dL/dy placed into zeros. `ranges` as in Slice.
+struct SliceGradient final : Operator {
+  std::vector<Slice::Range> ranges;
+  Shape input_shape;
+  std::string_view type() const override { return "SliceGradient"; }
+  std::vector<ValueType> infer(std::span<const ValueType> inputs) const override { return {{inputs[0].dtype, input_shape}}; }
+};
+
+/// ONNX Pad, all modes. Pads (and the constant) come as constant inputs when there are any. Order: all befores, then all
+/// afters; negative pads crop.
+struct Pad final : Operator {
+  enum class Mode : uint8_t { constant, reflect, edge, wrap };
+  Mode mode = Mode::constant;
+  std::vector<int64_t> pads;
+  float fill = 0;
+  std::string_view type() const override { return "Pad"; }
+  std::vector<ValueType> infer(std::span<const ValueType> inputs) const override;
+  void differentiate(GradientBuilder& grad) const override;
+  /// Befores and afters for every dimension.
+  std::vector<int64_t> resolved(std::span<const ValueType> inputs) const;
+};
+
+struct Gather final : Operator {
+  int64_t axis = 0;
+  std::string_view type() const override { return "Gather"; }
+  std::vector<ValueType> infer(std::span<const ValueType> inputs) const override;
+};
+
+/// ONNX Expand: NumPy broadcasting to the constant second input.
+struct Expand final : Operator {
+  std::string_view type() const override { return "Expand"; }
+  std::vector<ValueType> infer(std::span<const ValueType> inputs) const override;
+};
+
+struct Cast final : Operator {
+  DType to = DType::f32;
+  std::string_view type() const override { return "Cast"; }
+  std::vector<ValueType> infer(std::span<const ValueType> inputs) const override;
+  void differentiate(GradientBuilder& grad) const override;
+};
+
+/// ONNX Shape: always folded into a constant before a plan is made.
+struct ShapeOf final : Operator {
+  int64_t start = 0, end = INT64_MAX;
+  std::string_view type() const override { return "Shape"; }
+  std::vector<ValueType> infer(std::span<const ValueType> inputs) const override;
+  Tensor evaluate(const Shape& input) const;
+};
+
+/// ONNX ConstantOfShape: folded likewise.
+struct ConstantOfShape final : Operator {
+  std::shared_ptr<const Tensor> fill;  // one element; null: float zero
+  std::string_view type() const override { return "ConstantOfShape"; }
+  std::vector<ValueType> infer(std::span<const ValueType> inputs) const override;
+};
+
+}  // namespace graft

@@ -1,0 +1,44 @@
+#pragma once
+
+#include "runtime/operator.h"
+
+namespace graft {
+
+/// ONNX ReduceMean, ReduceSum, ReduceMax, ReduceMin, ReduceProd, ReduceSumSquare, ReduceL1, ReduceL2; GlobalAveragePool and
+/// GlobalMaxPool are the mean and the maximum over the spatial axes. No axes given: all of them.
+struct Reduce final : Operator {
+  enum class Kind : uint8_t { mean, sum, max, min, prod, sum_square, l1, l2 };
+  Kind kind = Kind::mean;
+  std::vector<int64_t> axes;
+  bool all_axes = false;
+  bool keep_dims = true;
+  bool global_pool = false;  // keeps ONNX's name for the pooling form
+
+  std::string_view type() const override;
+  std::vector<ValueType> infer(std::span<const ValueType> inputs) const override;
+  void differentiate(GradientBuilder& grad) const override;
+  /// True for each dimension that is reduced.
+  std::vector<bool> reduced(int64_t rank) const;
+};
+
+/// Sums a gradient over the dimensions that broadcasting stretched: output has the shape `target`, times `scale`.
+struct SumTo final : Operator {
+  Shape target;
+  float scale = 1;
+
+  std::string_view type() const override { return "SumTo"; }
+  std::vector<ValueType> infer(std::span<const ValueType> inputs) const override { return {{inputs[0].dtype, target}}; }
+  bool output_is_weight_like() const override { return true; }
+};
+
+/// Stretches the input to `target` and multiplies by `scale`: the gradient of a mean or a sum. The input is first seen
+/// under `from` (with the reduced dimensions back in place).
+struct Spread final : Operator {
+  Shape from, target;
+  float scale = 1;
+
+  std::string_view type() const override { return "Spread"; }
+  std::vector<ValueType> infer(std::span<const ValueType> inputs) const override { return {{inputs[0].dtype, target}}; }
+};
+
+}  // namespace graft

@@ -1,0 +1,40 @@
+#pragma once
+
+#include "runtime/operator.h"
+
+namespace graft {
+
+/// Element-wise functions of one tensor. alpha and beta are the function's own constants (clip: low, high; leaky_relu: slope).
+struct Unary final : Operator {
+  enum class Kind : uint8_t { relu, clip, leaky_relu, elu, sigmoid, hard_sigmoid, hard_swish, tanh, softplus, exp, log, sqrt, neg, abs, reciprocal, floor, ceil, erf };
+  Kind kind = Kind::relu;
+  float alpha = 0, beta = 0;
+
+  std::string_view type() const override;
+  std::vector<ValueType> infer(std::span<const ValueType> inputs) const override;
+  void differentiate(GradientBuilder& grad) const override;
+  std::vector<int> in_place_inputs() const override { return {0}; }
+};
+
+/// dL/dx = dL/dy · f'(x). Inputs: dL/dy, and x, or y for functions whose slope follows from their result.
+struct UnaryGradient final : Operator {
+  Unary::Kind kind = Unary::Kind::relu;
+  float alpha = 0, beta = 0;
+
+  std::string_view type() const override { return "UnaryGradient"; }
+  std::vector<ValueType> infer(std::span<const ValueType> inputs) const override { return {{inputs[0].dtype, inputs[0].shape}}; }
+  std::vector<int> in_place_inputs() const override { return {0}; }
+};
+
+/// True when f'(x) is computed from y, so that x need not be kept (and a fused activation can be undone).
+bool slope_follows_from_output(Unary::Kind kind);
+
+OperatorPtr make_unary(Unary::Kind kind, float alpha = 0, float beta = 0);
+
+/// The activation as a fusable tail, or kind none when it has no fused form.
+Activation as_activation(const Unary& op);
+
+/// dL/d(input of the activation) from its output y and dL/dy; returns `dy` itself when there is no activation.
+int32_t activation_gradient(GradientBuilder& grad, const Activation& activation, int32_t y, int32_t dy);
+
+}  // namespace graft

@@ -1,0 +1,47 @@
+#include "runtime/ops/dropout.h"
+#include "runtime/ops/movement.h"
+#include "runtime/ops/reshape.h"
+#include "runtime/passes/passes.h"
+
+namespace graft {
+
+void erase_nodes(Graph& graph, const std::vector<bool>& dead) {
+  std::vector<Node> kept;
+  for (size_t i = 0; i < graph.nodes.size(); ++i)
+    if (!dead[i]) kept.push_back(std::move(graph.nodes[i]));
+  graph.nodes = std::move(kept);
+}
+
+void remove_identities(Graph& graph, bool keep_dropout) {
+  std::vector<bool> dead(graph.nodes.size(), false);
+  for (size_t i = 0; i < graph.nodes.size(); ++i) {
+    const Node& node = graph.nodes[i];
+    const Operator* op = node.op.get();
+    const auto* to_type = dynamic_cast<const Cast*>(op);
+    const bool same_cast = to_type && to_type->to == graph.value(node.inputs[0]).dtype;
+    const auto* dropout = dynamic_cast<const Dropout*>(op);
+    if (dynamic_cast<const Identity*>(op) || same_cast || (dropout && (!keep_dropout || dropout->ratio == 0))) {
+      graph.replace_uses(node.outputs[0], node.inputs[0]);
+      dead[i] = true;
+    }
+  }
+  erase_nodes(graph, dead);
+}
+
+void remove_dead_code(Graph& graph) {
+  std::vector<bool> needed(graph.value_count(), false), dead(graph.nodes.size(), true);
+  for (ValueId id : graph.outputs) needed[static_cast<size_t>(id)] = true;
+  for (size_t i = graph.nodes.size(); i-- > 0;) {
+    bool live = false;
+    for (ValueId id : graph.nodes[i].outputs) live = live || needed[static_cast<size_t>(id)];
+    if (!live) continue;
+    dead[i] = false;
+    for (ValueId id : graph.nodes[i].inputs)
+      if (id != kNoValue) needed[static_cast<size_t>(id)] = true;
+  }
+  erase_nodes(graph, dead);
+  for (size_t id = 0; id < graph.value_count(); ++id)
+    if (!needed[id]) graph.value(static_cast<ValueId>(id)).constant.reset();
+}
+
+}  // namespace graft

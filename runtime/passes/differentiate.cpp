@@ -1,0 +1,71 @@
+#include "runtime/error.h"
+#include "runtime/gradient.h"
+#include "runtime/passes/passes.h"
+
+namespace graft {
+namespace {
+
+/// For each value: does it depend on a wanted one?
+std::vector<bool> dependent_values(const Graph& graph, const std::vector<ValueId>& wanted) {
+  std::vector<bool> needs(graph.value_count(), false);
+  for (ValueId id : wanted) needs[static_cast<size_t>(id)] = true;
+  for (const Node& node : graph.nodes) {
+    bool any = false;
+    for (ValueId id : node.inputs) any = any || (id != kNoValue && needs[static_cast<size_t>(id)]);
+    if (!any) continue;
+    for (ValueId id : node.outputs) needs[static_cast<size_t>(id)] = true;
+  }
+  return needs;
+}
+
+/// Gives nodes on the way of a gradient the form that keeps what it needs.
+void keep_what_gradients_need(Graph& graph, const std::vector<bool>& needs) {
+  std::vector<Node> nodes = std::move(graph.nodes);
+  graph.nodes.clear();
+  for (Node& node : nodes) {
+    const bool on_the_way = node.inputs[0] != kNoValue && needs[static_cast<size_t>(node.inputs[0])];
+    const OperatorPtr form = on_the_way ? node.op->training_form() : nullptr;
+    if (!form) {
+      graph.nodes.push_back(std::move(node));
+      continue;
+    }
+    graph.add_node(node.name, form, node.inputs);
+    for (size_t i = 0; i < node.outputs.size(); ++i) graph.nodes.back().outputs[i] = node.outputs[i];
+  }
+}
+
+}  // namespace
+
+Gradients differentiate(Graph& graph, ValueId output, const std::vector<ValueId>& wanted) {
+  keep_what_gradients_need(graph, dependent_values(graph, wanted));
+  const auto needs = dependent_values(graph, wanted);
+
+  Gradients result;
+  const size_t forward_end = graph.nodes.size();
+  graph.backward_begin = forward_end;
+  const std::string seed_name = graph.value(output).name + ":grad";
+  result.seed = graph.add_input(seed_name, graph.value(output).dtype, graph.value(output).shape);
+  std::vector<ValueId> grad_of(graph.value_count(), kNoValue);
+  grad_of[static_cast<size_t>(output)] = result.seed;
+
+  for (size_t i = forward_end; i-- > 0;) {
+    const Node node = graph.nodes[i];
+    bool has_gradient = false, wanted_here = false;
+    for (ValueId id : node.outputs) has_gradient = has_gradient || grad_of[static_cast<size_t>(id)] != kNoValue;
+    for (ValueId id : node.inputs) wanted_here = wanted_here || (id != kNoValue && needs[static_cast<size_t>(id)]);
+    if (!has_gradient || !wanted_here) continue;
+    with_place([&] { return describe(node); }, [&] {
+      GradientBuilder builder(graph, node, grad_of, needs);
+      node.op->differentiate(builder);
+    });
+    grad_of.resize(graph.value_count(), kNoValue);
+  }
+  for (ValueId id : wanted) {
+    const ValueId gradient = grad_of[static_cast<size_t>(id)];
+    result.of.emplace_back(id, gradient);
+    if (gradient != kNoValue) graph.outputs.push_back(gradient);
+  }
+  return result;
+}
+
+}  // namespace graft

@@ -1,0 +1,70 @@
+#pragma once
+
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "runtime/backend.h"
+#include "runtime/graph.h"
+
+namespace graft {
+
+/// Graph-to-graph passes. Each has its own file and changes the graph in place unless it says otherwise.
+
+/// Extents for the open dimensions of the inputs: batch for dimension 0, height and width for the spatial ones.
+struct OpenDims {
+  int64_t batch = 1;
+  int64_t height = 224, width = 224;
+};
+
+/// A copy with every shape closed and everything computable now computed: chains of Shape, Gather, Concat … become
+/// constants. Trainable values are never folded. Kernels of `backend` do the computing.
+Graph specialise(const Graph& graph, const OpenDims& dims, const Backend& backend);
+
+/// Drops Identity and casts to the same type; in inference also Dropout.
+void remove_identities(Graph& graph, bool keep_dropout);
+
+/// Drops nodes and constants that no output needs.
+void remove_dead_code(Graph& graph);
+
+/// MatMul by a constant matrix, with a following constant Add, becomes Gemm; a constant per-channel Add after a convolution
+/// without bias becomes its bias. Makes every dense layer look alike to head surgery, fusion and backends.
+void canonicalise_dense(Graph& graph);
+
+/// Folds a batch norm with fixed statistics into the convolution before it, where neither is trainable:
+/// w' = w·s, b' = (b - mean)·s + bias with s = scale/√(var + ε). [Jacob et al. 2018, §3.2]
+void fold_batch_norm(Graph& graph);
+
+/// Moves a following Add and activation into the node before it, where that node can carry them.
+void fuse_epilogues(Graph& graph);
+
+/// Turns each BatchNorm whose scale or bias is trainable into BatchNormTraining. Returns, for each, the running mean and
+/// variance (constants) with the values that hold the batch's own.
+struct BatchStatistics {
+  std::shared_ptr<Tensor> running_mean, running_variance;
+  ValueId batch_mean, batch_variance;
+  float momentum;      // ONNX's
+  int64_t count;       // elements a channel, to turn the biased variance into the unbiased one
+};
+std::vector<BatchStatistics> train_batch_norm(Graph& graph);
+
+struct Gradients {
+  ValueId seed = kNoValue;  // the added input: dL/d(output)
+  std::vector<std::pair<ValueId, ValueId>> of;  // (value, its gradient), in the order of `wanted`; kNoValue when independent
+};
+/// Appends the backward pass for `output` with respect to `wanted`, computing nothing that no wanted value depends on, and
+/// adds the gradients to the graph's outputs.
+Gradients differentiate(Graph& graph, ValueId output, const std::vector<ValueId>& wanted);
+
+/// The part of the graph that no trainable value reaches, and the rest, which takes the boundary values as inputs.
+struct FrozenSplit {
+  Graph trunk;  // graph inputs → boundary values
+  Graph rest;   // boundary values (then graph inputs it still reads) → graph outputs
+};
+FrozenSplit split_frozen(const Graph& graph);
+
+/// Removes the marked nodes.
+void erase_nodes(Graph& graph, const std::vector<bool>& dead);
+
+}  // namespace graft

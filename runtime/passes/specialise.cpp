@@ -1,0 +1,68 @@
+#include "runtime/error.h"
+#include "runtime/ops/movement.h"
+#include "runtime/passes/passes.h"
+#include "runtime/plan.h"
+
+namespace graft {
+namespace {
+
+// Folding is for shape arithmetic and small tables; a node that would blow up a constant stays a node.
+constexpr int64_t kLargestFoldedElements = int64_t{1} << 22;
+
+Shape closed(const Shape& shape, const OpenDims& dims) {
+  Shape result = shape;
+  for (size_t i = 0; i < result.size(); ++i) {
+    if (result[i] != kOpenDim) continue;
+    result[i] = i == 0 ? dims.batch : i == 2 ? dims.height : i == 3 ? dims.width : 1;
+  }
+  return result;
+}
+
+bool is_foldable(const Graph& graph, const Node& node, const std::vector<ValueType>& outputs) {
+  if (dynamic_cast<const ShapeOf*>(node.op.get())) return true;
+  for (const ValueType& type : outputs)
+    if (type.shape.elements() > kLargestFoldedElements) return false;
+  if (node.inputs.empty()) return false;
+  for (ValueId id : node.inputs)
+    if (id != kNoValue && (!graph.value(id).constant || graph.value(id).trainable)) return false;
+  return true;
+}
+
+std::vector<Tensor> fold(const Graph& graph, const Node& node, const std::vector<ValueType>& outputs, const Backend& backend) {
+  if (const auto* shape_of = dynamic_cast<const ShapeOf*>(node.op.get())) {
+    std::vector<Tensor> result;
+    result.push_back(shape_of->evaluate(graph.value(node.inputs[0]).shape));
+    return result;
+  }
+  return evaluate_node(*node.op, input_types(graph, node), outputs, backend);
+}
+
+}  // namespace
+
+Graph specialise(const Graph& graph, const OpenDims& dims, const Backend& backend) {
+  Graph result = graph;
+  result.nodes.clear();
+  for (ValueId id : graph.inputs) result.value(id).shape = closed(graph.value(id).shape, dims);
+  for (const Node& node : graph.nodes) {
+    with_place([&] { return describe(node); }, [&] {
+      const auto types = node.op->infer(input_types(result, node));
+      if (types.size() < node.outputs.size()) throw Error("has " + std::to_string(node.outputs.size()) + " outputs where " + std::to_string(types.size()) + " are known");
+      for (size_t i = 0; i < node.outputs.size(); ++i) {
+        result.value(node.outputs[i]).dtype = types[i].dtype;
+        result.value(node.outputs[i]).shape = types[i].shape;
+      }
+      if (is_foldable(result, node, types)) {
+        auto tensors = fold(result, node, types, backend);
+        for (size_t i = 0; i < node.outputs.size(); ++i) {
+          result.value(node.outputs[i]).constant = std::make_shared<Tensor>(std::move(tensors[i]));
+        }
+      } else {
+        result.nodes.push_back(node);
+        if (OperatorPtr form = node.op->settled(input_types(result, node))) result.nodes.back().op = form;
+      }
+    });
+  }
+  return result;
+}
+
+}  // namespace graft

@@ -1,0 +1,320 @@
+#include "runtime/plan.h"
+
+#include <sys/mman.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstring>
+
+#include "runtime/error.h"
+#include "runtime/memory_planner.h"
+#include "runtime/strided_copy.h"
+
+namespace graft {
+namespace {
+
+constexpr int kNoStorage = -1;
+constexpr size_t kHugePage = size_t{2} << 20;
+
+/// Memory shared by a value and its reshaped or in-place successors.
+struct Storage {
+  enum class Kind { arena, constant, bound } kind = Kind::arena;
+  size_t bytes = 0;
+  int first = 0, last = 0;
+  bool pinned = false;          // inputs and outputs: never overwritten by a later kernel
+  const void* fixed = nullptr;  // constants, and bound inputs
+  size_t offset = 0;
+};
+
+struct Step {
+  std::unique_ptr<Kernel> kernel;
+  size_t node = 0;
+  std::vector<const void*> inputs;
+  std::vector<void*> outputs;
+  bool has_trainable_input = false;
+};
+
+class Arena {
+ public:
+  Arena() = default;
+  explicit Arena(size_t bytes) : bytes_(std::max<size_t>(bytes, kArenaAlignment)) {
+    const size_t rounded = (bytes_ + kHugePage - 1) / kHugePage * kHugePage;
+    data_.reset(static_cast<std::byte*>(std::aligned_alloc(bytes_ >= kHugePage ? kHugePage : kArenaAlignment, bytes_ >= kHugePage ? rounded : (bytes_ + 63) / 64 * 64)));
+    if (!data_) throw Error("out of memory: the plan needs " + std::to_string(bytes_ >> 20) + " MiB", "use a smaller --batch");
+    // Large pages spare the TLB; failing to get them costs nothing but speed.
+    if (bytes_ >= kHugePage) (void)madvise(data_.get(), rounded, MADV_HUGEPAGE);
+  }
+  std::byte* data() const { return data_.get(); }
+  size_t bytes() const { return bytes_; }
+
+ private:
+  struct Free {
+    void operator()(std::byte* p) const { std::free(p); }
+  };
+  size_t bytes_ = 0;
+  std::unique_ptr<std::byte, Free> data_;
+};
+
+}  // namespace
+
+struct Plan::Impl {
+  Graph graph;
+  const Backend& backend;
+  int threads;
+  std::vector<int> storage_of;       // per value
+  std::vector<Strides> strides;      // per value
+  std::vector<Storage> storages;
+  std::vector<Step> steps;
+  size_t backward_step = 0;
+  Arena arena;
+  std::byte* scratch = nullptr;
+
+  Impl(Graph g, const Backend& b, int t) : graph(std::move(g)), backend(b), threads(t) {}
+
+  size_t bytes_of(ValueId id) const {
+    const Value& v = graph.value(id);
+    return static_cast<size_t>(v.shape.elements()) * size_of(v.dtype);
+  }
+
+  void settle_strides() {
+    strides.resize(graph.value_count());
+    std::vector<bool> weight_like(graph.value_count(), false);
+    for (const Node& node : graph.nodes)
+      for (ValueId id : node.outputs) weight_like[static_cast<size_t>(id)] = node.op->output_is_weight_like();
+    for (size_t i = 0; i < graph.value_count(); ++i) {
+      const Value& v = graph.value(static_cast<ValueId>(i));
+      if (v.shape.is_open()) continue;  // a value of the graph that this plan does not touch
+      const bool channels_last = v.shape.rank() == 4 && !v.constant && !weight_like[i];
+      strides[i] = channels_last ? channels_last_strides(v.shape) : plain_strides(v.shape);
+    }
+  }
+
+  int new_storage(Storage storage) {
+    storages.push_back(storage);
+    return static_cast<int>(storages.size()) - 1;
+  }
+
+  Storage& storage(ValueId id) { return storages[static_cast<size_t>(storage_of[static_cast<size_t>(id)])]; }
+
+  int last_use(ValueId id, const std::vector<std::vector<int>>& readers) const {
+    const auto& list = readers[static_cast<size_t>(id)];
+    return list.empty() ? -1 : *std::max_element(list.begin(), list.end());
+  }
+
+  int constant_storage(ValueId id) {
+    const Value& v = graph.value(id);
+    Storage s{Storage::Kind::constant, bytes_of(id), 0, 0, true, v.constant->raw(), 0};
+    return new_storage(s);
+  }
+
+  bool may_alias(const Node& node) const {
+    if (!node.op->is_reshape()) return false;
+    const ValueId from = node.inputs[0], to = node.outputs[0];
+    return is_row_major(graph.value(from).shape, strides[static_cast<size_t>(from)]) &&
+           is_row_major(graph.value(to).shape, strides[static_cast<size_t>(to)]);
+  }
+
+  int in_place_input(const Node& node, int index, const std::vector<std::vector<int>>& readers) {
+    const ValueId y = node.outputs[0];
+    for (int i : node.op->in_place_inputs()) {
+      if (i >= static_cast<int>(node.inputs.size())) continue;
+      const ValueId x = node.inputs[static_cast<size_t>(i)];
+      if (x == kNoValue) continue;
+      const Storage& s = storage(x);
+      if (s.kind != Storage::Kind::arena || s.pinned || s.last > index) continue;
+      const auto xi = static_cast<size_t>(x), yi = static_cast<size_t>(y);
+      if (graph.value(x).dtype != graph.value(y).dtype || graph.value(x).shape != graph.value(y).shape || strides[xi] != strides[yi]) continue;
+      int sharing = 0;
+      for (ValueId other : node.inputs) sharing += other != kNoValue && storage_of[static_cast<size_t>(other)] == storage_of[xi];
+      if (sharing == 1 && last_use(x, readers) == index) return i;
+    }
+    return -1;
+  }
+
+  /// Decides which values share memory and how long each storage lives; returns, per node, the input it runs in place on.
+  std::vector<int> assign_storage() {
+    const int end = static_cast<int>(graph.nodes.size());
+    const auto readers = graph.consumers();
+    std::vector<bool> pinned(graph.value_count(), false);
+    for (ValueId id : graph.inputs) pinned[static_cast<size_t>(id)] = true;
+    for (ValueId id : graph.outputs) pinned[static_cast<size_t>(id)] = true;
+    storage_of.assign(graph.value_count(), kNoStorage);
+    for (ValueId id : graph.inputs) {
+      storage_of[static_cast<size_t>(id)] = new_storage({Storage::Kind::arena, bytes_of(id), -1, end, true, nullptr, 0});
+    }
+    const auto touch_constant = [&](ValueId id) {
+      if (id != kNoValue && graph.value(id).constant && storage_of[static_cast<size_t>(id)] == kNoStorage) storage_of[static_cast<size_t>(id)] = constant_storage(id);
+    };
+    for (ValueId id : graph.outputs) touch_constant(id);
+    std::vector<int> in_place(graph.nodes.size(), -1);
+    for (int n = 0; n < end; ++n) {
+      const Node& node = graph.nodes[static_cast<size_t>(n)];
+      for (ValueId id : node.inputs) touch_constant(id);
+      const auto lives_until = [&](ValueId id) { return pinned[static_cast<size_t>(id)] ? end : std::max(n, last_use(id, readers)); };
+      const bool alias = may_alias(node);
+      in_place[static_cast<size_t>(n)] = alias ? 0 : in_place_input(node, n, readers);
+      for (size_t o = 0; o < node.outputs.size(); ++o) {
+        const ValueId id = node.outputs[o];
+        const auto i = static_cast<size_t>(id);
+        if (o == 0 && in_place[static_cast<size_t>(n)] >= 0) {
+          storage_of[i] = storage_of[static_cast<size_t>(node.inputs[static_cast<size_t>(in_place[static_cast<size_t>(n)])])];
+          Storage& s = storage(id);
+          s.last = std::max(s.last, lives_until(id));
+          s.pinned = s.pinned || pinned[i];
+        } else {
+          storage_of[i] = new_storage({Storage::Kind::arena, bytes_of(id), n, lives_until(id), pinned[i], nullptr, 0});
+        }
+      }
+    }
+    // An in-place chain that began before a pinned end must be pinned throughout: extend by what was merged into it.
+    return in_place;
+  }
+
+  Operand operand(ValueId id) const {
+    if (id == kNoValue) return {DType::f32, {}, {}, false, nullptr, false};
+    const Value& v = graph.value(id);
+    return {v.dtype, v.shape, strides[static_cast<size_t>(id)], true, v.constant.get(), v.trainable};
+  }
+
+  void make_kernels(const std::vector<int>& in_place) {
+    backend.use_threads(threads);
+    backward_step = SIZE_MAX;
+    for (size_t n = 0; n < graph.nodes.size(); ++n) {
+      if (n >= graph.backward_begin && backward_step == SIZE_MAX) backward_step = steps.size();
+      const Node& node = graph.nodes[n];
+      if (may_alias(node)) continue;
+      std::vector<Operand> ins, outs;
+      Step step;
+      step.node = n;
+      for (ValueId id : node.inputs) {
+        ins.push_back(operand(id));
+        step.has_trainable_input = step.has_trainable_input || (id != kNoValue && graph.value(id).trainable);
+      }
+      for (ValueId id : node.outputs) outs.push_back(operand(id));
+      step.kernel = with_place([&] { return describe(node); }, [&] { return backend.make_kernel({*node.op, ins, outs, in_place[n]}); });
+      steps.push_back(std::move(step));
+    }
+    backward_step = std::min(backward_step, steps.size());
+  }
+
+  void lay_out_arena() {
+    std::vector<Block> blocks;
+    std::vector<size_t> owner;
+    for (size_t s = 0; s < storages.size(); ++s) {
+      if (storages[s].kind != Storage::Kind::arena) continue;
+      blocks.push_back({storages[s].bytes, storages[s].first, storages[s].last, 0});
+      owner.push_back(s);
+    }
+    const size_t total = lay_out(blocks);
+    for (size_t i = 0; i < blocks.size(); ++i) storages[owner[i]].offset = blocks[i].offset;
+    size_t scratch_bytes = 0;
+    for (const Step& step : steps) scratch_bytes = std::max(scratch_bytes, step.kernel->scratch_bytes());
+    arena = Arena(total + scratch_bytes);
+    scratch = arena.data() + total;
+  }
+
+  void* address(ValueId id) {
+    Storage& s = storage(id);
+    return s.kind == Storage::Kind::arena ? arena.data() + s.offset : const_cast<void*>(s.fixed);
+  }
+
+  void bind_pointers() {
+    for (Step& step : steps) {
+      const Node& node = graph.nodes[step.node];
+      step.inputs.clear();
+      step.outputs.clear();
+      for (ValueId id : node.inputs) step.inputs.push_back(id == kNoValue ? nullptr : address(id));
+      for (ValueId id : node.outputs) step.outputs.push_back(address(id));
+    }
+  }
+
+  void run(size_t first, size_t last, const StepContext& context) {
+    backend.use_threads(threads);
+    for (size_t i = first; i < last; ++i) steps[i].kernel->run({steps[i].inputs, steps[i].outputs, scratch, context});
+  }
+
+  View view(ValueId id) {
+    const Value& v = graph.value(id);
+    return {v.dtype, v.shape, strides[static_cast<size_t>(id)], address(id)};
+  }
+};
+
+Plan::Plan(Graph graph, const Backend& backend, int threads) : impl_(std::make_unique<Impl>(std::move(graph), backend, threads)) {
+  impl_->settle_strides();
+  const auto in_place = impl_->assign_storage();
+  impl_->make_kernels(in_place);
+  impl_->lay_out_arena();
+  impl_->bind_pointers();
+}
+
+Plan::Plan(Plan&&) noexcept = default;
+Plan& Plan::operator=(Plan&&) noexcept = default;
+Plan::~Plan() = default;
+
+size_t Plan::input_count() const { return impl_->graph.inputs.size(); }
+size_t Plan::output_count() const { return impl_->graph.outputs.size(); }
+View Plan::input(size_t i) const { return impl_->view(impl_->graph.inputs.at(i)); }
+View Plan::output(size_t i) const { return impl_->view(impl_->graph.outputs.at(i)); }
+size_t Plan::arena_bytes() const { return impl_->arena.bytes(); }
+const Graph& Plan::graph() const { return impl_->graph; }
+
+void Plan::bind_input(size_t i, const void* data) {
+  Storage& s = impl_->storage(impl_->graph.inputs.at(i));
+  s.kind = Storage::Kind::bound;
+  s.fixed = data;
+  impl_->bind_pointers();
+}
+
+void Plan::forward(const StepContext& step) { impl_->run(0, impl_->backward_step, step); }
+void Plan::backward(const StepContext& step) { impl_->run(impl_->backward_step, impl_->steps.size(), step); }
+
+void Plan::refresh() {
+  impl_->backend.use_threads(impl_->threads);
+  for (Step& step : impl_->steps)
+    if (step.has_trainable_input) step.kernel->refresh();
+}
+
+std::vector<StepTime> Plan::profile() {
+  std::vector<StepTime> times;
+  for (size_t i = 0; i < impl_->steps.size(); ++i) {
+    const auto start = std::chrono::steady_clock::now();
+    impl_->run(i, i + 1, {});
+    const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - start;
+    const Node& node = impl_->graph.nodes[impl_->steps[i].node];
+    times.push_back({node.name, std::string(node.op->type()), elapsed.count()});
+  }
+  return times;
+}
+
+std::vector<Tensor> evaluate_node(const Operator& op, const std::vector<ValueType>& inputs, const std::vector<ValueType>& outputs, const Backend& backend) {
+  std::vector<Operand> ins, outs;
+  std::vector<const void*> in_pointers;
+  std::vector<void*> out_pointers;
+  std::vector<Tensor> results;
+  for (const ValueType& type : inputs) {
+    ins.push_back({type.dtype, type.shape, plain_strides(type.shape), type.constant != nullptr, type.constant, false});
+    in_pointers.push_back(type.constant ? type.constant->raw() : nullptr);
+  }
+  for (const ValueType& type : outputs) {
+    outs.push_back({type.dtype, type.shape, plain_strides(type.shape), true, nullptr, false});
+    results.emplace_back(type.dtype, type.shape);
+    out_pointers.push_back(results.back().raw());
+  }
+  const auto kernel = backend.make_kernel({op, ins, outs, -1});
+  std::vector<std::byte> scratch(kernel->scratch_bytes() + kArenaAlignment);
+  void* aligned = scratch.data();
+  size_t space = scratch.size();
+  std::align(kArenaAlignment, kernel->scratch_bytes(), aligned, space);
+  kernel->run({in_pointers, out_pointers, aligned, {}});
+  return results;
+}
+
+void copy_to_plain(const View& from, void* to) {
+  StridedCopy(size_of(from.dtype), from.shape, from.strides, plain_strides(from.shape)).run(from.data, to);
+}
+
+void copy_from_plain(const void* from, const View& to) {
+  StridedCopy(size_of(to.dtype), to.shape, plain_strides(to.shape), to.strides).run(from, to.data);
+}
+
+}  // namespace graft

@@ -1,0 +1,87 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "runtime/backend.h"
+#include "runtime/graph.h"
+#include "runtime/passes/passes.h"
+
+namespace graft {
+
+/// A plan's input or output: where it lies and how. Not owned.
+struct View {
+  DType dtype = DType::f32;
+  Shape shape;
+  Strides strides;
+  void* data = nullptr;
+  template <typename T = float> T* as() const { return static_cast<T*>(data); }
+};
+
+struct StepTime {
+  std::string node, type;
+  double seconds = 0;
+};
+
+/// How a graph is computed on one backend: kernels in order, weights packed once, one arena laid out by liveness. Nothing is
+/// allocated while it runs. Activations of rank four lie channels-last. Not thread-safe; make one plan a thread.
+class Plan {
+ public:
+  /// `graph` must be specialised (all shapes closed). Throws Error naming the node that has no kernel.
+  Plan(Graph graph, const Backend& backend, int threads = 0);
+  Plan(Plan&&) noexcept;
+  Plan& operator=(Plan&&) noexcept;
+  ~Plan();
+
+  size_t input_count() const;
+  size_t output_count() const;
+  /// Valid as long as the plan. Contents of an output hold until the next run.
+  View input(size_t i) const;
+  View output(size_t i) const;
+  /// Lets input i be read from `data` (laid out as input(i) says) instead of the plan's own memory.
+  void bind_input(size_t i, const void* data);
+
+  void forward(const StepContext& step = {});
+  void backward(const StepContext& step = {});
+  /// Call after trainable parameters changed.
+  void refresh();
+
+  /// Runs forward (and backward when there is one) once, timing each kernel.
+  std::vector<StepTime> profile();
+
+  size_t arena_bytes() const;
+  const Graph& graph() const;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+/// Runs one operator on constants in row-major order: for constant folding and tests.
+std::vector<Tensor> evaluate_node(const Operator& op, const std::vector<ValueType>& inputs, const std::vector<ValueType>& outputs, const Backend& backend);
+
+/// specialise → clean → canonicalise → fold batch norms → fuse → plan: evaluation of a graph.
+Plan compile_inference(const Graph& graph, const OpenDims& dims, const Backend& backend, int threads = 0);
+
+/// A training plan: forward, the gradient of output 0 seeded by an input, and what batch norms leave behind.
+struct TrainingPlan {
+  Plan plan;
+  size_t seed_input = 0;                                             // index of dL/d(output 0) among the inputs
+  std::vector<std::pair<std::shared_ptr<Tensor>, size_t>> gradients;  // parameter, index of its gradient among the outputs
+  struct RunningStatistics {
+    std::shared_ptr<Tensor> mean, variance;
+    size_t mean_output, variance_output;
+    float momentum;
+    int64_t count;
+  };
+  std::vector<RunningStatistics> statistics;
+};
+/// Trainable values of `graph` get gradients. A batch norm whose scale is trainable normalises by its batch.
+TrainingPlan compile_training(const Graph& graph, const OpenDims& dims, const Backend& backend, int threads = 0);
+
+/// Copies between a view and a row-major buffer of the same shape and dtype.
+void copy_to_plain(const View& from, void* to);
+void copy_from_plain(const void* from, const View& to);
+
+}  // namespace graft
