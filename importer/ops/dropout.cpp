@@ -15,7 +15,6 @@ void read(NodeReader& node) {
     throw Error("the ratio depends on the data");
   }
   op->stream = static_cast<uint32_t>(node.graph().nodes.size());
-  if (node.output_count() > 1) throw Error("the mask output is not supported");
   node.emit(op, {node.input(0)});
 }
 
