@@ -65,4 +65,22 @@ Graph specialise(const Graph& graph, const OpenDims& dims, const Backend& backen
   return result;
 }
 
+void retype(Graph& graph, const OpenDims& dims, const Backend& backend) {
+  OpenDims one = dims;
+  one.batch = 1;
+  const Graph typed = specialise(graph, one, backend);
+  const auto producer = graph.producers();
+  for (size_t i = 0; i < graph.value_count(); ++i) {
+    const auto id = static_cast<ValueId>(i);
+    if (producer[i] < 0) continue;
+    graph.value(id).dtype = typed.value(id).dtype;
+    graph.value(id).shape = typed.value(id).shape;
+  }
+  for (ValueId id : graph.inputs) {
+    const bool open_batch = !graph.value(id).shape.empty() && graph.value(id).shape[0] == kOpenDim;
+    graph.value(id).shape = typed.value(id).shape;
+    if (open_batch) graph.value(id).shape[0] = kOpenDim;
+  }
+}
+
 }  // namespace graft

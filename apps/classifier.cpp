@@ -1,0 +1,75 @@
+#include "apps/classifier.h"
+
+#include <algorithm>
+
+#include "runtime/error.h"
+#include "runtime/ops/softmax.h"
+
+namespace graft::app {
+namespace {
+
+constexpr size_t kDefaultBatch = 32;
+
+Plan compile(Model& model, const Preprocessing& p, const CommonOptions& common, size_t batch, const std::string& output) {
+  if (!output.empty()) {
+    const ValueId id = model.graph.find(output);
+    const auto by_node = std::find_if(model.graph.nodes.begin(), model.graph.nodes.end(), [&](const Node& n) { return n.name == output; });
+    if (id != kNoValue && !model.graph.value(id).constant) model.graph.outputs = {id};
+    else if (by_node != model.graph.nodes.end()) model.graph.outputs = {by_node->outputs[0]};
+    else throw Error(model.path + ": has no layer \"" + output + "\"", "graft inspect " + model.path + " lists them");
+  }
+  model.graph.outputs.resize(1);
+  return with_place([&] { return model.path; }, [&] { return compile_inference(model.graph, {static_cast<int64_t>(batch), p.crop_height, p.crop_width}, backend(common), common.threads); });
+}
+
+}  // namespace
+
+PictureRunner::PictureRunner(Model model, const Preprocessing& p, const CommonOptions& common, size_t pictures, const std::string& output)
+    : pipeline_(evaluation_pipeline(p)), batch_(std::max<size_t>(1, std::min(pictures, common.batch > 0 ? static_cast<size_t>(common.batch) : kDefaultBatch))),
+      plan_(compile(model, p, common, batch_, output)) {
+  const View out = plan_.output(0);
+  if (out.dtype != DType::f32) throw Error("the output holds " + std::string(name_of(out.dtype)) + ", not float32");
+  if (out.shape.empty() || out.shape[0] != static_cast<int64_t>(batch_)) throw Error("the output " + out.shape.str() + " has no batch in front", "choose another --layer");
+  width_ = static_cast<size_t>(out.shape.elements()) / batch_;
+}
+
+void PictureRunner::run(const std::vector<std::string>& paths, const std::function<void(size_t, std::span<const float>)>& row,
+                        const std::function<void(size_t, const std::string&)>& failed, const std::function<void(int64_t)>& progress) {
+  std::vector<LoadRequest> requests;
+  for (const std::string& path : paths) requests.push_back({path, 0});
+  Loader loader(pipeline_, std::move(requests), batch_);
+  View out = plan_.output(0);
+  std::vector<float> plain(batch_ * width_);
+  size_t at = 0;
+  while (const Loader::Batch* batch = loader.next()) {
+    plan_.bind_input(0, batch->pixels.data());
+    plan_.forward();
+    out.data = plan_.output(0).data;
+    copy_to_plain(out, plain.data());
+    for (size_t i = 0; i < batch->count; ++i) {
+      if (batch->errors[i].empty()) row(at + i, {plain.data() + i * width_, width_});
+      else failed(at + i, batch->errors[i]);
+    }
+    at += batch->count;
+    progress(static_cast<int64_t>(at));
+  }
+}
+
+std::string class_name(const Metadata& metadata, int index) {
+  const auto i = static_cast<size_t>(index);
+  return i < metadata.labels.size() ? metadata.labels[i] : std::to_string(index);
+}
+
+bool ends_in_softmax(const Graph& graph) {
+  const auto producer = graph.producers();
+  for (ValueId at = graph.outputs[0];;) {
+    const int index = producer[static_cast<size_t>(at)];
+    if (index < 0) return false;
+    const Node& node = graph.nodes[static_cast<size_t>(index)];
+    if (const auto* softmax = dynamic_cast<const Softmax*>(node.op.get())) return softmax->form == Softmax::Form::probability;
+    if (!node.op->is_reshape()) return false;
+    at = node.inputs[0];
+  }
+}
+
+}  // namespace graft::app

@@ -1,0 +1,143 @@
+#include <sys/resource.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <cstdio>
+#include <functional>
+#include <iostream>
+#include <map>
+#include <nlohmann/json.hpp>
+
+#include "apps/commands/commands.h"
+#include "apps/common.h"
+#include "finetune/freeze.h"
+#include "finetune/head.h"
+#include "finetune/losses/loss.h"
+#include "finetune/optimizers/optimizer.h"
+#include "importer/reader.h"
+#include "runtime/error.h"
+
+namespace graft::app {
+namespace {
+
+using nlohmann::json;
+
+struct Options {
+  CommonOptions common;
+  std::string model, mode = "inference", freeze = "none", optimizer = "momentum";
+  int64_t size = 224, classes = 2;
+  double seconds = 8;
+  bool profile = false, train = false;
+};
+
+void fill(const View& view) {
+  for (int64_t i = 0; i < view.shape.elements(); ++i) view.as<float>()[i] = std::sin(static_cast<float>(i % 9973));
+}
+
+std::vector<double> timed(double seconds, const std::function<void()>& step) {
+  using Clock = std::chrono::steady_clock;
+  for (int i = 0; i < 2; ++i) step();
+  std::vector<double> times;
+  const auto end = Clock::now() + std::chrono::duration<double>(seconds);
+  while (Clock::now() < end || times.size() < 3) {
+    const auto start = Clock::now();
+    step();
+    times.push_back(std::chrono::duration<double>(Clock::now() - start).count());
+  }
+  std::sort(times.begin(), times.end());
+  return times;
+}
+
+void print_profile(std::vector<StepTime> steps) {
+  std::map<std::string, double> by_type;
+  double total = 0;
+  for (const StepTime& s : steps) {
+    by_type[s.type] += s.seconds;
+    total += s.seconds;
+  }
+  std::sort(steps.begin(), steps.end(), [](const StepTime& a, const StepTime& b) { return a.seconds > b.seconds; });
+  for (const StepTime& s : steps) std::fprintf(stderr, "%9.3f ms %5.1f %%  %-22s %s\n", s.seconds * 1e3, 100 * s.seconds / total, s.type.c_str(), s.node.c_str());
+  std::fprintf(stderr, "\n");
+  for (const auto& [type, seconds] : by_type) std::fprintf(stderr, "%9.3f ms %5.1f %%  %s\n", seconds * 1e3, 100 * seconds / total, type.c_str());
+}
+
+std::vector<double> bench_inference(const Options& o, const Model& model, const OpenDims& dims) {
+  Plan plan = compile_inference(model.graph, dims, backend(o.common), o.common.threads);
+  fill(plan.input(0));
+  auto times = timed(o.seconds, [&] { plan.forward(); });
+  if (o.profile) print_profile(plan.profile());
+  return times;
+}
+
+std::vector<double> bench_training(const Options& o, Model& model, OpenDims dims) {
+  retype(model.graph, dims, backend(o.common));
+  const GraftedHead head = graft_head(model.graph, {o.classes, 0, o.common.seed});
+  apply_freeze(model.graph, {o.freeze, BatchNormPolicy::automatic}, head.parameters);
+  const FrozenSplit split = split_frozen(model.graph);
+  TrainingPlan training = compile_training(split.rest, dims, backend(o.common), o.common.threads);
+  model = Model();  // the packed copies in the plan are enough; a job keeps what it needs in the same way
+  const auto optimizer = make_optimizer(o.optimizer, {});
+  const auto loss = make_loss("cross-entropy", {});
+  std::vector<Parameter> parameters;
+  std::vector<std::vector<Tensor>> slots;
+  for (const auto& [tensor, output] : training.gradients) {
+    parameters.push_back({"", tensor, training.plan.output(output).as<float>(), 1, 5e-4f});
+    slots.emplace_back();
+    for (int s = 0; s < optimizer->slots(); ++s) slots.back().push_back(Tensor::zeros(DType::f32, tensor->shape()));
+  }
+  Plan& plan = training.plan;
+  for (size_t i = 0; i < plan.input_count(); ++i)
+    if (i != training.seed_input) fill(plan.input(i));
+  std::vector<int> labels(static_cast<size_t>(dims.batch));
+  for (size_t i = 0; i < labels.size(); ++i) labels[i] = static_cast<int>(i % static_cast<size_t>(o.classes));
+  const View seed = plan.input(training.seed_input);
+  const auto scores = static_cast<size_t>(plan.output(0).shape.elements());
+  int64_t step = 0;
+  auto times = timed(o.seconds, [&] {
+    plan.forward({0, static_cast<uint64_t>(step)});
+    batch_loss(*loss, {plan.output(0).as<float>(), scores}, labels, {}, {seed.as<float>(), scores});
+    plan.backward({0, static_cast<uint64_t>(step)});
+    optimizer->step(1e-4f, ++step, parameters, slots);
+    plan.refresh();
+  });
+  if (o.profile) print_profile(plan.profile());
+  return times;
+}
+
+void bench(const Options& o) {
+  Model model = read_model(o.model);
+  const auto picture = model.picture();
+  const int64_t batch = o.common.batch > 0 ? o.common.batch : 1;
+  const OpenDims dims{batch, picture.height > 0 ? picture.height : o.size, picture.width > 0 ? picture.width : o.size};
+  const bool training = o.train || o.mode == "training";
+  const auto times = with_place([&] { return o.model; }, [&] { return training ? bench_training(o, model, dims) : bench_inference(o, model, dims); });
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  const double median = times[times.size() / 2];
+  const json result{{"images_per_s", static_cast<double>(batch) / median}, {"median_s", median}, {"min_s", times.front()}, {"max_s", times.back()}, {"runs", times.size()},
+                    {"peak_rss_mib", usage.ru_maxrss / 1024}, {"batch", batch}, {"dtype", "fp32"}, {"device", "cpu"}, {"mode", training ? "training" : "inference"}, {"model", o.model}};
+  if (o.common.json) std::cout << result.dump() << "\n";
+  else std::printf("%s, batch %lld: %.1f images/s (median %.2f ms of %zu runs, %.2f to %.2f), peak memory %ld MiB\n", training ? "training" : "inference", static_cast<long long>(batch),
+                   static_cast<double>(batch) / median, median * 1e3, times.size(), times.front() * 1e3, times.back() * 1e3, usage.ru_maxrss / 1024);
+}
+
+}  // namespace
+
+void register_bench(CLI::App& app) {
+  auto o = std::make_shared<Options>();
+  auto* command = app.add_subcommand("bench", "Measure images/s and memory");
+  add_common(*command, o->common);
+  command->add_option("model", o->model, "ONNX model")->required();
+  command->add_option("--mode", o->mode, "inference | training")->check(CLI::IsMember({"inference", "training"}))->capture_default_str();
+  command->add_flag("--train", o->train, "The same as --mode training");
+  command->add_option("--freeze", o->freeze, "training: what is frozen; a frozen trunk counts as cached")->capture_default_str();
+  command->add_option("--optimizer", o->optimizer, "training: update rule")->capture_default_str();
+  command->add_option("--classes", o->classes, "training: outputs of the new head")->check(CLI::Range(2, 1000000))->capture_default_str();
+  command->add_option("--size", o->size, "Picture side, where the model leaves it open")->check(CLI::Range(8, 4096))->capture_default_str();
+  command->add_option("--seconds", o->seconds, "How long to measure")->check(CLI::Range(0.1, 3600.0))->capture_default_str();
+  command->add_flag("--profile", o->profile, "Time of every layer, on stderr");
+  command->callback([o] { bench(*o); });
+}
+
+}  // namespace graft::app

@@ -1,0 +1,36 @@
+#pragma once
+
+#include <CLI/CLI.hpp>
+
+namespace graft::app {
+
+void register_bench(CLI::App& app);
+void register_classify(CLI::App& app);
+void register_evaluate(CLI::App& app);
+void register_export(CLI::App& app);
+void register_extract(CLI::App& app);
+void register_finetune(CLI::App& app);
+void register_generate(CLI::App& app);
+void register_gradcheck(CLI::App& app);
+void register_infer(CLI::App& app);
+void register_inspect(CLI::App& app);
+void register_new(CLI::App& app);
+void register_preview(CLI::App& app);
+
+/// One line for each file of apps/commands.
+inline void register_commands(CLI::App& app) {
+  register_finetune(app);
+  register_classify(app);
+  register_extract(app);
+  register_evaluate(app);
+  register_inspect(app);
+  register_infer(app);
+  register_bench(app);
+  register_export(app);
+  register_preview(app);
+  register_gradcheck(app);
+  register_new(app);
+  register_generate(app);
+}
+
+}  // namespace graft::app

@@ -1,0 +1,128 @@
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <iostream>
+#include <nlohmann/json.hpp>
+
+#include "apps/classifier.h"
+#include "apps/commands/commands.h"
+#include "apps/progress.h"
+#include "augment/dataset.h"
+#include "finetune/metrics.h"
+#include "importer/reader.h"
+#include "runtime/error.h"
+
+namespace graft::app {
+namespace {
+
+using nlohmann::json;
+
+struct Options {
+  CommonOptions common;
+  PictureOptions pictures;
+  std::string model, data, split = "val";
+  double validation_part = 0.2;
+};
+
+/// The model's output for each class of the data: by name where the model knows names, otherwise by position.
+std::vector<int> match_classes(const Dataset& data, const Metadata& metadata, size_t outputs) {
+  std::vector<int> index;
+  for (size_t i = 0; i < data.classes.size(); ++i) {
+    if (metadata.labels.empty()) {
+      index.push_back(static_cast<int>(i));
+      continue;
+    }
+    const auto it = std::find(metadata.labels.begin(), metadata.labels.end(), data.classes[i]);
+    if (it == metadata.labels.end()) throw Error("the model knows no class \"" + data.classes[i] + "\"", "is this the right model for this data?");
+    index.push_back(static_cast<int>(it - metadata.labels.begin()));
+  }
+  if (metadata.labels.empty() && data.classes.size() != outputs) {
+    throw Error("the model has " + std::to_string(outputs) + " outputs and no class names, the data has " + std::to_string(data.classes.size()) + " classes", "is this the right model for this data?");
+  }
+  return index;
+}
+
+json to_json(const Metrics& m, const std::vector<std::string>& classes, size_t skipped) {
+  json confusion = json::array(), per_class = json::array();
+  for (int t = 0; t < m.classes(); ++t) {
+    json row = json::array();
+    int64_t images = 0;
+    for (int p = 0; p < m.classes(); ++p) {
+      row.push_back(m.confusion(t, p));
+      images += m.confusion(t, p);
+    }
+    confusion.push_back(row);
+    per_class.push_back({{"class", classes[static_cast<size_t>(t)]}, {"images", images}, {"precision", m.precision(t)}, {"recall", m.recall(t)}, {"f1", m.f1(t)}});
+  }
+  return {{"images", m.count()}, {"top1", m.top1()}, {"top5", m.top5()}, {"loss", m.loss()}, {"calibration_error", m.calibration_error()}, {"skipped", skipped},
+          {"classes", classes}, {"confusion", confusion}, {"per_class", per_class}};
+}
+
+void print(const json& j) {
+  std::printf("%lld pictures   top-1 %.2f %%   top-5 %.2f %%   loss %.4f   calibration error %.4f\n\n", j["images"].get<long long>(), j["top1"].get<double>() * 100,
+              j["top5"].get<double>() * 100, j["loss"].get<double>(), j["calibration_error"].get<double>());
+  std::printf("%-24s %8s %10s %8s %8s\n", "class", "pictures", "precision", "recall", "F1");
+  for (const auto& c : j["per_class"]) {
+    std::printf("%-24s %8lld %10.3f %8.3f %8.3f\n", c["class"].get<std::string>().c_str(), c["images"].get<long long>(), c["precision"].get<double>(), c["recall"].get<double>(), c["f1"].get<double>());
+  }
+  if (j["classes"].size() > 20) return;
+  std::printf("\nconfusion (rows: true class)\n");
+  for (const auto& row : j["confusion"]) {
+    for (const auto& n : row) std::printf("%6lld", n.get<long long>());
+    std::printf("\n");
+  }
+}
+
+void evaluate(const Options& o) {
+  Model model = read_model(o.model);
+  const Preprocessing preprocessing = resolve_preprocessing(model, o.pictures, o.common);
+  const Dataset data = read_dataset(o.data, o.validation_part, o.common.seed);
+  std::vector<Item> items = o.split == "val" ? data.validation : data.train;
+  if (o.split == "all") items.insert(items.end(), data.validation.begin(), data.validation.end());
+  std::vector<std::string> paths;
+  for (const Item& item : items) paths.push_back(item.path);
+  const Metadata metadata = model.metadata;
+  const bool probabilities = ends_in_softmax(model.graph);
+  PictureRunner runner(std::move(model), preprocessing, o.common, paths.size());
+  const auto target = match_classes(data, metadata, runner.width());
+  std::vector<std::string> names;
+  for (size_t i = 0; i < runner.width(); ++i) names.push_back(i < data.classes.size() && metadata.labels.empty() ? data.classes[i] : class_name(metadata, static_cast<int>(i)));
+  Metrics metrics(static_cast<int>(runner.width()));
+  Progress progress(o.common.quiet);
+  size_t skipped = 0;
+  std::vector<float> scores;
+  runner.run(
+      paths,
+      [&](size_t i, std::span<const float> row) {
+        scores.assign(row.begin(), row.end());
+        if (probabilities)  // back to logits, which Metrics expects
+          for (float& v : scores) v = std::log(std::max(v, 1e-30f));
+        const int label = target[static_cast<size_t>(items[i].label)];
+        metrics.add(scores, {&label, 1});
+      },
+      [&](size_t, const std::string& reason) {
+        ++skipped;
+        std::cerr << "graft: skipped " << reason << "\n";
+      },
+      [&](int64_t done) { progress.show("evaluate", done, static_cast<int64_t>(paths.size())); });
+  const json result = to_json(metrics, names, skipped);
+  if (o.common.json) std::cout << result.dump(-1, ' ', false, json::error_handler_t::replace) << "\n";
+  else print(result);
+  if (skipped > 0) set_exit_status(kSomeSkipped);
+}
+
+}  // namespace
+
+void register_evaluate(CLI::App& app) {
+  auto o = std::make_shared<Options>();
+  auto* command = app.add_subcommand("evaluate", "Measure a classifier on labelled pictures");
+  add_common(*command, o->common);
+  add_picture_options(*command, o->pictures);
+  command->add_option("model", o->model, "ONNX model")->required();
+  command->add_option("data", o->data, "Folder of train/CLASS and val/CLASS, folder of CLASS, or CSV")->required();
+  command->add_option("--split", o->split, "val | train | all")->check(CLI::IsMember({"val", "train", "all"}))->capture_default_str();
+  command->add_option("--val-split", o->validation_part, "Part of each class that validates, where the data is not split")->check(CLI::Range(0.01, 0.9))->capture_default_str();
+  command->callback([o] { evaluate(*o); });
+}
+
+}  // namespace graft::app

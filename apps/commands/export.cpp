@@ -1,0 +1,46 @@
+#include <filesystem>
+#include <iostream>
+#include <nlohmann/json.hpp>
+
+#include "apps/commands/commands.h"
+#include "apps/common.h"
+#include "importer/reader.h"
+#include "importer/writer.h"
+#include "runtime/error.h"
+#include "runtime/passes/passes.h"
+
+namespace graft::app {
+namespace {
+
+struct Options {
+  CommonOptions common;
+  std::string source, output;
+  bool fp32 = false;
+};
+
+void export_model(const Options& o) {
+  namespace fs = std::filesystem;
+  const std::string path = fs::is_directory(o.source) ? (fs::path(o.source) / "model.onnx").string() : o.source;
+  Model model = read_model(path);
+  remove_identities(model.graph, /*keep_dropout=*/false);
+  canonicalise_dense(model.graph);
+  fold_batch_norm(model.graph);
+  remove_dead_code(model.graph);
+  write_model(model, o.output);
+  if (o.common.json) std::cout << nlohmann::json{{"model", o.output}, {"bytes", fs::file_size(o.output)}}.dump() << "\n";
+  else if (!o.common.quiet) std::cerr << o.output << ": " << fs::file_size(o.output) / 1024 << " KiB\n";
+}
+
+}  // namespace
+
+void register_export(CLI::App& app) {
+  auto o = std::make_shared<Options>();
+  auto* command = app.add_subcommand("export", "Write the deploy form: batch norms folded, dropout gone");
+  add_common(*command, o->common);
+  command->add_option("run", o->source, "RUN folder of finetune, or an ONNX model")->required();
+  command->add_flag("--fp32", o->fp32, "float32 weights (the default)");
+  command->add_option("-o,--output", o->output, "ONNX file to write")->required();
+  command->callback([o] { export_model(*o); });
+}
+
+}  // namespace graft::app

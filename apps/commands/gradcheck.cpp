@@ -1,0 +1,60 @@
+#include <cstdio>
+#include <iostream>
+#include <nlohmann/json.hpp>
+
+#include "apps/commands/commands.h"
+#include "apps/common.h"
+#include "finetune/freeze.h"
+#include "finetune/gradcheck.h"
+#include "importer/reader.h"
+#include "runtime/error.h"
+
+namespace graft::app {
+namespace {
+
+using nlohmann::json;
+
+struct Options {
+  CommonOptions common;
+  std::string model, batch_norm = "frozen";
+  int64_t size = 64;
+  double tolerance = 0.02;
+};
+
+void gradcheck(const Options& o) {
+  Model model = read_model(o.model);
+  const auto picture = model.picture();
+  const OpenDims dims{o.common.batch > 0 ? o.common.batch : 2, picture.height > 0 ? picture.height : o.size, picture.width > 0 ? picture.width : o.size};
+  retype(model.graph, dims, backend(o.common));
+  model.graph.outputs.resize(1);
+  canonicalise_dense(model.graph);
+  apply_freeze(model.graph, {"none", o.batch_norm == "train" ? BatchNormPolicy::train : BatchNormPolicy::frozen}, {});
+  const auto checks = with_place([&] { return o.model; }, [&] { return check_gradients(model.graph, dims, backend(o.common), o.common.seed, o.common.threads); });
+  if (checks.empty()) throw Error(o.model + ": has no parameters");
+  double worst = 0;
+  json parameters = json::array();
+  for (const GradientCheck& c : checks) {
+    worst = std::max(worst, c.relative_error);
+    parameters.push_back({{"name", c.parameter}, {"analytic", c.analytic}, {"numerical", c.numerical}, {"relative_error", c.relative_error}});
+    if (!o.common.json) std::printf("%-48s analytic %12.5g  numerical %12.5g  relative error %.2e\n", c.parameter.c_str(), c.analytic, c.numerical, c.relative_error);
+  }
+  if (o.common.json) std::cout << json{{"max_relative_error", worst}, {"parameters", parameters}}.dump() << "\n";
+  else std::printf("\nlargest relative error %.2e over %zu parameters\n", worst, checks.size());
+  std::fflush(stdout);
+  if (worst > o.tolerance) throw Error(o.model + ": the gradients disagree by " + std::to_string(worst), "single precision bends deep networks; see the list for where");
+}
+
+}  // namespace
+
+void register_gradcheck(CLI::App& app) {
+  auto o = std::make_shared<Options>();
+  auto* command = app.add_subcommand("gradcheck", "Compare analytic with numerical gradients, per parameter");
+  add_common(*command, o->common);
+  command->add_option("model", o->model, "ONNX model")->required();
+  command->add_option("--batch-norm", o->batch_norm, "frozen | train")->check(CLI::IsMember({"frozen", "train"}))->capture_default_str();
+  command->add_option("--size", o->size, "Picture side, where the model leaves it open")->check(CLI::Range(8, 4096))->capture_default_str();
+  command->add_option("--tolerance", o->tolerance, "Relative error that still passes")->capture_default_str();
+  command->callback([o] { gradcheck(*o); });
+}
+
+}  // namespace graft::app

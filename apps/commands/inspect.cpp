@@ -1,0 +1,92 @@
+#include <cstdio>
+#include <iostream>
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "apps/commands/commands.h"
+#include "apps/common.h"
+#include "finetune/freeze.h"
+#include "importer/reader.h"
+#include "runtime/error.h"
+#include "runtime/passes/passes.h"
+
+namespace graft::app {
+namespace {
+
+using nlohmann::json;
+
+struct Options {
+  CommonOptions common;
+  std::string model, freeze;
+};
+
+json layer_table(const Model& model, const Options& o) {
+  Graph marked = model.graph;
+  if (!o.freeze.empty()) apply_freeze(marked, {o.freeze, BatchNormPolicy::automatic}, {});
+  const auto typed_for = [&](int64_t batch) { return specialise(marked, {batch, 224, 224}, cpu_backend()); };
+  const Graph graph = typed_for(1), two = typed_for(2);
+  json layers = json::array();
+  int64_t parameters = 0, multiply_adds = 0;
+  std::set<ValueId> counted;
+  for (const Node& node : graph.nodes) {
+    int64_t own = 0;
+    bool trainable = false;
+    for (ValueId id : node.inputs) {
+      if (id == kNoValue || !graph.value(id).constant || graph.value(id).dtype != DType::f32) continue;
+      trainable = trainable || graph.value(id).trainable;
+      if (counted.insert(id).second) own += graph.value(id).shape.elements();
+    }
+    std::vector<ValueType> outputs{graph.type_of(node.outputs[0])};
+    const int64_t work = node.op->multiply_adds(input_types(graph, node), outputs);
+    Shape shape = outputs[0].shape;
+    if (!shape.empty() && two.value(node.outputs[0]).shape[0] != shape[0]) shape[0] = kOpenDim;
+    json layer{{"name", node.name}, {"op", node.op->type()}, {"output_shape", static_cast<const std::vector<int64_t>&>(shape)}, {"output", shape.str()}, {"parameters", own}, {"multiply_adds", work}};
+    if (!o.freeze.empty()) layer["frozen"] = own > 0 && !trainable;
+    layers.push_back(layer);
+    parameters += own;
+    multiply_adds += work;
+  }
+  return {{"model", model.path}, {"opset", model.opset}, {"ir_version", model.ir_version}, {"parameters", parameters}, {"multiply_adds", multiply_adds},
+          {"labels", model.metadata.labels.size()}, {"layers", layers}};
+}
+
+/// Columns count characters, not the bytes of ×.
+std::string padded(const std::string& text, size_t width) {
+  size_t shown = 0;
+  for (char c : text) shown += (static_cast<unsigned char>(c) & 0xc0) != 0x80;
+  return shown < width ? text + std::string(width - shown, ' ') : text;
+}
+
+void print(const json& j) {
+  std::cout << padded("layer", 44) << padded("operator", 20) << padded("output", 18) << "   parameters   multiply-adds\n";
+  for (const auto& l : j["layers"]) {
+    char numbers[64];
+    std::snprintf(numbers, sizeof numbers, "%13lld %15lld", l["parameters"].get<long long>(), l["multiply_adds"].get<long long>());
+    std::cout << padded(l["name"].get<std::string>(), 43) << ' ' << padded(l["op"].get<std::string>(), 19) << ' ' << padded(l["output"].get<std::string>(), 18) << numbers
+              << (l.contains("frozen") && l["parameters"].get<int64_t>() > 0 ? (l["frozen"].get<bool>() ? "  frozen" : "  trained") : "") << "\n";
+  }
+  std::printf("\n%lld parameters, %lld multiply-adds for one picture; opset %lld, %lld labels\n", j["parameters"].get<long long>(), j["multiply_adds"].get<long long>(), j["opset"].get<long long>(),
+              j["labels"].get<long long>());
+}
+
+void inspect(const Options& o) {
+  const Model model = read_model(o.model);
+  const json table = with_place([&] { return o.model; }, [&] { return layer_table(model, o); });
+  std::cout.flush();
+  if (o.common.json) std::cout << table.dump(-1, ' ', false, json::error_handler_t::replace) << "\n";
+  else print(table);
+  std::fflush(stdout);
+}
+
+}  // namespace
+
+void register_inspect(CLI::App& app) {
+  auto o = std::make_shared<Options>();
+  auto* command = app.add_subcommand("inspect", "Show a model's layers, shapes, parameters and work");
+  add_common(*command, o->common);
+  command->add_option("model", o->model, "ONNX model")->required();
+  command->add_option("--freeze", o->freeze, "Show what this freeze policy would freeze");
+  command->callback([o] { inspect(*o); });
+}
+
+}  // namespace graft::app

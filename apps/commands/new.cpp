@@ -1,0 +1,40 @@
+#include <iostream>
+#include <nlohmann/json.hpp>
+
+#include "apps/commands/commands.h"
+#include "apps/common.h"
+#include "importer/metadata.h"
+#include "importer/writer.h"
+#include "models/registry.h"
+
+namespace graft::app {
+namespace {
+
+struct Options {
+  CommonOptions common;
+  std::string architecture, output;
+  int64_t classes = 0;
+};
+
+void create(const Options& o) {
+  Model model;
+  model.graph = build_architecture(o.architecture, {o.classes, o.common.seed});
+  const auto picture = model.picture();
+  model.metadata.preprocessing = named_preprocessing("imagenet", picture.height, picture.width);
+  write_model(model, o.output);
+  if (o.common.json) std::cout << nlohmann::json{{"model", o.output}, {"architecture", o.architecture}}.dump() << "\n";
+}
+
+}  // namespace
+
+void register_new(CLI::App& app) {
+  auto o = std::make_shared<Options>();
+  auto* command = app.add_subcommand("new", "Build and initialise an architecture");
+  add_common(*command, o->common);
+  command->add_option("architecture", o->architecture, "Its name; an unknown one lists them all")->required();
+  command->add_option("--classes", o->classes, "Outputs (0: as published)")->check(CLI::Range(0, 1000000));
+  command->add_option("-o,--output", o->output, "ONNX file to write")->required();
+  command->callback([o] { create(*o); });
+}
+
+}  // namespace graft::app

@@ -1,0 +1,86 @@
+#include "apps/common.h"
+
+#include <fstream>
+#include <iostream>
+#include <sstream>
+
+#include "importer/metadata.h"
+#include "runtime/error.h"
+
+namespace graft::app {
+
+void add_common(CLI::App& command, CommonOptions& o) {
+  command.add_option("--device", o.device, "auto | cpu | cuda:N")->capture_default_str();
+  command.add_option("--dtype", o.dtype, "auto | fp32")->capture_default_str();
+  command.add_option("--threads", o.threads, "Threads to compute with (0: all cores)")->check(CLI::Range(0, 1024))->capture_default_str();
+  command.add_option("--seed", o.seed, "Seed of everything random")->capture_default_str();
+  command.add_option("--batch", o.batch, "Pictures in a batch")->check(CLI::Range(1, 4096));
+  command.add_flag("--json", o.json, "One JSON object on stdout, all else on stderr");
+  command.add_flag("--quiet", o.quiet, "No progress and no notes");
+  command.set_config("--config", "", "Options from a TOML file; the command line wins");
+}
+
+void add_picture_options(CLI::App& command, PictureOptions& o) {
+  command.add_option("--preprocess", o.preprocess, "imagenet | tf | caffe | unit | FILE.json (default: what the model says, else imagenet)");
+  command.add_option("--resize", o.resize, "Short side before the crop, in pixels (0: no resizing)")->check(CLI::Range(0, 16384));
+  command.add_option("--crop", o.crop, "Side of the crop, where the model leaves it open")->check(CLI::Range(1, 16384));
+}
+
+Preprocessing resolve_preprocessing(const Model& model, const PictureOptions& o, const CommonOptions& common) {
+  const Model::Picture picture = with_place([&] { return model.path; }, [&] { return model.picture(); });
+  if (picture.channels != 3) {
+    throw Error(model.path + ": takes " + std::to_string(picture.channels) + " channels, pictures have 3", "is this the right model?");
+  }
+  const int64_t height = picture.height > 0 ? picture.height : o.crop > 0 ? o.crop : 224;
+  const int64_t width = picture.width > 0 ? picture.width : o.crop > 0 ? o.crop : 224;
+  if (o.crop > 0 && (height != o.crop || width != o.crop)) {
+    throw Error("--crop " + std::to_string(o.crop) + ": " + model.path + " takes " + std::to_string(height) + "×" + std::to_string(width), "leave --crop out");
+  }
+  Preprocessing p;
+  if (o.preprocess.empty() && model.metadata.preprocessing) {
+    p = *model.metadata.preprocessing;
+    if (picture.height > 0 || o.crop > 0) {
+      p.crop_height = height;
+      p.crop_width = width;
+    }
+  } else if (o.preprocess.ends_with(".json")) {
+    std::ifstream stream(o.preprocess);
+    if (!stream) throw Error(o.preprocess + ": cannot be opened", "check the path");
+    std::stringstream text;
+    text << stream.rdbuf();
+    p = preprocessing_from_json(text.str());
+  } else {
+    p = named_preprocessing(o.preprocess.empty() ? "imagenet" : o.preprocess, height, width);
+    if (o.preprocess.empty() && !common.quiet) std::cerr << "graft: note: " << model.path << " does not say how its pictures were prepared; taking --preprocess imagenet\n";
+  }
+  if (o.resize >= 0) p.resize = o.resize;
+  return p;
+}
+
+TransformContext transform_context(const Preprocessing& p) {
+  TransformContext context;
+  context.height = p.crop_height;
+  context.width = p.crop_width;
+  context.short_side = p.resize;
+  return context;
+}
+
+Normalisation normalisation(const Preprocessing& p) { return {p.scale, p.mean, p.std, p.colour == Preprocessing::Colour::bgr}; }
+
+Pipeline evaluation_pipeline(const Preprocessing& p) { return Pipeline(make_recipe("none", transform_context(p)), normalisation(p), p.crop_height, p.crop_width); }
+
+const Backend& backend(const CommonOptions& o) {
+  if (o.device != "auto" && o.device != "cpu") throw Error("--device " + o.device + ": this build computes on the processor only", "use --device cpu");
+  if (o.dtype != "auto" && o.dtype != "fp32") throw Error("--dtype " + o.dtype + ": the processor computes in fp32 only", "use --dtype fp32");
+  return cpu_backend();
+}
+
+std::vector<std::string> read_lines(const std::string& path) {
+  std::ifstream stream(path);
+  if (!stream) throw Error(path + ": cannot be opened", "check the path");
+  std::vector<std::string> lines;
+  for (std::string line; std::getline(stream, line);) lines.push_back(line);
+  return lines;
+}
+
+}  // namespace graft::app

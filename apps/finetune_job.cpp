@@ -1,0 +1,186 @@
+#include "apps/finetune_job.h"
+
+#include <chrono>
+#include <filesystem>
+#include <iomanip>
+#include <nlohmann/json.hpp>
+#include <sstream>
+
+#include "apps/picture_source.h"
+#include "apps/progress.h"
+#include "augment/colour_axes.h"
+#include "augment/dataset.h"
+#include "finetune/head.h"
+#include "importer/reader.h"
+#include "importer/writer.h"
+#include "runtime/atomic_file.h"
+#include "runtime/error.h"
+
+namespace graft::app {
+namespace {
+
+namespace fs = std::filesystem;
+using nlohmann::json;
+
+CacheOptions parse_cache(const std::string& text) {
+  CacheOptions cache;
+  if (text == "auto") return cache;
+  if (text == "off") {
+    cache.mode = CacheOptions::Mode::off;
+    return cache;
+  }
+  if (text.starts_with("views:")) {
+    cache.mode = CacheOptions::Mode::on;
+    try {
+      cache.views = std::stoi(text.substr(6));
+    } catch (const std::exception&) {
+      cache.views = 0;
+    }
+    if (cache.views >= 1 && cache.views <= 1000) return cache;
+  }
+  throw Error("--cache " + text + ": is not understood", "use auto, off or views:K");
+}
+
+std::vector<float> parse_class_weights(const std::vector<std::string>& words, const Dataset& data) {
+  std::vector<float> weights;
+  if (words.empty()) return weights;
+  if (words.size() == 1 && words[0] == "balanced") {  // n / (classes · n_c), as scikit-learn's
+    std::vector<double> count(data.classes.size(), 0);
+    for (const Item& item : data.train) ++count[static_cast<size_t>(item.label)];
+    for (double c : count) weights.push_back(static_cast<float>(static_cast<double>(data.train.size()) / (static_cast<double>(count.size()) * c)));
+    return weights;
+  }
+  for (const std::string& w : words) {
+    try {
+      weights.push_back(std::stof(w));
+    } catch (const std::exception&) {
+      throw Error("--class-weights: \"" + w + "\" is no number", "write balanced, or one number a class");
+    }
+    if (!(weights.back() > 0)) throw Error("--class-weights must be positive");
+  }
+  if (weights.size() != data.classes.size()) throw Error("--class-weights: " + std::to_string(weights.size()) + " numbers for " + std::to_string(data.classes.size()) + " classes");
+  return weights;
+}
+
+void make_folder(const std::string& path) {
+  std::error_code code;
+  fs::create_directories(path, code);
+  if (code) throw Error(path + ": cannot be created (" + code.message() + ")", "choose a folder you may write to");
+  // Say it before the work is done, not after.
+  write_atomically((fs::path(path) / ".writable").string(), [](std::ostream&) {});
+  fs::remove(fs::path(path) / ".writable", code);
+}
+
+/// A number that changes with anything a resumed run must share with the run before.
+std::string fingerprint(const FinetuneOptions& o, const Dataset& data) {
+  std::ostringstream text;
+  const TrainOptions& t = o.train;
+  text << fs::file_size(o.model) << '|' << o.freeze.policy << o.batch_norm << o.dropout << '|' << t.loss << t.loss_options.label_smoothing << '|' << t.optimizer << t.lr << ' ' << t.trunk_lr_scale << ' '
+       << t.optimizer_options.momentum << ' ' << t.weight_decay << '|' << t.schedule << t.step_every << ' ' << t.epochs << '|' << o.recipe << '|' << o.cache << '|' << t.batch << ' ' << o.common.seed << ' '
+       << o.pictures.preprocess << o.pictures.resize << ' ' << o.pictures.crop;
+  for (const std::string& w : o.class_weights) text << w;
+  for (const auto* items : {&data.train, &data.validation})
+    for (const Item& item : *items) text << fs::path(item.path).filename().string() << item.label;
+  uint64_t hash = 0xcbf29ce484222325ull;  // FNV-1a
+  for (const char c : text.str()) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3ull;
+  std::ostringstream hex;
+  hex << std::hex << hash;
+  return hex.str();
+}
+
+void write_history(const std::string& path, const std::vector<EpochReport>& history) {
+  write_atomically(path, [&](std::ostream& stream) {
+    stream << "epoch,train_loss,val_loss,val_top1,val_top5,lr,seconds\n" << std::setprecision(8);
+    for (const EpochReport& e : history) stream << e.epoch << ',' << e.train_loss << ',' << e.val_loss << ',' << e.val_top1 << ',' << e.val_top5 << ',' << e.lr << ',' << e.seconds << '\n';
+  });
+}
+
+std::string epoch_line(const EpochReport& e, int epochs) {
+  std::ostringstream line;
+  line << std::fixed << "epoch " << e.epoch << "/" << epochs << "  loss " << std::setprecision(4) << e.train_loss << "  val loss " << e.val_loss << "  val top-1 " << std::setprecision(2)
+       << e.val_top1 * 100 << " %  " << std::setprecision(2) << e.seconds << " s";
+  return line.str();
+}
+
+}  // namespace
+
+FinetuneReport run_finetune(const FinetuneOptions& given) {
+  const auto start = std::chrono::steady_clock::now();
+  FinetuneOptions o = given;
+  Progress progress(o.common.quiet);
+  Model model = read_model(o.model);
+  const Preprocessing preprocessing = resolve_preprocessing(model, o.pictures, o.common);
+  const Dataset data = read_dataset(o.data, o.validation_part, o.common.seed);
+  make_folder(o.output);
+
+  FinetuneReport report;
+  report.classes = data.classes;
+  for (const std::string& s : data.skipped) {
+    progress.line("skipped " + s);
+    report.skipped.push_back(s);
+  }
+  o.train.seed = o.common.seed;
+  o.train.threads = o.common.threads;
+  o.train.height = preprocessing.crop_height;
+  o.train.width = preprocessing.crop_width;
+  if (o.common.batch > 0) o.train.batch = o.common.batch;
+  o.train.cache = parse_cache(o.cache);
+  o.train.class_weights = parse_class_weights(o.class_weights, data);
+  o.train.checkpoint = (fs::path(o.output) / "checkpoint.safetensors").string();
+  o.train.fingerprint = fingerprint(o, data);
+  o.freeze.batch_norm = o.batch_norm == "train" ? BatchNormPolicy::train : o.batch_norm == "frozen" ? BatchNormPolicy::frozen : BatchNormPolicy::automatic;
+
+  retype(model.graph, {1, o.train.height, o.train.width}, backend(o.common));
+  const auto classes = static_cast<int64_t>(data.classes.size());
+  const GraftedHead head = with_place([&] { return o.model; }, [&] { return graft_head(model.graph, {classes, o.dropout, o.common.seed}); });
+  report.freeze = apply_freeze(model.graph, o.freeze, head.parameters);
+  progress.line(head.replaced.empty() ? "the model ends in features: new head on " + std::to_string(head.features) + " of them"
+                                      : "new head on " + std::to_string(head.features) + " features in place of \"" + head.replaced + "\"");
+  progress.line(std::to_string(data.train.size()) + " training and " + std::to_string(data.validation.size()) + " validation pictures of " + std::to_string(classes) + " classes; " +
+                std::to_string(report.freeze.trainable_parameters) + " parameters trained, " + std::to_string(report.freeze.frozen_parameters) + " frozen");
+
+  TransformContext context = transform_context(preprocessing);
+  const Pipeline evaluation = evaluation_pipeline(preprocessing);
+  if (o.recipe == "alexnet" || o.recipe == "resnet" || o.recipe == "strong" || o.recipe.find("pca-lighting") != std::string::npos) {
+    std::vector<std::string> paths;
+    for (const Item& item : data.train) paths.push_back(item.path);
+    context.colour_axes = measure_colour_axes(paths);
+  }
+  const Pipeline training(make_recipe(o.recipe, context), normalisation(preprocessing), preprocessing.crop_height, preprocessing.crop_width);
+  const PictureSource train_source(data.train, evaluation, training, o.common.seed), validation_source(data.validation, evaluation, training, o.common.seed);
+
+  report.history = (fs::path(o.output) / "history.csv").string();
+  report.model = (fs::path(o.output) / "model.onnx").string();
+  std::vector<EpochReport> seen;
+  TrainListener listener;
+  listener.progress = [&](const std::string& phase, int64_t done, int64_t total) { progress.show(phase, done, total); };
+  listener.note = [&](const std::string& text) { progress.line(text); };
+  listener.epoch = [&](const EpochReport& e) { progress.line(epoch_line(e, o.train.epochs)); };
+  report.result = train(model.graph, head.parameters, train_source, validation_source, static_cast<int>(classes), o.train, listener, backend(o.common));
+  report.skipped.insert(report.skipped.end(), report.result.skipped.begin(), report.result.skipped.end());
+
+  model.metadata.labels = data.classes;
+  model.metadata.preprocessing = preprocessing;
+  model.metadata.other["graft.version"] = GRAFT_VERSION;
+  model.metadata.other["graft.training"] = json{{"best_val_top1", report.result.best_val_top1}, {"best_epoch", report.result.best_epoch}, {"freeze", o.freeze.policy},
+                                                {"optimizer", o.train.optimizer}, {"loss", o.train.loss}, {"seed", o.common.seed}}.dump();
+  write_model(model, report.model);
+  write_history(report.history, report.result.history);
+  write_atomically((fs::path(o.output) / "config.toml").string(), [&](std::ostream& stream) { stream << o.config_text; });
+  report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  write_atomically((fs::path(o.output) / "metrics.json").string(), [&](std::ostream& stream) { stream << to_json_text(report) << "\n"; });
+  std::ostringstream line;
+  line << std::fixed << std::setprecision(2) << "best validation top-1 " << report.result.best_val_top1 * 100 << " % (epoch " << report.result.best_epoch << "), " << std::setprecision(1) << report.seconds
+       << " s: " << report.model;
+  progress.line(line.str());
+  return report;
+}
+
+std::string to_json_text(const FinetuneReport& r) {
+  return json{{"best_val_top1", r.result.best_val_top1}, {"best_epoch", r.result.best_epoch}, {"epochs", r.result.history.size()}, {"seconds", r.seconds},
+              {"trainable_parameters", r.freeze.trainable_parameters}, {"frozen_parameters", r.freeze.frozen_parameters}, {"features_cached", r.result.features_cached},
+              {"classes", r.classes}, {"skipped", r.skipped}, {"model", r.model}, {"history", r.history}}
+      .dump(-1, ' ', false, json::error_handler_t::replace);
+}
+
+}  // namespace graft::app

@@ -1,0 +1,39 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "apps/common.h"
+#include "finetune/freeze.h"
+#include "finetune/trainer.h"
+
+namespace graft::app {
+
+struct FinetuneOptions {
+  CommonOptions common;
+  PictureOptions pictures;
+  TrainOptions train;
+  FreezeOptions freeze;
+  std::string model, data, output, recipe = "default", cache = "auto", batch_norm = "auto";
+  std::vector<std::string> class_weights;
+  float dropout = 0;
+  double validation_part = 0.2;
+  std::string config_text;  // what RUN/config.toml will hold
+};
+
+struct FinetuneReport {
+  TrainResult result;
+  FreezeResult freeze;
+  std::vector<std::string> classes;
+  std::vector<std::string> skipped;
+  std::string model, history;  // paths
+  double seconds = 0;          // the whole job
+};
+
+/// Import, graft, train, write: the whole of `graft finetune`. RUN gets model.onnx, checkpoint.safetensors, history.csv,
+/// metrics.json and config.toml. Throws Error.
+FinetuneReport run_finetune(const FinetuneOptions& options);
+
+std::string to_json_text(const FinetuneReport& report);
+
+}  // namespace graft::app

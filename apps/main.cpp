@@ -1,0 +1,47 @@
+#include <iostream>
+#include <new>
+
+#include "apps/commands/commands.h"
+#include "apps/common.h"
+#include "runtime/error.h"
+
+namespace graft::app {
+namespace {
+
+int exit_status = kDone;
+
+/// What went wrong, as one line: newlines would break whoever reads it line by line.
+int fail(std::string text) {
+  for (char& c : text)
+    if (c == '\n') c = ' ';
+  std::cerr << "graft: error: " << text << std::endl;
+  return kFailed;
+}
+
+int run(int argc, char** argv) {
+  CLI::App app("graft: fine-tune, run and export pretrained image networks");
+  app.set_version_flag("--version", GRAFT_VERSION);
+  app.require_subcommand(1);
+  register_commands(app);
+  try {
+    app.parse(argc, argv);
+    std::cout.flush();
+    return std::cout ? exit_status : fail("the output cannot be written: is the disk full?");
+  } catch (const CLI::ParseError& e) {
+    return app.exit(e) == 0 ? kDone : kWrongUsage;
+  } catch (const Error& e) {
+    return fail(e.what());
+  } catch (const std::bad_alloc&) {
+    return fail("out of memory: use a smaller --batch");
+  } catch (const std::exception& e) {
+    return fail(e.what());
+  }
+}
+
+}  // namespace
+
+void set_exit_status(int status) { exit_status = status; }
+
+}  // namespace graft::app
+
+int main(int argc, char** argv) { return graft::app::run(argc, argv); }

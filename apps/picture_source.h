@@ -1,0 +1,27 @@
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "augment/dataset.h"
+#include "augment/pipeline.h"
+#include "finetune/sample_source.h"
+
+namespace graft::app {
+
+/// Pictures of a dataset as a trainer sees them: variant 0 through the evaluation pipeline, others through the training one,
+/// with random numbers that follow from (seed, variant, index). Both pipelines must outlive it.
+class PictureSource final : public SampleSource {
+ public:
+  PictureSource(std::vector<Item> items, const Pipeline& evaluation, const Pipeline& training, uint64_t seed) : items_(std::move(items)), evaluation_(evaluation), training_(training), seed_(seed) {}
+  int64_t size() const override { return static_cast<int64_t>(items_.size()); }
+  int label(int64_t index) const override { return items_[static_cast<size_t>(index)].label; }
+  std::unique_ptr<SampleStream> stream(std::vector<SampleRef> order, size_t batch) const override;
+
+ private:
+  std::vector<Item> items_;
+  const Pipeline &evaluation_, &training_;
+  uint64_t seed_;
+};
+
+}  // namespace graft::app

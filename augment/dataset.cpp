@@ -1,0 +1,184 @@
+#include "augment/dataset.h"
+
+#include <glob.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <iostream>
+#include <map>
+#include <set>
+#include <sstream>
+
+#include "runtime/error.h"
+#include "runtime/random.h"
+
+namespace graft {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::vector<fs::path> sorted_entries(const fs::path& folder) {
+  std::vector<fs::path> entries;
+  std::error_code code;
+  for (fs::directory_iterator it(folder, code), end; !code && it != end; it.increment(code)) entries.push_back(it->path());
+  if (code) throw Error(folder.string() + ": cannot be listed (" + code.message() + ")");
+  std::sort(entries.begin(), entries.end());
+  return entries;
+}
+
+std::vector<std::string> class_folders(const fs::path& root) {
+  std::vector<std::string> names;
+  for (const fs::path& p : sorted_entries(root))
+    if (fs::is_directory(p) && p.filename().string()[0] != '.') names.push_back(p.filename().string());
+  return names;
+}
+
+void collect(const fs::path& root, const std::vector<std::string>& classes, std::vector<Item>& items, std::vector<std::string>& skipped) {
+  for (size_t label = 0; label < classes.size(); ++label) {
+    const fs::path folder = root / classes[label];
+    if (!fs::is_directory(folder)) continue;
+    for (const fs::path& p : sorted_entries(folder)) {
+      if (!fs::is_regular_file(p) || p.filename().string()[0] == '.') continue;
+      if (has_picture_extension(p.string())) items.push_back({p.string(), static_cast<int>(label)});
+      else skipped.push_back(p.string() + ": has no picture's extension");
+    }
+  }
+}
+
+/// Moves the given part of each class to the validation set, chosen by (seed, position).
+void split_off(Dataset& data, double part, uint64_t seed) {
+  std::map<int, std::vector<Item>> by_class;
+  for (Item& item : data.train) by_class[item.label].push_back(item);
+  data.train.clear();
+  for (auto& [label, items] : by_class) {
+    for (size_t i = items.size(); i > 1; --i) std::swap(items[i - 1], items[mix(mix(seed, static_cast<uint64_t>(label)), i) % i]);
+    const auto taken = items.size() < 2 ? 0 : std::max<size_t>(1, static_cast<size_t>(static_cast<double>(items.size()) * part));
+    for (size_t i = 0; i < items.size(); ++i) (i < taken ? data.validation : data.train).push_back(items[i]);
+  }
+  const auto by_path = [](const Item& a, const Item& b) { return a.path < b.path; };
+  std::sort(data.train.begin(), data.train.end(), by_path);
+  std::sort(data.validation.begin(), data.validation.end(), by_path);
+}
+
+/// Fields of one CSV line; quotes may hold commas, a doubled quote is a quote.
+std::vector<std::string> csv_fields(const std::string& line) {
+  std::vector<std::string> fields(1);
+  bool quoted = false;
+  for (size_t i = 0; i < line.size(); ++i) {
+    const char c = line[i];
+    if (c == '"' && quoted && i + 1 < line.size() && line[i + 1] == '"') fields.back() += line[++i];
+    else if (c == '"') quoted = !quoted;
+    else if (c == ',' && !quoted) fields.emplace_back();
+    else if (c != '\r') fields.back() += c;
+  }
+  return fields;
+}
+
+Dataset read_csv(const std::string& path, double part, uint64_t seed) {
+  std::ifstream stream(path);
+  if (!stream) throw Error(path + ": cannot be opened", "check the path");
+  struct Row {
+    std::string path, label, split;
+  };
+  std::vector<Row> rows;
+  std::set<std::string> labels;
+  bool has_split = false;
+  size_t number = 0;
+  for (std::string line; std::getline(stream, line);) {
+    ++number;
+    if (line.find_first_not_of(" \t\r") == std::string::npos) continue;
+    const auto fields = csv_fields(line);
+    if (fields.size() < 2) throw Error(path + ", line " + std::to_string(number) + ": has no label", "write path,label or path,label,split");
+    if (rows.empty() && labels.empty() && (fields[0] == "path" || fields[0] == "file" || fields[0] == "filename")) continue;
+    rows.push_back({fields[0], fields[1], fields.size() > 2 ? fields[2] : ""});
+    labels.insert(fields[1]);
+    has_split = has_split || (fields.size() > 2 && !fields[2].empty());
+  }
+  Dataset data;
+  data.classes.assign(labels.begin(), labels.end());
+  const fs::path folder = fs::path(path).parent_path();
+  for (const Row& row : rows) {
+    const auto label = static_cast<int>(std::distance(labels.begin(), labels.find(row.label)));
+    const bool validates = row.split == "val" || row.split == "valid" || row.split == "validation" || row.split == "test";
+    if (!row.split.empty() && !validates && row.split != "train") throw Error(path + ": unknown split \"" + row.split + "\"", "use train or val");
+    (validates ? data.validation : data.train).push_back({(folder / row.path).string(), label});
+  }
+  if (!has_split) split_off(data, part, seed);
+  return data;
+}
+
+void check(const Dataset& data, const std::string& path) {
+  if (data.classes.empty()) throw Error(path + ": holds no class folders", "put pictures into " + path + "/train/CLASS/ and " + path + "/val/CLASS/, or into " + path + "/CLASS/");
+  std::vector<size_t> count(data.classes.size(), 0);
+  for (const Item& item : data.train) ++count[static_cast<size_t>(item.label)];
+  for (size_t i = 0; i < count.size(); ++i)
+    if (count[i] == 0) throw Error(path + ": class \"" + data.classes[i] + "\" has no training picture", "add pictures or remove its folder");
+  if (data.classes.size() < 2) throw Error(path + ": there is only one class, \"" + data.classes[0] + "\"", "a classifier needs at least two");
+  if (data.validation.empty()) throw Error(path + ": there is no validation picture", "add " + path + "/val/CLASS/ or more pictures");
+}
+
+}  // namespace
+
+bool has_picture_extension(const std::string& path) {
+  std::string extension = fs::path(path).extension().string();
+  std::transform(extension.begin(), extension.end(), extension.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  static const std::set<std::string> known{".jpg", ".jpeg", ".jpe", ".png", ".bmp", ".tif", ".tiff", ".webp", ".ppm", ".pgm", ".pbm", ".pnm"};
+  return known.contains(extension);
+}
+
+Dataset read_dataset(const std::string& path, double validation_part, uint64_t seed) {
+  if (!fs::exists(path)) throw Error(path + ": does not exist", "check the path");
+  Dataset data;
+  if (fs::is_regular_file(path)) {
+    data = read_csv(path, validation_part, seed);
+  } else {
+    const fs::path root(path), train = root / "train";
+    if (fs::is_directory(train)) {
+      data.classes = class_folders(train);
+      collect(train, data.classes, data.train, data.skipped);
+      for (const char* name : {"val", "valid", "validation", "test"}) {
+        if (!fs::is_directory(root / name)) continue;
+        for (const std::string& c : class_folders(root / name))
+          if (std::find(data.classes.begin(), data.classes.end(), c) == data.classes.end()) throw Error(path + ": class \"" + c + "\" is validated but never trained", "add " + train.string() + "/" + c);
+        collect(root / name, data.classes, data.validation, data.skipped);
+        break;
+      }
+      if (data.validation.empty() && !data.classes.empty()) split_off(data, validation_part, seed);
+    } else {
+      data.classes = class_folders(root);
+      collect(root, data.classes, data.train, data.skipped);
+      if (!data.classes.empty()) split_off(data, validation_part, seed);
+    }
+  }
+  check(data, path);
+  return data;
+}
+
+std::vector<std::string> list_pictures(const std::vector<std::string>& inputs) {
+  std::vector<std::string> paths;
+  for (const std::string& input : inputs) {
+    std::error_code code;
+    if (input == "-") {
+      for (std::string line; std::getline(std::cin, line);)
+        if (!line.empty()) paths.push_back(line);
+    } else if (fs::is_directory(input, code)) {
+      std::vector<std::string> found;
+      for (fs::recursive_directory_iterator it(input, fs::directory_options::skip_permission_denied, code), end; !code && it != end; it.increment(code))
+        if (it->is_regular_file(code) && has_picture_extension(it->path().string())) found.push_back(it->path().string());
+      std::sort(found.begin(), found.end());
+      if (found.empty()) throw Error(input + ": holds no pictures", "give a folder with JPEG, PNG, BMP, TIFF, WebP or PNM files");
+      paths.insert(paths.end(), found.begin(), found.end());
+    } else if (fs::exists(input, code)) {
+      paths.push_back(input);
+    } else {
+      glob_t matches{};
+      if (glob(input.c_str(), 0, nullptr, &matches) == 0) paths.insert(paths.end(), matches.gl_pathv, matches.gl_pathv + matches.gl_pathc);
+      else paths.push_back(input);  // named when it cannot be opened
+      globfree(&matches);
+    }
+  }
+  return paths;
+}
+
+}  // namespace graft

@@ -1,0 +1,81 @@
+#include "augment/loader.h"
+
+#include <algorithm>
+
+#include "augment/decode.h"
+#include "runtime/error.h"
+
+namespace graft {
+namespace {
+
+constexpr size_t kBatchesAhead = 3;  // one in the caller's hands, two in work
+
+}  // namespace
+
+Loader::Loader(const Pipeline& pipeline, std::vector<LoadRequest> requests, size_t batch_size, int threads)
+    : pipeline_(pipeline), requests_(std::move(requests)), batch_size_(batch_size), batches_((requests_.size() + batch_size - 1) / batch_size), slots_(kBatchesAhead) {
+  const size_t floats = batch_size_ * static_cast<size_t>(pipeline.height() * pipeline.width() * 3);
+  for (size_t i = 0; i < slots_.size(); ++i) {
+    Slot& slot = slots_[i];
+    slot.batch.pixels.resize(floats);
+    slot.batch.errors.resize(batch_size_);
+    slot.batch.first = i * batch_size_;
+    slot.missing = std::min(batch_size_, requests_.size() - std::min(requests_.size(), slot.batch.first));
+  }
+  const unsigned count = threads > 0 ? static_cast<unsigned>(threads) : std::max(1u, std::thread::hardware_concurrency());
+  for (unsigned i = 0; i < count; ++i) threads_.emplace_back([this] { work(); });
+}
+
+Loader::~Loader() {
+  {
+    const std::lock_guard lock(mutex_);
+    stopping_ = true;
+  }
+  work_.notify_all();
+  for (std::thread& t : threads_) t.join();
+}
+
+void Loader::load_one(size_t request, Batch& batch, size_t at) const {
+  const auto floats = static_cast<size_t>(pipeline_.height() * pipeline_.width() * 3);
+  float* out = batch.pixels.data() + at * floats;
+  try {
+    pipeline_.normalise(pipeline_.transform(decode_image(requests_[request].path), requests_[request].random_key), out);
+    batch.errors[at].clear();
+  } catch (const std::exception& e) {
+    std::fill_n(out, floats, 0.0f);
+    batch.errors[at] = e.what();
+  }
+}
+
+void Loader::work() {
+  std::unique_lock lock(mutex_);
+  while (true) {
+    work_.wait(lock, [&] { return stopping_ || (next_request_ < requests_.size() && next_request_ / batch_size_ < recycled() + kBatchesAhead); });
+    if (stopping_) return;
+    const size_t request = next_request_++;
+    Slot& slot = slots_[request / batch_size_ % kBatchesAhead];
+    lock.unlock();
+    load_one(request, slot.batch, request % batch_size_);
+    lock.lock();
+    if (--slot.missing == 0) ready_.notify_all();
+  }
+}
+
+const Loader::Batch* Loader::next() {
+  std::unique_lock lock(mutex_);
+  if (delivered_ > 0) {  // the batch handed out before goes back into work
+    Slot& old = slots_[(delivered_ - 1) % kBatchesAhead];
+    old.batch.first = (delivered_ - 1 + kBatchesAhead) * batch_size_;
+    old.missing = std::min(batch_size_, requests_.size() - std::min(requests_.size(), old.batch.first));
+  }
+  if (delivered_ == batches_) return nullptr;
+  Slot& slot = slots_[delivered_ % kBatchesAhead];
+  ++delivered_;
+  work_.notify_all();
+  ready_.wait(lock, [&] { return slot.missing == 0; });
+  slot.batch.count = std::min(batch_size_, requests_.size() - slot.batch.first);
+  std::fill(slot.batch.pixels.begin() + static_cast<int64_t>(slot.batch.count * slot.batch.pixels.size() / batch_size_), slot.batch.pixels.end(), 0.0f);
+  return &slot.batch;
+}
+
+}  // namespace graft

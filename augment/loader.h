@@ -1,0 +1,62 @@
+#pragma once
+
+#include <condition_variable>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "augment/pipeline.h"
+
+namespace graft {
+
+/// One picture to deliver. The pixels are a function of (path, random_key, pipeline) alone.
+struct LoadRequest {
+  std::string path;
+  uint64_t random_key = 0;
+};
+
+/// Delivers batches in the order of the requests while worker threads work up to two batches ahead.
+class Loader {
+ public:
+  struct Batch {
+    std::vector<float> pixels;         // batch × height × width × 3; slots without a picture are zero
+    std::vector<std::string> errors;   // one a slot; empty where the picture is good
+    size_t count = 0;                  // slots in use; fewer than the batch size only in the last batch
+    size_t first = 0;                  // index of slot 0 among the requests
+  };
+
+  /// `threads` 0: one a core. The pipeline must outlive the loader.
+  Loader(const Pipeline& pipeline, std::vector<LoadRequest> requests, size_t batch_size, int threads = 0);
+  ~Loader();
+  Loader(const Loader&) = delete;
+  Loader& operator=(const Loader&) = delete;
+
+  /// The next batch, or null after the last. Valid until the next call.
+  const Batch* next();
+
+ private:
+  struct Slot {
+    Batch batch;
+    size_t missing = 0;
+  };
+  /// Batches whose slots are free again: all delivered but the one in the caller's hands.
+  size_t recycled() const { return delivered_ == 0 ? 0 : delivered_ - 1; }
+  void work();
+  void load_one(size_t request, Batch& batch, size_t at) const;
+
+  const Pipeline& pipeline_;
+  std::vector<LoadRequest> requests_;
+  size_t batch_size_, batches_;
+  size_t next_request_ = 0, delivered_ = 0;
+  bool stopping_ = false;
+  std::deque<Slot> slots_;  // a ring of batches in work
+  std::mutex mutex_;
+  std::condition_variable work_, ready_;
+  std::vector<std::thread> threads_;
+};
+
+}  // namespace graft

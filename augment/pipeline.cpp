@@ -1,0 +1,49 @@
+#include "augment/pipeline.h"
+
+#include <map>
+#include <sstream>
+
+#include "runtime/error.h"
+
+namespace graft {
+
+Pipeline::Pipeline(std::vector<TransformPtr> transforms, Normalisation normalisation, int64_t height, int64_t width)
+    : transforms_(std::move(transforms)), normalisation_(normalisation), height_(height), width_(width) {
+  for (size_t c = 0; c < 3; ++c)
+    for (size_t v = 0; v < 256; ++v) table_[c][v] = (static_cast<float>(v) * normalisation_.scale - normalisation_.mean[c]) / normalisation_.std[c];
+}
+
+Image Pipeline::transform(Image image, uint64_t random_key) const {
+  Random random(random_key);
+  for (const TransformPtr& t : transforms_) image = t->apply(std::move(image), random);
+  if (image.width != width_ || image.height != height_) {
+    throw Error("the transforms leave " + std::to_string(image.width) + "×" + std::to_string(image.height) + " where the network takes " + std::to_string(width_) + "×" +
+                    std::to_string(height_),
+                "add a crop to --augment");
+  }
+  return image;
+}
+
+void Pipeline::normalise(const Image& image, float* out) const {
+  const size_t first = normalisation_.bgr ? 2 : 0, last = normalisation_.bgr ? 0 : 2;
+  const size_t pixels = image.pixels.size() / 3;
+  const uint8_t* p = image.pixels.data();
+  for (size_t i = 0; i < pixels; ++i, p += 3, out += 3) {
+    out[0] = table_[0][p[first]];
+    out[1] = table_[1][p[1]];
+    out[2] = table_[2][p[last]];
+  }
+}
+
+std::vector<TransformPtr> make_recipe(const std::string& recipe, const TransformContext& context) {
+  static const std::map<std::string, std::string> named{
+      {"none", "center-crop"}, {"default", "resized-crop,flip"}, {"alexnet", "crop,flip,pca-lighting"},
+      {"resnet", "scale-crop,flip,color-jitter,pca-lighting"}, {"strong", "resized-crop,flip,color-jitter,pca-lighting"}};
+  const auto it = named.find(recipe);
+  std::stringstream list(it == named.end() ? recipe : it->second);
+  std::vector<TransformPtr> transforms;
+  for (std::string name; std::getline(list, name, ',');) transforms.push_back(make_transform(name, context));
+  return transforms;
+}
+
+}  // namespace graft

@@ -1,0 +1,41 @@
+#pragma once
+
+#include <array>
+#include <string>
+#include <vector>
+
+#include "augment/transforms/transform.h"
+
+namespace graft {
+
+/// The last step: value = (pixel·scale - mean) / std, channels in the network's order, height × width × 3 floats.
+struct Normalisation {
+  float scale = 1.0f / 255;
+  std::array<float, 3> mean{}, std{1, 1, 1};
+  bool bgr = false;
+};
+
+/// Decoded picture → transforms → floats, channels-last.
+class Pipeline {
+ public:
+  Pipeline(std::vector<TransformPtr> transforms, Normalisation normalisation, int64_t height, int64_t width);
+  int64_t height() const { return height_; }
+  int64_t width() const { return width_; }
+  /// The picture after the transforms. Throws Error when they leave another size than height × width.
+  Image transform(Image image, uint64_t random_key) const;
+  /// Writes height × width × 3 floats.
+  void normalise(const Image& image, float* out) const;
+
+ private:
+  std::vector<TransformPtr> transforms_;
+  Normalisation normalisation_;
+  int64_t height_, width_;
+  std::array<std::array<float, 256>, 3> table_{};  // per output channel: pixel → value
+};
+
+/// The transforms of a named recipe: none (centre crop), alexnet (crop 224 of 256, flip, PCA lighting), resnet (scale crop, flip,
+/// colour jitter, PCA lighting), default (resized crop, flip), strong (resized crop, flip, jitter, lighting); or a
+/// comma-separated list of transform names. Throws Error for an unknown name.
+std::vector<TransformPtr> make_recipe(const std::string& recipe, const TransformContext& context);
+
+}  // namespace graft

@@ -1,0 +1,35 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "finetune/feature_cache.h"
+#include "finetune/sample_source.h"
+
+namespace graft {
+
+/// The inputs of the trained part for one batch: pointers in the order of its graph inputs, labels with -1 where a slot counts
+/// for nothing (padding, unreadable samples).
+struct FeedBatch {
+  std::vector<const float*> inputs;
+  std::vector<int> labels;
+};
+
+/// Brings samples to the trained part of a network, in whole batches: the last one is filled up with samples from the front, so
+/// that one plan serves all and batch statistics see real pictures.
+class Feed {
+ public:
+  virtual ~Feed() = default;
+  virtual void start(std::vector<SampleRef> order) = 0;
+  virtual bool next(FeedBatch& batch) = 0;
+};
+
+std::unique_ptr<Feed> make_cached_feed(const FeatureCache& cache, const SampleSource& source, size_t batch);
+
+/// Runs `trunk` (which may be empty) over the pictures each time. `pass_pictures`: the trained part reads the picture itself, after
+/// the trunk's outputs. Unreadable samples are added to `failures` once.
+std::unique_ptr<Feed> make_streamed_feed(const Graph& trunk, bool pass_pictures, const OpenDims& dims, const Backend& backend, int threads, const SampleSource& source, size_t batch,
+                                         std::vector<std::string>& failures);
+
+}  // namespace graft

@@ -1,0 +1,152 @@
+#include "finetune/head.h"
+
+#include <cmath>
+
+#include "runtime/error.h"
+#include "runtime/ops/binary.h"
+#include "runtime/ops/convolution.h"
+#include "runtime/ops/dropout.h"
+#include "runtime/ops/gemm.h"
+#include "runtime/ops/pool.h"
+#include "runtime/ops/reduce.h"
+#include "runtime/ops/reshape.h"
+#include "runtime/ops/softmax.h"
+#include "runtime/ops/unary.h"
+#include "runtime/passes/passes.h"
+#include "runtime/random.h"
+
+namespace graft {
+namespace {
+
+Tensor initial_weights(Shape shape, uint64_t seed) {
+  Tensor w(DType::f32, std::move(shape));
+  Random random(mix(seed, 0x68656164));
+  for (float& v : w.data<float>()) v = 0.01f * random.normal();
+  return w;
+}
+
+bool is_pooling(const Operator& op) {
+  const auto* reduce = dynamic_cast<const Reduce*>(&op);
+  return reduce && reduce->kind == Reduce::Kind::mean;
+}
+
+bool is_passed_over(const Operator& op) {
+  return op.is_reshape() || dynamic_cast<const Softmax*>(&op) || dynamic_cast<const Dropout*>(&op);
+}
+
+bool is_pointwise(const Convolution& c) { return c.window.kernel.height == 1 && c.window.kernel.width == 1 && c.groups == 1; }
+
+/// How the model ends.
+struct Ending {
+  int classifier = -1;        // node index, or -1
+  int last_softmax = -1;
+};
+
+Ending find_ending(const Graph& graph) {
+  const auto producer = graph.producers();
+  Ending ending;
+  bool pooled = false, activated = false;
+  for (ValueId at = graph.outputs[0];;) {
+    const int index = producer[static_cast<size_t>(at)];
+    if (index < 0) return ending;
+    const Node& node = graph.nodes[static_cast<size_t>(index)];
+    const Operator& op = *node.op;
+    if (dynamic_cast<const Gemm*>(&op)) {
+      ending.classifier = pooled ? -1 : index;
+      return ending;
+    }
+    if (const auto* c = dynamic_cast<const Convolution*>(&op)) {
+      // A 1×1 convolution is a classifier when its maps are averaged afterwards, or are 1×1 themselves. Trunks of residual
+      // blocks also end in one, but then its output is added to something, which stops the walk before it gets here.
+      const Shape& y = graph.value(node.outputs[0]).shape;
+      const bool single = y[2] == 1 && y[3] == 1;
+      // Behind a ReLU it could as well be the last layer of a trunk; a softmax, a dropout or ImageNet's number of classes tells.
+      const int before = producer[static_cast<size_t>(node.inputs[0])];
+      const bool dropped = before >= 0 && dynamic_cast<const Dropout*>(graph.nodes[static_cast<size_t>(before)].op.get());
+      const bool told = ending.last_softmax >= 0 || dropped || y[1] == 1000 || y[1] == 1001;
+      const bool classifies = is_pointwise(*c) && node.inputs.size() > 2 && (single || pooled) && (!activated || told);
+      if (classifies) {
+        ending.classifier = index;
+      }
+      return ending;
+    }
+    if (dynamic_cast<const Softmax*>(&op)) ending.last_softmax = index;
+    pooled = pooled || is_pooling(op);
+    const auto* unary = dynamic_cast<const Unary*>(&op);
+    const bool activation = unary && unary->kind == Unary::Kind::relu;  // SqueezeNet has one behind its classifier
+    if (!is_passed_over(op) && !is_pooling(op) && !activation) return ending;
+    if (activation && !pooled) return ending;  // a dense layer's activation: what follows it are features
+    activated = activated || activation;
+    at = node.inputs[0];
+  }
+}
+
+ValueId with_dropout(Graph& graph, ValueId x, const HeadOptions& options) {
+  if (options.dropout <= 0) return x;
+  auto dropout = std::make_shared<Dropout>();
+  dropout->ratio = options.dropout;
+  dropout->stream = 0x68656164;
+  return graph.add("head_dropout", dropout, {x});
+}
+
+GraftedHead dense_head(Graph& graph, ValueId features, const std::string& replaced, const HeadOptions& options) {
+  const Shape& x = graph.value(features).shape;
+  GraftedHead head{replaced, {}, x[1]};
+  const ValueId weight = graph.add_constant("head.weight", initial_weights({options.classes, x[1]}, options.seed));
+  const ValueId bias = graph.add_constant("head.bias", Tensor::zeros(DType::f32, {options.classes}));
+  head.parameters = {graph.value(weight).name, graph.value(bias).name};
+  auto gemm = std::make_shared<Gemm>();
+  gemm->transpose_b = Transpose2d::yes;
+  graph.outputs = {graph.add("head", gemm, {with_dropout(graph, features, options), weight, bias})};
+  return head;
+}
+
+/// Makes N×D of whatever the model ends in.
+ValueId as_features(Graph& graph, ValueId at) {
+  const Shape& x = graph.value(at).shape;
+  if (x.rank() == 4 && (x[2] > 1 || x[3] > 1)) {
+    auto pool = std::make_shared<Reduce>();
+    pool->global_pool = true;
+    at = graph.add("head_pool", pool, {at});
+  }
+  if (graph.value(at).shape.rank() != 2) at = graph.add("head_flatten", std::make_shared<Flatten>(), {at});
+  return at;
+}
+
+}  // namespace
+
+namespace {
+
+/// Where the new head goes on, and the node it replaces (empty when there is none).
+std::pair<ValueId, std::string> find_features(Graph& graph) {
+  if (graph.outputs.empty()) throw Error("the model has no output");
+  const Shape& y = graph.value(graph.outputs[0]).shape;
+  if (graph.value(graph.outputs[0]).dtype != DType::f32 || y.rank() < 2) {
+    throw Error("output \"" + graph.value(graph.outputs[0]).name + "\" is " + y.str() + ", neither scores nor features");
+  }
+  graph.outputs.resize(1);
+  canonicalise_dense(graph);
+  const Ending ending = find_ending(graph);
+  if (ending.classifier < 0) return {as_features(graph, graph.outputs[0]), ""};
+  const Node old = graph.nodes[static_cast<size_t>(ending.classifier)];
+  // For a 1×1 convolution: linear maps then an average equal an average then a linear map, so the new head is a dense layer
+  // on averaged features, and one vector a picture can be cached instead of maps. A ReLU between them goes with the old one.
+  return {as_features(graph, old.inputs[0]), old.name};
+}
+
+}  // namespace
+
+GraftedHead graft_head(Graph& graph, const HeadOptions& options) {
+  const auto [features, replaced] = find_features(graph);
+  GraftedHead head = dense_head(graph, features, replaced, options);
+  remove_dead_code(graph);
+  return head;
+}
+
+void cut_head(Graph& graph) {
+  const auto [features, replaced] = find_features(graph);
+  graph.outputs = {features};
+  remove_dead_code(graph);
+}
+
+}  // namespace graft

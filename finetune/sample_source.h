@@ -1,0 +1,39 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace graft {
+
+/// A picture in one of its augmented variants. Variant 0 is the plain evaluation view.
+struct SampleRef {
+  int64_t index = 0;
+  uint64_t variant = 0;
+};
+
+struct SampleBatch {
+  const float* pixels = nullptr;      // slots × height × width × channels
+  size_t count = 0;                   // slots in use, from the front
+  std::span<const std::string> errors;  // one a slot; empty where the sample is good
+};
+
+class SampleStream {
+ public:
+  virtual ~SampleStream() = default;
+  /// The next batch, in the order asked for; false after the last. Valid until the next call.
+  virtual bool next(SampleBatch& batch) = 0;
+};
+
+/// Where a trainer's pictures come from. Implemented over augment by the program; by arrays in tests.
+class SampleSource {
+ public:
+  virtual ~SampleSource() = default;
+  virtual int64_t size() const = 0;
+  virtual int label(int64_t index) const = 0;
+  virtual std::unique_ptr<SampleStream> stream(std::vector<SampleRef> order, size_t batch) const = 0;
+};
+
+}  // namespace graft

@@ -1,0 +1,71 @@
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "finetune/losses/loss.h"
+#include "finetune/metrics.h"
+#include "finetune/optimizers/optimizer.h"
+#include "finetune/sample_source.h"
+#include "finetune/schedules/schedule.h"
+#include "runtime/passes/passes.h"
+
+namespace graft {
+
+struct CacheOptions {
+  enum class Mode { automatic, off, on };
+  Mode mode = Mode::automatic;
+  int views = 4;                              // augmented variants of each picture that are cached
+  size_t limit_bytes = size_t{4} << 30;       // automatic: larger caches are not made
+};
+
+struct TrainOptions {
+  int64_t height = 224, width = 224;
+  int64_t batch = 32;
+  int epochs = 10;
+  float lr = 0;                // 0: the optimizer's own
+  float trunk_lr_scale = 0.1f;
+  float weight_decay = 1e-4f;
+  std::string loss = "cross-entropy", optimizer = "adam", schedule = "cosine";
+  LossOptions loss_options;
+  OptimizerOptions optimizer_options;
+  double step_every = 0;
+  std::vector<float> class_weights;
+  CacheOptions cache;
+  uint64_t seed = 0;
+  int threads = 0;
+  std::string checkpoint;      // path; empty: none is kept
+  bool resume = false;
+  std::string fingerprint;     // what must be the same for a resume
+};
+
+struct EpochReport {
+  int epoch = 0;               // from 1
+  double train_loss = 0, val_loss = 0, val_top1 = 0, val_top5 = 0, lr = 0, seconds = 0;
+};
+
+/// What a run tells while it goes. All functions may be empty.
+struct TrainListener {
+  std::function<void(const std::string& phase, int64_t done, int64_t total)> progress;
+  std::function<void(const EpochReport&)> epoch;
+  std::function<void(const std::string& text)> note;
+};
+
+struct TrainResult {
+  std::vector<EpochReport> history;
+  int best_epoch = 0;
+  double best_val_top1 = 0;
+  bool features_cached = false;
+  size_t training_arena_bytes = 0;
+  std::vector<std::string> skipped;  // samples that could not be read, with the reason
+  double seconds = 0;                // of this run, without what a resumed run did before
+};
+
+/// Trains the trainable values of `graph` (one output, logits) and leaves those of the best validation epoch in it. `head` names
+/// the values that train at the full rate; all others at trunk_lr_scale of it. The part that nothing trainable reaches is
+/// evaluated, never differentiated; when its results fit in memory it is evaluated once for each view.
+TrainResult train(Graph& graph, const std::vector<std::string>& head, const SampleSource& training, const SampleSource& validation, int classes, const TrainOptions& options,
+                  const TrainListener& listener, const Backend& backend);
+
+}  // namespace graft

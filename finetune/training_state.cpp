@@ -1,0 +1,89 @@
+#include "finetune/training_state.h"
+
+#include <cstring>
+#include <nlohmann/json.hpp>
+
+#include "runtime/error.h"
+
+namespace graft {
+namespace {
+
+using nlohmann::json;
+
+void copy_into(const Tensor& from, Tensor& to) { std::memcpy(to.raw(), from.raw(), to.bytes()); }
+
+std::string slot_name(const std::string& parameter, size_t slot) { return "slot" + std::to_string(slot) + ":" + parameter; }
+
+}  // namespace
+
+void TrainingState::keep_as_best() {
+  best_parameters.clear();
+  best_statistics.clear();
+  for (const Parameter& p : parameters) best_parameters.push_back(p.tensor->clone());
+  for (const auto& [name, tensor] : statistics) best_statistics.push_back(tensor->clone());
+}
+
+void TrainingState::restore_best() {
+  for (size_t i = 0; i < best_parameters.size(); ++i) copy_into(best_parameters[i], *parameters[i].tensor);
+  for (size_t i = 0; i < best_statistics.size(); ++i) copy_into(best_statistics[i], *statistics[i].second);
+}
+
+Checkpoint to_checkpoint(const TrainingState& s, const std::string& fingerprint) {
+  Checkpoint c;
+  for (size_t p = 0; p < s.parameters.size(); ++p) {
+    const std::string& name = s.parameters[p].name;
+    c.tensors.emplace("parameter:" + name, s.parameters[p].tensor->clone());
+    for (size_t k = 0; k < s.slots[p].size(); ++k) c.tensors.emplace(slot_name(name, k), s.slots[p][k].clone());
+    if (!s.best_parameters.empty()) c.tensors.emplace("best:" + name, s.best_parameters[p].clone());
+  }
+  for (size_t i = 0; i < s.statistics.size(); ++i) {
+    c.tensors.emplace("statistic:" + s.statistics[i].first, s.statistics[i].second->clone());
+    if (!s.best_statistics.empty()) c.tensors.emplace("best_statistic:" + s.statistics[i].first, s.best_statistics[i].clone());
+  }
+  json history = json::array();
+  for (const EpochReport& e : s.history) history.push_back({e.epoch, e.train_loss, e.val_loss, e.val_top1, e.val_top5, e.lr, e.seconds});
+  c.state = json{{"fingerprint", fingerprint}, {"step", s.step}, {"epoch", s.epoch}, {"best_epoch", s.best_epoch}, {"best_val_top1", s.best_val_top1},
+                 {"best_val_loss", s.best_val_loss}, {"history", history}}
+                .dump();
+  return c;
+}
+
+void from_checkpoint(const Checkpoint& c, const std::string& fingerprint, TrainingState& s) {
+  const auto state = [&] {
+    try {
+      return json::parse(c.state);
+    } catch (const json::exception&) {
+      throw Error("the checkpoint's state cannot be read", "start the run without --resume");
+    }
+  }();
+  if (state.at("fingerprint").get<std::string>() != fingerprint) {
+    throw Error("the checkpoint was made with other options, pictures or another model", "repeat the options of that run, or start without --resume");
+  }
+  const auto load = [&](const std::string& name, Tensor& to) {
+    const auto it = c.tensors.find(name);
+    if (it == c.tensors.end() || it->second.shape() != to.shape()) throw Error("the checkpoint has no fitting \"" + name + "\"", "start the run without --resume");
+    copy_into(it->second, to);
+  };
+  s.epoch = state.at("epoch").get<int>();
+  s.step = state.at("step").get<int64_t>();
+  s.best_epoch = state.at("best_epoch").get<int>();
+  s.best_val_top1 = state.at("best_val_top1").get<double>();
+  s.best_val_loss = state.at("best_val_loss").get<double>();
+  s.history.clear();
+  for (const auto& e : state.at("history")) {
+    s.history.push_back({e.at(0).get<int>(), e.at(1).get<double>(), e.at(2).get<double>(), e.at(3).get<double>(), e.at(4).get<double>(), e.at(5).get<double>(), e.at(6).get<double>()});
+  }
+  s.keep_as_best();
+  for (size_t p = 0; p < s.parameters.size(); ++p) {
+    const std::string& name = s.parameters[p].name;
+    load("parameter:" + name, *s.parameters[p].tensor);
+    for (size_t k = 0; k < s.slots[p].size(); ++k) load(slot_name(name, k), s.slots[p][k]);
+    load("best:" + name, s.best_parameters[p]);
+  }
+  for (size_t i = 0; i < s.statistics.size(); ++i) {
+    load("statistic:" + s.statistics[i].first, *s.statistics[i].second);
+    load("best_statistic:" + s.statistics[i].first, s.best_statistics[i]);
+  }
+}
+
+}  // namespace graft

@@ -1,0 +1,32 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "finetune/checkpoint.h"
+#include "finetune/trainer.h"
+#include "runtime/plan.h"
+
+namespace graft {
+
+/// Everything that a run changes, so that saving and restoring it is one thing.
+struct TrainingState {
+  std::vector<Parameter> parameters;
+  std::vector<std::vector<Tensor>> slots;                                 // optimizer state, [parameter][slot]
+  std::vector<std::pair<std::string, std::shared_ptr<Tensor>>> statistics;  // running means and variances that are trained
+  std::vector<Tensor> best_parameters, best_statistics;                   // those of the best validation epoch
+  int64_t step = 0;                                                       // optimizer steps done
+  int epoch = 0;                                                          // epochs done
+  int best_epoch = 0;
+  double best_val_top1 = -1, best_val_loss = 0;
+  std::vector<EpochReport> history;
+
+  void keep_as_best();
+  void restore_best();
+};
+
+Checkpoint to_checkpoint(const TrainingState& state, const std::string& fingerprint);
+/// Throws Error when the checkpoint belongs to another run (fingerprint, names or shapes differ).
+void from_checkpoint(const Checkpoint& checkpoint, const std::string& fingerprint, TrainingState& state);
+
+}  // namespace graft
