@@ -5,7 +5,7 @@
 #include <sstream>
 
 #include "importer/metadata.h"
-#include "runtime/error.h"
+#include "runtime/base/error.h"
 
 namespace graft::app {
 

@@ -13,8 +13,8 @@
 #include "finetune/head.h"
 #include "importer/reader.h"
 #include "importer/writer.h"
-#include "runtime/atomic_file.h"
-#include "runtime/error.h"
+#include "runtime/base/atomic_file.h"
+#include "runtime/base/error.h"
 
 namespace graft::app {
 namespace {

@@ -3,7 +3,7 @@
 
 #include "apps/commands/commands.h"
 #include "apps/common.h"
-#include "runtime/error.h"
+#include "runtime/base/error.h"
 
 namespace graft::app {
 namespace {

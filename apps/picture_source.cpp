@@ -1,8 +1,8 @@
 #include "apps/picture_source.h"
 
 #include "augment/loader.h"
-#include "runtime/error.h"
-#include "runtime/random.h"
+#include "runtime/base/error.h"
+#include "runtime/base/random.h"
 
 namespace graft::app {
 namespace {

@@ -10,8 +10,8 @@
 #include <set>
 #include <sstream>
 
-#include "runtime/error.h"
-#include "runtime/random.h"
+#include "runtime/base/error.h"
+#include "runtime/base/random.h"
 
 namespace graft {
 namespace {

@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "augment/decode.h"
-#include "runtime/error.h"
+#include "runtime/base/error.h"
 
 namespace graft {
 namespace {

@@ -4,8 +4,8 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 
-#include "runtime/atomic_file.h"
-#include "runtime/error.h"
+#include "runtime/base/atomic_file.h"
+#include "runtime/base/error.h"
 
 namespace graft {
 namespace {

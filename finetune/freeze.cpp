@@ -4,7 +4,7 @@
 #include <regex>
 #include <set>
 
-#include "runtime/error.h"
+#include "runtime/base/error.h"
 #include "runtime/ops/batch_norm.h"
 #include "runtime/ops/convolution.h"
 #include "runtime/ops/gemm.h"

@@ -5,7 +5,7 @@
 #include <map>
 
 #include "runtime/plan.h"
-#include "runtime/random.h"
+#include "runtime/base/random.h"
 
 namespace graft {
 namespace {

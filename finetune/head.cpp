@@ -2,7 +2,7 @@
 
 #include <cmath>
 
-#include "runtime/error.h"
+#include "runtime/base/error.h"
 #include "runtime/ops/binary.h"
 #include "runtime/ops/convolution.h"
 #include "runtime/ops/dropout.h"
@@ -13,7 +13,7 @@
 #include "runtime/ops/softmax.h"
 #include "runtime/ops/unary.h"
 #include "runtime/passes/passes.h"
-#include "runtime/random.h"
+#include "runtime/base/random.h"
 
 namespace graft {
 namespace {

@@ -9,8 +9,8 @@
 #include "finetune/feature_cache.h"
 #include "finetune/feed.h"
 #include "finetune/training_state.h"
-#include "runtime/error.h"
-#include "runtime/random.h"
+#include "runtime/base/error.h"
+#include "runtime/base/random.h"
 
 namespace graft {
 namespace {

@@ -16,7 +16,7 @@ namespace graft {
 struct CacheOptions {
   enum class Mode { automatic, off, on };
   Mode mode = Mode::automatic;
-  int views = 4;                              // augmented variants of each picture that are cached
+  int views = 2;                              // augmented variants of each picture that are cached
   size_t limit_bytes = size_t{4} << 30;       // automatic: larger caches are not made
 };
 
@@ -27,7 +27,7 @@ struct TrainOptions {
   float lr = 0;                // 0: the optimizer's own
   float trunk_lr_scale = 0.1f;
   float weight_decay = 1e-4f;
-  std::string loss = "cross-entropy", optimizer = "adam", schedule = "cosine";
+  std::string loss = "cross-entropy", optimizer = "momentum", schedule = "cosine";
   LossOptions loss_options;
   OptimizerOptions optimizer_options;
   double step_every = 0;

@@ -8,7 +8,7 @@
 #include <typeindex>
 #include <vector>
 
-#include "runtime/error.h"
+#include "runtime/base/error.h"
 #include "runtime/graph.h"
 #include "runtime/ops/window.h"
 

@@ -2,7 +2,7 @@
 
 #include "importer/metadata.h"
 #include "importer/op_table.h"
-#include "runtime/atomic_file.h"
+#include "runtime/base/atomic_file.h"
 
 namespace graft {
 namespace {

@@ -3,7 +3,7 @@
 #include <string>
 
 #include "runtime/graph.h"
-#include "runtime/random.h"
+#include "runtime/base/random.h"
 
 namespace graft {
 

@@ -5,8 +5,8 @@
 #include <cmath>
 #include <numbers>
 
-#include "runtime/error.h"
-#include "runtime/random.h"
+#include "runtime/base/error.h"
+#include "runtime/base/random.h"
 
 namespace graft {
 namespace {

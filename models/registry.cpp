@@ -3,7 +3,7 @@
 #include <map>
 
 #include "models/small_resnet.h"
-#include "runtime/error.h"
+#include "runtime/base/error.h"
 
 namespace graft {
 namespace {

@@ -5,8 +5,8 @@
 #include <fstream>
 #include <sstream>
 
-#include "runtime/atomic_file.h"
-#include "runtime/error.h"
+#include "runtime/base/atomic_file.h"
+#include "runtime/base/error.h"
 
 namespace graft {
 namespace {

@@ -6,7 +6,7 @@
 #include <chrono>
 #include <cstring>
 
-#include "runtime/error.h"
+#include "runtime/base/error.h"
 #include "runtime/memory_planner.h"
 #include "runtime/strided_copy.h"
 

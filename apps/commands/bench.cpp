@@ -16,7 +16,7 @@
 #include "finetune/losses/loss.h"
 #include "finetune/optimizers/optimizer.h"
 #include "importer/reader.h"
-#include "runtime/error.h"
+#include "runtime/base/error.h"
 
 namespace graft::app {
 namespace {

@@ -7,7 +7,7 @@
 #include "augment/dataset.h"
 #include "finetune/metrics.h"
 #include "importer/reader.h"
-#include "runtime/error.h"
+#include "runtime/base/error.h"
 
 namespace graft::app {
 namespace {

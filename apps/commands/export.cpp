@@ -6,7 +6,7 @@
 #include "apps/common.h"
 #include "importer/reader.h"
 #include "importer/writer.h"
-#include "runtime/error.h"
+#include "runtime/base/error.h"
 #include "runtime/passes/passes.h"
 
 namespace graft::app {

@@ -9,8 +9,8 @@
 #include "augment/dataset.h"
 #include "finetune/head.h"
 #include "importer/reader.h"
-#include "runtime/atomic_file.h"
-#include "runtime/error.h"
+#include "runtime/base/atomic_file.h"
+#include "runtime/base/error.h"
 #include "runtime/npy.h"
 
 namespace graft::app {

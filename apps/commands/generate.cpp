@@ -5,7 +5,7 @@
 #include "apps/common.h"
 #include "augment/decode.h"
 #include "models/pictures.h"
-#include "runtime/error.h"
+#include "runtime/base/error.h"
 
 namespace graft::app {
 namespace {

@@ -7,7 +7,7 @@
 #include "finetune/freeze.h"
 #include "finetune/gradcheck.h"
 #include "importer/reader.h"
-#include "runtime/error.h"
+#include "runtime/base/error.h"
 
 namespace graft::app {
 namespace {

@@ -5,7 +5,7 @@
 #include "apps/commands/commands.h"
 #include "apps/common.h"
 #include "importer/reader.h"
-#include "runtime/error.h"
+#include "runtime/base/error.h"
 #include "runtime/npy.h"
 
 namespace graft::app {

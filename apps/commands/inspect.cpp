@@ -7,7 +7,7 @@
 #include "apps/common.h"
 #include "finetune/freeze.h"
 #include "importer/reader.h"
-#include "runtime/error.h"
+#include "runtime/base/error.h"
 #include "runtime/passes/passes.h"
 
 namespace graft::app {

@@ -9,7 +9,7 @@
 #include "augment/colour_axes.h"
 #include "augment/dataset.h"
 #include "augment/decode.h"
-#include "runtime/error.h"
+#include "runtime/base/error.h"
 
 namespace graft::app {
 namespace {

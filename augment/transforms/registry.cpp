@@ -1,7 +1,7 @@
 #include <map>
 
 #include "augment/transforms/transform.h"
-#include "runtime/error.h"
+#include "runtime/base/error.h"
 
 namespace graft {
 namespace {

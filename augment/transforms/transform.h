@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "augment/image.h"
-#include "runtime/random.h"
+#include "runtime/base/random.h"
 
 namespace graft {
 

@@ -4,7 +4,7 @@
 #include <map>
 
 #include "finetune/losses/loss.h"
-#include "runtime/error.h"
+#include "runtime/base/error.h"
 
 namespace graft {
 namespace {

@@ -1,7 +1,7 @@
 #include <map>
 
 #include "finetune/schedules/schedule.h"
-#include "runtime/error.h"
+#include "runtime/base/error.h"
 
 namespace graft {
 namespace {

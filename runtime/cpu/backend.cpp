@@ -3,7 +3,7 @@
 #include <omp.h>
 
 #include "runtime/cpu/kernel_table.h"
-#include "runtime/error.h"
+#include "runtime/base/error.h"
 
 namespace graft {
 namespace {

@@ -4,7 +4,7 @@
 #include "runtime/cpu/onednn.h"
 #include "runtime/cpu/parallel.h"
 #include "runtime/cpu/walk.h"
-#include "runtime/random.h"
+#include "runtime/base/random.h"
 
 namespace graft::cpu {
 namespace {

@@ -6,7 +6,7 @@
 
 #include "runtime/cpu/kernel_table.h"
 #include "runtime/cpu/parallel.h"
-#include "runtime/error.h"
+#include "runtime/base/error.h"
 #include "runtime/ops/broadcast.h"
 #include "runtime/ops/reshape.h"
 #include "runtime/strided_copy.h"

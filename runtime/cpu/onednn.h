@@ -3,7 +3,7 @@
 #include <oneapi/dnnl/dnnl.hpp>
 
 #include "runtime/backend.h"
-#include "runtime/error.h"
+#include "runtime/base/error.h"
 
 namespace graft::cpu {
 

@@ -18,7 +18,7 @@ T evaluate(Kind kind, T x, T alpha, T beta) {
   if constexpr (std::is_integral_v<T>) {
     switch (kind) {
       case Kind::relu: return std::max<T>(x, 0);
-      case Kind::clip: return std::clamp<T>(x, alpha, beta);
+      case Kind::clip: return std::min(std::max(x, alpha), beta);
       case Kind::neg: return static_cast<T>(-x);
       case Kind::abs: return static_cast<T>(x < 0 ? -x : x);
       default: throw Error("this function is not defined for integers");
@@ -26,7 +26,7 @@ T evaluate(Kind kind, T x, T alpha, T beta) {
   } else {
     switch (kind) {
       case Kind::relu: return x > 0 ? x : 0 * x;
-      case Kind::clip: return x < alpha ? alpha : (x > beta ? beta : x);
+      case Kind::clip: return std::min(std::max(x, alpha), beta);  // in this order where the bounds cross
       case Kind::leaky_relu: return x > 0 ? x : alpha * x;
       case Kind::elu: return x > 0 ? x : alpha * std::expm1(x);
       case Kind::sigmoid: return x >= 0 ? 1 / (1 + std::exp(-x)) : std::exp(x) / (1 + std::exp(x));

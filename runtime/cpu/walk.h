@@ -3,7 +3,7 @@
 #include <array>
 #include <vector>
 
-#include "runtime/error.h"
+#include "runtime/base/error.h"
 #include "runtime/tensor.h"
 
 namespace graft::cpu {

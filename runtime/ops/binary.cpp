@@ -1,6 +1,6 @@
 #include "runtime/ops/binary.h"
 
-#include "runtime/error.h"
+#include "runtime/base/error.h"
 #include "runtime/gradient.h"
 #include "runtime/ops/broadcast.h"
 #include "runtime/ops/reduce.h"

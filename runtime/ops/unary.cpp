@@ -1,6 +1,6 @@
 #include "runtime/ops/unary.h"
 
-#include "runtime/error.h"
+#include "runtime/base/error.h"
 #include "runtime/gradient.h"
 
 namespace graft {

@@ -10,7 +10,10 @@ using Kind = Activation::Kind;
 template <Kind kind>
 inline float activated(float v, float alpha, float beta) {
   if constexpr (kind == Kind::relu) return v > 0.0f ? v : 0.0f;
-  if constexpr (kind == Kind::clip) return v < alpha ? alpha : (v > beta ? beta : v);
+  if constexpr (kind == Kind::clip) {
+    const float raised = v < alpha ? alpha : v;
+    return raised > beta ? beta : raised;
+  }
   if constexpr (kind == Kind::leaky_relu) return v > 0.0f ? v : v * alpha;
   return v;
 }

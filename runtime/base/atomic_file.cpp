@@ -1,4 +1,4 @@
-#include "runtime/atomic_file.h"
+#include "runtime/base/atomic_file.h"
 
 #include <fcntl.h>
 #include <unistd.h>
@@ -8,7 +8,7 @@
 #include <cstring>
 #include <fstream>
 
-#include "runtime/error.h"
+#include "runtime/base/error.h"
 
 namespace graft {
 

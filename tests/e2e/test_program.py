@@ -1,0 +1,190 @@
+"""The program as a user meets it: generated pictures, every subcommand, bad input, kill and resume."""
+import csv
+import json
+import os
+import pathlib
+import signal
+import subprocess
+import time
+import unittest
+
+import numpy as np
+
+from support import GRAFT, ROOT, graft, graft_json, scratch, session
+
+BUNDLED = ROOT / "models" / "bundled" / "graft-small.onnx"
+
+
+class Program(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.folder = scratch()
+        cls.base = pathlib.Path(cls.folder.name)
+        cls.pictures = cls.base / "pictures"
+        graft("generate", cls.pictures, "--set", "demo", "--train", 8, "--val", 5, "--quiet")
+        cls.run = cls.base / "run"
+        cls.report = graft_json("finetune", BUNDLED, cls.pictures, "-o", cls.run, "--epochs", 8)
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.folder.cleanup()
+
+    def test_finetune_writes_what_it_promises(self):
+        for name in ("model.onnx", "checkpoint.safetensors", "history.csv", "metrics.json", "config.toml"):
+            self.assertTrue((self.run / name).is_file(), name)
+        self.assertGreater(self.report["best_val_top1"], 0.3)
+        self.assertTrue(self.report["features_cached"])
+        rows = list(csv.DictReader(open(self.run / "history.csv")))
+        self.assertEqual(len(rows), 8)
+        self.assertLess(float(rows[-1]["train_loss"]), float(rows[0]["train_loss"]))
+
+    def test_config_repeats_the_run(self):
+        again = self.base / "again"
+        text = (self.run / "config.toml").read_text().replace(str(self.run), str(again))
+        (self.base / "config.toml").write_text(text)
+        graft("finetune", "--config", self.base / "config.toml")
+        self.assertEqual((again / "model.onnx").read_bytes(), (self.run / "model.onnx").read_bytes())
+
+    def test_evaluate_agrees_with_the_training_report(self):
+        result = graft_json("evaluate", self.run / "model.onnx", self.pictures)
+        self.assertAlmostEqual(result["top1"], self.report["best_val_top1"], places=6)
+        self.assertEqual(result["images"], 30)
+        self.assertEqual(sum(map(sum, result["confusion"])), 30)
+        self.assertEqual(len(result["per_class"]), 6)
+
+    def test_classify_gives_every_format(self):
+        picture = next((self.pictures / "val" / "heart").iterdir())
+        line = json.loads(graft("classify", self.run / "model.onnx", picture, "--format", "jsonl", "--quiet").stdout)
+        self.assertEqual(line["path"], str(picture))
+        self.assertEqual(len(line["top"]), 5)
+        self.assertAlmostEqual(line["top"][0]["score"], line["score"])
+        rows = list(csv.DictReader(graft("classify", self.run / "model.onnx", self.pictures / "val", "--format", "csv", "--quiet").stdout.splitlines()))
+        self.assertEqual(len(rows), 30)
+        listed = graft("classify", self.run / "model.onnx", "-", "--quiet", input=f"{picture}\n").stdout
+        self.assertIn(line["label"], listed)
+
+    def test_classify_names_what_it_skips(self):
+        bad = self.base / "bad.png"
+        bad.write_text("no picture at all, only text")
+        done = graft("classify", self.run / "model.onnx", bad, "--format", "jsonl", "--quiet", check=False)
+        self.assertEqual(done.returncode, 3)
+        self.assertIn("error", json.loads(done.stdout))
+        self.assertIn("bad.png", done.stderr)
+
+    def test_extract_writes_features_labels_and_paths(self):
+        out = self.base / "f.npz"
+        graft("extract", self.run / "model.onnx", self.pictures / "val", "-o", out, "--quiet")
+        arrays = np.load(out)
+        self.assertEqual(arrays["features"].shape, (30, 96))
+        self.assertEqual(arrays["labels"].dtype, np.int64)
+        self.assertEqual(sorted(set(arrays["labels"])), list(range(6)))
+        self.assertTrue(str(arrays["paths"][0]).endswith(".png"))
+        graft("extract", self.run / "model.onnx", self.pictures / "val", "-o", self.base / "f.npy", "--layer", "stage2.block2.relu2", "--quiet")
+        self.assertEqual(np.load(self.base / "f.npy").shape, (30, 48 * 16 * 16))
+
+    def test_export_passes_onnx_and_agrees_with_onnx_runtime(self):
+        import onnx
+        out = self.base / "deploy.onnx"
+        graft("export", self.run, "-o", out, "--quiet")
+        for path in (out, self.run / "model.onnx"):
+            onnx.checker.check_model(str(path), full_check=True)
+        self.assertNotIn("BatchNormalization", {n.op_type for n in onnx.load(out).graph.node})
+        x = np.random.default_rng(0).standard_normal((3, 3, 64, 64), dtype=np.float32)
+        np.save(self.base / "x.npy", x)
+        for path in (out, self.run / "model.onnx"):
+            graft("infer", path, "--input", self.base / "x.npy", "--output", self.base / "y.npy")
+            runtime = session(path)
+            expected = runtime.run(None, {runtime.get_inputs()[0].name: x})[0]
+            self.assertLess(np.abs(np.load(self.base / "y.npy") - expected).max(), 1e-4)
+
+    def test_inspect_counts_parameters(self):
+        table = graft_json("inspect", BUNDLED)
+        self.assertEqual(table["parameters"], sum(l["parameters"] for l in table["layers"]))
+        stem = table["layers"][0]
+        self.assertEqual((stem["op"], stem["output_shape"], stem["parameters"]), ("Conv", [-1, 24, 32, 32], 24 * 3 * 9))
+        self.assertEqual(stem["multiply_adds"], 32 * 32 * 24 * 27)
+
+    def test_bench_and_gradcheck_and_preview(self):
+        for more in ([], ["--train"]):
+            result = graft_json("bench", BUNDLED, "--batch", 4, "--seconds", 0.2, *more)
+            for key in ("images_per_s", "median_s", "min_s", "max_s", "runs", "peak_rss_mib", "batch", "dtype", "device"):
+                self.assertIn(key, result)
+        check = graft_json("gradcheck", BUNDLED)
+        self.assertLess(check["max_relative_error"], 0.02)
+        sheet = self.base / "sheet.png"
+        graft("preview", self.pictures, "-o", sheet, "--crop", 64, "--augment", "strong")
+        self.assertEqual(sheet.read_bytes()[:4], b"\x89PNG")
+
+    def test_killed_and_resumed_gives_the_same_bits(self):
+        def arguments(out):
+            return ["finetune", BUNDLED, self.pictures, "-o", out, "--epochs", 10, "--freeze", "none", "--dropout", 0.2, "--quiet"]
+        whole, killed = self.base / "whole", self.base / "killed"
+        graft(*arguments(whole))
+        process = subprocess.Popen([GRAFT, *map(str, arguments(killed))])
+        deadline = time.time() + 120
+        while not (killed / "checkpoint.safetensors").exists() and time.time() < deadline:
+            time.sleep(0.01)
+        time.sleep(0.3)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        self.assertFalse((killed / "model.onnx").exists(), "the run ended before it was killed")
+        graft(*arguments(killed), "--resume")
+        self.assertEqual((killed / "model.onnx").read_bytes(), (whole / "model.onnx").read_bytes())
+
+    def test_bad_input_gets_one_clear_line(self):
+        truncated = self.base / "truncated.onnx"
+        truncated.write_bytes(BUNDLED.read_bytes()[:100000])
+        text = self.base / "text.onnx"
+        text.write_text("hello")
+        empty, one = self.base / "empty", self.base / "one"
+        empty.mkdir()
+        (one / "only").mkdir(parents=True)
+        (one / "only" / "1.png").write_text("x")
+        hollow = self.base / "hollow"
+        (hollow / "a").mkdir(parents=True)
+        (hollow / "b").mkdir()
+        (hollow / "a" / "1.png").write_text("x")
+        unreadable = self.base / "unreadable"
+        for name in ("a", "b"):
+            (unreadable / name).mkdir(parents=True)
+            for i in range(3):
+                (unreadable / name / f"{i}.png").write_text("no picture at all, only text")
+        cases = {
+            "missing model": (["classify", "missing.onnx", "x.png"], "cannot be opened"),
+            "not ONNX": (["inspect", text], "is not an ONNX model"),
+            "truncated": (["inspect", truncated], "truncated"),
+            "missing data": (["finetune", BUNDLED, self.base / "nowhere", "-o", self.base / "r"], "does not exist"),
+            "empty folder": (["finetune", BUNDLED, empty, "-o", self.base / "r"], "holds no class folders"),
+            "one class": (["finetune", BUNDLED, one, "-o", self.base / "r"], "only one class"),
+            "hollow class": (["finetune", BUNDLED, hollow, "-o", self.base / "r"], "has no training picture"),
+            "unreadable pictures": (["finetune", BUNDLED, unreadable, "-o", self.base / "r"], "none of the training pictures can be read"),
+            "unknown freeze": (["finetune", BUNDLED, self.pictures, "-o", self.base / "r", "--freeze", "some"], "unknown policy"),
+            "no such layer": (["extract", BUNDLED, self.pictures, "-o", self.base / "f.npy", "--layer", "nowhere"], "has no layer"),
+            "other device": (["bench", BUNDLED, "--device", "cuda:0"], "on the processor only"),
+        }
+        for name, (arguments, expected) in cases.items():
+            with self.subTest(name):
+                done = graft(*arguments, check=False)
+                self.assertEqual(done.returncode, 1, done.stderr)
+                last = done.stderr.strip().splitlines()[-1]
+                self.assertTrue(last.startswith("graft: error: "), last)
+                self.assertIn(expected, last)
+        self.assertEqual(graft("finetune", check=False).returncode, 2)
+
+    @unittest.skipUnless(os.geteuid() == 0, "mounting a small disk needs root")
+    def test_a_full_disk_leaves_nothing_half(self):
+        disk = self.base / "disk"
+        disk.mkdir()
+        if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(disk)], capture_output=True).returncode != 0:
+            self.skipTest("cannot mount here")
+        try:
+            done = graft("export", self.run, "-o", disk / "m.onnx", check=False)
+            self.assertEqual(done.returncode, 1)
+            self.assertIn("No space left on device", done.stderr)
+            self.assertEqual(list(disk.iterdir()), [])
+        finally:
+            subprocess.run(["umount", str(disk)], check=True)
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,166 @@
+#include "finetune/trainer.h"
+
+#include <gtest/gtest.h>
+
+#include <unistd.h>
+
+#include <cstring>
+#include <filesystem>
+
+#include "finetune/checkpoint.h"
+#include "finetune/freeze.h"
+#include "finetune/gradcheck.h"
+#include "finetune/head.h"
+#include "models/registry.h"
+#include "runtime/base/error.h"
+#include "tests/finetune/array_source.h"
+
+namespace graft {
+namespace {
+
+struct Job {
+  Graph graph;
+  GraftedHead head;
+};
+
+Job make_job(const std::string& policy, float dropout = 0) {
+  Job job{build_architecture("graft-small", {0, 3}), {}};
+  job.head = graft_head(job.graph, {3, dropout, 5});
+  apply_freeze(job.graph, {policy, BatchNormPolicy::automatic}, job.head.parameters);
+  return job;
+}
+
+TrainOptions small_options(int epochs) {
+  TrainOptions o;
+  o.height = o.width = 64;
+  o.batch = 8;
+  o.epochs = epochs;
+  o.lr = 0.02f;
+  o.seed = 11;
+  return o;
+}
+
+std::vector<float> all_parameters(const Graph& graph) {
+  std::vector<float> values;
+  for (size_t i = 0; i < graph.value_count(); ++i) {
+    const auto& t = graph.value(static_cast<ValueId>(i)).constant;
+    if (t && t->dtype() == DType::f32) values.insert(values.end(), t->data<float>().begin(), t->data<float>().end());
+  }
+  return values;
+}
+
+TEST(Trainer, LearnsWithEverythingTrained) {
+  Job job = make_job("none");
+  const ArraySource training("demo", 3, 12, 64, 1), validation("demo", 3, 4, 64, 2);
+  TrainOptions o = small_options(6);
+  o.trunk_lr_scale = 1;
+  const TrainResult r = train(job.graph, job.head.parameters, training, validation, 3, o, {}, cpu_backend());
+  EXPECT_LT(r.history.back().train_loss, 0.8 * r.history.front().train_loss);
+  EXPECT_FALSE(r.features_cached);
+}
+
+TEST(Trainer, CachedFeaturesGiveTheSameRunAsStreamedOnes) {
+  std::vector<double> losses[2];
+  for (const bool cached : {true, false}) {
+    Job job = make_job("all");
+    const ArraySource training("demo", 3, 5, 64, 1), validation("demo", 3, 2, 64, 2);
+    TrainOptions o = small_options(3);
+    o.cache.mode = cached ? CacheOptions::Mode::on : CacheOptions::Mode::off;
+    const TrainResult r = train(job.graph, job.head.parameters, training, validation, 3, o, {}, cpu_backend());
+    EXPECT_EQ(r.features_cached, cached);
+    for (const EpochReport& e : r.history) losses[cached].push_back(e.train_loss);
+  }
+  ASSERT_EQ(losses[0].size(), losses[1].size());
+  for (size_t i = 0; i < losses[0].size(); ++i) EXPECT_NEAR(losses[0][i], losses[1][i], 1e-5);
+}
+
+TEST(Trainer, LeavesWhatIsFrozenUntouchedBitForBit) {
+  Job job = make_job("last:2");
+  std::vector<std::pair<std::shared_ptr<Tensor>, Tensor>> frozen;
+  size_t trained = 0;
+  for (size_t i = 0; i < job.graph.value_count(); ++i) {
+    const Value& v = job.graph.value(static_cast<ValueId>(i));
+    if (v.constant && !v.trainable) frozen.emplace_back(v.constant, v.constant->clone());
+    trained += v.trainable;
+  }
+  EXPECT_EQ(trained, 4u);  // two convolutions, head weight and bias
+  const ArraySource training("demo", 3, 4, 64, 1), validation("demo", 3, 2, 64, 2);
+  train(job.graph, job.head.parameters, training, validation, 3, small_options(2), {}, cpu_backend());
+  for (const auto& [now, before] : frozen) EXPECT_EQ(std::memcmp(now->raw(), before.raw(), before.bytes()), 0);
+}
+
+TEST(Trainer, ResumesBitForBit) {
+  namespace fs = std::filesystem;
+  const fs::path folder = fs::temp_directory_path() / ("graft_resume_test" + std::to_string(::getpid()));
+  fs::create_directories(folder);
+  for (const std::string policy : {"none", "all"}) {
+    const ArraySource training("demo", 3, 4, 64, 1), validation("demo", 3, 2, 64, 2);
+    const auto run = [&](int epochs, bool resume, const std::string& name) {
+      Job job = make_job(policy, 0.3f);
+      TrainOptions o = small_options(epochs);
+      o.schedule = "constant";
+      o.checkpoint = (folder / name).string();
+      o.resume = resume;
+      o.fingerprint = "same";
+      train(job.graph, job.head.parameters, training, validation, 3, o, {}, cpu_backend());
+      return all_parameters(job.graph);
+    };
+    const auto whole = run(4, false, "whole");
+    run(2, false, "parts");
+    const auto resumed = run(4, true, "parts");
+    ASSERT_EQ(whole.size(), resumed.size());
+    EXPECT_EQ(std::memcmp(whole.data(), resumed.data(), whole.size() * sizeof(float)), 0) << policy;
+  }
+  fs::remove_all(folder);
+}
+
+TEST(Trainer, RefusesACheckpointOfAnotherRun) {
+  namespace fs = std::filesystem;
+  const fs::path path = fs::temp_directory_path() / ("graft_other_run" + std::to_string(::getpid()));
+  const ArraySource training("demo", 3, 3, 64, 1), validation("demo", 3, 2, 64, 2);
+  TrainOptions o = small_options(1);
+  o.checkpoint = path.string();
+  o.fingerprint = "one";
+  Job job = make_job("all");
+  train(job.graph, job.head.parameters, training, validation, 3, o, {}, cpu_backend());
+  o.resume = true;
+  o.fingerprint = "another";
+  Job other = make_job("all");
+  EXPECT_THROW(train(other.graph, other.head.parameters, training, validation, 3, o, {}, cpu_backend()), Error);
+  fs::remove(path);
+}
+
+TEST(Trainer, LeavesOutAndNamesPicturesThatCannotBeRead) {
+  for (const auto mode : {CacheOptions::Mode::on, CacheOptions::Mode::off}) {
+    Job job = make_job("all");
+    const ArraySource training("demo", 3, 3, 64, 1, true), validation("demo", 3, 2, 64, 2);
+    TrainOptions o = small_options(2);
+    o.cache.mode = mode;
+    const TrainResult r = train(job.graph, job.head.parameters, training, validation, 3, o, {}, cpu_backend());
+    ASSERT_EQ(r.skipped.size(), 1u);
+    EXPECT_EQ(r.skipped[0], "picture 0: is damaged");
+  }
+}
+
+TEST(Checkpoint, ReadsWhatItWroteAndRefusesHalfAFile) {
+  namespace fs = std::filesystem;
+  const std::string path = (fs::temp_directory_path() / ("graft_checkpoint" + std::to_string(::getpid()))).string();
+  Checkpoint c;
+  c.tensors.emplace("a", Tensor::of<float>({2}, {1, 2}));
+  c.state = "{\"x\":1}";
+  write_checkpoint(path, c);
+  const Checkpoint back = read_checkpoint(path);
+  EXPECT_EQ(back.state, c.state);
+  EXPECT_EQ(back.tensors.at("a").data<float>()[1], 2);
+  fs::resize_file(path, fs::file_size(path) - 1);
+  EXPECT_THROW(read_checkpoint(path), Error);
+  fs::remove(path);
+}
+
+TEST(GradientCheck, AgreesOnAWholeNetworkWithTrainedBatchNorms) {
+  Job job = make_job("none");
+  for (const GradientCheck& c : check_gradients(job.graph, {4, 64, 64}, cpu_backend(), 1)) EXPECT_LT(c.relative_error, 2e-2) << c.parameter;
+}
+
+}  // namespace
+}  // namespace graft

@@ -1,0 +1,100 @@
+#include "importer/reader.h"
+
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+
+#include "importer/metadata.h"
+#include "importer/writer.h"
+#include "runtime/base/error.h"
+#include "runtime/ops/convolution.h"
+#include "runtime/ops/unary.h"
+#include "runtime/plan.h"
+
+namespace graft {
+namespace {
+
+namespace fs = std::filesystem;
+
+class ReaderTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    folder_ = fs::temp_directory_path() / ("graft_reader_" + std::string(::testing::UnitTest::GetInstance()->current_test_info()->name()));
+    fs::create_directories(folder_);
+  }
+  void TearDown() override { fs::remove_all(folder_); }
+  std::string path(const std::string& name) const { return (folder_ / name).string(); }
+  std::string error_of(const std::string& name) const {
+    try {
+      read_model(path(name));
+    } catch (const Error& e) {
+      return e.what();
+    }
+    return "";
+  }
+  void write_text(const std::string& name, const std::string& text) const { std::ofstream(path(name), std::ios::binary) << text; }
+  Model small_model() const {
+    Model model;
+    const ValueId x = model.graph.add_input("x", DType::f32, {1, 3, 4, 4});
+    auto op = std::make_shared<Convolution>();
+    op->window.kernel = {3, 3};
+    const ValueId w = model.graph.add_constant("w", Tensor::zeros(DType::f32, {2, 3, 3, 3}));
+    model.graph.outputs = {model.graph.add("clip", make_unary(Unary::Kind::clip, 0, 6), {model.graph.add("conv", op, {x, w})})};
+    model.graph.value(x).shape[0] = kOpenDim;
+    return model;
+  }
+  fs::path folder_;
+};
+
+TEST_F(ReaderTest, SaysWhatIsMissing) { EXPECT_NE(error_of("none.onnx").find("cannot be opened"), std::string::npos); }
+
+TEST_F(ReaderTest, SaysWhatIsEmpty) {
+  write_text("empty.onnx", "");
+  EXPECT_NE(error_of("empty.onnx").find("is empty"), std::string::npos);
+}
+
+TEST_F(ReaderTest, SaysWhatIsNoModel) {
+  write_text("text.onnx", "hello, this is no model");
+  EXPECT_NE(error_of("text.onnx").find("is not an ONNX model"), std::string::npos);
+}
+
+TEST_F(ReaderTest, SaysWhatIsTruncatedAtAnyLength) {
+  write_model(small_model(), path("whole.onnx"));
+  const auto size = fs::file_size(path("whole.onnx"));
+  for (uintmax_t keep = 1; keep < size; keep += 7) {
+    fs::copy_file(path("whole.onnx"), path("part.onnx"), fs::copy_options::overwrite_existing);
+    fs::resize_file(path("part.onnx"), keep);
+    EXPECT_NE(error_of("part.onnx"), "") << keep << " of " << size << " bytes";
+  }
+}
+
+TEST_F(ReaderTest, RoundTripKeepsGraphLabelsAndPreprocessing) {
+  Model model = small_model();
+  model.metadata.labels = {"ants", "bees, \"honey\"", "Bär"};
+  model.metadata.preprocessing = named_preprocessing("tf", 32, 48);
+  model.metadata.other["note"] = "kept";
+  write_model(model, path("m.onnx"));
+  const Model back = read_model(path("m.onnx"));
+  EXPECT_EQ(back.metadata.labels, model.metadata.labels);
+  EXPECT_EQ(back.metadata.other.at("note"), "kept");
+  EXPECT_EQ(to_json(*back.metadata.preprocessing), to_json(*model.metadata.preprocessing));
+  ASSERT_EQ(back.graph.nodes.size(), 2u);
+  EXPECT_EQ(back.graph.nodes[1].op->type(), "Clip");
+  EXPECT_EQ(back.picture().height, 4);
+  EXPECT_TRUE(back.graph.value(back.graph.inputs[0]).shape.is_open());
+}
+
+TEST_F(ReaderTest, RefusesHostilePreprocessing) {
+  for (const char* text : {"{", "{}", R"({"resize":-5,"crop":[1,1],"colour":"rgb","scale":1,"mean":[0,0,0],"std":[1,1,1]})", R"({"resize":5,"crop":[1,1],"colour":"rgb","scale":1,"mean":[0,0,0],"std":[0,1,1]})"}) {
+    EXPECT_THROW(preprocessing_from_json(text), Error) << text;
+  }
+}
+
+TEST_F(ReaderTest, WritingToAMissingFolderLeavesNothing) {
+  EXPECT_THROW(write_model(small_model(), path("no/such/folder/m.onnx")), Error);
+  EXPECT_TRUE(fs::is_empty(folder_));
+}
+
+}  // namespace
+}  // namespace graft

@@ -1,0 +1,68 @@
+"""What the program's tests share: running graft, finding the real data, reference preprocessing."""
+import json
+import os
+import pathlib
+import subprocess
+import tempfile
+import unittest
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+GRAFT = os.environ.get("GRAFT", str(ROOT / "build/release/graft"))
+DATA = ROOT.parent / "shared" / "data"
+
+
+def graft(*args, check=True, **more):
+    """Runs the program; returns the finished process with text output."""
+    done = subprocess.run([GRAFT, *map(str, args)], capture_output=True, text=True, timeout=1500, **more)
+    if check and done.returncode != 0:
+        raise AssertionError(f"graft {' '.join(map(str, args))} ended with {done.returncode}:\n{done.stderr[-2000:]}")
+    return done
+
+
+def graft_json(*args):
+    return json.loads(graft(*args, "--json", "--quiet").stdout)
+
+
+def needs_data(test):
+    return unittest.skipUnless(DATA.is_dir(), "the real data folder is not here")(test)
+
+
+def unpacked():
+    """The packed real models, unpacked once below build/."""
+    folder = ROOT / "build" / "shared-data"
+    folder.parent.mkdir(exist_ok=True)
+    subprocess.run([str(DATA / "unpack"), str(folder)], check=True, capture_output=True)
+    return folder
+
+
+def scratch():
+    return tempfile.TemporaryDirectory(prefix="graft_test_")
+
+
+def session(path):
+    import onnxruntime as ort
+    options = ort.SessionOptions()
+    options.log_severity_level = 4
+    options.intra_op_num_threads = 2
+    return ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+
+
+def pillow_pixels(path, resize, crop):
+    """Decoded by Pillow, short side to `resize`, centre crop: uint8 H×W×3, as torchvision does it."""
+    import numpy as np
+    from PIL import Image, ImageOps
+    image = ImageOps.exif_transpose(Image.open(path)).convert("RGB")
+    if image.size != (crop, crop) and resize:
+        w, h = image.size
+        size = (resize, int(resize * h / w)) if w <= h else (int(resize * w / h), resize)
+        if image.size != size:
+            image = image.resize(size, Image.BILINEAR)
+        left, top = round((image.size[0] - crop) / 2.0), round((image.size[1] - crop) / 2.0)
+        image = image.crop((left, top, left + crop, top + crop))
+    return np.asarray(image)
+
+
+def imagenet_input(pixels):
+    import numpy as np
+    x = (pixels.astype(np.float32) / 255 - [0.485, 0.456, 0.406]) / [0.229, 0.224, 0.225]
+    return x.transpose(2, 0, 1)[None].astype(np.float32)
