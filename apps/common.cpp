@@ -17,7 +17,7 @@ void add_common(CLI::App& command, CommonOptions& o) {
   command.add_option("--batch", o.batch, "Pictures in a batch")->check(CLI::Range(1, 4096));
   command.add_flag("--json", o.json, "One JSON object on stdout, all else on stderr");
   command.add_flag("--quiet", o.quiet, "No progress and no notes");
-  command.set_config("--config", "", "Options from a TOML file; the command line wins");
+  command.fallthrough();  // --config belongs to the program: one file may hold a section for each subcommand
 }
 
 void add_picture_options(CLI::App& command, PictureOptions& o) {

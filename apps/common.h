@@ -22,7 +22,7 @@ struct CommonOptions {
   bool json = false, quiet = false;
 };
 
-/// Adds them, with --config.
+/// Adds them.
 void add_common(CLI::App& command, CommonOptions& options);
 
 /// How pictures are brought to a model that does not say it itself.

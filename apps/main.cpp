@@ -22,6 +22,7 @@ int run(int argc, char** argv) {
   CLI::App app("graft: fine-tune, run and export pretrained image networks");
   app.set_version_flag("--version", GRAFT_VERSION);
   app.require_subcommand(1);
+  app.set_config("--config", "", "Options from a TOML file, a section for each subcommand; the command line wins");
   register_commands(app);
   try {
     app.parse(argc, argv);

@@ -11,7 +11,7 @@ namespace graft::app {
 namespace {
 
 void finetune(FinetuneOptions& o, CLI::App& command) {
-  o.config_text = command.config_to_str(/*default_also=*/true, /*write_description=*/false);
+  o.config_text = "[finetune]\n" + command.config_to_str(/*default_also=*/true, /*write_description=*/false);
   const FinetuneReport report = run_finetune(o);
   if (o.common.json) std::cout << to_json_text(report) << "\n";
   if (!report.skipped.empty()) set_exit_status(kSomeSkipped);

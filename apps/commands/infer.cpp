@@ -18,11 +18,15 @@ struct Options {
 
 void infer(const Options& o) {
   const Model model = read_model(o.model);
-  const Tensor x = read_npy(o.input);
-  const Tensor values = cast(x, DType::f32);
-  const Shape& shape = x.shape();
+  Tensor values = cast(read_npy(o.input), DType::f32);
   if (model.graph.inputs.empty()) throw Error(o.model + ": has no input");
   const Value& input = model.graph.value(model.graph.inputs[0]);
+  if (values.shape().size() + 1 == input.shape.size()) {  // one picture without its batch
+    Shape batched = values.shape();
+    batched.insert(batched.begin(), 1);
+    values.reshape(batched);
+  }
+  const Shape& shape = values.shape();
   bool fits = shape.size() == input.shape.size();
   for (size_t i = 0; fits && i < shape.size(); ++i) fits = input.shape[i] == kOpenDim || input.shape[i] == shape[i];
   if (!fits) throw Error(o.input + ": holds " + shape.str() + " but \"" + input.name + "\" takes " + input.shape.str(), "save an array of that shape");
@@ -44,7 +48,7 @@ void register_infer(CLI::App& app) {
   auto* command = app.add_subcommand("infer", "Run one raw tensor through a model");
   add_common(*command, o->common);
   command->add_option("model", o->model, "ONNX model")->required();
-  command->add_option("--input", o->input, ".npy of the first input, N×C×H×W")->required();
+  command->add_option("--input", o->input, ".npy of the first input, N×C×H×W or one C×H×W")->required();
   command->add_option("--output", o->output, ".npy to write the first output to")->required();
   command->callback([o] { infer(*o); });
 }

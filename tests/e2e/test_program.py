@@ -22,8 +22,8 @@ class Program(unittest.TestCase):
         cls.base = pathlib.Path(cls.folder.name)
         cls.pictures = cls.base / "pictures"
         graft("generate", cls.pictures, "--set", "demo", "--train", 8, "--val", 5, "--quiet")
-        cls.run = cls.base / "run"
-        cls.report = graft_json("finetune", BUNDLED, cls.pictures, "-o", cls.run, "--epochs", 8)
+        cls.run_folder = cls.base / "run"
+        cls.report = graft_json("finetune", BUNDLED, cls.pictures, "-o", cls.run_folder, "--epochs", 8)
 
     @classmethod
     def tearDownClass(cls):
@@ -31,22 +31,22 @@ class Program(unittest.TestCase):
 
     def test_finetune_writes_what_it_promises(self):
         for name in ("model.onnx", "checkpoint.safetensors", "history.csv", "metrics.json", "config.toml"):
-            self.assertTrue((self.run / name).is_file(), name)
+            self.assertTrue((self.run_folder / name).is_file(), name)
         self.assertGreater(self.report["best_val_top1"], 0.3)
         self.assertTrue(self.report["features_cached"])
-        rows = list(csv.DictReader(open(self.run / "history.csv")))
+        rows = list(csv.DictReader((self.run_folder / "history.csv").read_text().splitlines()))
         self.assertEqual(len(rows), 8)
         self.assertLess(float(rows[-1]["train_loss"]), float(rows[0]["train_loss"]))
 
     def test_config_repeats_the_run(self):
         again = self.base / "again"
-        text = (self.run / "config.toml").read_text().replace(str(self.run), str(again))
+        text = (self.run_folder / "config.toml").read_text().replace(str(self.run_folder), str(again))
         (self.base / "config.toml").write_text(text)
         graft("finetune", "--config", self.base / "config.toml")
-        self.assertEqual((again / "model.onnx").read_bytes(), (self.run / "model.onnx").read_bytes())
+        self.assertEqual((again / "model.onnx").read_bytes(), (self.run_folder / "model.onnx").read_bytes())
 
     def test_evaluate_agrees_with_the_training_report(self):
-        result = graft_json("evaluate", self.run / "model.onnx", self.pictures)
+        result = graft_json("evaluate", self.run_folder / "model.onnx", self.pictures)
         self.assertAlmostEqual(result["top1"], self.report["best_val_top1"], places=6)
         self.assertEqual(result["images"], 30)
         self.assertEqual(sum(map(sum, result["confusion"])), 30)
@@ -54,44 +54,44 @@ class Program(unittest.TestCase):
 
     def test_classify_gives_every_format(self):
         picture = next((self.pictures / "val" / "heart").iterdir())
-        line = json.loads(graft("classify", self.run / "model.onnx", picture, "--format", "jsonl", "--quiet").stdout)
+        line = json.loads(graft("classify", self.run_folder / "model.onnx", picture, "--format", "jsonl", "--quiet").stdout)
         self.assertEqual(line["path"], str(picture))
         self.assertEqual(len(line["top"]), 5)
         self.assertAlmostEqual(line["top"][0]["score"], line["score"])
-        rows = list(csv.DictReader(graft("classify", self.run / "model.onnx", self.pictures / "val", "--format", "csv", "--quiet").stdout.splitlines()))
+        rows = list(csv.DictReader(graft("classify", self.run_folder / "model.onnx", self.pictures / "val", "--format", "csv", "--quiet").stdout.splitlines()))
         self.assertEqual(len(rows), 30)
-        listed = graft("classify", self.run / "model.onnx", "-", "--quiet", input=f"{picture}\n").stdout
+        listed = graft("classify", self.run_folder / "model.onnx", "-", "--quiet", input=f"{picture}\n").stdout
         self.assertIn(line["label"], listed)
 
     def test_classify_names_what_it_skips(self):
         bad = self.base / "bad.png"
         bad.write_text("no picture at all, only text")
-        done = graft("classify", self.run / "model.onnx", bad, "--format", "jsonl", "--quiet", check=False)
+        done = graft("classify", self.run_folder / "model.onnx", bad, "--format", "jsonl", "--quiet", check=False)
         self.assertEqual(done.returncode, 3)
         self.assertIn("error", json.loads(done.stdout))
         self.assertIn("bad.png", done.stderr)
 
     def test_extract_writes_features_labels_and_paths(self):
         out = self.base / "f.npz"
-        graft("extract", self.run / "model.onnx", self.pictures / "val", "-o", out, "--quiet")
+        graft("extract", self.run_folder / "model.onnx", self.pictures / "val", "-o", out, "--quiet")
         arrays = np.load(out)
         self.assertEqual(arrays["features"].shape, (30, 96))
         self.assertEqual(arrays["labels"].dtype, np.int64)
         self.assertEqual(sorted(set(arrays["labels"])), list(range(6)))
         self.assertTrue(str(arrays["paths"][0]).endswith(".png"))
-        graft("extract", self.run / "model.onnx", self.pictures / "val", "-o", self.base / "f.npy", "--layer", "stage2.block2.relu2", "--quiet")
+        graft("extract", self.run_folder / "model.onnx", self.pictures / "val", "-o", self.base / "f.npy", "--layer", "stage2.block2.relu2", "--quiet")
         self.assertEqual(np.load(self.base / "f.npy").shape, (30, 48 * 16 * 16))
 
     def test_export_passes_onnx_and_agrees_with_onnx_runtime(self):
         import onnx
         out = self.base / "deploy.onnx"
-        graft("export", self.run, "-o", out, "--quiet")
-        for path in (out, self.run / "model.onnx"):
+        graft("export", self.run_folder, "-o", out, "--quiet")
+        for path in (out, self.run_folder / "model.onnx"):
             onnx.checker.check_model(str(path), full_check=True)
         self.assertNotIn("BatchNormalization", {n.op_type for n in onnx.load(out).graph.node})
         x = np.random.default_rng(0).standard_normal((3, 3, 64, 64), dtype=np.float32)
         np.save(self.base / "x.npy", x)
-        for path in (out, self.run / "model.onnx"):
+        for path in (out, self.run_folder / "model.onnx"):
             graft("infer", path, "--input", self.base / "x.npy", "--output", self.base / "y.npy")
             runtime = session(path)
             expected = runtime.run(None, {runtime.get_inputs()[0].name: x})[0]
@@ -178,7 +178,7 @@ class Program(unittest.TestCase):
         if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(disk)], capture_output=True).returncode != 0:
             self.skipTest("cannot mount here")
         try:
-            done = graft("export", self.run, "-o", disk / "m.onnx", check=False)
+            done = graft("export", self.run_folder, "-o", disk / "m.onnx", check=False)
             self.assertEqual(done.returncode, 1)
             self.assertIn("No space left on device", done.stderr)
             self.assertEqual(list(disk.iterdir()), [])

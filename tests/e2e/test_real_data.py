@@ -5,7 +5,7 @@ import unittest
 
 import numpy as np
 
-from support import DATA, graft, graft_json, imagenet_input, needs_data, pillow_pixels, scratch, session, unpacked
+from support import DATA, graft, imagenet_input, needs_data, pillow_pixels, scratch, session, unpacked
 
 
 @needs_data
@@ -53,10 +53,7 @@ class RealData(unittest.TestCase):
     def test_resnet50_golden_features(self):
         folder = unpacked() / "models"
         graft_features = self.base / "pool.npy"
-        layers = graft_json("inspect", folder / "resnet50_v1_pruned.onnx")["layers"]
-        pool = next(l["name"] for l in layers if l["op"] == "GlobalAveragePool")
-        import onnx
-        from onnx import utils  # cut the network at its pooled features
+        import onnx  # to cut the network at its pooled features
         model = onnx.load(folder / "resnet50_v1_pruned.onnx")
         output = next(n.output[0] for n in model.graph.node if n.op_type == "GlobalAveragePool")
         del model.graph.output[:]
@@ -64,7 +61,7 @@ class RealData(unittest.TestCase):
         onnx.save(model, self.base / "cut.onnx")
         graft("infer", self.base / "cut.onnx", "--input", folder / "resnet50_golden_input.npy", "--output", graft_features)
         golden, got = np.load(folder / "resnet50_golden_pool.npy").ravel(), np.load(graft_features).ravel()
-        self.assertLess(np.abs(got - golden).max(), 1e-5 * max(1.0, np.abs(golden).max()), pool)
+        self.assertLess(np.abs(got - golden).max(), 1e-5)
 
     def test_every_broken_onnx_file_ends_in_a_model_or_one_line(self):
         for path in sorted((unpacked() / "odd-onnx").iterdir()):
