@@ -1,6 +1,5 @@
-#include <filesystem>
 #include <iostream>
-#include <nlohmann/json.hpp>
+#include <sstream>
 
 #include "apps/commands/commands.h"
 #include "apps/common.h"
@@ -10,8 +9,17 @@
 namespace graft::app {
 namespace {
 
-void finetune(FinetuneOptions& o, CLI::App& command) {
-  o.config_text = "[finetune]\n" + command.config_to_str(/*default_also=*/true, /*write_description=*/false);
+/// Every option with the value it had, as a file that --config reads; those that were not given and have no default are left out.
+std::string resolved_config(const CLI::App& command) {
+  std::istringstream all(command.config_to_str(/*default_also=*/true, /*write_description=*/false));
+  std::string text = "[finetune]\n";
+  for (std::string line; std::getline(all, line);)
+    if (!line.ends_with("=\"\"")) text += line + "\n";
+  return text;
+}
+
+void finetune(FinetuneOptions& o, const CLI::App& command) {
+  o.config_text = resolved_config(command);
   const FinetuneReport report = run_finetune(o);
   if (o.common.json) std::cout << to_json_text(report) << "\n";
   if (!report.skipped.empty()) set_exit_status(kSomeSkipped);
