@@ -56,7 +56,7 @@ void Convolution::differentiate(GradientBuilder& grad) const {
     op->groups = groups;
     op->weight_shape = grad.shape(grad.input(1));
     op->bias = bias_wanted;
-    const auto results = grad.emit_all(op, {grad.input(0), dy}, "weight");
+    const auto results = grad.emit_all(op, {grad.input_again(0), dy}, "weight");
     if (grad.wanted(1)) grad.give(1, results[0]);
     if (bias_wanted) grad.give(2, results[1]);
   }

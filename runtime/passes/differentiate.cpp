@@ -38,24 +38,24 @@ void keep_what_gradients_need(Graph& graph, const std::vector<bool>& needs) {
 
 Gradients differentiate(Graph& graph, ValueId output, const std::vector<ValueId>& wanted) {
   keep_what_gradients_need(graph, dependent_values(graph, wanted));
-  const auto needs = dependent_values(graph, wanted);
 
   Gradients result;
   const size_t forward_end = graph.nodes.size();
   graph.backward_begin = forward_end;
   const std::string seed_name = graph.value(output).name + ":grad";
   result.seed = graph.add_input(seed_name, graph.value(output).dtype, graph.value(output).shape);
-  std::vector<ValueId> grad_of(graph.value_count(), kNoValue);
+  GradientState state{std::vector<ValueId>(graph.value_count(), kNoValue), dependent_values(graph, wanted), graph.producers(), {}};
+  std::vector<ValueId>& grad_of = state.grad_of;
   grad_of[static_cast<size_t>(output)] = result.seed;
 
   for (size_t i = forward_end; i-- > 0;) {
     const Node node = graph.nodes[i];
     bool has_gradient = false, wanted_here = false;
     for (ValueId id : node.outputs) has_gradient = has_gradient || grad_of[static_cast<size_t>(id)] != kNoValue;
-    for (ValueId id : node.inputs) wanted_here = wanted_here || (id != kNoValue && needs[static_cast<size_t>(id)]);
+    for (ValueId id : node.inputs) wanted_here = wanted_here || (id != kNoValue && state.needs[static_cast<size_t>(id)]);
     if (!has_gradient || !wanted_here) continue;
     with_place([&] { return describe(node); }, [&] {
-      GradientBuilder builder(graph, node, grad_of, needs);
+      GradientBuilder builder(graph, node, state);
       node.op->differentiate(builder);
     });
     grad_of.resize(graph.value_count(), kNoValue);
