@@ -117,14 +117,14 @@ class Program(unittest.TestCase):
 
     def test_killed_and_resumed_gives_the_same_bits(self):
         def arguments(out):
-            return ["finetune", BUNDLED, self.pictures, "-o", out, "--epochs", 10, "--freeze", "none", "--dropout", 0.2, "--quiet"]
+            return ["finetune", BUNDLED, self.pictures, "-o", out, "--epochs", 40, "--freeze", "none", "--dropout", 0.2, "--quiet"]
         whole, killed = self.base / "whole", self.base / "killed"
         graft(*arguments(whole))
         process = subprocess.Popen([GRAFT, *map(str, arguments(killed))])
         deadline = time.time() + 120
         while not (killed / "checkpoint.safetensors").exists() and time.time() < deadline:
             time.sleep(0.01)
-        time.sleep(0.3)
+        time.sleep(0.1)
         process.send_signal(signal.SIGKILL)
         process.wait()
         self.assertFalse((killed / "model.onnx").exists(), "the run ended before it was killed")
