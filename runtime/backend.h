@@ -52,8 +52,6 @@ class Kernel {
   virtual size_t scratch_bytes() const { return 0; }
   /// Repacks whatever was derived from trainable parameters.
   virtual void refresh() {}
-  /// Bytes of packed weights it keeps.
-  virtual size_t packed_bytes() const { return 0; }
   virtual void run(const KernelArguments& arguments) = 0;
 };
 
@@ -63,8 +61,6 @@ class Backend {
   virtual std::string_view name() const = 0;
   /// Throws Error when it has no kernel for the operator or its dtypes.
   virtual std::unique_ptr<Kernel> make_kernel(const KernelRequest& request) const = 0;
-  /// Whether differentiated and fused graphs may carry this operator here.
-  virtual bool supports(const Operator& op) const = 0;
   /// Sets the number of threads kernels made or run by the calling thread use (0: all cores).
   virtual void use_threads(int threads) const = 0;
 };

@@ -57,8 +57,8 @@ class Operator {
   /// True when the output holds the input's elements in the same (logical row-major) order under another shape.
   virtual bool is_reshape() const { return false; }
 
-  /// Inputs that the output may overwrite when nobody needs them afterwards.
-  virtual std::vector<int> in_place_inputs() const { return {}; }
+  /// Inputs that an output may overwrite when nobody needs them afterwards, the best first.
+  virtual std::vector<int> in_place_inputs(size_t /*output*/) const { return {}; }
 
   /// The form with everything settled that depends on the inputs' extents (automatic padding), or null when this one is.
   virtual std::shared_ptr<const Operator> settled(std::span<const ValueType>) const { return nullptr; }

@@ -114,9 +114,10 @@ struct Plan::Impl {
            is_row_major(graph.value(to).shape, strides[static_cast<size_t>(to)]);
   }
 
-  int in_place_input(const Node& node, int index, const std::vector<std::vector<int>>& readers) {
-    const ValueId y = node.outputs[0];
-    for (int i : node.op->in_place_inputs()) {
+  /// The input whose memory output `o` of node `index` takes over, or -1.
+  int in_place_input(const Node& node, int index, size_t o, const std::vector<std::vector<int>>& readers) {
+    const ValueId y = node.outputs[o];
+    for (int i : node.op->in_place_inputs(o)) {
       if (i >= static_cast<int>(node.inputs.size())) continue;
       const ValueId x = node.inputs[static_cast<size_t>(i)];
       if (x == kNoValue) continue;
@@ -152,12 +153,16 @@ struct Plan::Impl {
       for (ValueId id : node.inputs) touch_constant(id);
       const auto lives_until = [&](ValueId id) { return pinned[static_cast<size_t>(id)] ? end : std::max(n, last_use(id, readers)); };
       const bool alias = may_alias(node);
-      in_place[static_cast<size_t>(n)] = alias ? 0 : in_place_input(node, n, readers);
+      std::vector<int> taken;
       for (size_t o = 0; o < node.outputs.size(); ++o) {
         const ValueId id = node.outputs[o];
         const auto i = static_cast<size_t>(id);
-        if (o == 0 && in_place[static_cast<size_t>(n)] >= 0) {
-          storage_of[i] = storage_of[static_cast<size_t>(node.inputs[static_cast<size_t>(in_place[static_cast<size_t>(n)])])];
+        int from = alias ? 0 : in_place_input(node, n, o, readers);
+        if (std::find(taken.begin(), taken.end(), from) != taken.end()) from = -1;
+        if (o == 0) in_place[static_cast<size_t>(n)] = from;
+        if (from >= 0) {
+          taken.push_back(from);
+          storage_of[i] = storage_of[static_cast<size_t>(node.inputs[static_cast<size_t>(from)])];
           Storage& s = storage(id);
           s.last = std::max(s.last, lives_until(id));
           s.pinned = s.pinned || pinned[i];

@@ -24,7 +24,6 @@ class CpuBackend final : public Backend {
     cpu::register_unary(table_);
   }
   std::string_view name() const override { return "cpu"; }
-  bool supports(const Operator& op) const override { return table_.find(op) != nullptr; }
   void use_threads(int threads) const override { omp_set_num_threads(threads > 0 ? threads : omp_get_num_procs()); }
   std::unique_ptr<Kernel> make_kernel(const KernelRequest& request) const override {
     const auto* factory = table_.find(request.op);

@@ -144,13 +144,19 @@ class GradientKernel final : public Kernel {
       slope[c] = scale[c] / std::sqrt(variance[c] + op_.epsilon);
       shift[c] = bias[c] - mean[c] * slope[c];
     }
-    NormGradientArguments all{rows_.rows, channels, dy, x, y, slope, shift, mean, op_.tail.activation, nullptr, nullptr, k_dz, k_x, k_1, nullptr, nullptr};
+    auto* dx = static_cast<float*>(a.outputs[0]);
+    // With a residual, dz is its gradient: the first pass writes it, and the second reads it instead of dy and y.
+    auto* dz = op_.tail.residual ? static_cast<float*>(a.outputs[3]) : nullptr;
+    NormGradientArguments all{rows_.rows, channels, dy, x, y, slope, shift, mean, op_.tail.activation, nullptr, nullptr, nullptr, k_dz, k_x, k_1, nullptr};
     const auto at_rows = [&](int64_t first, int64_t last) {
+      const int64_t at = first * channels;
       NormGradientArguments part = all;
       part.rows = last - first;
-      part.dy = dy + first * channels;
-      part.x = x + first * channels;
-      part.y = y ? y + first * channels : nullptr;
+      part.dy = dy + at;
+      part.x = x + at;
+      part.y = y ? y + at : nullptr;
+      part.dz = dz ? dz + at : nullptr;
+      part.dx = dx + at;
       return part;
     };
     for_pieces(rows_.rows, [&](int64_t p, int64_t first, int64_t last) {
@@ -173,12 +179,12 @@ class GradientKernel final : public Kernel {
       k_x[c] = static_cast<float>(per_x);
       k_1[c] = static_cast<float>(-gain * sum[c] / count - per_x * static_cast<double>(mean[c]));
     }
-    auto* dx = static_cast<float*>(a.outputs[0]);
-    auto* d_residual = op_.tail.residual ? static_cast<float*>(a.outputs[3]) : nullptr;
     parallel_for(rows_.rows, 16, [&](int64_t first, int64_t last) {
       NormGradientArguments part = at_rows(first, last);
-      part.dx = dx + first * channels;
-      part.d_residual = d_residual ? d_residual + first * channels : nullptr;
+      if (dz) {
+        part.dy = part.dz;
+        part.activation = {};
+      }
       vector_loops().norm_gradient_apply(part);
     });
   }

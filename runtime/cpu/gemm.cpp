@@ -76,7 +76,6 @@ class GemmKernel final : public Kernel {
   }
 
   size_t scratch_bytes() const override { return own_scratch_ + (bias_scale_ != 1 ? static_cast<size_t>(bias_elements_) * sizeof(float) : 0); }
-  size_t packed_bytes() const override { return packed_ ? packed_.get_desc().get_size() : 0; }
   void refresh() override {
     if (!packed_ || !constant_b_) return;
     b_plain_.set_data_handle(const_cast<void*>(constant_b_->raw()));

@@ -17,7 +17,7 @@ struct BatchNorm final : Operator {
   void differentiate(GradientBuilder& grad) const override;
   const Epilogue* epilogue() const override { return &tail; }
   OperatorPtr with_epilogue(const Epilogue& epilogue) const override;
-  std::vector<int> in_place_inputs() const override { return tail.residual ? std::vector<int>{0, 5} : std::vector<int>{0}; }
+  std::vector<int> in_place_inputs(size_t) const override { return tail.residual ? std::vector<int>{0, 5} : std::vector<int>{0}; }
 };
 
 /// Batch normalisation with the batch's own statistics [Ioffe & Szegedy 2015]. Inputs x, scale, bias, then the residual;
@@ -42,7 +42,11 @@ struct BatchNormGradient final : Operator {
 
   std::string_view type() const override { return "BatchNormGradient"; }
   std::vector<ValueType> infer(std::span<const ValueType> inputs) const override;
-  std::vector<int> in_place_inputs() const override { return tail.residual ? std::vector<int>{} : std::vector<int>{0}; }
+  /// dx takes the place of x, the residual's gradient that of dy: both are read just before they are written.
+  std::vector<int> in_place_inputs(size_t output) const override {
+    if (output == 0) return tail.residual ? std::vector<int>{1} : std::vector<int>{0, 1};
+    return output == 3 ? std::vector<int>{0} : std::vector<int>{};
+  }
 };
 
 }  // namespace graft

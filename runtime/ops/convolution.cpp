@@ -69,6 +69,12 @@ void Convolution::differentiate(GradientBuilder& grad) const {
   }
 }
 
+OperatorPtr ConvolutionBackwardData::with_epilogue(const Epilogue& epilogue) const {
+  auto fused = std::make_shared<ConvolutionBackwardData>(*this);
+  fused->tail = epilogue;
+  return fused;
+}
+
 std::vector<ValueType> ConvolutionBackwardData::infer(std::span<const ValueType> inputs) const {
   return {{inputs[0].dtype, input_shape}};
 }

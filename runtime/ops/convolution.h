@@ -19,17 +19,22 @@ struct Convolution final : Operator {
   int64_t multiply_adds(std::span<const ValueType> inputs, std::span<const ValueType> outputs) const override;
   const Epilogue* epilogue() const override { return &tail; }
   OperatorPtr with_epilogue(const Epilogue& epilogue) const override;
-  std::vector<int> in_place_inputs() const override { return tail.residual ? std::vector<int>{3} : std::vector<int>{}; }
+  std::vector<int> in_place_inputs(size_t) const override { return tail.residual ? std::vector<int>{3} : std::vector<int>{}; }
 };
 
-/// dL/dx of a convolution. Inputs dL/dy, weight; output N×C×H×W.
+/// dL/dx of a convolution. Inputs dL/dy, weight, then the residual where the epilogue has one (another branch's gradient of the
+/// same value); output N×C×H×W.
 struct ConvolutionBackwardData final : Operator {
   Window2d window;
   int64_t groups = 1;
   Shape input_shape;
+  Epilogue tail;
 
   std::string_view type() const override { return "ConvBackwardData"; }
   std::vector<ValueType> infer(std::span<const ValueType> inputs) const override;
+  const Epilogue* epilogue() const override { return &tail; }
+  OperatorPtr with_epilogue(const Epilogue& epilogue) const override;
+  std::vector<int> in_place_inputs(size_t) const override { return tail.residual ? std::vector<int>{2} : std::vector<int>{}; }
 };
 
 /// dL/dw and, when asked, dL/db of a convolution. Inputs x, dL/dy; outputs the weight's shape, then K.

@@ -14,7 +14,7 @@ struct Dropout final : Operator {
   std::string_view type() const override { return "Dropout"; }
   std::vector<ValueType> infer(std::span<const ValueType> inputs) const override;
   void differentiate(GradientBuilder& grad) const override;
-  std::vector<int> in_place_inputs() const override { return {0}; }
+  std::vector<int> in_place_inputs(size_t output) const override { return output == 0 ? std::vector<int>{0} : std::vector<int>{}; }
 };
 
 }  // namespace graft

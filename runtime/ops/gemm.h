@@ -20,7 +20,7 @@ struct Gemm final : Operator {
   int64_t multiply_adds(std::span<const ValueType> inputs, std::span<const ValueType> outputs) const override;
   const Epilogue* epilogue() const override { return &tail; }
   OperatorPtr with_epilogue(const Epilogue& epilogue) const override;
-  std::vector<int> in_place_inputs() const override { return tail.residual ? std::vector<int>{3} : std::vector<int>{}; }
+  std::vector<int> in_place_inputs(size_t) const override { return tail.residual ? std::vector<int>{3} : std::vector<int>{}; }
   bool output_is_weight_like() const override { return weight_like; }
 };
 

@@ -13,7 +13,7 @@ struct Unary final : Operator {
   std::string_view type() const override;
   std::vector<ValueType> infer(std::span<const ValueType> inputs) const override;
   void differentiate(GradientBuilder& grad) const override;
-  std::vector<int> in_place_inputs() const override { return {0}; }
+  std::vector<int> in_place_inputs(size_t output) const override { return output == 0 ? std::vector<int>{0} : std::vector<int>{}; }
 };
 
 /// dL/dx = dL/dy · f'(x). Inputs: dL/dy, and x, or y for functions whose slope follows from their result.
@@ -23,7 +23,7 @@ struct UnaryGradient final : Operator {
 
   std::string_view type() const override { return "UnaryGradient"; }
   std::vector<ValueType> infer(std::span<const ValueType> inputs) const override { return {{inputs[0].dtype, inputs[0].shape}}; }
-  std::vector<int> in_place_inputs() const override { return {0}; }
+  std::vector<int> in_place_inputs(size_t output) const override { return output == 0 ? std::vector<int>{0} : std::vector<int>{}; }
 };
 
 /// True when f'(x) is computed from y, so that x need not be kept (and a fused activation can be undone).

@@ -1,5 +1,6 @@
 #include "runtime/ops/binary.h"
 #include "runtime/ops/batch_norm.h"
+#include "runtime/ops/convolution.h"
 #include "runtime/ops/unary.h"
 #include "runtime/passes/passes.h"
 
@@ -7,7 +8,10 @@ namespace graft {
 namespace {
 
 /// Index of the input that a residual takes (after the optional bias of convolutions and dense layers).
-size_t residual_slot(const Operator& op) { return dynamic_cast<const BatchNorm*>(&op) ? 5 : 3; }
+size_t residual_slot(const Operator& op) {
+  if (dynamic_cast<const BatchNorm*>(&op)) return 5;
+  return dynamic_cast<const ConvolutionBackwardData*>(&op) ? 2 : 3;
+}
 
 bool is_output(const Graph& graph, ValueId id) {
   for (ValueId output : graph.outputs)

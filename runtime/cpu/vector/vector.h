@@ -26,9 +26,10 @@ struct NormGradientArguments {
   int64_t rows, channels;
   const float *dy, *x, *y, *scale, *shift, *mean;
   Activation activation;
-  double *sum_dz, *sum_dz_x;           // sums pass: Σ dz and Σ dz·(x - mean)
-  const float *k_dz, *k_x, *k_1;       // apply pass: dx = dz·k_dz + x·k_x + k_1
-  float *dx, *d_residual;              // d_residual may be null
+  double *sum_dz, *sum_dz_x;      // sums pass: Σ dz and Σ dz·(x - mean)
+  float* dz;                      // sums pass: dz itself, where y is given; may be dy
+  const float *k_dz, *k_x, *k_1;  // apply pass: dx = dz·k_dz + x·k_x + k_1
+  float* dx;                      // may be x or dy
 };
 
 /// The hot loops, compiled for one instruction set. All work on contiguous memory; callers split rows among threads.

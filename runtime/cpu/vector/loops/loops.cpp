@@ -96,12 +96,14 @@ void norm_gradient_sums(const NormGradientArguments& a) {
         const float *__restrict mean = a.mean + c0, *__restrict scale = a.scale + c0, *__restrict shift = a.shift + c0;
         for (int64_t r = r0; r < r1; ++r) {
           const int64_t at = r * a.channels + c0;
-          const float *__restrict x = a.x + at, *__restrict dy = a.dy + at;
-          if (kind != Kind::none && a.y) {
-            const float* __restrict y = a.y + at;
+          const float *x = a.x + at, *dy = a.dy + at;
+          if (a.y) {
+            const float* y = a.y + at;
+            float* dz_of = a.dz + at;
 #pragma GCC ivdep
             for (int64_t c = 0; c < n; ++c) {
               const float dz = masked<kind>(dy[c], y[c], alpha, beta);
+              dz_of[c] = dz;
               sum[c] += dz;
               sum_x[c] += dz * (x[c] - mean[c]);
             }
@@ -132,21 +134,10 @@ void norm_gradient_apply(const NormGradientArguments& a) {
       const int64_t at = r * a.channels;
       const float *x = a.x + at, *dy = a.dy + at;
       float* dx = a.dx + at;
-      if (a.d_residual) {
-        const float* y = a.y ? a.y + at : x;
-        float* d_residual = a.d_residual + at;
 #pragma GCC ivdep
-        for (int64_t c = 0; c < a.channels; ++c) {
-          const float dz = masked<kind>(dy[c], y[c], alpha, beta);
-          d_residual[c] = dz;
-          dx[c] = dz * k_dz[c] + x[c] * k_x[c] + k_1[c];
-        }
-      } else {
-#pragma GCC ivdep
-        for (int64_t c = 0; c < a.channels; ++c) {
-          const float dz = masked<kind>(dy[c], x[c] * scale[c] + shift[c], alpha, beta);
-          dx[c] = dz * k_dz[c] + x[c] * k_x[c] + k_1[c];
-        }
+      for (int64_t c = 0; c < a.channels; ++c) {
+        const float dz = masked<kind>(dy[c], x[c] * scale[c] + shift[c], alpha, beta);
+        dx[c] = dz * k_dz[c] + x[c] * k_x[c] + k_1[c];
       }
     }
   });

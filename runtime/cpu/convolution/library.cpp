@@ -1,9 +1,9 @@
-#include "runtime/ops/convolution.h"
-
 #include <cstring>
 
-#include "runtime/cpu/kernel_table.h"
+#include "runtime/cpu/convolution/kernels.h"
 #include "runtime/cpu/onednn.h"
+#include "runtime/cpu/parallel.h"
+#include "runtime/cpu/vector/vector.h"
 
 namespace graft::cpu {
 namespace {
@@ -48,7 +48,6 @@ class PackedWeights {
     if (!packed_) memory_.set_data_handle(const_cast<void*>(source));
     return memory_;
   }
-  size_t bytes() const { return packed_ ? packed_.get_desc().get_size() : 0; }
 
  private:
   memory::desc plain_;
@@ -88,7 +87,6 @@ class ConvolutionKernel final : public Kernel {
   }
 
   size_t scratch_bytes() const override { return scratch_.get_desc().get_size(); }
-  size_t packed_bytes() const override { return weights_.bytes(); }
   void refresh() override { weights_.pack(constant_weights_->raw()); }
 
   void run(const KernelArguments& a) override {
@@ -125,7 +123,7 @@ dnnl::convolution_forward::primitive_desc forward_hint(const memory::desc& x, co
 
 class BackwardDataKernel final : public Kernel {
  public:
-  BackwardDataKernel(const ConvolutionBackwardData& op, const KernelRequest& request) {
+  BackwardDataKernel(const ConvolutionBackwardData& op, const KernelRequest& request) : tail_(op.tail), elements_(request.outputs[0].shape.elements()) {
     const Operand &dy = request.inputs[0], &w = request.inputs[1], &dx = request.outputs[0];
     const Geometry g = geometry(op.window);
     const auto source = describe_operand(dx), target = describe_operand(dy), weights = any_layout(grouped_weight_shape(w.shape, op.groups));
@@ -137,26 +135,37 @@ class BackwardDataKernel final : public Kernel {
     source_ = unbound(source);
     target_ = unbound(target);
     scratch_ = unbound(description.scratchpad_desc());
+    own_scratch_ = (scratch_.get_desc().get_size() + 63) / 64 * 64;
     weights_ = PackedWeights(plain_weights(w.shape, op.groups), description.weights_desc());
     constant_weights_ = w.constant;
     if (w.constant) weights_.pack(w.constant->raw());
   }
-  size_t scratch_bytes() const override { return scratch_.get_desc().get_size(); }
-  size_t packed_bytes() const override { return weights_.bytes(); }
+  // oneDNN's gradients take no tail: with one, the bare gradient goes to scratch memory first.
+  size_t scratch_bytes() const override { return own_scratch_ + (tail_.empty() ? 0 : static_cast<size_t>(elements_) * sizeof(float)); }
   void refresh() override { weights_.pack(constant_weights_->raw()); }
   void run(const KernelArguments& a) override {
     if (!constant_weights_) weights_.pack(a.inputs[1]);
     target_.set_data_handle(const_cast<void*>(a.inputs[0]));
-    source_.set_data_handle(a.outputs[0]);
+    auto* const dx = static_cast<float*>(a.outputs[0]);
+    float* const bare = tail_.empty() ? dx : reinterpret_cast<float*>(static_cast<std::byte*>(a.scratch) + own_scratch_);
+    source_.set_data_handle(bare);
     scratch_.set_data_handle(a.scratch);
     arguments_[DNNL_ARG_DIFF_SRC] = source_;
     arguments_[DNNL_ARG_WEIGHTS] = weights_.get(a.inputs[1]);
     arguments_[DNNL_ARG_DIFF_DST] = target_;
     arguments_[DNNL_ARG_SCRATCHPAD] = scratch_;
     primitive_.execute(stream(), arguments_);
+    if (tail_.empty()) return;
+    parallel_for(elements_, 1 << 14, [&](int64_t first, int64_t last) {
+      if (tail_.residual) vector_loops().add(last - first, bare + first, static_cast<const float*>(a.inputs[2]) + first, tail_.activation, dx + first);
+      else vector_loops().activate(last - first, bare + first, tail_.activation, dx + first);
+    });
   }
 
  private:
+  Epilogue tail_;
+  int64_t elements_;
+  size_t own_scratch_ = 0;
   const Tensor* constant_weights_ = nullptr;
   dnnl::convolution_backward_data primitive_;
   memory source_, target_, scratch_;
@@ -220,18 +229,18 @@ class BackwardWeightsKernel final : public Kernel {
   std::unordered_map<int, memory> arguments_;
 };
 
-template <typename K, typename Op>
-std::unique_ptr<Kernel> make(const Op& op, const KernelRequest& request) {
-  require_f32(request);
-  return guarded([&] { return std::make_unique<K>(op, request); });
-}
-
 }  // namespace
 
-void register_convolution(KernelTable& table) {
-  table.add<Convolution>(make<ConvolutionKernel, Convolution>);
-  table.add<ConvolutionBackwardData>(make<BackwardDataKernel, ConvolutionBackwardData>);
-  table.add<ConvolutionBackwardWeights>(make<BackwardWeightsKernel, ConvolutionBackwardWeights>);
+std::unique_ptr<Kernel> library_forward(const Convolution& op, const KernelRequest& request) {
+  return std::make_unique<ConvolutionKernel>(op, request);
+}
+
+std::unique_ptr<Kernel> library_backward_data(const ConvolutionBackwardData& op, const KernelRequest& request) {
+  return std::make_unique<BackwardDataKernel>(op, request);
+}
+
+std::unique_ptr<Kernel> library_backward_weights(const ConvolutionBackwardWeights& op, const KernelRequest& request) {
+  return std::make_unique<BackwardWeightsKernel>(op, request);
 }
 
 }  // namespace graft::cpu

@@ -1,0 +1,235 @@
+// A 1×1 convolution without padding is one product: pixels × channels in, times channels in × channels out. A stride picks
+// pixels on the way in (forward) or spreads them on the way out (gradient of the input).
+#include <omp.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include "runtime/cpu/convolution/kernels.h"
+#include "runtime/cpu/convolution/packed_weights.h"
+#include "runtime/cpu/parallel.h"
+#include "runtime/cpu/vector/tiles.h"
+#include "runtime/cpu/vector/vector.h"
+
+namespace graft::cpu {
+namespace {
+
+constexpr int64_t kBlockTiles = 8;    // tiles of rows that share a panel of weights while it is in the first cache
+constexpr int64_t kDepthBlock = 512;
+constexpr int64_t kPadding = 16;      // floats between copied rows, so that rows do not fall on one cache set
+
+/// Where the pixels of the smaller picture lie in the larger one.
+struct Sampling {
+  int64_t small_height, small_width, large_height, large_width, stride_y, stride_x;
+  bool dense() const { return stride_y == 1 && stride_x == 1 && small_height == large_height && small_width == large_width; }
+  int64_t large_index(int64_t small_index) const {
+    const int64_t x = small_index % small_width, rest = small_index / small_width;
+    const int64_t y = rest % small_height, image = rest / small_height;
+    return (image * large_height + y * stride_y) * large_width + x * stride_x;
+  }
+};
+
+/// Result[m][n] = Σ_k source[m][k]·weights[k][n] over `rows` pixels.
+class PointwiseProduct {
+ public:
+  PointwiseProduct(int64_t rows, int64_t depth, int64_t columns) : rows_(rows), depth_(depth), columns_(columns), threads_(omp_get_max_threads()) {
+    // Few pixels: threads share the columns, so that each reads only its part of the weights.
+    split_columns_ = rows_ < int64_t{threads_} * tiles_.rows * 4;
+    block_ = tiles_.rows * kBlockTiles;
+    depth_block_ = (depth_ + blocks() - 1) / blocks();
+  }
+
+  int64_t packed_elements() const { return tiles_.panels(columns_) * depth_ * tiles_.columns; }
+
+  /// weight(k, n) is at w[k·k_stride + n·n_stride].
+  void pack(const float* w, int64_t k_stride, int64_t n_stride, float* packed) const {
+    const int64_t width = tiles_.columns;
+    parallel_for(tiles_.panels(columns_), 1, [&](int64_t first, int64_t last) {
+      for (int64_t panel = first; panel < last; ++panel) {
+        const int64_t n0 = panel * width, n1 = std::min(columns_, n0 + width);
+        float* to = packed + panel * depth_ * width;
+        if (n_stride == 1) {
+          for (int64_t k = 0; k < depth_; ++k) std::copy_n(w + k * k_stride + n0, n1 - n0, to + k * width);
+        } else {  // the source's rows are long: reading along them is what counts
+          for (int64_t k0 = 0; k0 < depth_; k0 += 16)
+            for (int64_t n = n0; n < n1; ++n)
+              for (int64_t k = k0; k < k0 + 16; ++k) to[k * width + n - n0] = w[k * k_stride + n * n_stride];
+        }
+      }
+    });
+  }
+
+  /// For each thread: a copy of a block of source rows, and a block of results.
+  size_t scratch_bytes() const { return static_cast<size_t>(threads_) * thread_floats() * sizeof(float); }
+
+  /// `in`: how source rows lie, `out`: how result rows do; at most one of them is sparse.
+  void run(const float* source, const Sampling& in, const float* packed, const TileTail& tail, float* result, const Sampling& out, void* scratch) const {
+#pragma omp parallel num_threads(threads_)
+    {
+      const int64_t t = omp_get_thread_num(), count = omp_get_num_threads();
+      const int64_t row_parts = split_columns_ ? 1 : count, column_parts = split_columns_ ? count : 1;
+      const int64_t units = (rows_ + tiles_.rows - 1) / tiles_.rows, panels = tiles_.panels(columns_);
+      const int64_t row_part = split_columns_ ? 0 : t, column_part = split_columns_ ? t : 0;
+      const int64_t r0 = units * row_part / row_parts * tiles_.rows, r1 = std::min(rows_, units * (row_part + 1) / row_parts * tiles_.rows);
+      const int64_t n0 = panels * column_part / column_parts * tiles_.columns;
+      const int64_t n1 = std::min(columns_, panels * (column_part + 1) / column_parts * tiles_.columns);
+      float* mine = static_cast<float*>(scratch) + t * thread_floats();
+      if (n0 < n1)
+        for (int64_t r = r0; r < r1; r += block_) run_block({r, std::min(r1, r + block_)}, {n0, n1}, source, in, packed, tail, result, out, mine);
+    }
+  }
+
+ private:
+  struct Range {
+    int64_t first, last;
+    int64_t size() const { return last - first; }
+  };
+
+  int64_t blocks() const { return (depth_ + kDepthBlock - 1) / kDepthBlock; }
+  int64_t thread_floats() const { return block_ * (depth_block_ + kPadding) + block_ * columns_; }
+
+  void run_block(Range rows, Range columns, const float* source, const Sampling& in, const float* packed, const TileTail& tail, float* result,
+                 const Sampling& out, float* scratch) const {
+    float* const copy = scratch;
+    float* const target = out.dense() ? result + rows.first * columns_ + columns.first : scratch + block_ * (depth_block_ + kPadding);
+    const int64_t copy_row = depth_block_ + kPadding;
+    TileTail shifted = tail;
+    if (tail.bias) shifted.bias = tail.bias + columns.first;
+    // A residual in the result's own memory is what the sums begin with; it would be gone after the first block of the depth.
+    const bool begins_with_residual = tail.residual == result;
+    if (tail.residual) shifted.residual = begins_with_residual ? nullptr : tail.residual + rows.first * columns_ + columns.first;
+    for (int64_t k = 0; k < depth_; k += depth_block_) {
+      const int64_t depth = std::min(depth_block_, depth_ - k);
+      const float* a = source + rows.first * depth_ + k;
+      int64_t a_row = depth_;
+      if (!in.dense() || copies_rows()) {
+        for (int64_t r = rows.first; r < rows.last; ++r) {
+          const int64_t from = in.dense() ? r : in.large_index(r);
+          std::memcpy(copy + (r - rows.first) * copy_row, source + from * depth_ + k, static_cast<size_t>(depth) * sizeof(float));
+        }
+        a = copy;
+        a_row = copy_row;
+      }
+      const int64_t tile_rows = tiles_.tile_rows(rows.size());
+      const float* next = source + (in.dense() ? rows.last : in.large_index(rows.last)) * depth_ + rows.size() * k;
+      BlockProduct product{rows.size(), columns.size(), depth, a, a_row, tile_rows * a_row, tile_rows,
+                           packed + (columns.first / tiles_.columns * depth_ + k) * tiles_.columns, tiles_.columns, depth_ * tiles_.columns,
+                           target, columns_, k > 0 || begins_with_residual, k + depth >= depth_ ? &shifted : nullptr,
+                           next};
+      tiles_.multiply_rows(product);
+    }
+    if (!out.dense()) spread(rows, columns, target, result, out);
+  }
+
+  /// Rows whose distance is a large power of two meet in one set of the first cache; then a copy pays for itself.
+  bool copies_rows() const { return depth_ % 512 == 0 && columns_ >= 128; }
+
+  /// Adds a block of results to the pixels they belong to.
+  void spread(Range rows, Range columns, const float* block, float* result, const Sampling& out) const {
+    for (int64_t r = rows.first; r < rows.last; ++r)
+      vector_loops().add_scaled(columns.size(), block + (r - rows.first) * columns_, 1.0f, result + out.large_index(r) * columns_ + columns.first);
+  }
+
+  const TileKernels& tiles_ = tile_kernels();
+  int64_t rows_, depth_, columns_;
+  int threads_;
+  bool split_columns_;
+  int64_t block_, depth_block_;
+};
+
+bool is_channels_last(const Operand& operand) { return operand.strides == channels_last_strides(operand.shape); }
+
+/// Whether a convolution of `large` to `small` pictures is a product over pixels with whole vectors of channels.
+bool serves(const Window2d& window, int64_t groups, const Operand& large, const Operand& small) {
+  const bool pointwise = window.kernel.height == 1 && window.kernel.width == 1;
+  const bool unpadded = window.padding.top == 0 && window.padding.left == 0 && window.padding.bottom == 0 && window.padding.right == 0;
+  return pointwise && unpadded && groups == 1 && large.shape[1] % 16 == 0 && small.shape[1] % 16 == 0 && is_channels_last(large) && is_channels_last(small);
+}
+
+Sampling sampling(const Window2d& window, const Operand& large, const Operand& small) {
+  return {small.shape[2], small.shape[3], large.shape[2], large.shape[3], window.stride.height, window.stride.width};
+}
+
+Sampling every_pixel(const Operand& operand) { return {operand.shape[2], operand.shape[3], operand.shape[2], operand.shape[3], 1, 1}; }
+
+int64_t pixels(const Operand& operand) { return operand.shape[0] * operand.shape[2] * operand.shape[3]; }
+
+class PointwiseForward final : public Kernel {
+ public:
+  PointwiseForward(const Convolution& op, const KernelRequest& request)
+      : in_(sampling(op.window, request.inputs[0], request.outputs[0])),
+        out_(every_pixel(request.outputs[0])),
+        product_(pixels(request.outputs[0]), request.inputs[0].shape[1], request.outputs[0].shape[1]),
+        weights_(request.inputs[1], product_.packed_elements(),
+                 [product = product_, depth = request.inputs[0].shape[1]](const float* w, float* packed) { product.pack(w, 1, depth, packed); }),
+        has_bias_(request.inputs.size() > 2 && request.inputs[2].present),
+        tail_(op.tail) {}
+  size_t scratch_bytes() const override { return weights_.scratch_bytes() + product_.scratch_bytes(); }
+  void run(const KernelArguments& a) override {
+    const float* packed = weights_.get(a.inputs[1], a.scratch);
+    const TileTail tail{has_bias_ ? static_cast<const float*>(a.inputs[2]) : nullptr, tail_.residual ? static_cast<const float*>(a.inputs[3]) : nullptr, tail_.activation};
+    product_.run(static_cast<const float*>(a.inputs[0]), in_, packed, tail, static_cast<float*>(a.outputs[0]), out_, static_cast<std::byte*>(a.scratch) + weights_.scratch_bytes());
+  }
+
+ private:
+  Sampling in_, out_;
+  PointwiseProduct product_;
+  PackedWeights weights_;
+  bool has_bias_;
+  Epilogue tail_;
+};
+
+class PointwiseBackwardData final : public Kernel {
+ public:
+  PointwiseBackwardData(const ConvolutionBackwardData& op, const KernelRequest& request)
+      : in_(every_pixel(request.inputs[0])),
+        out_(sampling(op.window, request.outputs[0], request.inputs[0])),
+        product_(pixels(request.inputs[0]), request.inputs[0].shape[1], request.outputs[0].shape[1]),
+        weights_(request.inputs[1], product_.packed_elements(),
+                 [product = product_, columns = request.outputs[0].shape[1]](const float* w, float* packed) { product.pack(w, columns, 1, packed); }),
+        output_elements_(request.outputs[0].shape.elements()),
+        tail_(op.tail),
+        residual_in_place_(request.in_place_input >= 0) {}
+  size_t scratch_bytes() const override { return weights_.scratch_bytes() + product_.scratch_bytes(); }
+  void run(const KernelArguments& a) override {
+    const float* packed = weights_.get(a.inputs[1], a.scratch);
+    auto* dx = static_cast<float*>(a.outputs[0]);
+    const float* residual = tail_.residual ? static_cast<const float*>(a.inputs[2]) : nullptr;
+    TileTail tail{nullptr, residual, tail_.activation};
+    if (!out_.dense()) {  // the product reaches some pixels only; the others are their residual, or nothing
+      tail = {};
+      if (!residual_in_place_) {
+        parallel_for(output_elements_, 1 << 16, [&](int64_t first, int64_t last) {
+          if (residual) std::copy(residual + first, residual + last, dx + first);
+          else std::fill(dx + first, dx + last, 0.0f);
+        });
+      }
+    }
+    product_.run(static_cast<const float*>(a.inputs[0]), in_, packed, tail, dx, out_, static_cast<std::byte*>(a.scratch) + weights_.scratch_bytes());
+    if (!out_.dense() && tail_.activation.kind != Activation::Kind::none) {
+      parallel_for(output_elements_, 1 << 16, [&](int64_t first, int64_t last) { vector_loops().activate(last - first, dx + first, tail_.activation, dx + first); });
+    }
+  }
+
+ private:
+  Sampling in_, out_;
+  PointwiseProduct product_;
+  PackedWeights weights_;
+  int64_t output_elements_;
+  Epilogue tail_;
+  bool residual_in_place_;
+};
+
+}  // namespace
+
+std::unique_ptr<Kernel> pointwise_forward(const Convolution& op, const KernelRequest& request) {
+  if (!serves(op.window, op.groups, request.inputs[0], request.outputs[0])) return nullptr;
+  return std::make_unique<PointwiseForward>(op, request);
+}
+
+std::unique_ptr<Kernel> pointwise_backward_data(const ConvolutionBackwardData& op, const KernelRequest& request) {
+  if (!serves(op.window, op.groups, request.outputs[0], request.inputs[0])) return nullptr;
+  return std::make_unique<PointwiseBackwardData>(op, request);
+}
+
+}  // namespace graft::cpu

@@ -1,0 +1,46 @@
+#pragma once
+
+// For the files of this folder only, which are compiled once for each instruction set: a register of floats as the compiler's
+// vector type, so that one source serves all of them.
+
+#include "runtime/operator.h"
+
+namespace graft::cpu::GRAFT_ISA {
+namespace {
+
+#if defined(__AVX512F__)
+constexpr int kLanes = 16;
+constexpr int kTileRows = 14;  // 14 × 2 sums, 2 columns and 1 broadcast in 32 registers
+#elif defined(__AVX2__)
+constexpr int kLanes = 8;
+constexpr int kTileRows = 6;   // 6 × 2 sums, 2 columns and 1 broadcast in 16 registers
+#else
+constexpr int kLanes = 4;
+constexpr int kTileRows = 6;
+#endif
+constexpr int kTileVectors = 2;
+
+/// Aligned to a float: loads and stores need no more.
+using Lanes = float __attribute__((vector_size(kLanes * sizeof(float)), aligned(sizeof(float)), may_alias));
+
+inline Lanes load(const float* p) { return *reinterpret_cast<const Lanes*>(p); }
+inline void store(float* p, Lanes v) { *reinterpret_cast<Lanes*>(p) = v; }
+inline Lanes broadcast(float v) { return v - Lanes{}; }
+
+inline Lanes activated(Lanes v, const Activation& activation) {
+  const Lanes zero = {};
+  switch (activation.kind) {
+    case Activation::Kind::none: return v;
+    case Activation::Kind::relu: return v > zero ? v : zero;
+    case Activation::Kind::leaky_relu: return v > zero ? v : v * activation.alpha;
+    case Activation::Kind::clip: {
+      const Lanes low = broadcast(activation.alpha), high = broadcast(activation.beta);
+      const Lanes raised = v < low ? low : v;
+      return raised > high ? high : raised;
+    }
+  }
+  return v;
+}
+
+}  // namespace
+}  // namespace graft::cpu::GRAFT_ISA
