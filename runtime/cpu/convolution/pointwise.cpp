@@ -8,6 +8,7 @@
 #include "runtime/cpu/convolution/kernels.h"
 #include "runtime/cpu/convolution/packed_weights.h"
 #include "runtime/cpu/parallel.h"
+#include "runtime/cpu/vector/isa.h"
 #include "runtime/cpu/vector/tiles.h"
 #include "runtime/cpu/vector/vector.h"
 
@@ -36,7 +37,7 @@ class PointwiseProduct {
     // Few pixels: threads share the columns, so that each reads only its part of the weights.
     split_columns_ = rows_ < int64_t{threads_} * tiles_.rows * 4;
     block_ = tiles_.rows * kBlockTiles;
-    depth_block_ = (depth_ + blocks() - 1) / blocks();
+    depth_block_ = (depth_ / 16 + blocks() - 1) / blocks() * 16;
   }
 
   int64_t packed_elements() const { return tiles_.panels(columns_) * depth_ * tiles_.columns; }
@@ -146,6 +147,11 @@ bool serves(const Window2d& window, int64_t groups, const Operand& large, const 
   return pointwise && unpadded && groups == 1 && large.shape[1] % 16 == 0 && small.shape[1] % 16 == 0 && is_channels_last(large) && is_channels_last(small);
 }
 
+/// Where sums are long and results few, oneDNN's product for AVX-512 is a tenth faster; elsewhere this one is.
+bool library_is_faster(const Window2d& window, int64_t depth, int64_t columns) {
+  return best_isa() == Isa::avx512 && window.stride.height == 1 && window.stride.width == 1 && depth > columns && depth >= 512;
+}
+
 Sampling sampling(const Window2d& window, const Operand& large, const Operand& small) {
   return {small.shape[2], small.shape[3], large.shape[2], large.shape[3], window.stride.height, window.stride.width};
 }
@@ -223,12 +229,14 @@ class PointwiseBackwardData final : public Kernel {
 }  // namespace
 
 std::unique_ptr<Kernel> pointwise_forward(const Convolution& op, const KernelRequest& request) {
-  if (!serves(op.window, op.groups, request.inputs[0], request.outputs[0])) return nullptr;
+  const Operand &x = request.inputs[0], &y = request.outputs[0];
+  if (!serves(op.window, op.groups, x, y) || library_is_faster(op.window, x.shape[1], y.shape[1])) return nullptr;
   return std::make_unique<PointwiseForward>(op, request);
 }
 
 std::unique_ptr<Kernel> pointwise_backward_data(const ConvolutionBackwardData& op, const KernelRequest& request) {
-  if (!serves(op.window, op.groups, request.outputs[0], request.inputs[0])) return nullptr;
+  const Operand &dy = request.inputs[0], &dx = request.outputs[0];
+  if (!serves(op.window, op.groups, dx, dy) || library_is_faster(op.window, dy.shape[1], dx.shape[1])) return nullptr;
   return std::make_unique<PointwiseBackwardData>(op, request);
 }
 

@@ -23,7 +23,7 @@ class WinogradProduct {
  public:
   WinogradProduct(const WinogradTiles& tiles, int64_t in, int64_t out) : tiles_(tiles), in_(in), out_(out), threads_(omp_get_max_threads()) {
     // Filters are read once a block: a block must be large enough to pay for that and small enough for the second cache.
-    const int64_t wanted = in_ * out_ <= 64 * 128 ? 2 : 4;
+    const int64_t wanted = in_ * out_ <= 128 * 128 ? 1 : 4;
     block_ = product_.rows * wanted;
     const int64_t share = (tiles_.count() + threads_ - 1) / threads_;
     block_ = std::min(block_, (share + product_.rows - 1) / product_.rows * product_.rows);

@@ -103,7 +103,7 @@ bool winograd_serves(const Window2d& window, int64_t groups, const Operand& x, c
   if (!three_by_three || !padded_little || !whole_vectors || !channels_last) return false;
   // A handful of tiles does not fill the products.
   const int64_t tiles = y.shape[0] * ((y.shape[2] + 3) / 4) * ((y.shape[3] + 3) / 4);
-  return tiles >= 64;
+  return tiles >= 32;
 }
 
 }  // namespace graft::cpu

@@ -8,6 +8,9 @@ namespace {
 
 enum class Form { rows, columns };
 
+constexpr int64_t kPanelWidth = int64_t{kTileVectors} * kLanes;
+constexpr int64_t kFetchRows = 16;  // of B, and of A by columns, fetched ahead: about the latency of the second cache
+
 struct Tile {
   int64_t depth;
   const float* a;
@@ -23,6 +26,40 @@ struct Tile {
   int64_t ahead_step;
 };
 
+/// Hides a pointer's origin, so that the compiler steps it instead of keeping an address for each row in a register it needs.
+template <typename T>
+inline void forget_origin(T*& p) {
+  asm volatile("" : "+r"(p));
+}
+
+/// For every sum of a tile and the float it belongs to: sum = body(sum, address, vector).
+template <int rows, int vectors, typename Body>
+inline void for_sums(Lanes (&sums)[rows][vectors], float* c, int64_t row, const Body& body) {
+#pragma GCC unroll 16
+  for (int m = 0; m < rows; ++m, c += row) {
+#pragma GCC unroll 2
+    for (int j = 0; j < vectors; ++j) sums[m][j] = body(sums[m][j], c + j * kLanes, j);
+    forget_origin(c);
+  }
+}
+
+/// Adds what was there, the bias and the residual, activates and stores.
+template <int rows, int vectors>
+inline void finish(const Tile& t, Lanes (&sums)[rows][vectors]) {
+  if (t.accumulate) for_sums(sums, t.c, t.c_row, [](Lanes sum, const float* at, int) { return load(at) + sum; });
+  if (t.bias) for_sums(sums, t.c, t.c_row, [bias = t.bias](Lanes sum, const float*, int j) { return sum + load(bias + j * kLanes); });
+  if (t.residual) {
+    for_sums(sums, t.c, t.c_row, [offset = t.residual - t.c](Lanes sum, const float* at, int) { return sum + load(at + offset); });
+  }
+  if (t.activation && t.activation->kind != Activation::Kind::none) {
+    for_sums(sums, t.c, t.c_row, [activation = *t.activation](Lanes sum, const float*, int) { return activated(sum, activation); });
+  }
+  for_sums(sums, t.c, t.c_row, [](Lanes sum, float* at, int) {
+    store(at, sum);
+    return sum;
+  });
+}
+
 /// One tile of `rows` × (`vectors`·kLanes) sums, all in registers from the first multiply-add to the store.
 template <Form form, int rows, int vectors>
 void multiply_tile(const Tile& t) {
@@ -31,78 +68,71 @@ void multiply_tile(const Tile& t) {
   for (int m = 0; m < rows; ++m)
 #pragma GCC unroll 2
     for (int j = 0; j < vectors; ++j) sums[m][j] = Lanes{};
-  const float* b = t.b;
-  const int64_t a_row = t.a_row, b_row = t.b_row;
-  // In row form three base pointers and multiples of the row stride address all rows; one pointer a row would spill.
-  const float *a0 = t.a, *a1 = t.a + (rows > 5 ? 5 * a_row : 0), *a2 = t.a + (rows > 10 ? 10 * a_row : 0);
-  constexpr int64_t kAhead = 16;  // rows of B: about the latency of the second cache
-  // The result's lines come from memory while the sums are made.
-#pragma GCC unroll 16
-  for (int m = 0; m < rows; ++m)
+  // Several steps of the depth at a time, and addresses of base + {0, 1, 2, 3, 4}·stride: what is not a multiply-add or its load
+  // must be little, or the processor's front end, not its multipliers, sets the speed.
+  const float *a0 = t.a, *b = t.b, *ahead = t.ahead;
+  const int64_t a_row = t.a_row, a_row3 = 3 * a_row, b_row = form == Form::rows ? kPanelWidth : t.b_row;
+  const float *a1 = a0 + (form == Form::rows && rows > 5 ? 5 * a_row : 0), *a2 = a0 + (form == Form::rows && rows > 10 ? 10 * a_row : 0);
+  constexpr int kSteps = form == Form::rows ? 4 : 1;
+  // The result's lines are fetched in the first steps, few at a time: all at once they would hold up the operands' loads.
+  const float *c = t.c, *const c_last = t.c + (rows - 1) * t.c_row;
+  int64_t k = t.depth;
+  for (; k >= kSteps; k -= kSteps) {
+    if constexpr (form == Form::rows) {
+#pragma GCC unroll 4
+      for (int u = 0; u < kSteps; ++u) __builtin_prefetch(ahead + u * 16, 0, 2);
+      ahead += t.ahead_step;
+    }
+    __builtin_prefetch(c, 1);
+    if (vectors > 1) __builtin_prefetch(c + kLanes, 1);
+    c = c < c_last ? c + t.c_row : c;
+#pragma GCC unroll 4
+    for (int u = 0; u < kSteps; ++u) {
+      Lanes column[vectors];
 #pragma GCC unroll 2
-    for (int j = 0; j < vectors; ++j) __builtin_prefetch(t.c + m * t.c_row + j * kLanes, 1);
-  const float* ahead = t.ahead;
-  const int64_t ahead_step = t.ahead_step;
-  for (int64_t k = 0; k < t.depth; ++k) {
+      for (int j = 0; j < vectors; ++j) {
+        column[j] = load(b + u * b_row + j * kLanes);
+        __builtin_prefetch(b + (kFetchRows + u) * b_row + j * kLanes);
+      }
+      if constexpr (form == Form::columns) {  // a row of the tile may lie across two lines
+        __builtin_prefetch(a0 + kFetchRows / 2 * a_row);
+        __builtin_prefetch(a0 + kFetchRows / 2 * a_row + rows - 1);
+      }
+#pragma GCC unroll 16
+      for (int m = 0; m < rows; ++m) {
+        const float* const base = form == Form::columns ? a0 + u * a_row + m : (m < 5 ? a0 : m < 10 ? a1 : a2) + (m % 5 == 3 ? a_row3 : m % 5 * a_row) + u;
+        const Lanes factor = broadcast(*base);
+#pragma GCC unroll 2
+        for (int j = 0; j < vectors; ++j) sums[m][j] += factor * column[j];
+      }
+      // One step after the other: their sums fill the registers.
+      if (u + 1 == kSteps) {
+        b += kSteps * b_row;
+        a0 += kSteps * (form == Form::columns ? a_row : 1);
+        a1 += kSteps, a2 += kSteps;
+      }
+      forget_origin(b);
+      forget_origin(a0);
+      if constexpr (form == Form::rows) {
+        forget_origin(a1);
+        forget_origin(a2);
+      }
+    }
+  }
+  for (; k > 0; --k) {
     Lanes column[vectors];
 #pragma GCC unroll 2
-    for (int j = 0; j < vectors; ++j) {
-      column[j] = load(b + j * kLanes);
-      __builtin_prefetch(b + kAhead * b_row + j * kLanes);
-    }
-    if constexpr (form == Form::columns) {  // a row of the tile may lie across two lines
-      __builtin_prefetch(a0 + kAhead / 2 * a_row);
-      __builtin_prefetch(a0 + kAhead / 2 * a_row + rows - 1);
-    } else {
-      __builtin_prefetch(ahead, 0, 2);
-      ahead += ahead_step;
-    }
+    for (int j = 0; j < vectors; ++j) column[j] = load(b + j * kLanes);
 #pragma GCC unroll 16
     for (int m = 0; m < rows; ++m) {
-      const float* base = form == Form::columns ? a0 + m : (m < 5 ? a0 : m < 10 ? a1 : a2) + (m % 5) * a_row;
-      const Lanes factor = broadcast(*base);
+      const Lanes factor = broadcast(a0[form == Form::columns ? m : m * a_row]);
 #pragma GCC unroll 2
       for (int j = 0; j < vectors; ++j) sums[m][j] += factor * column[j];
     }
     b += b_row;
-    if constexpr (form == Form::columns) {
-      a0 += a_row;
-    } else {
-      ++a0, ++a1, ++a2;
-      asm volatile("" : "+r"(a0), "+r"(a1), "+r"(a2));  // keeps the compiler from making one pointer a row again
-    }
+    a0 += form == Form::columns ? a_row : 1;
   }
-  if (t.accumulate) {
-#pragma GCC unroll 16
-    for (int m = 0; m < rows; ++m)
-#pragma GCC unroll 2
-      for (int j = 0; j < vectors; ++j) sums[m][j] = load(t.c + m * t.c_row + j * kLanes) + sums[m][j];
-  }
-  if (t.bias) {
-#pragma GCC unroll 2
-    for (int j = 0; j < vectors; ++j) {
-      const Lanes bias = load(t.bias + j * kLanes);
-#pragma GCC unroll 16
-      for (int m = 0; m < rows; ++m) sums[m][j] += bias;
-    }
-  }
-  if (t.residual) {
-#pragma GCC unroll 16
-    for (int m = 0; m < rows; ++m)
-#pragma GCC unroll 2
-      for (int j = 0; j < vectors; ++j) sums[m][j] += load(t.residual + m * t.c_row + j * kLanes);
-  }
-  if (t.activation && t.activation->kind != Activation::Kind::none) {
-#pragma GCC unroll 16
-    for (int m = 0; m < rows; ++m)
-#pragma GCC unroll 2
-      for (int j = 0; j < vectors; ++j) store(t.c + m * t.c_row + j * kLanes, activated(sums[m][j], *t.activation));
-    return;
-  }
-#pragma GCC unroll 16
-  for (int m = 0; m < rows; ++m)
-#pragma GCC unroll 2
-    for (int j = 0; j < vectors; ++j) store(t.c + m * t.c_row + j * kLanes, sums[m][j]);
+  finish(t, sums);
 }
 
 using TileFunction = void (*)(const Tile&);
@@ -134,7 +164,7 @@ void multiply(const BlockProduct& p) {
   for (int64_t n = 0; n < p.columns; n += width) {
     const int64_t vectors = (p.columns - n < width ? p.columns - n : width) / kLanes;
     Tile t{p.depth, p.a, p.a_row, p.b + n / width * p.b_panel, p.b_row, p.c + n, p.c_row, p.accumulate, nullptr, nullptr, nullptr, p.a, 0};
-    if (n == 0 && p.ahead) t.ahead = p.ahead, t.ahead_step = p.tile_rows;
+    if (n == 0 && p.ahead) t.ahead = p.ahead, t.ahead_step = 4 * p.tile_rows;
     const float* residual = nullptr;
     if (p.tail) {
       t.bias = p.tail->bias ? p.tail->bias + n : nullptr;
@@ -146,7 +176,7 @@ void multiply(const BlockProduct& p) {
       t.residual = residual ? residual + m * p.c_row : nullptr;
       table.function[rows][vectors](t);
       t.a += p.a_tile;
-      t.ahead += t.ahead_step * p.depth;
+      t.ahead += t.ahead_step * (p.depth / 4);
       t.c += p.tile_rows * p.c_row;
     }
   }
