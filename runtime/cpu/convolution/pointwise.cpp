@@ -116,7 +116,7 @@ class PointwiseProduct {
       BlockProduct product{rows.size(), columns.size(), depth, a, a_row, tile_rows * a_row, tile_rows,
                            packed + (columns.first / tiles_.columns * depth_ + k) * tiles_.columns, tiles_.columns, depth_ * tiles_.columns,
                            target, columns_, k > 0 || begins_with_residual, k + depth >= depth_ ? &shifted : nullptr,
-                           next};
+                           false, next};
       tiles_.multiply_rows(product);
     }
     if (!out.dense()) spread(rows, columns, target, result, out);

@@ -66,7 +66,7 @@ class WeightProduct final : public Kernel {
     if (direct_) {
       for (int64_t first = 0; first < pixels_; first += kDirectPixels) {
         tiles_.multiply_columns({m1 - m0, c1 - c0, std::min(kDirectPixels, pixels_ - first), dy + first * out_ + m0, out_, tile_rows_, tile_rows_,
-                                 x + first * in_ + c0, in_, tiles_.columns, sums + m0 * in_ + c0, in_, first > 0, nullptr});
+                                 x + first * in_ + c0, in_, tiles_.columns, sums + m0 * in_ + c0, in_, first > 0, nullptr, true, nullptr});
       }
       return;
     }
@@ -84,7 +84,7 @@ class WeightProduct final : public Kernel {
             locate(x + c, first, n, tap, sources);
             tiles_.pack_panels(sources, n, columns, packed_x, n * tiles_.columns);
             tiles_.multiply_columns({rows, columns, n, packed_dy, tile_rows_, tile, tile_rows_, packed_x, tiles_.columns, n * tiles_.columns,
-                                     sums + (m * taps_ + tap) * in_ + c, taps_ * in_, first > 0, nullptr});
+                                     sums + (m * taps_ + tap) * in_ + c, taps_ * in_, first > 0, nullptr, false, nullptr});
           }
       }
     }

@@ -81,7 +81,7 @@ class WinogradProduct {
       for (int64_t k = 0; k < in_; k += kDepthBlock) {
         product_.multiply_rows({n, out_, std::min(kDepthBlock, in_ - k), v + position * block_ * v_row + k, v_row, tile_rows * v_row, tile_rows,
                                 packed + position * position_elements() + k * product_.columns, product_.columns, in_ * product_.columns,
-                                m + position * block_ * m_row, m_row, k > 0, nullptr});
+                                m + position * block_ * m_row, m_row, k > 0, nullptr, false, nullptr});
       }
     float* outputs[16];
     const float* residual[16];

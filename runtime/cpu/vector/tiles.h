@@ -30,7 +30,8 @@ struct BlockProduct {
   int64_t c_row;
   bool accumulate = false;  // C += instead of C =
   const TileTail* tail = nullptr;
-  const float* ahead = nullptr;  // `rows`·`depth` floats that the next product reads: fetched into the second cache meanwhile (multiply_rows)
+  bool far = false;  // multiply_columns: A and B were not just packed, so their lines are fetched some steps before their use
+  const float* ahead = nullptr;  // multiply_rows: rows·depth floats that the next product reads, fetched into the second cache meanwhile
 };
 
 struct TileKernels {

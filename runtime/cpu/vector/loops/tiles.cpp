@@ -6,7 +6,8 @@
 namespace graft::cpu::GRAFT_ISA {
 namespace {
 
-enum class Form { rows, columns };
+/// How A lies: by rows; by columns, just packed; by columns, wherever it came from.
+enum class Form { rows, columns, far_columns };
 
 constexpr int64_t kPanelWidth = int64_t{kTileVectors} * kLanes;
 constexpr int64_t kFetchRows = 16;  // of B, and of A by columns, fetched ahead: about the latency of the second cache
@@ -92,15 +93,15 @@ void multiply_tile(const Tile& t) {
 #pragma GCC unroll 2
       for (int j = 0; j < vectors; ++j) {
         column[j] = load(b + u * b_row + j * kLanes);
-        __builtin_prefetch(b + (kFetchRows + u) * b_row + j * kLanes);
+        if constexpr (form != Form::columns) __builtin_prefetch(b + (kFetchRows + u) * b_row + j * kLanes);
       }
-      if constexpr (form == Form::columns) {  // a row of the tile may lie across two lines
+      if constexpr (form == Form::far_columns) {  // a row of the tile may lie across two lines
         __builtin_prefetch(a0 + kFetchRows / 2 * a_row);
         __builtin_prefetch(a0 + kFetchRows / 2 * a_row + rows - 1);
       }
 #pragma GCC unroll 16
       for (int m = 0; m < rows; ++m) {
-        const float* const base = form == Form::columns ? a0 + u * a_row + m : (m < 5 ? a0 : m < 10 ? a1 : a2) + (m % 5 == 3 ? a_row3 : m % 5 * a_row) + u;
+        const float* const base = form != Form::rows ? a0 + u * a_row + m : (m < 5 ? a0 : m < 10 ? a1 : a2) + (m % 5 == 3 ? a_row3 : m % 5 * a_row) + u;
         const Lanes factor = broadcast(*base);
 #pragma GCC unroll 2
         for (int j = 0; j < vectors; ++j) sums[m][j] += factor * column[j];
@@ -108,7 +109,7 @@ void multiply_tile(const Tile& t) {
       // One step after the other: their sums fill the registers.
       if (u + 1 == kSteps) {
         b += kSteps * b_row;
-        a0 += kSteps * (form == Form::columns ? a_row : 1);
+        a0 += kSteps * (form != Form::rows ? a_row : 1);
         a1 += kSteps, a2 += kSteps;
       }
       forget_origin(b);
@@ -125,12 +126,12 @@ void multiply_tile(const Tile& t) {
     for (int j = 0; j < vectors; ++j) column[j] = load(b + j * kLanes);
 #pragma GCC unroll 16
     for (int m = 0; m < rows; ++m) {
-      const Lanes factor = broadcast(a0[form == Form::columns ? m : m * a_row]);
+      const Lanes factor = broadcast(a0[form != Form::rows ? m : m * a_row]);
 #pragma GCC unroll 2
       for (int j = 0; j < vectors; ++j) sums[m][j] += factor * column[j];
     }
     b += b_row;
-    a0 += form == Form::columns ? a_row : 1;
+    a0 += form != Form::rows ? a_row : 1;
   }
   finish(t, sums);
 }
@@ -196,24 +197,34 @@ void pack_panels(const float* const* sources, int64_t n, int64_t width, float* t
   }
 }
 
+/// Rows packed side by side: enough to write each tile in runs, few enough that rows a power of two apart share a cache set.
+constexpr int64_t kPackRows = 4;
+
 void pack_tiles(const float* from, int64_t stride, int64_t n, int64_t width, int64_t tile_rows, float* to, int64_t tile) {
-  // Whole vectors: what a store writes beyond its tile's row, the next pixel's overwrites.
+  // Whole vectors: what a store writes beyond its row of a tile, the next row's overwrites.
   constexpr int kVectors = (kTileRows + kLanes - 1) / kLanes;
-  for (int64_t i = 0; i < n; ++i, from += stride, to += tile_rows) {
-    float* target = to;
+  for (int64_t i0 = 0; i0 < n; i0 += kPackRows) {
+    const int64_t rows = n - i0 < kPackRows ? n - i0 : kPackRows;
+    float* target = to + i0 * tile_rows;
     int64_t m = 0;
     for (; m + kVectors * kLanes <= width; m += tile_rows, target += tile) {
+      for (int64_t i = 0; i < rows; ++i) {
+        const float* source = from + (i0 + i) * stride + m;
 #pragma GCC unroll 2
-      for (int j = 0; j < kVectors; ++j) store(target + j * kLanes, load(from + m + j * kLanes));
+        for (int j = 0; j < kVectors; ++j) store(target + i * tile_rows + j * kLanes, load(source + j * kLanes));
+      }
     }
     for (; m < width; m += tile_rows, target += tile) {
-      const int64_t rows = width - m < tile_rows ? width - m : tile_rows;
-      for (int64_t r = 0; r < rows; ++r) target[r] = from[m + r];
+      const int64_t columns = width - m < tile_rows ? width - m : tile_rows;
+      for (int64_t i = 0; i < rows; ++i)
+        for (int64_t r = 0; r < columns; ++r) target[i * tile_rows + r] = from[(i0 + i) * stride + m + r];
     }
   }
 }
 
-constexpr TileKernels kKernels{kTileRows, int64_t{kTileVectors} * kLanes, kLanes, multiply<Form::rows>, multiply<Form::columns>, pack_panels, pack_tiles};
+void multiply_columns(const BlockProduct& p) { p.far ? multiply<Form::far_columns>(p) : multiply<Form::columns>(p); }
+
+constexpr TileKernels kKernels{kTileRows, int64_t{kTileVectors} * kLanes, kLanes, multiply<Form::rows>, multiply_columns, pack_panels, pack_tiles};
 
 }  // namespace
 
