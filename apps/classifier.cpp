@@ -1,7 +1,9 @@
 #include "apps/classifier.h"
 
 #include <algorithm>
+#include <iostream>
 
+#include "apps/progress.h"
 #include "runtime/base/error.h"
 #include "runtime/ops/softmax.h"
 
@@ -25,7 +27,7 @@ Plan compile(Model& model, const Preprocessing& p, const CommonOptions& common, 
 }  // namespace
 
 PictureRunner::PictureRunner(Model model, const Preprocessing& p, const CommonOptions& common, size_t pictures, const std::string& output)
-    : pipeline_(evaluation_pipeline(p)), batch_(std::max<size_t>(1, std::min(pictures, common.batch > 0 ? static_cast<size_t>(common.batch) : kDefaultBatch))),
+    : quiet_(common.quiet), pipeline_(evaluation_pipeline(p)), batch_(std::max<size_t>(1, std::min(pictures, common.batch > 0 ? static_cast<size_t>(common.batch) : kDefaultBatch))),
       plan_(compile(model, p, common, batch_, output)) {
   const View out = plan_.output(0);
   if (out.dtype != DType::f32) throw Error("the output holds " + std::string(name_of(out.dtype)) + ", not float32");
@@ -33,26 +35,33 @@ PictureRunner::PictureRunner(Model model, const Preprocessing& p, const CommonOp
   width_ = static_cast<size_t>(out.shape.elements()) / batch_;
 }
 
-void PictureRunner::run(const std::vector<std::string>& paths, const std::function<void(size_t, std::span<const float>)>& row,
-                        const std::function<void(size_t, const std::string&)>& failed, const std::function<void(int64_t)>& progress) {
+size_t PictureRunner::run(const std::string& task, const std::vector<std::string>& paths, const Row& row, const Failed& failed) {
+  Progress progress(quiet_);
   std::vector<LoadRequest> requests;
   for (const std::string& path : paths) requests.push_back({path, 0});
   Loader loader(pipeline_, std::move(requests), batch_);
   View out = plan_.output(0);
   std::vector<float> plain(batch_ * width_);
-  size_t at = 0;
+  size_t at = 0, skipped = 0;
   while (const Loader::Batch* batch = loader.next()) {
     plan_.bind_input(0, batch->pixels.data());
     plan_.forward();
     out.data = plan_.output(0).data;
     copy_to_plain(out, plain.data());
     for (size_t i = 0; i < batch->count; ++i) {
-      if (batch->errors[i].empty()) row(at + i, {plain.data() + i * width_, width_});
-      else failed(at + i, batch->errors[i]);
+      if (batch->errors[i].empty()) {
+        row(at + i, {plain.data() + i * width_, width_});
+        continue;
+      }
+      ++skipped;
+      std::cerr << "graft: skipped " << batch->errors[i] << "\n";
+      if (failed) failed(at + i, batch->errors[i]);
     }
     at += batch->count;
-    progress(static_cast<int64_t>(at));
+    progress.show(task, static_cast<int64_t>(at), static_cast<int64_t>(paths.size()));
   }
+  if (skipped > 0) set_exit_status(kSomeSkipped);
+  return skipped;
 }
 
 std::string class_name(const Metadata& metadata, int index) {

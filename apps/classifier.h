@@ -16,11 +16,14 @@ class PictureRunner {
   PictureRunner(Model model, const Preprocessing& preprocessing, const CommonOptions& common, size_t pictures, const std::string& output = "");
   size_t width() const { return width_; }
 
-  /// Calls row(index, values) in order; where a picture cannot be read, failed(index, reason) instead.
-  void run(const std::vector<std::string>& paths, const std::function<void(size_t, std::span<const float>)>& row, const std::function<void(size_t, const std::string&)>& failed,
-           const std::function<void(int64_t)>& progress);
+  using Row = std::function<void(size_t index, std::span<const float> values)>;
+  using Failed = std::function<void(size_t index, const std::string& reason)>;
+  /// Calls row in order, with a progress bar named `task`. A picture that cannot be read is named on stderr, handed to `failed`
+  /// and makes the exit status "some skipped". Returns how many those were.
+  size_t run(const std::string& task, const std::vector<std::string>& paths, const Row& row, const Failed& failed = {});
 
  private:
+  bool quiet_;
   Pipeline pipeline_;
   size_t batch_;
   Plan plan_;

@@ -26,6 +26,12 @@ void add_picture_options(CLI::App& command, PictureOptions& o) {
   command.add_option("--crop", o.crop, "Side of the crop, where the model leaves it open")->check(CLI::Range(1, 16384));
 }
 
+void add_picture_model(CLI::App& command, PictureModelOptions& o) {
+  add_common(command, o.common);
+  add_picture_options(command, o.pictures);
+  command.add_option("model", o.model, "ONNX model")->required();
+}
+
 Preprocessing resolve_preprocessing(const Model& model, const PictureOptions& o, const CommonOptions& common) {
   const Model::Picture picture = with_place([&] { return model.path; }, [&] { return model.picture(); });
   if (picture.channels != 3) {

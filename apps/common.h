@@ -32,6 +32,14 @@ struct PictureOptions {
 };
 void add_picture_options(CLI::App& command, PictureOptions& options);
 
+/// What every subcommand takes that runs a model over pictures.
+struct PictureModelOptions {
+  CommonOptions common;
+  PictureOptions pictures;
+  std::string model;
+};
+void add_picture_model(CLI::App& command, PictureModelOptions& options);
+
 /// The preprocessing that holds for this model: what the user says, else what the file says, else imagenet (which is told on
 /// stderr). The size comes from the graph's input where it is fixed.
 Preprocessing resolve_preprocessing(const Model& model, const PictureOptions& options, const CommonOptions& common);

@@ -3,7 +3,6 @@
 
 #include "apps/classifier.h"
 #include "apps/commands/commands.h"
-#include "apps/progress.h"
 #include "augment/dataset.h"
 #include "finetune/metrics.h"
 #include "importer/reader.h"
@@ -14,10 +13,8 @@ namespace {
 
 using nlohmann::json;
 
-struct Options {
-  CommonOptions common;
-  PictureOptions pictures;
-  std::string model, format = "text", labels;
+struct Options : PictureModelOptions {
+  std::string format = "text", labels;
   std::vector<std::string> inputs;
   size_t top = 5;
 };
@@ -48,17 +45,14 @@ class Report {
     else text(path, top);
   }
   void failed(const std::string& path, const std::string& reason) {
-    ++skipped_;
-    std::cerr << "graft: skipped " << reason << "\n";
     const json entry{{"path", path}, {"error", reason}};
     if (options_.common.json) results_.push_back(entry);
     else if (options_.format == "jsonl") std::cout << dump(entry) << "\n";
     else if (options_.format == "csv") std::cout << csv_field(path) << ",,,," << csv_field(reason) << "\n";
     else std::cout << path << ": error: cannot be read\n";
   }
-  void finish() {
-    if (options_.common.json) std::cout << dump({{"results", results_}, {"skipped", skipped_}}) << "\n";
-    if (skipped_ > 0) set_exit_status(kSomeSkipped);
+  void finish(size_t skipped) {
+    if (options_.common.json) std::cout << dump({{"results", results_}, {"skipped", skipped}}) << "\n";
   }
 
  private:
@@ -74,7 +68,6 @@ class Report {
   const Options& options_;
   const Metadata& metadata_;
   json results_ = json::array();
-  size_t skipped_ = 0;
 };
 
 void classify(const Options& o) {
@@ -87,18 +80,16 @@ void classify(const Options& o) {
   const Metadata metadata = model.metadata;
   PictureRunner runner(std::move(model), preprocessing, o.common, paths.size());
   Report report(o, metadata);
-  Progress progress(o.common.quiet);
   std::vector<float> scores;
-  runner.run(
-      paths,
+  const size_t skipped = runner.run(
+      "classify", paths,
       [&](size_t i, std::span<const float> row) {
         scores.assign(row.begin(), row.end());
         if (!probabilities) softmax_rows(scores, scores.size());
         report.row(paths[i], scores);
       },
-      [&](size_t i, const std::string& reason) { report.failed(paths[i], reason); },
-      [&](int64_t done) { progress.show("classify", done, static_cast<int64_t>(paths.size())); });
-  report.finish();
+      [&](size_t i, const std::string& reason) { report.failed(paths[i], reason); });
+  report.finish(skipped);
 }
 
 }  // namespace
@@ -106,9 +97,7 @@ void classify(const Options& o) {
 void register_classify(CLI::App& app) {
   auto o = std::make_shared<Options>();
   auto* command = app.add_subcommand("classify", "Name what pictures show");
-  add_common(*command, o->common);
-  add_picture_options(*command, o->pictures);
-  command->add_option("model", o->model, "ONNX model")->required();
+  add_picture_model(*command, *o);
   command->add_option("inputs", o->inputs, "Pictures, folders, globs, or - for a list on standard input")->required();
   command->add_option("--format", o->format, "text | csv | jsonl")->check(CLI::IsMember({"text", "csv", "jsonl"}))->capture_default_str();
   command->add_option("--labels", o->labels, "Class names, one a line, instead of the model's own");

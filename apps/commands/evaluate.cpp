@@ -6,7 +6,6 @@
 
 #include "apps/classifier.h"
 #include "apps/commands/commands.h"
-#include "apps/progress.h"
 #include "augment/dataset.h"
 #include "finetune/metrics.h"
 #include "importer/reader.h"
@@ -17,10 +16,8 @@ namespace {
 
 using nlohmann::json;
 
-struct Options {
-  CommonOptions common;
-  PictureOptions pictures;
-  std::string model, data, split = "val";
+struct Options : PictureModelOptions {
+  std::string data, split = "val";
   double validation_part = 0.2;
 };
 
@@ -88,27 +85,17 @@ void evaluate(const Options& o) {
   std::vector<std::string> names;
   for (size_t i = 0; i < runner.width(); ++i) names.push_back(i < data.classes.size() && metadata.labels.empty() ? data.classes[i] : class_name(metadata, static_cast<int>(i)));
   Metrics metrics(static_cast<int>(runner.width()));
-  Progress progress(o.common.quiet);
-  size_t skipped = 0;
   std::vector<float> scores;
-  runner.run(
-      paths,
-      [&](size_t i, std::span<const float> row) {
-        scores.assign(row.begin(), row.end());
-        if (probabilities)  // back to logits, which Metrics expects
-          for (float& v : scores) v = std::log(std::max(v, 1e-30f));
-        const int label = target[static_cast<size_t>(items[i].label)];
-        metrics.add(scores, {&label, 1});
-      },
-      [&](size_t, const std::string& reason) {
-        ++skipped;
-        std::cerr << "graft: skipped " << reason << "\n";
-      },
-      [&](int64_t done) { progress.show("evaluate", done, static_cast<int64_t>(paths.size())); });
+  const size_t skipped = runner.run("evaluate", paths, [&](size_t i, std::span<const float> row) {
+    scores.assign(row.begin(), row.end());
+    if (probabilities)  // back to logits, which Metrics expects
+      for (float& v : scores) v = std::log(std::max(v, 1e-30f));
+    const int label = target[static_cast<size_t>(items[i].label)];
+    metrics.add(scores, {&label, 1});
+  });
   const json result = to_json(metrics, names, skipped);
   if (o.common.json) std::cout << result.dump(-1, ' ', false, json::error_handler_t::replace) << "\n";
   else print(result);
-  if (skipped > 0) set_exit_status(kSomeSkipped);
 }
 
 }  // namespace
@@ -116,9 +103,7 @@ void evaluate(const Options& o) {
 void register_evaluate(CLI::App& app) {
   auto o = std::make_shared<Options>();
   auto* command = app.add_subcommand("evaluate", "Measure a classifier on labelled pictures");
-  add_common(*command, o->common);
-  add_picture_options(*command, o->pictures);
-  command->add_option("model", o->model, "ONNX model")->required();
+  add_picture_model(*command, *o);
   command->add_option("data", o->data, "Folder of train/CLASS and val/CLASS, folder of CLASS, or CSV")->required();
   command->add_option("--split", o->split, "val | train | all")->check(CLI::IsMember({"val", "train", "all"}))->capture_default_str();
   command->add_option("--val-split", o->validation_part, "Part of each class that validates, where the data is not split")->check(CLI::Range(0.01, 0.9))->capture_default_str();

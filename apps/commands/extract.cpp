@@ -5,7 +5,6 @@
 
 #include "apps/classifier.h"
 #include "apps/commands/commands.h"
-#include "apps/progress.h"
 #include "augment/dataset.h"
 #include "finetune/head.h"
 #include "importer/reader.h"
@@ -16,10 +15,8 @@
 namespace graft::app {
 namespace {
 
-struct Options {
-  CommonOptions common;
-  PictureOptions pictures;
-  std::string model, layer = "penultimate", output;
+struct Options : PictureModelOptions {
+  std::string layer = "penultimate", output;
   std::vector<std::string> inputs;
 };
 
@@ -73,19 +70,10 @@ void extract(const Options& o) {
   PictureRunner runner(std::move(model), preprocessing, o.common, paths.size(), layer);
   std::vector<float> values;
   std::vector<std::string> kept;
-  size_t skipped = 0;
-  Progress progress(o.common.quiet);
-  runner.run(
-      paths,
-      [&](size_t i, std::span<const float> row) {
-        values.insert(values.end(), row.begin(), row.end());
-        kept.push_back(paths[i]);
-      },
-      [&](size_t, const std::string& reason) {
-        ++skipped;
-        std::cerr << "graft: skipped " << reason << "\n";
-      },
-      [&](int64_t done) { progress.show("extract", done, static_cast<int64_t>(paths.size())); });
+  const size_t skipped = runner.run("extract", paths, [&](size_t i, std::span<const float> row) {
+    values.insert(values.end(), row.begin(), row.end());
+    kept.push_back(paths[i]);
+  });
   if (kept.empty()) throw Error("none of the pictures can be read");
   const auto rows = static_cast<int64_t>(kept.size()), width = static_cast<int64_t>(runner.width());
   const Tensor features = Tensor::copy_of<float>({rows, width}, values);
@@ -100,7 +88,6 @@ void extract(const Options& o) {
   }
   if (o.common.json) std::cout << nlohmann::json{{"output", o.output}, {"pictures", rows}, {"features", width}, {"skipped", skipped}}.dump() << "\n";
   else if (!o.common.quiet) std::cerr << rows << " pictures, " << width << " features each: " << o.output << "\n";
-  if (skipped > 0) set_exit_status(kSomeSkipped);
 }
 
 }  // namespace
@@ -108,9 +95,7 @@ void extract(const Options& o) {
 void register_extract(CLI::App& app) {
   auto o = std::make_shared<Options>();
   auto* command = app.add_subcommand("extract", "Write features of pictures");
-  add_common(*command, o->common);
-  add_picture_options(*command, o->pictures);
-  command->add_option("model", o->model, "ONNX model")->required();
+  add_picture_model(*command, *o);
   command->add_option("inputs", o->inputs, "Pictures, folders, globs, or - for a list on standard input")->required();
   command->add_option("--layer", o->layer, "Name of a node or value, or penultimate")->capture_default_str();
   command->add_option("-o,--output", o->output, ".npy, .npz or .csv")->required();
