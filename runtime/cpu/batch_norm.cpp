@@ -3,6 +3,7 @@
 #include <cmath>
 #include <cstring>
 
+#include "runtime/cpu/channel_statistics.h"
 #include "runtime/cpu/kernel_table.h"
 #include "runtime/cpu/onednn.h"
 #include "runtime/cpu/parallel.h"
@@ -85,29 +86,15 @@ class FixedKernel final : public Kernel {
 
 class TrainingKernel final : public Kernel {
  public:
-  TrainingKernel(const BatchNormTraining& op, const KernelRequest& r) : op_(op), rows_(rows_of(r.inputs[0])) {}
-  size_t scratch_bytes() const override {
-    return static_cast<size_t>(rows_.channels) * ((2 * kPieces + 2) * sizeof(double) + 2 * sizeof(float));
-  }
+  TrainingKernel(const BatchNormTraining& op, const KernelRequest& r) : op_(op), rows_(rows_of(r.inputs[0])), statistics_(rows_.rows, rows_.channels) {}
+  size_t scratch_bytes() const override { return statistics_.scratch_bytes() + static_cast<size_t>(2 * rows_.channels) * sizeof(float); }
   void run(const KernelArguments& a) override {
     const int64_t channels = rows_.channels;
     const auto in = [&](size_t i) { return static_cast<const float*>(a.inputs[i]); };
-    auto* sums = static_cast<double*>(a.scratch);
-    double *squares = sums + kPieces * channels, *sum = squares + kPieces * channels, *square = sum + channels;
-    auto *slope = reinterpret_cast<float*>(square + channels), *shift = slope + channels;
-    std::memset(sums, 0, static_cast<size_t>(2 * kPieces * channels) * sizeof(double));
-    // Sums are taken around the first row, so that a large mean does not eat the variance's digits.
-    for_pieces(rows_.rows, [&](int64_t p, int64_t first, int64_t last) {
-      vector_loops().moments({last - first, channels, in(0) + first * channels, in(0), sums + p * channels, squares + p * channels});
-    });
-    reduce_pieces(sums, channels, sum);
-    reduce_pieces(squares, channels, square);
     auto *mean = static_cast<float*>(a.outputs[1]), *variance = static_cast<float*>(a.outputs[2]);
-    const double count = static_cast<double>(rows_.rows);
+    statistics_.compute(in(0), a.scratch, mean, variance);
+    float *slope = reinterpret_cast<float*>(static_cast<std::byte*>(a.scratch) + statistics_.scratch_bytes()), *shift = slope + channels;
     for (int64_t c = 0; c < channels; ++c) {
-      const double offset = sum[c] / count;
-      mean[c] = static_cast<float>(static_cast<double>(in(0)[c]) + offset);
-      variance[c] = static_cast<float>(std::max(0.0, square[c] / count - offset * offset));
       slope[c] = in(1)[c] / std::sqrt(variance[c] + op_.epsilon);
       shift[c] = in(2)[c] - mean[c] * slope[c];
     }
@@ -122,6 +109,7 @@ class TrainingKernel final : public Kernel {
  private:
   BatchNormTraining op_;
   Rows rows_;
+  ChannelStatistics statistics_;
 };
 
 /// With x̂ = (x - μ)/σ, m rows: dx = γ/σ·(dz - Σdz/m - x̂·Σ(dz·x̂)/m), written as dz·k_dz + x·k_x + k_1.

@@ -26,7 +26,9 @@ std::vector<ValueType> Convolution::infer(std::span<const ValueType> inputs) con
   const Extent2d out = window.output({x[2], x[3]});
   const Shape y{x[0], w[0], out.height, out.width};
   if (tail.residual && (inputs.size() < 4 || inputs[3].shape != y)) throw Error("residual does not have the shape " + y.str());
-  return {{inputs[0].dtype, y}};
+  std::vector<ValueType> types{{inputs[0].dtype, y}};
+  if (statistics) types.insert(types.end(), 2, {inputs[0].dtype, Shape{w[0]}});
+  return types;
 }
 
 int64_t Convolution::multiply_adds(std::span<const ValueType> inputs, std::span<const ValueType> outputs) const {

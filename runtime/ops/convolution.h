@@ -6,11 +6,13 @@
 namespace graft {
 
 /// 2-D cross-correlation (ONNX Conv). Input N×C×H×W, weight K×(C/groups)×R×S, optional bias K, then the residual
-/// N×K×Ho×Wo where the epilogue has one. `window.kernel` is R×S.
+/// N×K×Ho×Wo where the epilogue has one. `window.kernel` is R×S. With `statistics`, outputs 1 and 2 are the mean and the biased
+/// variance of each output channel over the batch (K each); the epilogue is then empty.
 struct Convolution final : Operator {
   Window2d window;
   int64_t groups = 1;
   Epilogue tail;
+  bool statistics = false;
 
   std::string_view type() const override { return "Conv"; }
   std::vector<ValueType> infer(std::span<const ValueType> inputs) const override;

@@ -52,6 +52,10 @@ struct BatchStatistics {
 };
 std::vector<BatchStatistics> train_batch_norm(Graph& graph);
 
+/// Where a convolution makes the input of a BatchNormTraining, it measures the mean and variance of its results while they are
+/// in the cache, and the norm only applies them. After `differentiate`, which needs the norm whole.
+void share_batch_statistics(Graph& graph);
+
 struct Gradients {
   ValueId seed = kNoValue;  // the added input: dL/d(output)
   std::vector<std::pair<ValueId, ValueId>> of;  // (value, its gradient), in the order of `wanted`; kNoValue when independent

@@ -1,3 +1,6 @@
+#include <algorithm>
+
+#include "runtime/cpu/channel_statistics.h"
 #include "runtime/cpu/convolution/kernels.h"
 #include "runtime/cpu/kernel_table.h"
 #include "runtime/cpu/onednn.h"
@@ -19,7 +22,32 @@ std::unique_ptr<Kernel> first_that_serves(const Op& op, const KernelRequest& req
   });
 }
 
+/// Measures what a convolution made, after it.
+class MeasuredAfterwards final : public Kernel {
+ public:
+  MeasuredAfterwards(std::unique_ptr<Kernel> convolution, const Shape& y)
+      : convolution_(std::move(convolution)), scratch_((convolution_->scratch_bytes() + 63) / 64 * 64), statistics_(y[0] * y[2] * y[3], y[1]) {}
+  size_t scratch_bytes() const override { return std::max(scratch_, statistics_.scratch_bytes()); }
+  void refresh() override { convolution_->refresh(); }
+  void run(const KernelArguments& a) override {
+    convolution_->run(a);
+    statistics_.compute(static_cast<const float*>(a.outputs[0]), a.scratch, static_cast<float*>(a.outputs[1]), static_cast<float*>(a.outputs[2]));
+  }
+
+ private:
+  std::unique_ptr<Kernel> convolution_;
+  size_t scratch_;
+  ChannelStatistics statistics_;
+};
+
 std::unique_ptr<Kernel> forward(const Convolution& op, const KernelRequest& request) {
+  if (op.statistics) {
+    if (request.outputs[0].strides != channels_last_strides(request.outputs[0].shape)) throw Error("statistics need channels-last results");
+    if (auto kernel = pointwise_forward(op, request)) return kernel;
+    Convolution bare = op;
+    bare.statistics = false;
+    return std::make_unique<MeasuredAfterwards>(forward(bare, request), request.outputs[0].shape);
+  }
   return first_that_serves<Convolution>(op, request, {winograd_forward, pointwise_forward, library_forward});
 }
 

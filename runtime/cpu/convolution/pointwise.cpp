@@ -4,7 +4,9 @@
 
 #include <algorithm>
 #include <cstring>
+#include <optional>
 
+#include "runtime/cpu/channel_statistics.h"
 #include "runtime/cpu/convolution/kernels.h"
 #include "runtime/cpu/convolution/packed_weights.h"
 #include "runtime/cpu/parallel.h"
@@ -61,10 +63,14 @@ class PointwiseProduct {
   }
 
   /// For each thread: a copy of a block of source rows, and a block of results.
-  size_t scratch_bytes() const { return static_cast<size_t>(threads_) * thread_floats() * sizeof(float); }
+  size_t scratch_bytes() const { return (static_cast<size_t>(threads_) * thread_floats() * sizeof(float) + 63) / 64 * 64; }
+
+  /// Whether run() can measure its result: threads share rows then.
+  bool can_measure() const { return !split_columns_; }
 
   /// `in`: how source rows lie, `out`: how result rows do; at most one of them is sparse.
-  void run(const float* source, const Sampling& in, const float* packed, const TileTail& tail, float* result, const Sampling& out, void* scratch) const {
+  void run(const float* source, const Sampling& in, const float* packed, const TileTail& tail, float* result, const Sampling& out, void* scratch,
+           const ChannelStatistics* statistics = nullptr, void* statistics_scratch = nullptr) const {
 #pragma omp parallel num_threads(threads_)
     {
       const int64_t t = omp_get_thread_num(), count = omp_get_num_threads();
@@ -75,8 +81,19 @@ class PointwiseProduct {
       const int64_t n0 = panels * column_part / column_parts * tiles_.columns;
       const int64_t n1 = std::min(columns_, panels * (column_part + 1) / column_parts * tiles_.columns);
       float* mine = static_cast<float*>(scratch) + t * thread_floats();
-      if (n0 < n1)
+      if (statistics) {
+        constexpr int64_t kPieces = ChannelStatistics::kPieces;
+        for (int64_t piece = kPieces * t / count; piece < kPieces * (t + 1) / count; ++piece) {
+          const int64_t end = statistics->first_row(piece + 1);
+          for (int64_t r = statistics->first_row(piece); r < end; r += block_) {
+            const int64_t last = std::min(end, r + block_);
+            run_block({r, last}, {0, columns_}, source, in, packed, tail, result, out, mine);
+            statistics->add(piece, r, result + r * columns_, last - r, statistics_scratch);
+          }
+        }
+      } else if (n0 < n1) {
         for (int64_t r = r0; r < r1; r += block_) run_block({r, std::min(r1, r + block_)}, {n0, n1}, source, in, packed, tail, result, out, mine);
+      }
     }
   }
 
@@ -169,12 +186,18 @@ class PointwiseForward final : public Kernel {
         weights_(request.inputs[1], product_.packed_elements(),
                  [product = product_, depth = request.inputs[0].shape[1]](const float* w, float* packed) { product.pack(w, 1, depth, packed); }),
         has_bias_(request.inputs.size() > 2 && request.inputs[2].present),
-        tail_(op.tail) {}
-  size_t scratch_bytes() const override { return weights_.scratch_bytes() + product_.scratch_bytes(); }
+        tail_(op.tail) {
+    if (op.statistics) statistics_.emplace(pixels(request.outputs[0]), request.outputs[0].shape[1]);
+  }
+  bool can_measure() const { return product_.can_measure(); }
+  size_t scratch_bytes() const override { return weights_.scratch_bytes() + product_.scratch_bytes() + (statistics_ ? statistics_->scratch_bytes() : 0); }
   void run(const KernelArguments& a) override {
     const float* packed = weights_.get(a.inputs[1], a.scratch);
     const TileTail tail{has_bias_ ? static_cast<const float*>(a.inputs[2]) : nullptr, tail_.residual ? static_cast<const float*>(a.inputs[3]) : nullptr, tail_.activation};
-    product_.run(static_cast<const float*>(a.inputs[0]), in_, packed, tail, static_cast<float*>(a.outputs[0]), out_, static_cast<std::byte*>(a.scratch) + weights_.scratch_bytes());
+    std::byte* const scratch = static_cast<std::byte*>(a.scratch) + weights_.scratch_bytes();
+    void* const measured = scratch + product_.scratch_bytes();
+    product_.run(static_cast<const float*>(a.inputs[0]), in_, packed, tail, static_cast<float*>(a.outputs[0]), out_, scratch, statistics_ ? &*statistics_ : nullptr, measured);
+    if (statistics_) statistics_->finish(measured, static_cast<float*>(a.outputs[1]), static_cast<float*>(a.outputs[2]));
   }
 
  private:
@@ -183,6 +206,7 @@ class PointwiseForward final : public Kernel {
   PackedWeights weights_;
   bool has_bias_;
   Epilogue tail_;
+  std::optional<ChannelStatistics> statistics_;
 };
 
 class PointwiseBackwardData final : public Kernel {
@@ -231,7 +255,9 @@ class PointwiseBackwardData final : public Kernel {
 std::unique_ptr<Kernel> pointwise_forward(const Convolution& op, const KernelRequest& request) {
   const Operand &x = request.inputs[0], &y = request.outputs[0];
   if (!serves(op.window, op.groups, x, y) || library_is_faster(op.window, x.shape[1], y.shape[1])) return nullptr;
-  return std::make_unique<PointwiseForward>(op, request);
+  auto kernel = std::make_unique<PointwiseForward>(op, request);
+  if (op.statistics && !kernel->can_measure()) return nullptr;
+  return kernel;
 }
 
 std::unique_ptr<Kernel> pointwise_backward_data(const ConvolutionBackwardData& op, const KernelRequest& request) {

@@ -1,10 +1,12 @@
 // 3×3 convolutions of stride 1 by Winograd's F(4×4, 3×3): tiles of the picture are transformed, multiplied position by
-// position as 36 products tiles × channels in times channels in × channels out, and transformed back. Each thread takes a block
-// of tiles through all three steps, so that what lies between them stays in its own cache. The gradient of the input is the same
-// convolution with the filters turned round.
+// position as 36 products tiles × channels in times channels in × channels out, and transformed back. Where the filters fit the
+// second cache, each thread takes its own blocks of tiles through all three steps, so that what lies between them stays in its
+// cache; where they do not, threads share larger blocks and divide the products among them, so that each reads only its part of
+// the filters. The gradient of the input is the same convolution with the filters turned round.
 #include <omp.h>
 
 #include <algorithm>
+#include <vector>
 
 #include "runtime/cpu/convolution/kernels.h"
 #include "runtime/cpu/convolution/packed_weights.h"
@@ -18,77 +20,124 @@ namespace {
 
 constexpr int64_t kPadding = 16;  // floats between rows of a transformed block, so that they do not fall on one cache set
 constexpr int64_t kDepthBlock = 256;
+constexpr int64_t kPackDepth = 8;    // channels of filters transformed before they are written: 36 × 8 × 32 floats
+constexpr int64_t kCachedFilters = 128 * 128;  // channels in × channels out whose 36 products fit the caches with a block of tiles
+constexpr int64_t kSharedTiles = 128;
 
 class WinogradProduct {
  public:
   WinogradProduct(const WinogradTiles& tiles, int64_t in, int64_t out) : tiles_(tiles), in_(in), out_(out), threads_(omp_get_max_threads()) {
-    // Filters are read once a block: a block must be large enough to pay for that and small enough for the second cache.
-    const int64_t wanted = in_ * out_ <= 128 * 128 ? 1 : 4;
-    block_ = product_.rows * wanted;
-    const int64_t share = (tiles_.count() + threads_ - 1) / threads_;
-    block_ = std::min(block_, (share + product_.rows - 1) / product_.rows * product_.rows);
+    shared_ = in_ * out_ > kCachedFilters;
+    const int64_t share = shared_ ? tiles_.count() : (tiles_.count() + threads_ - 1) / threads_;
+    block_ = std::min(shared_ ? kSharedTiles : product_.rows, (share + product_.rows - 1) / product_.rows * product_.rows);
   }
 
   int64_t packed_elements() const { return kWinogradPositions * position_elements(); }
-  size_t scratch_bytes() const { return static_cast<size_t>(threads_) * thread_floats() * sizeof(float); }
+  size_t scratch_bytes() const { return static_cast<size_t>(threads_ * in_ + (shared_ ? 1 : threads_) * block_floats()) * sizeof(float); }
 
   /// Filter n, channel k, tap t is at w[n·n_stride + k·k_stride + (turned ? 8 - t : t)]. Packed: [position][panel][k][column].
   void pack(const float* w, int64_t k_stride, int64_t n_stride, bool turned, float* packed) const {
-    const int64_t width = product_.columns;
-    parallel_for(in_, 1, [&](int64_t first, int64_t last) {
-      for (int64_t n = 0; n < out_; n += kWinogradChannels)
-        for (int64_t k = first; k < last; ++k) {
-          const float* filters = w + n * n_stride + k * k_stride;
-          alignas(64) float u[kWinogradPositions * kWinogradChannels];
-          transforms_.weights(turned ? filters + 8 : filters, n_stride, turned ? -1 : 1, u, kWinogradChannels);
-          for (int position = 0; position < kWinogradPositions; ++position)
+    const int64_t width = product_.columns, group = std::max<int64_t>(width, kWinogradChannels), chunks = in_ / kPackDepth;
+    const int64_t part = std::min<int64_t>(width, kWinogradChannels), run = kPackDepth * width;
+    parallel_for((out_ + group - 1) / group * chunks, 1, [&](int64_t first, int64_t last) {
+      // The 36 places lie a power of two apart: they are made side by side here, and written in runs.
+      std::vector<float> made(static_cast<size_t>(kWinogradPositions * kPackDepth * group));
+      for (int64_t unit = first; unit < last; ++unit) {
+        const int64_t n0 = unit / chunks * group, k0 = unit % chunks * kPackDepth, columns = std::min(group, out_ - n0);
+        for (int64_t k = 0; k < kPackDepth; ++k)
+          for (int64_t n = 0; n < columns; n += kWinogradChannels) {
+            const float* filters = w + (n0 + n) * n_stride + (k0 + k) * k_stride;
+            alignas(64) float u[kWinogradPositions * kWinogradChannels];
+            transforms_.weights(turned ? filters + 8 : filters, n_stride, turned ? -1 : 1, u, kWinogradChannels);
             for (int64_t l = 0; l < kWinogradChannels; l += width) {
-              const int64_t chunk = std::min<int64_t>(width, kWinogradChannels - l);
-              float* to = packed + position * position_elements() + ((n + l) / width * in_ + k) * width + (n + l) % width;
-              std::copy_n(u + position * kWinogradChannels + l, chunk, to);
+              float* to = made.data() + (n + l) / width * run + k * width + (n + l) % width;
+              for (int64_t position = 0; position < kWinogradPositions; ++position, to += kPackDepth * group)
+                std::copy_n(u + position * kWinogradChannels + l, part, to);
             }
-        }
+          }
+        for (int64_t position = 0; position < kWinogradPositions; ++position)
+          for (int64_t n = 0; n < columns; n += width) {
+            float* to = packed + position * position_elements() + ((n0 + n) / width * in_ + k0) * width;
+            std::copy_n(made.data() + position * kPackDepth * group + n / width * run, run, to);
+          }
+      }
     });
   }
 
   void run(const float* x, const float* packed, const TileTail& tail, float* y, void* scratch) const {
 #pragma omp parallel num_threads(threads_)
     {
-      const int64_t t = omp_get_thread_num(), count = omp_get_num_threads();
-      const int64_t first = tiles_.count() * t / count, last = tiles_.count() * (t + 1) / count;
-      float* const mine = static_cast<float*>(scratch) + t * thread_floats();
-      for (int64_t tile = first; tile < last; tile += block_) run_block(tile, std::min(block_, last - tile), x, packed, tail, y, mine);
+      const int64_t t = omp_get_thread_num(), count = omp_get_num_threads(), products = kWinogradPositions * product_.panels(out_);
+      const int64_t begin = shared_ ? 0 : tiles_.count() * t / count, end = shared_ ? tiles_.count() : tiles_.count() * (t + 1) / count;
+      float* const blocks = static_cast<float*>(scratch) + threads_ * in_;
+      const Block memory(static_cast<float*>(scratch) + t * in_, blocks + (shared_ ? 0 : t * block_floats()), *this);
+      std::fill_n(memory.zeros, in_, 0.0f);
+      for (int64_t first = begin; first < end; first += block_) {
+        const int64_t n = std::min(block_, end - first);
+        if (!shared_) {
+          transform(first, {0, n}, x, memory);
+          multiply(n, {0, products}, packed, memory);
+          restore(first, {0, n}, tail, y, memory);
+          continue;
+        }
+        const Range tiles{n * t / count, n * (t + 1) / count};
+        transform(first, tiles, x, memory);
+#pragma omp barrier
+        multiply(n, {products * t / count, products * (t + 1) / count}, packed, memory);
+#pragma omp barrier
+        restore(first, tiles, tail, y, memory);
+      }
     }
   }
 
  private:
-  int64_t position_elements() const { return product_.panels(out_) * product_.columns * in_; }
-  int64_t thread_floats() const { return kWinogradPositions * block_ * (in_ + kPadding + out_ + kPadding) + std::max(in_, out_); }
+  struct Range {
+    int64_t first, last;
+  };
 
-  void run_block(int64_t first, int64_t n, const float* x, const float* packed, const TileTail& tail, float* y, float* scratch) const {
-    const int64_t v_row = in_ + kPadding, m_row = out_ + kPadding;
-    float* const v = scratch;
-    float* const m = v + kWinogradPositions * block_ * v_row;
-    float* const zeros = m + kWinogradPositions * block_ * m_row;
-    std::fill_n(zeros, in_, 0.0f);
-    const float* inputs[36];
-    for (int64_t i = 0; i < n; ++i) {
-      tiles_.inputs(first + i, x, in_, zeros, inputs);
-      transforms_.input(in_, inputs, v + i * v_row, block_ * v_row);
+  /// The transformed inputs and the products of a block: [position][tile][channel].
+  struct Block {
+    float *zeros, *v, *m;
+    int64_t v_row, m_row, v_position, m_position;
+    Block(float* zero_pixel, float* memory, const WinogradProduct& p)
+        : zeros(zero_pixel), v(memory), v_row(p.in_ + kPadding), m_row(p.out_ + kPadding), v_position(p.block_ * v_row), m_position(p.block_ * m_row) {
+      m = v + kWinogradPositions * v_position;
     }
-    const int64_t tile_rows = product_.tile_rows(n);
-    for (int position = 0; position < kWinogradPositions; ++position)
+  };
+
+  int64_t position_elements() const { return product_.panels(out_) * product_.columns * in_; }
+  int64_t block_floats() const { return kWinogradPositions * block_ * (in_ + kPadding + out_ + kPadding); }
+
+  void transform(int64_t first, Range tiles, const float* x, const Block& block) const {
+    const float* inputs[36];
+    for (int64_t i = tiles.first; i < tiles.last; ++i) {
+      tiles_.inputs(first + i, x, in_, block.zeros, inputs);
+      transforms_.input(in_, inputs, block.v + i * block.v_row, block.v_position);
+    }
+  }
+
+  /// `products`: of all panels of all positions.
+  void multiply(int64_t n, Range products, const float* packed, const Block& block) const {
+    const int64_t tile_rows = product_.tile_rows(n), panels = product_.panels(out_), width = product_.columns;
+    for (int64_t next = products.first; next < products.last;) {
+      const int64_t position = next / panels, panel = next % panels, last = std::min(panels, panel + products.last - next);
+      const int64_t columns = std::min(last * width, out_) - panel * width;
       for (int64_t k = 0; k < in_; k += kDepthBlock) {
-        product_.multiply_rows({n, out_, std::min(kDepthBlock, in_ - k), v + position * block_ * v_row + k, v_row, tile_rows * v_row, tile_rows,
-                                packed + position * position_elements() + k * product_.columns, product_.columns, in_ * product_.columns,
-                                m + position * block_ * m_row, m_row, k > 0, nullptr, false, nullptr});
+        product_.multiply_rows({n, columns, std::min(kDepthBlock, in_ - k), block.v + position * block.v_position + k, block.v_row, tile_rows * block.v_row, tile_rows,
+                                packed + position * position_elements() + (panel * in_ + k) * width, width, in_ * width,
+                                block.m + position * block.m_position + panel * width, block.m_row, k > 0, nullptr, false, nullptr});
       }
+      next += last - panel;
+    }
+  }
+
+  void restore(int64_t first, Range tiles, const TileTail& tail, float* y, const Block& block) const {
     float* outputs[16];
     const float* residual[16];
-    for (int64_t i = 0; i < n; ++i) {
+    for (int64_t i = tiles.first; i < tiles.last; ++i) {
       tiles_.outputs(first + i, y, out_, nullptr, outputs);
       if (tail.residual) tiles_.outputs(first + i, tail.residual, out_, nullptr, residual);
-      transforms_.output(out_, m + i * m_row, block_ * m_row, tail, tail.residual ? residual : nullptr, outputs);
+      transforms_.output(out_, block.m + i * block.m_row, block.m_position, tail, tail.residual ? residual : nullptr, outputs);
     }
   }
 
@@ -97,6 +146,7 @@ class WinogradProduct {
   WinogradTiles tiles_;
   int64_t in_, out_;
   int threads_;
+  bool shared_;
   int64_t block_;
 };
 
@@ -148,7 +198,7 @@ class WinogradBackwardData final : public Kernel {
 /// Transformed filters are four times as large as the filters: with few tiles, reading them costs more than is saved.
 bool pays(const Operand& x, const Operand& y) {
   const int64_t tiles = y.shape[0] * ((y.shape[2] + 3) / 4) * ((y.shape[3] + 3) / 4);
-  return tiles * 1024 >= x.shape[1] * y.shape[1];
+  return tiles * 2048 >= x.shape[1] * y.shape[1];
 }
 
 }  // namespace
