@@ -31,6 +31,11 @@ std::vector<int64_t> NodeReader::integers(const char* name) const {
   return a ? std::vector<int64_t>(a->ints().begin(), a->ints().end()) : std::vector<int64_t>{};
 }
 
+std::vector<float> NodeReader::reals(const char* name) const {
+  const auto* a = find(name, onnx::AttributeProto::FLOATS);
+  return a ? std::vector<float>(a->floats().begin(), a->floats().end()) : std::vector<float>{};
+}
+
 const onnx::TensorProto* NodeReader::tensor(const char* name) const {
   const auto* a = find(name, onnx::AttributeProto::TENSOR);
   return a ? &a->t() : nullptr;
@@ -65,6 +70,13 @@ void NodeReader::emit(OperatorPtr op, std::vector<ValueId> inputs, size_t output
     if (names[i].empty()) continue;
     if (!values_.emplace(names[i], graph_.nodes.back().outputs[i]).second) throw Error("makes \"" + names[i] + "\", which another node makes too", "the file is damaged");
   }
+}
+
+void NodeReader::emit_output(size_t output, OperatorPtr op, std::vector<ValueId> inputs) {
+  const std::string& wanted = node_.output(static_cast<int>(output));
+  if (wanted.empty()) return;
+  graph_.append_node(output == 0 ? name() : name() + ":" + std::to_string(output), std::move(op), std::move(inputs), {wanted});
+  if (!values_.emplace(wanted, graph_.nodes.back().outputs[0]).second) throw Error("makes \"" + wanted + "\", which another node makes too", "the file is damaged");
 }
 
 ValueId NodeReader::emit_helper(const std::string& suffix, OperatorPtr op, std::vector<ValueId> inputs) {

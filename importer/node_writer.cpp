@@ -26,11 +26,23 @@ void NodeWriter::set(const char* name, const std::vector<int64_t>& values) {
   for (int64_t v : values) a.add_ints(v);
 }
 
-void NodeWriter::add_input(const std::string& suffix, const Tensor& tensor) {
+std::string NodeWriter::helper(const char* type, const std::vector<std::string>& inputs, const std::string& suffix, const std::string& output) {
+  const std::string name = suffix.empty() ? node_.name : node_.name + ":" + suffix, result = output.empty() ? name : output;
+  current_ = proto_.add_node();
+  current_->set_op_type(type);
+  current_->set_name(name);
+  for (const std::string& input : inputs) current_->add_input(input);
+  current_->add_output(result);
+  return result;
+}
+
+std::string NodeWriter::constant(const std::string& suffix, const Tensor& tensor) {
   const std::string name = node_.name + ":" + suffix;
   write_tensor(tensor, name, *proto_.add_initializer());
-  current_->add_input(name);
+  return name;
 }
+
+void NodeWriter::add_input(const std::string& suffix, const Tensor& tensor) { current_->add_input(constant(suffix, tensor)); }
 
 void NodeWriter::add_input(const std::string& suffix, const std::vector<int64_t>& values) {
   add_input(suffix, Tensor::copy_of<int64_t>({static_cast<int64_t>(values.size())}, values));

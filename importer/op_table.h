@@ -28,6 +28,7 @@ class NodeReader {
   float real(const char* name, float otherwise) const;
   std::string text(const char* name, const std::string& otherwise) const;
   std::vector<int64_t> integers(const char* name) const;
+  std::vector<float> reals(const char* name) const;
   const onnx::TensorProto* tensor(const char* name) const;
 
   size_t input_count() const { return static_cast<size_t>(node_.input_size()); }
@@ -44,6 +45,8 @@ class NodeReader {
 
   /// Appends the operator as this node. Outputs past `outputs` may only be named when nobody is expected to read them.
   void emit(OperatorPtr op, std::vector<ValueId> inputs, size_t outputs = 1);
+  /// Appends an operator that makes one output of this node.
+  void emit_output(size_t output, OperatorPtr op, std::vector<ValueId> inputs);
   /// Appends a helper node; returns its output.
   ValueId emit_helper(const std::string& suffix, OperatorPtr op, std::vector<ValueId> inputs);
   /// Makes an output of this node a constant.
@@ -80,6 +83,11 @@ class NodeWriter {
   void add_input(const std::string& suffix, const Tensor& tensor);
   void add_input(const std::string& suffix, const std::vector<int64_t>& values);
   void add_absent_input() { current_->add_input(""); }
+  /// For operators that the written opset lacks: appends a node of others; returns the name of its result, which is `output`
+  /// where given and made from the node's name and `suffix` otherwise.
+  std::string helper(const char* type, const std::vector<std::string>& inputs, const std::string& suffix, const std::string& output = "");
+  /// Adds a constant; returns its name.
+  std::string constant(const std::string& suffix, const Tensor& tensor);
   void set_window(const Window2d& window, bool kernel);
 
  private:

@@ -1,5 +1,7 @@
 #include "importer/reader.h"
 
+#include <onnx/inliner/inliner.h>
+
 #include <google/protobuf/io/coded_stream.h>
 #include <google/protobuf/io/zero_copy_stream_impl_lite.h>
 
@@ -47,14 +49,25 @@ int64_t opset_of(const onnx::ModelProto& proto) {
   return version;
 }
 
-/// One Error for all that graft does not know, so that the user need not find them one run at a time.
-void require_known_operators(const onnx::GraphProto& graph) {
-  std::map<std::string, std::vector<std::string>> unknown;
+using UnknownOperators = std::map<std::string, std::vector<std::string>>;
+
+void collect_unknown(const onnx::GraphProto& graph, UnknownOperators& unknown) {
   for (const auto& node : graph.node()) {
     const bool own = node.domain().empty() || node.domain() == "ai.onnx";
     const std::string type = own ? node.op_type() : node.domain() + "." + node.op_type();
+    if (own && type == "If") {
+      for (const auto& attribute : node.attribute())
+        if (attribute.has_g()) collect_unknown(attribute.g(), unknown);
+      continue;
+    }
     if (!own || !op_table().reader(node.op_type())) unknown[type].push_back(node.name().empty() && node.output_size() > 0 ? node.output(0) : node.name());
   }
+}
+
+/// One Error for all that graft does not know, so that the user need not find them one run at a time.
+void require_known_operators(const onnx::GraphProto& graph) {
+  UnknownOperators unknown;
+  collect_unknown(graph, unknown);
   if (unknown.empty()) return;
   std::string list;
   for (const auto& [type, nodes] : unknown) {
@@ -98,11 +111,7 @@ class GraphReader {
   GraphReader(const onnx::GraphProto& proto, int64_t opset, std::string folder) : proto_(proto), opset_(opset), folder_(std::move(folder)) {}
 
   Graph read() {
-    for (const auto& tensor : proto_.initializer()) {
-      if (values_.contains(tensor.name())) throw Error("initialiser \"" + tensor.name() + "\" is there twice", "the file is damaged");
-      values_[tensor.name()] = graph_.add_constant(tensor.name(), read_tensor(tensor, folder_));
-    }
-    if (proto_.sparse_initializer_size() > 0) throw Error("has sparse initialisers, which graft does not read");
+    read_initialisers(proto_);
     read_inputs();
     for (const auto& node : proto_.node()) read_node(node);
     if (proto_.output_size() == 0) throw Error("declares no output", "the file is damaged");
@@ -129,7 +138,47 @@ class GraphReader {
     }
   }
 
+  void read_initialisers(const onnx::GraphProto& graph) {
+    for (const auto& tensor : graph.initializer()) {
+      if (values_.contains(tensor.name())) throw Error("initialiser \"" + tensor.name() + "\" is there twice", "the file is damaged");
+      values_[tensor.name()] = graph_.add_constant(tensor.name(), read_tensor(tensor, folder_));
+    }
+    if (graph.sparse_initializer_size() > 0) throw Error("has sparse initialisers, which graft does not read");
+  }
+
+  /// The content of a value that does not depend on the data, or null.
+  std::shared_ptr<const Tensor> known(ValueId id) const {
+    if (graph_.value(id).constant) return graph_.value(id).constant;
+    Graph cone = graph_;
+    cone.outputs = {id};
+    remove_dead_code(cone);
+    return specialise(cone, {fixed_batch_ > 0 ? fixed_batch_ : 1, 224, 224}, cpu_backend()).value(id).constant;
+  }
+
+  /// Takes the branch that a constant condition chooses into the graph.
+  void read_if(const onnx::NodeProto& proto) {
+    const auto condition = proto.input_size() == 1 ? values_.find(proto.input(0)) : values_.end();
+    if (condition == values_.end()) throw Error("has no condition", "the file is damaged");
+    const auto choice = known(condition->second);
+    if (!choice || choice->elements() != 1) throw Error("the condition depends on the data, which graft does not run");
+    const bool yes = cast(*choice, DType::i64).data<int64_t>()[0] != 0;
+    const onnx::GraphProto* branch = nullptr;
+    for (const auto& attribute : proto.attribute())
+      if (attribute.name() == (yes ? "then_branch" : "else_branch") && attribute.has_g()) branch = &attribute.g();
+    if (!branch || branch->output_size() != proto.output_size()) throw Error("a branch is missing, or has other outputs", "the file is damaged");
+    read_initialisers(*branch);
+    for (const auto& node : branch->node()) read_node(node);
+    for (int i = 0; i < proto.output_size(); ++i) {
+      const auto made = values_.find(branch->output(i).name());
+      if (made == values_.end()) throw Error("branch output \"" + branch->output(i).name() + "\" is made by no node", "the file is damaged");
+      values_[proto.output(i)] = made->second;
+    }
+  }
+
   void read_node(const onnx::NodeProto& proto) {
+    if (proto.op_type() == "If") {
+      return with_place([&] { return "node \"" + proto.name() + "\" (If)"; }, [&] { read_if(proto); });
+    }
     NodeReader node(proto, opset_, graph_, values_);
     with_place([&] { return "node \"" + node.name() + "\" (" + proto.op_type() + ")"; }, [&] { op_table().reader(proto.op_type())(node); });
   }
@@ -182,7 +231,7 @@ class GraphReader {
 
 Model read_model(const std::string& path) {
   return with_place([&] { return path; }, [&] {
-    const onnx::ModelProto proto = parse(path);
+    onnx::ModelProto proto = parse(path);
     Model model;
     model.path = path;
     model.ir_version = proto.ir_version();
@@ -190,6 +239,7 @@ Model read_model(const std::string& path) {
       throw Error("has IR version " + std::to_string(proto.ir_version()) + "; graft reads up to " + std::to_string(onnx::Version::IR_VERSION), "export it with an older ONNX");
     }
     model.opset = opset_of(proto);
+    if (proto.functions_size() > 0) onnx::inliner::InlineLocalFunctions(proto);
     require_known_operators(proto.graph());
     model.graph = GraphReader(proto.graph(), model.opset, std::filesystem::path(path).parent_path().string()).read();
     std::map<std::string, std::string> properties;

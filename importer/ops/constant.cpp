@@ -12,6 +12,10 @@ void read_constant(NodeReader& node) {
     const auto v = node.integers("value_ints");
     return node.emit_constant(Tensor::copy_of<int64_t>({static_cast<int64_t>(v.size())}, v));
   }
+  if (node.has("value_floats")) {
+    const auto v = node.reals("value_floats");
+    return node.emit_constant(Tensor::copy_of<float>({static_cast<int64_t>(v.size())}, v));
+  }
   throw Error("holds no value that graft understands");
 }
 

@@ -1,6 +1,7 @@
 #include "runtime/ops/dropout.h"
 
 #include "importer/op_table.h"
+#include "runtime/ops/movement.h"
 
 namespace graft {
 namespace {
@@ -16,6 +17,10 @@ void read(NodeReader& node) {
   }
   op->stream = static_cast<uint32_t>(node.graph().nodes.size());
   node.emit(op, {node.input(0)});
+  if (node.output_count() < 2) return;
+  auto kept = std::make_shared<ConstantOfShape>();  // the mask of a pass that drops nothing
+  kept->fill = std::make_shared<Tensor>(Tensor::of<bool>({1}, {true}));
+  node.emit_output(1, kept, {node.emit_helper("shape", std::make_shared<ShapeOf>(), {node.input(0)})});
 }
 
 void write(const Dropout& op, NodeWriter& node) {

@@ -1,6 +1,7 @@
 #include "runtime/ops/movement.h"
 
 #include "importer/op_table.h"
+#include "runtime/ops/reduce.h"
 
 namespace graft {
 namespace {
@@ -108,6 +109,10 @@ void read_cast(NodeReader& node) {
   node.emit(op, node.inputs());
 }
 void write_cast(const Cast& op, NodeWriter& node) {
+  if (op.like) {
+    node.begin("CastLike");
+    return;
+  }
   int64_t to = onnx::TensorProto::FLOAT;
   switch (op.to) {
     case DType::i64: to = onnx::TensorProto::INT64; break;
@@ -121,12 +126,30 @@ void write_cast(const Cast& op, NodeWriter& node) {
   node.set("to", to);
 }
 
+void read_cast_like(NodeReader& node) {
+  auto op = std::make_shared<Cast>();
+  op->like = true;
+  node.emit(op, node.inputs());
+}
+
 void read_shape(NodeReader& node) {
   auto op = std::make_shared<ShapeOf>();
   op->start = node.integer("start", 0);
   op->end = node.integer("end", INT64_MAX);
   node.emit(op, node.inputs());
 }
+/// The product of the shape.
+void read_size(NodeReader& node) {
+  auto product = std::make_shared<Reduce>();
+  product->kind = Reduce::Kind::prod;
+  product->all_axes = true;
+  product->keep_dims = false;
+  node.emit(product, {node.emit_helper("shape", std::make_shared<ShapeOf>(), {node.input(0)})});
+}
+
+void read_range(NodeReader& node) { node.emit(std::make_shared<Range>(), node.inputs()); }
+void write_range(const Range&, NodeWriter& node) { node.begin(); }
+
 void write_shape(const ShapeOf& op, NodeWriter& node) {
   node.begin();
   if (op.start != 0) node.set("start", op.start);
@@ -143,7 +166,10 @@ void map_movement(OpTable& table) {
   table.read("Gather", read_gather);
   table.read("Expand", read_expand);
   table.read("Cast", read_cast);
+  table.read("CastLike", read_cast_like);
   table.read("Shape", read_shape);
+  table.read("Size", read_size);
+  table.read("Range", read_range);
   table.write<Transpose>(write_transpose);
   table.write<Concat>(write_concat);
   table.write<Slice>(write_slice);
@@ -152,6 +178,7 @@ void map_movement(OpTable& table) {
   table.write<Expand>(write_expand);
   table.write<Cast>(write_cast);
   table.write<ShapeOf>(write_shape);
+  table.write<Range>(write_range);
 }
 
 }  // namespace graft

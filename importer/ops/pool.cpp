@@ -1,6 +1,9 @@
 #include "runtime/ops/pool.h"
 
 #include "importer/op_table.h"
+#include "runtime/ops/binary.h"
+#include "runtime/ops/reduce.h"
+#include "runtime/ops/unary.h"
 
 namespace graft {
 namespace {
@@ -24,13 +27,40 @@ void read_average(NodeReader& node) {
   node.emit(op, node.inputs());
 }
 
+/// (Σ|x|ᵖ)^(1/p), from the functions and sums that graft has.
+template <typename Sum>
+void read_lp_sum(NodeReader& node, OperatorPtr absolute_sum, const Sum& sum) {
+  const auto p = static_cast<float>(node.integer("p", 2));
+  const ValueId magnitude = node.emit_helper("magnitude", make_unary(Unary::Kind::abs), {node.input(0)});
+  if (p == 1.0f) return node.emit(absolute_sum, {magnitude});
+  const auto number = [&](const char* name, float value) { return node.graph().add_constant(node.name() + name, Tensor::of<float>({}, {value})); };
+  const ValueId power = node.emit_helper("power", make_binary(Binary::Kind::pow), {magnitude, number(":p", p)});
+  node.emit(make_binary(Binary::Kind::pow), {sum(power), number(":root", 1.0f / p)});
+}
+
+void read_lp(NodeReader& node) {
+  auto op = std::make_shared<AveragePool>();
+  op->window = pool_window(node);
+  op->count = AveragePool::Count::none;
+  read_lp_sum(node, op, [&](ValueId power) { return node.emit_helper("sum", op, {power}); });
+}
+
+void read_global_lp(NodeReader& node) {
+  auto op = std::make_shared<Reduce>();
+  op->kind = Reduce::Kind::sum;
+  op->axes = {2, 3};
+  read_lp_sum(node, op, [&](ValueId power) { return node.emit_helper("sum", op, {power}); });
+}
+
 void write_max(const MaxPool& op, NodeWriter& node) {
   node.begin();
   node.set_window(op.window, true);
 }
 
 void write_average(const AveragePool& op, NodeWriter& node) {
-  node.begin();
+  // What is only summed has been made positive before; so it is a pool of the first norm.
+  node.begin(op.count == AveragePool::Count::none ? "LpPool" : "");
+  if (op.count == AveragePool::Count::none) node.set("p", int64_t{1});
   node.set_window(op.window, true);
   if (op.count == AveragePool::Count::padding_too) node.set("count_include_pad", int64_t{1});
 }
@@ -40,6 +70,8 @@ void write_average(const AveragePool& op, NodeWriter& node) {
 void map_pool(OpTable& table) {
   table.read("MaxPool", read_max);
   table.read("AveragePool", read_average);
+  table.read("LpPool", read_lp);
+  table.read("GlobalLpPool", read_global_lp);
   table.write<MaxPool>(write_max);
   table.write<AveragePool>(write_average);
 }

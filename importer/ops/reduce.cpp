@@ -52,6 +52,8 @@ void map_reduce(OpTable& table) {
   table.read("ReduceSumSquare", read<K::sum_square>);
   table.read("ReduceL1", read<K::l1>);
   table.read("ReduceL2", read<K::l2>);
+  table.read("ReduceLogSum", read<K::log_sum>);
+  table.read("ReduceLogSumExp", read<K::log_sum_exp>);
   table.read("GlobalAveragePool", read_global<K::mean>);
   table.read("GlobalMaxPool", read_global<K::max>);
   table.write<Reduce>(write);

@@ -13,13 +13,20 @@ class CpuBackend final : public Backend {
   CpuBackend() {
     cpu::register_batch_norm(table_);
     cpu::register_binary(table_);
+    cpu::register_comparison(table_);
     cpu::register_convolution(table_);
     cpu::register_dropout(table_);
     cpu::register_gemm(table_);
     cpu::register_lrn(table_);
     cpu::register_movement(table_);
+    cpu::register_normalise(table_);
     cpu::register_pool(table_);
+    cpu::register_prelu(table_);
+    cpu::register_quantise(table_);
+    cpu::register_rearrange(table_);
     cpu::register_reduce(table_);
+    cpu::register_resize(table_);
+    cpu::register_selection(table_);
     cpu::register_softmax(table_);
     cpu::register_unary(table_);
   }

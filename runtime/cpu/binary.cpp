@@ -12,6 +12,17 @@
 namespace graft::cpu {
 namespace {
 
+/// With the sign of the dividend.
+template <typename T>
+T remainder(T a, T b) {
+  if constexpr (std::is_integral_v<T>) {
+    if (b == 0) throw Error("integer division by zero");
+    return static_cast<T>(a % b);
+  } else {
+    return std::fmod(a, b);
+  }
+}
+
 template <typename T>
 T combine(Binary::Kind kind, T a, T b) {
   switch (kind) {
@@ -26,6 +37,11 @@ T combine(Binary::Kind kind, T a, T b) {
     case Binary::Kind::pow: return static_cast<T>(std::pow(a, b));
     case Binary::Kind::max: return std::isnan(static_cast<double>(a)) ? a : std::max(b, a);
     case Binary::Kind::min: return std::isnan(static_cast<double>(a)) ? a : std::min(b, a);
+    case Binary::Kind::mod: {  // the result has the divisor's sign
+      const T rest = remainder(a, b);
+      return rest != 0 && (rest < 0) != (b < 0) ? static_cast<T>(rest + b) : rest;
+    }
+    case Binary::Kind::fmod: return remainder(a, b);
   }
   return a;
 }
@@ -66,6 +82,8 @@ class BinaryKernel final : public Kernel {
       case pow: apply<pow>(n, a, a_step, b, b_step, y, y_step); break;
       case max: apply<max>(n, a, a_step, b, b_step, y, y_step); break;
       case min: apply<min>(n, a, a_step, b, b_step, y, y_step); break;
+      case mod: apply<mod>(n, a, a_step, b, b_step, y, y_step); break;
+      case fmod: apply<fmod>(n, a, a_step, b, b_step, y, y_step); break;
     }
     if constexpr (std::is_same_v<T, float>) {
       if (activation_.kind == Activation::Kind::none) return;

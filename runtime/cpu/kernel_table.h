@@ -29,13 +29,20 @@ class KernelTable {
 /// One line for each kernel file.
 void register_batch_norm(KernelTable& table);
 void register_binary(KernelTable& table);
+void register_comparison(KernelTable& table);
 void register_convolution(KernelTable& table);
 void register_dropout(KernelTable& table);
 void register_gemm(KernelTable& table);
 void register_lrn(KernelTable& table);
 void register_movement(KernelTable& table);
+void register_normalise(KernelTable& table);
 void register_pool(KernelTable& table);
+void register_prelu(KernelTable& table);
+void register_quantise(KernelTable& table);
+void register_rearrange(KernelTable& table);
 void register_reduce(KernelTable& table);
+void register_resize(KernelTable& table);
+void register_selection(KernelTable& table);
 void register_softmax(KernelTable& table);
 void register_unary(KernelTable& table);
 

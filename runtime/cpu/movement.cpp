@@ -4,8 +4,12 @@
 #include <cstring>
 #include <vector>
 
+#include "runtime/cpu/copy_kernel.h"
 #include "runtime/cpu/kernel_table.h"
+#include "runtime/cpu/onednn.h"
 #include "runtime/cpu/parallel.h"
+#include "runtime/cpu/row_layout.h"
+#include "runtime/cpu/walk.h"
 #include "runtime/base/error.h"
 #include "runtime/ops/broadcast.h"
 #include "runtime/ops/reshape.h"
@@ -13,54 +17,6 @@
 
 namespace graft::cpu {
 namespace {
-
-/// One copy between parts of an input and the output; offsets in bytes.
-struct Piece {
-  size_t input = 0;
-  int64_t from = 0, to = 0;
-  StridedCopy copy;
-};
-
-/// Every operator that only moves elements is a list of strided copies, settled when the plan is made.
-class CopyKernel final : public Kernel {
- public:
-  CopyKernel(std::vector<Piece> pieces, int64_t output_elements, size_t element_bytes, std::vector<std::byte> fill = {})
-      : pieces_(std::move(pieces)), elements_(output_elements), element_bytes_(element_bytes), fill_(std::move(fill)) {}
-  void run(const KernelArguments& a) override {
-    auto* out = static_cast<std::byte*>(a.outputs[0]);
-    if (!fill_.empty())
-      for (int64_t i = 0; i < elements_; ++i) std::memcpy(out + static_cast<size_t>(i) * element_bytes_, fill_.data(), element_bytes_);
-    parallel_for(static_cast<int64_t>(pieces_.size()), 1, [&](int64_t first, int64_t last) {
-      for (int64_t i = first; i < last; ++i) {
-        const Piece& p = pieces_[static_cast<size_t>(i)];
-        p.copy.run(static_cast<const std::byte*>(a.inputs[p.input]) + p.from, out + p.to);
-      }
-    });
-  }
-
- private:
-  std::vector<Piece> pieces_;
-  int64_t elements_;
-  size_t element_bytes_;
-  std::vector<std::byte> fill_;
-};
-
-std::unique_ptr<Kernel> whole(const Operand& x, const Shape& shape, const Strides& from, const Operand& y) {
-  const size_t bytes = size_of(x.dtype);
-  std::vector<Piece> pieces;
-  const bool split = shape.rank() > 1 && shape[0] > 1;  // one piece a picture, for the threads
-  if (!split) {
-    pieces.push_back({0, 0, 0, StridedCopy(bytes, shape, from, y.strides)});
-  } else {
-    Shape part = shape;
-    part[0] = 1;
-    const StridedCopy copy(bytes, part, from, y.strides);
-    for (int64_t n = 0; n < shape[0]; ++n) {
-      pieces.push_back({0, n * from[0] * static_cast<int64_t>(bytes), n * y.strides[0] * static_cast<int64_t>(bytes), copy});
-    }
-  }
-  return std::make_unique<CopyKernel>(std::move(pieces), y.shape.elements(), bytes);
-}
 
 /// A reshape that cannot be an alias: elements keep their logical order, so it goes through row-major order.
 class ReshapeKernel final : public Kernel {
@@ -240,6 +196,44 @@ std::unique_ptr<Kernel> make_gather(const Gather& op, const KernelRequest& r) {
   return std::make_unique<CopyKernel>(std::move(pieces), y.shape.elements(), static_cast<size_t>(bytes));
 }
 
+/// Slices taken several times add up, so they come one after the other.
+class GatherGradientKernel final : public Kernel {
+ public:
+  GatherGradientKernel(const GatherGradient& op, const KernelRequest& r) : elements_(r.outputs[0].shape.elements()) {
+    const Operand &dy = r.inputs[0], &indices = r.inputs[1], &dx = r.outputs[0];
+    if (!indices.constant) throw Error("the indices of Gather depend on the data");
+    const auto axis = static_cast<size_t>(resolve_axis(op.axis, dx.shape.rank()));
+    const RowLayout from(dy.shape, dy.strides, range(dy.shape.size(), axis, axis + static_cast<size_t>(indices.shape.rank())));
+    const RowLayout to(dx.shape, dx.strides, range(dx.shape.size(), axis, axis + 1));
+    const auto list = to_int64s(*indices.constant);
+    for (size_t row = 0; row < from.starts.size(); ++row)
+      for (size_t i = 0; i < list.size(); ++i) {
+        const int64_t index = list[i] < 0 ? list[i] + dx.shape[axis] : list[i];
+        moves_.push_back({from.starts[row] + from.elements[i], to.starts[row] + to.elements[static_cast<size_t>(index)]});
+      }
+  }
+  void run(const KernelArguments& a) override {
+    const auto* dy = static_cast<const float*>(a.inputs[0]);
+    auto* dx = static_cast<float*>(a.outputs[0]);
+    std::fill_n(dx, elements_, 0.0f);
+    for (const auto& [from, to] : moves_) dx[to] += dy[from];
+  }
+
+ private:
+  static std::vector<bool> range(size_t rank, size_t first, size_t last) {
+    std::vector<bool> inner(rank, false);
+    for (size_t i = first; i < last; ++i) inner[i] = true;
+    return inner;
+  }
+  int64_t elements_;
+  std::vector<std::pair<int64_t, int64_t>> moves_;
+};
+
+std::unique_ptr<Kernel> make_gather_gradient(const GatherGradient& op, const KernelRequest& r) {
+  require_f32(r);
+  return std::make_unique<GatherGradientKernel>(op, r);
+}
+
 std::unique_ptr<Kernel> make_expand(const Expand&, const KernelRequest& r) {
   const Operand &x = r.inputs[0], &y = r.outputs[0];
   return whole(x, y.shape, broadcast_strides(x.shape, x.strides, y.shape), y);
@@ -247,7 +241,7 @@ std::unique_ptr<Kernel> make_expand(const Expand&, const KernelRequest& r) {
 
 class CastKernel final : public Kernel {
  public:
-  CastKernel(const Cast& op, const KernelRequest& r) : from_(r.inputs[0].dtype), to_(op.to), shape_(r.inputs[0].shape) {
+  explicit CastKernel(const KernelRequest& r) : from_(r.inputs[0].dtype), to_(r.outputs[0].dtype), shape_(r.inputs[0].shape) {
     if (r.inputs[0].strides != r.outputs[0].strides) throw Error("Cast needs one layout");
   }
   void run(const KernelArguments& a) override {
@@ -263,13 +257,32 @@ class CastKernel final : public Kernel {
   Shape shape_;
 };
 
-std::unique_ptr<Kernel> make_cast(const Cast& op, const KernelRequest& r) { return std::make_unique<CastKernel>(op, r); }
+std::unique_ptr<Kernel> make_cast(const Cast&, const KernelRequest& r) { return std::make_unique<CastKernel>(r); }
 
 std::unique_ptr<Kernel> make_constant_of_shape(const ConstantOfShape& op, const KernelRequest& r) {
   const size_t bytes = size_of(r.outputs[0].dtype);
   std::vector<std::byte> fill = zero_of(bytes);
   if (op.fill) std::memcpy(fill.data(), op.fill->raw(), bytes);
   return std::make_unique<CopyKernel>(std::vector<Piece>{}, r.outputs[0].shape.elements(), bytes, fill);
+}
+
+template <typename T>
+class RangeKernel final : public Kernel {
+ public:
+  explicit RangeKernel(int64_t count) : count_(count) {}
+  void run(const KernelArguments& a) override {
+    const T first = *static_cast<const T*>(a.inputs[0]), step = *static_cast<const T*>(a.inputs[2]);
+    for (int64_t i = 0; i < count_; ++i) static_cast<T*>(a.outputs[0])[i] = static_cast<T>(first + static_cast<T>(i) * step);
+  }
+
+ private:
+  int64_t count_;
+};
+
+std::unique_ptr<Kernel> make_range(const Range&, const KernelRequest& r) {
+  std::unique_ptr<Kernel> kernel;
+  visit_arithmetic(r.outputs[0].dtype, [&](auto tag) { kernel = std::make_unique<RangeKernel<decltype(tag)>>(r.outputs[0].shape.elements()); });
+  return kernel;
 }
 
 }  // namespace
@@ -281,9 +294,11 @@ void register_movement(KernelTable& table) {
   table.add<SliceGradient>(make_slice_gradient);
   table.add<Pad>(make_pad);
   table.add<Gather>(make_gather);
+  table.add<GatherGradient>(make_gather_gradient);
   table.add<Expand>(make_expand);
   table.add<Cast>(make_cast);
   table.add<ConstantOfShape>(make_constant_of_shape);
+  table.add<Range>(make_range);
   table.add<Reshape>(make_reshape<Reshape>);
   table.add<ReshapeTo>(make_reshape<ReshapeTo>);
   table.add<Flatten>(make_reshape<Flatten>);

@@ -107,6 +107,7 @@ class MaxGradientKernel final : public Kernel {
 
 /// Divisor of one average: the taps inside the picture, or inside picture and padding.
 float divisor(const Window2d& w, AveragePool::Count count, Taps rows, Taps columns, int64_t h, int64_t wo, const Plane& x) {
+  if (count == AveragePool::Count::none) return 1.0f;
   if (count == AveragePool::Count::picture_only) return static_cast<float>(std::max<int64_t>(1, (rows.last - rows.first) * (columns.last - columns.first)));
   // Windows of ceil rounding may hang over the padding; what hangs over does not count.
   const auto inside = [](int64_t out, int64_t stride, int64_t before, int64_t after, int64_t kernel, int64_t dilation, int64_t extent) {

@@ -36,11 +36,12 @@ class ReduceKernel final : public Kernel {
     const int64_t inputs = r.inputs[0].shape.elements();
     count_ = elements_ == 0 ? 1.0 : static_cast<double>(inputs) / static_cast<double>(elements_);
   }
-  size_t scratch_bytes() const override { return static_cast<size_t>(elements_) * sizeof(Sum); }
+  size_t scratch_bytes() const override { return static_cast<size_t>(kind_ == K::log_sum_exp ? 2 * elements_ : elements_) * sizeof(Sum); }
   void run(const KernelArguments& a) override {
     const T* x = static_cast<const T*>(a.inputs[0]);
     T* y = static_cast<T*>(a.outputs[0]);
     Sum* total = static_cast<Sum*>(a.scratch);
+    if (kind_ == K::log_sum_exp) return log_sum_exp(x, y, total, total + elements_);
     std::fill_n(total, elements_, start());
     walk_.run([&](const auto& at, int64_t n, const auto& step) {
       for (int64_t i = 0; i < n; ++i) accumulate(total[at[1] + i * step[1]], static_cast<Sum>(x[at[0] + i * step[0]]));
@@ -51,6 +52,20 @@ class ReduceKernel final : public Kernel {
  private:
   using Sum = std::conditional_t<std::is_floating_point_v<T>, double, int64_t>;
   using K = Reduce::Kind;
+  /// Around the largest, so that nothing overflows.
+  void log_sum_exp(const T* x, T* y, Sum* total, Sum* largest) {
+    std::fill_n(largest, elements_, std::numeric_limits<Sum>::lowest());
+    std::fill_n(total, elements_, Sum{0});
+    walk_.run([&](const auto& at, int64_t n, const auto& step) {
+      for (int64_t i = 0; i < n; ++i) largest[at[1] + i * step[1]] = std::max(largest[at[1] + i * step[1]], static_cast<Sum>(x[at[0] + i * step[0]]));
+    });
+    if constexpr (std::is_floating_point_v<Sum>) {
+      walk_.run([&](const auto& at, int64_t n, const auto& step) {
+        for (int64_t i = 0; i < n; ++i) total[at[1] + i * step[1]] += std::exp(static_cast<Sum>(x[at[0] + i * step[0]]) - largest[at[1] + i * step[1]]);
+      });
+      for (int64_t i = 0; i < elements_; ++i) y[i] = static_cast<T>(largest[i] + std::log(total[i]));
+    }
+  }
   Sum start() const {
     switch (kind_) {
       case K::max: return std::numeric_limits<Sum>::lowest();
@@ -62,18 +77,21 @@ class ReduceKernel final : public Kernel {
   void accumulate(Sum& total, Sum v) const {
     switch (kind_) {
       case K::mean:
-      case K::sum: total += v; return;
+      case K::sum:
+      case K::log_sum: total += v; return;
       case K::max: total = std::max(total, v); return;
       case K::min: total = std::min(total, v); return;
       case K::prod: total *= v; return;
       case K::sum_square:
       case K::l2: total += v * v; return;
       case K::l1: total += v < 0 ? -v : v; return;
+      case K::log_sum_exp: return;  // has its own loops
     }
   }
   Sum finish(Sum total) const {
     if (kind_ == K::mean) return static_cast<Sum>(static_cast<double>(total) / count_);
     if (kind_ == K::l2) return static_cast<Sum>(std::sqrt(static_cast<double>(total)));
+    if (kind_ == K::log_sum) return static_cast<Sum>(std::log(static_cast<double>(total)));
     return total;
   }
   Reduce::Kind kind_;
@@ -159,6 +177,7 @@ std::unique_ptr<Kernel> make_reduce(const Reduce& op, const KernelRequest& r) {
     return std::make_unique<GlobalAverageKernel>(x);
   }
   std::unique_ptr<Kernel> kernel;
+  if (op.kind == Reduce::Kind::log_sum_exp && x.dtype != DType::f32 && x.dtype != DType::f64) throw Error("ReduceLogSumExp of integers is not supported");
   visit_arithmetic(x.dtype, [&](auto tag) { kernel = std::make_unique<ReduceKernel<decltype(tag)>>(op, r); });
   return kernel;
 }

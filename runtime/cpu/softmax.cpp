@@ -5,41 +5,24 @@
 
 #include "runtime/cpu/kernel_table.h"
 #include "runtime/cpu/onednn.h"
+#include "runtime/cpu/row_layout.h"
 #include "runtime/strided_copy.h"
 
 namespace graft::cpu {
 namespace {
 
 /// The rows a softmax runs along, for both meanings of the axis: flattened (rows are contiguous in logical order) or single.
-struct RowLayout {
-  std::vector<int64_t> starts, elements;  // element offsets of each row's first element; offsets within a row
-
-  RowLayout(const Softmax& op, const Operand& x) {
-    const int64_t rank = x.shape.rank();
-    const size_t axis = op.flatten && op.axis == rank ? static_cast<size_t>(rank) : static_cast<size_t>(resolve_axis(op.axis, rank));
-    std::vector<bool> inner(static_cast<size_t>(rank), false);
-    for (size_t i = 0; i < inner.size(); ++i) inner[i] = op.flatten ? i >= axis : i == axis;
-    starts = offsets(x, inner, false);
-    elements = offsets(x, inner, true);
-  }
-
- private:
-  static std::vector<int64_t> offsets(const Operand& x, const std::vector<bool>& inner, bool wanted) {
-    std::vector<int64_t> list{0};
-    for (size_t i = 0; i < inner.size(); ++i) {
-      if (inner[i] != wanted) continue;
-      std::vector<int64_t> next;
-      for (int64_t base : list)
-        for (int64_t k = 0; k < x.shape[i]; ++k) next.push_back(base + k * x.strides[i]);
-      list = std::move(next);
-    }
-    return list;
-  }
-};
+RowLayout rows_of(const Softmax& op, const Operand& x) {
+  const int64_t rank = x.shape.rank();
+  const size_t axis = op.flatten && op.axis == rank ? static_cast<size_t>(rank) : static_cast<size_t>(resolve_axis(op.axis, rank));
+  std::vector<bool> inner(static_cast<size_t>(rank), false);
+  for (size_t i = 0; i < inner.size(); ++i) inner[i] = op.flatten ? i >= axis : i == axis;
+  return {x.shape, x.strides, inner};
+}
 
 class SoftmaxKernel final : public Kernel {
  public:
-  SoftmaxKernel(const Softmax& op, const KernelRequest& r) : form_(op.form), x_(op, r.inputs[0]), y_(op, r.outputs[0]) {}
+  SoftmaxKernel(const Softmax& op, const KernelRequest& r) : form_(op.form), x_(rows_of(op, r.inputs[0])), y_(rows_of(op, r.outputs[0])) {}
   void run(const KernelArguments& a) override {
     const auto* x = static_cast<const float*>(a.inputs[0]);
     auto* y = static_cast<float*>(a.outputs[0]);
@@ -67,7 +50,7 @@ class SoftmaxKernel final : public Kernel {
 /// softmax: dx = y·(dy - Σ dy·y); log-softmax: dx = dy - exp(y)·Σ dy.
 class SoftmaxGradientKernel final : public Kernel {
  public:
-  SoftmaxGradientKernel(const SoftmaxGradient& op, const KernelRequest& r) : form_(op.forward.form), dy_(op.forward, r.inputs[0]), y_(op.forward, r.inputs[1]), dx_(op.forward, r.outputs[0]) {}
+  SoftmaxGradientKernel(const SoftmaxGradient& op, const KernelRequest& r) : form_(op.forward.form), dy_(rows_of(op.forward, r.inputs[0])), y_(rows_of(op.forward, r.inputs[1])), dx_(rows_of(op.forward, r.outputs[0])) {}
   void run(const KernelArguments& a) override {
     const auto *dy = static_cast<const float*>(a.inputs[0]), *y = static_cast<const float*>(a.inputs[1]);
     auto* dx = static_cast<float*>(a.outputs[0]);

@@ -92,4 +92,11 @@ void visit_arithmetic(DType dtype, Visit visit) {
   }
 }
 
+/// The same, with booleans.
+template <typename Visit>
+void visit_elements(DType dtype, Visit visit) {
+  if (dtype == DType::boolean) return visit(bool{});
+  visit_arithmetic(dtype, visit);
+}
+
 }  // namespace graft::cpu

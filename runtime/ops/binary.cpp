@@ -3,6 +3,7 @@
 #include "runtime/base/error.h"
 #include "runtime/gradient.h"
 #include "runtime/ops/broadcast.h"
+#include "runtime/ops/comparison.h"
 #include "runtime/ops/reduce.h"
 #include "runtime/ops/unary.h"
 
@@ -17,6 +18,8 @@ std::string_view Binary::type() const {
     case Kind::pow: return "Pow";
     case Kind::max: return "Max";
     case Kind::min: return "Min";
+    case Kind::mod:
+    case Kind::fmod: return "Mod";
   }
   return "Binary";
 }
@@ -38,12 +41,7 @@ std::vector<ValueType> Binary::infer(std::span<const ValueType> inputs) const {
 void Binary::differentiate(GradientBuilder& grad) const {
   const ValueId a = grad.input(0), b = grad.input(1), y = grad.output();
   const ValueId dy = activation_gradient(grad, activation, y, grad.grad_output());
-  const auto give = [&](size_t i, ValueId full) {
-    if (grad.shape(full) == grad.shape(grad.input(i))) return grad.give(i, full);
-    auto sum = std::make_shared<SumTo>();
-    sum->target = grad.shape(grad.input(i));
-    grad.give(i, grad.emit(sum, {full}, "sum"));
-  };
+  const auto give = [&](size_t i, ValueId full) { grad.give(i, sum_to(grad, full, grad.shape(grad.input(i)))); };
   switch (kind) {
     case Kind::add:
       if (grad.wanted(0)) give(0, dy);
@@ -67,7 +65,31 @@ void Binary::differentiate(GradientBuilder& grad) const {
       }
       return;
     }
-    default: throw Error(std::string(type()) + " has no gradient", "freeze the layers up to this node");
+    case Kind::pow:
+      if (grad.wanted(0)) {  // dy·b·a^(b-1)
+        const ValueId one = grad.graph().add_constant(grad.node().name + ":one", Tensor::of<float>({}, {1.0f}));
+        const ValueId less = grad.emit(make_binary(Kind::sub), {b, one}, "less");
+        const ValueId power = grad.emit(make_binary(Kind::pow), {a, less}, "power");
+        const ValueId slope = grad.emit(make_binary(Kind::mul), {b, power}, "slope");
+        give(0, grad.emit(make_binary(Kind::mul), {dy, slope}, "a"));
+      }
+      if (grad.wanted(1)) {  // dy·y·ln a
+        const ValueId log = grad.emit(make_unary(Unary::Kind::log), {a}, "log");
+        const ValueId slope = grad.emit(make_binary(Kind::mul), {y, log}, "slope_b");
+        give(1, grad.emit(make_binary(Kind::mul), {dy, slope}, "b"));
+      }
+      return;
+    case Kind::max:
+    case Kind::min: {  // the winner takes it; where both are equal, the first does
+      const auto first = make_comparison(kind == Kind::max ? Comparison::Kind::greater_or_equal : Comparison::Kind::less_or_equal);
+      const ValueId wins = grad.emit(first, {a, b}, "wins");
+      const ValueId zero = grad.graph().add_constant(grad.node().name + ":zero", Tensor::of<float>({}, {0.0f}));
+      if (grad.wanted(0)) give(0, grad.emit(std::make_shared<Where>(), {wins, dy, zero}, "a"));
+      if (grad.wanted(1)) give(1, grad.emit(std::make_shared<Where>(), {wins, zero, dy}, "b"));
+      return;
+    }
+    case Kind::mod:
+    case Kind::fmod: throw Error(std::string(type()) + " has no gradient", "freeze the layers up to this node");
   }
 }
 

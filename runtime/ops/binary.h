@@ -4,9 +4,10 @@
 
 namespace graft {
 
-/// Element-wise arithmetic of two operands with broadcasting: Add, Sub, Mul, Div, Pow, Max, Min.
+/// Element-wise arithmetic of two operands with broadcasting: Add, Sub, Mul, Div, Pow, Max, Min; Mod with
+/// the sign of the divisor (mod) or of the dividend (fmod).
 struct Binary final : Operator {
-  enum class Kind : uint8_t { add, sub, mul, div, pow, max, min };
+  enum class Kind : uint8_t { add, sub, mul, div, pow, max, min, mod, fmod };
   Kind kind = Kind::add;
   Activation activation;  // applied to the result
 

@@ -1,10 +1,12 @@
 #include "runtime/ops/movement.h"
 
 #include <algorithm>
+#include <cmath>
 #include <numeric>
 
 #include "runtime/base/error.h"
 #include "runtime/gradient.h"
+#include "runtime/ops/reduce.h"
 #include "runtime/ops/broadcast.h"
 
 namespace graft {
@@ -187,9 +189,22 @@ std::vector<ValueType> Expand::infer(std::span<const ValueType> inputs) const {
   return {{inputs[0].dtype, broadcast(inputs[0].shape, Shape(to_int64s(constant_input(inputs, 1, "the target shape"))))}};
 }
 
+void Gather::differentiate(GradientBuilder& grad) const {
+  if (!grad.wanted(0)) return;
+  auto op = std::make_shared<GatherGradient>();
+  op->axis = axis;
+  op->input_shape = grad.shape(grad.input(0));
+  grad.give(0, grad.emit(op, {grad.grad_output(), grad.input(1)}));
+}
+
+void Expand::differentiate(GradientBuilder& grad) const {
+  if (grad.wanted(0)) grad.give(0, sum_to(grad, grad.grad_output(), grad.shape(grad.input(0))));
+}
+
 std::vector<ValueType> Cast::infer(std::span<const ValueType> inputs) const {
   require_input(inputs);
-  return {{to, inputs[0].shape}};
+  if (like && inputs.size() < 2) throw Error("needs a second input, whose element type it takes");
+  return {{like ? inputs[1].dtype : to, inputs[0].shape}};
 }
 
 void Cast::differentiate(GradientBuilder& grad) const {
@@ -197,6 +212,19 @@ void Cast::differentiate(GradientBuilder& grad) const {
   auto op = std::make_shared<Cast>();
   op->to = grad.graph().value(grad.input(0)).dtype;
   grad.give(0, grad.emit(op, {grad.grad_output()}));
+}
+
+std::vector<ValueType> Range::infer(std::span<const ValueType> inputs) const {
+  if (inputs.size() != 3) throw Error("needs start, limit and step");
+  double number[3];
+  for (size_t i = 0; i < 3; ++i) {
+    if (!inputs[i].constant || inputs[i].constant->elements() != 1) throw Error("start, limit and step must be constant numbers");
+    number[i] = cast(*inputs[i].constant, DType::f64).data<double>()[0];
+  }
+  if (number[2] == 0) throw Error("step is 0");
+  const double count = std::max(0.0, std::ceil((number[1] - number[0]) / number[2]));
+  if (!(count < 1e9)) throw Error("would have " + std::to_string(count) + " elements");
+  return {{inputs[0].dtype, Shape{static_cast<int64_t>(count)}}};
 }
 
 Tensor ShapeOf::evaluate(const Shape& input) const {

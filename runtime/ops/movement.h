@@ -60,16 +60,28 @@ struct Gather final : Operator {
   int64_t axis = 0;
   std::string_view type() const override { return "Gather"; }
   std::vector<ValueType> infer(std::span<const ValueType> inputs) const override;
+  void differentiate(GradientBuilder& grad) const override;
+};
+
+/// dL/dx of Gather: each slice of dL/dy added where it was taken from. Inputs dL/dy, indices.
+struct GatherGradient final : Operator {
+  int64_t axis = 0;
+  Shape input_shape;
+  std::string_view type() const override { return "GatherGradient"; }
+  std::vector<ValueType> infer(std::span<const ValueType> inputs) const override { return {{inputs[0].dtype, input_shape}}; }
 };
 
 /// ONNX Expand: NumPy broadcasting to the constant second input.
 struct Expand final : Operator {
   std::string_view type() const override { return "Expand"; }
   std::vector<ValueType> infer(std::span<const ValueType> inputs) const override;
+  void differentiate(GradientBuilder& grad) const override;
 };
 
+/// ONNX Cast; with `like`, CastLike: to the element type of a second input.
 struct Cast final : Operator {
   DType to = DType::f32;
+  bool like = false;
   std::string_view type() const override { return "Cast"; }
   std::vector<ValueType> infer(std::span<const ValueType> inputs) const override;
   void differentiate(GradientBuilder& grad) const override;
@@ -87,6 +99,12 @@ struct ShapeOf final : Operator {
 struct ConstantOfShape final : Operator {
   std::shared_ptr<const Tensor> fill;  // one element; null: float zero
   std::string_view type() const override { return "ConstantOfShape"; }
+  std::vector<ValueType> infer(std::span<const ValueType> inputs) const override;
+};
+
+/// ONNX Range: start, limit and step are constant inputs; folded likewise.
+struct Range final : Operator {
+  std::string_view type() const override { return "Range"; }
   std::vector<ValueType> infer(std::span<const ValueType> inputs) const override;
 };
 

@@ -25,9 +25,9 @@ struct MaxPoolGradient final : Operator {
   std::vector<ValueType> infer(std::span<const ValueType> inputs) const override { return {{inputs[0].dtype, input_shape}}; }
 };
 
-/// ONNX AveragePool over N×C×H×W; padding counts in the divisor or does not.
+/// ONNX AveragePool over N×C×H×W; padding counts in the divisor or does not, or nothing is divided (a sum).
 struct AveragePool final : Operator {
-  enum class Count : uint8_t { picture_only, padding_too };
+  enum class Count : uint8_t { picture_only, padding_too, none };
   Window2d window;
   Count count = Count::picture_only;
 

@@ -2,6 +2,9 @@
 
 #include "runtime/base/error.h"
 #include "runtime/gradient.h"
+#include "runtime/ops/binary.h"
+#include "runtime/ops/comparison.h"
+#include "runtime/ops/unary.h"
 
 namespace graft {
 
@@ -16,6 +19,8 @@ std::string_view Reduce::type() const {
     case Kind::sum_square: return "ReduceSumSquare";
     case Kind::l1: return "ReduceL1";
     case Kind::l2: return "ReduceL2";
+    case Kind::log_sum: return "ReduceLogSum";
+    case Kind::log_sum_exp: return "ReduceLogSumExp";
   }
   return "Reduce";
 }
@@ -44,20 +49,58 @@ std::vector<ValueType> Reduce::infer(std::span<const ValueType> inputs) const {
 }
 
 void Reduce::differentiate(GradientBuilder& grad) const {
-  if (kind != Kind::mean && kind != Kind::sum) throw Error(std::string(type()) + " has no gradient", "freeze the layers up to this node");
   if (!grad.wanted(0)) return;
-  const Shape& x = grad.shape(grad.input(0));
-  auto spread = std::make_shared<Spread>();
-  spread->target = spread->from = x;
-  const auto is_reduced = reduced(x.rank());
+  const ValueId x = grad.input(0), y = grad.output(), dy = grad.grad_output();
+  const Shape& shape = grad.shape(x);
+  const auto is_reduced = reduced(shape.rank());
+  Shape from = shape;
   double count = 1;
-  for (size_t i = 0; i < x.size(); ++i) {
+  for (size_t i = 0; i < shape.size(); ++i) {
     if (!is_reduced[i]) continue;
-    spread->from[i] = 1;
-    count *= static_cast<double>(x[i]);
+    from[i] = 1;
+    count *= static_cast<double>(shape[i]);
   }
-  if (kind == Kind::mean) spread->scale = static_cast<float>(1 / count);
-  grad.give(0, grad.emit(spread, {grad.grad_output()}));
+  const auto spread = [&](ValueId value, const char* suffix, float scale = 1) {
+    auto op = std::make_shared<Spread>();
+    op->target = shape;
+    op->from = from;
+    op->scale = scale;
+    return grad.emit(op, {value}, suffix);
+  };
+  const auto combine = [&](Binary::Kind op, ValueId a, ValueId b, const char* suffix) { return grad.emit(make_binary(op), {a, b}, suffix); };
+  const auto apply = [&](Unary::Kind op, ValueId a, const char* suffix) { return grad.emit(make_unary(op), {a}, suffix); };
+  using B = Binary::Kind;
+  switch (kind) {
+    case Kind::sum: return grad.give(0, spread(dy, ""));
+    case Kind::mean: return grad.give(0, spread(dy, "", static_cast<float>(1 / count)));
+    case Kind::sum_square: return grad.give(0, combine(B::mul, x, spread(dy, "spread", 2), "x"));
+    case Kind::l1: return grad.give(0, combine(B::mul, apply(Unary::Kind::sign, x, "sign"), spread(dy, "spread"), "x"));
+    case Kind::l2: return grad.give(0, combine(B::mul, x, spread(combine(B::div, dy, y, "over_y"), "spread"), "x"));
+    case Kind::prod: return grad.give(0, combine(B::div, spread(combine(B::mul, dy, y, "times_y"), "spread"), x, "x"));
+    case Kind::log_sum: return grad.give(0, spread(combine(B::div, dy, apply(Unary::Kind::exp, y, "sum"), "over_sum"), "x"));
+    case Kind::log_sum_exp: {
+      const ValueId share = apply(Unary::Kind::exp, combine(B::sub, x, spread(y, "y"), "log_share"), "share");
+      return grad.give(0, combine(B::mul, share, spread(dy, "spread"), "x"));
+    }
+    case Kind::max:
+    case Kind::min: {  // equal winners share it
+      const ValueId one = grad.graph().add_constant(grad.node().name + ":one", Tensor::of<float>({}, {1.0f}));
+      const ValueId zero = grad.graph().add_constant(grad.node().name + ":zero", Tensor::of<float>({}, {0.0f}));
+      const ValueId wins = grad.emit(make_comparison(Comparison::Kind::equal), {x, spread(y, "y")}, "wins");
+      const ValueId winners = grad.emit(std::make_shared<Where>(), {wins, one, zero}, "winners");
+      auto how_many = std::make_shared<Reduce>(*this);
+      how_many->kind = Kind::sum;
+      const ValueId share = combine(B::div, dy, grad.emit(how_many, {winners}, "count"), "share");
+      return grad.give(0, combine(B::mul, winners, spread(share, "spread"), "x"));
+    }
+  }
+}
+
+int32_t sum_to(GradientBuilder& grad, int32_t gradient, const Shape& shape) {
+  if (grad.shape(gradient) == shape) return gradient;
+  auto sum = std::make_shared<SumTo>();
+  sum->target = shape;
+  return grad.emit(sum, {gradient}, "sum");
 }
 
 }  // namespace graft

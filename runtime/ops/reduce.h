@@ -4,10 +4,11 @@
 
 namespace graft {
 
-/// ONNX ReduceMean, ReduceSum, ReduceMax, ReduceMin, ReduceProd, ReduceSumSquare, ReduceL1, ReduceL2; GlobalAveragePool and
+/// ONNX ReduceMean, ReduceSum, ReduceMax, ReduceMin, ReduceProd, ReduceSumSquare, ReduceL1, ReduceL2,
+/// ReduceLogSum, ReduceLogSumExp; GlobalAveragePool and
 /// GlobalMaxPool are the mean and the maximum over the spatial axes. No axes given: all of them.
 struct Reduce final : Operator {
-  enum class Kind : uint8_t { mean, sum, max, min, prod, sum_square, l1, l2 };
+  enum class Kind : uint8_t { mean, sum, max, min, prod, sum_square, l1, l2, log_sum, log_sum_exp };
   Kind kind = Kind::mean;
   std::vector<int64_t> axes;
   bool all_axes = false;
@@ -30,6 +31,9 @@ struct SumTo final : Operator {
   std::vector<ValueType> infer(std::span<const ValueType> inputs) const override { return {{inputs[0].dtype, target}}; }
   bool output_is_weight_like() const override { return true; }
 };
+
+/// Appends a SumTo where `gradient` was stretched beyond `shape` by broadcasting; returns the gradient of that shape.
+int32_t sum_to(GradientBuilder& grad, int32_t gradient, const Shape& shape);
 
 /// Stretches the input to `target` and multiplies by `scale`: the gradient of a mean or a sum. The input is first seen
 /// under `from` (with the reduced dimensions back in place).

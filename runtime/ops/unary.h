@@ -1,12 +1,17 @@
 #pragma once
 
+#include <span>
+
 #include "runtime/operator.h"
 
 namespace graft {
 
 /// Element-wise functions of one tensor. alpha and beta are the function's own constants (clip: low, high; leaky_relu: slope).
 struct Unary final : Operator {
-  enum class Kind : uint8_t { relu, clip, leaky_relu, elu, sigmoid, hard_sigmoid, hard_swish, tanh, softplus, exp, log, sqrt, neg, abs, reciprocal, floor, ceil, erf };
+  enum class Kind : uint8_t {
+    relu, clip, leaky_relu, elu, selu, celu, thresholded_relu, shrink, sigmoid, hard_sigmoid, hard_swish, swish, gelu, gelu_tanh, mish, softplus, softsign,
+    tanh, erf, exp, log, sqrt, reciprocal, neg, abs, sign, floor, ceil, round, sin, cos, tan, asin, acos, atan, sinh, cosh, asinh, acosh, atanh
+  };
   Kind kind = Kind::relu;
   float alpha = 0, beta = 0;
 
@@ -26,8 +31,24 @@ struct UnaryGradient final : Operator {
   std::vector<int> in_place_inputs(size_t output) const override { return output == 0 ? std::vector<int>{0} : std::vector<int>{}; }
 };
 
-/// True when f'(x) is computed from y, so that x need not be kept (and a fused activation can be undone).
-bool slope_follows_from_output(Unary::Kind kind);
+/// What is known of a function besides its values.
+struct UnaryTraits {
+  /// Where f' comes from: x; y, so that x need not be kept (and a fused activation can be undone); or f has no useful slope.
+  enum class Slope : uint8_t { from_input, from_output, none };
+  /// An attribute of ONNX's and its default; no name where the function has no such constant.
+  struct Constant {
+    const char* name = nullptr;
+    float otherwise = 0;
+  };
+  Unary::Kind kind;
+  std::string_view type;  // ONNX's
+  Slope slope;
+  Constant alpha{}, beta{};
+};
+
+/// All functions, by Kind.
+std::span<const UnaryTraits> unary_functions();
+const UnaryTraits& traits(Unary::Kind kind);
 
 OperatorPtr make_unary(Unary::Kind kind, float alpha = 0, float beta = 0);
 

@@ -4,6 +4,7 @@
 #include "runtime/cpu/convolution/kernels.h"
 #include "runtime/cpu/kernel_table.h"
 #include "runtime/cpu/onednn.h"
+#include "runtime/ops/conv_transpose.h"
 
 namespace graft::cpu {
 namespace {
@@ -59,12 +60,22 @@ std::unique_ptr<Kernel> backward_weights(const ConvolutionBackwardWeights& op, c
   return first_that_serves<ConvolutionBackwardWeights>(op, request, {winograd_backward_weights, product_backward_weights, library_backward_weights});
 }
 
+/// The same sums as a convolution's gradient of its input.
+std::unique_ptr<Kernel> transposed(const ConvTranspose& op, const KernelRequest& request) {
+  ConvolutionBackwardData gradient;
+  gradient.window = op.window;
+  gradient.groups = op.groups;
+  gradient.input_shape = request.outputs[0].shape;
+  return backward_data(gradient, {gradient, request.inputs, request.outputs, request.in_place_input});
+}
+
 }  // namespace
 
 void register_convolution(KernelTable& table) {
   table.add<Convolution>(forward);
   table.add<ConvolutionBackwardData>(backward_data);
   table.add<ConvolutionBackwardWeights>(backward_weights);
+  table.add<ConvTranspose>(transposed);
 }
 
 }  // namespace graft::cpu

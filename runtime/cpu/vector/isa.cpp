@@ -3,6 +3,7 @@
 #include <cstdlib>
 #include <string_view>
 
+#include "runtime/cpu/vector/functions.h"
 #include "runtime/cpu/vector/tiles.h"
 #include "runtime/cpu/vector/vector.h"
 #include "runtime/cpu/vector/winograd_transforms.h"
@@ -30,6 +31,8 @@ Isa best_isa() {
 }
 
 const VectorLoops& vector_loops() { return for_this_processor(baseline::loops(), avx2::loops(), avx512::loops()); }
+
+const VectorFunctions& vector_functions() { return for_this_processor(baseline::functions(), avx2::functions(), avx512::functions()); }
 
 const TileKernels& tile_kernels() { return for_this_processor(baseline::tile_kernels(), avx2::tile_kernels(), avx512::tile_kernels()); }
 

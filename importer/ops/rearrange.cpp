@@ -1,0 +1,67 @@
+#include "runtime/ops/rearrange.h"
+
+#include "importer/op_table.h"
+
+namespace graft {
+namespace {
+
+void read_split(NodeReader& node) {
+  Part part;
+  part.axis = node.integer("axis", 0);
+  part.sizes = node.integers("split");
+  if (const Tensor* sizes = node.constant(1)) part.sizes = to_int64s(*sizes);
+  part.count = static_cast<int64_t>(node.output_count());
+  if (!part.sizes.empty() && static_cast<int64_t>(part.sizes.size()) != part.count) throw Error("has " + std::to_string(part.count) + " outputs but " + std::to_string(part.sizes.size()) + " sizes");
+  for (; part.index < part.count; ++part.index) node.emit_output(static_cast<size_t>(part.index), std::make_shared<Part>(part), part.sizes.empty() ? node.inputs() : std::vector{node.input(0)});
+}
+
+/// Each piece by itself: nodes of graft's graphs have them apart.
+void write_part(const Part& op, NodeWriter& node) {
+  const Shape& x = node.input_shape(0);
+  if (node.node().inputs.size() > 1 && op.sizes.empty()) throw Error("pieces of computed sizes have no form of their own");
+  const Part::Range range = op.range(x);
+  node.begin("Slice", 1);
+  node.add_input("starts", {range.first});
+  node.add_input("ends", {range.first + range.count});
+  node.add_input("axes", {op.axis});
+}
+
+void read_tile(NodeReader& node) { node.emit(std::make_shared<Tile>(), node.inputs()); }
+void write_tile(const Tile&, NodeWriter& node) { node.begin(); }
+
+void read_depth_to_space(NodeReader& node) {
+  auto op = std::make_shared<DepthSpace>();
+  op->block = node.integer("blocksize", 1);
+  const std::string mode = node.text("mode", "DCR");
+  if (mode != "DCR" && mode != "CRD") throw Error("mode \"" + mode + "\" is unknown");
+  op->channel_first = mode == "CRD";
+  node.emit(op, node.inputs());
+}
+
+void read_space_to_depth(NodeReader& node) {
+  auto op = std::make_shared<DepthSpace>();
+  op->to_depth = true;
+  op->block = node.integer("blocksize", 1);
+  node.emit(op, node.inputs());
+}
+
+void write_depth_space(const DepthSpace& op, NodeWriter& node) {
+  if (op.to_depth && op.channel_first) throw Error("SpaceToDepth with channels first has no ONNX form");
+  node.begin();
+  node.set("blocksize", op.block);
+  if (!op.to_depth) node.set("mode", op.channel_first ? "CRD" : "DCR");
+}
+
+}  // namespace
+
+void map_rearrange(OpTable& table) {
+  table.read("Split", read_split);
+  table.read("Tile", read_tile);
+  table.read("DepthToSpace", read_depth_to_space);
+  table.read("SpaceToDepth", read_space_to_depth);
+  table.write<Part>(write_part);
+  table.write<Tile>(write_tile);
+  table.write<DepthSpace>(write_depth_space);
+}
+
+}  // namespace graft

@@ -1,0 +1,95 @@
+#include "runtime/ops/resize.h"
+
+#include "importer/op_table.h"
+
+namespace graft {
+namespace {
+
+template <typename Enum, size_t n>
+Enum choice(NodeReader& node, const char* name, const std::array<const char*, n>& names, Enum otherwise) {
+  const std::string text = node.text(name, "");
+  if (text.empty()) return otherwise;
+  for (size_t i = 0; i < n; ++i)
+    if (text == names[i]) return static_cast<Enum>(i);
+  throw Error(std::string(name) + " \"" + text + "\" is unknown");
+}
+
+constexpr std::array kModes{"nearest", "linear", "cubic"};
+constexpr std::array kCoordinates{"half_pixel", "half_pixel_symmetric", "pytorch_half_pixel", "align_corners", "asymmetric", "tf_crop_and_resize"};
+constexpr std::array kNearest{"round_prefer_floor", "round_prefer_ceil", "floor", "ceil"};
+constexpr std::array kPolicies{"stretch", "not_larger", "not_smaller"};
+
+std::vector<float> floats(NodeReader& node, size_t i, const char* what) {
+  const Tensor* tensor = node.constant(i);
+  if (!tensor) {
+    if (node.input_count() > i && node.has_input(i)) throw Error(std::string("the ") + what + " depend on the data");
+    return {};
+  }
+  const Tensor converted = cast(*tensor, DType::f32);
+  return {converted.data<float>().begin(), converted.data<float>().end()};
+}
+
+void read_resize(NodeReader& node) {
+  auto op = std::make_shared<Resize>();
+  op->mode = choice(node, "mode", kModes, Resize::Mode::nearest);
+  if (node.opset() < 11) {  // scales are the second input; nearest rounds down
+    op->coordinates = Resize::Coordinates::asymmetric;
+    op->nearest = Resize::Nearest::floor;
+    op->scales = floats(node, 1, "scales");
+    return node.emit(op, {node.input(0)});
+  }
+  op->coordinates = choice(node, "coordinate_transformation_mode", kCoordinates, Resize::Coordinates::half_pixel);
+  op->nearest = choice(node, "nearest_mode", kNearest, Resize::Nearest::round_prefer_floor);
+  op->policy = choice(node, "keep_aspect_ratio_policy", kPolicies, Resize::Policy::stretch);
+  op->antialias = node.integer("antialias", 0) != 0;
+  op->exclude_outside = node.integer("exclude_outside", 0) != 0;
+  op->cubic = node.real("cubic_coeff_a", -0.75f);
+  op->extrapolation = node.real("extrapolation_value", 0);
+  op->axes = node.integers("axes");
+  if (op->coordinates == Resize::Coordinates::tf_crop_and_resize) op->region = floats(node, 1, "regions");
+  op->scales = floats(node, 2, "scales");
+  if (const Tensor* sizes = node.constant(3)) op->sizes = to_int64s(*sizes);
+  if (op->scales.empty() == op->sizes.empty()) throw Error("needs either scales or sizes, known when the model is read");
+  node.emit(op, {node.input(0)});
+}
+
+void read_upsample(NodeReader& node) {
+  auto op = std::make_shared<Resize>();
+  op->mode = choice(node, "mode", kModes, Resize::Mode::nearest);
+  op->coordinates = Resize::Coordinates::asymmetric;
+  op->nearest = Resize::Nearest::floor;
+  op->scales = floats(node, 1, "scales");
+  if (op->scales.empty()) op->scales = node.reals("scales");
+  node.emit(op, {node.input(0)});
+}
+
+void write(const Resize& op, NodeWriter& node) {
+  if (op.antialias || op.policy != Resize::Policy::stretch || !op.axes.empty() || op.coordinates == Resize::Coordinates::half_pixel_symmetric) {
+    throw Error("this form of Resize is younger than opset 17");
+  }
+  node.begin("", 1);
+  if (op.region.empty()) node.add_absent_input();
+  else node.add_input("region", Tensor::copy_of<float>({static_cast<int64_t>(op.region.size())}, op.region));
+  if (op.sizes.empty()) {
+    node.add_input("scales", Tensor::copy_of<float>({static_cast<int64_t>(op.scales.size())}, op.scales));
+  } else {
+    node.add_absent_input();
+    node.add_input("sizes", op.sizes);
+  }
+  node.set("mode", kModes[static_cast<size_t>(op.mode)]);
+  node.set("coordinate_transformation_mode", kCoordinates[static_cast<size_t>(op.coordinates)]);
+  node.set("nearest_mode", kNearest[static_cast<size_t>(op.nearest)]);
+  node.set("exclude_outside", int64_t{op.exclude_outside});
+  node.set("cubic_coeff_a", op.cubic);
+  node.set("extrapolation_value", op.extrapolation);
+}
+
+}  // namespace
+
+void map_resize(OpTable& table) {
+  table.read("Resize", read_resize);
+  table.read("Upsample", read_upsample);
+  table.write<Resize>(write);
+}
+
+}  // namespace graft

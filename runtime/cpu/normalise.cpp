@@ -1,0 +1,165 @@
+#include "runtime/ops/normalise.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "runtime/cpu/kernel_table.h"
+#include "runtime/cpu/onednn.h"
+#include "runtime/cpu/parallel.h"
+#include "runtime/cpu/row_layout.h"
+#include "runtime/ops/broadcast.h"
+
+namespace graft::cpu {
+namespace {
+
+/// x, y and the parameters under one shape whose trailing part is what statistics run over (group norms split the channels).
+struct View {
+  Shape shape;
+  std::vector<bool> inner;
+
+  View(const Normalise& op, const Shape& x) : shape(x), inner(x.size(), false) {
+    size_t first = 2;
+    if (op.over == Normalise::Over::layer) first = static_cast<size_t>(resolve_axis(op.axis, x.rank()));
+    if (op.over == Normalise::Over::group) {
+      shape.insert(shape.begin() + 1, op.groups);
+      shape[2] = x[1] / op.groups;
+      inner.push_back(false);
+    }
+    for (size_t i = first; i < inner.size(); ++i) inner[i] = true;
+  }
+
+  RowLayout data(const Normalise& op, const Operand& x) const {
+    Strides strides = x.strides;
+    if (op.over == Normalise::Over::group) strides.insert(strides.begin() + 1, strides[1] * shape[2]);
+    return {shape, strides, inner};
+  }
+
+  RowLayout parameters(const Normalise& op, const Operand& scale) const {
+    Strides strides(shape.size(), 0);
+    if (op.over == Normalise::Over::layer) strides = broadcast_strides(scale.shape, scale.strides, shape);
+    if (op.over == Normalise::Over::instance) strides[1] = 1;
+    if (op.over == Normalise::Over::group) {
+      const bool per_group = scale.shape[0] == op.groups && shape[2] > 1;
+      strides[1] = per_group ? 1 : shape[2];
+      strides[2] = per_group ? 0 : 1;
+    }
+    return {shape, strides, inner};
+  }
+};
+
+struct Statistics {
+  float mean, inverse;
+};
+
+Statistics measure(const Normalise& op, const float* x, const std::vector<int64_t>& elements) {
+  const auto count = static_cast<double>(elements.size());
+  double sum = 0, squares = 0;
+  if (!op.root_mean_square)
+    for (int64_t at : elements) sum += static_cast<double>(x[at]);
+  const double mean = sum / count;
+  for (int64_t at : elements) squares += (static_cast<double>(x[at]) - mean) * (static_cast<double>(x[at]) - mean);
+  return {static_cast<float>(mean), static_cast<float>(1 / std::sqrt(squares / count + static_cast<double>(op.epsilon)))};
+}
+
+class NormaliseKernel final : public Kernel {
+ public:
+  NormaliseKernel(const Normalise& op, const KernelRequest& r)
+      : op_(op), view_(op, r.inputs[0].shape), x_(view_.data(op, r.inputs[0])), y_(view_.data(op, r.outputs[0])), parameters_(view_.parameters(op, r.inputs[1])),
+        bias_(r.inputs.size() > 2 && r.inputs[2].present) {
+    if (bias_ && (r.inputs[2].shape != r.inputs[1].shape || r.inputs[2].strides != r.inputs[1].strides)) throw Error("scale and bias have different shapes");
+    for (size_t i = 1; i < r.outputs.size(); ++i) statistics_.push_back(RowLayout(r.outputs[i].shape, r.outputs[i].strides, view_.inner).starts);
+  }
+  void run(const KernelArguments& a) override {
+    const auto* x = static_cast<const float*>(a.inputs[0]);
+    const auto* scale = static_cast<const float*>(a.inputs[1]);
+    const auto* bias = bias_ ? static_cast<const float*>(a.inputs[2]) : nullptr;
+    auto* y = static_cast<float*>(a.outputs[0]);
+    const size_t n = x_.elements.size();
+    parallel_for(x_.rows(), 1, [&](int64_t first, int64_t last) {
+      for (auto row = static_cast<size_t>(first); row < static_cast<size_t>(last); ++row) {
+        const float* in = x + x_.starts[row];
+        float* out = y + y_.starts[row];
+        const int64_t parameter = parameters_.starts[row];
+        const Statistics s = measure(op_, in, x_.elements);
+        for (size_t i = 0; i < n; ++i) {
+          const int64_t p = parameter + parameters_.elements[i];
+          out[y_.elements[i]] = (in[x_.elements[i]] - s.mean) * s.inverse * scale[p] + (bias ? bias[p] : 0.0f);
+        }
+        for (size_t k = 0; k < statistics_.size(); ++k) static_cast<float*>(a.outputs[k + 1])[statistics_[k][row]] = k == 0 ? s.mean : s.inverse;
+      }
+    });
+  }
+
+ private:
+  Normalise op_;
+  View view_;
+  RowLayout x_, y_, parameters_;
+  bool bias_;
+  std::vector<std::vector<int64_t>> statistics_;
+};
+
+/// With x̂ = (x - μ)·r and g = dy·scale over a row of n: dx = r·(g - Σg/n - x̂·Σ(g·x̂)/n) [Ba et al. 2016]; the middle term is
+/// absent where μ is not subtracted.
+class GradientKernel final : public Kernel {
+ public:
+  GradientKernel(const NormaliseGradient& op, const KernelRequest& r)
+      : op_(op.forward), view_(op_, r.inputs[1].shape), dy_(view_.data(op_, r.inputs[0])), x_(view_.data(op_, r.inputs[1])), dx_(view_.data(op_, r.outputs[0])),
+        parameters_(view_.parameters(op_, r.inputs[2])), parameter_count_(r.inputs[2].shape.elements()) {}
+  size_t scratch_bytes() const override { return static_cast<size_t>(2 * parameter_count_) * sizeof(double) + static_cast<size_t>(x_.rows()) * sizeof(Statistics); }
+  void run(const KernelArguments& a) override {
+    const auto *dy = static_cast<const float*>(a.inputs[0]), *x = static_cast<const float*>(a.inputs[1]), *scale = static_cast<const float*>(a.inputs[2]);
+    auto* dx = static_cast<float*>(a.outputs[0]);
+    auto* sums = static_cast<double*>(a.scratch);
+    auto* statistics = reinterpret_cast<Statistics*>(sums + 2 * parameter_count_);
+    const size_t n = x_.elements.size();
+    parallel_for(x_.rows(), 1, [&](int64_t first, int64_t last) {
+      for (auto row = static_cast<size_t>(first); row < static_cast<size_t>(last); ++row) {
+        const float *d = dy + dy_.starts[row], *in = x + x_.starts[row];
+        const Statistics s = statistics[row] = measure(op_, in, x_.elements);
+        double sum = 0, sum_x = 0;
+        for (size_t i = 0; i < n; ++i) {
+          const float g = d[dy_.elements[i]] * scale[parameters_.starts[row] + parameters_.elements[i]];
+          sum += static_cast<double>(g);
+          sum_x += static_cast<double>(g * (in[x_.elements[i]] - s.mean) * s.inverse);
+        }
+        const auto mean_g = op_.root_mean_square ? 0.0f : static_cast<float>(sum / static_cast<double>(n)), mean_gx = static_cast<float>(sum_x / static_cast<double>(n));
+        for (size_t i = 0; i < n; ++i) {
+          const float g = d[dy_.elements[i]] * scale[parameters_.starts[row] + parameters_.elements[i]];
+          dx[dx_.starts[row] + dx_.elements[i]] = s.inverse * (g - mean_g - (in[x_.elements[i]] - s.mean) * s.inverse * mean_gx);
+        }
+      }
+    });
+    // In one thread and in order: rows share parameters.
+    std::fill_n(sums, 2 * parameter_count_, 0.0);
+    for (size_t row = 0; row < x_.starts.size(); ++row)
+      for (size_t i = 0; i < n; ++i) {
+        const auto d = static_cast<double>(dy[dy_.starts[row] + dy_.elements[i]]);
+        const int64_t p = parameters_.starts[row] + parameters_.elements[i];
+        sums[p] += d * static_cast<double>((x[x_.starts[row] + x_.elements[i]] - statistics[row].mean) * statistics[row].inverse);
+        sums[parameter_count_ + p] += d;
+      }
+    for (int64_t k = 0; k < 2; ++k)
+      for (int64_t p = 0; p < parameter_count_; ++p) static_cast<float*>(a.outputs[static_cast<size_t>(k + 1)])[p] = static_cast<float>(sums[k * parameter_count_ + p]);
+  }
+
+ private:
+  Normalise op_;
+  View view_;
+  RowLayout dy_, x_, dx_, parameters_;
+  int64_t parameter_count_;
+};
+
+template <typename K, typename Op>
+std::unique_ptr<Kernel> make(const Op& op, const KernelRequest& request) {
+  require_f32(request);
+  return std::make_unique<K>(op, request);
+}
+
+}  // namespace
+
+void register_normalise(KernelTable& table) {
+  table.add<Normalise>(make<NormaliseKernel, Normalise>);
+  table.add<NormaliseGradient>(make<GradientKernel, NormaliseGradient>);
+}
+
+}  // namespace graft::cpu

@@ -1,0 +1,15 @@
+#pragma once
+
+#include "runtime/operator.h"
+
+namespace graft {
+
+/// y = x where x > 0, slope·x elsewhere [He et al. 2015]. Inputs x, slope (broadcast to x).
+struct PRelu final : Operator {
+  std::string_view type() const override { return "PRelu"; }
+  std::vector<ValueType> infer(std::span<const ValueType> inputs) const override;
+  void differentiate(GradientBuilder& grad) const override;
+  std::vector<int> in_place_inputs(size_t) const override { return {0}; }
+};
+
+}  // namespace graft

@@ -1,0 +1,94 @@
+#include "runtime/ops/rearrange.h"
+
+#include <numeric>
+
+#include "runtime/base/error.h"
+#include "runtime/gradient.h"
+#include "runtime/ops/movement.h"
+
+namespace graft {
+
+Part::Range Part::range(const Shape& x) const {
+  const int64_t extent = x[static_cast<size_t>(resolve_axis(axis, x.rank()))];
+  if (sizes.empty()) {
+    const int64_t each = (extent + count - 1) / count;
+    const int64_t first = std::min(extent, each * index), last = std::min(extent, each * (index + 1));
+    return {first, last - first};
+  }
+  int64_t first = 0;
+  for (int64_t i = 0; i < index; ++i) first += sizes[static_cast<size_t>(i)];
+  return {first, sizes[static_cast<size_t>(index)]};
+}
+
+std::vector<ValueType> Part::infer(std::span<const ValueType> inputs) const {
+  if (inputs.empty()) throw Error("needs an input");
+  if (const OperatorPtr form = settled(inputs)) return form->infer(inputs.first(1));
+  Shape y = inputs[0].shape;
+  const auto a = static_cast<size_t>(resolve_axis(axis, y.rank()));
+  for (int64_t size : sizes)
+    if (size < 0) throw Error("a piece has " + std::to_string(size) + " elements");
+  if (!sizes.empty() && std::accumulate(sizes.begin(), sizes.end(), int64_t{0}) != y[a]) throw Error("the pieces do not add up to " + std::to_string(y[a]));
+  y[a] = range(inputs[0].shape).count;
+  return {{inputs[0].dtype, y}};
+}
+
+OperatorPtr Part::settled(std::span<const ValueType> inputs) const {
+  if (inputs.size() < 2) return nullptr;
+  if (!sizes.empty()) return nullptr;
+  if (!inputs[1].constant) throw Error("the sizes of the pieces depend on the data");
+  auto form = std::make_shared<Part>(*this);
+  form->sizes = to_int64s(*inputs[1].constant);
+  if (static_cast<int64_t>(form->sizes.size()) != count) throw Error("has " + std::to_string(count) + " outputs but " + std::to_string(form->sizes.size()) + " sizes");
+  return form;
+}
+
+void Part::differentiate(GradientBuilder& grad) const {
+  if (!grad.wanted(0)) return;
+  auto op = std::make_shared<SliceGradient>();
+  op->input_shape = grad.shape(grad.input(0));
+  for (int64_t extent : op->input_shape) op->ranges.push_back({0, 1, extent});
+  const Range part = range(op->input_shape);
+  op->ranges[static_cast<size_t>(resolve_axis(axis, op->input_shape.rank()))] = {part.first, 1, part.count};
+  grad.give(0, grad.emit(op, {grad.grad_output()}));
+}
+
+std::vector<ValueType> Tile::infer(std::span<const ValueType> inputs) const {
+  if (inputs.size() < 2 || !inputs[1].constant) throw Error("the repeats depend on the data");
+  const auto repeats = to_int64s(*inputs[1].constant);
+  Shape y = inputs[0].shape;
+  if (repeats.size() != y.size()) throw Error(std::to_string(repeats.size()) + " repeats for an input of " + y.str());
+  for (size_t i = 0; i < y.size(); ++i) {
+    if (repeats[i] < 0) throw Error("a repeat is negative");
+    y[i] *= repeats[i];
+  }
+  return {{inputs[0].dtype, y}};
+}
+
+void Tile::differentiate(GradientBuilder& grad) const {
+  if (!grad.wanted(0)) return;
+  auto op = std::make_shared<TileGradient>();
+  op->input_shape = grad.shape(grad.input(0));
+  grad.give(0, grad.emit(op, {grad.grad_output()}));
+}
+
+std::vector<ValueType> DepthSpace::infer(std::span<const ValueType> inputs) const {
+  if (inputs.empty() || inputs[0].shape.rank() != 4) throw Error("needs an input N×C×H×W");
+  const Shape& x = inputs[0].shape;
+  const int64_t area = block * block;
+  if (block < 1) throw Error("blocksize " + std::to_string(block) + " is not positive");
+  if (to_depth) {
+    if (x[2] % block != 0 || x[3] % block != 0) throw Error("a picture of " + x.str() + " cannot be divided into blocks of " + std::to_string(block));
+    return {{inputs[0].dtype, Shape{x[0], x[1] * area, x[2] / block, x[3] / block}}};
+  }
+  if (x[1] % area != 0) throw Error(std::to_string(x[1]) + " channels cannot be divided into blocks of " + std::to_string(area));
+  return {{inputs[0].dtype, Shape{x[0], x[1] / area, x[2] * block, x[3] * block}}};
+}
+
+void DepthSpace::differentiate(GradientBuilder& grad) const {
+  if (!grad.wanted(0)) return;
+  auto back = std::make_shared<DepthSpace>(*this);
+  back->to_depth = !to_depth;
+  grad.give(0, grad.emit(back, {grad.grad_output()}));
+}
+
+}  // namespace graft

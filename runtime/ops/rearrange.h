@@ -1,0 +1,48 @@
+#pragma once
+
+#include "runtime/operator.h"
+
+namespace graft {
+
+/// One of the pieces that ONNX Split makes along an axis: of `sizes`, or of the constant second input where there is one, or as
+/// many equal ones (the last may be shorter) as `count`.
+struct Part final : Operator {
+  int64_t axis = 0;
+  int64_t index = 0, count = 1;
+  std::vector<int64_t> sizes;
+  std::string_view type() const override { return "Split"; }
+  std::vector<ValueType> infer(std::span<const ValueType> inputs) const override;
+  OperatorPtr settled(std::span<const ValueType> inputs) const override;
+  void differentiate(GradientBuilder& grad) const override;
+  struct Range {
+    int64_t first = 0, count = 0;
+  };
+  Range range(const Shape& x) const;
+};
+
+/// ONNX Tile: the input side by side as often as the constant second input says for each dimension.
+struct Tile final : Operator {
+  std::string_view type() const override { return "Tile"; }
+  std::vector<ValueType> infer(std::span<const ValueType> inputs) const override;
+  void differentiate(GradientBuilder& grad) const override;
+};
+
+/// dL/dx of Tile. Input dL/dy.
+struct TileGradient final : Operator {
+  Shape input_shape;
+  std::string_view type() const override { return "TileGradient"; }
+  std::vector<ValueType> infer(std::span<const ValueType> inputs) const override { return {{inputs[0].dtype, input_shape}}; }
+};
+
+/// Blocks of block×block pixels become channels (to_depth, ONNX SpaceToDepth) or channels become blocks (DepthToSpace). Channels are
+/// ordered by place in the block, then by what they were (DCR), or the other way round (`channel_first`, CRD).
+struct DepthSpace final : Operator {
+  bool to_depth = false;
+  int64_t block = 1;
+  bool channel_first = false;
+  std::string_view type() const override { return to_depth ? "SpaceToDepth" : "DepthToSpace"; }
+  std::vector<ValueType> infer(std::span<const ValueType> inputs) const override;
+  void differentiate(GradientBuilder& grad) const override;
+};
+
+}  // namespace graft
