@@ -30,7 +30,8 @@ class GradientBuilder {
   /// dL/d output i; kNoValue when nothing depends on it.
   ValueId grad_output(size_t i = 0) const { return state_.grad_of[static_cast<size_t>(node_.outputs[i])]; }
   bool wanted(size_t i) const { return input(i) != kNoValue && state_.needs[static_cast<size_t>(input(i))]; }
-  const Shape& shape(ValueId id) const { return graph_.value(id).shape; }
+  /// A copy: the graph grows, and moves its values, as nodes are appended.
+  Shape shape(ValueId id) const { return graph_.value(id).shape; }
 
   /// Appends a node of the backward pass; returns its outputs.
   std::vector<ValueId> emit_all(OperatorPtr op, std::vector<ValueId> inputs, const std::string& suffix = "");

@@ -12,10 +12,11 @@ void read(NodeReader& node) {
   op->kind = kind;
   op->keep_dims = node.integer("keepdims", 1) != 0;
   op->axes = node.integers("axes");
+  op->none_means_none = node.integer("noop_with_empty_axes", 0) != 0;
   if (const Tensor* axes = node.constant(1)) op->axes = to_int64s(*axes);
-  else if (node.has_input(1)) throw Error("the axes depend on the data");
+  else if (node.has_input(1)) return node.emit(op, {node.input(0), node.input(1)});
   if (op->axes.empty()) {
-    if (node.integer("noop_with_empty_axes", 0)) return node.emit(std::make_shared<Identity>(), {node.input(0)});
+    if (op->none_means_none) return node.emit(std::make_shared<Identity>(), {node.input(0)});
     op->all_axes = true;
   }
   node.emit(op, {node.input(0)});
@@ -30,6 +31,7 @@ void read_global(NodeReader& node) {
 }
 
 void write(const Reduce& op, NodeWriter& node) {
+  if (op.axes.empty() && !op.all_axes && !op.global_pool) throw Error("computed axes have no ONNX form at opset 17");
   node.begin();
   if (op.global_pool) return;
   if (!op.all_axes) {

@@ -8,6 +8,7 @@
 #include "runtime/cpu/onednn.h"
 #include "runtime/cpu/parallel.h"
 #include "runtime/cpu/vector/vector.h"
+#include "runtime/cpu/walk.h"
 
 namespace graft::cpu {
 namespace {
@@ -44,9 +45,10 @@ void reduce_pieces(const double* pieces, int64_t channels, double* total) {
 /// Fixed statistics on any layout by two strides; the fast path is channels-last.
 class FixedKernel final : public Kernel {
  public:
-  FixedKernel(const BatchNorm& op, const KernelRequest& r) : op_(op), shape_(r.inputs[0].shape), strides_(r.inputs[0].strides), output_strides_(r.outputs[0].strides) {
+  FixedKernel(const BatchNorm& op, const KernelRequest& r) : op_(op), shape_(r.inputs[0].shape), walk_(shape_, {r.outputs[0].strides, r.inputs[0].strides, along_channels(shape_)}) {
     channels_ = shape_[1];
-    channels_last_ = (shape_.rank() == 2 || (shape_.rank() == 4 && strides_[1] == 1)) && strides_ == output_strides_;
+    const Strides& strides = r.inputs[0].strides;
+    channels_last_ = (shape_.rank() == 2 || (shape_.rank() == 4 && strides[1] == 1)) && strides == r.outputs[0].strides;
     if (!channels_last_ && op.tail.residual) throw Error("a residual needs channels-last operands");
   }
   size_t scratch_bytes() const override { return static_cast<size_t>(2 * channels_) * sizeof(float); }
@@ -66,20 +68,24 @@ class FixedKernel final : public Kernel {
       });
       return;
     }
-    const int64_t inner = shape_.elements() / std::max<int64_t>(shape_[0] * channels_, 1);  // row-major of any rank
-    for (int64_t n = 0; n < shape_[0]; ++n)
-      for (int64_t c = 0; c < channels_; ++c)
-        for (int64_t i = 0; i < inner; ++i) {
-          const int64_t at = (n * channels_ + c) * inner + i;
-          const float v = in(0)[at] * slope[c] + shift[c];
-          vector_loops().activate(1, &v, op_.tail.activation, y + at);
-        }
+    walk_.run([&](const auto& at, int64_t n, const auto& step) {
+      for (int64_t i = 0; i < n; ++i) {
+        const int64_t c = at[2] + i * step[2];
+        const float v = in(0)[at[1] + i * step[1]] * slope[c] + shift[c];
+        vector_loops().activate(1, &v, op_.tail.activation, y + at[0] + i * step[0]);
+      }
+    });
   }
 
  private:
+  static Strides along_channels(const Shape& shape) {
+    Strides strides(shape.size(), 0);
+    strides[1] = 1;
+    return strides;
+  }
   BatchNorm op_;
   Shape shape_;
-  Strides strides_, output_strides_;
+  Walk<3> walk_;
   int64_t channels_;
   bool channels_last_;
 };

@@ -104,7 +104,7 @@ class GradientKernel final : public Kernel {
  public:
   GradientKernel(const NormaliseGradient& op, const KernelRequest& r)
       : op_(op.forward), view_(op_, r.inputs[1].shape), dy_(view_.data(op_, r.inputs[0])), x_(view_.data(op_, r.inputs[1])), dx_(view_.data(op_, r.outputs[0])),
-        parameters_(view_.parameters(op_, r.inputs[2])), parameter_count_(r.inputs[2].shape.elements()) {}
+        parameters_(view_.parameters(op_, r.inputs[2])), sums_(view_.parameters(op_, r.outputs[1])), parameter_count_(r.inputs[2].shape.elements()) {}
   size_t scratch_bytes() const override { return static_cast<size_t>(2 * parameter_count_) * sizeof(double) + static_cast<size_t>(x_.rows()) * sizeof(Statistics); }
   void run(const KernelArguments& a) override {
     const auto *dy = static_cast<const float*>(a.inputs[0]), *x = static_cast<const float*>(a.inputs[1]), *scale = static_cast<const float*>(a.inputs[2]);
@@ -134,7 +134,7 @@ class GradientKernel final : public Kernel {
     for (size_t row = 0; row < x_.starts.size(); ++row)
       for (size_t i = 0; i < n; ++i) {
         const auto d = static_cast<double>(dy[dy_.starts[row] + dy_.elements[i]]);
-        const int64_t p = parameters_.starts[row] + parameters_.elements[i];
+        const int64_t p = sums_.starts[row] + sums_.elements[i];
         sums[p] += d * static_cast<double>((x[x_.starts[row] + x_.elements[i]] - statistics[row].mean) * statistics[row].inverse);
         sums[parameter_count_ + p] += d;
       }
@@ -145,7 +145,7 @@ class GradientKernel final : public Kernel {
  private:
   Normalise op_;
   View view_;
-  RowLayout dy_, x_, dx_, parameters_;
+  RowLayout dy_, x_, dx_, parameters_, sums_;
   int64_t parameter_count_;
 };
 

@@ -74,7 +74,7 @@ std::vector<ValueType> Concat::infer(std::span<const ValueType> inputs) const {
 void Concat::differentiate(GradientBuilder& grad) const {
   int64_t offset = 0;
   for (size_t i = 0; i < grad.input_count(); ++i) {
-    const Shape& x = grad.shape(grad.input(i));
+    const Shape x = grad.shape(grad.input(i));
     const int64_t a = resolve_axis(axis, x.rank()), extent = x[static_cast<size_t>(a)];
     if (grad.wanted(i)) {
       auto op = std::make_shared<Slice>();

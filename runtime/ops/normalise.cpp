@@ -33,6 +33,7 @@ std::vector<ValueType> Normalise::infer(std::span<const ValueType> inputs) const
       if (!fits) throw Error("scale or bias is " + inputs[i].shape.str() + " but the input has " + std::to_string(x[1]) + " channels");
     }
   }
+  if (over != Over::layer || root_mean_square) return {{inputs[0].dtype, x}};
   return {{inputs[0].dtype, x}, {inputs[0].dtype, statistics}, {inputs[0].dtype, statistics}};
 }
 

@@ -37,6 +37,7 @@ std::vector<bool> Reduce::reduced(int64_t rank) const {
 
 std::vector<ValueType> Reduce::infer(std::span<const ValueType> inputs) const {
   if (inputs.empty()) throw Error("needs an input");
+  if (const OperatorPtr form = settled(inputs)) return form->infer(inputs.first(1));
   const Shape& x = inputs[0].shape;
   if (global_pool && x.rank() < 3) throw Error("needs spatial dimensions, found " + x.str());
   const auto is_reduced = reduced(x.rank());
@@ -48,10 +49,19 @@ std::vector<ValueType> Reduce::infer(std::span<const ValueType> inputs) const {
   return {{inputs[0].dtype, y}};
 }
 
+OperatorPtr Reduce::settled(std::span<const ValueType> inputs) const {
+  if (inputs.size() < 2 || !axes.empty() || all_axes) return nullptr;
+  if (!inputs[1].constant) throw Error("the axes depend on the data");
+  auto form = std::make_shared<Reduce>(*this);
+  form->axes = to_int64s(*inputs[1].constant);
+  if (form->axes.empty() && !none_means_none) form->all_axes = true;
+  return form->axes.empty() && none_means_none ? nullptr : form;
+}
+
 void Reduce::differentiate(GradientBuilder& grad) const {
   if (!grad.wanted(0)) return;
   const ValueId x = grad.input(0), y = grad.output(), dy = grad.grad_output();
-  const Shape& shape = grad.shape(x);
+  const Shape shape = grad.shape(x);
   const auto is_reduced = reduced(shape.rank());
   Shape from = shape;
   double count = 1;

@@ -57,7 +57,7 @@ double source(const Resize& op, double i, double scale, double extent, double re
   switch (op.coordinates) {
     case half_pixel: return (i + 0.5) / scale - 0.5;
     case half_pixel_symmetric: {
-      const double adjustment = result / (scale * extent), centre = extent / 2;
+      const double adjustment = std::floor(result) / (scale * extent), centre = extent / 2;
       return centre * (1 - adjustment) + (i + 0.5) / scale - 0.5;
     }
     case pytorch_half_pixel: return result > 1 ? (i + 0.5) / scale - 0.5 : 0.0;

@@ -51,14 +51,15 @@ Graph specialise(const Graph& graph, const OpenDims& dims, const Backend& backen
         result.value(node.outputs[i]).dtype = types[i].dtype;
         result.value(node.outputs[i]).shape = types[i].shape;
       }
-      if (is_foldable(result, node, types)) {
-        auto tensors = fold(result, node, types, backend);
+      Node settled = node;
+      if (OperatorPtr form = node.op->settled(input_types(result, node))) settled.op = form;
+      if (is_foldable(result, settled, types)) {
+        auto tensors = fold(result, settled, types, backend);
         for (size_t i = 0; i < node.outputs.size(); ++i) {
           result.value(node.outputs[i]).constant = std::make_shared<Tensor>(std::move(tensors[i]));
         }
       } else {
-        result.nodes.push_back(node);
-        if (OperatorPtr form = node.op->settled(input_types(result, node))) result.nodes.back().op = form;
+        result.nodes.push_back(std::move(settled));
       }
     });
   }
