@@ -7,7 +7,9 @@
 #include <vector>
 
 #include "runtime/plan.h"
+#include "runtime/base/error.h"
 #include "runtime/base/random.h"
+#include "runtime/passes/passes.h"
 
 namespace graft {
 
@@ -66,9 +68,7 @@ inline void expect_gradients(const OperatorPtr& op, const std::vector<Given>& in
     // A four-dimensional parameter stays row-major, an activation does not: input 0 goes through an Identity-like addition.
     ids.push_back(graph.add_constant("p" + std::to_string(i), tensor));
     parameters.push_back(tensor);
-    if (wanted[i]) {
-      graph.value(ids.back()).trainable = true;
-    }
+    if (wanted[i]) graph.value(ids.back()).trainable = true;
   }
   if (inputs[0]->shape().rank() == 4) {
     ids[0] = graph.add_input("x", DType::f32, inputs[0]->shape());
