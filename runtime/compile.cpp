@@ -9,6 +9,8 @@ Plan compile_inference(const Graph& graph, const OpenDims& dims, const Backend& 
   backend.use_threads(threads);
   Graph g = specialise(graph, dims, backend);
   remove_identities(g, /*keep_dropout=*/false);
+  recognise_functions(g);
+  channels_as_rows(g);
   canonicalise_dense(g);
   fold_batch_norm(g);
   fuse_epilogues(g);
@@ -20,6 +22,8 @@ TrainingPlan compile_training(const Graph& graph, const OpenDims& dims, const Ba
   backend.use_threads(threads);
   Graph g = specialise(graph, dims, backend);
   remove_identities(g, /*keep_dropout=*/true);
+  recognise_functions(g);
+  channels_as_rows(g);
   canonicalise_dense(g);
   if (g.outputs.size() != 1) throw Error("a training graph must have one output, this has " + std::to_string(g.outputs.size()));
   remove_dead_code(g);

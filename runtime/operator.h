@@ -57,6 +57,9 @@ class Operator {
   /// True when the output holds the input's elements in the same (logical row-major) order under another shape.
   virtual bool is_reshape() const { return false; }
 
+  /// True when the output is the input's memory seen otherwise, given how both lie.
+  virtual bool is_view(const ValueType& /*input*/, const Strides& /*from*/, const ValueType& /*output*/, const Strides& /*to*/) const { return false; }
+
   /// Inputs that an output may overwrite when nobody needs them afterwards, the best first.
   virtual std::vector<int> in_place_inputs(size_t /*output*/) const { return {}; }
 

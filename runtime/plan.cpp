@@ -108,9 +108,10 @@ struct Plan::Impl {
   }
 
   bool may_alias(const Node& node) const {
-    if (!node.op->is_reshape()) return false;
+    if (node.inputs.empty() || node.inputs[0] == kNoValue) return false;
     const ValueId from = node.inputs[0], to = node.outputs[0];
-    return is_row_major(graph.value(from).shape, strides[static_cast<size_t>(from)]) &&
+    if (node.op->is_view(graph.type_of(from), strides[static_cast<size_t>(from)], graph.type_of(to), strides[static_cast<size_t>(to)])) return true;
+    return node.op->is_reshape() && is_row_major(graph.value(from).shape, strides[static_cast<size_t>(from)]) &&
            is_row_major(graph.value(to).shape, strides[static_cast<size_t>(to)]);
   }
 

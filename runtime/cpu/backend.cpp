@@ -20,6 +20,7 @@ class CpuBackend final : public Backend {
     cpu::register_lrn(table_);
     cpu::register_movement(table_);
     cpu::register_normalise(table_);
+    cpu::register_pixel_rows(table_);
     cpu::register_pool(table_);
     cpu::register_prelu(table_);
     cpu::register_quantise(table_);

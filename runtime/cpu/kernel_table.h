@@ -36,6 +36,7 @@ void register_gemm(KernelTable& table);
 void register_lrn(KernelTable& table);
 void register_movement(KernelTable& table);
 void register_normalise(KernelTable& table);
+void register_pixel_rows(KernelTable& table);
 void register_pool(KernelTable& table);
 void register_prelu(KernelTable& table);
 void register_quantise(KernelTable& table);

@@ -52,6 +52,13 @@ struct BatchStatistics {
 };
 std::vector<BatchStatistics> train_batch_norm(Graph& graph);
 
+/// Between a transposition to N×H×W×C and the one back, what works on channels (dense layers, layer norms, element-wise steps) works
+/// on rows of a matrix instead, which channels-last pictures already are: both transpositions vanish.
+void channels_as_rows(Graph& graph);
+
+/// Activations that exporters spell out in several nodes (SiLU, hard swish, GELU) become one.
+void recognise_functions(Graph& graph);
+
 /// Where a convolution makes the input of a BatchNormTraining, it measures the mean and variance of its results while they are
 /// in the cache, and the norm only applies them. After `differentiate`, which needs the norm whole.
 void share_batch_statistics(Graph& graph);

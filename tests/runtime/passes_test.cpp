@@ -1,0 +1,122 @@
+#include "runtime/passes/passes.h"
+
+#include "runtime/ops/binary.h"
+#include "runtime/ops/gemm.h"
+#include "runtime/ops/movement.h"
+#include "runtime/ops/normalise.h"
+#include "runtime/ops/unary.h"
+#include "tests/runtime/run_operator.h"
+
+namespace graft {
+namespace {
+
+using B = Binary::Kind;
+using U = Unary::Kind;
+
+std::vector<std::string> types(const Graph& graph) {
+  std::vector<std::string> list;
+  for (const Node& node : graph.nodes) list.emplace_back(node.op->type());
+  return list;
+}
+
+Tensor run(const Graph& graph, const Tensor& x) {
+  Plan plan(graph, cpu_backend());
+  copy_from_plain(x.raw(), plan.input(0));
+  plan.forward();
+  Tensor y(DType::f32, plan.output(0).shape);
+  copy_to_plain(plan.output(0), y.raw());
+  return y;
+}
+
+/// The graph computes the same before and after a pass.
+void expect_unchanged(const Graph& before, const Graph& after, const Tensor& x) {
+  const Tensor expected = run(before, x), actual = run(after, x);
+  expect_floats(actual, expected.shape(), {expected.data<float>().begin(), expected.data<float>().end()});
+}
+
+ValueId number(Graph& graph, const std::string& name, float value) { return graph.add_constant(name, Tensor::of<float>({}, {value})); }
+
+std::shared_ptr<Transpose> transposed(std::vector<int64_t> permutation) {
+  auto op = std::make_shared<Transpose>();
+  op->permutation = std::move(permutation);
+  return op;
+}
+
+TEST(RecogniseFunctions, FindsGatesOfSigmoids) {
+  for (const U kind : {U::sigmoid, U::hard_sigmoid}) {
+    Graph graph;
+    const ValueId x = graph.add_input("x", DType::f32, {2, 5});
+    const ValueId gate = graph.add("gate", kind == U::sigmoid ? make_unary(kind) : make_unary(kind, 1.0f / 6, 0.5f), {x});
+    graph.outputs = {graph.add("product", make_binary(B::mul), {x, gate})};
+    Graph after = graph;
+    recognise_functions(after);
+    EXPECT_EQ(types(after), std::vector<std::string>{kind == U::sigmoid ? "Swish" : "HardSwish"});
+    expect_unchanged(graph, after, random_tensor({2, 5}, 3, -4, 4));
+  }
+}
+
+TEST(RecogniseFunctions, LeavesAGateThatOthersRead) {
+  Graph graph;
+  const ValueId x = graph.add_input("x", DType::f32, {2, 5}), gate = graph.add("gate", make_unary(U::sigmoid), {x});
+  graph.outputs = {graph.add("product", make_binary(B::mul), {x, gate}), gate};
+  recognise_functions(graph);
+  EXPECT_EQ(types(graph), (std::vector<std::string>{"Sigmoid", "Mul"}));
+}
+
+TEST(RecogniseFunctions, FindsGeluWithItsHalfBeforeOrAfter) {
+  for (const bool before : {false, true}) {
+    Graph graph;
+    const ValueId x = graph.add_input("x", DType::f32, {2, 5});
+    const ValueId scaled = graph.add("scaled", make_binary(B::div), {x, number(graph, "root", std::sqrt(2.0f))});
+    const ValueId erf = graph.add("erf", make_unary(U::erf), {scaled});
+    const ValueId raised = graph.add("raised", make_binary(B::add), {erf, number(graph, "one", 1)});
+    const ValueId half = number(graph, "half", 0.5f);
+    if (before) {
+      graph.outputs = {graph.add("y", make_binary(B::mul), {graph.add("half_x", make_binary(B::mul), {x, half}), raised})};
+    } else {
+      graph.outputs = {graph.add("y", make_binary(B::mul), {graph.add("times", make_binary(B::mul), {x, raised}), half})};
+    }
+    Graph after = graph;
+    recognise_functions(after);
+    EXPECT_EQ(types(after), std::vector<std::string>{"Gelu"});
+    expect_unchanged(graph, after, random_tensor({2, 5}, 3, -4, 4));
+  }
+}
+
+/// ConvNeXt's block between its transpositions.
+Graph island() {
+  Graph graph;
+  const ValueId x = graph.add_input("x", DType::f32, {2, 4, 3, 5});
+  const ValueId last = graph.add("last", transposed({0, 2, 3, 1}), {x});
+  const ValueId scale = graph.add_constant("scale", random_tensor({4}, 1)), bias = graph.add_constant("bias", random_tensor({4}, 2));
+  const ValueId normal = graph.add_node("norm", std::make_shared<Normalise>(), {last, scale, bias}, {"normal"})[0];
+  const ValueId wide = graph.add("wide", std::make_shared<MatMul>(), {normal, graph.add_constant("w", random_tensor({4, 6}, 3))});
+  const ValueId moved = graph.add("moved", make_binary(B::add), {wide, graph.add_constant("b", random_tensor({6}, 4))});
+  const ValueId bent = graph.add("bent", make_unary(U::gelu), {moved});
+  graph.outputs = {graph.add("first", transposed({0, 3, 1, 2}), {bent})};
+  return graph;
+}
+
+TEST(ChannelsAsRows, TranspositionsVanish) {
+  const Graph graph = island();
+  Graph after = graph;
+  channels_as_rows(after);
+  EXPECT_EQ(types(after), (std::vector<std::string>{"PixelsToRows", "LayerNormalization", "MatMul", "Add", "Gelu", "RowsToPixels"}));
+  expect_unchanged(graph, after, random_tensor({2, 4, 3, 5}, 9));
+}
+
+TEST(ChannelsAsRows, LeavesWhatLooksAlongThePicture) {
+  Graph graph;
+  const ValueId x = graph.add_input("x", DType::f32, {2, 4, 3, 5});
+  const ValueId last = graph.add("last", transposed({0, 2, 3, 1}), {x});
+  const ValueId row = graph.add_constant("row", random_tensor({3, 1, 1}, 1));
+  const ValueId sum = graph.add("sum", make_binary(B::add), {last, row});
+  graph.outputs = {graph.add("first", transposed({0, 3, 1, 2}), {sum})};
+  Graph after = graph;
+  channels_as_rows(after);
+  EXPECT_EQ(types(after), (std::vector<std::string>{"Transpose", "Add", "Transpose"}));
+  expect_unchanged(graph, after, random_tensor({2, 4, 3, 5}, 9));
+}
+
+}  // namespace
+}  // namespace graft
