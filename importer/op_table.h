@@ -8,6 +8,7 @@
 #include <typeindex>
 #include <vector>
 
+#include "importer/weights.h"
 #include "runtime/base/error.h"
 #include "runtime/graph.h"
 #include "runtime/ops/window.h"
@@ -17,11 +18,13 @@ namespace graft {
 /// One ONNX node as a mapping reads it. Attributes are checked for their type; asking for one that is absent gives the default.
 class NodeReader {
  public:
-  NodeReader(const onnx::NodeProto& node, int64_t opset, Graph& graph, std::map<std::string, ValueId>& values) : node_(node), opset_(opset), graph_(graph), values_(values) {}
+  NodeReader(const onnx::NodeProto& node, int64_t opset, const Weights& weights, Graph& graph, std::map<std::string, ValueId>& values)
+      : node_(node), opset_(opset), weights_(weights), graph_(graph), values_(values) {}
 
   std::string_view type() const { return node_.op_type(); }
   int64_t opset() const { return opset_; }
   Graph& graph() { return graph_; }
+  const Weights& weights() const { return weights_; }
 
   bool has(const char* name) const { return find(name) != nullptr; }
   int64_t integer(const char* name, int64_t otherwise) const;
@@ -60,6 +63,7 @@ class NodeReader {
   const onnx::AttributeProto* find(const char* name, int type = 0) const;
   const onnx::NodeProto& node_;
   int64_t opset_;
+  const Weights& weights_;
   Graph& graph_;
   std::map<std::string, ValueId>& values_;
 };
@@ -126,7 +130,7 @@ class OpTable {
 const OpTable& op_table();
 
 /// A TensorProto's content, checked against its own length and converted: half and double to float32, other integers to int64.
-Tensor read_tensor(const onnx::TensorProto& proto, const std::string& folder);
+Tensor read_tensor(const onnx::TensorProto& proto, const Weights& weights);
 void write_tensor(const Tensor& tensor, const std::string& name, onnx::TensorProto& proto);
 
 }  // namespace graft

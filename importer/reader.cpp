@@ -8,7 +8,6 @@
 #include <climits>
 #include <filesystem>
 
-#include "importer/mapped_file.h"
 #include "importer/metadata.h"
 #include "importer/op_table.h"
 #include "runtime/backend.h"
@@ -23,16 +22,21 @@ constexpr int64_t kLargestInputExtent = 1 << 14;
 // One value of a picture's pass: 1 GiB of float32. Published networks stay a hundred times below.
 constexpr int64_t kLargestValueElements = int64_t{1} << 28;
 
-onnx::ModelProto parse(const std::string& path) {
-  const MappedFile file(path);
-  if (file.size() == 0) throw Error("is empty", "give an ONNX file");
-  if (file.size() > INT_MAX) throw Error("is larger than 2 GiB, which Protocol Buffers cannot hold", "store its weights as external data");
-  google::protobuf::io::ArrayInputStream array(file.data(), static_cast<int>(file.size()));
-  google::protobuf::io::CodedInputStream stream(&array);
-  stream.SetTotalBytesLimit(INT_MAX);
-  stream.SetRecursionLimit(64);
+onnx::ModelProto parse(const std::string& path, Weights& weights) {
+  const auto file = std::make_shared<const MappedFile>(path);
+  if (file->size() == 0) throw Error("is empty", "give an ONNX file");
+  if (file->size() > INT_MAX) throw Error("is larger than 2 GiB, which Protocol Buffers cannot hold", "store its weights as external data");
+  const auto message = weights.take_from(file);
   onnx::ModelProto proto;
-  if (!proto.ParseFromCodedStream(&stream) || !stream.ConsumedEntireMessage()) throw Error("is not an ONNX model, or is truncated", "export or download it again");
+  bool whole = message.has_value();
+  if (whole) {
+    google::protobuf::io::ArrayInputStream array(message->data(), static_cast<int>(message->size()));
+    google::protobuf::io::CodedInputStream stream(&array);
+    stream.SetTotalBytesLimit(INT_MAX);
+    stream.SetRecursionLimit(64);
+    whole = proto.ParseFromCodedStream(&stream) && stream.ConsumedEntireMessage();
+  }
+  if (!whole) throw Error("is not an ONNX model, or is truncated", "export or download it again");
   if (!proto.has_graph()) throw Error("is not an ONNX model: it holds no graph", "export or download it again");
   return proto;
 }
@@ -108,7 +112,7 @@ Shape input_shape(const onnx::ValueInfoProto& info) {
 
 class GraphReader {
  public:
-  GraphReader(const onnx::GraphProto& proto, int64_t opset, std::string folder) : proto_(proto), opset_(opset), folder_(std::move(folder)) {}
+  GraphReader(const onnx::GraphProto& proto, int64_t opset, const Weights& weights) : proto_(proto), opset_(opset), weights_(weights) {}
 
   Graph read() {
     read_initialisers(proto_);
@@ -141,7 +145,7 @@ class GraphReader {
   void read_initialisers(const onnx::GraphProto& graph) {
     for (const auto& tensor : graph.initializer()) {
       if (values_.contains(tensor.name())) throw Error("initialiser \"" + tensor.name() + "\" is there twice", "the file is damaged");
-      values_[tensor.name()] = graph_.add_constant(tensor.name(), read_tensor(tensor, folder_));
+      values_[tensor.name()] = graph_.add_constant(tensor.name(), read_tensor(tensor, weights_));
     }
     if (graph.sparse_initializer_size() > 0) throw Error("has sparse initialisers, which graft does not read");
   }
@@ -179,7 +183,7 @@ class GraphReader {
     if (proto.op_type() == "If") {
       return with_place([&] { return "node \"" + proto.name() + "\" (If)"; }, [&] { read_if(proto); });
     }
-    NodeReader node(proto, opset_, graph_, values_);
+    NodeReader node(proto, opset_, weights_, graph_, values_);
     with_place([&] { return "node \"" + node.name() + "\" (" + proto.op_type() + ")"; }, [&] { op_table().reader(proto.op_type())(node); });
   }
 
@@ -221,7 +225,7 @@ class GraphReader {
 
   const onnx::GraphProto& proto_;
   int64_t opset_;
-  std::string folder_;
+  const Weights& weights_;
   int64_t fixed_batch_ = 0;
   Graph graph_;
   std::map<std::string, ValueId> values_;
@@ -231,7 +235,8 @@ class GraphReader {
 
 Model read_model(const std::string& path) {
   return with_place([&] { return path; }, [&] {
-    onnx::ModelProto proto = parse(path);
+    Weights weights(std::filesystem::path(path).parent_path().string());
+    onnx::ModelProto proto = parse(path, weights);
     Model model;
     model.path = path;
     model.ir_version = proto.ir_version();
@@ -241,7 +246,7 @@ Model read_model(const std::string& path) {
     model.opset = opset_of(proto);
     if (proto.functions_size() > 0) onnx::inliner::InlineLocalFunctions(proto);
     require_known_operators(proto.graph());
-    model.graph = GraphReader(proto.graph(), model.opset, std::filesystem::path(path).parent_path().string()).read();
+    model.graph = GraphReader(proto.graph(), model.opset, weights).read();
     std::map<std::string, std::string> properties;
     for (const auto& entry : proto.metadata_props()) properties[entry.key()] = entry.value();
     model.metadata = metadata_from_properties(properties);

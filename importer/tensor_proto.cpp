@@ -1,6 +1,4 @@
 #include <cstring>
-#include <filesystem>
-#include <fstream>
 #include <limits>
 
 #include "importer/op_table.h"
@@ -39,34 +37,25 @@ Shape checked_shape(const TensorProto& proto) {
   return shape;
 }
 
-std::string read_external(const TensorProto& proto, const std::string& folder, size_t bytes) {
-  namespace fs = std::filesystem;
+Tensor read_external(const TensorProto& proto, DType dtype, const Shape& shape, const Weights& weights) {
   std::string location;
-  uint64_t offset = 0, length = bytes;
+  uint64_t offset = 0, length = 0;
+  bool has_length = false;
   try {
     for (const auto& entry : proto.external_data()) {
       if (entry.key() == "location") location = entry.value();
       if (entry.key() == "offset") offset = std::stoull(entry.value());
-      if (entry.key() == "length") length = std::stoull(entry.value());
+      if (entry.key() == "length") length = std::stoull(entry.value()), has_length = true;
     }
   } catch (const std::exception&) {
     throw Error("external data has an offset or length that is no number");
   }
-  const fs::path relative(location);
-  bool leaves = location.empty() || relative.is_absolute();
-  for (const auto& part : relative) leaves = leaves || part == "..";
-  if (leaves) throw Error("external data at \"" + location + "\" lies outside the model's folder", "refused, because a model file must not read other files");
-  const fs::path path = fs::path(folder) / relative;
-  std::error_code code;
-  if (fs::is_symlink(fs::symlink_status(path, code))) throw Error("external data \"" + location + "\" is a link, which is refused");
-  const auto size = fs::file_size(path, code);
-  if (code) throw Error("external data file \"" + location + "\" is missing", "put it beside the model");
-  if (length != bytes || offset > size || size - offset < length) throw Error("external data \"" + location + "\" is shorter than the tensor needs", "the file is truncated");
-  std::string data(bytes, '\0');
-  std::ifstream stream(path, std::ios::binary);
-  stream.seekg(static_cast<std::streamoff>(offset));
-  if (!stream.read(data.data(), static_cast<std::streamsize>(bytes))) throw Error("external data \"" + location + "\" cannot be read");
-  return data;
+  const size_t bytes = static_cast<size_t>(shape.elements()) * size_of(dtype);
+  if (has_length && length != bytes) throw Error("external data \"" + location + "\" has " + std::to_string(length) + " bytes where its shape needs " + std::to_string(bytes), "the file is damaged");
+  Tensor tensor(dtype, shape);
+  if (location == Weights::kOwnFile) weights.read_own(offset, tensor.raw(), bytes);
+  else weights.read_beside(location, offset, tensor.raw(), bytes);
+  return tensor;
 }
 
 template <typename T, typename Field>
@@ -88,11 +77,11 @@ Tensor from_bytes(DType dtype, const Shape& shape, const std::string& raw) {
   return t;
 }
 
-Tensor stored(const TensorProto& proto, const std::string& folder) {
+Tensor stored(const TensorProto& proto, const Weights& weights) {
   const DType dtype = stored_dtype(proto.data_type());
   const Shape shape = checked_shape(proto);
   if (proto.data_location() == TensorProto::EXTERNAL) {
-    return from_bytes(dtype, shape, read_external(proto, folder, static_cast<size_t>(shape.elements()) * size_of(dtype)));
+    return read_external(proto, dtype, shape, weights);
   }
   if (proto.has_raw_data()) return from_bytes(dtype, shape, proto.raw_data());
   switch (dtype) {
@@ -111,9 +100,9 @@ Tensor stored(const TensorProto& proto, const std::string& folder) {
 
 }  // namespace
 
-Tensor read_tensor(const TensorProto& proto, const std::string& folder) {
+Tensor read_tensor(const TensorProto& proto, const Weights& weights) {
   return with_place([&] { return "tensor \"" + proto.name() + "\""; }, [&] {
-    Tensor t = stored(proto, folder);
+    Tensor t = stored(proto, weights);
     switch (t.dtype()) {
       case DType::f16:
       case DType::bf16:

@@ -5,7 +5,7 @@ namespace graft {
 namespace {
 
 void read_constant(NodeReader& node) {
-  if (const auto* tensor = node.tensor("value")) return node.emit_constant(read_tensor(*tensor, ""));
+  if (const auto* tensor = node.tensor("value")) return node.emit_constant(read_tensor(*tensor, node.weights()));
   if (node.has("value_float")) return node.emit_constant(Tensor::of<float>({}, {node.real("value_float", 0)}));
   if (node.has("value_int")) return node.emit_constant(Tensor::of<int64_t>({}, {node.integer("value_int", 0)}));
   if (node.has("value_ints")) {
@@ -22,7 +22,7 @@ void read_constant(NodeReader& node) {
 void read_constant_of_shape(NodeReader& node) {
   auto op = std::make_shared<ConstantOfShape>();
   if (const auto* fill = node.tensor("value")) {
-    op->fill = std::make_shared<Tensor>(read_tensor(*fill, ""));
+    op->fill = std::make_shared<Tensor>(read_tensor(*fill, node.weights()));
     if (op->fill->elements() != 1) throw Error("value must have one element");
   }
   node.emit(op, node.inputs());

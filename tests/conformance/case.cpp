@@ -109,7 +109,7 @@ onnx::ModelProto with_constant_inputs(onnx::ModelProto model, const std::vector<
 void run_case(const Case& test) {
   for (const Case::Data& data : test.data) {
     const Model model = import(with_constant_inputs(test.model, data.inputs, first_constant(test, data)));
-    const Tensor x = data.inputs.empty() ? Tensor(DType::f32, {1}) : read_tensor(data.inputs[0], "");
+    const Tensor x = data.inputs.empty() ? Tensor(DType::f32, {1}) : read_tensor(data.inputs[0], {});
     Plan plan = compile_inference(model.graph, dims_of(x), cpu_backend());
     if (plan.input_count() > 0) {
       const View input = plan.input(0);
@@ -121,7 +121,7 @@ void run_case(const Case& test) {
       const View y = plan.output(i);
       Tensor actual(y.dtype, y.shape);
       copy_to_plain(y, actual.raw());
-      compare(actual, read_tensor(data.outputs[i], ""));
+      compare(actual, read_tensor(data.outputs[i], {}));
     }
   }
 }
