@@ -6,65 +6,129 @@
 #include "runtime/ops/batch_norm.h"
 #include "runtime/ops/binary.h"
 #include "runtime/ops/convolution.h"
+#include "runtime/ops/dropout.h"
 #include "runtime/ops/gemm.h"
+#include "runtime/ops/lrn.h"
+#include "runtime/ops/movement.h"
+#include "runtime/ops/pool.h"
 #include "runtime/ops/reduce.h"
 #include "runtime/ops/reshape.h"
 #include "runtime/ops/unary.h"
 
 namespace graft {
 
-Tensor NetworkBuilder::gaussian(Shape shape, float sigma) {
+Tensor NetworkBuilder::drawn(Shape shape, const Initialiser& initialiser) {
   Tensor t(DType::f32, std::move(shape));
+  if (!initialise_) return t;
+  const Shape& s = t.shape();
+  const auto taps = static_cast<float>(s.rank() == 4 ? s[2] * s[3] : 1);
+  const float fan_in = static_cast<float>(s[1]) * taps, fan_out = static_cast<float>(s[0]) * taps;
   Random random(mix(seed_, tensors_++));
-  for (float& v : t.data<float>()) v = sigma * random.normal();
+  const auto normal = [&](float sigma) {
+    for (float& v : t.data<float>()) v = sigma * random.normal();
+  };
+  const auto uniform = [&](float bound) {
+    for (float& v : t.data<float>()) v = random.uniform(-bound, bound);
+  };
+  switch (initialiser.kind) {
+    case Initialiser::Kind::gaussian: normal(initialiser.sigma); break;
+    case Initialiser::Kind::he_fan_out: normal(std::sqrt(2.0f / fan_out)); break;
+    case Initialiser::Kind::he_fan_in: normal(std::sqrt(2.0f / fan_in)); break;
+    case Initialiser::Kind::xavier: uniform(std::sqrt(6.0f / (fan_in + fan_out))); break;
+    case Initialiser::Kind::lecun: uniform(2.4f / fan_in); break;
+  }
   return t;
 }
 
-Graph NetworkBuilder::take(ValueId output) {
-  graph_.outputs = {output};
+ValueId NetworkBuilder::vector(const std::string& name, int64_t n, float value) {
+  Tensor t(DType::f32, {n});
+  std::fill(t.data<float>().begin(), t.data<float>().end(), value);
+  return graph_.add_constant(name, std::move(t));
+}
+
+Graph NetworkBuilder::take(ValueId output) { return take(std::vector{output}); }
+
+Graph NetworkBuilder::take(const std::vector<ValueId>& outputs) {
+  graph_.outputs = outputs;
   for (ValueId id : graph_.inputs) graph_.value(id).shape[0] = kOpenDim;
   return std::move(graph_);
 }
 
 ValueId NetworkBuilder::picture(int64_t channels, int64_t height, int64_t width) { return graph_.add_input("input", DType::f32, {1, channels, height, width}); }
 
-ValueId NetworkBuilder::convolution(const std::string& name, ValueId x, int64_t out, int64_t kernel, int64_t stride) {
+ValueId NetworkBuilder::convolution(const std::string& name, ValueId x, int64_t out, const ConvolutionOptions& o) {
   auto op = std::make_shared<Convolution>();
-  const int64_t pad = kernel / 2;
-  op->window.kernel = {kernel, kernel};
-  op->window.stride = {stride, stride};
-  op->window.padding = {pad, pad, pad, pad};
-  const float sigma = std::sqrt(2.0f / static_cast<float>(kernel * kernel * out));
-  const ValueId weight = graph_.add_constant(name + ".weight", gaussian({out, channels(x), kernel, kernel}, sigma));
-  return graph_.add(name, op, {x, weight});
+  const int64_t vertical = o.valid ? 0 : o.padding.height >= 0 ? o.padding.height : o.kernel.height / 2;
+  const int64_t horizontal = o.valid ? 0 : o.padding.width >= 0 ? o.padding.width : o.kernel.width / 2;
+  op->window.kernel = o.kernel;
+  op->window.stride = {o.stride, o.stride};
+  op->window.padding = {vertical, horizontal, vertical, horizontal};
+  op->groups = o.groups;
+  std::vector<ValueId> inputs{x, graph_.add_constant(name + ".weight", drawn({out, channels(x) / o.groups, o.kernel.height, o.kernel.width}, convolutions))};
+  if (o.bias) inputs.push_back(vector(name + ".bias", out, o.bias_value));
+  return graph_.add(name, op, inputs);
 }
 
 ValueId NetworkBuilder::batch_norm(const std::string& name, ValueId x) {
-  const auto filled = [&](const char* part, float v) {
-    Tensor t(DType::f32, {channels(x)});
-    std::fill(t.data<float>().begin(), t.data<float>().end(), v);
-    return graph_.add_constant(name + part, std::move(t));
-  };
-  const ValueId scale = filled(".scale", 1), bias = filled(".bias", 0), mean = filled(".mean", 0), variance = filled(".variance", 1);
-  return graph_.add(name, std::make_shared<BatchNorm>(), {x, scale, bias, mean, variance});
+  const int64_t n = channels(x);
+  const ValueId scale = vector(name + ".scale", n, 1), bias = vector(name + ".bias", n, 0), mean = vector(name + ".mean", n, 0), variance = vector(name + ".variance", n, 1);
+  auto op = std::make_shared<BatchNorm>();
+  op->epsilon = epsilon;
+  return graph_.add(name, op, {x, scale, bias, mean, variance});
 }
 
 ValueId NetworkBuilder::relu(const std::string& name, ValueId x) { return graph_.add(name, make_unary(Unary::Kind::relu), {x}); }
+ValueId NetworkBuilder::relu6(const std::string& name, ValueId x) { return graph_.add(name, make_unary(Unary::Kind::clip, 0, 6), {x}); }
+ValueId NetworkBuilder::tanh(const std::string& name, ValueId x) { return graph_.add(name, make_unary(Unary::Kind::tanh), {x}); }
 ValueId NetworkBuilder::add(const std::string& name, ValueId a, ValueId b) { return graph_.add(name, make_binary(Binary::Kind::add), {a, b}); }
+ValueId NetworkBuilder::concat(const std::string& name, std::vector<ValueId> parts) { return graph_.add(name, std::make_shared<Concat>(), std::move(parts)); }
+
+ValueId NetworkBuilder::max_pool(const std::string& name, ValueId x, int64_t kernel, int64_t stride, int64_t padding, Rounding rounding) {
+  auto op = std::make_shared<MaxPool>();
+  op->window.kernel = {kernel, kernel};
+  op->window.stride = {stride, stride};
+  op->window.padding = {padding, padding, padding, padding};
+  op->window.rounding = rounding;
+  return graph_.add_node(name, op, {x})[0];
+}
+
+ValueId NetworkBuilder::average_pool(const std::string& name, ValueId x, int64_t kernel, int64_t stride, int64_t padding) {
+  auto op = std::make_shared<AveragePool>();
+  op->window.kernel = {kernel, kernel};
+  op->window.stride = {stride, stride};
+  op->window.padding = {padding, padding, padding, padding};
+  return graph_.add(name, op, {x});
+}
+
+ValueId NetworkBuilder::response_norm(const std::string& name, ValueId x, float k) {
+  auto op = std::make_shared<Lrn>();
+  op->size = 5;
+  op->alpha = 5e-4f;  // ONNX divides by the size; the paper's 1e-4 is a channel's
+  op->beta = 0.75f;
+  op->bias = k;
+  return graph_.add(name, op, {x});
+}
+
+ValueId NetworkBuilder::dropout(const std::string& name, ValueId x, float ratio) {
+  auto op = std::make_shared<Dropout>();
+  op->ratio = ratio;
+  op->stream = dropouts_++;
+  return graph_.add(name, op, {x});
+}
+
+ValueId NetworkBuilder::flatten(const std::string& name, ValueId x) { return graph_.add(name, std::make_shared<Flatten>(), {x}); }
 
 ValueId NetworkBuilder::global_average(const std::string& name, ValueId x) {
   auto pool = std::make_shared<Reduce>();
   pool->global_pool = true;
-  const ValueId pooled = graph_.add(name, pool, {x});
-  return graph_.add(name + ".flatten", std::make_shared<Flatten>(), {pooled});
+  return flatten(name + ".flatten", graph_.add(name, pool, {x}));
 }
 
-ValueId NetworkBuilder::dense(const std::string& name, ValueId x, int64_t out) {
+ValueId NetworkBuilder::dense(const std::string& name, ValueId x, int64_t out, float bias_value) {
   auto op = std::make_shared<Gemm>();
   op->transpose_b = Transpose2d::yes;
-  const ValueId weight = graph_.add_constant(name + ".weight", gaussian({out, channels(x)}, 0.01f));
-  const ValueId bias = graph_.add_constant(name + ".bias", Tensor::zeros(DType::f32, {out}));
-  return graph_.add(name, op, {x, weight, bias});
+  const ValueId weight = graph_.add_constant(name + ".weight", drawn({out, channels(x)}, denses));
+  return graph_.add(name, op, {x, weight, vector(name + ".bias", out, bias_value)});
 }
 
 }  // namespace graft

@@ -2,34 +2,81 @@
 
 #include <string>
 
-#include "runtime/graph.h"
 #include "runtime/base/random.h"
+#include "runtime/graph.h"
+#include "runtime/ops/window.h"
 
 namespace graft {
+
+/// How weights begin. `fan_in` and `fan_out`: inputs and outputs that a weight's kernel connects, times its taps.
+struct Initialiser {
+  enum class Kind : uint8_t {
+    gaussian,    // N(0, σ)
+    he_fan_out,  // N(0, √(2/fan_out)) [He et al. 2015]
+    he_fan_in,   // N(0, √(2/fan_in))
+    xavier,      // uniform in ±√(6/(fan_in + fan_out)) [Glorot & Bengio 2010]
+    lecun        // uniform in ±2.4/fan_in [LeCun et al. 1998]
+  };
+  Kind kind = Kind::he_fan_out;
+  float sigma = 0.01f;
+};
+
+/// A convolution besides its outputs. Without `padding` of its own it keeps the picture's size (at stride 1).
+struct ConvolutionOptions {
+  Extent2d kernel{1, 1};
+  int64_t stride = 1;
+  int64_t groups = 1;
+  bool bias = false;
+  float bias_value = 0;
+  bool valid = false;               // no padding at all
+  Extent2d padding{-1, -1};         // -1: kernel / 2
+};
 
 /// Appends the layers that architectures are made of, with initialised parameters.
 class NetworkBuilder {
  public:
-  explicit NetworkBuilder(uint64_t seed) : seed_(seed) {}
+  /// With `initialise` false, weights keep whatever memory holds: for counting and measuring only.
+  explicit NetworkBuilder(uint64_t seed, bool initialise = true) : seed_(seed), initialise_(initialise) {}
   Graph& graph() { return graph_; }
   Graph take(ValueId output);
+  /// With more outputs, for auxiliary heads.
+  Graph take(const std::vector<ValueId>& outputs);
+
+  Initialiser convolutions{Initialiser::Kind::he_fan_out, 0}, denses{Initialiser::Kind::gaussian, 0.01f};
+  float epsilon = 1e-5f;  // of batch norms
 
   ValueId picture(int64_t channels, int64_t height, int64_t width);
-  /// Weights ~ N(0, √(2/(k²·out)))  [He et al. 2015b, fan out]; no bias.
-  ValueId convolution(const std::string& name, ValueId x, int64_t out, int64_t kernel, int64_t stride);
+  ValueId convolution(const std::string& name, ValueId x, int64_t out, const ConvolutionOptions& options);
+  /// Square, padded by kernel / 2, without bias.
+  ValueId convolution(const std::string& name, ValueId x, int64_t out, int64_t kernel, int64_t stride = 1) {
+    return convolution(name, x, out, {.kernel = {kernel, kernel}, .stride = stride});
+  }
   /// scale 1, bias 0, mean 0, variance 1
   ValueId batch_norm(const std::string& name, ValueId x);
   ValueId relu(const std::string& name, ValueId x);
+  ValueId relu6(const std::string& name, ValueId x);
+  ValueId tanh(const std::string& name, ValueId x);
   ValueId add(const std::string& name, ValueId a, ValueId b);
+  ValueId concat(const std::string& name, std::vector<ValueId> parts);
+  ValueId max_pool(const std::string& name, ValueId x, int64_t kernel, int64_t stride, int64_t padding = 0, Rounding rounding = Rounding::floor);
+  /// Padding does not count.
+  ValueId average_pool(const std::string& name, ValueId x, int64_t kernel, int64_t stride, int64_t padding = 0);
+  /// n = 5 channels, α = 1e-4, β = 0.75, as published; k as given [Krizhevsky et al. 2012: 2].
+  ValueId response_norm(const std::string& name, ValueId x, float k = 2);
+  ValueId dropout(const std::string& name, ValueId x, float ratio);
+  ValueId flatten(const std::string& name, ValueId x);
+  /// Mean over the picture, N×C.
   ValueId global_average(const std::string& name, ValueId x);
-  /// Weights ~ N(0, 0.01), bias 0.
-  ValueId dense(const std::string& name, ValueId x, int64_t out);
+  ValueId dense(const std::string& name, ValueId x, int64_t out, float bias_value = 0);
   int64_t channels(ValueId x) const { return graph_.value(x).shape[1]; }
 
  private:
-  Tensor gaussian(Shape shape, float sigma);
+  Tensor drawn(Shape shape, const Initialiser& initialiser);
+  ValueId vector(const std::string& name, int64_t n, float value);
   Graph graph_;
   uint64_t seed_, tensors_ = 0;
+  bool initialise_;
+  uint32_t dropouts_ = 0;
 };
 
 }  // namespace graft

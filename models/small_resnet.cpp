@@ -1,6 +1,6 @@
-#include "models/small_resnet.h"
-
+// The bundled network: a ResNet for 64×64 pictures, small enough to travel with the program.
 #include "models/builder.h"
+#include "models/registry.h"
 
 namespace graft {
 namespace {
@@ -16,10 +16,8 @@ ValueId basic_block(NetworkBuilder& net, const std::string& name, ValueId x, int
   return net.relu(name + ".relu2", net.add(name + ".add", y, shortcut));
 }
 
-}  // namespace
-
-Graph build_small_resnet(const ArchitectureOptions& options) {
-  NetworkBuilder net(options.seed);
+Graph build(const ArchitectureOptions& options) {
+  NetworkBuilder net(options.seed, options.initialise);
   ValueId x = net.picture(3, 64, 64);
   x = net.relu("stem.relu", net.batch_norm("stem.bn", net.convolution("stem.conv", x, 24, 3, 2)));
   const int64_t widths[] = {24, 48, 96};
@@ -30,7 +28,11 @@ Graph build_small_resnet(const ArchitectureOptions& options) {
     }
   }
   x = net.global_average("pool", x);
-  return net.take(net.dense("classifier", x, options.classes > 0 ? options.classes : 30));
+  return net.take(net.dense("classifier", x, options.classes_or(30)));
 }
+
+}  // namespace
+
+void add_small_resnet(ArchitectureTable& table) { table["graft-small"] = build; }
 
 }  // namespace graft

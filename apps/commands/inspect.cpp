@@ -31,7 +31,9 @@ json layer_table(const Model& model, const Options& o) {
   for (const Node& node : graph.nodes) {
     int64_t own = 0;
     bool trainable = false;
-    for (ValueId id : node.inputs) {
+    const bool norm = node.op->type() == "BatchNormalization";  // its statistics are measured, not learnt
+    for (size_t i = 0; i < (norm ? 3 : node.inputs.size()); ++i) {
+      const ValueId id = node.inputs[i];
       if (id == kNoValue || !graph.value(id).constant || graph.value(id).dtype != DType::f32) continue;
       trainable = trainable || graph.value(id).trainable;
       if (counted.insert(id).second) own += graph.value(id).shape.elements();
