@@ -2,9 +2,12 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <cmath>
 #include <fstream>
 
+#include "finetune/freeze.h"
+#include "finetune/head.h"
 #include "importer/op_table.h"
 #include "importer/reader.h"
 #include "runtime/base/error.h"
@@ -219,6 +222,19 @@ bool check_gradient(const Case& test) {
     best = numeric;
   }
   throw Error("the gradient is " + std::to_string(analytic) + " along a direction where differences give " + std::to_string(best));
+}
+
+void check_head(const Case& test) {
+  Graph graph = import(test.model).graph;
+  const GraftedHead head = graft_head(graph, {3, 0, 1});
+  if (head.replaced.empty()) throw Error("its classifier was not found");
+  if (graph.value(graph.outputs[0]).shape.back() != 3) throw Error("the new head has other outputs");
+  apply_freeze(graph, {"all", BatchNormPolicy::automatic}, head.parameters);
+  for (size_t i = 0; i < graph.value_count(); ++i) {
+    const Value& value = graph.value(static_cast<ValueId>(i));
+    const bool of_head = std::find(head.parameters.begin(), head.parameters.end(), value.name) != head.parameters.end();
+    if (value.constant && value.trainable != of_head) throw Error("\"" + value.name + "\" is " + (value.trainable ? "trained" : "frozen"));
+  }
 }
 
 }  // namespace graft::conformance

@@ -36,6 +36,9 @@ void run_case(const Case& test);
 /// inputs at once. Returns false where the operator has no gradient; throws Error where they differ.
 bool check_gradient(const Case& test);
 
+/// Grafts a new head on a network, without options, and checks that it alone would be trained. Throws Error where it is not so.
+void check_head(const Case& test);
+
 /// Why a test lies outside of what graft claims; empty where it must pass.
 std::string outside(const onnx::ModelProto& model);
 
