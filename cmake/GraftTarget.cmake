@@ -1,12 +1,15 @@
 # graft_library(NAME SOURCES... ): one library of the project, with its warnings, sanitizers and install rules.
 # Sources are globbed: a new operator, loss or transform is a new file, and no build file changes.
 function(graft_compile_options target)
-  target_compile_options(${target} PRIVATE -Wall -Wextra -Wpedantic -Wshadow -Werror)
+  target_compile_options(${target} PRIVATE -Wall -Wextra -Wpedantic -Wshadow $<$<CXX_COMPILER_ID:GNU>:-Werror>)
   # GCC 12 reports a false -Wrestrict inside std::string's operator+ (GCC bug 105651).
-  target_compile_options(${target} PRIVATE -Wno-restrict)
+  target_compile_options(${target} PRIVATE $<$<CXX_COMPILER_ID:GNU>:-Wno-restrict>)
+  if(GRAFT_FUZZ)
+    target_compile_options(${target} PRIVATE -fsanitize=fuzzer-no-link)
+  endif()
   if(GRAFT_SANITIZE)
     # With sanitizers GCC 12 sees uninitialised reads inside std::regex that are not there (GCC bug 105562).
-    target_compile_options(${target} PRIVATE -Wno-maybe-uninitialized)
+    target_compile_options(${target} PRIVATE $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>)
     target_compile_options(${target} PRIVATE -fsanitize=${GRAFT_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
     target_compile_definitions(${target} PRIVATE GRAFT_SANITIZED=1)
     target_link_options(${target} PUBLIC -fsanitize=${GRAFT_SANITIZE})

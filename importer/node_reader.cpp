@@ -84,6 +84,11 @@ ValueId NodeReader::emit_helper(const std::string& suffix, OperatorPtr op, std::
   return graph_.nodes.back().outputs[0];
 }
 
+void NodeReader::emit_alias(ValueId value) {
+  if (output_count() == 0) throw Error("has no output");
+  if (!values_.emplace(node_.output(0), value).second) throw Error("makes \"" + node_.output(0) + "\", which another node makes too", "the file is damaged");
+}
+
 void NodeReader::emit_constant(Tensor tensor) {
   if (output_count() == 0) throw Error("has no output");
   const std::string& output = node_.output(0);

@@ -52,6 +52,8 @@ class NodeReader {
   void emit_output(size_t output, OperatorPtr op, std::vector<ValueId> inputs);
   /// Appends a helper node; returns its output.
   ValueId emit_helper(const std::string& suffix, OperatorPtr op, std::vector<ValueId> inputs);
+  /// Makes the first output of this node another name of a value.
+  void emit_alias(ValueId value);
   /// Makes an output of this node a constant.
   void emit_constant(Tensor tensor);
   std::string name() const { return node_.name().empty() ? (node_.output_size() > 0 ? node_.output(0) : std::string(node_.op_type())) : node_.name(); }

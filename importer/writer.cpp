@@ -1,5 +1,7 @@
 #include "importer/writer.h"
 
+#include <cmath>
+
 #include "importer/metadata.h"
 #include "importer/op_table.h"
 #include "runtime/base/atomic_file.h"
@@ -34,7 +36,24 @@ void write_info(const Value& value, bool open_batch, onnx::ValueInfoProto& info)
   }
 }
 
-onnx::ModelProto to_proto(const Model& model) {
+/// Writes a weight as float16 under another name; returns the Cast that gives it back.
+onnx::NodeProto write_half(const Tensor& tensor, const std::string& name, onnx::GraphProto& out) {
+  for (float v : tensor.data<float>())
+    if (std::fabs(v) > 65504.0f) throw Error("weight \"" + name + "\" holds " + std::to_string(v) + ", too large for float16", "write float32 weights");
+  write_tensor(cast(tensor, DType::f16), name + ":half", *out.add_initializer());
+  onnx::NodeProto node;
+  node.set_op_type("Cast");
+  node.set_name(name + ":cast");
+  node.add_input(name + ":half");
+  node.add_output(name);
+  auto& to = *node.add_attribute();
+  to.set_name("to");
+  to.set_type(onnx::AttributeProto::INT);
+  to.set_i(onnx::TensorProto::FLOAT);
+  return node;
+}
+
+onnx::ModelProto to_proto(const Model& model, const WriteOptions& options) {
   onnx::ModelProto proto;
   proto.set_ir_version(kWrittenIr);
   proto.set_producer_name("graft");
@@ -62,22 +81,44 @@ onnx::ModelProto to_proto(const Model& model) {
   for (size_t i = 0; i < graph.value_count(); ++i)
     if (graph.value(static_cast<ValueId>(i)).constant) constants[graph.value(static_cast<ValueId>(i)).name] = static_cast<ValueId>(i);
   std::map<std::string, bool> written;
+  std::vector<onnx::NodeProto> casts;
   for (const auto& node : out.node()) {
     for (const std::string& name : node.input()) {
       const auto it = constants.find(name);
       if (it == constants.end() || written[name]) continue;
       written[name] = true;
-      write_tensor(*graph.value(it->second).constant, name, *out.add_initializer());
+      const Value& value = graph.value(it->second);
+      if (options.half_weights && value.dtype == DType::f32 && value.shape.rank() > 1) casts.push_back(write_half(*value.constant, name, out));
+      else write_tensor(*value.constant, name, *out.add_initializer());
     }
   }
+  if (casts.empty()) return proto;
+  google::protobuf::RepeatedPtrField<onnx::NodeProto> nodes(casts.begin(), casts.end());  // nodes stand in topological order
+  nodes.MergeFrom(out.node());
+  out.mutable_node()->Swap(&nodes);
   return proto;
 }
 
 }  // namespace
 
-void write_model(const Model& model, const std::string& path) {
-  const onnx::ModelProto proto = with_place([&] { return path; }, [&] { return to_proto(model); });
+void write_model(const Model& model, const std::string& path, const WriteOptions& options) {
+  const onnx::ModelProto proto = with_place([&] { return path; }, [&] { return to_proto(model, options); });
   write_atomically(path, [&](std::ostream& stream) { proto.SerializeToOstream(&stream); });
+}
+
+std::string attributes_text(const Graph& graph, const Node& node) {
+  const auto* write = op_table().writer(*node.op);
+  if (!write) return "";
+  onnx::GraphProto proto;
+  try {
+    NodeWriter writer(graph, node, proto);
+    (*write)(*node.op, writer);
+  } catch (const Error&) {
+    return "";
+  }
+  std::string text;
+  for (const auto& attribute : proto.node(proto.node_size() - 1).attribute()) text += (text.empty() ? "" : ", ") + attribute.ShortDebugString();
+  return text;
 }
 
 }  // namespace graft

@@ -15,7 +15,7 @@ namespace {
 struct Options {
   CommonOptions common;
   std::string source, output;
-  bool fp32 = false;
+  bool fp32 = false, fp16 = false;
 };
 
 void export_model(const Options& o) {
@@ -26,7 +26,7 @@ void export_model(const Options& o) {
   canonicalise_dense(model.graph);
   fold_batch_norm(model.graph);
   remove_dead_code(model.graph);
-  write_model(model, o.output);
+  write_model(model, o.output, {.half_weights = o.fp16});
   if (o.common.json) std::cout << nlohmann::json{{"model", o.output}, {"bytes", fs::file_size(o.output)}}.dump() << "\n";
   else if (!o.common.quiet) std::cerr << o.output << ": " << fs::file_size(o.output) / 1024 << " KiB\n";
 }
@@ -38,7 +38,8 @@ void register_export(CLI::App& app) {
   auto* command = app.add_subcommand("export", "Write the deploy form: batch norms folded, dropout gone");
   add_common(*command, o->common);
   command->add_option("run", o->source, "RUN folder of finetune, or an ONNX model")->required();
-  command->add_flag("--fp32", o->fp32, "float32 weights (the default)");
+  auto* fp32 = command->add_flag("--fp32", o->fp32, "float32 weights (the default)");
+  command->add_flag("--fp16", o->fp16, "float16 weights, computed in float32: half the file")->excludes(fp32);
   command->add_option("-o,--output", o->output, "ONNX file to write")->required();
   command->callback([o] { export_model(*o); });
 }

@@ -5,8 +5,10 @@
 
 #include "apps/commands/commands.h"
 #include "apps/common.h"
+#include "apps/model_text.h"
 #include "finetune/freeze.h"
 #include "importer/reader.h"
+#include "runtime/base/atomic_file.h"
 #include "runtime/base/error.h"
 #include "runtime/passes/passes.h"
 
@@ -17,7 +19,7 @@ using nlohmann::json;
 
 struct Options {
   CommonOptions common;
-  std::string model, freeze;
+  std::string model, freeze, graph, other;
 };
 
 json layer_table(const Model& model, const Options& o) {
@@ -71,8 +73,20 @@ void print(const json& j) {
               j["labels"].get<long long>());
 }
 
+void print_differences(const Options& o, const Model& model) {
+  const auto lines = differences(model, read_model(o.other));
+  if (o.common.json) {
+    std::cout << json{{"model", o.model}, {"other", o.other}, {"same", lines.empty()}, {"differences", lines}}.dump(-1, ' ', false, json::error_handler_t::replace) << "\n";
+    return;
+  }
+  for (const std::string& line : lines) std::cout << line << "\n";
+  if (lines.empty()) std::cout << "the models are the same\n";
+}
+
 void inspect(const Options& o) {
   const Model model = read_model(o.model);
+  if (!o.graph.empty()) return write_atomically(o.graph, [&](std::ostream& stream) { stream << graphviz(model); });
+  if (!o.other.empty()) return print_differences(o, model);
   const json table = with_place([&] { return o.model; }, [&] { return layer_table(model, o); });
   std::cout.flush();
   if (o.common.json) std::cout << table.dump(-1, ' ', false, json::error_handler_t::replace) << "\n";
@@ -88,6 +102,8 @@ void register_inspect(CLI::App& app) {
   add_common(*command, o->common);
   command->add_option("model", o->model, "ONNX model")->required();
   command->add_option("--freeze", o->freeze, "Show what this freeze policy would freeze");
+  command->add_option("--graph", o->graph, "Write the graph for Graphviz (.dot) instead");
+  command->add_option("--diff", o->other, "Say what differs from this model instead");
   command->callback([o] { inspect(*o); });
 }
 

@@ -106,6 +106,8 @@ void read_cast(NodeReader& node) {
     case onnx::TensorProto::BOOL: op->to = DType::boolean; break;
     default: throw Error("cast to element type " + std::to_string(node.integer("to", 1)) + " is not supported");
   }
+  // Half-precision weights were converted when they were read: their casts have nothing left to do.
+  if (const Tensor* weight = node.constant(0); weight && weight->dtype() == op->to) return node.emit_alias(node.input(0));
   node.emit(op, node.inputs());
 }
 void write_cast(const Cast& op, NodeWriter& node) {

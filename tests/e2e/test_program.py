@@ -185,6 +185,44 @@ class Program(unittest.TestCase):
         finally:
             subprocess.run(["umount", str(disk)], check=True)
 
+    def test_float16_weights_halve_the_file_and_keep_the_answers(self):
+        half = self.base / "half.onnx"
+        graft("export", BUNDLED, "-o", half, "--fp16", "--quiet")
+        self.assertLess(half.stat().st_size, 0.6 * BUNDLED.stat().st_size)
+        x = np.random.default_rng(0).standard_normal((3, 3, 64, 64), dtype=np.float32)
+        np.save(self.base / "half_x.npy", x)
+        answers = {}
+        for name, path in {"whole": BUNDLED, "half": half}.items():
+            graft("infer", path, "--input", self.base / "half_x.npy", "--output", self.base / f"{name}.npy")
+            answers[name] = np.load(self.base / f"{name}.npy")
+        scale = np.abs(answers["whole"]).max()
+        self.assertLess(np.abs(answers["half"] - answers["whole"]).max() / scale, 5e-3)
+        self.assertGreater(np.abs(answers["half"] - answers["whole"]).max(), 0)
+        runtime = session(half)
+        expected = runtime.run(None, {runtime.get_inputs()[0].name: x})[0]
+        self.assertLess(np.abs(answers["half"] - expected).max() / scale, 1e-4)
+
+    def test_models_as_text(self):
+        a, b, dot = self.base / "a.onnx", self.base / "b.onnx", self.base / "a.dot"
+        graft("new", "lenet5", "-o", a, "--quiet")
+        graft("new", "lenet5", "--classes", 12, "-o", b, "--quiet")
+        graft("inspect", a, "--graph", dot)
+        text = dot.read_text()
+        self.assertTrue(text.startswith("digraph model {") and text.rstrip().endswith("}"))
+        self.assertIn('label="Conv\\nc1\\nc1.weight 6×1×5×5', text)
+        self.assertEqual(text.count(" -> "), len(graft_json("inspect", a)["layers"]) + 1)
+        self.assertTrue(graft_json("inspect", a, "--diff", a)["same"])
+        lines = graft_json("inspect", a, "--diff", b)["differences"]
+        self.assertTrue(any("output.weight" in line and "10×84" in line and "12×84" in line for line in lines), lines)
+
+    def test_new_builds_what_papers_describe(self):
+        path = self.base / "googlenet.onnx"
+        graft("new", "googlenet", "-o", path, "--quiet")
+        self.assertEqual(graft_json("inspect", path)["parameters"], 6624904)
+        failed = graft("new", "resnet-51", "-o", path, check=False)
+        self.assertNotEqual(failed.returncode, 0)
+        self.assertIn("resnet-50", failed.stderr)
+
 
 if __name__ == "__main__":
     unittest.main()

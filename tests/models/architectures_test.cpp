@@ -116,7 +116,7 @@ Graph for_a_step(const std::string& name) {
 }
 
 std::vector<std::string> names_for_a_step() {
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#ifdef GRAFT_SANITIZED
   return {"graft-small", "lenet5", "resnet-cifar-20", "googlenet", "densenet-121", "mobilenet-v2", "squeezenet-1.1"};
 #endif
   std::vector<std::string> names;
