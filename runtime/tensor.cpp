@@ -125,7 +125,7 @@ void Tensor::require(DType wanted) const {
 
 void Tensor::assign(const void* source, size_t size) {
   if (size != bytes()) throw Error("a tensor of shape " + shape_.str() + " cannot hold " + std::to_string(size) + " bytes");
-  std::memcpy(raw(), source, size);
+  if (size > 0) std::memcpy(raw(), source, size);
 }
 
 namespace {
