@@ -7,6 +7,9 @@
 namespace graft {
 namespace {
 
+// Past it, products of attributes could overflow; no published network comes near.
+constexpr int64_t kLargestAttribute = 1 << 20;
+
 /// One spatial dimension: extent of the result before padding is cut off it.
 int64_t whole_extent(int64_t in, int64_t kernel, int64_t stride, int64_t dilation, int64_t more) { return stride * (in - 1) + more + dilation * (kernel - 1) + 1; }
 
@@ -41,6 +44,12 @@ std::vector<ValueType> ConvTranspose::infer(std::span<const ValueType> inputs) c
   if (x.rank() != 4 || w.rank() != 4) throw Error("needs an input N×C×H×W and a weight C×K×R×S, found " + x.str() + " and " + w.str());
   if (x[1] != w[0] || groups < 1 || w[0] % groups != 0) throw Error("weight of " + w.str() + " in " + std::to_string(groups) + " groups does not fit " + std::to_string(x[1]) + " channels");
   if (w[2] != window.kernel.height || w[3] != window.kernel.width) throw Error("kernel_shape does not fit the weight");
+  for (int64_t v : {window.kernel.height, window.kernel.width, window.stride.height, window.stride.width, window.dilation.height, window.dilation.width})
+    if (v < 1 || v > kLargestAttribute) throw Error("kernel, stride and dilation must lie in 1…1048576, found " + std::to_string(v));
+  for (int64_t v : {window.padding.top, window.padding.left, window.padding.bottom, window.padding.right, output_padding.height, output_padding.width})
+    if (v < 0 || v > kLargestAttribute) throw Error("padding must lie in 0…1048576, found " + std::to_string(v));
+  for (int64_t v : output_shape)
+    if (v < 1 || v > kLargestAttribute) throw Error("output_shape must lie in 1…1048576, found " + std::to_string(v));
   if (!output_shape.empty() && output_shape.size() != 2) throw Error("output_shape must name height and width");
   if (const OperatorPtr form = settled(inputs)) return form->infer(inputs);
   const int64_t height = whole_extent(x[2], w[2], window.stride.height, window.dilation.height, output_padding.height) - window.padding.top - window.padding.bottom;

@@ -8,6 +8,13 @@
 
 namespace graft {
 
+namespace {
+
+// Past it, products of attributes could overflow; published networks use 2 to 8.
+constexpr int64_t kLargestBlock = 1024;
+
+}  // namespace
+
 Part::Range Part::range(const Shape& x) const {
   const int64_t extent = x[static_cast<size_t>(resolve_axis(axis, x.rank()))];
   if (sizes.empty()) {
@@ -26,7 +33,7 @@ std::vector<ValueType> Part::infer(std::span<const ValueType> inputs) const {
   Shape y = inputs[0].shape;
   const auto a = static_cast<size_t>(resolve_axis(axis, y.rank()));
   for (int64_t size : sizes)
-    if (size < 0) throw Error("a piece has " + std::to_string(size) + " elements");
+    if (size < 0 || size > y[a]) throw Error("a piece has " + std::to_string(size) + " of " + std::to_string(y[a]) + " elements");
   if (!sizes.empty() && std::accumulate(sizes.begin(), sizes.end(), int64_t{0}) != y[a]) throw Error("the pieces do not add up to " + std::to_string(y[a]));
   y[a] = range(inputs[0].shape).count;
   return {{inputs[0].dtype, y}};
@@ -58,8 +65,7 @@ std::vector<ValueType> Tile::infer(std::span<const ValueType> inputs) const {
   Shape y = inputs[0].shape;
   if (repeats.size() != y.size()) throw Error(std::to_string(repeats.size()) + " repeats for an input of " + y.str());
   for (size_t i = 0; i < y.size(); ++i) {
-    if (repeats[i] < 0) throw Error("a repeat is negative");
-    y[i] *= repeats[i];
+    if (repeats[i] < 0 || __builtin_mul_overflow(y[i], repeats[i], &y[i])) throw Error("dimension " + std::to_string(i) + " cannot be repeated " + std::to_string(repeats[i]) + " times");
   }
   return {{inputs[0].dtype, y}};
 }
@@ -74,8 +80,8 @@ void Tile::differentiate(GradientBuilder& grad) const {
 std::vector<ValueType> DepthSpace::infer(std::span<const ValueType> inputs) const {
   if (inputs.empty() || inputs[0].shape.rank() != 4) throw Error("needs an input N×C×H×W");
   const Shape& x = inputs[0].shape;
+  if (block < 1 || block > kLargestBlock) throw Error("blocksize must lie in 1…" + std::to_string(kLargestBlock) + ", found " + std::to_string(block));
   const int64_t area = block * block;
-  if (block < 1) throw Error("blocksize " + std::to_string(block) + " is not positive");
   if (to_depth) {
     if (x[2] % block != 0 || x[3] % block != 0) throw Error("a picture of " + x.str() + " cannot be divided into blocks of " + std::to_string(block));
     return {{inputs[0].dtype, Shape{x[0], x[1] * area, x[2] / block, x[3] / block}}};

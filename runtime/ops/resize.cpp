@@ -9,6 +9,14 @@
 namespace graft {
 namespace {
 
+constexpr double kLargestExtent = 1 << 24;
+
+/// Rounded down, where it is an extent at all.
+int64_t extent_of(double size) {
+  if (!(size >= 0 && size <= kLargestExtent)) throw Error("a dimension would have " + std::to_string(size) + " elements");
+  return static_cast<int64_t>(std::floor(size));
+}
+
 /// Scale and extents of every dimension, with the policy applied.
 struct Geometry {
   std::vector<double> scales;
@@ -33,7 +41,7 @@ struct Geometry {
       if (op.sizes.empty()) {
         scales[d] = static_cast<double>(op.scales[i]);
         const double region = op.coordinates == Resize::Coordinates::tf_crop_and_resize ? ends[d] - starts[d] : 1.0;
-        result[d] = static_cast<int64_t>(std::floor(extent * region * scales[d]));
+        result[d] = extent_of(extent * region * scales[d]);
       } else {
         scales[d] = static_cast<double>(op.sizes[i]) / extent;
         result[d] = op.sizes[i];
@@ -44,11 +52,11 @@ struct Geometry {
       for (size_t d : axes) scale = op.policy == Resize::Policy::not_larger ? std::min(scale, scales[d]) : std::max(scale, scales[d]);
       for (size_t d : axes) {
         scales[d] = scale;
-        result[d] = static_cast<int64_t>(std::nearbyint(scale * static_cast<double>(x[d])));
+        result[d] = extent_of(std::nearbyint(scale * static_cast<double>(x[d])));
       }
     }
     for (size_t d : axes)
-      if (!(scales[d] > 0) || result[d] < 0 || result[d] > (int64_t{1} << 24)) throw Error("dimension " + std::to_string(d) + " would be stretched by " + std::to_string(scales[d]));
+      if (!(scales[d] > 0) || result[d] < 0 || static_cast<double>(result[d]) > kLargestExtent) throw Error("dimension " + std::to_string(d) + " would be stretched by " + std::to_string(scales[d]));
   }
 };
 
@@ -91,6 +99,7 @@ std::vector<Resize::Taps::Tap> taps_at(const Resize& op, double x, double scale,
   const auto inside = [&](int64_t index) { return std::clamp<int64_t>(index, 0, extent - 1); };
   if (op.mode == Resize::Mode::nearest) return {{inside(nearest_of(op.nearest, x)), 1.0f}};
   const double reach = op.mode == Resize::Mode::linear ? 1.0 : 2.0, shrink = op.antialias ? std::min(1.0, scale) : 1.0, support = reach / shrink;
+  if (!(std::fabs(x) <= kLargestExtent && support <= kLargestExtent)) throw Error("scale and region do not fit together");
   std::vector<std::pair<int64_t, double>> list;
   double total = 0;
   for (auto index = static_cast<int64_t>(std::floor(x - support)); index <= static_cast<int64_t>(std::ceil(x + support)); ++index) {
