@@ -113,6 +113,12 @@ class OpTable {
   void write(void (*function)(const Op&, NodeWriter&)) {
     writers_[typeid(Op)] = [function](const Operator& op, NodeWriter& writer) { function(static_cast<const Op&>(op), writer); };
   }
+  /// Both directions of an operator without attributes.
+  template <typename Op>
+  void plain(const std::string& type) {
+    read(type, [](NodeReader& node) { node.emit(std::make_shared<Op>(), node.inputs()); });
+    write<Op>([](const Op&, NodeWriter& node) { node.begin(); });
+  }
   Read reader(const std::string& type) const {
     const auto it = readers_.find(type);
     return it == readers_.end() ? nullptr : it->second;

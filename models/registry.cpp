@@ -7,29 +7,33 @@
 
 namespace graft {
 
-// One line for each family's file.
-void add_alexnet(ArchitectureTable& table);
-void add_densenet(ArchitectureTable& table);
-void add_googlenet(ArchitectureTable& table);
-void add_inception_v4(ArchitectureTable& table);
-void add_lenet(ArchitectureTable& table);
-void add_mobilenet(ArchitectureTable& table);
-void add_resnet(ArchitectureTable& table);
-void add_resnet_cifar(ArchitectureTable& table);
-void add_small_resnet(ArchitectureTable& table);
-void add_squeezenet(ArchitectureTable& table);
-void add_vgg(ArchitectureTable& table);
-void add_wide_resnet(ArchitectureTable& table);
+// One word for each family's file: NAME stands for add_NAME, which it defines.
+#define GRAFT_FAMILIES(file) \
+  file(alexnet) \
+  file(densenet) \
+  file(googlenet) \
+  file(inception_v4) \
+  file(lenet) \
+  file(mobilenet) \
+  file(resnet) \
+  file(resnet_cifar) \
+  file(small_resnet) \
+  file(squeezenet) \
+  file(vgg) \
+  file(wide_resnet)
+
+#define GRAFT_DECLARE(name) void add_##name(ArchitectureTable& table);
+GRAFT_FAMILIES(GRAFT_DECLARE)
+#undef GRAFT_DECLARE
 
 namespace {
 
 const Registry<Graph, const ArchitectureOptions&>& registry() {
   static const Registry<Graph, const ArchitectureOptions&> table("architecture", [] {
     ArchitectureTable t;
-    for (const auto add : {add_alexnet, add_densenet, add_googlenet, add_inception_v4, add_lenet, add_mobilenet, add_resnet, add_resnet_cifar, add_small_resnet,
-                           add_squeezenet, add_vgg, add_wide_resnet}) {
-      add(t);
-    }
+#define GRAFT_ADD(name) add_##name(t);
+    GRAFT_FAMILIES(GRAFT_ADD)
+#undef GRAFT_ADD
     return t;
   }());
   return table;

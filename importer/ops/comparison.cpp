@@ -17,10 +17,7 @@ void read_predicate(NodeReader& node) {
   node.emit(op, node.inputs());
 }
 
-void read_where(NodeReader& node) { node.emit(std::make_shared<Where>(), node.inputs()); }
-
 void write(const Comparison&, NodeWriter& node) { node.begin(); }
-void write_where(const Where&, NodeWriter& node) { node.begin(); }
 
 void write_predicate(const Predicate& op, NodeWriter& node) {
   node.begin();
@@ -43,10 +40,9 @@ void map_comparison(OpTable& table) {
   table.read("Not", read_predicate<Predicate::Kind::logical_not>);
   table.read("IsNaN", read_predicate<Predicate::Kind::is_nan>);
   table.read("IsInf", read_predicate<Predicate::Kind::is_inf>);
-  table.read("Where", read_where);
+  table.plain<Where>("Where");
   table.write<Comparison>(write);
   table.write<Predicate>(write_predicate);
-  table.write<Where>(write_where);
 }
 
 }  // namespace graft

@@ -89,9 +89,6 @@ void write_gather(const Gather& op, NodeWriter& node) {
   node.set("axis", op.axis);
 }
 
-void read_expand(NodeReader& node) { node.emit(std::make_shared<Expand>(), node.inputs()); }
-void write_expand(const Expand&, NodeWriter& node) { node.begin(); }
-
 void read_cast(NodeReader& node) {
   auto op = std::make_shared<Cast>();
   switch (node.integer("to", 1)) {
@@ -149,9 +146,6 @@ void read_size(NodeReader& node) {
   node.emit(product, {node.emit_helper("shape", std::make_shared<ShapeOf>(), {node.input(0)})});
 }
 
-void read_range(NodeReader& node) { node.emit(std::make_shared<Range>(), node.inputs()); }
-void write_range(const Range&, NodeWriter& node) { node.begin(); }
-
 void write_shape(const ShapeOf& op, NodeWriter& node) {
   node.begin();
   if (op.start != 0) node.set("start", op.start);
@@ -166,21 +160,19 @@ void map_movement(OpTable& table) {
   table.read("Slice", read_slice);
   table.read("Pad", read_pad);
   table.read("Gather", read_gather);
-  table.read("Expand", read_expand);
+  table.plain<Expand>("Expand");
   table.read("Cast", read_cast);
   table.read("CastLike", read_cast_like);
   table.read("Shape", read_shape);
   table.read("Size", read_size);
-  table.read("Range", read_range);
+  table.plain<Range>("Range");
   table.write<Transpose>(write_transpose);
   table.write<Concat>(write_concat);
   table.write<Slice>(write_slice);
   table.write<Pad>(write_pad);
   table.write<Gather>(write_gather);
-  table.write<Expand>(write_expand);
   table.write<Cast>(write_cast);
   table.write<ShapeOf>(write_shape);
-  table.write<Range>(write_range);
 }
 
 }  // namespace graft

@@ -3,16 +3,7 @@
 #include "importer/op_table.h"
 
 namespace graft {
-namespace {
 
-void read(NodeReader& node) { node.emit(std::make_shared<PRelu>(), node.inputs()); }
-void write(const PRelu&, NodeWriter& node) { node.begin(); }
-
-}  // namespace
-
-void map_prelu(OpTable& table) {
-  table.read("PRelu", read);
-  table.write<PRelu>(write);
-}
+void map_prelu(OpTable& table) { table.plain<PRelu>("PRelu"); }
 
 }  // namespace graft

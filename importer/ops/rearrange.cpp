@@ -26,9 +26,6 @@ void write_part(const Part& op, NodeWriter& node) {
   node.add_input("axes", {op.axis});
 }
 
-void read_tile(NodeReader& node) { node.emit(std::make_shared<Tile>(), node.inputs()); }
-void write_tile(const Tile&, NodeWriter& node) { node.begin(); }
-
 void read_depth_to_space(NodeReader& node) {
   auto op = std::make_shared<DepthSpace>();
   op->block = node.integer("blocksize", 1);
@@ -56,11 +53,10 @@ void write_depth_space(const DepthSpace& op, NodeWriter& node) {
 
 void map_rearrange(OpTable& table) {
   table.read("Split", read_split);
-  table.read("Tile", read_tile);
+  table.plain<Tile>("Tile");
   table.read("DepthToSpace", read_depth_to_space);
   table.read("SpaceToDepth", read_space_to_depth);
   table.write<Part>(write_part);
-  table.write<Tile>(write_tile);
   table.write<DepthSpace>(write_depth_space);
 }
 

@@ -26,25 +26,30 @@ class KernelTable {
   std::unordered_map<std::type_index, Factory> factories_;
 };
 
-/// One line for each kernel file.
-void register_batch_norm(KernelTable& table);
-void register_binary(KernelTable& table);
-void register_comparison(KernelTable& table);
-void register_convolution(KernelTable& table);
-void register_dropout(KernelTable& table);
-void register_gemm(KernelTable& table);
-void register_lrn(KernelTable& table);
-void register_movement(KernelTable& table);
-void register_normalise(KernelTable& table);
-void register_pixel_rows(KernelTable& table);
-void register_pool(KernelTable& table);
-void register_prelu(KernelTable& table);
-void register_quantise(KernelTable& table);
-void register_rearrange(KernelTable& table);
-void register_reduce(KernelTable& table);
-void register_resize(KernelTable& table);
-void register_selection(KernelTable& table);
-void register_softmax(KernelTable& table);
-void register_unary(KernelTable& table);
+/// One word for each kernel file: NAME stands for register_NAME, which it defines.
+#define GRAFT_KERNEL_FILES(file) \
+  file(batch_norm) \
+  file(binary) \
+  file(comparison) \
+  file(convolution) \
+  file(dropout) \
+  file(gemm) \
+  file(lrn) \
+  file(movement) \
+  file(normalise) \
+  file(pixel_rows) \
+  file(pool) \
+  file(prelu) \
+  file(quantise) \
+  file(rearrange) \
+  file(reduce) \
+  file(resize) \
+  file(selection) \
+  file(softmax) \
+  file(unary)
+
+#define GRAFT_DECLARE(name) void register_##name(KernelTable& table);
+GRAFT_KERNEL_FILES(GRAFT_DECLARE)
+#undef GRAFT_DECLARE
 
 }  // namespace graft::cpu

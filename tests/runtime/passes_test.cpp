@@ -4,6 +4,7 @@
 #include "runtime/ops/gemm.h"
 #include "runtime/ops/movement.h"
 #include "runtime/ops/normalise.h"
+#include "runtime/ops/pixel_rows.h"
 #include "runtime/ops/unary.h"
 #include "tests/runtime/run_operator.h"
 
@@ -103,6 +104,13 @@ TEST(ChannelsAsRows, TranspositionsVanish) {
   channels_as_rows(after);
   EXPECT_EQ(types(after), (std::vector<std::string>{"PixelsToRows", "LayerNormalization", "MatMul", "Add", "Gelu", "RowsToPixels"}));
   expect_unchanged(graph, after, random_tensor({2, 4, 3, 5}, 9));
+}
+
+TEST(ChannelsAsRows, GradientsGoThroughBothWays) {
+  expect_gradients(std::make_shared<PixelsToRows>(), {random_tensor({2, 4, 3, 5}, 1)}, {true});
+  auto back = std::make_shared<RowsToPixels>();
+  back->picture = {2, 4, 3, 5};
+  expect_gradients(back, {random_tensor({30, 4}, 1)}, {true});
 }
 
 TEST(ChannelsAsRows, LeavesWhatLooksAlongThePicture) {

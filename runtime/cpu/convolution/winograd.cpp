@@ -6,7 +6,6 @@
 #include <omp.h>
 
 #include <algorithm>
-#include <vector>
 
 #include "runtime/cpu/convolution/kernels.h"
 #include "runtime/cpu/convolution/packed_weights.h"
@@ -21,6 +20,7 @@ namespace {
 constexpr int64_t kPadding = 16;  // floats between rows of a transformed block, so that they do not fall on one cache set
 constexpr int64_t kDepthBlock = 256;
 constexpr int64_t kPackDepth = 8;    // channels of filters transformed before they are written: 36 × 8 × 32 floats
+constexpr int64_t kLargestGroup = 32;  // columns of a panel on any processor
 constexpr int64_t kCachedFilters = 128 * 128;  // channels in × channels out whose 36 products fit the caches with a block of tiles
 constexpr int64_t kSharedTiles = 128;
 
@@ -41,7 +41,7 @@ class WinogradProduct {
     const int64_t part = std::min<int64_t>(width, kWinogradChannels), run = kPackDepth * width;
     parallel_for((out_ + group - 1) / group * chunks, 1, [&](int64_t first, int64_t last) {
       // The 36 places lie a power of two apart: they are made side by side here, and written in runs.
-      std::vector<float> made(static_cast<size_t>(kWinogradPositions * kPackDepth * group));
+      alignas(64) float made[kWinogradPositions * kPackDepth * kLargestGroup] = {};
       for (int64_t unit = first; unit < last; ++unit) {
         const int64_t n0 = unit / chunks * group, k0 = unit % chunks * kPackDepth, columns = std::min(group, out_ - n0);
         for (int64_t k = 0; k < kPackDepth; ++k)
@@ -50,7 +50,7 @@ class WinogradProduct {
             alignas(64) float u[kWinogradPositions * kWinogradChannels];
             transforms_.weights(turned ? filters + 8 : filters, n_stride, turned ? -1 : 1, u, kWinogradChannels);
             for (int64_t l = 0; l < kWinogradChannels; l += width) {
-              float* to = made.data() + (n + l) / width * run + k * width + (n + l) % width;
+              float* to = made + (n + l) / width * run + k * width + (n + l) % width;
               for (int64_t position = 0; position < kWinogradPositions; ++position, to += kPackDepth * group)
                 std::copy_n(u + position * kWinogradChannels + l, part, to);
             }
@@ -58,7 +58,7 @@ class WinogradProduct {
         for (int64_t position = 0; position < kWinogradPositions; ++position)
           for (int64_t n = 0; n < columns; n += width) {
             float* to = packed + position * position_elements() + ((n0 + n) / width * in_ + k0) * width;
-            std::copy_n(made.data() + position * kPackDepth * group + n / width * run, run, to);
+            std::copy_n(made + position * kPackDepth * group + n / width * run, run, to);
           }
       }
     });
