@@ -34,8 +34,8 @@ void add_picture_model(CLI::App& command, PictureModelOptions& o) {
 
 Preprocessing resolve_preprocessing(const Model& model, const PictureOptions& o, const CommonOptions& common) {
   const Model::Picture picture = with_place([&] { return model.path; }, [&] { return model.picture(); });
-  if (picture.channels != 3) {
-    throw Error(model.path + ": takes " + std::to_string(picture.channels) + " channels, pictures have 3", "is this the right model?");
+  if (picture.channels != 3 && picture.channels != 1) {
+    throw Error(model.path + ": takes " + std::to_string(picture.channels) + " channels, pictures have 3, or 1 in grey", "is this the right model?");
   }
   const int64_t height = picture.height > 0 ? picture.height : o.crop > 0 ? o.crop : 224;
   const int64_t width = picture.width > 0 ? picture.width : o.crop > 0 ? o.crop : 224;
@@ -56,10 +56,14 @@ Preprocessing resolve_preprocessing(const Model& model, const PictureOptions& o,
     text << stream.rdbuf();
     p = preprocessing_from_json(text.str());
   } else {
-    p = named_preprocessing(o.preprocess.empty() ? "imagenet" : o.preprocess, height, width);
+    p = named_preprocessing(o.preprocess.empty() ? "imagenet" : o.preprocess, {picture.channels, height, width});
     if (o.preprocess.empty() && !common.quiet) std::cerr << "graft: note: " << model.path << " does not say how its pictures were prepared; taking --preprocess imagenet\n";
   }
   if (o.resize >= 0) p.resize = o.resize;
+  if ((p.colour == Preprocessing::Colour::grey) != (picture.channels == 1)) {
+    throw Error("the preprocessing makes " + std::string(picture.channels == 1 ? "3 channels" : "1 channel") + " where " + model.path + " takes " + std::to_string(picture.channels),
+                "write another \"colour\" (rgb, bgr, grey)");
+  }
   return p;
 }
 
@@ -71,7 +75,11 @@ TransformContext transform_context(const Preprocessing& p) {
   return context;
 }
 
-Normalisation normalisation(const Preprocessing& p) { return {p.scale, p.mean, p.std, p.colour == Preprocessing::Colour::bgr}; }
+Normalisation normalisation(const Preprocessing& p) {
+  using Colour = Preprocessing::Colour;
+  const auto order = p.colour == Colour::grey ? Normalisation::Order::grey : p.colour == Colour::bgr ? Normalisation::Order::bgr : Normalisation::Order::rgb;
+  return {p.scale, p.mean, p.std, order};
+}
 
 Pipeline evaluation_pipeline(const Preprocessing& p) { return Pipeline(make_recipe("none", transform_context(p)), normalisation(p), p.crop_height, p.crop_width); }
 

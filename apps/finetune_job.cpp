@@ -15,6 +15,7 @@
 #include "importer/writer.h"
 #include "runtime/base/atomic_file.h"
 #include "runtime/base/error.h"
+#include "runtime/passes/passes.h"
 
 namespace graft::app {
 namespace {
@@ -76,7 +77,7 @@ std::string fingerprint(const FinetuneOptions& o, const Dataset& data) {
   std::ostringstream text;
   const TrainOptions& t = o.train;
   text << fs::file_size(o.model) << '|' << o.freeze.policy << o.batch_norm << o.dropout << '|' << t.loss << t.loss_options.label_smoothing << '|' << t.optimizer << t.lr << ' ' << t.trunk_lr_scale << ' '
-       << t.optimizer_options.momentum << ' ' << t.weight_decay << '|' << t.schedule << t.step_every << ' ' << t.epochs << '|' << o.recipe << '|' << o.cache << '|' << t.batch << ' ' << o.common.seed << ' '
+       << t.optimizer_options.momentum << ' ' << t.weight_decay << ' ' << t.auxiliary_weight << '|' << t.schedule << t.step_every << ' ' << t.epochs << '|' << o.recipe << '|' << o.cache << '|' << t.batch << ' ' << o.common.seed << ' '
        << o.pictures.preprocess << o.pictures.resize << ' ' << o.pictures.crop;
   for (const std::string& w : o.class_weights) text << w;
   for (const auto* items : {&data.train, &data.validation})
@@ -132,12 +133,14 @@ FinetuneReport run_finetune(const FinetuneOptions& given) {
 
   retype(model.graph, {1, o.train.height, o.train.width}, backend(o.common));
   const auto classes = static_cast<int64_t>(data.classes.size());
-  const GraftedHead head = with_place([&] { return o.model; }, [&] { return graft_head(model.graph, {classes, o.dropout, o.common.seed}); });
+  // An auxiliary head serves the layers below it; where those are frozen it would train for nobody.
+  const bool auxiliary = o.train.auxiliary_weight > 0 && o.freeze.policy != "all";
+  const GraftedHead head = with_place([&] { return o.model; }, [&] { return graft_head(model.graph, {classes, o.dropout, o.common.seed, auxiliary}); });
   report.freeze = apply_freeze(model.graph, o.freeze, head.parameters);
   progress.line(head.replaced.empty() ? "the model ends in features: new head on " + std::to_string(head.features) + " of them"
                                       : "new head on " + std::to_string(head.features) + " features in place of \"" + head.replaced + "\"");
   progress.line(std::to_string(data.train.size()) + " training and " + std::to_string(data.validation.size()) + " validation pictures of " + std::to_string(classes) + " classes; " +
-                std::to_string(report.freeze.trainable_parameters) + " parameters trained, " + std::to_string(report.freeze.frozen_parameters) + " frozen");
+                (model.graph.outputs.size() > 1 ? std::to_string(model.graph.outputs.size() - 1) + " auxiliary heads; " : "") + std::to_string(report.freeze.trainable_parameters) + " parameters trained, " + std::to_string(report.freeze.frozen_parameters) + " frozen");
 
   TransformContext context = transform_context(preprocessing);
   const Pipeline evaluation = evaluation_pipeline(preprocessing);
@@ -159,6 +162,9 @@ FinetuneReport run_finetune(const FinetuneOptions& given) {
   report.result = train(model.graph, head.parameters, train_source, validation_source, static_cast<int>(classes), o.train, listener, backend(o.common));
   report.skipped.insert(report.skipped.end(), report.result.skipped.begin(), report.result.skipped.end());
 
+  model.graph.outputs.resize(1);  // auxiliary heads have done their work
+  remove_dead_code(model.graph);
+  model.metadata.other.erase(kAuxiliaryOutputs);
   model.metadata.labels = data.classes;
   model.metadata.preprocessing = preprocessing;
   model.metadata.other["graft.version"] = GRAFT_VERSION;

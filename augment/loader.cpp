@@ -14,7 +14,7 @@ constexpr size_t kBatchesAhead = 3;  // one in the caller's hands, two in work
 
 Loader::Loader(const Pipeline& pipeline, std::vector<LoadRequest> requests, size_t batch_size, int threads)
     : pipeline_(pipeline), requests_(std::move(requests)), batch_size_(batch_size), batches_((requests_.size() + batch_size - 1) / batch_size), slots_(kBatchesAhead) {
-  const size_t floats = batch_size_ * static_cast<size_t>(pipeline.height() * pipeline.width() * 3);
+  const size_t floats = batch_size_ * static_cast<size_t>(pipeline.height() * pipeline.width() * pipeline.channels());
   for (size_t i = 0; i < slots_.size(); ++i) {
     Slot& slot = slots_[i];
     slot.batch.pixels.resize(floats);
@@ -36,7 +36,7 @@ Loader::~Loader() {
 }
 
 void Loader::load_one(size_t request, Batch& batch, size_t at) const {
-  const auto floats = static_cast<size_t>(pipeline_.height() * pipeline_.width() * 3);
+  const auto floats = static_cast<size_t>(pipeline_.height() * pipeline_.width() * pipeline_.channels());
   float* out = batch.pixels.data() + at * floats;
   try {
     pipeline_.normalise(pipeline_.transform(decode_image(requests_[request].path), requests_[request].random_key), out);

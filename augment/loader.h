@@ -23,7 +23,7 @@ struct LoadRequest {
 class Loader {
  public:
   struct Batch {
-    std::vector<float> pixels;         // batch × height × width × 3; slots without a picture are zero
+    std::vector<float> pixels;         // batch × height × width × channels; slots without a picture are zero
     std::vector<std::string> errors;   // one a slot; empty where the picture is good
     size_t count = 0;                  // slots in use; fewer than the batch size only in the last batch
     size_t first = 0;                  // index of slot 0 among the requests

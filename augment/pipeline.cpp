@@ -25,9 +25,14 @@ Image Pipeline::transform(Image image, uint64_t random_key) const {
 }
 
 void Pipeline::normalise(const Image& image, float* out) const {
-  const size_t first = normalisation_.bgr ? 2 : 0, last = normalisation_.bgr ? 0 : 2;
   const size_t pixels = image.pixels.size() / 3;
   const uint8_t* p = image.pixels.data();
+  if (normalisation_.order == Normalisation::Order::grey) {
+    for (size_t i = 0; i < pixels; ++i, p += 3) out[i] = table_[0][(19595u * p[0] + 38470u * p[1] + 7471u * p[2] + 0x8000u) >> 16];
+    return;
+  }
+  const bool bgr = normalisation_.order == Normalisation::Order::bgr;
+  const size_t first = bgr ? 2 : 0, last = bgr ? 0 : 2;
   for (size_t i = 0; i < pixels; ++i, p += 3, out += 3) {
     out[0] = table_[0][p[first]];
     out[1] = table_[1][p[1]];

@@ -8,11 +8,14 @@
 
 namespace graft {
 
-/// The last step: value = (pixel·scale - mean) / std, channels in the network's order, height × width × 3 floats.
+/// The last step: value = (pixel·scale - mean) / std, channels in the network's order, height × width × channels floats.
 struct Normalisation {
+  /// grey: one channel, ITU-R BT.601 luma as Pillow's convert("L") rounds it; takes the first mean and std.
+  enum class Order : uint8_t { rgb, bgr, grey };
   float scale = 1.0f / 255;
   std::array<float, 3> mean{}, std{1, 1, 1};
-  bool bgr = false;
+  Order order = Order::rgb;
+  int64_t channels() const { return order == Order::grey ? 1 : 3; }
 };
 
 /// Decoded picture → transforms → floats, channels-last.
@@ -21,9 +24,10 @@ class Pipeline {
   Pipeline(std::vector<TransformPtr> transforms, Normalisation normalisation, int64_t height, int64_t width);
   int64_t height() const { return height_; }
   int64_t width() const { return width_; }
+  int64_t channels() const { return normalisation_.channels(); }
   /// The picture after the transforms. Throws Error when they leave another size than height × width.
   Image transform(Image image, uint64_t random_key) const;
-  /// Writes height × width × 3 floats.
+  /// Writes height × width × channels floats.
   void normalise(const Image& image, float* out) const;
 
  private:

@@ -42,11 +42,11 @@ struct Ending {
   int last_softmax = -1;
 };
 
-Ending find_ending(const Graph& graph) {
+Ending find_ending(const Graph& graph, ValueId output) {
   const auto producer = graph.producers();
   Ending ending;
   bool pooled = false, activated = false;
-  for (ValueId at = graph.outputs[0];;) {
+  for (ValueId at = output;;) {
     const int index = producer[static_cast<size_t>(at)];
     if (index < 0) return ending;
     const Node& node = graph.nodes[static_cast<size_t>(index)];
@@ -89,16 +89,16 @@ ValueId with_dropout(Graph& graph, ValueId x, const HeadOptions& options) {
   return graph.add("head_dropout", dropout, {x});
 }
 
-GraftedHead dense_head(Graph& graph, ValueId features, const std::string& replaced, const HeadOptions& options) {
-  const Shape& x = graph.value(features).shape;
-  GraftedHead head{replaced, {}, x[1]};
-  const ValueId weight = graph.add_constant("head.weight", initial_weights({options.classes, x[1]}, options.seed));
-  const ValueId bias = graph.add_constant("head.bias", Tensor::zeros(DType::f32, {options.classes}));
-  head.parameters = {graph.value(weight).name, graph.value(bias).name};
+/// Appends the new layer; returns its output.
+ValueId dense_head(Graph& graph, ValueId features, const std::string& name, uint64_t seed, const HeadOptions& options, std::vector<std::string>& parameters) {
+  const int64_t inputs = graph.value(features).shape[1];
+  const ValueId weight = graph.add_constant(name + ".weight", initial_weights({options.classes, inputs}, seed));
+  const ValueId bias = graph.add_constant(name + ".bias", Tensor::zeros(DType::f32, {options.classes}));
+  parameters.push_back(graph.value(weight).name);
+  parameters.push_back(graph.value(bias).name);
   auto gemm = std::make_shared<Gemm>();
   gemm->transpose_b = Transpose2d::yes;
-  graph.outputs = {graph.add("head", gemm, {with_dropout(graph, features, options), weight, bias})};
-  return head;
+  return graph.add(name, gemm, {with_dropout(graph, features, options), weight, bias});
 }
 
 /// Makes N×D of whatever the model ends in.
@@ -113,38 +113,47 @@ ValueId as_features(Graph& graph, ValueId at) {
   return at;
 }
 
-}  // namespace
-
-namespace {
-
-/// Where the new head goes on, and the node it replaces (empty when there is none).
-std::pair<ValueId, std::string> find_features(Graph& graph) {
-  if (graph.outputs.empty()) throw Error("the model has no output");
-  const Shape& y = graph.value(graph.outputs[0]).shape;
-  if (graph.value(graph.outputs[0]).dtype != DType::f32 || y.rank() < 2) {
-    throw Error("output \"" + graph.value(graph.outputs[0]).name + "\" is " + y.str() + ", neither scores nor features");
+/// Where the new head of an output goes on, and the node it replaces (empty when there is none).
+std::pair<ValueId, std::string> find_features(Graph& graph, ValueId output) {
+  const Shape& y = graph.value(output).shape;
+  if (graph.value(output).dtype != DType::f32 || y.rank() < 2) {
+    throw Error("output \"" + graph.value(output).name + "\" is " + y.str() + ", neither scores nor features");
   }
-  graph.outputs.resize(1);
-  canonicalise_dense(graph);
-  const Ending ending = find_ending(graph);
-  if (ending.classifier < 0) return {as_features(graph, graph.outputs[0]), ""};
+  const Ending ending = find_ending(graph, output);
+  if (ending.classifier < 0) return {as_features(graph, output), ""};
   const Node old = graph.nodes[static_cast<size_t>(ending.classifier)];
   // For a 1×1 convolution: linear maps then an average equal an average then a linear map, so the new head is a dense layer
   // on averaged features, and one vector a picture can be cached instead of maps. A ReLU between them goes with the old one.
   return {as_features(graph, old.inputs[0]), old.name};
 }
 
+void prepare(Graph& graph) {
+  if (graph.outputs.empty()) throw Error("the model has no output");
+  canonicalise_dense(graph);
+}
+
 }  // namespace
 
 GraftedHead graft_head(Graph& graph, const HeadOptions& options) {
-  const auto [features, replaced] = find_features(graph);
-  GraftedHead head = dense_head(graph, features, replaced, options);
+  prepare(graph);
+  const std::vector<ValueId> old = graph.outputs;
+  const Shape scores = graph.value(old[0]).shape;
+  const auto [features, replaced] = find_features(graph, old[0]);
+  GraftedHead head{replaced, {}, graph.value(features).shape[1]};
+  graph.outputs = {dense_head(graph, features, "head", options.seed, options, head.parameters)};
+  for (size_t i = 1; i < old.size() && options.auxiliary; ++i) {
+    const Value& value = graph.value(old[i]);
+    if (value.dtype != DType::f32 || value.shape != scores) continue;
+    const auto [inner, classifier] = find_features(graph, old[i]);
+    graph.outputs.push_back(dense_head(graph, inner, "auxiliary" + std::to_string(i) + ".head", mix(options.seed, i), options, head.parameters));
+  }
   remove_dead_code(graph);
   return head;
 }
 
 void cut_head(Graph& graph) {
-  const auto [features, replaced] = find_features(graph);
+  prepare(graph);
+  const auto [features, replaced] = find_features(graph, graph.outputs[0]);
   graph.outputs = {features};
   remove_dead_code(graph);
 }

@@ -132,7 +132,7 @@ class Trainer {
     const auto batches = (refs.size() + static_cast<size_t>(options_.batch) - 1) / static_cast<size_t>(options_.batch);
     training_feed_->start(refs);
     Plan& plan = plan_->plan;
-    const View seed = plan.input(plan_->seed_input);
+    const View seed = plan.input(plan_->first_seed);
     const auto scores_count = static_cast<size_t>(options_.batch) * static_cast<size_t>(classes_);
     double loss = 0, seen = 0;
     size_t done = 0;
@@ -141,6 +141,7 @@ class Trainer {
       const StepContext context{mix(options_.seed, 0x64726f70), static_cast<uint64_t>(state_.step)};
       plan.forward(context);
       loss += batch_loss(*loss_, {plan.output(0).as<float>(), scores_count}, batch.labels, options_.class_weights, {seed.as<float>(), scores_count});
+      for (size_t s = 1; s < plan_->scores; ++s) auxiliary_slopes(s, batch.labels);
       for (int label : batch.labels) seen += label < 0 ? 0.0 : options_.class_weights.empty() ? 1.0 : static_cast<double>(options_.class_weights[static_cast<size_t>(label)]);
       plan.backward(context);
       update_statistics();
@@ -151,6 +152,14 @@ class Trainer {
       if (!cached_) progress("epoch " + std::to_string(state_.epoch + 1), static_cast<int64_t>(done + 1), static_cast<int64_t>(batches));
     }
     return seen > 0 ? loss / seen : 0;
+  }
+
+  /// What an auxiliary head adds to the slopes. The loss that is reported stays that of the scores, as in validation.
+  void auxiliary_slopes(size_t output, const std::vector<int>& labels) {
+    const View scores = plan_->plan.output(output), seed = plan_->plan.input(plan_->first_seed + output);
+    const auto count = static_cast<size_t>(scores.shape.elements());
+    batch_loss(*loss_, {scores.as<float>(), count}, labels, options_.class_weights, {seed.as<float>(), count});
+    for (size_t i = 0; i < count; ++i) seed.as<float>()[i] *= options_.auxiliary_weight;
   }
 
   /// running ← momentum·running + (1 - momentum)·batch, with the unbiased variance, as PyTorch does.
@@ -169,7 +178,11 @@ class Trainer {
   }
 
   Metrics validate() {
-    if (!evaluation_) evaluation_.emplace(compile_inference(split_->rest, dims_, backend_, options_.threads));
+    if (!evaluation_) {
+      Graph graph = split_->rest;
+      graph.outputs.resize(1);
+      evaluation_.emplace(compile_inference(graph, dims_, backend_, options_.threads));
+    }
     evaluation_->refresh();
     std::vector<SampleRef> refs;
     for (int64_t index : validation_samples_) refs.push_back({index, 0});

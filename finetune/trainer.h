@@ -32,6 +32,7 @@ struct TrainOptions {
   OptimizerOptions optimizer_options;
   double step_every = 0;
   std::vector<float> class_weights;
+  float auxiliary_weight = 0.3f;  // of the loss at each output after the first [Szegedy et al. 2015]
   CacheOptions cache;
   uint64_t seed = 0;
   int threads = 0;
@@ -62,7 +63,7 @@ struct TrainResult {
   double seconds = 0;                // of this run, without what a resumed run did before
 };
 
-/// Trains the trainable values of `graph` (one output, logits) and leaves those of the best validation epoch in it. `head` names
+/// Trains the trainable values of `graph` (output 0: logits; further ones: logits of auxiliary heads, which only train) and leaves those of the best validation epoch in it. `head` names
 /// the values that train at the full rate; all others at trunk_lr_scale of it. The part that nothing trainable reaches is
 /// evaluated, never differentiated; when its results fit in memory it is evaluated once for each view.
 TrainResult train(Graph& graph, const std::vector<std::string>& head, const SampleSource& training, const SampleSource& validation, int classes, const TrainOptions& options,

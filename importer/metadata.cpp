@@ -1,5 +1,6 @@
 #include "importer/metadata.h"
 
+#include <algorithm>
 #include <cmath>
 #include <nlohmann/json.hpp>
 
@@ -10,6 +11,8 @@ namespace {
 
 constexpr const char* kLabels = "graft.labels";
 constexpr const char* kPreprocessing = "graft.preprocessing";
+
+constexpr const char* kColours[] = {"rgb", "bgr", "grey"};  // in the order of Preprocessing::Colour
 
 using nlohmann::json;
 
@@ -26,7 +29,7 @@ auto parsed(const char* what, const std::string& text, Body body) {
 
 std::string to_json(const Preprocessing& p) {
   return json{{"resize", p.resize}, {"crop", {p.crop_height, p.crop_width}}, {"interpolation", "bilinear-antialiased"},
-              {"colour", p.colour == Preprocessing::Colour::rgb ? "rgb" : "bgr"}, {"scale", p.scale}, {"mean", p.mean}, {"std", p.std}}
+              {"colour", kColours[static_cast<size_t>(p.colour)]}, {"scale", p.scale}, {"mean", p.mean}, {"std", p.std}}
       .dump();
 }
 
@@ -37,8 +40,9 @@ Preprocessing preprocessing_from_json(const std::string& text) {
     p.crop_height = j.at("crop").at(0).get<int64_t>();
     p.crop_width = j.at("crop").at(1).get<int64_t>();
     const std::string colour = j.at("colour").get<std::string>();
-    if (colour != "rgb" && colour != "bgr") throw Error("preprocessing: colour is \"" + colour + "\"", "rgb and bgr are known");
-    p.colour = colour == "rgb" ? Preprocessing::Colour::rgb : Preprocessing::Colour::bgr;
+    const auto known = std::find(std::begin(kColours), std::end(kColours), colour);
+    if (known == std::end(kColours)) throw Error("preprocessing: colour is \"" + colour + "\"", "rgb, bgr and grey are known");
+    p.colour = static_cast<Preprocessing::Colour>(known - std::begin(kColours));
     p.scale = j.at("scale").get<float>();
     p.mean = j.at("mean").get<std::array<float, 3>>();
     p.std = j.at("std").get<std::array<float, 3>>();
@@ -72,7 +76,15 @@ std::map<std::string, std::string> properties_from_metadata(const Metadata& meta
   return properties;
 }
 
-Preprocessing named_preprocessing(const std::string& name, int64_t height, int64_t width) {
+Preprocessing named_preprocessing(const std::string& name, const Model::Picture& picture) {
+  const int64_t height = picture.height, width = picture.width;
+  if (picture.channels == 1) {  // the mean over the three colours' numbers
+    Preprocessing p = named_preprocessing(name, {3, height, width});
+    p.colour = Preprocessing::Colour::grey;
+    p.mean.fill((p.mean[0] + p.mean[1] + p.mean[2]) / 3);
+    p.std.fill((p.std[0] + p.std[1] + p.std[2]) / 3);
+    return p;
+  }
   Preprocessing p;
   p.crop_height = height;
   p.crop_width = width;

@@ -12,7 +12,7 @@ namespace graft {
 
 /// How a decoded RGB picture becomes the network's input. Stored in the model file, so that training and use cannot differ.
 struct Preprocessing {
-  enum class Colour : uint8_t { rgb, bgr };
+  enum class Colour : uint8_t { rgb, bgr, grey };  // grey: one channel of luma, with the first mean and std
   int64_t resize = 256;      // short side in pixels, antialiased bilinear; 0: no resizing
   int64_t crop_height = 224, crop_width = 224;  // centre crop
   Colour colour = Colour::rgb;
@@ -20,6 +20,9 @@ struct Preprocessing {
   float scale = 1.0f / 255;
   std::array<float, 3> mean{0.485f, 0.456f, 0.406f}, std{0.229f, 0.224f, 0.225f};
 };
+
+/// Key in Metadata::other: how many of the last outputs are auxiliary heads, which only train.
+inline constexpr const char* kAuxiliaryOutputs = "graft.auxiliary_outputs";
 
 /// What an ONNX file says about itself beside the graph.
 struct Metadata {

@@ -8,6 +8,7 @@
 #include <climits>
 #include <filesystem>
 
+#include "importer/embed_preprocessing.h"
 #include "importer/metadata.h"
 #include "importer/op_table.h"
 #include "runtime/backend.h"
@@ -257,6 +258,9 @@ Model read_model(const std::string& path) {
 Model::Picture Model::picture() const {
   if (graph.inputs.empty()) throw Error("the model has no input");
   const Value& input = graph.value(graph.inputs[0]);
+  if (metadata.other.contains(kEmbeddedPreprocessing)) {
+    throw Error("takes whole pictures: its preprocessing is inside the graph", "use the model it was exported from; graft infer runs this one on arrays");
+  }
   if (input.shape.rank() != 4) throw Error("input \"" + input.name + "\" is " + input.shape.str() + ", not N×C×H×W", "graft works on picture networks");
   const auto known = [&](size_t i) { return input.shape[i] == kOpenDim ? int64_t{0} : input.shape[i]; };
   return {known(1), known(2), known(3)};

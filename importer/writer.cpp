@@ -11,6 +11,7 @@ namespace {
 
 constexpr int64_t kWrittenOpset = 17;
 constexpr int64_t kWrittenIr = 8;
+constexpr int64_t kSmallTable = 4096;  // constants up to this size keep their precision: nothing is saved on them
 
 int onnx_type(DType dtype) {
   switch (dtype) {
@@ -28,10 +29,11 @@ void write_info(const Value& value, bool open_batch, onnx::ValueInfoProto& info)
   auto& tensor = *info.mutable_type()->mutable_tensor_type();
   tensor.set_elem_type(onnx_type(value.dtype));
   auto& shape = *tensor.mutable_shape();
+  const size_t rows = value.dtype == DType::u8 ? 1 : 2;  // whole pictures are N×height×width×3
   for (size_t i = 0; i < value.shape.size(); ++i) {
     auto& dim = *shape.add_dim();
     if (i == 0 && open_batch) dim.set_dim_param("N");
-    else if (value.shape[i] == kOpenDim) dim.set_dim_param(i == 2 ? "height" : "width");
+    else if (value.shape[i] == kOpenDim) dim.set_dim_param(i == rows ? "height" : "width");
     else dim.set_dim_value(value.shape[i]);
   }
 }
@@ -88,7 +90,7 @@ onnx::ModelProto to_proto(const Model& model, const WriteOptions& options) {
       if (it == constants.end() || written[name]) continue;
       written[name] = true;
       const Value& value = graph.value(it->second);
-      if (options.half_weights && value.dtype == DType::f32 && value.shape.rank() > 1) casts.push_back(write_half(*value.constant, name, out));
+      if (options.half_weights && value.dtype == DType::f32 && value.shape.rank() > 1 && value.shape.elements() > kSmallTable) casts.push_back(write_half(*value.constant, name, out));
       else write_tensor(*value.constant, name, *out.add_initializer());
     }
   }

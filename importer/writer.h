@@ -7,7 +7,7 @@
 namespace graft {
 
 struct WriteOptions {
-  /// Weights as float16, each followed by a Cast: half the file, computed in float32 as before. Vectors (biases, norms) stay float32.
+  /// Weights as float16, each followed by a Cast: half the file, computed in float32 as before. Vectors (biases, norms) and small tables stay float32.
   bool half_weights = false;
 };
 

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <numbers>
 
+#include "models/digits.h"
 #include "runtime/base/error.h"
 #include "runtime/base/random.h"
 
@@ -90,13 +91,16 @@ std::vector<PictureClass> picture_classes(const std::string& set) {
       for (int t = 0; t < 3; ++t) classes.push_back({std::string(kTextures[t]) + "-" + kFigures[f], f, t});
   } else if (set == "demo") {
     for (int f = 10; f < 16; ++f) classes.push_back({kFigures[f], f, -1});
+  } else if (set == "digits") {
+    for (int d = 0; d < 10; ++d) classes.push_back({std::to_string(d), kFirstDigit + d, 0});
   } else {
-    throw Error("unknown picture set \"" + set + "\"", "use pretrain or demo");
+    throw Error("unknown picture set \"" + set + "\"", "use pretrain, demo or digits");
   }
   return classes;
 }
 
 std::vector<uint8_t> draw_picture(const PictureClass& kind, int side, uint64_t seed, uint64_t index) {
+  if (kind.figure >= kFirstDigit) return draw_digit(kind.figure - kFirstDigit, side, seed, index);
   Random random(mix(mix(seed, static_cast<uint64_t>(kind.figure * 8 + kind.texture + 1)), index));
   const Colour ground = random_colour(random), ground_end = random_colour(random);
   const Colour fill = contrasting_colour(random, ground), second = contrasting_colour(random, fill);

@@ -25,8 +25,8 @@ TrainingPlan compile_training(const Graph& graph, const OpenDims& dims, const Ba
   recognise_functions(g);
   channels_as_rows(g);
   canonicalise_dense(g);
-  if (g.outputs.size() != 1) throw Error("a training graph must have one output, this has " + std::to_string(g.outputs.size()));
   remove_dead_code(g);
+  const size_t scores = g.outputs.size();  // before the passes append what they leave behind
   const auto norms = train_batch_norm(g);
   fold_batch_norm(g);
   fuse_epilogues(g);
@@ -36,7 +36,7 @@ TrainingPlan compile_training(const Graph& graph, const OpenDims& dims, const Ba
     const Value& v = g.value(static_cast<ValueId>(id));
     if (v.trainable && v.constant) wanted.push_back(static_cast<ValueId>(id));
   }
-  const Gradients gradients = differentiate(g, g.outputs[0], wanted);
+  const Gradients gradients = differentiate(g, {g.outputs.begin(), g.outputs.begin() + static_cast<int64_t>(scores)}, wanted);
   fuse_epilogues(g);  // sums of a value's gradients
   share_batch_statistics(g);
   const auto output_index = [&](ValueId id) { return static_cast<size_t>(std::find(g.outputs.begin(), g.outputs.end(), id) - g.outputs.begin()); };
@@ -50,8 +50,8 @@ TrainingPlan compile_training(const Graph& graph, const OpenDims& dims, const Ba
   for (const BatchStatistics& s : norms) {
     statistics.push_back({s.running_mean, s.running_variance, output_index(s.batch_mean), output_index(s.batch_variance), s.momentum, s.count});
   }
-  const size_t seed = g.inputs.size() - 1;
-  return {Plan(std::move(g), backend, threads), seed, std::move(gradient_outputs), std::move(statistics)};
+  const size_t first_seed = g.inputs.size() - scores;
+  return {Plan(std::move(g), backend, threads), scores, first_seed, std::move(gradient_outputs), std::move(statistics)};
 }
 
 }  // namespace graft

@@ -64,10 +64,11 @@ std::vector<Tensor> evaluate_node(const Operator& op, const std::vector<ValueTyp
 /// specialise → clean → canonicalise → fold batch norms → fuse → plan: evaluation of a graph.
 Plan compile_inference(const Graph& graph, const OpenDims& dims, const Backend& backend, int threads = 0);
 
-/// A training plan: forward, the gradient of output 0 seeded by an input, and what batch norms leave behind.
+/// A training plan: forward, the gradients of the graph's outputs seeded by as many inputs, and what batch norms leave behind.
 struct TrainingPlan {
   Plan plan;
-  size_t seed_input = 0;                                             // index of dL/d(output 0) among the inputs
+  size_t scores = 1;                                                 // outputs of the graph, the first of the plan
+  size_t first_seed = 0;                                             // index of dL/d(output 0) among the inputs; the others' follow
   std::vector<std::pair<std::shared_ptr<Tensor>, size_t>> gradients;  // parameter, index of its gradient among the outputs
   struct RunningStatistics {
     std::shared_ptr<Tensor> mean, variance;

@@ -88,10 +88,10 @@ std::vector<double> bench_training(const Options& o, Model& model, OpenDims dims
   }
   Plan& plan = training.plan;
   for (size_t i = 0; i < plan.input_count(); ++i)
-    if (i != training.seed_input) fill(plan.input(i));
+    if (i != training.first_seed) fill(plan.input(i));
   std::vector<int> labels(static_cast<size_t>(dims.batch));
   for (size_t i = 0; i < labels.size(); ++i) labels[i] = static_cast<int>(i % static_cast<size_t>(o.classes));
-  const View seed = plan.input(training.seed_input);
+  const View seed = plan.input(training.first_seed);
   const auto scores = static_cast<size_t>(plan.output(0).shape.elements());
   int64_t step = 0;
   auto times = timed(o.seconds, [&] {

@@ -4,6 +4,7 @@
 
 #include "apps/commands/commands.h"
 #include "apps/common.h"
+#include "importer/embed_preprocessing.h"
 #include "importer/reader.h"
 #include "importer/writer.h"
 #include "runtime/base/error.h"
@@ -15,17 +16,30 @@ namespace {
 struct Options {
   CommonOptions common;
   std::string source, output;
-  bool fp32 = false, fp16 = false;
+  PictureOptions pictures;
+  bool fp32 = false, fp16 = false, preprocessing = false;
 };
+
+void drop_auxiliary_outputs(Model& model) {
+  const auto mark = model.metadata.other.find(kAuxiliaryOutputs);
+  if (mark == model.metadata.other.end()) return;
+  model.graph.outputs.resize(1);
+  model.metadata.other.erase(mark);
+}
 
 void export_model(const Options& o) {
   namespace fs = std::filesystem;
   const std::string path = fs::is_directory(o.source) ? (fs::path(o.source) / "model.onnx").string() : o.source;
   Model model = read_model(path);
+  drop_auxiliary_outputs(model);
   remove_identities(model.graph, /*keep_dropout=*/false);
   canonicalise_dense(model.graph);
   fold_batch_norm(model.graph);
   remove_dead_code(model.graph);
+  if (o.preprocessing) {
+    model.metadata.preprocessing = resolve_preprocessing(model, o.pictures, o.common);
+    embed_preprocessing(model);
+  }
   write_model(model, o.output, {.half_weights = o.fp16});
   if (o.common.json) std::cout << nlohmann::json{{"model", o.output}, {"bytes", fs::file_size(o.output)}}.dump() << "\n";
   else if (!o.common.quiet) std::cerr << o.output << ": " << fs::file_size(o.output) / 1024 << " KiB\n";
@@ -35,11 +49,13 @@ void export_model(const Options& o) {
 
 void register_export(CLI::App& app) {
   auto o = std::make_shared<Options>();
-  auto* command = app.add_subcommand("export", "Write the deploy form: batch norms folded, dropout gone");
+  auto* command = app.add_subcommand("export", "Write the deploy form: batch norms folded, dropout and auxiliary heads gone");
   add_common(*command, o->common);
   command->add_option("run", o->source, "RUN folder of finetune, or an ONNX model")->required();
   auto* fp32 = command->add_flag("--fp32", o->fp32, "float32 weights (the default)");
   command->add_flag("--fp16", o->fp16, "float16 weights, computed in float32: half the file")->excludes(fp32);
+  command->add_flag("--with-preprocessing", o->preprocessing, "The graph takes whole pictures, uint8 N×height×width×3 RGB: resize, crop and normalise are inside");
+  add_picture_options(*command, o->pictures);
   command->add_option("-o,--output", o->output, "ONNX file to write")->required();
   command->callback([o] { export_model(*o); });
 }

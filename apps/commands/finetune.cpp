@@ -42,6 +42,7 @@ void register_finetune(CLI::App& app) {
   command->add_option("--loss", t.loss, "cross-entropy | hinge")->capture_default_str();
   command->add_option("--label-smoothing", t.loss_options.label_smoothing, "Cross-entropy: part of the target spread over all classes")->check(CLI::Range(0.0, 0.99));
   command->add_option("--class-weights", o->class_weights, "balanced, or one number a class")->delimiter(',');
+  command->add_option("--auxiliary-weight", t.auxiliary_weight, "Weight of the loss at auxiliary heads, where the model has them (0: drop them)")->check(CLI::Range(0.0, 10.0))->capture_default_str();
   command->add_option("--optimizer", t.optimizer, "momentum | adam | sgd")->capture_default_str();
   command->add_option("--lr", t.lr, "Learning rate of the head (0: the optimizer's own)")->check(CLI::Range(0.0, 1000.0));
   command->add_option("--trunk-lr-scale", t.trunk_lr_scale, "Rate of the trunk, as a part of the head's")->check(CLI::Range(0.0, 100.0))->capture_default_str();

@@ -41,10 +41,10 @@ void generate(const Options& o) {
 
 void register_generate(CLI::App& app) {
   auto o = std::make_shared<Options>();
-  auto* command = app.add_subcommand("generate", "Draw the pictures that the bundled model and the demo use");
+  auto* command = app.add_subcommand("generate", "Draw labelled pictures: those of the bundled model and the demo, or handwritten digits");
   add_common(*command, o->common);
   command->add_option("output", o->output, "Folder for train/CLASS and val/CLASS")->required();
-  command->add_option("--set", o->set, "pretrain | demo")->capture_default_str();
+  command->add_option("--set", o->set, "pretrain | demo | digits")->capture_default_str();
   command->add_option("--train", o->train, "Training pictures a class")->check(CLI::Range(1, 100000))->capture_default_str();
   command->add_option("--val", o->validation, "Validation pictures a class")->check(CLI::Range(1, 100000))->capture_default_str();
   command->add_option("--side", o->side, "Pixels a side")->check(CLI::Range(16, 1024))->capture_default_str();

@@ -7,14 +7,14 @@
 namespace graft {
 namespace {
 
-/// Large enough to cut the crop from, enlarging where the picture is smaller.
+/// The short side as asked, and then as much larger as the crop needs it. In whole numbers: importer/embed_preprocessing.cpp does the
+/// same inside a graph.
 Image at_least(const Image& image, int64_t short_side, int64_t width, int64_t height) {
-  Image scaled = resize_short_side(image, std::max<int64_t>(short_side, 1));
-  if (scaled.width >= width && scaled.height >= height) return scaled;
-  const double factor = std::max(static_cast<double>(width) / static_cast<double>(scaled.width), static_cast<double>(height) / static_cast<double>(scaled.height));
-  const auto w = std::max(width, static_cast<int64_t>(std::lround(static_cast<double>(scaled.width) * factor)));
-  const auto h = std::max(height, static_cast<int64_t>(std::lround(static_cast<double>(scaled.height) * factor)));
-  return resize(scaled, {0, 0, static_cast<double>(scaled.width), static_cast<double>(scaled.height)}, w, h);
+  const int64_t shorter = std::min(image.width, image.height), side = std::max<int64_t>(short_side, 1);
+  const int64_t w = std::max<int64_t>(1, side * image.width / shorter), h = std::max<int64_t>(1, side * image.height / shorter);
+  const auto in_proportion = [](int64_t a, int64_t b, int64_t c) { return (2 * a * b + c) / (2 * c); };
+  const int64_t grown_width = std::max({w, width, in_proportion(w, height, h)}), grown_height = std::max({h, height, in_proportion(h, width, w)});
+  return resize(image, {0, 0, static_cast<double>(image.width), static_cast<double>(image.height)}, grown_width, grown_height);
 }
 
 class RandomCrop final : public Transform {

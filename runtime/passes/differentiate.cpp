@@ -36,17 +36,22 @@ void keep_what_gradients_need(Graph& graph, const std::vector<bool>& needs) {
 
 }  // namespace
 
-Gradients differentiate(Graph& graph, ValueId output, const std::vector<ValueId>& wanted) {
+Gradients differentiate(Graph& graph, const std::vector<ValueId>& outputs, const std::vector<ValueId>& wanted) {
   keep_what_gradients_need(graph, dependent_values(graph, wanted));
 
   Gradients result;
   const size_t forward_end = graph.nodes.size();
   graph.backward_begin = forward_end;
-  const std::string seed_name = graph.value(output).name + ":grad";
-  result.seed = graph.add_input(seed_name, graph.value(output).dtype, graph.value(output).shape);
+  for (ValueId output : outputs) {
+    const Value& y = graph.value(output);
+    const std::string name = y.name + ":grad";
+    const DType dtype = y.dtype;
+    const Shape shape = y.shape;  // adding a value moves the others
+    result.seeds.push_back(graph.add_input(name, dtype, shape));
+  }
   GradientState state{std::vector<ValueId>(graph.value_count(), kNoValue), dependent_values(graph, wanted), graph.producers(), {}};
   std::vector<ValueId>& grad_of = state.grad_of;
-  grad_of[static_cast<size_t>(output)] = result.seed;
+  for (size_t i = 0; i < outputs.size(); ++i) grad_of[static_cast<size_t>(outputs[i])] = result.seeds[i];
 
   for (size_t i = forward_end; i-- > 0;) {
     const Node node = graph.nodes[i];

@@ -12,10 +12,12 @@ namespace graft {
 
 /// Graph-to-graph passes. Each has its own file and changes the graph in place unless it says otherwise.
 
-/// Extents for the open dimensions of the inputs: batch for dimension 0, height and width for the spatial ones.
+/// Extents for the open dimensions of the inputs: batch for dimension 0, height and width for the spatial ones of N×C×H×W and of
+/// uint8 N×H×W×3.
 struct OpenDims {
   int64_t batch = 1;
   int64_t height = 224, width = 224;
+  std::map<std::string, Shape> shapes{};  // whole shapes of inputs that are known by name
 };
 
 /// A copy with every shape closed and everything computable now computed: chains of Shape, Gather, Concat … become
@@ -64,12 +66,12 @@ void recognise_functions(Graph& graph);
 void share_batch_statistics(Graph& graph);
 
 struct Gradients {
-  ValueId seed = kNoValue;  // the added input: dL/d(output)
+  std::vector<ValueId> seeds;  // the added inputs: dL/d(output), in the order of `outputs`
   std::vector<std::pair<ValueId, ValueId>> of;  // (value, its gradient), in the order of `wanted`; kNoValue when independent
 };
-/// Appends the backward pass for `output` with respect to `wanted`, computing nothing that no wanted value depends on, and
-/// adds the gradients to the graph's outputs.
-Gradients differentiate(Graph& graph, ValueId output, const std::vector<ValueId>& wanted);
+/// Appends the backward pass for L = Σ ⟨seed, output⟩ with respect to `wanted`, computing nothing that no wanted value depends on,
+/// and adds the gradients to the graph's outputs.
+Gradients differentiate(Graph& graph, const std::vector<ValueId>& outputs, const std::vector<ValueId>& wanted);
 
 /// The part of the graph that no trainable value reaches, and the rest, which takes the boundary values as inputs.
 struct FrozenSplit {

@@ -156,7 +156,7 @@ TEST(ColourAxes, MatchTheCovarianceOfTwoColours) {
 }
 
 TEST(Pipeline, NormalisesInTheNetworksChannelOrder) {
-  const Pipeline pipeline({}, {1, {104, 117, 123}, {1, 1, 1}, true}, 1, 1);
+  const Pipeline pipeline({}, {1, {104, 117, 123}, {1, 1, 1}, Normalisation::Order::bgr}, 1, 1);
   Image pixel(1, 1);
   pixel.pixels = {10, 20, 30};
   float out[3];
@@ -181,7 +181,7 @@ TEST(Loader, DeliversInOrderWithAnyNumberOfThreadsAndNamesBadFiles) {
     }
     requests.push_back({path, 0});
   }
-  const Pipeline pipeline({}, {1, {0, 0, 0}, {1, 1, 1}, false}, 4, 4);
+  const Pipeline pipeline({}, {1, {0, 0, 0}, {1, 1, 1}, Normalisation::Order::rgb}, 4, 4);
   for (const int threads : {1, 4}) {
     Loader loader(pipeline, requests, 5, threads);
     size_t seen = 0;

@@ -175,7 +175,7 @@ bool check_gradient(const Case& test) {
   Tensor slopes(DType::f32, y.shape);
   for (float& v : slopes.data<float>()) v = random.uniform(-1, 1);
   plan.forward();
-  copy_from_plain(slopes.raw(), plan.input(training->seed_input));
+  copy_from_plain(slopes.raw(), plan.input(training->first_seed));
   plan.backward();
   double analytic = 0, scale = 0;
   for (const auto& [parameter, output] : training->gradients) {

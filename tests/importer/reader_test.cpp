@@ -72,7 +72,7 @@ TEST_F(ReaderTest, SaysWhatIsTruncatedAtAnyLength) {
 TEST_F(ReaderTest, RoundTripKeepsGraphLabelsAndPreprocessing) {
   Model model = small_model();
   model.metadata.labels = {"ants", "bees, \"honey\"", "Bär"};
-  model.metadata.preprocessing = named_preprocessing("tf", 32, 48);
+  model.metadata.preprocessing = named_preprocessing("tf", {3, 32, 48});
   model.metadata.other["note"] = "kept";
   write_model(model, path("m.onnx"));
   const Model back = read_model(path("m.onnx"));

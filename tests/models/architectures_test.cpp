@@ -166,7 +166,7 @@ TEST_P(EveryArchitecture, TakesAStepDownhill) {
     return sum;
   };
   const double before = loss();
-  std::fill_n(plan.input(training.seed_input).as<float>(), 10, 1.0f);
+  std::fill_n(plan.input(training.first_seed).as<float>(), 10, 1.0f);
   plan.backward({1, 1});
   double square = 0;
   for (const auto& [parameter, output] : training.gradients) {

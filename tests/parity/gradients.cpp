@@ -21,7 +21,7 @@ int main(int argc, char** argv) {
     TrainingPlan training = compile_training(model.graph, dims, cpu_backend());
     Plan& plan = training.plan;
     copy_from_plain(x.raw(), plan.input(0));
-    copy_from_plain(seed.raw(), plan.input(training.seed_input));
+    copy_from_plain(seed.raw(), plan.input(training.first_seed));
     plan.forward();
     plan.backward();
     std::vector<Tensor> gradients;

@@ -40,7 +40,7 @@ TEST(Where, ChoosesAndSendsGradientsTheChosenWay) {
   graph.value(a).trainable = graph.value(b).trainable = true;
   const ValueId condition = graph.add_constant("c", Tensor::of<bool>({3}, {true, false, true}));
   graph.outputs = {graph.add("node", std::make_shared<Where>(), {condition, a, b})};
-  const Gradients g = differentiate(graph, graph.outputs[0], {a, b});
+  const Gradients g = differentiate(graph, {graph.outputs[0]}, {a, b});
   Plan plan(graph, cpu_backend());
   const Tensor seed = Tensor::of<float>({3}, {10, 20, 30});
   copy_from_plain(seed.raw(), plan.input(0));

@@ -87,7 +87,7 @@ TEST(Functions, OnesWithoutAnUsefulSlopeSaySo) {
   auto x = graph.add_constant("x", Tensor::of<float>({2}, {0.5f, 1.5f}));
   graph.value(x).trainable = true;
   graph.outputs = {graph.add("node", make_unary(K::round), {x})};
-  EXPECT_THROW(differentiate(graph, graph.outputs[0], {x}), Error);
+  EXPECT_THROW(differentiate(graph, {graph.outputs[0]}, {x}), Error);
 }
 
 TEST(Functions, RoundTakesHalvesToTheEvenNeighbour) { expect_floats(run_operator(make_unary(K::round), {floats({4}, {0.5f, 1.5f, 2.5f, -2.5f})}), {4}, {0, 2, 2, -2}); }

@@ -96,7 +96,7 @@ TEST(Differentiate, ComputesNothingBelowTheFreezeBoundary) {
   g.value(w1).trainable = true;
   g.outputs = {g.add("trained", pointwise(), {y, w1})};
   const size_t forward = g.nodes.size();
-  differentiate(g, g.outputs[0], {w1});
+  differentiate(g, {g.outputs[0]}, {w1});
   ASSERT_EQ(g.nodes.size(), forward + 1);
   EXPECT_EQ(g.nodes.back().op->type(), "ConvBackwardWeights");
 }

@@ -79,7 +79,7 @@ inline void expect_gradients(const OperatorPtr& op, const std::vector<Given>& in
   for (size_t i = 1; i < inputs.size(); ++i)
     if (wanted[i]) wanted_ids.push_back(ids[i]);
   graph.outputs = {graph.add("node", op, ids)};
-  const Gradients gradients = differentiate(graph, graph.outputs[0], wanted_ids);
+  const Gradients gradients = differentiate(graph, {graph.outputs[0]}, wanted_ids);
   const bool picture = inputs[0]->shape().rank() == 4;
   Plan plan(graph, cpu_backend());
   View seed = plan.input(picture ? 1 : 0);
