@@ -84,6 +84,16 @@ ValueId NodeReader::emit_helper(const std::string& suffix, OperatorPtr op, std::
   return graph_.nodes.back().outputs[0];
 }
 
+std::vector<ValueId> NodeReader::emit_with_helpers(OperatorPtr op, std::vector<ValueId> inputs, const std::vector<std::string>& suffixes) {
+  if (output_count() == 0) throw Error("has no output");
+  std::vector<std::string> names{node_.output(0)};
+  for (const std::string& suffix : suffixes) names.push_back(name() + ":" + suffix);
+  graph_.append_node(name(), std::move(op), std::move(inputs), names);
+  const auto& outputs = graph_.nodes.back().outputs;
+  if (!values_.emplace(names[0], outputs[0]).second) throw Error("makes \"" + names[0] + "\", which another node makes too", "the file is damaged");
+  return {outputs.begin() + 1, outputs.end()};
+}
+
 void NodeReader::emit_alias(ValueId value) {
   if (output_count() == 0) throw Error("has no output");
   if (!values_.emplace(node_.output(0), value).second) throw Error("makes \"" + node_.output(0) + "\", which another node makes too", "the file is damaged");

@@ -4,6 +4,7 @@
 
 #include <functional>
 #include <map>
+#include <set>
 #include <string>
 #include <typeindex>
 #include <vector>
@@ -18,8 +19,9 @@ namespace graft {
 /// One ONNX node as a mapping reads it. Attributes are checked for their type; asking for one that is absent gives the default.
 class NodeReader {
  public:
-  NodeReader(const onnx::NodeProto& node, int64_t opset, const Weights& weights, Graph& graph, std::map<std::string, ValueId>& values)
-      : node_(node), opset_(opset), weights_(weights), graph_(graph), values_(values) {}
+  /// `read_names`: every name that a node or the graph's outputs read.
+  NodeReader(const onnx::NodeProto& node, int64_t opset, const Weights& weights, const std::set<std::string>& read_names, Graph& graph, std::map<std::string, ValueId>& values)
+      : node_(node), opset_(opset), weights_(weights), read_names_(read_names), graph_(graph), values_(values) {}
 
   std::string_view type() const { return node_.op_type(); }
   int64_t opset() const { return opset_; }
@@ -44,6 +46,8 @@ class NodeReader {
   const Tensor* constant(size_t i) const;
   /// The shape an input declares, as far as it is known now.
   const Shape& shape(size_t i) const { return graph_.value(input(i)).shape; }
+  /// True where something reads this output.
+  bool output_is_read(size_t i) const { return i < output_count() && read_names_.contains(node_.output(static_cast<int>(i))); }
   size_t output_count() const { return static_cast<size_t>(node_.output_size()); }
 
   /// Appends the operator as this node. Outputs past `outputs` may only be named when nobody is expected to read them.
@@ -52,6 +56,8 @@ class NodeReader {
   void emit_output(size_t output, OperatorPtr op, std::vector<ValueId> inputs);
   /// Appends a helper node; returns its output.
   ValueId emit_helper(const std::string& suffix, OperatorPtr op, std::vector<ValueId> inputs);
+  /// Appends an operator that makes output 0 of this node and, under these suffixes, further values; returns those.
+  std::vector<ValueId> emit_with_helpers(OperatorPtr op, std::vector<ValueId> inputs, const std::vector<std::string>& suffixes);
   /// Makes the first output of this node another name of a value.
   void emit_alias(ValueId value);
   /// Makes an output of this node a constant.
@@ -66,6 +72,7 @@ class NodeReader {
   const onnx::NodeProto& node_;
   int64_t opset_;
   const Weights& weights_;
+  const std::set<std::string>& read_names_;
   Graph& graph_;
   std::map<std::string, ValueId>& values_;
 };

@@ -113,7 +113,10 @@ Shape input_shape(const onnx::ValueInfoProto& info) {
 
 class GraphReader {
  public:
-  GraphReader(const onnx::GraphProto& proto, int64_t opset, const Weights& weights) : proto_(proto), opset_(opset), weights_(weights) {}
+  GraphReader(const onnx::GraphProto& proto, int64_t opset, const Weights& weights) : proto_(proto), opset_(opset), weights_(weights) {
+    for (const auto& node : proto.node()) read_names_.insert(node.input().begin(), node.input().end());
+    for (const auto& output : proto.output()) read_names_.insert(output.name());
+  }
 
   Graph read() {
     read_initialisers(proto_);
@@ -184,7 +187,7 @@ class GraphReader {
     if (proto.op_type() == "If") {
       return with_place([&] { return "node \"" + proto.name() + "\" (If)"; }, [&] { read_if(proto); });
     }
-    NodeReader node(proto, opset_, weights_, graph_, values_);
+    NodeReader node(proto, opset_, weights_, read_names_, graph_, values_);
     with_place([&] { return "node \"" + node.name() + "\" (" + proto.op_type() + ")"; }, [&] { op_table().reader(proto.op_type())(node); });
   }
 
@@ -227,6 +230,7 @@ class GraphReader {
   const onnx::GraphProto& proto_;
   int64_t opset_;
   const Weights& weights_;
+  std::set<std::string> read_names_;
   int64_t fixed_batch_ = 0;
   Graph graph_;
   std::map<std::string, ValueId> values_;

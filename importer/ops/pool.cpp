@@ -2,6 +2,7 @@
 
 #include "importer/op_table.h"
 #include "runtime/ops/binary.h"
+#include "runtime/ops/movement.h"
 #include "runtime/ops/reduce.h"
 #include "runtime/ops/unary.h"
 
@@ -14,10 +15,16 @@ Window2d pool_window(NodeReader& node) {
 }
 
 void read_max(NodeReader& node) {
-  if (node.output_count() > 1) throw Error("the indices output is not supported");
+  if (node.output_is_read(1)) throw Error("the indices output is not supported");
   auto op = std::make_shared<MaxPool>();
   op->window = pool_window(node);
-  node.emit(op, node.inputs());
+  const DType dtype = node.graph().value(node.input(0)).dtype;
+  if (dtype == DType::f32) return node.emit(op, node.inputs());
+  // Bytes are exact in float32.
+  if (dtype != DType::u8 && dtype != DType::i8) throw Error("the maximum of " + std::string(name_of(dtype)) + " is not supported");
+  auto back = std::make_shared<Cast>();
+  back->to = dtype;
+  node.emit(back, {node.emit_helper("maximum", op, {node.emit_helper("float", std::make_shared<Cast>(), {node.input(0)})})});
 }
 
 void read_average(NodeReader& node) {

@@ -134,6 +134,9 @@ constexpr int64_t kLargestChecked = 100000;
 
 bool check_gradient(const Case& test) {
   const Case::Data& data = test.data.at(0);
+  // Constants lie row-major, where statistics of a batch are not taken; tests/runtime/norms_test.cpp checks that gradient.
+  for (const auto& node : test.model.graph().node())
+    if (node.op_type() == "BatchNormalization" && node.output_size() > 1) return false;
   Model model = import(with_constant_inputs(test.model, data.inputs, 0));
   Graph& graph = model.graph;
   graph.outputs.resize(1);

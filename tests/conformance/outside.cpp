@@ -54,10 +54,8 @@ std::string outside_node(const onnx::NodeProto& node, const onnx::ModelProto& mo
   };
   const bool spatial = op == "Conv" || op == "ConvTranspose" || op == "MaxPool" || op == "AveragePool" || op == "LpPool" || op == "GlobalLpPool";
   if (spatial && rank != 4) return "one- and three-dimensional " + op;
-  if (op == "MaxPool" && inputs[0].type().tensor_type().elem_type() == onnx::TensorProto::UINT8) return "MaxPool of integers";
   if (op.starts_with("Reduce") && inputs[0].type().tensor_type().elem_type() == onnx::TensorProto::BOOL) return "reductions of booleans";
-  if (op == "MaxPool" && node.output_size() > 1) return "MaxPool with indices";
-  if (op == "BatchNormalization" && node.output_size() > 1) return "BatchNormalization in training form (its own pass in graft)";
+  if (op == "MaxPool" && node.output_size() > 1) return "MaxPool with indices (for unpooling only)";
   if (op == "Dropout" && (has_input("t") || has_input("training_mode"))) return "Dropout in training form (random)";
   for (const auto& a : node.attribute()) {
     if (op == "Cast" && a.name() == "to" && !known_type(static_cast<int>(a.i()))) return "Cast to other element types";
