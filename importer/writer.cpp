@@ -1,6 +1,8 @@
 #include "importer/writer.h"
 
 #include <cmath>
+#include <filesystem>
+#include <ostream>
 
 #include "importer/metadata.h"
 #include "importer/op_table.h"
@@ -11,6 +13,7 @@ namespace {
 
 constexpr int64_t kWrittenOpset = 17;
 constexpr int64_t kWrittenIr = 8;
+constexpr size_t kLargestInside = size_t{2000} << 20;  // messages end at 2 GiB
 constexpr int64_t kSmallTable = 4096;  // constants up to this size keep their precision: nothing is saved on them
 
 int onnx_type(DType dtype) {
@@ -38,11 +41,55 @@ void write_info(const Value& value, bool open_batch, onnx::ValueInfoProto& info)
   }
 }
 
+/// The weights of one model: inside its message, or in a file beside it.
+class WeightWriter {
+ public:
+  WeightWriter(onnx::GraphProto& out, std::string data_file) : out_(out), data_file_(std::move(data_file)) {}
+
+  void write(std::shared_ptr<const Tensor> tensor, const std::string& name) {
+    auto& proto = *out_.add_initializer();
+    if (data_file_.empty() || tensor->bytes() <= kSmallestExternal) return write_tensor(*tensor, name, proto);
+    write_tensor(Tensor(tensor->dtype(), {0}), name, proto);
+    proto.clear_raw_data();
+    proto.clear_dims();
+    for (int64_t d : tensor->shape()) proto.add_dims(d);
+    proto.set_data_location(onnx::TensorProto::EXTERNAL);
+    const auto say = [&](const char* key, const std::string& value) {
+      auto& entry = *proto.add_external_data();
+      entry.set_key(key);
+      entry.set_value(value);
+    };
+    at_ = (at_ + kExternalAlignment - 1) / kExternalAlignment * kExternalAlignment;
+    say("location", data_file_);
+    say("offset", std::to_string(at_));
+    say("length", std::to_string(tensor->bytes()));
+    parts_.emplace_back(at_, tensor);
+    at_ += tensor->bytes();
+  }
+
+  bool has_parts() const { return !parts_.empty(); }
+  void write_parts(std::ostream& stream) const {
+    size_t at = 0;
+    for (const auto& [offset, tensor] : parts_) {
+      for (; at < offset; ++at) stream.put('\0');
+      stream.write(static_cast<const char*>(tensor->raw()), static_cast<std::streamsize>(tensor->bytes()));
+      at += tensor->bytes();
+    }
+  }
+
+ private:
+  static constexpr size_t kSmallestExternal = 1024, kExternalAlignment = 4096;  // pages, so that readers may map them
+  onnx::GraphProto& out_;
+  std::string data_file_;
+  size_t at_ = 0;
+  std::vector<std::pair<size_t, std::shared_ptr<const Tensor>>> parts_;
+};
+
 /// Writes a weight as float16 under another name; returns the Cast that gives it back.
-onnx::NodeProto write_half(const Tensor& tensor, const std::string& name, onnx::GraphProto& out) {
+onnx::NodeProto write_half(const Tensor& tensor, const std::string& name, WeightWriter& weights) {
   for (float v : tensor.data<float>())
     if (std::fabs(v) > 65504.0f) throw Error("weight \"" + name + "\" holds " + std::to_string(v) + ", too large for float16", "write float32 weights");
-  write_tensor(cast(tensor, DType::f16), name + ":half", *out.add_initializer());
+  weights.write(std::make_shared<Tensor>(cast(tensor, DType::f16)), name + ":half");
   onnx::NodeProto node;
   node.set_op_type("Cast");
   node.set_name(name + ":cast");
@@ -55,8 +102,7 @@ onnx::NodeProto write_half(const Tensor& tensor, const std::string& name, onnx::
   return node;
 }
 
-onnx::ModelProto to_proto(const Model& model, const WriteOptions& options) {
-  onnx::ModelProto proto;
+void fill(onnx::ModelProto& proto, const Model& model, const WriteOptions& options, WeightWriter& weights) {
   proto.set_ir_version(kWrittenIr);
   proto.set_producer_name("graft");
   proto.add_opset_import()->set_version(kWrittenOpset);
@@ -90,21 +136,33 @@ onnx::ModelProto to_proto(const Model& model, const WriteOptions& options) {
       if (it == constants.end() || written[name]) continue;
       written[name] = true;
       const Value& value = graph.value(it->second);
-      if (options.half_weights && value.dtype == DType::f32 && value.shape.rank() > 1 && value.shape.elements() > kSmallTable) casts.push_back(write_half(*value.constant, name, out));
-      else write_tensor(*value.constant, name, *out.add_initializer());
+      if (options.half_weights && value.dtype == DType::f32 && value.shape.rank() > 1 && value.shape.elements() > kSmallTable) casts.push_back(write_half(*value.constant, name, weights));
+      else weights.write(value.constant, name);
     }
   }
-  if (casts.empty()) return proto;
+  if (casts.empty()) return;
   google::protobuf::RepeatedPtrField<onnx::NodeProto> nodes(casts.begin(), casts.end());  // nodes stand in topological order
   nodes.MergeFrom(out.node());
   out.mutable_node()->Swap(&nodes);
-  return proto;
+}
+
+size_t constant_bytes(const Graph& graph) {
+  size_t bytes = 0;
+  for (size_t i = 0; i < graph.value_count(); ++i)
+    if (const auto& constant = graph.value(static_cast<ValueId>(i)).constant) bytes += constant->bytes();
+  return bytes;
 }
 
 }  // namespace
 
 void write_model(const Model& model, const std::string& path, const WriteOptions& options) {
-  const onnx::ModelProto proto = with_place([&] { return path; }, [&] { return to_proto(model, options); });
+  const std::string data = path + ".data";
+  const bool external = options.external_weights || constant_bytes(model.graph) > kLargestInside;
+  onnx::ModelProto proto;
+  WeightWriter weights(*proto.mutable_graph(), external ? std::filesystem::path(data).filename().string() : "");
+  with_place([&] { return path; }, [&] { fill(proto, model, options, weights); });
+  // The weights first: a model whose weights are missing would be half a model.
+  if (weights.has_parts()) write_atomically(data, [&](std::ostream& stream) { weights.write_parts(stream); });
   write_atomically(path, [&](std::ostream& stream) { proto.SerializeToOstream(&stream); });
 }
 

@@ -17,7 +17,7 @@ struct Options {
   CommonOptions common;
   std::string source, output;
   PictureOptions pictures;
-  bool fp32 = false, fp16 = false, preprocessing = false;
+  bool fp32 = false, fp16 = false, preprocessing = false, external = false;
 };
 
 void drop_auxiliary_outputs(Model& model) {
@@ -40,7 +40,7 @@ void export_model(const Options& o) {
     model.metadata.preprocessing = resolve_preprocessing(model, o.pictures, o.common);
     embed_preprocessing(model);
   }
-  write_model(model, o.output, {.half_weights = o.fp16});
+  write_model(model, o.output, {.half_weights = o.fp16, .external_weights = o.external});
   if (o.common.json) std::cout << nlohmann::json{{"model", o.output}, {"bytes", fs::file_size(o.output)}}.dump() << "\n";
   else if (!o.common.quiet) std::cerr << o.output << ": " << fs::file_size(o.output) / 1024 << " KiB\n";
 }
@@ -55,6 +55,7 @@ void register_export(CLI::App& app) {
   auto* fp32 = command->add_flag("--fp32", o->fp32, "float32 weights (the default)");
   command->add_flag("--fp16", o->fp16, "float16 weights, computed in float32: half the file")->excludes(fp32);
   command->add_flag("--with-preprocessing", o->preprocessing, "The graph takes whole pictures, uint8 N×height×width×3 RGB: resize, crop and normalise are inside");
+  command->add_flag("--external-data", o->external, "Weights in OUTPUT.data beside the model (over 2 GiB they always are)");
   add_picture_options(*command, o->pictures);
   command->add_option("-o,--output", o->output, "ONNX file to write")->required();
   command->callback([o] { export_model(*o); });

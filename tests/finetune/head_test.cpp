@@ -94,5 +94,18 @@ TEST(Freeze, RefusesWhatItDoesNotKnow) {
   for (const std::string policy : {"some", "until:nowhere", "last:0", "last:x", "match:("}) EXPECT_THROW(apply_freeze(g, {policy, BatchNormPolicy::automatic}, {}), Error) << policy;
 }
 
+TEST(Head, GivesAuxiliaryOutputsNewHeadsOfTheirOwn) {
+  ArchitectureOptions options;
+  options.auxiliary = true;
+  options.initialise = false;
+  Graph kept = build_architecture("googlenet", options), dropped = kept;
+  const GraftedHead with = graft_head(kept, {4, 0, 1, true}), without = graft_head(dropped, {4, 0, 1, false});
+  ASSERT_EQ(kept.outputs.size(), 3u);
+  for (ValueId id : kept.outputs) EXPECT_EQ(kept.value(id).shape.str(), "1×4");
+  EXPECT_EQ(with.parameters.size(), 6u);
+  EXPECT_EQ(dropped.outputs.size(), 1u);
+  EXPECT_EQ(without.parameters.size(), 2u);
+}
+
 }  // namespace
 }  // namespace graft

@@ -60,7 +60,7 @@ class Exports(unittest.TestCase):
     def test_float32_and_float16_files_in_batches(self):
         random = np.random.default_rng(1)
         for name in self.networks:
-            for options in ((), ("--fp16",)):
+            for options in ((), ("--fp16",), ("--external-data",)):
                 path = self.export(name, *options)
                 for batch in (1, 3):
                     with self.subTest(network=name, options=options, batch=batch):

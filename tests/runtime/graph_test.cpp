@@ -171,5 +171,25 @@ TEST(Npy, ReadsWhatItWrote) {
   std::filesystem::remove(path);
 }
 
+/// L = s₁·(w·x) + s₂·tanh(w·x): dL/dw = x·(s₁ + s₂·(1 - tanh²)).
+TEST(Differentiate, AddsTheSlopesOfSeveralOutputs) {
+  Graph g;
+  const ValueId x = g.add_input("x", DType::f32, {1, 1}), w = g.add_constant("w", Tensor::of<float>({1, 1}, {0.5f}));
+  g.value(w).trainable = true;
+  const ValueId y = g.add("y", make_binary(Binary::Kind::mul), {x, w});
+  g.outputs = {y, g.add("t", make_unary(Unary::Kind::tanh), {y})};
+  TrainingPlan training = compile_training(g, {1, 1, 1}, cpu_backend());
+  ASSERT_EQ(training.scores, 2u);
+  *training.plan.input(0).as<float>() = 2;
+  *training.plan.input(training.first_seed).as<float>() = 3;
+  *training.plan.input(training.first_seed + 1).as<float>() = 10;
+  training.plan.forward();
+  training.plan.backward();
+  const float t = std::tanh(1.0f);
+  EXPECT_FLOAT_EQ(*training.plan.output(0).as<float>(), 1);
+  EXPECT_FLOAT_EQ(*training.plan.output(1).as<float>(), t);
+  EXPECT_NEAR(*training.plan.output(training.gradients.at(0).second).as<float>(), 2 * (3 + 10 * (1 - t * t)), 1e-5);
+}
+
 }  // namespace
 }  // namespace graft

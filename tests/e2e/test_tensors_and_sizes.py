@@ -1,0 +1,85 @@
+"""Raw tensors through `infer`, several of them, and models beyond what one message can hold."""
+import pathlib
+import resource
+import unittest
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper
+
+from support import graft, graft_json, scratch, session
+
+
+class TensorsAndSizes(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.folder = scratch()
+        cls.base = pathlib.Path(cls.folder.name)
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.folder.cleanup()
+
+    def save(self, name, array):
+        np.save(self.base / f"{name}.npy", array)
+        return self.base / f"{name}.npy"
+
+    def test_several_inputs_and_outputs_agree_with_onnx_runtime(self):
+        value = lambda name, shape: helper.make_tensor_value_info(name, TensorProto.FLOAT, shape)
+        nodes = [helper.make_node("GlobalAveragePool", ["picture"], ["pooled"]), helper.make_node("Flatten", ["pooled"], ["features"]),
+                 helper.make_node("Concat", ["features", "extra"], ["both"], axis=1), helper.make_node("Softmax", ["both"], ["scores"], axis=1)]
+        graph = helper.make_graph(nodes, "two", [value("picture", ["N", 3, "H", "W"]), value("extra", ["N", 4])], [value("scores", ["N", 7]), value("features", ["N", 3])])
+        path = self.base / "two.onnx"
+        onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), path)
+        random = np.random.default_rng(3)
+        picture, extra = random.standard_normal((2, 3, 5, 6), dtype=np.float32), random.standard_normal((2, 4), dtype=np.float32)
+        graft("infer", path, "--input", f"extra={self.save('e', extra)}", "--input", self.save("p", picture),
+              "--output", f"features={self.base / 'f.npy'}", "--output", self.base / "s.npy")
+        scores, features = session(path).run(None, {"picture": picture, "extra": extra})
+        np.testing.assert_allclose(np.load(self.base / "s.npy"), scores, atol=1e-6)
+        np.testing.assert_allclose(np.load(self.base / "f.npy"), features, atol=1e-6)
+        missing = graft("infer", path, "--input", self.base / "p.npy", "--output", self.base / "s.npy", check=False)
+        self.assertEqual(missing.returncode, 1)
+        self.assertIn('input "extra"', missing.stderr)
+        surplus = graft("infer", path, *(["--input", self.base / "p.npy"] * 3), "--output", self.base / "s.npy", check=False)
+        self.assertIn("only 2 inputs", surplus.stderr)
+
+    def test_a_model_over_two_gibibytes_by_external_data(self):
+        """Most of the file beside it is a hole: it takes no space on the disk, but is read like any other."""
+        rows, columns = 790_000, 768
+        size = rows * columns * 4
+        self.assertGreater(size, 2 << 30)
+        data = self.base / "large.onnx.data"
+        last = np.arange(columns, dtype=np.float32)
+        with open(data, "wb") as f:
+            f.truncate(size)
+            f.seek(size - last.nbytes)
+            f.write(last.tobytes())
+        weight = TensorProto(name="w", data_type=TensorProto.FLOAT, dims=[rows, columns], data_location=TensorProto.EXTERNAL)
+        for key, text in (("location", data.name), ("offset", "0"), ("length", str(size))):
+            weight.external_data.add(key=key, value=text)
+        value = lambda name, shape: helper.make_tensor_value_info(name, TensorProto.FLOAT, shape)
+        nodes = [helper.make_node("Flatten", ["x"], ["flat"]), helper.make_node("Gemm", ["flat", "w"], ["y"], transB=1)]
+        graph = helper.make_graph(nodes, "large", [value("x", ["N", 3, 16, 16])], [value("y", ["N", rows])], [weight])
+        path = self.base / "large.onnx"
+        path.write_bytes(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8).SerializeToString())
+
+        self.assertEqual(graft_json("inspect", path)["parameters"], rows * columns)
+        self.assertLess(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024, 1.2 * size)
+        x = np.linspace(-1, 1, columns, dtype=np.float32).reshape(1, 3, 16, 16)
+        graft("infer", path, "--input", self.save("x", x), "--output", self.base / "y.npy")
+        y = np.load(self.base / "y.npy")
+        self.assertEqual(np.flatnonzero(y).tolist(), [rows - 1])
+        np.testing.assert_allclose(y[0, -1], np.dot(last.astype(np.float64), x.reshape(-1).astype(np.float64)), rtol=1e-5)
+        # Written again it must go beside its model too, unasked.
+        again = self.base / "again.onnx"
+        graft("export", path, "-o", again, "--quiet")
+        self.assertEqual((self.base / "again.onnx.data").stat().st_size, size)
+        (self.base / "again.onnx.data").unlink()
+        gone = graft("inspect", again, check=False)
+        self.assertEqual(gone.returncode, 1)
+        self.assertIn("again.onnx.data", gone.stderr)
+
+
+if __name__ == "__main__":
+    unittest.main()
