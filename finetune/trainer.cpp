@@ -140,7 +140,7 @@ class Trainer {
       for (size_t i = 0; i < batch.inputs.size(); ++i) plan.bind_input(i, batch.inputs[i]);
       const StepContext context{mix(options_.seed, 0x64726f70), static_cast<uint64_t>(state_.step)};
       plan.forward(context);
-      loss += batch_loss(*loss_, {plan.output(0).as<float>(), scores_count}, batch.labels, options_.class_weights, {seed.as<float>(), scores_count});
+      loss += batch_loss(*loss_, {plan.output(0).as<float>(), scores_count}, {batch.labels}, options_.class_weights, {seed.as<float>(), scores_count});
       for (size_t s = 1; s < plan_->scores; ++s) auxiliary_slopes(s, batch.labels);
       for (int label : batch.labels) seen += label < 0 ? 0.0 : options_.class_weights.empty() ? 1.0 : static_cast<double>(options_.class_weights[static_cast<size_t>(label)]);
       plan.backward(context);
@@ -158,7 +158,7 @@ class Trainer {
   void auxiliary_slopes(size_t output, const std::vector<int>& labels) {
     const View scores = plan_->plan.output(output), seed = plan_->plan.input(plan_->first_seed + output);
     const auto count = static_cast<size_t>(scores.shape.elements());
-    batch_loss(*loss_, {scores.as<float>(), count}, labels, options_.class_weights, {seed.as<float>(), count});
+    batch_loss(*loss_, {scores.as<float>(), count}, {labels}, options_.class_weights, {seed.as<float>(), count});
     for (size_t i = 0; i < count; ++i) seed.as<float>()[i] *= options_.auxiliary_weight;
   }
 

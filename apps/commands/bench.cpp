@@ -96,7 +96,7 @@ std::vector<double> bench_training(const Options& o, Model& model, OpenDims dims
   int64_t step = 0;
   auto times = timed(o.seconds, [&] {
     plan.forward({0, static_cast<uint64_t>(step)});
-    batch_loss(*loss, {plan.output(0).as<float>(), scores}, labels, {}, {seed.as<float>(), scores});
+    batch_loss(*loss, {plan.output(0).as<float>(), scores}, {labels}, {}, {seed.as<float>(), scores});
     plan.backward({0, static_cast<uint64_t>(step)});
     optimizer->step(1e-4f, ++step, parameters, slots);
     plan.refresh();

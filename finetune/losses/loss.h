@@ -7,30 +7,78 @@
 
 namespace graft {
 
-/// A loss of one row of scores against its class. Value and slope come from one function, so they cannot disagree.
+/// What one row of scores is held against: a class, or a number for each score (a distribution, marks of 0 and 1, measured values).
+struct Target {
+  int label = -1;
+  std::span<const float> row{};      // empty: 1 at `label`, 0 elsewhere
+  std::span<const float> teacher{};  // distillation: another network's scores for the same picture
+  double at(size_t k) const { return row.empty() ? (static_cast<int>(k) == label ? 1.0 : 0.0) : static_cast<double>(row[k]); }
+};
+
+/// A loss of one row of scores against its target. Value and slope come from one function, so they cannot disagree. Stable for scores
+/// up to ±1e4.
 class Loss {
  public:
   virtual ~Loss() = default;
-  /// Returns the loss of scores `f` for class `y` and adds dL/df to `grad` (same length, zero on entry).
-  virtual double row(std::span<const float> f, int y, std::span<float> grad) const = 0;
+  /// Returns the loss of scores `f` and adds dL/df to `grad` (same length, zero on entry).
+  virtual double row(std::span<const float> f, const Target& y, std::span<float> grad) const = 0;
+  /// False where the loss is defined for class labels only, so that mixed or several labels make no sense.
+  virtual bool takes_rows() const { return true; }
+  /// True where each score is a yes or no of its own (several labels a picture), or a measured value.
+  virtual bool is_element_wise() const { return false; }
+  virtual bool needs_teacher() const { return false; }
 };
 using LossPtr = std::unique_ptr<Loss>;
 
 struct LossOptions {
-  float label_smoothing = 0;  // cross-entropy: ε spread evenly over all classes
-  float margin = 1;           // hinge: Δ
+  float label_smoothing = 0;      // cross-entropy, kl, distillation: ε spread evenly over all classes
+  float margin = 1;               // hinges: Δ
+  float delta = 1;                // huber: δ; smooth-l1: β
+  float gamma = 2;                // focal: γ
+  float temperature = 4;          // distillation: T
+  float teacher_weight = 0.9f;    // distillation: α, the teacher's part
 };
 
 /// By the name on the command line. Throws Error for an unknown one.
 LossPtr make_loss(const std::string& name, const LossOptions& options);
 std::vector<std::string> loss_names();
 
-/// Mean loss of a batch, rows × classes. Rows whose label is negative count for nothing. Writes dL/dscores of that mean to
-/// `grad`; returns the sum of the rows' losses. `weights` (one a class, or empty) scale rows, as PyTorch's `weight`: the mean
-/// divides by the weights' sum. Throws Error when a score is NaN or infinite.
-double batch_loss(const Loss& loss, std::span<const float> scores, std::span<const int> labels, std::span<const float> weights, std::span<float> grad);
+/// The targets of a batch. Where `rows` is not empty it holds batch × outputs numbers and labels only say which rows count (>= 0).
+struct Targets {
+  std::span<const int> labels;
+  std::span<const float> rows{};
+  std::span<const float> teacher{};  // batch × outputs, for losses that need one
+};
 
-LossPtr make_cross_entropy(float label_smoothing);
-LossPtr make_multiclass_hinge(float margin);
+enum class Reduction { mean, sum };
+
+/// The loss of a batch, rows × outputs. Rows whose label is negative count for nothing. Writes dL/dscores of the batch's mean (or sum)
+/// to `grad` and, where given, each row's own loss to `values`; returns the sum of the rows' losses. `weights` (one a class, or empty)
+/// scale rows, as PyTorch's `weight`: the mean divides by the weights' sum; a row of several classes weighs what its target says on
+/// average. Throws Error when a score is NaN or infinite.
+double batch_loss(const Loss& loss, std::span<const float> scores, const Targets& targets, std::span<const float> weights, std::span<float> grad,
+                  Reduction reduction = Reduction::mean, std::span<float> values = {});
+
+/// What a row weighs in batch_loss's mean.
+double row_weight(const Target& target, std::span<const float> weights);
+
+/// t = (1-ε)·target + ε/K.  [Szegedy et al. 2015, §7]
+inline double smoothed(const Target& y, size_t k, size_t classes, double epsilon) { return (1 - epsilon) * y.at(k) + epsilon / static_cast<double>(classes); }
+
+/// log Σ exp(f/T), without overflow.
+double log_sum_exp(std::span<const float> f, double temperature = 1);
+
+LossPtr make_cross_entropy(const LossOptions& options);
+LossPtr make_binary_cross_entropy(const LossOptions& options);
+LossPtr make_hinge(const LossOptions& options);
+LossPtr make_squared_hinge(const LossOptions& options);
+LossPtr make_binary_hinge(const LossOptions& options);
+LossPtr make_mean_absolute_error(const LossOptions& options);
+LossPtr make_mean_squared_error(const LossOptions& options);
+LossPtr make_smooth_l1(const LossOptions& options);
+LossPtr make_huber(const LossOptions& options);
+LossPtr make_kl_divergence(const LossOptions& options);
+LossPtr make_focal(const LossOptions& options);
+LossPtr make_distillation(const LossOptions& options);
 
 }  // namespace graft

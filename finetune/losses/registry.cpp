@@ -6,8 +6,18 @@ namespace {
 
 const Registry<LossPtr, const LossOptions&>& registry() {
   static const Registry<LossPtr, const LossOptions&> table("loss", {
-                                                                       {"cross-entropy", [](const LossOptions& o) { return make_cross_entropy(o.label_smoothing); }},
-                                                                       {"hinge", [](const LossOptions& o) { return make_multiclass_hinge(o.margin); }},
+                                                                       {"cross-entropy", make_cross_entropy},
+                                                                       {"bce", make_binary_cross_entropy},
+                                                                       {"hinge", make_hinge},
+                                                                       {"squared-hinge", make_squared_hinge},
+                                                                       {"binary-hinge", make_binary_hinge},
+                                                                       {"mae", make_mean_absolute_error},
+                                                                       {"mse", make_mean_squared_error},
+                                                                       {"smooth-l1", make_smooth_l1},
+                                                                       {"huber", make_huber},
+                                                                       {"kl", make_kl_divergence},
+                                                                       {"focal", make_focal},
+                                                                       {"distillation", make_distillation},
                                                                    });
   return table;
 }
