@@ -104,9 +104,8 @@ class Trainer {
       const std::string& name = names.at(tensor.get());
       const float scale = head_.contains(name) ? 1.0f : options_.trunk_lr_scale;
       state_.parameters.push_back({name, tensor, plan_->plan.output(output).as<float>(), scale, options_.weight_decay});
-      state_.slots.emplace_back();
-      for (int s = 0; s < optimizer_->slots(); ++s) state_.slots.back().push_back(Tensor::zeros(DType::f32, tensor->shape()));
     }
+    state_.slots = optimizer_->make_state(state_.parameters);
     if (state_.parameters.empty()) throw Error("nothing is left to train", "choose another --freeze");
     for (const auto& s : plan_->statistics) {
       state_.statistics.emplace_back(names.at(s.mean.get()), s.mean);

@@ -1,5 +1,6 @@
 #include "finetune/training_state.h"
 
+#include <algorithm>
 #include <cstring>
 #include <nlohmann/json.hpp>
 
@@ -33,7 +34,7 @@ Checkpoint to_checkpoint(const TrainingState& s, const std::string& fingerprint)
   for (size_t p = 0; p < s.parameters.size(); ++p) {
     const std::string& name = s.parameters[p].name;
     c.tensors.emplace("parameter:" + name, s.parameters[p].tensor->clone());
-    for (size_t k = 0; k < s.slots[p].size(); ++k) c.tensors.emplace(slot_name(name, k), s.slots[p][k].clone());
+    for (size_t k = 0; k < s.slots.slots(); ++k) c.tensors.emplace(slot_name(name, k), Tensor::copy_of<float>(s.parameters[p].tensor->shape(), s.slots.of(p, k)));
     if (!s.best_parameters.empty()) c.tensors.emplace("best:" + name, s.best_parameters[p].clone());
   }
   for (size_t i = 0; i < s.statistics.size(); ++i) {
@@ -59,11 +60,12 @@ void from_checkpoint(const Checkpoint& c, const std::string& fingerprint, Traini
   if (state.at("fingerprint").get<std::string>() != fingerprint) {
     throw Error("the checkpoint was made with other options, pictures or another model", "repeat the options of that run, or start without --resume");
   }
-  const auto load = [&](const std::string& name, Tensor& to) {
+  const auto find = [&](const std::string& name, const Shape& shape) -> const Tensor& {
     const auto it = c.tensors.find(name);
-    if (it == c.tensors.end() || it->second.shape() != to.shape()) throw Error("the checkpoint has no fitting \"" + name + "\"", "start the run without --resume");
-    copy_into(it->second, to);
+    if (it == c.tensors.end() || it->second.shape() != shape) throw Error("the checkpoint has no fitting \"" + name + "\"", "start the run without --resume");
+    return it->second;
   };
+  const auto load = [&](const std::string& name, Tensor& to) { copy_into(find(name, to.shape()), to); };
   s.epoch = state.at("epoch").get<int>();
   s.step = state.at("step").get<int64_t>();
   s.best_epoch = state.at("best_epoch").get<int>();
@@ -77,7 +79,10 @@ void from_checkpoint(const Checkpoint& c, const std::string& fingerprint, Traini
   for (size_t p = 0; p < s.parameters.size(); ++p) {
     const std::string& name = s.parameters[p].name;
     load("parameter:" + name, *s.parameters[p].tensor);
-    for (size_t k = 0; k < s.slots[p].size(); ++k) load(slot_name(name, k), s.slots[p][k]);
+    for (size_t k = 0; k < s.slots.slots(); ++k) {
+      const auto from = find(slot_name(name, k), s.parameters[p].tensor->shape()).data<float>();
+      std::copy(from.begin(), from.end(), s.slots.of(p, k).begin());
+    }
     load("best:" + name, s.best_parameters[p]);
   }
   for (size_t i = 0; i < s.statistics.size(); ++i) {

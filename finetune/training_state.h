@@ -12,7 +12,7 @@ namespace graft {
 /// Everything that a run changes, so that saving and restoring it is one thing.
 struct TrainingState {
   std::vector<Parameter> parameters;
-  std::vector<std::vector<Tensor>> slots;                                 // optimizer state, [parameter][slot]
+  OptimizerState slots;
   std::vector<std::pair<std::string, std::shared_ptr<Tensor>>> statistics;  // running means and variances that are trained
   std::vector<Tensor> best_parameters, best_statistics;                   // those of the best validation epoch
   int64_t step = 0;                                                       // optimizer steps done

@@ -1,5 +1,7 @@
 #include "runtime/tensor.h"
 
+#include <sys/mman.h>
+
 #include <bit>
 #include <cmath>
 #include <cstdlib>
@@ -95,9 +97,12 @@ Tensor::Tensor(DType dtype, Shape shape) : dtype_(dtype), shape_(std::move(shape
       bytes > std::numeric_limits<size_t>::max() / 2) {
     throw Error("a tensor of shape " + shape_.str() + " does not fit in memory");
   }
-  const size_t rounded = (bytes + 63) / 64 * 64;
-  data_.reset(static_cast<std::byte*>(std::aligned_alloc(64, rounded == 0 ? 64 : rounded)));
+  // Large pages spare the TLB where whole tensors are streamed; a few of them must fit, or alignment would waste what they save.
+  constexpr size_t kHugePage = size_t{2} << 20, kWorthHugePages = 4 * kHugePage;
+  const size_t alignment = bytes >= kWorthHugePages ? kHugePage : 64, rounded = std::max<size_t>((bytes + 63) / 64 * 64, 64);
+  data_.reset(static_cast<std::byte*>(std::aligned_alloc(alignment, rounded)));
   if (!data_) throw Error("out of memory for a tensor of shape " + shape_.str());
+  if (bytes >= kWorthHugePages) (void)madvise(data_.get(), rounded / kHugePage * kHugePage, MADV_HUGEPAGE);
 }
 
 Tensor Tensor::zeros(DType dtype, Shape shape) {

@@ -80,12 +80,10 @@ std::vector<double> bench_training(const Options& o, Model& model, OpenDims dims
   const auto optimizer = make_optimizer(o.optimizer, {});
   const auto loss = make_loss("cross-entropy", {});
   std::vector<Parameter> parameters;
-  std::vector<std::vector<Tensor>> slots;
   for (const auto& [tensor, output] : training.gradients) {
     parameters.push_back({"", tensor, training.plan.output(output).as<float>(), 1, 5e-4f});
-    slots.emplace_back();
-    for (int s = 0; s < optimizer->slots(); ++s) slots.back().push_back(Tensor::zeros(DType::f32, tensor->shape()));
   }
+  OptimizerState slots = optimizer->make_state(parameters);
   Plan& plan = training.plan;
   for (size_t i = 0; i < plan.input_count(); ++i)
     if (i != training.first_seed) fill(plan.input(i));
@@ -94,6 +92,10 @@ std::vector<double> bench_training(const Options& o, Model& model, OpenDims dims
   const View seed = plan.input(training.first_seed);
   const auto scores = static_cast<size_t>(plan.output(0).shape.elements());
   int64_t step = 0;
+  if (o.mode == "update") {
+    for (const auto& [tensor, output] : training.gradients) fill(plan.output(output));
+    return timed(o.seconds, [&] { optimizer->step(1e-4f, ++step, parameters, slots); });
+  }
   auto times = timed(o.seconds, [&] {
     plan.forward({0, static_cast<uint64_t>(step)});
     batch_loss(*loss, {plan.output(0).as<float>(), scores}, {labels}, {}, {seed.as<float>(), scores});
@@ -110,15 +112,16 @@ void bench(const Options& o) {
   const auto picture = model.picture();
   const int64_t batch = o.common.batch > 0 ? o.common.batch : 1;
   const OpenDims dims{batch, picture.height > 0 ? picture.height : o.size, picture.width > 0 ? picture.width : o.size};
-  const bool training = o.train || o.mode == "training";
+  const bool training = o.train || o.mode != "inference";
+  const std::string mode = o.train ? "training" : o.mode;
   const auto times = with_place([&] { return o.model; }, [&] { return training ? bench_training(o, model, dims) : bench_inference(o, model, dims); });
   rusage usage{};
   getrusage(RUSAGE_SELF, &usage);
   const double median = times[times.size() / 2];
   const json result{{"images_per_s", static_cast<double>(batch) / median}, {"median_s", median}, {"min_s", times.front()}, {"max_s", times.back()}, {"runs", times.size()},
-                    {"peak_rss_mib", usage.ru_maxrss / 1024}, {"batch", batch}, {"dtype", "fp32"}, {"device", "cpu"}, {"mode", training ? "training" : "inference"}, {"model", o.model}};
+                    {"peak_rss_mib", usage.ru_maxrss / 1024}, {"batch", batch}, {"dtype", "fp32"}, {"device", "cpu"}, {"mode", mode}, {"model", o.model}};
   if (o.common.json) std::cout << result.dump() << "\n";
-  else std::printf("%s, batch %lld: %.1f images/s (median %.2f ms of %zu runs, %.2f to %.2f), peak memory %ld MiB\n", training ? "training" : "inference", static_cast<long long>(batch),
+  else std::printf("%s, batch %lld: %.1f images/s (median %.2f ms of %zu runs, %.2f to %.2f), peak memory %ld MiB\n", mode.c_str(), static_cast<long long>(batch),
                    static_cast<double>(batch) / median, median * 1e3, times.size(), times.front() * 1e3, times.back() * 1e3, usage.ru_maxrss / 1024);
 }
 
@@ -129,7 +132,7 @@ void register_bench(CLI::App& app) {
   auto* command = app.add_subcommand("bench", "Measure images/s and memory");
   add_common(*command, o->common);
   command->add_option("model", o->model, "ONNX model")->required();
-  command->add_option("--mode", o->mode, "inference | training")->check(CLI::IsMember({"inference", "training"}))->capture_default_str();
+  command->add_option("--mode", o->mode, "inference | training | update (of the weights alone)")->check(CLI::IsMember({"inference", "training", "update"}))->capture_default_str();
   command->add_flag("--train", o->train, "The same as --mode training");
   command->add_option("--freeze", o->freeze, "training: what is frozen; a frozen trunk counts as cached")->capture_default_str();
   command->add_option("--optimizer", o->optimizer, "training: update rule")->capture_default_str();

@@ -1,30 +1,47 @@
-#include <cmath>
-
 #include "finetune/optimizers/fused.h"
 
 namespace graft {
 namespace {
 
 /// m ← β₁m + (1-β₁)g;  v ← β₂v + (1-β₂)g²;  w ← w - η·m̂/(√v̂ + ε), m̂ = m/(1-β₁ᵗ), v̂ = v/(1-β₂ᵗ).  [Kingma & Ba 2015]
-struct Adam {
-  static constexpr int kSlots = 2;
-  static constexpr float kDefaultLr = 1e-3f;
-  float beta1 = 0.9f, beta2 = 0.999f, epsilon = 1e-8f;
-  float rate = 0, root_correction = 1;
-  void prepare(float lr, int64_t step) {
-    const double t = static_cast<double>(step);
-    rate = static_cast<float>(static_cast<double>(lr) / (1 - std::pow(static_cast<double>(beta1), t)));
-    root_correction = static_cast<float>(1 / std::sqrt(1 - std::pow(static_cast<double>(beta2), t)));
+/// amsgrad: the largest v so far in the place of v [Reddi et al. 2018]. decoupled: w ← (1-ηλ)w first [Loshchilov & Hutter 2019].
+template <bool amsgrad, bool decoupled>
+struct Adam : RuleDefaults {
+  static constexpr int kSlots = amsgrad ? 3 : 2;
+  static constexpr float kDefaultLr = 1e-3f, kDefaultDecay = decoupled ? 1e-2f : 1e-4f;
+  static constexpr bool kCoupled = !decoupled;
+  Moments moments;
+  float epsilon = 1e-8f;
+  double correction1 = 1;
+  float root_correction = 1, rate = 0, keep = 1;
+  void prepare(int64_t step) {
+    correction1 = moments.correction1(step);
+    root_correction = static_cast<float>(1 / std::sqrt(moments.correction2(step)));
+  }
+  void bind() {
+    rate = static_cast<float>(static_cast<double>(lr) / correction1);
+    keep = decoupled ? 1 - lr * decay : 1.0f;
   }
   void operator()(float& w, float g, float& m, float& v) const {
-    m += (1 - beta1) * (g - m);
-    v = beta2 * v + (1 - beta2) * g * g;
-    w -= rate * m / (std::sqrt(v) * root_correction + epsilon);
+    moments.add(g, m, v);
+    w = keep * w - rate * m / (std::sqrt(v) * root_correction + epsilon);
+  }
+  void operator()(float& w, float g, float& m, float& v, float& largest) const {
+    moments.add(g, m, v);
+    largest = largest > v ? largest : v;
+    w = keep * w - rate * m / (std::sqrt(largest) * root_correction + epsilon);
   }
 };
 
+template <bool amsgrad, bool decoupled>
+OptimizerPtr make(const OptimizerOptions& o) {
+  return fused(Adam<amsgrad, decoupled>{{}, {o.beta1, o.beta2}, epsilon_or(o, 1e-8f)});
+}
+
 }  // namespace
 
-OptimizerPtr make_adam(const OptimizerOptions& o) { return std::make_unique<Fused<Adam>>(Adam{o.beta1, o.beta2, o.epsilon}); }
+OptimizerPtr make_adam(const OptimizerOptions& o) { return o.amsgrad ? make<true, false>(o) : make<false, false>(o); }
+OptimizerPtr make_adamw(const OptimizerOptions& o) { return o.amsgrad ? make<true, true>(o) : make<false, true>(o); }
+OptimizerPtr make_amsgrad(const OptimizerOptions& o) { return make<true, false>(o); }
 
 }  // namespace graft

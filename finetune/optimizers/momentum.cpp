@@ -3,20 +3,21 @@
 namespace graft {
 namespace {
 
-/// v ← μ v - η g;  w ← w + v.  [Polyak 1964]. Equal to PyTorch's SGD with momentum while η is constant.
-struct Momentum {
+/// v ← μ v - η (1-d) g;  w ← w + v, with d = 0 in the first step.  [Polyak 1964]. Equal to PyTorch's SGD with momentum while η is
+/// constant; where it changes, the velocity keeps the rates it was made with.
+struct Momentum : RuleDefaults {
   static constexpr int kSlots = 1;
   static constexpr float kDefaultLr = 0.01f;
-  float mu = 0.9f, lr = 0;
-  void prepare(float rate, int64_t) { lr = rate; }
+  float mu = 0.9f, dampening = 0, part = 1;
+  void prepare(int64_t step) { part = step > 1 ? 1 - dampening : 1.0f; }
   void operator()(float& w, float g, float& v) const {
-    v = mu * v - lr * g;
+    v = mu * v - lr * part * g;
     w += v;
   }
 };
 
 }  // namespace
 
-OptimizerPtr make_momentum(const OptimizerOptions& o) { return std::make_unique<Fused<Momentum>>(Momentum{o.momentum}); }
+OptimizerPtr make_momentum(const OptimizerOptions& o) { return fused(Momentum{{}, o.momentum, o.dampening}); }
 
 }  // namespace graft

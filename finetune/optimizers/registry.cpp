@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "finetune/optimizers/optimizer.h"
 #include "runtime/base/registry.h"
 
@@ -5,7 +7,23 @@ namespace graft {
 namespace {
 
 const Registry<OptimizerPtr, const OptimizerOptions&>& registry() {
-  static const Registry<OptimizerPtr, const OptimizerOptions&> table("optimizer", {{"sgd", make_sgd}, {"momentum", make_momentum}, {"adam", make_adam}});
+  static const Registry<OptimizerPtr, const OptimizerOptions&> table("optimizer", {
+                                                                                      {"gd", make_gd},
+                                                                                      {"sgd", make_sgd},
+                                                                                      {"momentum", make_momentum},
+                                                                                      {"nesterov", make_nesterov},
+                                                                                      {"alexnet", make_alexnet},
+                                                                                      {"adagrad", make_adagrad},
+                                                                                      {"adadelta", make_adadelta},
+                                                                                      {"rmsprop", make_rmsprop},
+                                                                                      {"adam", make_adam},
+                                                                                      {"adamw", make_adamw},
+                                                                                      {"amsgrad", make_amsgrad},
+                                                                                      {"nadam", make_nadam},
+                                                                                      {"radam", make_radam},
+                                                                                      {"lars", make_lars},
+                                                                                      {"lamb", make_lamb},
+                                                                                  });
   return table;
 }
 
@@ -14,5 +32,19 @@ const Registry<OptimizerPtr, const OptimizerOptions&>& registry() {
 OptimizerPtr make_optimizer(const std::string& name, const OptimizerOptions& options) { return registry().make(name, options); }
 
 std::vector<std::string> optimizer_names() { return registry().names(); }
+
+OptimizerState Optimizer::make_state(const std::vector<Parameter>& parameters) const {
+  std::vector<float> start;
+  for (int s = 0; s < slots(); ++s) start.push_back(initial(s));
+  return OptimizerState(parameters, start);
+}
+
+OptimizerState::OptimizerState(const std::vector<Parameter>& parameters, const std::vector<float>& initial) : first_{0} {
+  for (const Parameter& p : parameters) first_.push_back(first_.back() + static_cast<size_t>(p.tensor->elements()));
+  for (float value : initial) {
+    Tensor& slab = slabs_.emplace_back(DType::f32, Shape{static_cast<int64_t>(first_.back())});
+    std::fill_n(slab.data<float>().data(), first_.back(), value);
+  }
+}
 
 }  // namespace graft

@@ -4,16 +4,21 @@ namespace graft {
 namespace {
 
 /// w ← w - η g.  [Robbins & Monro 1951]
-struct Sgd {
+struct Sgd : RuleDefaults {
   static constexpr int kSlots = 0;
   static constexpr float kDefaultLr = 0.1f;
-  float lr = 0;
-  void prepare(float rate, int64_t) { lr = rate; }
   void operator()(float& w, float g) const { w -= lr * g; }
+};
+
+/// The same with the gradient of the whole training set. [Cauchy 1847]
+struct GradientDescent : Sgd {
+  static constexpr float kDefaultLr = 1.0f;
+  static constexpr bool kFullBatch = true;
 };
 
 }  // namespace
 
-OptimizerPtr make_sgd(const OptimizerOptions&) { return std::make_unique<Fused<Sgd>>(Sgd{}); }
+OptimizerPtr make_sgd(const OptimizerOptions&) { return fused(Sgd{}); }
+OptimizerPtr make_gd(const OptimizerOptions&) { return fused(GradientDescent{}); }
 
 }  // namespace graft

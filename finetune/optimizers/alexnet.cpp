@@ -1,0 +1,22 @@
+#include "finetune/optimizers/fused.h"
+
+namespace graft {
+namespace {
+
+/// v ← μ v - λ η w - η g;  w ← w + v: the decay goes into the velocity, scaled by the rate.  [Krizhevsky et al. 2012, §5]
+struct AlexNet : RuleDefaults {
+  static constexpr int kSlots = 1;
+  static constexpr float kDefaultLr = 0.01f, kDefaultDecay = 5e-4f;
+  static constexpr bool kCoupled = false;
+  float mu = 0.9f;
+  void operator()(float& w, float g, float& v) const {
+    v = mu * v - decay * lr * w - lr * g;
+    w += v;
+  }
+};
+
+}  // namespace
+
+OptimizerPtr make_alexnet(const OptimizerOptions& o) { return fused(AlexNet{{}, o.momentum}); }
+
+}  // namespace graft

@@ -1,0 +1,36 @@
+#pragma once
+
+#include "finetune/optimizers/parts.h"
+
+namespace graft {
+
+/// Pieces of a parameter over which sums run, always the same ones, so that the number of threads changes nothing.
+inline constexpr int64_t kPiece = 16384;
+
+/// Calls piece(p, first, last), which returns a sum, for the pieces of all parameters, and adds each parameter's up.
+template <typename Piece>
+std::vector<double> sums_of_pieces(const std::vector<Parameter>& parameters, const Piece& piece) {
+  struct Range {
+    size_t p;
+    int64_t first, last;
+    double sum = 0;
+  };
+  std::vector<Range> ranges;
+  for (size_t p = 0; p < parameters.size(); ++p)
+    for (int64_t first = 0, n = parameters[p].tensor->elements(); first < n; first += kPiece) ranges.push_back({p, first, std::min(n, first + kPiece)});
+#pragma omp parallel for schedule(static) if (ranges.size() > 8)
+  for (size_t i = 0; i < ranges.size(); ++i) ranges[i].sum = piece(ranges[i].p, ranges[i].first, ranges[i].last);
+  std::vector<double> sums(parameters.size());
+  for (const Range& r : ranges) sums[r.p] += r.sum;
+  return sums;
+}
+
+/// Σ x²
+GRAFT_VECTOR_CLONES inline double sum_of_squares(const float* x, int64_t n) {
+  double sum = 0;
+#pragma omp simd reduction(+ : sum)
+  for (int64_t i = 0; i < n; ++i) sum += static_cast<double>(x[i]) * static_cast<double>(x[i]);
+  return sum;
+}
+
+}  // namespace graft
