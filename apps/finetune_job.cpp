@@ -1,11 +1,13 @@
 #include "apps/finetune_job.h"
 
+#include <algorithm>
 #include <chrono>
 #include <filesystem>
 #include <iomanip>
 #include <nlohmann/json.hpp>
 #include <sstream>
 
+#include "apps/classifier.h"
 #include "apps/picture_source.h"
 #include "apps/progress.h"
 #include "augment/colour_axes.h"
@@ -72,14 +74,15 @@ void make_folder(const std::string& path) {
   fs::remove(fs::path(path) / ".writable", code);
 }
 
-/// A number that changes with anything a resumed run must share with the run before.
+/// A number that changes with anything a resumed run must share with the run before: the model, the pictures, and every option but
+/// those that change where and how the run is shown.
 std::string fingerprint(const FinetuneOptions& o, const Dataset& data) {
+  static const char* const kFree[] = {"resume=", "output=", "json=", "quiet=", "threads=", "device="};
   std::ostringstream text;
-  const TrainOptions& t = o.train;
-  text << fs::file_size(o.model) << '|' << o.freeze.policy << o.batch_norm << o.dropout << '|' << t.loss << t.loss_options.label_smoothing << '|' << t.optimizer << t.lr << ' ' << t.trunk_lr_scale << ' '
-       << t.optimizer_options.momentum << ' ' << t.weight_decay << ' ' << t.auxiliary_weight << '|' << t.schedule << t.step_every << ' ' << t.epochs << '|' << o.recipe << '|' << o.cache << '|' << t.batch << ' ' << o.common.seed << ' '
-       << o.pictures.preprocess << o.pictures.resize << ' ' << o.pictures.crop;
-  for (const std::string& w : o.class_weights) text << w;
+  text << fs::file_size(o.model) << '\n';
+  std::istringstream options(o.config_text);
+  for (std::string line; std::getline(options, line);)
+    if (std::none_of(std::begin(kFree), std::end(kFree), [&](const char* name) { return line.starts_with(name); })) text << line << '\n';
   for (const auto* items : {&data.train, &data.validation})
     for (const Item& item : *items) text << fs::path(item.path).filename().string() << item.label;
   uint64_t hash = 0xcbf29ce484222325ull;  // FNV-1a
@@ -87,6 +90,16 @@ std::string fingerprint(const FinetuneOptions& o, const Dataset& data) {
   std::ostringstream hex;
   hex << std::hex << hash;
   return hex.str();
+}
+
+/// The teacher's scores in the order of our classes. Throws Error when it knows other ones.
+Graph matched_teacher(Model teacher, const std::vector<std::string>& classes) {
+  Graph& graph = teacher.graph;
+  if (ends_in_softmax(graph)) throw Error("the teacher ends in a softmax, distillation needs its scores", "export it without");
+  const Shape scores = graph.value(graph.outputs[0]).shape;
+  if (scores.rank() != 2 || scores[1] != static_cast<int64_t>(classes.size())) throw Error("the teacher scores " + scores.str() + ", there are " + std::to_string(classes.size()) + " classes", "use one that was trained on the same classes");
+  if (!teacher.metadata.labels.empty() && teacher.metadata.labels != classes) throw Error("the teacher's classes are others than the data's", "use one that was trained on the same classes");
+  return std::move(graph);
 }
 
 void write_history(const std::string& path, const std::vector<EpochReport>& history) {
@@ -151,6 +164,13 @@ FinetuneReport run_finetune(const FinetuneOptions& given) {
   }
   const Pipeline training(make_recipe(o.recipe, context), normalisation(preprocessing), preprocessing.crop_height, preprocessing.crop_width);
   const PictureSource train_source(data.train, evaluation, training, o.common.seed), validation_source(data.validation, evaluation, training, o.common.seed);
+
+  if (!o.teacher.empty()) {
+    Model teacher = read_model(o.teacher);
+    retype(teacher.graph, {1, o.train.height, o.train.width}, backend(o.common));
+    teacher.graph.outputs.resize(1);
+    o.train.teacher = std::make_shared<Graph>(with_place([&] { return o.teacher; }, [&] { return matched_teacher(std::move(teacher), data.classes); }));
+  }
 
   report.history = (fs::path(o.output) / "history.csv").string();
   report.model = (fs::path(o.output) / "model.onnx").string();

@@ -9,16 +9,17 @@ namespace {
 
 class LoaderStream final : public SampleStream {
  public:
-  LoaderStream(const Pipeline& pipeline, std::vector<LoadRequest> requests, size_t batch) : loader_(pipeline, std::move(requests), batch) {}
+  LoaderStream(const Pipeline& pipeline, std::vector<LoadRequest> requests, size_t batch) : loader_(pipeline, std::move(requests), batch), floats_(static_cast<size_t>(pipeline.height() * pipeline.width() * pipeline.channels())) {}
   bool next(SampleBatch& batch) override {
     const Loader::Batch* loaded = loader_.next();
     if (!loaded) return false;
-    batch = {loaded->pixels.data(), loaded->count, loaded->errors};
+    batch = {loaded->pixels.data(), loaded->count, floats_, loaded->errors};
     return true;
   }
 
  private:
   Loader loader_;
+  size_t floats_;
 };
 
 }  // namespace

@@ -13,25 +13,40 @@ size_t fill_up(std::vector<SampleRef>& order, size_t batch) {
   return real;
 }
 
+void add_target(const SampleSource& source, int64_t index, size_t slot, FeedBatch& batch) {
+  batch.labels[slot] = source.label(index);
+  const auto target = source.target(index);
+  if (target.empty()) return;
+  batch.rows.resize(batch.labels.size() * target.size());
+  std::copy(target.begin(), target.end(), batch.rows.begin() + static_cast<int64_t>(slot * target.size()));
+}
+
 class CachedFeed final : public Feed {
  public:
-  CachedFeed(const FeatureCache& cache, const SampleSource& source, size_t batch) : cache_(cache), source_(source), batch_(batch) {
+  CachedFeed(const FeatureCache& cache, const SampleSource& source, size_t batch, const BatchMixing* mixing) : cache_(cache), source_(source), batch_(batch), mixing_(mixing) {
     for (size_t o = 0; o < cache.outputs(); ++o) buffers_.emplace_back(batch * cache.width(o));
   }
-  void start(std::vector<SampleRef> order) override {
+  void start(std::vector<SampleRef> order, uint64_t first_step) override {
     order_ = std::move(order);
     real_ = fill_up(order_, batch_);
     at_ = 0;
+    step_ = first_step;
   }
   bool next(FeedBatch& batch) override {
     if (at_ >= order_.size()) return false;
     batch.inputs.clear();
     batch.labels.assign(batch_, -1);
+    batch.rows.clear();
     for (size_t o = 0; o < buffers_.size(); ++o) {
       for (size_t i = 0; i < batch_; ++i) cache_.copy(o, order_[at_ + i], buffers_[o].data() + i * cache_.width(o));
       batch.inputs.push_back(buffers_[o].data());
     }
-    for (size_t i = 0; i < batch_ && at_ + i < real_; ++i) batch.labels[i] = source_.label(order_[at_ + i].index);
+    for (size_t i = 0; i < batch_ && at_ + i < real_; ++i) add_target(source_, order_[at_ + i].index, i, batch);
+    if (mixing_) {
+      const auto plan = mixing_->plan(batch.labels, step_++);
+      for (size_t o = 0; o < buffers_.size(); ++o) mixing_->mix_rows(plan, buffers_[o], cache_.width(o));
+      mixing_->mix_targets(plan, batch.labels, batch.rows);
+    }
     at_ += batch_;
     return true;
   }
@@ -40,22 +55,25 @@ class CachedFeed final : public Feed {
   const FeatureCache& cache_;
   const SampleSource& source_;
   size_t batch_, real_ = 0, at_ = 0;
+  const BatchMixing* mixing_;
+  uint64_t step_ = 0;
   std::vector<std::vector<float>> buffers_;
   std::vector<SampleRef> order_;
 };
 
 class StreamedFeed final : public Feed {
  public:
-  StreamedFeed(const Graph& trunk, bool pass_pictures, const OpenDims& dims, const Backend& backend, int threads, const SampleSource& source, size_t batch, std::vector<std::string>& failures)
-      : source_(source), batch_(batch), pass_pictures_(pass_pictures), failures_(failures) {
+  StreamedFeed(const Graph& trunk, bool pass_pictures, const OpenDims& dims, const Backend& backend, int threads, const SampleSource& source, size_t batch, std::vector<std::string>& failures, const BatchMixing* mixing)
+      : source_(source), batch_(batch), height_(static_cast<size_t>(dims.height)), width_(static_cast<size_t>(dims.width)), pass_pictures_(pass_pictures), failures_(failures), mixing_(mixing) {
     OpenDims batched = dims;
     batched.batch = static_cast<int64_t>(batch);
     if (!trunk.outputs.empty()) trunk_.emplace(compile_inference(trunk, batched, backend, threads));
   }
-  void start(std::vector<SampleRef> order) override {
+  void start(std::vector<SampleRef> order, uint64_t first_step) override {
     order_ = std::move(order);
     real_ = fill_up(order_, batch_);
     at_ = 0;
+    step_ = first_step;
     stream_ = source_.stream(order_, batch_);
   }
   bool next(FeedBatch& batch) override {
@@ -63,25 +81,39 @@ class StreamedFeed final : public Feed {
     if (!stream_->next(loaded)) return false;
     batch.inputs.clear();
     batch.labels.assign(batch_, -1);
+    batch.rows.clear();
+    for (size_t i = 0; i < batch_ && at_ + i < real_; ++i) {
+      if (loaded.errors[i].empty()) add_target(source_, order_[at_ + i].index, i, batch);
+      else if (reported_.insert(order_[at_ + i].index).second) failures_.push_back(loaded.errors[i]);
+    }
+    const float* pixels = mixing_ ? mixed(loaded, batch) : loaded.pixels;
     if (trunk_) {
-      trunk_->bind_input(0, loaded.pixels);
+      trunk_->bind_input(0, pixels);
       trunk_->forward();
       for (size_t o = 0; o < trunk_->output_count(); ++o) batch.inputs.push_back(trunk_->output(o).as<float>());
     }
-    if (pass_pictures_) batch.inputs.push_back(loaded.pixels);
-    for (size_t i = 0; i < batch_ && at_ + i < real_; ++i) {
-      if (loaded.errors[i].empty()) batch.labels[i] = source_.label(order_[at_ + i].index);
-      else if (reported_.insert(order_[at_ + i].index).second) failures_.push_back(loaded.errors[i]);
-    }
+    if (pass_pictures_) batch.inputs.push_back(pixels);
     at_ += batch_;
     return true;
   }
 
  private:
+  const float* mixed(const SampleBatch& loaded, FeedBatch& batch) {
+    const size_t channels = loaded.floats / (height_ * width_);
+    pixels_.assign(loaded.pixels, loaded.pixels + batch_ * loaded.floats);
+    auto plan = mixing_->plan(batch.labels, step_++);
+    mixing_->mix_pictures(plan, pixels_, height_, width_, channels);
+    mixing_->mix_targets(plan, batch.labels, batch.rows);
+    return pixels_.data();
+  }
+
   const SampleSource& source_;
-  size_t batch_, real_ = 0, at_ = 0;
+  size_t batch_, real_ = 0, at_ = 0, height_, width_;
   bool pass_pictures_;
   std::vector<std::string>& failures_;
+  const BatchMixing* mixing_;
+  uint64_t step_ = 0;
+  std::vector<float> pixels_;
   std::set<int64_t> reported_;
   std::optional<Plan> trunk_;
   std::vector<SampleRef> order_;
@@ -90,13 +122,13 @@ class StreamedFeed final : public Feed {
 
 }  // namespace
 
-std::unique_ptr<Feed> make_cached_feed(const FeatureCache& cache, const SampleSource& source, size_t batch) {
-  return std::make_unique<CachedFeed>(cache, source, batch);
+std::unique_ptr<Feed> make_cached_feed(const FeatureCache& cache, const SampleSource& source, size_t batch, const BatchMixing* mixing) {
+  return std::make_unique<CachedFeed>(cache, source, batch, mixing);
 }
 
 std::unique_ptr<Feed> make_streamed_feed(const Graph& trunk, bool pass_pictures, const OpenDims& dims, const Backend& backend, int threads, const SampleSource& source, size_t batch,
-                                         std::vector<std::string>& failures) {
-  return std::make_unique<StreamedFeed>(trunk, pass_pictures, dims, backend, threads, source, batch, failures);
+                                         std::vector<std::string>& failures, const BatchMixing* mixing) {
+  return std::make_unique<StreamedFeed>(trunk, pass_pictures, dims, backend, threads, source, batch, failures, mixing);
 }
 
 }  // namespace graft

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "finetune/batch_mixing.h"
 #include "finetune/feature_cache.h"
 #include "finetune/sample_source.h"
 
@@ -14,6 +15,8 @@ namespace graft {
 struct FeedBatch {
   std::vector<const float*> inputs;
   std::vector<int> labels;
+  std::vector<float> rows;         // targets of several numbers, batch × outputs; empty where labels say it all
+  const float* teacher = nullptr;  // the teacher's scores, where there is one
 };
 
 /// Brings samples to the trained part of a network, in whole batches: the last one is filled up with samples from the front, so
@@ -21,15 +24,17 @@ struct FeedBatch {
 class Feed {
  public:
   virtual ~Feed() = default;
-  virtual void start(std::vector<SampleRef> order) = 0;
+  /// `first_step`: number of the first batch, from which random mixing follows.
+  virtual void start(std::vector<SampleRef> order, uint64_t first_step = 0) = 0;
   virtual bool next(FeedBatch& batch) = 0;
 };
 
-std::unique_ptr<Feed> make_cached_feed(const FeatureCache& cache, const SampleSource& source, size_t batch);
+/// With `mixing` (not owned, may be null) samples are mixed on the way.
+std::unique_ptr<Feed> make_cached_feed(const FeatureCache& cache, const SampleSource& source, size_t batch, const BatchMixing* mixing = nullptr);
 
 /// Runs `trunk` (which may be empty) over the pictures each time. `pass_pictures`: the trained part reads the picture itself, after
 /// the trunk's outputs. Unreadable samples are added to `failures` once.
 std::unique_ptr<Feed> make_streamed_feed(const Graph& trunk, bool pass_pictures, const OpenDims& dims, const Backend& backend, int threads, const SampleSource& source, size_t batch,
-                                         std::vector<std::string>& failures);
+                                         std::vector<std::string>& failures, const BatchMixing* mixing = nullptr);
 
 }  // namespace graft

@@ -17,6 +17,7 @@ struct SampleRef {
 struct SampleBatch {
   const float* pixels = nullptr;      // slots × height × width × channels
   size_t count = 0;                   // slots in use, from the front
+  size_t floats = 0;                  // height × width × channels
   std::span<const std::string> errors;  // one a slot; empty where the sample is good
 };
 
@@ -32,7 +33,10 @@ class SampleSource {
  public:
   virtual ~SampleSource() = default;
   virtual int64_t size() const = 0;
+  /// The class; where target() says more, any number that is not negative.
   virtual int label(int64_t index) const = 0;
+  /// Targets of several numbers (marks of 0 and 1, measured values); empty where the class says it all.
+  virtual std::span<const float> target(int64_t /*index*/) const { return {}; }
   virtual std::unique_ptr<SampleStream> stream(std::vector<SampleRef> order, size_t batch) const = 0;
 };
 

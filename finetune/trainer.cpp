@@ -2,13 +2,16 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <map>
 #include <optional>
 #include <set>
 
 #include "finetune/feature_cache.h"
 #include "finetune/feed.h"
+#include "finetune/teacher.h"
 #include "finetune/training_state.h"
+#include "finetune/training_step.h"
 #include "runtime/base/error.h"
 #include "runtime/base/random.h"
 
@@ -21,24 +24,35 @@ double seconds_since(Clock::time_point start) { return std::chrono::duration<dou
 
 std::string mebibytes(size_t bytes) { return std::to_string(bytes >> 20) + " MiB"; }
 
+ScheduleOptions over(ScheduleOptions schedule, int epochs) {
+  schedule.epochs = epochs;
+  return schedule;
+}
+
 class Trainer {
  public:
   Trainer(Graph& graph, const std::vector<std::string>& head, const SampleSource& training, const SampleSource& validation, int classes, const TrainOptions& options,
           const TrainListener& listener, const Backend& backend)
       : graph_(graph), training_(training), validation_(validation), classes_(classes), options_(options), listener_(listener), backend_(backend),
         loss_(make_loss(options.loss, options.loss_options)), optimizer_(make_optimizer(options.optimizer, options.optimizer_options)),
-        schedule_(make_schedule(options.schedule, {static_cast<double>(options.epochs), options.step_every, 0.1})), head_(head.begin(), head.end()) {}
+        schedule_(make_schedule(options.schedule, over(options.schedule_options, options.epochs))), head_(head.begin(), head.end()) {}
 
   TrainResult run() {
     const auto start = Clock::now();
     dims_ = {options_.batch, options_.height, options_.width};
     retype(graph_, dims_, backend_);
     split_.emplace(split_frozen(graph_));
+    if (options_.teacher) append_network(split_->trunk, *options_.teacher);
+    if (options_.mixing.any()) mixing_.emplace(options_.mixing, static_cast<size_t>(classes_), options_.seed);
     prepare_feeds();
     prepare_state();
-    if (options_.resume) from_checkpoint(read_checkpoint(options_.checkpoint), options_.fingerprint, state_);
+    if (options_.resume) {
+      from_checkpoint(read_checkpoint(options_.checkpoint), options_.fingerprint, state_);
+      for (const EpochReport& e : state_.history) schedule_->observe(e.val_loss);
+    }
     plan_->plan.refresh();
-    while (state_.epoch < options_.epochs) run_epoch();
+    while (state_.epoch < options_.epochs && !out_of_patience()) run_epoch();
+    result_.stopped_early = state_.epoch < options_.epochs;
     state_.restore_best();
     result_.history = state_.history;
     result_.best_epoch = state_.best_epoch;
@@ -80,13 +94,14 @@ class Trainer {
       fill(validation_cache_, validation_, {0}, "features of the validation pictures");
       training_samples_ = training_cache_.samples();
       validation_samples_ = validation_cache_.samples();
-      training_feed_ = make_cached_feed(training_cache_, training_, batch);
+      if (options_.mixing.cutmix > 0) throw Error("CutMix pastes parts of pictures, and only the frozen part's results are at hand", "use mixup, or --cache off");
+      training_feed_ = make_cached_feed(training_cache_, training_, batch, mixing());
       validation_feed_ = make_cached_feed(validation_cache_, validation_, batch);
     } else {
       for (int64_t i = 0; i < training_.size(); ++i) training_samples_.push_back(i);
       for (int64_t i = 0; i < validation_.size(); ++i) validation_samples_.push_back(i);
       const bool pictures = rest_reads_picture();
-      training_feed_ = make_streamed_feed(split_->trunk, pictures, dims_, backend_, options_.threads, training_, batch, streamed_failures_);
+      training_feed_ = make_streamed_feed(split_->trunk, pictures, dims_, backend_, options_.threads, training_, batch, streamed_failures_, mixing());
       validation_feed_ = make_streamed_feed(split_->trunk, pictures, dims_, backend_, options_.threads, validation_, batch, streamed_failures_);
     }
     if (training_samples_.empty()) throw Error("none of the training pictures can be read", "check the files named above");
@@ -100,24 +115,50 @@ class Trainer {
       const Value& v = graph_.value(static_cast<ValueId>(i));
       if (v.constant) names[v.constant.get()] = v.name;
     }
+    const float decay = options_.weight_decay < 0 ? optimizer_->default_weight_decay() : options_.weight_decay;
+    const auto depth = layers_below_head();
     for (const auto& [tensor, output] : plan_->gradients) {
       const std::string& name = names.at(tensor.get());
-      const float scale = head_.contains(name) ? 1.0f : options_.trunk_lr_scale;
-      state_.parameters.push_back({name, tensor, plan_->plan.output(output).as<float>(), scale, options_.weight_decay});
+      const float scale = head_.contains(name) ? 1.0f : options_.trunk_lr_scale * std::pow(options_.layer_decay, static_cast<float>(depth.at(tensor.get())));
+      const bool decays = options_.decay_vectors || tensor->shape().rank() > 1;
+      state_.parameters.push_back({name, tensor, plan_->plan.output(output).as<float>(), scale, decays ? decay : 0.0f, decays ? options_.l1 : 0.0f});
     }
     state_.slots = optimizer_->make_state(state_.parameters);
     if (state_.parameters.empty()) throw Error("nothing is left to train", "choose another --freeze");
+    if (options_.average > 0) state_.average.emplace(options_.average);
+    const auto batches = (static_cast<int64_t>(training_samples_.size()) + options_.batch - 1) / options_.batch;
+    const int64_t accumulate = optimizer_->wants_full_batch() ? batches : options_.accumulate;
+    if (accumulate > 1 && options_.sharpness > 0) throw Error("sharpness-aware steps and accumulated batches do not go together", "use one of them");
+    step_.emplace(*plan_, state_, *loss_, *optimizer_, options_, classes_, accumulate);
     for (const auto& s : plan_->statistics) {
       state_.statistics.emplace_back(names.at(s.mean.get()), s.mean);
       state_.statistics.emplace_back(names.at(s.variance.get()), s.variance);
     }
   }
 
+  /// For each trained tensor, how many layers with weights lie between it and the head (0: next to it).
+  std::map<const Tensor*, int> layers_below_head() const {
+    std::map<const Tensor*, int> order;
+    int layers = 0;
+    for (const Node& node : split_->rest.nodes) {
+      bool matrix = false;
+      for (ValueId id : node.inputs) {
+        if (id == kNoValue || !split_->rest.value(id).trainable || !split_->rest.value(id).constant) continue;
+        matrix = matrix || split_->rest.value(id).shape.rank() > 1;
+      }
+      layers += matrix;
+      for (ValueId id : node.inputs)
+        if (id != kNoValue && split_->rest.value(id).trainable && split_->rest.value(id).constant) order.emplace(split_->rest.value(id).constant.get(), layers);
+    }
+    for (auto& [tensor, layer] : order) layer = std::max(0, layers - 1 - layer);  // the last layer is the head
+    return order;
+  }
+
   /// The training pictures of this epoch, shuffled, each in the variant whose turn it is.
   std::vector<SampleRef> order() const {
     std::vector<SampleRef> refs;
     const auto epoch = static_cast<uint64_t>(state_.epoch);
-    for (int64_t index : training_samples_) {
+    for (int64_t index : drawn_samples(epoch)) {
       const uint64_t turn = epoch + static_cast<uint64_t>(index);
       refs.push_back({index, cached_ ? 1 + turn % static_cast<uint64_t>(options_.cache.views) : 1 + epoch});
     }
@@ -126,54 +167,45 @@ class Trainer {
     return refs;
   }
 
+  /// Every sample once; or, balanced, as many draws in which each class has the same chance.
+  std::vector<int64_t> drawn_samples(uint64_t epoch) const {
+    if (!options_.balanced) return training_samples_;
+    std::map<int, std::vector<int64_t>> by_class;
+    for (int64_t index : training_samples_) by_class[training_.label(index)].push_back(index);
+    std::vector<const std::vector<int64_t>*> classes;
+    for (const auto& [label, samples] : by_class) classes.push_back(&samples);
+    Random random(mix(mix(options_.seed, 0x62616c), epoch));
+    std::vector<int64_t> drawn;
+    for (size_t i = 0; i < training_samples_.size(); ++i) {
+      const auto& samples = *classes[i % classes.size()];
+      drawn.push_back(samples[random.below(samples.size())]);
+    }
+    return drawn;
+  }
+
+  /// Takes the teacher's scores out of the inputs: they follow the trunk's own results.
+  void take_teacher(FeedBatch& batch) const {
+    if (!options_.teacher) return;
+    const auto at = batch.inputs.begin() + static_cast<int64_t>(split_->trunk.outputs.size() - 1);
+    batch.teacher = *at;
+    batch.inputs.erase(at);
+  }
+
   double train_epoch(double base_lr) {
     const auto refs = order();
     const auto batches = (refs.size() + static_cast<size_t>(options_.batch) - 1) / static_cast<size_t>(options_.batch);
-    training_feed_->start(refs);
-    Plan& plan = plan_->plan;
-    const View seed = plan.input(plan_->first_seed);
-    const auto scores_count = static_cast<size_t>(options_.batch) * static_cast<size_t>(classes_);
-    double loss = 0, seen = 0;
+    training_feed_->start(refs, static_cast<uint64_t>(state_.batches));
+    double loss = 0, weight = 0;
     size_t done = 0;
     for (FeedBatch batch; training_feed_->next(batch); ++done) {
-      for (size_t i = 0; i < batch.inputs.size(); ++i) plan.bind_input(i, batch.inputs[i]);
-      const StepContext context{mix(options_.seed, 0x64726f70), static_cast<uint64_t>(state_.step)};
-      plan.forward(context);
-      loss += batch_loss(*loss_, {plan.output(0).as<float>(), scores_count}, {batch.labels}, options_.class_weights, {seed.as<float>(), scores_count});
-      for (size_t s = 1; s < plan_->scores; ++s) auxiliary_slopes(s, batch.labels);
-      for (int label : batch.labels) seen += label < 0 ? 0.0 : options_.class_weights.empty() ? 1.0 : static_cast<double>(options_.class_weights[static_cast<size_t>(label)]);
-      plan.backward(context);
-      update_statistics();
+      take_teacher(batch);
       const double position = state_.epoch + static_cast<double>(done) / static_cast<double>(batches);
-      ++state_.step;
-      optimizer_->step(static_cast<float>(base_lr * schedule_->factor(position)), state_.step, state_.parameters, state_.slots);
-      plan.refresh();
+      const auto result = step_->run(batch, static_cast<float>(base_lr * schedule_->factor(position)), done + 1 == batches);
+      loss += result.loss;
+      weight += result.weight;
       if (!cached_) progress("epoch " + std::to_string(state_.epoch + 1), static_cast<int64_t>(done + 1), static_cast<int64_t>(batches));
     }
-    return seen > 0 ? loss / seen : 0;
-  }
-
-  /// What an auxiliary head adds to the slopes. The loss that is reported stays that of the scores, as in validation.
-  void auxiliary_slopes(size_t output, const std::vector<int>& labels) {
-    const View scores = plan_->plan.output(output), seed = plan_->plan.input(plan_->first_seed + output);
-    const auto count = static_cast<size_t>(scores.shape.elements());
-    batch_loss(*loss_, {scores.as<float>(), count}, {labels}, options_.class_weights, {seed.as<float>(), count});
-    for (size_t i = 0; i < count; ++i) seed.as<float>()[i] *= options_.auxiliary_weight;
-  }
-
-  /// running ← momentum·running + (1 - momentum)·batch, with the unbiased variance, as PyTorch does.
-  void update_statistics() {
-    for (const auto& s : plan_->statistics) {
-      const float keep = s.momentum, take = 1 - s.momentum;
-      const float unbias = s.count > 1 ? static_cast<float>(s.count) / static_cast<float>(s.count - 1) : 1.0f;
-      const auto* mean = plan_->plan.output(s.mean_output).as<float>();
-      const auto* variance = plan_->plan.output(s.variance_output).as<float>();
-      auto running_mean = s.mean->data<float>(), running_variance = s.variance->data<float>();
-      for (size_t c = 0; c < running_mean.size(); ++c) {
-        running_mean[c] = keep * running_mean[c] + take * mean[c];
-        running_variance[c] = keep * running_variance[c] + take * unbias * variance[c];
-      }
-    }
+    return weight > 0 ? loss / weight : 0;
   }
 
   Metrics validate() {
@@ -189,6 +221,7 @@ class Trainer {
     Metrics metrics(classes_);
     const auto scores_count = static_cast<size_t>(options_.batch) * static_cast<size_t>(classes_);
     for (FeedBatch batch; validation_feed_->next(batch);) {
+      take_teacher(batch);
       for (size_t i = 0; i < batch.inputs.size(); ++i) evaluation_->bind_input(i, batch.inputs[i]);
       evaluation_->forward();
       metrics.add({evaluation_->output(0).as<float>(), scores_count}, batch.labels);
@@ -202,6 +235,7 @@ class Trainer {
     EpochReport report;
     report.lr = base_lr * schedule_->factor(state_.epoch);
     report.train_loss = train_epoch(base_lr);
+    if (state_.average) state_.average->swap(state_.parameters);  // validated, and kept when best, in the weights' place
     const Metrics metrics = validate();
     report.epoch = ++state_.epoch;
     report.val_loss = metrics.loss();
@@ -215,12 +249,17 @@ class Trainer {
       state_.best_epoch = report.epoch;
       state_.keep_as_best();
     }
+    if (state_.average) state_.average->swap(state_.parameters);
+    schedule_->observe(report.val_loss);
     state_.history.push_back(report);
     if (!options_.checkpoint.empty()) write_checkpoint(options_.checkpoint, to_checkpoint(state_, options_.fingerprint));
     for (const std::string& reason : streamed_failures_) skip(reason);
     streamed_failures_.clear();
     if (listener_.epoch) listener_.epoch(report);
   }
+
+  bool out_of_patience() const { return options_.patience > 0 && state_.epoch - state_.best_epoch >= options_.patience; }
+  const BatchMixing* mixing() const { return mixing_ ? &*mixing_ : nullptr; }
 
   void skip(const std::string& reason) {
     if (!skipped_.insert(reason).second) return;
@@ -253,7 +292,9 @@ class Trainer {
   std::unique_ptr<Feed> training_feed_, validation_feed_;
   std::vector<std::string> streamed_failures_;
   std::set<std::string> skipped_;
+  std::optional<BatchMixing> mixing_;
   std::optional<TrainingPlan> plan_;
+  std::optional<TrainingStep> step_;
   std::optional<Plan> evaluation_;
   TrainingState state_;
   TrainResult result_;
@@ -267,6 +308,10 @@ TrainResult train(Graph& graph, const std::vector<std::string>& head, const Samp
   if (!options.class_weights.empty() && options.class_weights.size() != static_cast<size_t>(classes)) {
     throw Error("there are " + std::to_string(options.class_weights.size()) + " class weights for " + std::to_string(classes) + " classes");
   }
+  if (options.accumulate < 1) throw Error("--accumulate must be at least 1");
+  const LossPtr loss = make_loss(options.loss, options.loss_options);
+  if (options.mixing.any() && !loss->takes_rows()) throw Error("--loss " + options.loss + " knows one class a picture, mixing makes two of them", "use cross-entropy, bce or focal");
+  if (loss->needs_teacher() != (options.teacher != nullptr)) throw Error(options.teacher ? "a teacher is given, but --loss " + options.loss + " does not listen to one" : "--loss distillation needs a teacher", options.teacher ? "use --loss distillation" : "give --teacher MODEL.onnx");
   return Trainer(graph, head, training, validation, classes, options, listener, backend).run();
 }
 

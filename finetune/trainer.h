@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "finetune/batch_mixing.h"
 #include "finetune/losses/loss.h"
 #include "finetune/metrics.h"
 #include "finetune/optimizers/optimizer.h"
@@ -26,11 +27,22 @@ struct TrainOptions {
   int epochs = 10;
   float lr = 0;                // 0: the optimizer's own
   float trunk_lr_scale = 0.1f;
-  float weight_decay = 1e-4f;
+  float layer_decay = 1;       // each layer below the head trains at this part of the rate of the one above it [Howard & Ruder 2018]
+  float weight_decay = -1;     // below 0: the optimizer's own
+  float l1 = 0;
+  bool decay_vectors = true;   // weight decay and L1 on biases and norms too
+  int64_t accumulate = 1;      // batches an update
+  float clip_norm = 0, clip_value = 0;  // of the gradient; 0: off
+  float average = 0;           // decay of the weights' moving average; 0: none
+  float sharpness = 0;         // ρ of sharpness-aware minimisation; 0: off. Not with `accumulate`
+  MixingOptions mixing;
+  bool balanced = false;       // draws classes evenly, pictures of small ones more often
+  int patience = 0;            // stops after so many epochs without progress; 0: never
   std::string loss = "cross-entropy", optimizer = "momentum", schedule = "cosine";
   LossOptions loss_options;
   OptimizerOptions optimizer_options;
-  double step_every = 0;
+  ScheduleOptions schedule_options;   // its `epochs` are those of the run
+  std::shared_ptr<const Graph> teacher;  // distillation: scores the same pictures
   std::vector<float> class_weights;
   float auxiliary_weight = 0.3f;  // of the loss at each output after the first [Szegedy et al. 2015]
   CacheOptions cache;
@@ -58,6 +70,7 @@ struct TrainResult {
   int best_epoch = 0;
   double best_val_top1 = 0;
   bool features_cached = false;
+  bool stopped_early = false;
   size_t training_arena_bytes = 0;
   std::vector<std::string> skipped;  // samples that could not be read, with the reason
   double seconds = 0;                // of this run, without what a resumed run did before

@@ -36,6 +36,7 @@ Checkpoint to_checkpoint(const TrainingState& s, const std::string& fingerprint)
     c.tensors.emplace("parameter:" + name, s.parameters[p].tensor->clone());
     for (size_t k = 0; k < s.slots.slots(); ++k) c.tensors.emplace(slot_name(name, k), Tensor::copy_of<float>(s.parameters[p].tensor->shape(), s.slots.of(p, k)));
     if (!s.best_parameters.empty()) c.tensors.emplace("best:" + name, s.best_parameters[p].clone());
+    if (s.average && !s.average->values().empty()) c.tensors.emplace("average:" + name, s.average->values()[p].clone());
   }
   for (size_t i = 0; i < s.statistics.size(); ++i) {
     c.tensors.emplace("statistic:" + s.statistics[i].first, s.statistics[i].second->clone());
@@ -43,7 +44,7 @@ Checkpoint to_checkpoint(const TrainingState& s, const std::string& fingerprint)
   }
   json history = json::array();
   for (const EpochReport& e : s.history) history.push_back({e.epoch, e.train_loss, e.val_loss, e.val_top1, e.val_top5, e.lr, e.seconds});
-  c.state = json{{"fingerprint", fingerprint}, {"step", s.step}, {"epoch", s.epoch}, {"best_epoch", s.best_epoch}, {"best_val_top1", s.best_val_top1},
+  c.state = json{{"fingerprint", fingerprint}, {"step", s.step}, {"batches", s.batches}, {"epoch", s.epoch}, {"best_epoch", s.best_epoch}, {"best_val_top1", s.best_val_top1},
                  {"best_val_loss", s.best_val_loss}, {"history", history}}
                 .dump();
   return c;
@@ -68,6 +69,7 @@ void from_checkpoint(const Checkpoint& c, const std::string& fingerprint, Traini
   const auto load = [&](const std::string& name, Tensor& to) { copy_into(find(name, to.shape()), to); };
   s.epoch = state.at("epoch").get<int>();
   s.step = state.at("step").get<int64_t>();
+  s.batches = state.at("batches").get<int64_t>();
   s.best_epoch = state.at("best_epoch").get<int>();
   s.best_val_top1 = state.at("best_val_top1").get<double>();
   s.best_val_loss = state.at("best_val_loss").get<double>();
@@ -76,6 +78,7 @@ void from_checkpoint(const Checkpoint& c, const std::string& fingerprint, Traini
     s.history.push_back({e.at(0).get<int>(), e.at(1).get<double>(), e.at(2).get<double>(), e.at(3).get<double>(), e.at(4).get<double>(), e.at(5).get<double>(), e.at(6).get<double>()});
   }
   s.keep_as_best();
+  const bool averaged = s.average && !s.parameters.empty() && c.tensors.contains("average:" + s.parameters[0].name);
   for (size_t p = 0; p < s.parameters.size(); ++p) {
     const std::string& name = s.parameters[p].name;
     load("parameter:" + name, *s.parameters[p].tensor);
@@ -84,6 +87,7 @@ void from_checkpoint(const Checkpoint& c, const std::string& fingerprint, Traini
       std::copy(from.begin(), from.end(), s.slots.of(p, k).begin());
     }
     load("best:" + name, s.best_parameters[p]);
+    if (averaged) load("average:" + name, s.average->values().emplace_back(DType::f32, s.parameters[p].tensor->shape()));
   }
   for (size_t i = 0; i < s.statistics.size(); ++i) {
     load("statistic:" + s.statistics[i].first, *s.statistics[i].second);

@@ -1,10 +1,12 @@
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "finetune/checkpoint.h"
 #include "finetune/trainer.h"
+#include "finetune/weight_copies.h"
 #include "runtime/plan.h"
 
 namespace graft {
@@ -15,7 +17,8 @@ struct TrainingState {
   OptimizerState slots;
   std::vector<std::pair<std::string, std::shared_ptr<Tensor>>> statistics;  // running means and variances that are trained
   std::vector<Tensor> best_parameters, best_statistics;                   // those of the best validation epoch
-  int64_t step = 0;                                                       // optimizer steps done
+  std::optional<WeightAverage> average;                                     // where the run keeps one
+  int64_t step = 0, batches = 0;                                          // updates and batches done
   int epoch = 0;                                                          // epochs done
   int best_epoch = 0;
   double best_val_top1 = -1, best_val_loss = 0;

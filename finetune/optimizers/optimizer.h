@@ -32,7 +32,7 @@ struct OptimizerOptions {
 struct Parameter {
   std::string name;
   std::shared_ptr<Tensor> tensor;
-  const float* gradient = nullptr;  // same order and length as the tensor
+  float* gradient = nullptr;        // same order and length as the tensor; clipping scales it in place
   float lr_scale = 1;
   float weight_decay = 0;  // L2
   float l1 = 0;            // L1: l1·sign(w) is added to the gradient

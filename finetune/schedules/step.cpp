@@ -6,20 +6,23 @@
 namespace graft {
 namespace {
 
-/// factor = γ^⌊epoch / every⌋
-class Step final : public Schedule {
- public:
-  Step(double every, double gamma) : every_(every), gamma_(gamma) {}
-  double factor(double epoch) const override { return std::pow(gamma_, std::floor(epoch / every_ + 1e-9)); }
-
- private:
-  double every_, gamma_;
-};
+constexpr double kRounding = 1e-9;  // positions are sums of fractions of epochs
 
 }  // namespace
 
+/// factor = γ^⌊epoch / every⌋
 SchedulePtr make_step_schedule(const ScheduleOptions& o) {
-  return std::make_unique<Step>(o.step_every > 0 ? o.step_every : std::max(1.0, std::ceil(o.epochs / 3)), o.step_factor);
+  const double every = o.step_every > 0 ? o.step_every : std::max(1.0, std::ceil(o.epochs / 3));
+  return make_function_schedule([every, gamma = o.step_factor](double epoch) { return std::pow(gamma, std::floor(epoch / every + kRounding)); });
+}
+
+/// factor = γ^(milestones passed)
+SchedulePtr make_multi_step_schedule(const ScheduleOptions& o) {
+  const std::vector<double> milestones = o.milestones.empty() ? std::vector<double>{o.epochs / 2, o.epochs * 3 / 4} : o.milestones;
+  return make_function_schedule([milestones, gamma = o.step_factor](double epoch) {
+    const auto passed = std::count_if(milestones.begin(), milestones.end(), [&](double m) { return epoch + kRounding >= m; });
+    return std::pow(gamma, static_cast<double>(passed));
+  });
 }
 
 }  // namespace graft

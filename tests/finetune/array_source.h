@@ -39,7 +39,7 @@ class ArraySource final : public SampleSource {
         std::copy(source_.pictures_[index].begin(), source_.pictures_[index].end(), pixels_.begin() + static_cast<int64_t>(count * floats));
         if (index == 0 && source_.first_is_bad_) errors_[count] = "picture 0: is damaged";
       }
-      batch = {pixels_.data(), count, errors_};
+      batch = {pixels_.data(), count, floats, errors_};
       return true;
     }
 

@@ -116,7 +116,7 @@ TEST(Optimizers, StateAndStepAreAllThatCountsWhateverTheThreads) {
 TEST(Optimizers, ScaleTheRateOfEachParameter) {
   const OptimizerPtr sgd = make_optimizer("sgd", {});
   auto w = std::make_shared<Tensor>(Tensor::of<float>({1}, {1.0f}));
-  const float gradient[] = {1};
+  float gradient[] = {1};
   const std::vector<Parameter> parameters{{"w", w, gradient, 0.1f, 0}};
   OptimizerState state = sgd->make_state(parameters);
   sgd->step(0.5f, 1, parameters, state);
@@ -125,7 +125,7 @@ TEST(Optimizers, ScaleTheRateOfEachParameter) {
 
 TEST(Optimizers, PullBySignAndSize) {
   auto w = std::make_shared<Tensor>(Tensor::of<float>({3}, {2.0f, -2.0f, 0.0f}));
-  const float gradient[] = {0, 0, 0};
+  float gradient[] = {0, 0, 0};
   const OptimizerPtr sgd = make_optimizer("sgd", {});
   const std::vector<Parameter> parameters{{"w", w, gradient, 1, 0.25f, 0.5f}};
   OptimizerState state = sgd->make_state(parameters);

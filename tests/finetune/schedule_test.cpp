@@ -2,27 +2,62 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
+#include <filesystem>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <set>
+
 #include "runtime/base/error.h"
 
 namespace graft {
 namespace {
 
-TEST(Schedules, CosineFallsFromOneToZero) {
-  const SchedulePtr cosine = make_schedule("cosine", {10});
-  EXPECT_DOUBLE_EQ(cosine->factor(0), 1);
-  EXPECT_NEAR(cosine->factor(5), 0.5, 1e-12);
-  EXPECT_NEAR(cosine->factor(10), 0, 1e-12);
+/// PyTorch's rates at the beginning of each epoch, by tests/fixtures/make_schedules.py.
+TEST(Schedules, EqualPyTorchs) {
+  std::ifstream stream(std::filesystem::path(__FILE__).parent_path().parent_path() / "fixtures" / "schedules.json");
+  const auto f = nlohmann::json::parse(stream);
+  const auto losses = f.at("losses").get<std::vector<double>>();
+  std::set<std::string> checked;
+  for (const auto& c : f.at("cases")) {
+    const auto& o = c.at("options");
+    ScheduleOptions options;
+    options.epochs = f.at("epochs").get<double>();
+    const auto number = [&](const char* key, auto& value) { value = o.value(key, value); };
+    number("warmup", options.warmup);
+    number("warmup_start", options.warmup_start);
+    number("step_every", options.step_every);
+    number("step_factor", options.step_factor);
+    number("gamma", options.gamma);
+    number("inverse_rate", options.inverse_rate);
+    number("power", options.power);
+    number("restart_every", options.restart_every);
+    number("restart_growth", options.restart_growth);
+    number("patience", options.patience);
+    number("milestones", options.milestones);
+    const SchedulePtr schedule = make_schedule(c.at("schedule"), options);
+    checked.insert(c.at("schedule"));
+    const auto factors = c.at("factors").get<std::vector<double>>();
+    for (size_t epoch = 0; epoch < factors.size(); ++epoch) {
+      EXPECT_NEAR(schedule->factor(static_cast<double>(epoch)), factors[epoch], 1e-9) << c.at("name") << " " << epoch;
+      schedule->observe(losses[epoch]);
+    }
+  }
+  const auto names = schedule_names();
+  EXPECT_EQ(checked, std::set<std::string>(names.begin(), names.end()));
 }
 
-TEST(Schedules, StepDropsToATenthEachTime) {
-  const SchedulePtr step = make_schedule("step", {9, 3});
-  EXPECT_DOUBLE_EQ(step->factor(2.9), 1);
-  EXPECT_NEAR(step->factor(3), 0.1, 1e-12);
-  EXPECT_NEAR(step->factor(6.5), 0.01, 1e-12);
+TEST(Schedules, RunBetweenEpochsToo) {
+  EXPECT_NEAR(make_schedule("cosine", {.epochs = 10})->factor(2.5), 0.5 * (1 + std::sqrt(0.5)), 1e-12);
+  EXPECT_NEAR(make_schedule("cosine", {.epochs = 10})->factor(10), 0, 1e-12);
+  EXPECT_NEAR(make_schedule("constant", {.epochs = 10, .warmup = 2})->factor(0.5), 0.25, 1e-12);
+  EXPECT_DOUBLE_EQ(make_schedule("step", {.epochs = 9, .step_every = 3})->factor(2.9), 1);
 }
 
-TEST(Schedules, ConstantStays) { EXPECT_EQ(make_schedule("constant", {})->factor(7), 1); }
-TEST(Schedules, AnUnknownNameIsRefused) { EXPECT_THROW(make_schedule("nonsense", {}), Error); }
+TEST(Schedules, RefuseWhatMakesNoSense) {
+  EXPECT_THROW(make_schedule("nonsense", {}), Error);
+  EXPECT_THROW(make_schedule("cosine", {.epochs = 3, .warmup = 3}), Error);
+}
 
 }  // namespace
 }  // namespace graft

@@ -6,48 +6,15 @@
 
 #include <cstring>
 #include <filesystem>
+#include <functional>
 
 #include "finetune/checkpoint.h"
-#include "finetune/freeze.h"
 #include "finetune/gradcheck.h"
-#include "finetune/head.h"
-#include "models/registry.h"
 #include "runtime/base/error.h"
-#include "tests/finetune/array_source.h"
+#include "tests/finetune/job.h"
 
 namespace graft {
 namespace {
-
-struct Job {
-  Graph graph;
-  GraftedHead head;
-};
-
-Job make_job(const std::string& policy, float dropout = 0) {
-  Job job{build_architecture("graft-small", {0, 3}), {}};
-  job.head = graft_head(job.graph, {3, dropout, 5});
-  apply_freeze(job.graph, {policy, BatchNormPolicy::automatic}, job.head.parameters);
-  return job;
-}
-
-TrainOptions small_options(int epochs) {
-  TrainOptions o;
-  o.height = o.width = 64;
-  o.batch = 8;
-  o.epochs = epochs;
-  o.lr = 0.02f;
-  o.seed = 11;
-  return o;
-}
-
-std::vector<float> all_parameters(const Graph& graph) {
-  std::vector<float> values;
-  for (size_t i = 0; i < graph.value_count(); ++i) {
-    const auto& t = graph.value(static_cast<ValueId>(i)).constant;
-    if (t && t->dtype() == DType::f32) values.insert(values.end(), t->data<float>().begin(), t->data<float>().end());
-  }
-  return values;
-}
 
 TEST(Trainer, LearnsWithEverythingTrained) {
   Job job = make_job("none");
@@ -89,29 +56,55 @@ TEST(Trainer, LeavesWhatIsFrozenUntouchedBitForBit) {
   for (const auto& [now, before] : frozen) EXPECT_EQ(std::memcmp(now->raw(), before.raw(), before.bytes()), 0);
 }
 
-TEST(Trainer, ResumesBitForBit) {
+/// Trains four epochs at once, and two and two with a checkpoint between; returns whether the weights are the same bits.
+bool resumes(const std::string& policy, float dropout, const std::function<void(TrainOptions&)>& change) {
   namespace fs = std::filesystem;
   const fs::path folder = fs::temp_directory_path() / ("graft_resume_test" + std::to_string(::getpid()));
   fs::create_directories(folder);
-  for (const std::string policy : {"none", "all"}) {
-    const ArraySource training("demo", 3, 4, 64, 1), validation("demo", 3, 2, 64, 2);
-    const auto run = [&](int epochs, bool resume, const std::string& name) {
-      Job job = make_job(policy, 0.3f);
-      TrainOptions o = small_options(epochs);
-      o.schedule = "constant";
-      o.checkpoint = (folder / name).string();
-      o.resume = resume;
-      o.fingerprint = "same";
-      train(job.graph, job.head.parameters, training, validation, 3, o, {}, cpu_backend());
-      return all_parameters(job.graph);
-    };
-    const auto whole = run(4, false, "whole");
-    run(2, false, "parts");
-    const auto resumed = run(4, true, "parts");
-    ASSERT_EQ(whole.size(), resumed.size());
-    EXPECT_EQ(std::memcmp(whole.data(), resumed.data(), whole.size() * sizeof(float)), 0) << policy;
-  }
+  const auto train_for = [&](int epochs, bool resume, const std::string& name) {
+    Job job = make_job(policy, dropout);
+    TrainOptions o = small_options(epochs);
+    o.schedule = "constant";
+    change(o);
+    o.checkpoint = (folder / name).string();
+    o.resume = resume;
+    o.fingerprint = "same";
+    run(job, o, 4);
+    return all_parameters(job.graph);
+  };
+  const auto whole = train_for(4, false, "whole");
+  train_for(2, false, "parts");
+  const auto resumed = train_for(4, true, "parts");
   fs::remove_all(folder);
+  return whole.size() == resumed.size() && std::memcmp(whole.data(), resumed.data(), whole.size() * sizeof(float)) == 0;
+}
+
+TEST(Trainer, ResumesBitForBit) {
+  EXPECT_TRUE(resumes("none", 0.3f, [](TrainOptions&) {}));
+  EXPECT_TRUE(resumes("none", 0.3f, [](TrainOptions& o) {
+    o.average = 0.9f;
+    o.sharpness = 0.05f;
+    o.mixing = {0.4f, 1.0f};
+    o.balanced = true;
+  }));
+}
+
+TEST(Trainer, ResumesBitForBitWithEveryUpdateRuleAndSchedule) {
+  for (const std::string& name : optimizer_names()) EXPECT_TRUE(resumes("all", 0.3f, [&](TrainOptions& o) { o.optimizer = name; })) << name;
+  for (const std::string& name : schedule_names()) {
+    if (name == "constant") continue;
+    EXPECT_TRUE(resumes("all", 0, [&](TrainOptions& o) {
+      o.schedule = name;
+      // Lengths that do not depend on the run's own, which the first part cuts short.
+      o.schedule_options.step_every = 1;
+      o.schedule_options.milestones = {1, 3};
+      o.schedule_options.restart_every = 3;
+      o.schedule_options.patience = 0;
+      o.schedule_options.threshold = 0.5;
+      o.average = 0.9f;
+      o.accumulate = 2;
+    }) || name == "one-cycle" || name == "polynomial") << name;  // these two follow the length of the run
+  }
 }
 
 TEST(Trainer, RefusesACheckpointOfAnotherRun) {

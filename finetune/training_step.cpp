@@ -1,0 +1,86 @@
+#include "finetune/training_step.h"
+
+#include "runtime/base/random.h"
+
+namespace graft {
+
+TrainingStep::TrainingStep(TrainingPlan& plan, TrainingState& state, const Loss& loss, Optimizer& optimizer, const TrainOptions& options, int64_t outputs, int64_t accumulate)
+    : plan_(plan), state_(state), loss_(loss), optimizer_(optimizer), options_(options), scores_(static_cast<size_t>(options.batch * outputs)), accumulate_(accumulate) {
+  if (accumulate_ > 1) accumulator_.emplace(state_.parameters);
+  if (options_.sharpness > 0) sharpness_.emplace(options_.sharpness);
+}
+
+/// Fills the seeds of the backward pass.
+TrainingStep::Result TrainingStep::forward(const FeedBatch& batch) {
+  Plan& plan = plan_.plan;
+  plan.forward({mix(options_.seed, 0x64726f70), static_cast<uint64_t>(state_.batches)});
+  const Targets targets{batch.labels, batch.rows, {batch.teacher, batch.teacher ? scores_ : 0}};
+  const auto seed = [&](size_t output) { return std::span(plan.input(plan_.first_seed + output).as<float>(), scores_); };
+  Result result;
+  result.loss = batch_loss(loss_, {plan.output(0).as<float>(), scores_}, targets, options_.class_weights, seed(0));
+  // Auxiliary heads add to the slopes. The loss that is reported stays that of the scores, as in validation.
+  for (size_t s = 1; s < plan_.scores; ++s) {
+    batch_loss(loss_, {plan.output(s).as<float>(), scores_}, targets, options_.class_weights, seed(s));
+    for (float& v : seed(s)) v *= options_.auxiliary_weight;
+  }
+  const size_t width = scores_ / batch.labels.size();
+  for (size_t i = 0; i < batch.labels.size(); ++i) {
+    if (batch.labels[i] < 0) continue;
+    const auto row = batch.rows.empty() ? std::span<const float>() : std::span(batch.rows).subspan(i * width, width);
+    result.weight += row_weight({batch.labels[i], row}, options_.class_weights);
+  }
+  return result;
+}
+
+/// running ← momentum·running + (1 - momentum)·batch, with the unbiased variance, as PyTorch does.
+void TrainingStep::update_statistics() {
+  for (const auto& s : plan_.statistics) {
+    const float keep = s.momentum, take = 1 - s.momentum;
+    const float unbias = s.count > 1 ? static_cast<float>(s.count) / static_cast<float>(s.count - 1) : 1.0f;
+    const auto* mean = plan_.plan.output(s.mean_output).as<float>();
+    const auto* variance = plan_.plan.output(s.variance_output).as<float>();
+    auto running_mean = s.mean->data<float>(), running_variance = s.variance->data<float>();
+    for (size_t c = 0; c < running_mean.size(); ++c) {
+      running_mean[c] = keep * running_mean[c] + take * mean[c];
+      running_variance[c] = keep * running_variance[c] + take * unbias * variance[c];
+    }
+  }
+}
+
+void TrainingStep::update(float lr) {
+  if (options_.clip_norm > 0) clip_gradient_norm(state_.parameters, static_cast<double>(options_.clip_norm));
+  if (options_.clip_value > 0) clip_gradient_values(state_.parameters, options_.clip_value);
+  ++state_.step;
+  optimizer_.step(lr, state_.step, state_.parameters, state_.slots);
+  plan_.plan.refresh();
+  if (state_.average) state_.average->update(state_.parameters);
+}
+
+TrainingStep::Result TrainingStep::run(const FeedBatch& batch, float lr, bool last) {
+  Plan& plan = plan_.plan;
+  const StepContext context{mix(options_.seed, 0x64726f70), static_cast<uint64_t>(state_.batches)};
+  for (size_t i = 0; i < batch.inputs.size(); ++i) plan.bind_input(i, batch.inputs[i]);
+  const Result result = forward(batch);
+  plan.backward(context);
+  update_statistics();
+  if (sharpness_) {
+    sharpness_->climb(state_.parameters);
+    plan.refresh();
+    forward(batch);
+    plan.backward(context);
+    sharpness_->descend(state_.parameters);
+    plan.refresh();
+  }
+  ++state_.batches;
+  if (!accumulator_) {
+    update(lr);
+    return result;
+  }
+  accumulator_->add(result.weight);
+  if (++waiting_ < accumulate_ && !last) return result;
+  waiting_ = 0;
+  if (accumulator_->finish()) update(lr);
+  return result;
+}
+
+}  // namespace graft

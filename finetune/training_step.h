@@ -1,0 +1,43 @@
+#pragma once
+
+#include <optional>
+
+#include "finetune/feed.h"
+#include "finetune/gradient_work.h"
+#include "finetune/losses/loss.h"
+#include "finetune/trainer.h"
+#include "finetune/training_state.h"
+#include "finetune/weight_copies.h"
+#include "runtime/plan.h"
+
+namespace graft {
+
+/// What happens to the weights: forward, loss, backward, and every so many batches an update.
+class TrainingStep {
+ public:
+  /// `state.parameters` must be those of `plan`; all must outlive this object. `outputs`: scores a sample. `accumulate`: batches an update.
+  TrainingStep(TrainingPlan& plan, TrainingState& state, const Loss& loss, Optimizer& optimizer, const TrainOptions& options, int64_t outputs, int64_t accumulate);
+
+  struct Result {
+    double loss = 0, weight = 0;  // sums over the batch's samples
+  };
+  /// One batch; `last` ends an accumulation early.
+  Result run(const FeedBatch& batch, float lr, bool last);
+
+ private:
+  Result forward(const FeedBatch& batch);
+  void update_statistics();
+  void update(float lr);
+
+  TrainingPlan& plan_;
+  TrainingState& state_;
+  const Loss& loss_;
+  Optimizer& optimizer_;
+  const TrainOptions& options_;
+  size_t scores_;
+  int64_t accumulate_, waiting_ = 0;
+  std::optional<GradientAccumulator> accumulator_;
+  std::optional<SharpnessStep> sharpness_;
+};
+
+}  // namespace graft

@@ -1,0 +1,179 @@
+#include "finetune/training_step.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <cstring>
+#include <set>
+
+#include "runtime/base/error.h"
+#include "tests/finetune/job.h"
+
+namespace graft {
+namespace {
+
+double largest_difference(const std::vector<float>& a, const std::vector<float>& b) {
+  double worst = 0;
+  for (size_t i = 0; i < a.size(); ++i) worst = std::max(worst, std::fabs(static_cast<double>(a[i]) - static_cast<double>(b[i])));
+  return worst;
+}
+
+/// Weights before and after a run with these changes.
+struct Outcome {
+  std::vector<float> before, after;
+  TrainResult result;
+};
+Outcome outcome(const std::string& policy, const std::function<void(TrainOptions&)>& change, int epochs = 1) {
+  Job job = make_job(policy);
+  Outcome o;
+  o.before = all_parameters(job.graph);
+  TrainOptions options = small_options(epochs);
+  options.schedule = "constant";
+  change(options);
+  o.result = run(job, options);
+  o.after = all_parameters(job.graph);
+  return o;
+}
+
+TEST(TrainingStep, AccumulatedBatchesEqualOneLargeOne) {
+  for (const bool weighted : {false, true}) {
+    const auto with = [&](int64_t batch, int64_t accumulate) {
+      return outcome("last:3", [&](TrainOptions& o) {
+        o.batch = batch;
+        o.accumulate = accumulate;
+        o.optimizer = "sgd";
+        if (weighted) o.class_weights = {1, 5, 0.5f};
+      }).after;
+    };
+    const auto large = with(8, 1), parts = with(4, 2);
+    EXPECT_LT(largest_difference(large, parts), 1e-5);
+    EXPECT_GT(largest_difference(large, with(4, 1)), 1e-4);
+  }
+}
+
+TEST(TrainingStep, GradientDescentTakesOneStepAnEpoch) {
+  const auto whole = outcome("all", [](TrainOptions& o) {
+    o.optimizer = "gd";
+    o.batch = 24;
+  });
+  const auto parts = outcome("all", [](TrainOptions& o) {
+    o.optimizer = "gd";
+    o.batch = 4;
+  });
+  EXPECT_LT(largest_difference(whole.after, parts.after), 1e-5);
+  EXPECT_GT(largest_difference(whole.before, whole.after), 1e-4);
+}
+
+TEST(TrainingStep, WithoutLayerDecayOnlyTheLayerBelowTheHeadFollows) {
+  Job job = make_job("last:3");
+  std::vector<std::pair<const Value*, Tensor>> trained;
+  for (size_t i = 0; i < job.graph.value_count(); ++i) {
+    const Value& v = job.graph.value(static_cast<ValueId>(i));
+    if (v.constant && v.trainable && v.shape.rank() == 4) trained.emplace_back(&v, v.constant->clone());
+  }
+  ASSERT_EQ(trained.size(), 3u);
+  TrainOptions o = small_options(1);
+  o.layer_decay = 0;
+  o.weight_decay = 0;
+  run(job, o);
+  for (size_t i = 0; i < 3; ++i) EXPECT_EQ(std::memcmp(trained[i].first->constant->raw(), trained[i].second.raw(), trained[i].second.bytes()) != 0, i == 2) << trained[i].first->name;
+}
+
+TEST(TrainingStep, StopsWhenPatienceEnds) {
+  const auto o = outcome("all", [](TrainOptions& options) {
+    options.lr = 1e-30f;  // nothing changes, nothing improves
+    options.patience = 2;
+  }, 10);
+  EXPECT_TRUE(o.result.stopped_early);
+  EXPECT_EQ(o.result.history.size(), 3u);
+}
+
+/// A teacher with the network's own weights has nothing to teach: neither on cached features nor beside pictures.
+TEST(TrainingStep, DistillationFromItselfMovesNothing) {
+  for (const auto mode : {CacheOptions::Mode::on, CacheOptions::Mode::off}) {
+    Job job = make_job("all");
+    const auto before = all_parameters(job.graph);
+    Job twin = make_job("all");
+    TrainOptions o = small_options(2);
+    o.loss = "distillation";
+    o.loss_options.teacher_weight = 1;
+    o.weight_decay = 0;
+    o.cache.mode = mode;
+    o.teacher = std::make_shared<Graph>(twin.graph);
+    const TrainResult r = run(job, o);
+    EXPECT_LT(r.history.back().train_loss, 1e-8);
+    EXPECT_LT(largest_difference(before, all_parameters(job.graph)), 1e-6);
+    o.loss_options.teacher_weight = 0.5f;
+    run(job, o);
+    EXPECT_GT(largest_difference(before, all_parameters(job.graph)), 1e-3);
+  }
+}
+
+TEST(TrainingStep, RefusesWhatDoesNotGoTogether) {
+  EXPECT_THROW(outcome("all", [](TrainOptions& o) { o.loss = "distillation"; }), Error);
+  EXPECT_THROW(outcome("all", [](TrainOptions& o) { o.teacher = std::make_shared<Graph>(make_job("all").graph); }), Error);
+  EXPECT_THROW(outcome("all", [](TrainOptions& o) {
+    o.loss = "hinge";
+    o.mixing.mixup = 1;
+  }), Error);
+  EXPECT_THROW(outcome("all", [](TrainOptions& o) { o.mixing.cutmix = 1; }), Error);  // features are cached
+  EXPECT_THROW(outcome("all", [](TrainOptions& o) {
+    o.sharpness = 0.05f;
+    o.accumulate = 2;
+  }), Error);
+}
+
+TEST(Gradients, ClippingKeepsTheDirectionOrCutsValues) {
+  std::vector<float> gradient{3, -4, 0};
+  std::vector<Parameter> parameters{{"w", std::make_shared<Tensor>(Tensor::zeros(DType::f32, {3})), gradient.data()}};
+  EXPECT_DOUBLE_EQ(clip_gradient_norm(parameters, 10), 5);
+  EXPECT_EQ(gradient, (std::vector<float>{3, -4, 0}));
+  clip_gradient_norm(parameters, 1);
+  EXPECT_NEAR(gradient[0], 0.6f, 1e-6);
+  EXPECT_NEAR(gradient[1], -0.8f, 1e-6);
+  clip_gradient_values(parameters, 0.7f);
+  EXPECT_NEAR(gradient[0], 0.6f, 1e-6);
+  EXPECT_FLOAT_EQ(gradient[1], -0.7f);
+}
+
+TEST(Gradients, AccumulationWeighsBatches) {
+  std::vector<float> gradient{1, 2};
+  std::vector<Parameter> parameters{{"w", std::make_shared<Tensor>(Tensor::zeros(DType::f32, {2})), gradient.data()}};
+  GradientAccumulator accumulator(parameters);
+  EXPECT_FALSE(accumulator.finish());
+  accumulator.add(1);
+  gradient = {5, -2};
+  accumulator.add(3);
+  EXPECT_TRUE(accumulator.finish());
+  EXPECT_FLOAT_EQ(parameters[0].gradient[0], (1 + 3 * 5) / 4.0f);
+  EXPECT_FLOAT_EQ(parameters[0].gradient[1], (2 - 3 * 2) / 4.0f);
+}
+
+TEST(WeightAverage, FollowsAndChangesPlaces) {
+  auto w = std::make_shared<Tensor>(Tensor::of<float>({1}, {10.0f}));
+  const std::vector<Parameter> parameters{{"w", w, nullptr}};
+  WeightAverage average(0.9f);
+  average.update(parameters);
+  w->data<float>()[0] = 20;
+  average.update(parameters);
+  average.swap(parameters);
+  EXPECT_FLOAT_EQ(w->data<float>()[0], 11);
+  average.swap(parameters);
+  EXPECT_FLOAT_EQ(w->data<float>()[0], 20);
+}
+
+TEST(SharpnessStep, ClimbsRhoAlongTheGradientAndComesBackExactly) {
+  auto w = std::make_shared<Tensor>(Tensor::of<float>({2}, {1.1f, -0.3f}));
+  std::vector<float> gradient{3, 4};
+  const std::vector<Parameter> parameters{{"w", w, gradient.data()}};
+  SharpnessStep step(0.5f);
+  step.climb(parameters);
+  EXPECT_NEAR(w->data<float>()[0], 1.1f + 0.5f * 0.6f, 1e-6);
+  EXPECT_NEAR(w->data<float>()[1], -0.3f + 0.5f * 0.8f, 1e-6);
+  step.descend(parameters);
+  EXPECT_EQ(w->data<float>()[0], 1.1f);
+  EXPECT_EQ(w->data<float>()[1], -0.3f);
+}
+
+}  // namespace
+}  // namespace graft
