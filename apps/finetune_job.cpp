@@ -13,6 +13,7 @@
 #include "augment/colour_axes.h"
 #include "augment/dataset.h"
 #include "finetune/head.h"
+#include "finetune/target_scale.h"
 #include "importer/reader.h"
 #include "importer/writer.h"
 #include "runtime/base/atomic_file.h"
@@ -65,6 +66,18 @@ std::vector<float> parse_class_weights(const std::vector<std::string>& words, co
   return weights;
 }
 
+Labelling labelling_of(Task task) { return task == Task::regression ? Labelling::values : task == Task::multi_label ? Labelling::multi_label : Labelling::classes; }
+
+/// Brings the values of all pictures to mean 0 and deviation 1 over the training ones.
+TargetScale scale_targets(Dataset& data) {
+  std::vector<std::vector<float>> targets;
+  for (const Item& item : data.train) targets.push_back(item.target);
+  const TargetScale scale = TargetScale::measure(targets, data.classes);
+  for (auto* items : {&data.train, &data.validation})
+    for (Item& item : *items) item.target = scale.scaled(item.target);
+  return scale;
+}
+
 void make_folder(const std::string& path) {
   std::error_code code;
   fs::create_directories(path, code);
@@ -84,7 +97,10 @@ std::string fingerprint(const FinetuneOptions& o, const Dataset& data) {
   for (std::string line; std::getline(options, line);)
     if (std::none_of(std::begin(kFree), std::end(kFree), [&](const char* name) { return line.starts_with(name); })) text << line << '\n';
   for (const auto* items : {&data.train, &data.validation})
-    for (const Item& item : *items) text << fs::path(item.path).filename().string() << item.label;
+    for (const Item& item : *items) {
+      text << fs::path(item.path).filename().string() << item.label;
+      for (float t : item.target) text << ' ' << t;
+    }
   uint64_t hash = 0xcbf29ce484222325ull;  // FNV-1a
   for (const char c : text.str()) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3ull;
   std::ostringstream hex;
@@ -102,17 +118,27 @@ Graph matched_teacher(Model teacher, const std::vector<std::string>& classes) {
   return std::move(graph);
 }
 
-void write_history(const std::string& path, const std::vector<EpochReport>& history) {
+void write_history(const std::string& path, const std::vector<EpochReport>& history, Task task) {
   write_atomically(path, [&](std::ostream& stream) {
-    stream << "epoch,train_loss,val_loss,val_top1,val_top5,lr,seconds\n" << std::setprecision(8);
-    for (const EpochReport& e : history) stream << e.epoch << ',' << e.train_loss << ',' << e.val_loss << ',' << e.val_top1 << ',' << e.val_top5 << ',' << e.lr << ',' << e.seconds << '\n';
+    stream << "epoch,train_loss,val_loss," << score_names(task).first << ',' << score_names(task).second << ",lr,seconds\n" << std::setprecision(8);
+    for (const EpochReport& e : history) stream << e.epoch << ',' << e.train_loss << ',' << e.val_loss << ',' << e.val_score << ',' << e.val_second << ',' << e.lr << ',' << e.seconds << '\n';
   });
 }
 
-std::string epoch_line(const EpochReport& e, int epochs) {
+std::string best_key(Task task) { return std::string("best_") + score_names(task).first; }
+
+/// "top-1 97.40 %", "mAP 91.20 %", "R² 0.8312".
+std::string score_text(Task task, double score) {
+  std::ostringstream text;
+  text << std::fixed;
+  if (task == Task::regression) text << "R² " << std::setprecision(4) << score;
+  else text << (task == Task::multi_label ? "mAP " : "top-1 ") << std::setprecision(2) << score * 100 << " %";
+  return text.str();
+}
+
+std::string epoch_line(const EpochReport& e, int epochs, Task task) {
   std::ostringstream line;
-  line << std::fixed << "epoch " << e.epoch << "/" << epochs << "  loss " << std::setprecision(4) << e.train_loss << "  val loss " << e.val_loss << "  val top-1 " << std::setprecision(2)
-       << e.val_top1 * 100 << " %  " << std::setprecision(2) << e.seconds << " s";
+  line << std::fixed << "epoch " << e.epoch << "/" << epochs << "  loss " << std::setprecision(4) << e.train_loss << "  val loss " << e.val_loss << "  val " << score_text(task, e.val_score) << "  " << std::setprecision(2) << e.seconds << " s";
   return line.str();
 }
 
@@ -122,12 +148,16 @@ FinetuneReport run_finetune(const FinetuneOptions& given) {
   const auto start = std::chrono::steady_clock::now();
   FinetuneOptions o = given;
   Progress progress(o.common.quiet);
+  FinetuneReport report;
   Model model = read_model(o.model);
   const Preprocessing preprocessing = resolve_preprocessing(model, o.pictures, o.common);
-  const Dataset data = read_dataset(o.data, o.validation_part, o.common.seed);
+  o.train.task = report.task = task_named(o.task);
+  if (o.train.loss.empty()) o.train.loss = o.train.task == Task::regression ? "mse" : o.train.task == Task::multi_label ? "bce" : "cross-entropy";
+  Dataset data = read_dataset(o.data, o.validation_part, o.common.seed, labelling_of(o.train.task));
+  TargetScale scale;
+  if (o.train.task == Task::regression) scale = scale_targets(data);
   make_folder(o.output);
 
-  FinetuneReport report;
   report.classes = data.classes;
   for (const std::string& s : data.skipped) {
     progress.line("skipped " + s);
@@ -152,7 +182,7 @@ FinetuneReport run_finetune(const FinetuneOptions& given) {
   report.freeze = apply_freeze(model.graph, o.freeze, head.parameters);
   progress.line(head.replaced.empty() ? "the model ends in features: new head on " + std::to_string(head.features) + " of them"
                                       : "new head on " + std::to_string(head.features) + " features in place of \"" + head.replaced + "\"");
-  progress.line(std::to_string(data.train.size()) + " training and " + std::to_string(data.validation.size()) + " validation pictures of " + std::to_string(classes) + " classes; " +
+  progress.line(std::to_string(data.train.size()) + " training and " + std::to_string(data.validation.size()) + " validation pictures of " + std::to_string(classes) + (o.train.task == Task::regression ? " values; " : " classes; ") +
                 (model.graph.outputs.size() > 1 ? std::to_string(model.graph.outputs.size() - 1) + " auxiliary heads; " : "") + std::to_string(report.freeze.trainable_parameters) + " parameters trained, " + std::to_string(report.freeze.frozen_parameters) + " frozen");
 
   TransformContext context = transform_context(preprocessing);
@@ -178,32 +208,34 @@ FinetuneReport run_finetune(const FinetuneOptions& given) {
   TrainListener listener;
   listener.progress = [&](const std::string& phase, int64_t done, int64_t total) { progress.show(phase, done, total); };
   listener.note = [&](const std::string& text) { progress.line(text); };
-  listener.epoch = [&](const EpochReport& e) { progress.line(epoch_line(e, o.train.epochs)); };
+  listener.epoch = [&](const EpochReport& e) { progress.line(epoch_line(e, o.train.epochs, o.train.task)); };
   report.result = train(model.graph, head.parameters, train_source, validation_source, static_cast<int>(classes), o.train, listener, backend(o.common));
   report.skipped.insert(report.skipped.end(), report.result.skipped.begin(), report.result.skipped.end());
 
+  if (o.train.task == Task::regression) scale.undo(model.graph, head.parameters);
+  model.metadata.task = o.train.task == Task::classes ? "" : name_of(o.train.task);
   model.graph.outputs.resize(1);  // auxiliary heads have done their work
   remove_dead_code(model.graph);
   model.metadata.other.erase(kAuxiliaryOutputs);
   model.metadata.labels = data.classes;
   model.metadata.preprocessing = preprocessing;
   model.metadata.other["graft.version"] = GRAFT_VERSION;
-  model.metadata.other["graft.training"] = json{{"best_val_top1", report.result.best_val_top1}, {"best_epoch", report.result.best_epoch}, {"freeze", o.freeze.policy},
+  model.metadata.other["graft.training"] = json{{best_key(o.train.task), report.result.best_val_score}, {"best_epoch", report.result.best_epoch}, {"freeze", o.freeze.policy},
                                                 {"optimizer", o.train.optimizer}, {"loss", o.train.loss}, {"seed", o.common.seed}}.dump();
   write_model(model, report.model);
-  write_history(report.history, report.result.history);
+  write_history(report.history, report.result.history, o.train.task);
   write_atomically((fs::path(o.output) / "config.toml").string(), [&](std::ostream& stream) { stream << o.config_text; });
   report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   write_atomically((fs::path(o.output) / "metrics.json").string(), [&](std::ostream& stream) { stream << to_json_text(report) << "\n"; });
   std::ostringstream line;
-  line << std::fixed << std::setprecision(2) << "best validation top-1 " << report.result.best_val_top1 * 100 << " % (epoch " << report.result.best_epoch << "), " << std::setprecision(1) << report.seconds
+  line << std::fixed << std::setprecision(2) << "best validation " << score_text(o.train.task, report.result.best_val_score) << " (epoch " << report.result.best_epoch << "), " << std::setprecision(1) << report.seconds
        << " s: " << report.model;
   progress.line(line.str());
   return report;
 }
 
 std::string to_json_text(const FinetuneReport& r) {
-  return json{{"best_val_top1", r.result.best_val_top1}, {"best_epoch", r.result.best_epoch}, {"epochs", r.result.history.size()}, {"seconds", r.seconds},
+  return json{{best_key(r.task), r.result.best_val_score}, {"task", name_of(r.task)}, {"stopped_early", r.result.stopped_early}, {"best_epoch", r.result.best_epoch}, {"epochs", r.result.history.size()}, {"seconds", r.seconds},
               {"trainable_parameters", r.freeze.trainable_parameters}, {"frozen_parameters", r.freeze.frozen_parameters}, {"features_cached", r.result.features_cached},
               {"classes", r.classes}, {"skipped", r.skipped}, {"model", r.model}, {"history", r.history}}
       .dump(-1, ' ', false, json::error_handler_t::replace);

@@ -14,7 +14,7 @@ struct FinetuneOptions {
   PictureOptions pictures;
   TrainOptions train;
   FreezeOptions freeze;
-  std::string model, data, output, teacher, recipe = "default", cache = "auto", batch_norm = "auto";
+  std::string task = "classes", model, data, output, teacher, recipe = "default", cache = "auto", batch_norm = "auto";
   std::vector<std::string> class_weights;
   float dropout = 0;
   double validation_part = 0.2;
@@ -24,6 +24,7 @@ struct FinetuneOptions {
 struct FinetuneReport {
   TrainResult result;
   FreezeResult freeze;
+  Task task = Task::classes;
   std::vector<std::string> classes;
   std::vector<std::string> skipped;
   std::string model, history;  // paths

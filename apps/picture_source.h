@@ -16,6 +16,7 @@ class PictureSource final : public SampleSource {
   PictureSource(std::vector<Item> items, const Pipeline& evaluation, const Pipeline& training, uint64_t seed) : items_(std::move(items)), evaluation_(evaluation), training_(training), seed_(seed) {}
   int64_t size() const override { return static_cast<int64_t>(items_.size()); }
   int label(int64_t index) const override { return items_[static_cast<size_t>(index)].label; }
+  std::span<const float> target(int64_t index) const override { return items_[static_cast<size_t>(index)].target; }
   std::unique_ptr<SampleStream> stream(std::vector<SampleRef> order, size_t batch) const override;
 
  private:

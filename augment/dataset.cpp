@@ -3,6 +3,7 @@
 #include <glob.h>
 
 #include <algorithm>
+#include <cmath>
 #include <filesystem>
 #include <fstream>
 #include <iostream>
@@ -75,12 +76,41 @@ std::vector<std::string> csv_fields(const std::string& line) {
   return fields;
 }
 
-Dataset read_csv(const std::string& path, double part, uint64_t seed) {
+std::vector<std::string> separated(const std::string& text) {
+  std::vector<std::string> parts;
+  std::istringstream stream(text);
+  for (std::string part; std::getline(stream, part, ';');) {
+    const size_t first = part.find_first_not_of(" \t"), last = part.find_last_not_of(" \t");
+    if (first != std::string::npos) parts.push_back(part.substr(first, last - first + 1));
+  }
+  return parts;
+}
+
+/// The numbers of a field. Throws Error naming the line.
+std::vector<float> numbers(const std::string& text, const std::string& place) {
+  std::vector<float> values;
+  for (const std::string& word : separated(text)) {
+    size_t used = 0;
+    float value = 0;
+    try {
+      value = std::stof(word, &used);
+    } catch (const std::exception&) {
+      used = 0;
+    }
+    if (used != word.size() || !std::isfinite(value)) throw Error(place + ": \"" + word + "\" is no number", "write path,value[;value…][,split]");
+    values.push_back(value);
+  }
+  return values;
+}
+
+Dataset read_csv(const std::string& path, double part, uint64_t seed, Labelling labelling) {
   std::ifstream stream(path);
   if (!stream) throw Error(path + ": cannot be opened", "check the path");
   struct Row {
     std::string path, label, split;
+    size_t line;
   };
+  std::vector<std::string> value_names;
   std::vector<Row> rows;
   std::set<std::string> labels;
   bool has_split = false;
@@ -90,22 +120,57 @@ Dataset read_csv(const std::string& path, double part, uint64_t seed) {
     if (line.find_first_not_of(" \t\r") == std::string::npos) continue;
     const auto fields = csv_fields(line);
     if (fields.size() < 2) throw Error(path + ", line " + std::to_string(number) + ": has no label", "write path,label or path,label,split");
-    if (rows.empty() && labels.empty() && (fields[0] == "path" || fields[0] == "file" || fields[0] == "filename")) continue;
-    rows.push_back({fields[0], fields[1], fields.size() > 2 ? fields[2] : ""});
-    labels.insert(fields[1]);
+    if (rows.empty() && labels.empty() && (fields[0] == "path" || fields[0] == "file" || fields[0] == "filename")) {
+      value_names = separated(fields[1]);
+      continue;
+    }
+    rows.push_back({fields[0], fields[1], fields.size() > 2 ? fields[2] : "", number});
+    if (labelling == Labelling::multi_label) {
+      for (const std::string& label : separated(fields[1])) labels.insert(label);
+    } else {
+      labels.insert(fields[1]);
+    }
     has_split = has_split || (fields.size() > 2 && !fields[2].empty());
   }
   Dataset data;
-  data.classes.assign(labels.begin(), labels.end());
+  const auto place = [&](const Row& row) { return path + ", line " + std::to_string(row.line); };
+  if (labelling == Labelling::values) {
+    const size_t count = rows.empty() ? 0 : numbers(rows[0].label, place(rows[0])).size();
+    for (size_t k = 0; k < count; ++k) data.classes.push_back(k < value_names.size() ? value_names[k] : count == 1 ? "value" : "value" + std::to_string(k + 1));
+  } else {
+    data.classes.assign(labels.begin(), labels.end());
+  }
+  const auto item_of = [&](const Row& row, const std::string& file) {
+    Item item{file, 0};
+    if (labelling == Labelling::values) {
+      item.target = numbers(row.label, place(row));
+      if (item.target.size() != data.classes.size() || item.target.empty()) throw Error(place(row) + ": has " + std::to_string(item.target.size()) + " values where the first has " + std::to_string(data.classes.size()));
+    } else if (labelling == Labelling::multi_label) {
+      item.target.assign(data.classes.size(), 0);
+      for (const std::string& label : separated(row.label)) item.target[static_cast<size_t>(std::distance(labels.begin(), labels.find(label)))] = 1;
+    } else {
+      item.label = static_cast<int>(std::distance(labels.begin(), labels.find(row.label)));
+    }
+    return item;
+  };
   const fs::path folder = fs::path(path).parent_path();
   for (const Row& row : rows) {
-    const auto label = static_cast<int>(std::distance(labels.begin(), labels.find(row.label)));
     const bool validates = row.split == "val" || row.split == "valid" || row.split == "validation" || row.split == "test";
     if (!row.split.empty() && !validates && row.split != "train") throw Error(path + ": unknown split \"" + row.split + "\"", "use train or val");
-    (validates ? data.validation : data.train).push_back({(folder / row.path).string(), label});
+    (validates ? data.validation : data.train).push_back(item_of(row, (folder / row.path).string()));
   }
   if (!has_split) split_off(data, part, seed);
   return data;
+}
+
+void check_targets(const Dataset& data, const std::string& path, Labelling labelling) {
+  if (data.train.empty() || data.validation.empty()) throw Error(path + ": there are too few pictures to train and to validate", "add rows, or mark some with the split val");
+  if (data.classes.empty()) throw Error(path + ": no picture has a label", "write path,label;label or path,value");
+  if (labelling != Labelling::multi_label) return;
+  for (size_t k = 0; k < data.classes.size(); ++k)
+    if (std::none_of(data.train.begin(), data.train.end(), [&](const Item& item) { return item.target[k] > 0; })) {
+      throw Error(path + ": label \"" + data.classes[k] + "\" is on no training picture", "add pictures or remove it");
+    }
 }
 
 void check(const Dataset& data, const std::string& path) {
@@ -127,11 +192,17 @@ bool has_picture_extension(const std::string& path) {
   return known.contains(extension);
 }
 
-Dataset read_dataset(const std::string& path, double validation_part, uint64_t seed) {
+Dataset read_dataset(const std::string& path, double validation_part, uint64_t seed, Labelling labelling) {
   if (!fs::exists(path)) throw Error(path + ": does not exist", "check the path");
   Dataset data;
   if (fs::is_regular_file(path)) {
-    data = read_csv(path, validation_part, seed);
+    data = read_csv(path, validation_part, seed, labelling);
+    if (labelling != Labelling::classes) {
+      check_targets(data, path, labelling);
+      return data;
+    }
+  } else if (labelling == Labelling::values) {
+    throw Error(path + ": folders name classes, not values", "give a CSV of path,value[;value…][,split]");
   } else {
     const fs::path root(path), train = root / "train";
     if (fs::is_directory(train)) {
@@ -152,6 +223,13 @@ Dataset read_dataset(const std::string& path, double validation_part, uint64_t s
     }
   }
   check(data, path);
+  if (labelling == Labelling::multi_label) {
+    for (auto* items : {&data.train, &data.validation})
+      for (Item& item : *items) {
+        item.target.assign(data.classes.size(), 0);
+        item.target[static_cast<size_t>(item.label)] = 1;
+      }
+  }
   return data;
 }
 

@@ -9,6 +9,7 @@
 
 #include "finetune/feature_cache.h"
 #include "finetune/feed.h"
+#include "finetune/target_metrics.h"
 #include "finetune/teacher.h"
 #include "finetune/training_state.h"
 #include "finetune/training_step.h"
@@ -56,7 +57,7 @@ class Trainer {
     state_.restore_best();
     result_.history = state_.history;
     result_.best_epoch = state_.best_epoch;
-    result_.best_val_top1 = std::max(0.0, state_.best_val_top1);
+    result_.best_val_score = state_.best_epoch > 0 ? state_.best_val_score : 0;
     result_.training_arena_bytes = plan_->plan.arena_bytes();
     result_.seconds = seconds_since(start);
     return std::move(result_);
@@ -208,7 +209,11 @@ class Trainer {
     return weight > 0 ? loss / weight : 0;
   }
 
-  Metrics validate() {
+  struct Validation {
+    double loss = 0, score = 0, second = 0;
+  };
+
+  Validation validate() {
     if (!evaluation_) {
       Graph graph = split_->rest;
       graph.outputs.resize(1);
@@ -219,14 +224,26 @@ class Trainer {
     for (int64_t index : validation_samples_) refs.push_back({index, 0});
     validation_feed_->start(refs);
     Metrics metrics(classes_);
+    TargetMetrics target_metrics(static_cast<size_t>(classes_));
+    std::vector<float> slopes(static_cast<size_t>(options_.batch) * static_cast<size_t>(classes_));
+    double loss = 0;
     const auto scores_count = static_cast<size_t>(options_.batch) * static_cast<size_t>(classes_);
     for (FeedBatch batch; validation_feed_->next(batch);) {
       take_teacher(batch);
       for (size_t i = 0; i < batch.inputs.size(); ++i) evaluation_->bind_input(i, batch.inputs[i]);
       evaluation_->forward();
-      metrics.add({evaluation_->output(0).as<float>(), scores_count}, batch.labels);
+      const std::span<const float> scores(evaluation_->output(0).as<float>(), scores_count);
+      if (options_.task == Task::classes) {
+        metrics.add(scores, batch.labels);
+        continue;
+      }
+      target_metrics.add(scores, batch.labels, batch.rows);
+      loss += batch_loss(*loss_, scores, {batch.labels, batch.rows, {batch.teacher, batch.teacher ? scores_count : 0}}, {}, slopes);
     }
-    return metrics;
+    if (options_.task == Task::classes) return {metrics.loss(), metrics.top1(), metrics.top5()};
+    loss /= static_cast<double>(std::max<int64_t>(1, target_metrics.count()));
+    if (options_.task == Task::multi_label) return {loss, target_metrics.mean_average_precision(), target_metrics.exact_match()};
+    return {loss, target_metrics.r2(), target_metrics.mean_absolute_error()};
   }
 
   void run_epoch() {
@@ -236,15 +253,15 @@ class Trainer {
     report.lr = base_lr * schedule_->factor(state_.epoch);
     report.train_loss = train_epoch(base_lr);
     if (state_.average) state_.average->swap(state_.parameters);  // validated, and kept when best, in the weights' place
-    const Metrics metrics = validate();
+    const Validation validation = validate();
     report.epoch = ++state_.epoch;
-    report.val_loss = metrics.loss();
-    report.val_top1 = metrics.top1();
-    report.val_top5 = metrics.top5();
+    report.val_loss = validation.loss;
+    report.val_score = validation.score;
+    report.val_second = validation.second;
     report.seconds = seconds_since(start);
     // Small validation sets tie often; among equals the lower loss is the better model.
-    if (report.val_top1 > state_.best_val_top1 || (report.val_top1 == state_.best_val_top1 && report.val_loss < state_.best_val_loss)) {
-      state_.best_val_top1 = report.val_top1;
+    if (report.val_score > state_.best_val_score || (report.val_score == state_.best_val_score && report.val_loss < state_.best_val_loss)) {
+      state_.best_val_score = report.val_score;
       state_.best_val_loss = report.val_loss;
       state_.best_epoch = report.epoch;
       state_.keep_as_best();
@@ -312,6 +329,8 @@ TrainResult train(Graph& graph, const std::vector<std::string>& head, const Samp
   const LossPtr loss = make_loss(options.loss, options.loss_options);
   if (options.mixing.any() && !loss->takes_rows()) throw Error("--loss " + options.loss + " knows one class a picture, mixing makes two of them", "use cross-entropy, bce or focal");
   if (loss->needs_teacher() != (options.teacher != nullptr)) throw Error(options.teacher ? "a teacher is given, but --loss " + options.loss + " does not listen to one" : "--loss distillation needs a teacher", options.teacher ? "use --loss distillation" : "give --teacher MODEL.onnx");
+  if (options.task != Task::classes && !loss->is_element_wise()) throw Error("--loss " + options.loss + " is for one class a picture", options.task == Task::regression ? "use mse, mae, smooth-l1 or huber" : "use bce or binary-hinge");
+  if (options.task != Task::classes && options.balanced) throw Error("--balanced draws classes, and these pictures have none");
   return Trainer(graph, head, training, validation, classes, options, listener, backend).run();
 }
 

@@ -10,6 +10,7 @@
 #include "finetune/optimizers/optimizer.h"
 #include "finetune/sample_source.h"
 #include "finetune/schedules/schedule.h"
+#include "finetune/task.h"
 #include "runtime/passes/passes.h"
 
 namespace graft {
@@ -22,6 +23,7 @@ struct CacheOptions {
 };
 
 struct TrainOptions {
+  Task task = Task::classes;
   int64_t height = 224, width = 224;
   int64_t batch = 32;
   int epochs = 10;
@@ -55,7 +57,7 @@ struct TrainOptions {
 
 struct EpochReport {
   int epoch = 0;               // from 1
-  double train_loss = 0, val_loss = 0, val_top1 = 0, val_top5 = 0, lr = 0, seconds = 0;
+  double train_loss = 0, val_loss = 0, val_score = 0, val_second = 0, lr = 0, seconds = 0;
 };
 
 /// What a run tells while it goes. All functions may be empty.
@@ -68,7 +70,7 @@ struct TrainListener {
 struct TrainResult {
   std::vector<EpochReport> history;
   int best_epoch = 0;
-  double best_val_top1 = 0;
+  double best_val_score = 0;
   bool features_cached = false;
   bool stopped_early = false;
   size_t training_arena_bytes = 0;

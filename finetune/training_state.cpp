@@ -43,8 +43,8 @@ Checkpoint to_checkpoint(const TrainingState& s, const std::string& fingerprint)
     if (!s.best_statistics.empty()) c.tensors.emplace("best_statistic:" + s.statistics[i].first, s.best_statistics[i].clone());
   }
   json history = json::array();
-  for (const EpochReport& e : s.history) history.push_back({e.epoch, e.train_loss, e.val_loss, e.val_top1, e.val_top5, e.lr, e.seconds});
-  c.state = json{{"fingerprint", fingerprint}, {"step", s.step}, {"batches", s.batches}, {"epoch", s.epoch}, {"best_epoch", s.best_epoch}, {"best_val_top1", s.best_val_top1},
+  for (const EpochReport& e : s.history) history.push_back({e.epoch, e.train_loss, e.val_loss, e.val_score, e.val_second, e.lr, e.seconds});
+  c.state = json{{"fingerprint", fingerprint}, {"step", s.step}, {"batches", s.batches}, {"epoch", s.epoch}, {"best_epoch", s.best_epoch}, {"best_val_score", s.best_val_score},
                  {"best_val_loss", s.best_val_loss}, {"history", history}}
                 .dump();
   return c;
@@ -71,7 +71,7 @@ void from_checkpoint(const Checkpoint& c, const std::string& fingerprint, Traini
   s.step = state.at("step").get<int64_t>();
   s.batches = state.at("batches").get<int64_t>();
   s.best_epoch = state.at("best_epoch").get<int>();
-  s.best_val_top1 = state.at("best_val_top1").get<double>();
+  s.best_val_score = state.at("best_val_score").get<double>();
   s.best_val_loss = state.at("best_val_loss").get<double>();
   s.history.clear();
   for (const auto& e : state.at("history")) {

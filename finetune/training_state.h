@@ -21,7 +21,7 @@ struct TrainingState {
   int64_t step = 0, batches = 0;                                          // updates and batches done
   int epoch = 0;                                                          // epochs done
   int best_epoch = 0;
-  double best_val_top1 = -1, best_val_loss = 0;
+  double best_val_score = -1e30, best_val_loss = 0;
   std::vector<EpochReport> history;
 
   void keep_as_best();

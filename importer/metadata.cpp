@@ -11,6 +11,7 @@ namespace {
 
 constexpr const char* kLabels = "graft.labels";
 constexpr const char* kPreprocessing = "graft.preprocessing";
+constexpr const char* kTask = "graft.task";
 
 constexpr const char* kColours[] = {"rgb", "bgr", "grey"};  // in the order of Preprocessing::Colour
 
@@ -62,6 +63,8 @@ Metadata metadata_from_properties(const std::map<std::string, std::string>& prop
       metadata.labels = parsed("labels", value, [](const json& j) { return j.get<std::vector<std::string>>(); });
     } else if (key == kPreprocessing) {
       metadata.preprocessing = preprocessing_from_json(value);
+    } else if (key == kTask) {
+      metadata.task = value;
     } else {
       metadata.other[key] = value;
     }
@@ -72,6 +75,7 @@ Metadata metadata_from_properties(const std::map<std::string, std::string>& prop
 std::map<std::string, std::string> properties_from_metadata(const Metadata& metadata) {
   auto properties = metadata.other;
   if (!metadata.labels.empty()) properties[kLabels] = json(metadata.labels).dump(-1, ' ', false, json::error_handler_t::replace);
+  if (!metadata.task.empty()) properties[kTask] = metadata.task;
   if (metadata.preprocessing) properties[kPreprocessing] = to_json(*metadata.preprocessing);
   return properties;
 }

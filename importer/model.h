@@ -27,6 +27,7 @@ inline constexpr const char* kAuxiliaryOutputs = "graft.auxiliary_outputs";
 /// What an ONNX file says about itself beside the graph.
 struct Metadata {
   std::vector<std::string> labels;  // class names in the order of the outputs
+  std::string task;  // "multi-label", "regression"; empty: one class a picture
   std::optional<Preprocessing> preprocessing;
   std::map<std::string, std::string> other;
 };

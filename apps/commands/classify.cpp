@@ -1,3 +1,5 @@
+#include <algorithm>
+#include <cmath>
 #include <iostream>
 #include <nlohmann/json.hpp>
 
@@ -5,6 +7,7 @@
 #include "apps/commands/commands.h"
 #include "augment/dataset.h"
 #include "finetune/metrics.h"
+#include "finetune/task.h"
 #include "importer/reader.h"
 #include "runtime/base/error.h"
 
@@ -31,11 +34,13 @@ std::string dump(const json& j) { return j.dump(-1, ' ', false, json::error_hand
 /// Prints results as they come, or keeps them for --json.
 class Report {
  public:
-  Report(const Options& options, const Metadata& metadata) : options_(options), metadata_(metadata) {
+  Report(const Options& options, const Metadata& metadata, Task task) : options_(options), metadata_(metadata), task_(task) {
     if (options.format == "csv" && !options.common.json) std::cout << "path,label,index,score,error\n";
   }
   void row(const std::string& path, std::span<const float> probabilities) {
-    const auto best = top_indices(probabilities, options_.top);
+    // Measured values stand in their own order.
+    auto best = top_indices(probabilities, task_ == Task::regression ? probabilities.size() : options_.top);
+    if (task_ == Task::regression) std::sort(best.begin(), best.end());
     json top = json::array();
     for (int i : best) top.push_back({{"label", class_name(metadata_, i)}, {"index", i}, {"score", probabilities[static_cast<size_t>(i)]}});
     const json entry{{"path", path}, {"label", top[0]["label"]}, {"index", best[0]}, {"score", probabilities[static_cast<size_t>(best[0])]}, {"top", top}};
@@ -56,17 +61,19 @@ class Report {
   }
 
  private:
-  static void text(const std::string& path, const json& top) {
+  void text(const std::string& path, const json& top) const {
     std::cout << path << ":";
     for (size_t i = 0; i < top.size(); ++i) {
       char score[16];
-      std::snprintf(score, sizeof score, "%.1f %%", top[i]["score"].get<double>() * 100);
+      if (task_ == Task::regression) std::snprintf(score, sizeof score, "%.4g", top[i]["score"].get<double>());
+      else std::snprintf(score, sizeof score, "%.1f %%", top[i]["score"].get<double>() * 100);
       std::cout << (i == 0 ? " " : ", ") << top[i]["label"].get<std::string>() << " " << score;
     }
     std::cout << "\n";
   }
   const Options& options_;
   const Metadata& metadata_;
+  Task task_;
   json results_ = json::array();
 };
 
@@ -78,14 +85,17 @@ void classify(const Options& o) {
   if (paths.empty()) throw Error("no pictures were given", "name files, folders or globs");
   const bool probabilities = ends_in_softmax(model.graph);
   const Metadata metadata = model.metadata;
+  const Task task = metadata.task.empty() ? Task::classes : task_named(metadata.task);
   PictureRunner runner(std::move(model), preprocessing, o.common, paths.size());
-  Report report(o, metadata);
+  Report report(o, metadata, task);
   std::vector<float> scores;
   const size_t skipped = runner.run(
       "classify", paths,
       [&](size_t i, std::span<const float> row) {
         scores.assign(row.begin(), row.end());
-        if (!probabilities) softmax_rows(scores, scores.size());
+        if (task == Task::multi_label)
+          for (float& v : scores) v = 1 / (1 + std::exp(-v));
+        else if (task == Task::classes && !probabilities) softmax_rows(scores, scores.size());
         report.row(paths[i], scores);
       },
       [&](size_t i, const std::string& reason) { report.failed(paths[i], reason); });

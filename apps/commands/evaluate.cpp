@@ -8,6 +8,8 @@
 #include "apps/commands/commands.h"
 #include "augment/dataset.h"
 #include "finetune/metrics.h"
+#include "finetune/target_metrics.h"
+#include "finetune/task.h"
 #include "importer/reader.h"
 #include "runtime/base/error.h"
 
@@ -70,14 +72,51 @@ void print(const json& j) {
   }
 }
 
-void evaluate(const Options& o) {
-  Model model = read_model(o.model);
-  const Preprocessing preprocessing = resolve_preprocessing(model, o.pictures, o.common);
-  const Dataset data = read_dataset(o.data, o.validation_part, o.common.seed);
-  std::vector<Item> items = o.split == "val" ? data.validation : data.train;
-  if (o.split == "all") items.insert(items.end(), data.validation.begin(), data.validation.end());
+std::vector<Item> chosen_items(const Dataset& data, const std::string& split) {
+  std::vector<Item> items = split == "val" ? data.validation : data.train;
+  if (split == "all") items.insert(items.end(), data.validation.begin(), data.validation.end());
+  return items;
+}
+
+std::vector<std::string> paths_of(const std::vector<Item>& items) {
   std::vector<std::string> paths;
   for (const Item& item : items) paths.push_back(item.path);
+  return paths;
+}
+
+/// Models with several labels a picture, or measured values.
+void evaluate_targets(const Options& o, Model model, Task task) {
+  const Preprocessing preprocessing = resolve_preprocessing(model, o.pictures, o.common);
+  const Dataset data = read_dataset(o.data, o.validation_part, o.common.seed, task == Task::regression ? Labelling::values : Labelling::multi_label);
+  if (!model.metadata.labels.empty() && model.metadata.labels != data.classes) throw Error("the model knows other labels than the data has", "is this the right model for this data?");
+  const auto items = chosen_items(data, o.split);
+  PictureRunner runner(std::move(model), preprocessing, o.common, items.size());
+  if (runner.width() != data.classes.size()) throw Error("the model has " + std::to_string(runner.width()) + " outputs, the data " + std::to_string(data.classes.size()) + " labels", "is this the right model for this data?");
+  TargetMetrics metrics(runner.width());
+  const int counts = 0;
+  const size_t skipped = runner.run("evaluate", paths_of(items), [&](size_t i, std::span<const float> row) { metrics.add(row, {&counts, 1}, items[i].target); });
+  json result{{"task", name_of(task)}, {"images", metrics.count()}, {"skipped", skipped}, {"classes", data.classes}};
+  if (task == Task::multi_label) {
+    result["map"] = metrics.mean_average_precision();
+    result["exact"] = metrics.exact_match();
+  } else {
+    result["r2"] = metrics.r2();
+    result["mae"] = metrics.mean_absolute_error();
+    result["rmse"] = metrics.root_mean_squared_error();
+  }
+  if (o.common.json) std::cout << result.dump(-1, ' ', false, json::error_handler_t::replace) << "\n";
+  else if (task == Task::multi_label) std::printf("%lld pictures   mean average precision %.2f %%   every label right %.2f %%\n", static_cast<long long>(metrics.count()), metrics.mean_average_precision() * 100, metrics.exact_match() * 100);
+  else std::printf("%lld pictures   R² %.4f   mean absolute error %.4g   root mean squared error %.4g\n", static_cast<long long>(metrics.count()), metrics.r2(), metrics.mean_absolute_error(), metrics.root_mean_squared_error());
+}
+
+void evaluate(const Options& o) {
+  Model model = read_model(o.model);
+  const Task task = model.metadata.task.empty() ? Task::classes : task_named(model.metadata.task);
+  if (task != Task::classes) return evaluate_targets(o, std::move(model), task);
+  const Preprocessing preprocessing = resolve_preprocessing(model, o.pictures, o.common);
+  const Dataset data = read_dataset(o.data, o.validation_part, o.common.seed);
+  const auto items = chosen_items(data, o.split);
+  const auto paths = paths_of(items);
   const Metadata metadata = model.metadata;
   const bool probabilities = ends_in_softmax(model.graph);
   PictureRunner runner(std::move(model), preprocessing, o.common, paths.size());

@@ -33,7 +33,8 @@ std::string words(const std::vector<std::string>& names) {
 
 void add_loss_options(CLI::App& command, FinetuneOptions& o) {
   LossOptions& l = o.train.loss_options;
-  command.add_option("--loss", o.train.loss, words(loss_names()))->check(CLI::IsMember(loss_names()))->capture_default_str();
+  o.train.loss.clear();  // follows from the task
+  command.add_option("--loss", o.train.loss, words(loss_names()) + " (default: cross-entropy, bce or mse, by the task)")->check(CLI::IsMember(loss_names()));
   command.add_option("--label-smoothing", l.label_smoothing, "cross-entropy, kl, distillation: part of the target spread over all classes")->check(CLI::Range(0.0, 0.99));
   command.add_option("--margin", l.margin, "hinges: Δ")->check(CLI::Range(0.0, 1000.0))->capture_default_str();
   command.add_option("--delta", l.delta, "huber: δ; smooth-l1: β")->check(CLI::Range(1e-6, 1e6))->capture_default_str();
@@ -100,6 +101,7 @@ void register_finetune(CLI::App& app) {
   command->add_option("model", o->model, "Pretrained ONNX model")->required();
   command->add_option("data", o->data, "Folder of train/CLASS and val/CLASS, folder of CLASS, or CSV of path,label[,split]")->required();
   command->add_option("-o,--output", o->output, "RUN folder to write")->required();
+  command->add_option("--task", o->task, "classes | multi-label (CSV of path,label;label) | regression (CSV of path,value;value)")->check(CLI::IsMember({"classes", "multi-label", "regression"}))->capture_default_str();
   command->add_option("--freeze", o->freeze.policy, "all | none | until:NODE | last:N | match:REGEX")->capture_default_str();
   command->add_option("--batch-norm", o->batch_norm, "auto | frozen | train (auto: trained only when nothing is frozen)")->check(CLI::IsMember({"auto", "frozen", "train"}))->capture_default_str();
   command->add_option("--dropout", o->dropout, "Dropout before the new head")->check(CLI::Range(0.0, 0.95))->capture_default_str();

@@ -6,7 +6,7 @@ namespace {
 /// s ← s + g²;  w ← w - η' g/(√s + ε), η' = η/(1 + (t-1)·decay).  [Duchi, Hazan & Singer 2011]
 struct AdaGrad : RuleDefaults {
   static constexpr int kSlots = 1;
-  static constexpr float kDefaultLr = 0.01f;
+  static constexpr float kDefaultLr = 0.02f;
   float epsilon = 1e-10f, lr_decay = 0, start = 0;
   double slower = 1;
   float initial(int) const { return start; }

@@ -8,7 +8,7 @@ namespace {
 template <bool amsgrad, bool decoupled>
 struct Adam : RuleDefaults {
   static constexpr int kSlots = amsgrad ? 3 : 2;
-  static constexpr float kDefaultLr = 1e-3f, kDefaultDecay = decoupled ? 1e-2f : 1e-4f;
+  static constexpr float kDefaultLr = 3e-3f, kDefaultDecay = decoupled ? 1e-2f : 1e-4f;
   static constexpr bool kCoupled = !decoupled;
   Moments moments;
   float epsilon = 1e-8f;

@@ -40,7 +40,7 @@ class Lamb final : public Optimizer {
  public:
   Lamb(const Moments& moments, float epsilon) : moments_(moments), epsilon_(epsilon) {}
   int slots() const override { return 2; }
-  float default_lr() const override { return 0.02f; }
+  float default_lr() const override { return 0.05f; }
   float default_weight_decay() const override { return 1e-2f; }
   void step(float lr, int64_t step, const std::vector<Parameter>& parameters, OptimizerState& state) override {
     const auto weights = [&](size_t p) { return parameters[p].tensor->data<float>().data(); };

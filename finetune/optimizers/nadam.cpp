@@ -7,7 +7,7 @@ namespace {
 /// w ← w - η (1-µₜ)/(1-Πₜ)·g/d - η µₜ₊₁/(1-Πₜ₊₁)·m/d with d = √(v/(1-β₂ᵗ)) + ε.  [Dozat 2016]
 struct NAdam : RuleDefaults {
   static constexpr int kSlots = 2;
-  static constexpr float kDefaultLr = 1e-3f;
+  static constexpr float kDefaultLr = 3e-3f;
   static constexpr bool kCoupled = false;
   Moments moments;
   float epsilon = 1e-8f;

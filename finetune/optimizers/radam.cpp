@@ -8,7 +8,7 @@ namespace {
 /// r² = (ρₜ-4)(ρₜ-2)ρ∞ / ((ρ∞-4)(ρ∞-2)ρₜ).  [Liu et al. 2020]
 struct RAdam : RuleDefaults {
   static constexpr int kSlots = 2;
-  static constexpr float kDefaultLr = 1e-3f;
+  static constexpr float kDefaultLr = 0.02f;
   static constexpr bool kCoupled = false;
   Moments moments;
   float epsilon = 1e-8f;

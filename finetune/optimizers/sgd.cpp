@@ -12,7 +12,7 @@ struct Sgd : RuleDefaults {
 
 /// The same with the gradient of the whole training set. [Cauchy 1847]
 struct GradientDescent : Sgd {
-  static constexpr float kDefaultLr = 1.0f;
+  static constexpr float kDefaultLr = 0.2f;
   static constexpr bool kFullBatch = true;
 };
 
