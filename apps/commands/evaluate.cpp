@@ -8,6 +8,7 @@
 #include "apps/commands/commands.h"
 #include "augment/dataset.h"
 #include "finetune/metrics.h"
+#include "finetune/score_table.h"
 #include "finetune/target_metrics.h"
 #include "finetune/task.h"
 #include "importer/reader.h"
@@ -41,7 +42,7 @@ std::vector<int> match_classes(const Dataset& data, const Metadata& metadata, si
   return index;
 }
 
-json to_json(const Metrics& m, const std::vector<std::string>& classes, size_t skipped) {
+json to_json(const Metrics& m, const ScoreTable& table, const std::vector<std::string>& classes, size_t skipped) {
   json confusion = json::array(), per_class = json::array();
   for (int t = 0; t < m.classes(); ++t) {
     json row = json::array();
@@ -53,13 +54,22 @@ json to_json(const Metrics& m, const std::vector<std::string>& classes, size_t s
     confusion.push_back(row);
     per_class.push_back({{"class", classes[static_cast<size_t>(t)]}, {"images", images}, {"precision", m.precision(t)}, {"recall", m.recall(t)}, {"f1", m.f1(t)}});
   }
-  return {{"images", m.count()}, {"top1", m.top1()}, {"top5", m.top5()}, {"loss", m.loss()}, {"calibration_error", m.calibration_error()}, {"skipped", skipped},
-          {"classes", classes}, {"confusion", confusion}, {"per_class", per_class}};
+  const auto [low, high] = table.accuracy_interval();
+  const double temperature = table.best_temperature();
+  json result{{"images", m.count()}, {"top1", m.top1()}, {"top1_interval", {low, high}}, {"top5", m.top5()}, {"loss", m.loss()}, {"calibration_error", m.calibration_error()},
+              {"temperature", temperature}, {"loss_at_temperature", table.loss(temperature)}, {"calibration_error_at_temperature", table.calibration_error(temperature)}, {"skipped", skipped},
+              {"classes", classes}, {"confusion", confusion}, {"per_class", per_class}};
+  if (m.classes() == 2) result["roc_auc"] = table.roc_auc();
+  return result;
 }
 
 void print(const json& j) {
-  std::printf("%lld pictures   top-1 %.2f %%   top-5 %.2f %%   loss %.4f   calibration error %.4f\n\n", j["images"].get<long long>(), j["top1"].get<double>() * 100,
-              j["top5"].get<double>() * 100, j["loss"].get<double>(), j["calibration_error"].get<double>());
+  const auto number = [&](const char* key) { return j[key].get<double>(); };
+  std::printf("%lld pictures   top-1 %.2f %% (95 %% interval %.2f to %.2f)   top-5 %.2f %%", j["images"].get<long long>(), number("top1") * 100, j["top1_interval"][0].get<double>() * 100,
+              j["top1_interval"][1].get<double>() * 100, number("top5") * 100);
+  if (j.contains("roc_auc")) std::printf("   ROC AUC %.4f", number("roc_auc"));
+  std::printf("\nloss %.4f   calibration error %.4f   at temperature %.3f: loss %.4f, calibration error %.4f\n\n", number("loss"), number("calibration_error"), number("temperature"),
+              number("loss_at_temperature"), number("calibration_error_at_temperature"));
   std::printf("%-24s %8s %10s %8s %8s\n", "class", "pictures", "precision", "recall", "F1");
   for (const auto& c : j["per_class"]) {
     std::printf("%-24s %8lld %10.3f %8.3f %8.3f\n", c["class"].get<std::string>().c_str(), c["images"].get<long long>(), c["precision"].get<double>(), c["recall"].get<double>(), c["f1"].get<double>());
@@ -124,6 +134,7 @@ void evaluate(const Options& o) {
   std::vector<std::string> names;
   for (size_t i = 0; i < runner.width(); ++i) names.push_back(i < data.classes.size() && metadata.labels.empty() ? data.classes[i] : class_name(metadata, static_cast<int>(i)));
   Metrics metrics(static_cast<int>(runner.width()));
+  ScoreTable table(runner.width());
   std::vector<float> scores;
   const size_t skipped = runner.run("evaluate", paths, [&](size_t i, std::span<const float> row) {
     scores.assign(row.begin(), row.end());
@@ -131,8 +142,9 @@ void evaluate(const Options& o) {
       for (float& v : scores) v = std::log(std::max(v, 1e-30f));
     const int label = target[static_cast<size_t>(items[i].label)];
     metrics.add(scores, {&label, 1});
+    table.add(scores, label);
   });
-  const json result = to_json(metrics, names, skipped);
+  const json result = to_json(metrics, table, names, skipped);
   if (o.common.json) std::cout << result.dump(-1, ' ', false, json::error_handler_t::replace) << "\n";
   else print(result);
 }

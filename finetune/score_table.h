@@ -1,0 +1,39 @@
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <utility>
+#include <vector>
+
+namespace graft {
+
+/// Scores (logits) of labelled pictures, kept for what a running sum cannot answer.
+class ScoreTable {
+ public:
+  explicit ScoreTable(size_t classes) : classes_(classes) {}
+  /// One picture.
+  void add(std::span<const float> scores, int label);
+  size_t count() const { return labels_.size(); }
+
+  /// The middle 95 % of the accuracies of `resamples` sets drawn from this one with replacement: how far to trust a small set.
+  /// [Efron & Tibshirani 1993, the percentile interval]
+  std::pair<double, double> accuracy_interval(int resamples = 2000, uint64_t seed = 0) const;
+
+  /// Two classes: the chance that a picture of class 1 gets a higher score for it than one of class 0, ties counting half: the area under
+  /// the ROC curve. [Hanley & McNeil 1982]. 0.5 where a class is missing.
+  double roc_auc() const;
+
+  /// The T > 0 that makes softmax(scores / T) most likely. [Guo et al. 2017, temperature scaling]
+  double best_temperature() const;
+  /// Mean cross-entropy, and expected calibration error over 15 equal bins, of softmax(scores / T).
+  double loss(double temperature) const;
+  double calibration_error(double temperature) const;
+
+ private:
+  std::span<const float> row(size_t i) const { return std::span(scores_).subspan(i * classes_, classes_); }
+  size_t classes_;
+  std::vector<float> scores_;
+  std::vector<int> labels_;
+};
+
+}  // namespace graft
