@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 #include <sstream>
 
+#include "apps/chart.h"
 #include "apps/classifier.h"
 #include "apps/picture_source.h"
 #include "apps/progress.h"
@@ -78,6 +79,38 @@ TargetScale scale_targets(Dataset& data) {
   return scale;
 }
 
+std::string short_number(double v) {
+  std::ostringstream text;
+  text << std::setprecision(3) << v;
+  return text.str();
+}
+
+void write_rates(const std::string& folder, const RateSearch& search) {
+  Chart chart{"training loss while the rate climbs", "learning rate", {{"loss", {}, {}}}, true, search.suggestion};
+  write_atomically((fs::path(folder) / "rates.csv").string(), [&](std::ostream& stream) {
+    stream << "lr,loss\n" << std::setprecision(8);
+    for (const RateTrial& t : search.trials) {
+      stream << t.rate << ',' << t.loss << '\n';
+      chart.lines[0].x.push_back(t.rate);
+      chart.lines[0].y.push_back(t.loss);
+    }
+  });
+  write_atomically((fs::path(folder) / "rates.svg").string(), [&](std::ostream& stream) { stream << to_svg(chart); });
+}
+
+/// The losses and the score of every epoch as pictures.
+void write_curves(const std::string& folder, const std::vector<EpochReport>& history, Task task) {
+  Chart losses{"loss", "epoch", {{"training", {}, {}}, {"validation", {}, {}}}}, score{score_names(task).first, "epoch", {{"validation", {}, {}}}};
+  for (const EpochReport& e : history) {
+    for (Chart::Line* line : {&losses.lines[0], &losses.lines[1], &score.lines[0]}) line->x.push_back(e.epoch);
+    losses.lines[0].y.push_back(e.train_loss);
+    losses.lines[1].y.push_back(e.val_loss);
+    score.lines[0].y.push_back(e.val_score);
+  }
+  write_atomically((fs::path(folder) / "loss.svg").string(), [&](std::ostream& stream) { stream << to_svg(losses); });
+  write_atomically((fs::path(folder) / "score.svg").string(), [&](std::ostream& stream) { stream << to_svg(score); });
+}
+
 void make_folder(const std::string& path) {
   std::error_code code;
   fs::create_directories(path, code);
@@ -90,7 +123,7 @@ void make_folder(const std::string& path) {
 /// A number that changes with anything a resumed run must share with the run before: the model, the pictures, and every option but
 /// those that change where and how the run is shown.
 std::string fingerprint(const FinetuneOptions& o, const Dataset& data) {
-  static const char* const kFree[] = {"resume=", "output=", "json=", "quiet=", "threads=", "device="};
+  static const char* const kFree[] = {"resume=", "folds=", "find-lr=", "output=", "json=", "quiet=", "threads=", "device="};
   std::ostringstream text;
   text << fs::file_size(o.model) << '\n';
   std::istringstream options(o.config_text);
@@ -209,6 +242,19 @@ FinetuneReport run_finetune(const FinetuneOptions& given) {
   listener.progress = [&](const std::string& phase, int64_t done, int64_t total) { progress.show(phase, done, total); };
   listener.note = [&](const std::string& text) { progress.line(text); };
   listener.epoch = [&](const EpochReport& e) { progress.line(epoch_line(e, o.train.epochs, o.train.task)); };
+  if (o.find_rate) {
+    report.rates = find_rate(model.graph, head.parameters, train_source, validation_source, static_cast<int>(classes), o.train, listener, backend(o.common));
+    write_rates(o.output, report.rates);
+    progress.line("the loss falls fastest at --lr " + short_number(report.rates.suggestion) + ": " + (fs::path(o.output) / "rates.svg").string());
+    return report;
+  }
+  if (o.folds > 0) {
+    std::vector<Item> all = data.train;
+    all.insert(all.end(), data.validation.begin(), data.validation.end());
+    const PictureSource whole(all, evaluation, training, o.common.seed);
+    report.folds = cross_validate(model.graph, head.parameters, whole, static_cast<int>(classes), o.folds, o.train, listener, backend(o.common));
+    progress.line(std::to_string(o.folds) + " folds: " + score_text(o.train.task, report.folds.mean) + ", deviation " + short_number(report.folds.deviation) + ", " + short_number(report.folds.seconds) + " s");
+  }
   report.result = train(model.graph, head.parameters, train_source, validation_source, static_cast<int>(classes), o.train, listener, backend(o.common));
   report.skipped.insert(report.skipped.end(), report.result.skipped.begin(), report.result.skipped.end());
 
@@ -224,6 +270,7 @@ FinetuneReport run_finetune(const FinetuneOptions& given) {
                                                 {"optimizer", o.train.optimizer}, {"loss", o.train.loss}, {"seed", o.common.seed}}.dump();
   write_model(model, report.model);
   write_history(report.history, report.result.history, o.train.task);
+  write_curves(o.output, report.result.history, o.train.task);
   write_atomically((fs::path(o.output) / "config.toml").string(), [&](std::ostream& stream) { stream << o.config_text; });
   report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   write_atomically((fs::path(o.output) / "metrics.json").string(), [&](std::ostream& stream) { stream << to_json_text(report) << "\n"; });
@@ -235,7 +282,10 @@ FinetuneReport run_finetune(const FinetuneOptions& given) {
 }
 
 std::string to_json_text(const FinetuneReport& r) {
-  return json{{best_key(r.task), r.result.best_val_score}, {"task", name_of(r.task)}, {"stopped_early", r.result.stopped_early}, {"best_epoch", r.result.best_epoch}, {"epochs", r.result.history.size()}, {"seconds", r.seconds},
+  if (!r.rates.trials.empty()) return json{{"suggested_lr", r.rates.suggestion}, {"trials", r.rates.trials.size()}}.dump();
+  json folds;
+  if (!r.folds.scores.empty()) folds = {{"scores", r.folds.scores}, {"mean", r.folds.mean}, {"deviation", r.folds.deviation}, {"seconds", r.folds.seconds}};
+  return json{{"cross_validation", folds}, {best_key(r.task), r.result.best_val_score}, {"task", name_of(r.task)}, {"stopped_early", r.result.stopped_early}, {"best_epoch", r.result.best_epoch}, {"epochs", r.result.history.size()}, {"seconds", r.seconds},
               {"trainable_parameters", r.freeze.trainable_parameters}, {"frozen_parameters", r.freeze.frozen_parameters}, {"features_cached", r.result.features_cached},
               {"classes", r.classes}, {"skipped", r.skipped}, {"model", r.model}, {"history", r.history}}
       .dump(-1, ' ', false, json::error_handler_t::replace);

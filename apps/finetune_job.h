@@ -4,7 +4,9 @@
 #include <vector>
 
 #include "apps/common.h"
+#include "finetune/cross_validation.h"
 #include "finetune/freeze.h"
+#include "finetune/rate_finder.h"
 #include "finetune/trainer.h"
 
 namespace graft::app {
@@ -17,6 +19,8 @@ struct FinetuneOptions {
   std::string task = "classes", model, data, output, teacher, recipe = "default", cache = "auto", batch_norm = "auto";
   std::vector<std::string> class_weights;
   float dropout = 0;
+  int folds = 0;            // cross-validation before the run; 0: none
+  bool find_rate = false;   // the range test in the place of the run
   double validation_part = 0.2;
   std::string config_text;  // what RUN/config.toml will hold
 };
@@ -28,6 +32,8 @@ struct FinetuneReport {
   std::vector<std::string> classes;
   std::vector<std::string> skipped;
   std::string model, history;  // paths
+  FoldsResult folds;           // empty without cross-validation
+  RateSearch rates;            // empty without a range test
   double seconds = 0;          // the whole job
 };
 

@@ -52,7 +52,7 @@ class Trainer {
       for (const EpochReport& e : state_.history) schedule_->observe(e.val_loss);
     }
     plan_->plan.refresh();
-    while (state_.epoch < options_.epochs && !out_of_patience()) run_epoch();
+    while (state_.epoch < options_.epochs && !out_of_patience() && !ended_) run_epoch();
     result_.stopped_early = state_.epoch < options_.epochs;
     state_.restore_best();
     result_.history = state_.history;
@@ -201,9 +201,14 @@ class Trainer {
     for (FeedBatch batch; training_feed_->next(batch); ++done) {
       take_teacher(batch);
       const double position = state_.epoch + static_cast<double>(done) / static_cast<double>(batches);
-      const auto result = step_->run(batch, static_cast<float>(base_lr * schedule_->factor(position)), done + 1 == batches);
+      const double rate = base_lr * schedule_->factor(position);
+      const auto result = step_->run(batch, static_cast<float>(rate), done + 1 == batches);
       loss += result.loss;
       weight += result.weight;
+      if (listener_.batch && result.weight > 0 && !listener_.batch(rate, result.loss / result.weight)) {
+        ended_ = true;
+        break;
+      }
       if (!cached_) progress("epoch " + std::to_string(state_.epoch + 1), static_cast<int64_t>(done + 1), static_cast<int64_t>(batches));
     }
     return weight > 0 ? loss / weight : 0;
@@ -303,7 +308,7 @@ class Trainer {
 
   OpenDims dims_;
   std::optional<FrozenSplit> split_;
-  bool cached_ = false;
+  bool cached_ = false, ended_ = false;
   FeatureCache training_cache_, validation_cache_;
   std::vector<int64_t> training_samples_, validation_samples_;
   std::unique_ptr<Feed> training_feed_, validation_feed_;

@@ -64,6 +64,7 @@ struct EpochReport {
 struct TrainListener {
   std::function<void(const std::string& phase, int64_t done, int64_t total)> progress;
   std::function<void(const EpochReport&)> epoch;
+  std::function<bool(double rate, double loss)> batch;  // after each batch; false ends the run
   std::function<void(const std::string& text)> note;
 };
 

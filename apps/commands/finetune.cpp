@@ -116,6 +116,8 @@ void register_finetune(CLI::App& app) {
   command->add_flag("--balanced", t.balanced, "Draw all classes equally often");
   command->add_option("--mixup", t.mixing.mixup, "Mix pictures (or cached features) and targets: α of Beta(α, α)")->check(CLI::Range(0.0, 10.0));
   command->add_option("--cutmix", t.mixing.cutmix, "Paste boxes of other pictures, targets in proportion: α of Beta(α, α)")->check(CLI::Range(0.0, 10.0));
+  command->add_option("--folds", o->folds, "Cross-validate in so many parts before the run (the frozen part is computed once)")->check(CLI::Range(2, 1000));
+  command->add_flag("--find-lr", o->find_rate, "Only the learning-rate range test: RUN/rates.csv, RUN/rates.svg and a suggestion");
   command->add_flag("--resume", t.resume, "Go on from RUN's checkpoint");
   command->callback([o, command] { finetune(*o, *command); });
 }

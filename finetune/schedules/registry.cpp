@@ -15,6 +15,7 @@ const Registry<SchedulePtr, const ScheduleOptions&>& registry() {
                                                                                    {"cosine", make_cosine_schedule},
                                                                                    {"one-cycle", make_one_cycle_schedule},
                                                                                    {"plateau", make_plateau_schedule},
+                                                                                   {"range-test", make_range_test_schedule},
                                                                                });
   return table;
 }

@@ -31,6 +31,7 @@ struct ScheduleOptions {
   double rise = 0.3;               // one-cycle: part of the run that climbs
   double start_division = 25, end_division = 1e4;  // one-cycle: begins at 1/25, ends at 1/(25·10⁴)
   int patience = 3;                // plateau: epochs without progress that it bears
+  double span = 1e6;               // range-test: the last rate over the first
   double threshold = 1e-4;         // plateau: relative progress that counts
 };
 
@@ -46,6 +47,7 @@ SchedulePtr make_inverse_time_schedule(const ScheduleOptions& options);
 SchedulePtr make_polynomial_schedule(const ScheduleOptions& options);
 SchedulePtr make_cosine_schedule(const ScheduleOptions& options);
 SchedulePtr make_one_cycle_schedule(const ScheduleOptions& options);
+SchedulePtr make_range_test_schedule(const ScheduleOptions& options);
 SchedulePtr make_plateau_schedule(const ScheduleOptions& options);
 
 /// A schedule that is a function of the epoch and nothing else.

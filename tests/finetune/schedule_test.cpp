@@ -34,6 +34,7 @@ TEST(Schedules, EqualPyTorchs) {
     number("restart_every", options.restart_every);
     number("restart_growth", options.restart_growth);
     number("patience", options.patience);
+    number("span", options.span);
     number("milestones", options.milestones);
     const SchedulePtr schedule = make_schedule(c.at("schedule"), options);
     checked.insert(c.at("schedule"));

@@ -1,0 +1,133 @@
+#include "finetune/cross_validation.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <map>
+
+#include "finetune/feature_cache.h"
+#include "runtime/base/error.h"
+#include "runtime/base/random.h"
+
+namespace graft {
+namespace {
+
+/// Cached results of a frozen part, as the pictures of the part behind it.
+class CachedSamples final : public SampleSource {
+ public:
+  struct Caches {
+    FeatureCache plain, augmented;
+    uint64_t views = 1;
+  };
+  CachedSamples(const Caches& caches, const SampleSource& source, std::vector<int64_t> indices) : caches_(caches), source_(source), indices_(std::move(indices)) {}
+  int64_t size() const override { return static_cast<int64_t>(indices_.size()); }
+  int label(int64_t index) const override { return source_.label(indices_[static_cast<size_t>(index)]); }
+  std::span<const float> target(int64_t index) const override { return source_.target(indices_[static_cast<size_t>(index)]); }
+  std::unique_ptr<SampleStream> stream(std::vector<SampleRef> order, size_t batch) const override { return std::make_unique<Stream>(*this, std::move(order), batch); }
+
+ private:
+  class Stream final : public SampleStream {
+   public:
+    Stream(const CachedSamples& samples, std::vector<SampleRef> order, size_t batch)
+        : samples_(samples), order_(std::move(order)), width_(samples.caches_.plain.width(0)), rows_(batch * width_), errors_(batch) {}
+    bool next(SampleBatch& batch) override {
+      if (at_ >= order_.size()) return false;
+      size_t count = 0;
+      for (; count < errors_.size() && at_ < order_.size(); ++count, ++at_) samples_.copy(order_[at_], rows_.data() + count * width_);
+      batch = {rows_.data(), count, width_, errors_};
+      return true;
+    }
+
+   private:
+    const CachedSamples& samples_;
+    std::vector<SampleRef> order_;
+    size_t width_, at_ = 0;
+    std::vector<float> rows_;
+    std::vector<std::string> errors_;
+  };
+  void copy(const SampleRef& ref, float* to) const {
+    const int64_t index = indices_[static_cast<size_t>(ref.index)];
+    if (ref.variant == 0) return caches_.plain.copy(0, {index, 0}, to);
+    caches_.augmented.copy(0, {index, 1 + (ref.variant - 1 + static_cast<uint64_t>(index)) % caches_.views}, to);
+  }
+  const Caches& caches_;
+  const SampleSource& source_;
+  std::vector<int64_t> indices_;
+};
+
+/// The same graph with constants of its own.
+Graph independent_copy(const Graph& graph) {
+  Graph copy = graph;
+  for (size_t i = 0; i < copy.value_count(); ++i) {
+    auto& constant = copy.value(static_cast<ValueId>(i)).constant;
+    if (constant) constant = std::make_shared<Tensor>(constant->clone());
+  }
+  return copy;
+}
+
+}  // namespace
+
+std::vector<int> assign_folds(const SampleSource& source, int folds, uint64_t seed) {
+  std::map<int, std::vector<int64_t>> by_class;
+  for (int64_t i = 0; i < source.size(); ++i) by_class[source.label(i)].push_back(i);
+  std::vector<int> fold(static_cast<size_t>(source.size()));
+  int next = 0;  // goes on from class to class, so that the parts stay equal
+  for (auto& [label, samples] : by_class) {
+    Random random(mix(mix(seed, 0x666f6c64), static_cast<uint64_t>(label)));
+    for (size_t i = samples.size(); i > 1; --i) std::swap(samples[i - 1], samples[random.below(i)]);
+    for (int64_t s : samples) fold[static_cast<size_t>(s)] = next++ % folds;
+  }
+  return fold;
+}
+
+FoldsResult cross_validate(const Graph& graph, const std::vector<std::string>& head, const SampleSource& source, int classes, int folds, const TrainOptions& given, const TrainListener& listener,
+                           const Backend& backend) {
+  const auto start = std::chrono::steady_clock::now();
+  if (folds < 2 || folds > source.size()) throw Error("--folds " + std::to_string(folds) + ": there are " + std::to_string(source.size()) + " pictures", "use 2 to that many");
+  if (given.teacher) throw Error("cross-validation does not go with a teacher");
+  TrainOptions options = given;
+  options.checkpoint.clear();
+  options.resume = false;
+  Graph whole = graph;
+  const OpenDims dims{options.batch, options.height, options.width};
+  retype(whole, dims, backend);
+  const FrozenSplit split = split_frozen(whole);
+  if (split.trunk.outputs.size() != 1 || split.rest.inputs.size() != 1) throw Error("cross-validation needs a frozen part that ends in one place", "use --freeze all, or last:N");
+
+  CachedSamples::Caches caches;
+  caches.views = static_cast<uint64_t>(options.cache.views);
+  std::vector<uint64_t> views;
+  for (uint64_t v = 1; v <= caches.views; ++v) views.push_back(v);
+  const auto fill = [&](FeatureCache& cache, const std::vector<uint64_t>& variants) {
+    const int64_t total = source.size() * static_cast<int64_t>(variants.size());
+    cache.fill(split.trunk, dims, backend, options.threads, source, variants, static_cast<size_t>(options.batch), [&](int64_t done) {
+      if (listener.progress) listener.progress("features for cross-validation", done, total);
+    });
+  };
+  fill(caches.plain, {0});
+  fill(caches.augmented, views);
+
+  const auto fold = assign_folds(source, folds, options.seed);
+  FoldsResult result;
+  for (int f = 0; f < folds; ++f) {
+    std::vector<int64_t> training, validation;
+    for (int64_t i : caches.plain.samples()) {
+      const auto& readable = caches.augmented.samples();
+      if (!std::binary_search(readable.begin(), readable.end(), i)) continue;
+      (fold[static_cast<size_t>(i)] == f ? validation : training).push_back(i);
+    }
+    Graph rest = independent_copy(split.rest);
+    const CachedSamples train_part(caches, source, training), validation_part(caches, source, validation);
+    const TrainResult r = train(rest, head, train_part, validation_part, classes, options, {}, backend);
+    result.scores.push_back(r.best_val_score);
+    if (listener.note) listener.note("fold " + std::to_string(f + 1) + "/" + std::to_string(folds) + ": " + score_names(options.task).first + " " + std::to_string(r.best_val_score));
+  }
+  const auto n = static_cast<double>(folds);
+  for (double s : result.scores) result.mean += s / n;
+  for (double s : result.scores) result.deviation += (s - result.mean) * (s - result.mean) / (n - 1);
+  result.deviation = std::sqrt(result.deviation);
+  result.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  return result;
+}
+
+}  // namespace graft
