@@ -16,6 +16,9 @@ namespace {
 /// Pieces of rows whose sums are kept apart and added in order, so that the result does not depend on the thread count.
 constexpr int64_t kPieces = 16;
 
+/// Results from this size on push themselves out of the last cache before the next layer comes to read their beginning.
+constexpr int64_t kPastCaches = int64_t{24} << 20;
+
 /// Rows and channels of an operand that lies channels-last (or is two-dimensional).
 struct Rows {
   int64_t rows, channels;
@@ -106,9 +109,10 @@ class TrainingKernel final : public Kernel {
     }
     float* y = static_cast<float*>(a.outputs[0]);
     const float* residual = op_.tail.residual ? in(3) : nullptr;
+    const bool past_caches = rows_.rows * channels * static_cast<int64_t>(sizeof(float)) >= kPastCaches;
     parallel_for(rows_.rows, 16, [&](int64_t first, int64_t last) {
       const int64_t at = first * channels;
-      vector_loops().affine({last - first, channels, in(0) + at, slope, shift, residual ? residual + at : nullptr, op_.tail.activation, y + at});
+      vector_loops().affine({last - first, channels, in(0) + at, slope, shift, residual ? residual + at : nullptr, op_.tail.activation, y + at, past_caches});
     });
   }
 

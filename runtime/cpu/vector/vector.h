@@ -12,6 +12,7 @@ struct AffineArguments {
   const float *x, *scale, *shift, *residual;
   Activation activation;
   float* y;
+  bool past_caches = false;  // y is too large to be read from a cache soon
 };
 
 /// Row-major rows × channels; sums are added to `sum` and `sum_of_squares` of (x - origin), in double.

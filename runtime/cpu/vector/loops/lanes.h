@@ -3,6 +3,10 @@
 // For the files of this folder only, which are compiled once for each instruction set: a register of floats as the compiler's
 // vector type, so that one source serves all of them.
 
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+
 #include "runtime/operator.h"
 
 namespace graft::cpu::GRAFT_ISA {
@@ -25,6 +29,20 @@ using Lanes = float __attribute__((vector_size(kLanes * sizeof(float)), aligned(
 
 inline Lanes load(const float* p) { return *reinterpret_cast<const Lanes*>(p); }
 inline void store(float* p, Lanes v) { *reinterpret_cast<Lanes*>(p) = v; }
+/// Past the caches, for results that nobody reads soon: spares reading the line that is overwritten. `p` aligned to the register.
+inline void stream(float* p, Lanes v) {
+#if defined(__AVX512F__)
+  _mm512_stream_ps(p, reinterpret_cast<__m512>(v));
+#elif defined(__AVX2__)
+  _mm256_stream_ps(p, reinterpret_cast<__m256>(v));
+#elif defined(__SSE__)
+  _mm_stream_ps(p, reinterpret_cast<__m128>(v));
+#else
+  store(p, v);
+#endif
+}
+/// Several streams at once run ahead of the processor's own prefetching. The address need not exist.
+inline void prefetch_line(const float* p) { __builtin_prefetch(p); }
 inline Lanes broadcast(float v) { return v - Lanes{}; }
 
 inline Lanes activated(Lanes v, const Activation& activation) {

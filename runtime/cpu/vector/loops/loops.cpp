@@ -1,5 +1,6 @@
 // Compiled once per instruction set (GRAFT_ISA). Includes nothing whose inline code another file could share: the linker
 // would keep one copy of it, perhaps the one for a processor that is not here.
+#include "runtime/cpu/vector/loops/lanes.h"
 #include "runtime/cpu/vector/vector.h"
 
 namespace graft::cpu::GRAFT_ISA {
@@ -37,7 +38,35 @@ inline void by_kind(Kind kind, Body body) {
   }
 }
 
+constexpr int64_t kLineFloats = 16, kAhead = 256;  // a cache line, and how far ahead of the work lines are asked for
+
+/// Whole registers; x and y (and the residual) are long streams.
+template <bool residual, bool past_caches>
+void affine_rows(const AffineArguments& a) {
+  const int64_t channels = a.channels;
+  for (int64_t r = 0; r < a.rows; ++r) {
+    const float *x = a.x + r * channels, *add = residual ? a.residual + r * channels : nullptr;
+    float* y = a.y + r * channels;
+    for (int64_t c = 0; c < channels; c += kLanes) {
+      if (c % kLineFloats == 0) {
+        prefetch_line(x + c + kAhead);
+        if (residual) prefetch_line(add + c + kAhead);
+      }
+      Lanes v = load(x + c) * load(a.scale + c) + load(a.shift + c);
+      if (residual) v += load(add + c);
+      v = activated(v, a.activation);
+      if (past_caches) stream(y + c, v);
+      else store(y + c, v);
+    }
+  }
+}
+
 void affine(const AffineArguments& a) {
+  if (a.channels % kLanes == 0) {
+    const bool stream = a.past_caches && reinterpret_cast<uintptr_t>(a.y) % sizeof(Lanes) == 0;
+    if (a.residual) return stream ? affine_rows<true, true>(a) : affine_rows<true, false>(a);
+    return stream ? affine_rows<false, true>(a) : affine_rows<false, false>(a);
+  }
   by_kind(a.activation.kind, [&]<Kind kind>() {
     const float alpha = a.activation.alpha, beta = a.activation.beta;
     const int64_t channels = a.channels;
@@ -59,7 +88,7 @@ void affine(const AffineArguments& a) {
 
 // Channels are walked in tiles whose running sums stay in registers or the first cache; single precision inside a tile of
 // rows, double across tiles, so that long sums keep their digits.
-constexpr int64_t kTile = 64, kRows = 32;
+constexpr int64_t kTile = 64, kRows = 32, kRowsAhead = 8;
 
 void moments(const MomentArguments& a) {
   for (int64_t r0 = 0; r0 < a.rows; r0 += kRows) {
@@ -97,6 +126,11 @@ void norm_gradient_sums(const NormGradientArguments& a) {
         for (int64_t r = r0; r < r1; ++r) {
           const int64_t at = r * a.channels + c0;
           const float *x = a.x + at, *dy = a.dy + at;
+          for (int64_t line = 0; line < n; line += kLineFloats) {
+            prefetch_line(x + kRowsAhead * a.channels + line);
+            prefetch_line(dy + kRowsAhead * a.channels + line);
+            if (a.y) prefetch_line(a.y + at + kRowsAhead * a.channels + line);
+          }
           if (a.y) {
             const float* y = a.y + at;
             float* dz_of = a.dz + at;
@@ -134,10 +168,17 @@ void norm_gradient_apply(const NormGradientArguments& a) {
       const int64_t at = r * a.channels;
       const float *x = a.x + at, *dy = a.dy + at;
       float* dx = a.dx + at;
+      for (int64_t c0 = 0; c0 < a.channels; c0 += kTile) {
+        const int64_t c1 = c0 + kTile < a.channels ? c0 + kTile : a.channels;
+        for (int64_t line = c0; line < c1; line += kLineFloats) {
+          prefetch_line(x + line + kAhead);
+          prefetch_line(dy + line + kAhead);
+        }
 #pragma GCC ivdep
-      for (int64_t c = 0; c < a.channels; ++c) {
-        const float dz = masked<kind>(dy[c], x[c] * scale[c] + shift[c], alpha, beta);
-        dx[c] = dz * k_dz[c] + x[c] * k_x[c] + k_1[c];
+        for (int64_t c = c0; c < c1; ++c) {
+          const float dz = masked<kind>(dy[c], x[c] * scale[c] + shift[c], alpha, beta);
+          dx[c] = dz * k_dz[c] + x[c] * k_x[c] + k_1[c];
+        }
       }
     }
   });
