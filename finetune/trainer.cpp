@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <limits>
 #include <map>
 #include <optional>
 #include <set>
@@ -52,7 +53,8 @@ class Trainer {
       for (const EpochReport& e : state_.history) schedule_->observe(e.val_loss);
     }
     plan_->plan.refresh();
-    while (state_.epoch < options_.epochs && !out_of_patience() && !ended_) run_epoch();
+    if (optimizer_->minimises()) descend();
+    else while (state_.epoch < options_.epochs && !out_of_patience() && !ended_) run_epoch();
     result_.stopped_early = state_.epoch < options_.epochs;
     state_.restore_best();
     result_.history = state_.history;
@@ -128,7 +130,7 @@ class Trainer {
     if (state_.parameters.empty()) throw Error("nothing is left to train", "choose another --freeze");
     if (options_.average > 0) state_.average.emplace(options_.average);
     const auto batches = (static_cast<int64_t>(training_samples_.size()) + options_.batch - 1) / options_.batch;
-    const int64_t accumulate = optimizer_->wants_full_batch() ? batches : options_.accumulate;
+    const int64_t accumulate = optimizer_->minimises() ? std::numeric_limits<int64_t>::max() : optimizer_->wants_full_batch() ? batches : options_.accumulate;
     if (accumulate > 1 && options_.sharpness > 0) throw Error("sharpness-aware steps and accumulated batches do not go together", "use one of them");
     step_.emplace(*plan_, state_, *loss_, *optimizer_, options_, classes_, accumulate);
     for (const auto& s : plan_->statistics) {
@@ -251,12 +253,63 @@ class Trainer {
     return {loss, target_metrics.r2(), target_metrics.mean_absolute_error()};
   }
 
+  /// All cached views of all samples, the same ones each time: what a descent minimises must not change under it.
+  class WholeSet final : public Objective {
+   public:
+    explicit WholeSet(Trainer& trainer) : trainer_(trainer) {
+      for (int64_t index : trainer_.training_samples_)
+        for (int v = 1; v <= trainer_.options_.cache.views; ++v) refs_.push_back({index, static_cast<uint64_t>(v)});
+    }
+    double evaluate() override {
+      Trainer& t = trainer_;
+      t.plan_->plan.refresh();
+      t.training_feed_->start(refs_);
+      double loss = 0, weight = 0;
+      for (FeedBatch batch; t.training_feed_->next(batch);) {
+        t.take_teacher(batch);
+        const auto result = t.step_->measure(batch);
+        loss += result.loss;
+        weight += result.weight;
+      }
+      t.step_->gather();
+      return loss_ = loss / weight;
+    }
+    bool iteration(double) override {
+      EpochReport report;
+      report.lr = 1;
+      report.train_loss = loss_;
+      trainer_.close_epoch(report, start_);
+      start_ = Clock::now();
+      return !trainer_.out_of_patience();
+    }
+
+   private:
+    Trainer& trainer_;
+    std::vector<SampleRef> refs_;
+    Clock::time_point start_ = Clock::now();
+    double loss_ = 0;
+  };
+
+  void descend() {
+    if (!cached_) throw Error("--optimizer " + options_.optimizer + " goes over all pictures many times and needs their features cached", "use --freeze all, or another optimizer");
+    if (options_.resume || options_.sharpness > 0 || options_.mixing.any() || options_.balanced) {
+      throw Error("--optimizer " + options_.optimizer + " minimises one fixed loss from the beginning", "leave --resume, --sam, --mixup, --cutmix and --balanced out");
+    }
+    WholeSet objective(*this);
+    optimizer_->minimise(state_.parameters, objective, options_.epochs);
+  }
+
   void run_epoch() {
     const auto start = Clock::now();
     const double base_lr = static_cast<double>(options_.lr > 0 ? options_.lr : optimizer_->default_lr());
     EpochReport report;
     report.lr = base_lr * schedule_->factor(state_.epoch);
     report.train_loss = train_epoch(base_lr);
+    close_epoch(report, start);
+  }
+
+  /// Validates, keeps the best, writes the checkpoint, and tells.
+  void close_epoch(EpochReport report, Clock::time_point start) {
     if (state_.average) state_.average->swap(state_.parameters);  // validated, and kept when best, in the weights' place
     const Validation validation = validate();
     report.epoch = ++state_.epoch;

@@ -56,6 +56,14 @@ void TrainingStep::update(float lr) {
   if (state_.average) state_.average->update(state_.parameters);
 }
 
+TrainingStep::Result TrainingStep::measure(const FeedBatch& batch) {
+  for (size_t i = 0; i < batch.inputs.size(); ++i) plan_.plan.bind_input(i, batch.inputs[i]);
+  const Result result = forward(batch);
+  plan_.plan.backward({mix(options_.seed, 0x64726f70), static_cast<uint64_t>(state_.batches)});
+  accumulator_->add(result.weight);
+  return result;
+}
+
 TrainingStep::Result TrainingStep::run(const FeedBatch& batch, float lr, bool last) {
   Plan& plan = plan_.plan;
   const StepContext context{mix(options_.seed, 0x64726f70), static_cast<uint64_t>(state_.batches)};

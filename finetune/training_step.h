@@ -21,6 +21,9 @@ class TrainingStep {
   struct Result {
     double loss = 0, weight = 0;  // sums over the batch's samples
   };
+  /// Forward and backward only: adds the batch to the accumulated gradient (needs `accumulate` > 1), which gather() completes.
+  Result measure(const FeedBatch& batch);
+  void gather() { accumulator_->finish(); }
   /// One batch; `last` ends an accumulation early.
   Result run(const FeedBatch& batch, float lr, bool last);
 

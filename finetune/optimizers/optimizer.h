@@ -55,6 +55,16 @@ class OptimizerState {
   std::vector<size_t> first_;
 };
 
+/// What a rule minimises that asks for the loss at points of its own choice.
+class Objective {
+ public:
+  virtual ~Objective() = default;
+  /// The mean loss over all samples at the parameters' present values; leaves its gradient at the parameters.
+  virtual double evaluate() = 0;
+  /// Told after each iteration, with the parameters at its end; false ends the descent.
+  virtual bool iteration(double value) = 0;
+};
+
 /// Updates parameters, all of them in one pass.
 class Optimizer {
  public:
@@ -70,6 +80,10 @@ class Optimizer {
   virtual bool wants_full_batch() const { return false; }
   /// `state` as make_state made it for these parameters; `step` counts from 1.
   virtual void step(float lr, int64_t step, const std::vector<Parameter>& parameters, OptimizerState& state) = 0;
+
+  /// True where the rule is a whole descent: minimise() is called in the place of step().
+  virtual bool minimises() const { return false; }
+  virtual void minimise(std::vector<Parameter>& /*parameters*/, Objective& /*objective*/, int /*iterations*/) {}
 
   OptimizerState make_state(const std::vector<Parameter>& parameters) const;
 };
@@ -93,5 +107,6 @@ OptimizerPtr make_nadam(const OptimizerOptions& options);
 OptimizerPtr make_radam(const OptimizerOptions& options);
 OptimizerPtr make_lars(const OptimizerOptions& options);
 OptimizerPtr make_lamb(const OptimizerOptions& options);
+OptimizerPtr make_lbfgs(const OptimizerOptions& options);
 
 }  // namespace graft

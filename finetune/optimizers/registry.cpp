@@ -23,6 +23,7 @@ const Registry<OptimizerPtr, const OptimizerOptions&>& registry() {
                                                                                       {"radam", make_radam},
                                                                                       {"lars", make_lars},
                                                                                       {"lamb", make_lamb},
+                                                                                      {"lbfgs", make_lbfgs},
                                                                                   });
   return table;
 }
