@@ -57,6 +57,7 @@ class Trainer {
     else while (state_.epoch < options_.epochs && !out_of_patience() && !ended_) run_epoch();
     result_.stopped_early = state_.epoch < options_.epochs;
     state_.restore_best();
+    if (options_.recalibrate) recalibrate();
     result_.history = state_.history;
     result_.best_epoch = state_.best_epoch;
     result_.best_val_score = state_.best_epoch > 0 ? state_.best_val_score : 0;
@@ -331,6 +332,29 @@ class Trainer {
     for (const std::string& reason : streamed_failures_) skip(reason);
     streamed_failures_.clear();
     if (listener_.epoch) listener_.epoch(report);
+  }
+
+  /// Running statistics trail behind the weights by some hundred batches, and an average of weights never had any of its own: one pass
+  /// over the training pictures measures them for the weights that are kept. [Wu & Johnson 2021, "precise BN"]
+  void recalibrate() {
+    if (plan_->statistics.empty()) throw Error("there is no trained batch norm whose statistics could be measured", "leave --recalibrate out, or add --batch-norm train");
+    plan_->plan.refresh();
+    training_feed_->start(order(), static_cast<uint64_t>(state_.batches));
+    std::vector<std::pair<std::vector<double>, std::vector<double>>> sums(plan_->statistics.size());
+    double batches = 0;
+    for (FeedBatch batch; training_feed_->next(batch); ++batches) {
+      take_teacher(batch);
+      step_->forward_statistics(batch, sums);
+    }
+    for (size_t i = 0; i < sums.size(); ++i) {
+      const auto& s = plan_->statistics[i];
+      for (size_t c = 0; c < sums[i].first.size(); ++c) {
+        s.mean->data<float>()[c] = static_cast<float>(sums[i].first[c] / batches);
+        s.variance->data<float>()[c] = static_cast<float>(sums[i].second[c] / batches);
+      }
+    }
+    const Validation validation = validate();
+    note("batch norms measured anew: " + std::string(score_names(options_.task).first) + " " + std::to_string(validation.score) + ", loss " + std::to_string(validation.loss));
   }
 
   bool out_of_patience() const { return options_.patience > 0 && state_.epoch - state_.best_epoch >= options_.patience; }

@@ -39,6 +39,7 @@ struct TrainOptions {
   float sharpness = 0;         // ρ of sharpness-aware minimisation; 0: off. Not with `accumulate`
   MixingOptions mixing;
   bool balanced = false;       // draws classes evenly, pictures of small ones more often
+  bool recalibrate = false;    // at the end, statistics of trained batch norms anew: their mean over all training batches
   int patience = 0;            // stops after so many epochs without progress; 0: never
   std::string loss = "cross-entropy", optimizer = "momentum", schedule = "cosine";
   LossOptions loss_options;

@@ -47,6 +47,22 @@ void TrainingStep::update_statistics() {
   }
 }
 
+void TrainingStep::forward_statistics(const FeedBatch& batch, std::vector<std::pair<std::vector<double>, std::vector<double>>>& sums) {
+  for (size_t i = 0; i < batch.inputs.size(); ++i) plan_.plan.bind_input(i, batch.inputs[i]);
+  forward(batch);
+  for (size_t i = 0; i < sums.size(); ++i) {
+    const auto& s = plan_.statistics[i];
+    const auto channels = s.mean->data<float>().size();
+    const double unbias = s.count > 1 ? static_cast<double>(s.count) / static_cast<double>(s.count - 1) : 1.0;
+    sums[i].first.resize(channels);
+    sums[i].second.resize(channels);
+    for (size_t c = 0; c < channels; ++c) {
+      sums[i].first[c] += static_cast<double>(plan_.plan.output(s.mean_output).as<float>()[c]);
+      sums[i].second[c] += unbias * static_cast<double>(plan_.plan.output(s.variance_output).as<float>()[c]);
+    }
+  }
+}
+
 void TrainingStep::update(float lr) {
   if (options_.clip_norm > 0) clip_gradient_norm(state_.parameters, static_cast<double>(options_.clip_norm));
   if (options_.clip_value > 0) clip_gradient_values(state_.parameters, options_.clip_value);

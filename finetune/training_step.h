@@ -24,6 +24,8 @@ class TrainingStep {
   /// Forward and backward only: adds the batch to the accumulated gradient (needs `accumulate` > 1), which gather() completes.
   Result measure(const FeedBatch& batch);
   void gather() { accumulator_->finish(); }
+  /// Forward only: adds the batch's means and (unbiased) variances of every trained batch norm.
+  void forward_statistics(const FeedBatch& batch, std::vector<std::pair<std::vector<double>, std::vector<double>>>& sums);
   /// One batch; `last` ends an accumulation early.
   Result run(const FeedBatch& batch, float lr, bool last);
 

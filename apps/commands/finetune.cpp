@@ -113,6 +113,7 @@ void register_finetune(CLI::App& app) {
   command->add_option("--cache", o->cache, "auto | off | views:K (augmented views of which the frozen part's results are kept)")->capture_default_str();
   command->add_option("--val-split", o->validation_part, "Part of each class that validates, where the data is not split")->check(CLI::Range(0.01, 0.9))->capture_default_str();
   command->add_option("--patience", t.patience, "Stop after so many epochs without progress (0: never)")->check(CLI::Range(0, 100000))->capture_default_str();
+  command->add_flag("--recalibrate", t.recalibrate, "Measure the statistics of trained batch norms anew at the end");
   command->add_flag("--balanced", t.balanced, "Draw all classes equally often");
   command->add_option("--mixup", t.mixing.mixup, "Mix pictures (or cached features) and targets: α of Beta(α, α)")->check(CLI::Range(0.0, 10.0));
   command->add_option("--cutmix", t.mixing.cutmix, "Paste boxes of other pictures, targets in proportion: α of Beta(α, α)")->check(CLI::Range(0.0, 10.0));

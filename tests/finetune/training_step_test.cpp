@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <set>
@@ -121,6 +122,54 @@ TEST(TrainingStep, RefusesWhatDoesNotGoTogether) {
     o.sharpness = 0.05f;
     o.accumulate = 2;
   }), Error);
+}
+
+/// Frozen batch norms keep their statistics, trained ones follow the batches, recalibrated ones are what the final weights make of the
+/// training pictures: checked on the first norm, whose input a plan of its own computes.
+TEST(TrainingStep, BatchNormStatisticsFollowTheirPolicy) {
+  const auto first_norm = [](const Graph& g) { return *std::find_if(g.nodes.begin(), g.nodes.end(), [](const Node& n) { return n.op->type() == "BatchNormalization"; }); };
+  const auto running_mean = [&](const Graph& g) {
+    const auto values = g.value(first_norm(g).inputs[3]).constant->data<float>();
+    return std::vector<float>(values.begin(), values.end());
+  };
+  for (const bool recalibrate : {false, true}) {
+    Job frozen = make_job("none", 0, BatchNormPolicy::frozen), trained = make_job("none", 0, BatchNormPolicy::train);
+    const auto before = running_mean(trained.graph);
+    TrainOptions o = small_options(2);
+    o.batch = 24;
+    run(frozen, o);
+    EXPECT_EQ(running_mean(frozen.graph), before);
+    o.recalibrate = recalibrate;
+    run(trained, o);
+    const auto after = running_mean(trained.graph);
+    EXPECT_NE(after, before);
+
+    Graph cut = trained.graph;
+    cut.outputs = {first_norm(cut).inputs[0]};
+    Plan plan = compile_inference(cut, {24, 64, 64}, cpu_backend());
+    const ArraySource source("demo", 3, 8, 64, 1);
+    std::vector<SampleRef> all;
+    for (int64_t i = 0; i < 24; ++i) all.push_back({i, 1});
+    const auto stream = source.stream(all, 24);
+    SampleBatch batch;
+    ASSERT_TRUE(stream->next(batch));
+    plan.bind_input(0, batch.pixels);
+    plan.forward();
+    const View y = plan.output(0);
+    Tensor values(DType::f32, y.shape);
+    copy_to_plain(y, values.raw());
+    const auto pixels = static_cast<size_t>(y.shape[2] * y.shape[3]), channels = static_cast<size_t>(y.shape[1]);
+    double worst = 0;
+    for (size_t c = 0; c < channels; ++c) {
+      double mean = 0;
+      for (size_t n = 0; n < 24; ++n)
+        for (size_t i = 0; i < pixels; ++i) mean += static_cast<double>(values.data<float>()[(n * channels + c) * pixels + i]) / static_cast<double>(24 * pixels);
+      worst = std::max(worst, std::fabs(mean - static_cast<double>(after[c])));
+    }
+    if (recalibrate) EXPECT_LT(worst, 1e-5);
+    else EXPECT_GT(worst, 1e-4);
+  }
+  EXPECT_THROW(outcome("all", [](TrainOptions& o) { o.recalibrate = true; }), Error);
 }
 
 TEST(Gradients, ClippingKeepsTheDirectionOrCutsValues) {
