@@ -211,7 +211,12 @@ FinetuneReport run_finetune(const FinetuneOptions& given) {
   const auto classes = static_cast<int64_t>(data.classes.size());
   // An auxiliary head serves the layers below it; where those are frozen it would train for nobody.
   const bool auxiliary = o.train.auxiliary_weight > 0 && o.freeze.policy != "all";
-  const GraftedHead head = with_place([&] { return o.model; }, [&] { return graft_head(model.graph, {classes, o.dropout, o.common.seed, auxiliary}); });
+  const GraftedHead head = with_place([&] { return o.model; }, [&] { return graft_head(model.graph, {classes, o.dropout, o.common.seed, o.vanilla_dropout, auxiliary}); });
+  if (o.stochastic_depth > 0) {
+    const int branches = add_stochastic_depth(model.graph, o.stochastic_depth);
+    if (branches == 0) throw Error("--stochastic-depth: " + o.model + " has no residual branches", "leave it out");
+    progress.line(std::to_string(branches) + " residual branches are left out now and then");
+  }
   report.freeze = apply_freeze(model.graph, o.freeze, head.parameters);
   progress.line(head.replaced.empty() ? "the model ends in features: new head on " + std::to_string(head.features) + " of them"
                                       : "new head on " + std::to_string(head.features) + " features in place of \"" + head.replaced + "\"");
@@ -260,6 +265,7 @@ FinetuneReport run_finetune(const FinetuneOptions& given) {
 
   if (o.train.task == Task::regression) scale.undo(model.graph, head.parameters);
   model.metadata.task = o.train.task == Task::classes ? "" : name_of(o.train.task);
+  if (o.stochastic_depth > 0) remove_stochastic_depth(model.graph);
   model.graph.outputs.resize(1);  // auxiliary heads have done their work
   remove_dead_code(model.graph);
   model.metadata.other.erase(kAuxiliaryOutputs);

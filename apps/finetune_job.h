@@ -18,7 +18,8 @@ struct FinetuneOptions {
   FreezeOptions freeze;
   std::string task = "classes", model, data, output, teacher, recipe = "default", cache = "auto", batch_norm = "auto";
   std::vector<std::string> class_weights;
-  float dropout = 0;
+  float dropout = 0, stochastic_depth = 0;
+  bool vanilla_dropout = false;
   int folds = 0;            // cross-validation before the run; 0: none
   bool find_rate = false;   // the range test in the place of the run
   double validation_part = 0.2;

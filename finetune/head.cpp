@@ -85,6 +85,7 @@ ValueId with_dropout(Graph& graph, ValueId x, const HeadOptions& options) {
   if (options.dropout <= 0) return x;
   auto dropout = std::make_shared<Dropout>();
   dropout->ratio = options.dropout;
+  dropout->vanilla = options.vanilla_dropout;
   dropout->stream = 0x68656164;
   return graph.add("head_dropout", dropout, {x});
 }

@@ -11,6 +11,7 @@ struct HeadOptions {
   int64_t classes = 2;
   float dropout = 0;      // before the new layer
   uint64_t seed = 0;
+  bool vanilla_dropout = false;  // scales in use instead of in training
   bool auxiliary = false; // further outputs of output 0's shape get new heads too; all others are dropped
 };
 

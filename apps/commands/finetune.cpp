@@ -105,6 +105,8 @@ void register_finetune(CLI::App& app) {
   command->add_option("--freeze", o->freeze.policy, "all | none | until:NODE | last:N | match:REGEX")->capture_default_str();
   command->add_option("--batch-norm", o->batch_norm, "auto | frozen | train (auto: trained only when nothing is frozen)")->check(CLI::IsMember({"auto", "frozen", "train"}))->capture_default_str();
   command->add_option("--dropout", o->dropout, "Dropout before the new head")->check(CLI::Range(0.0, 0.95))->capture_default_str();
+  command->add_flag("--vanilla-dropout", o->vanilla_dropout, "Scale in use instead of in training");
+  command->add_option("--stochastic-depth", o->stochastic_depth, "Leave residual branches out: probability at the last, growing from the first")->check(CLI::Range(0.0, 0.95));
   add_loss_options(*command, *o);
   add_optimizer_options(*command, t);
   add_schedule_options(*command, t);

@@ -24,6 +24,11 @@ void read(NodeReader& node) {
 }
 
 void write(const Dropout& op, NodeWriter& node) {
+  if (op.vanilla) {  // ONNX's own is the inverted one: what is left of this is its scaling
+    node.begin("Mul");
+    node.add_input("keep", Tensor::of<float>({}, {1 - op.ratio}));
+    return;
+  }
   node.begin();
   node.add_input("ratio", Tensor::of<float>({}, {op.ratio}));
 }

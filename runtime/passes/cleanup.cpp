@@ -1,3 +1,4 @@
+#include "runtime/ops/binary.h"
 #include "runtime/ops/dropout.h"
 #include "runtime/ops/movement.h"
 #include "runtime/ops/reshape.h"
@@ -16,14 +17,30 @@ void erase_nodes(Graph& graph, const std::vector<bool>& dead) {
   graph.nodes = std::move(kept);
 }
 
+namespace {
+
+/// What a vanilla dropout is outside of training.
+void scale_instead(Graph& graph, Node& node, float ratio) {
+  const ValueId keep = graph.add_constant(graph.unused_name(node.name + ":keep"), Tensor::of<float>({}, {1 - ratio}));
+  node.op = make_binary(Binary::Kind::mul);
+  node.inputs = {node.inputs[0], keep};
+  node.outputs.resize(1);
+}
+
+}  // namespace
+
 void remove_identities(Graph& graph, bool keep_dropout) {
   std::vector<bool> dead(graph.nodes.size(), false);
   for (size_t i = 0; i < graph.nodes.size(); ++i) {
-    const Node& node = graph.nodes[i];
+    Node& node = graph.nodes[i];
     const Operator* op = node.op.get();
     const auto* to_type = dynamic_cast<const Cast*>(op);
     const bool same_cast = to_type && to_type->to == graph.value(node.inputs[0]).dtype;
     const auto* dropout = dynamic_cast<const Dropout*>(op);
+    if (dropout && !keep_dropout && dropout->vanilla) {
+      scale_instead(graph, node, dropout->ratio);
+      continue;
+    }
     if (dynamic_cast<const Identity*>(op) || same_cast || (dropout && (!keep_dropout || dropout->ratio == 0))) {
       graph.replace_uses(node.outputs[0], node.inputs[0]);
       dead[i] = true;

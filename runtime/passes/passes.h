@@ -58,6 +58,12 @@ std::vector<BatchStatistics> train_batch_norm(Graph& graph);
 /// on rows of a matrix instead, which channels-last pictures already are: both transpositions vanish.
 void channels_as_rows(Graph& graph);
 
+/// Stochastic depth: in front of each residual addition, the longer branch is left out for whole samples, with a probability that grows
+/// in even steps from the first block's to `last` at the last. Returns the number of branches. [Huang et al. 2016]
+int add_stochastic_depth(Graph& graph, float last);
+/// Takes them out again.
+void remove_stochastic_depth(Graph& graph);
+
 /// Activations that exporters spell out in several nodes (SiLU, hard swish, GELU) become one.
 void recognise_functions(Graph& graph);
 

@@ -99,7 +99,7 @@ TEST(Head, GivesAuxiliaryOutputsNewHeadsOfTheirOwn) {
   options.auxiliary = true;
   options.initialise = false;
   Graph kept = build_architecture("googlenet", options), dropped = kept;
-  const GraftedHead with = graft_head(kept, {4, 0, 1, true}), without = graft_head(dropped, {4, 0, 1, false});
+  const GraftedHead with = graft_head(kept, {4, 0, 1, false, true}), without = graft_head(dropped, {4, 0, 1});
   ASSERT_EQ(kept.outputs.size(), 3u);
   for (ValueId id : kept.outputs) EXPECT_EQ(kept.value(id).shape.str(), "1×4");
   EXPECT_EQ(with.parameters.size(), 6u);

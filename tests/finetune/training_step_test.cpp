@@ -8,6 +8,7 @@
 #include <set>
 
 #include "runtime/base/error.h"
+#include "runtime/ops/dropout.h"
 #include "tests/finetune/job.h"
 
 namespace graft {
@@ -170,6 +171,32 @@ TEST(TrainingStep, BatchNormStatisticsFollowTheirPolicy) {
     else EXPECT_GT(worst, 1e-4);
   }
   EXPECT_THROW(outcome("all", [](TrainOptions& o) { o.recalibrate = true; }), Error);
+}
+
+TEST(StochasticDepth, StandsInEveryResidualBranchAndLeavesNoTrace) {
+  ArchitectureOptions options;
+  options.initialise = false;
+  Graph graph = build_architecture("resnet-18", options);
+  const size_t nodes = graph.nodes.size();
+  EXPECT_EQ(add_stochastic_depth(graph, 0.4f), 8);
+  std::vector<float> ratios;
+  for (const Node& node : graph.nodes) {
+    const auto* d = dynamic_cast<const Dropout*>(node.op.get());
+    if (!d || !d->whole_samples) continue;
+    ratios.push_back(d->ratio);
+    // What is left out is the branch, which ends in a norm of its own; shortcuts are a ReLU, or a norm after fewer layers.
+    EXPECT_NE(graph.value(node.inputs[0]).name.find(".2.bn"), std::string::npos) << graph.value(node.inputs[0]).name;
+  }
+  ASSERT_EQ(ratios.size(), 8u);
+  EXPECT_FLOAT_EQ(ratios.front(), 0.05f);
+  EXPECT_FLOAT_EQ(ratios.back(), 0.4f);
+  remove_stochastic_depth(graph);
+  EXPECT_EQ(graph.nodes.size(), nodes);
+
+  Job job = make_job("none");
+  EXPECT_GT(add_stochastic_depth(job.graph, 0.5f), 0);
+  apply_freeze(job.graph, {"none", BatchNormPolicy::automatic}, job.head.parameters);
+  EXPECT_TRUE(std::isfinite(run(job, small_options(1)).history.back().train_loss));
 }
 
 TEST(Gradients, ClippingKeepsTheDirectionOrCutsValues) {
