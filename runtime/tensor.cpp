@@ -100,8 +100,9 @@ Tensor::Tensor(DType dtype, Shape shape) : dtype_(dtype), shape_(std::move(shape
   // Large pages spare the TLB where whole tensors are streamed; a few of them must fit, or alignment would waste what they save.
   constexpr size_t kHugePage = size_t{2} << 20, kWorthHugePages = 4 * kHugePage;
   const size_t alignment = bytes >= kWorthHugePages ? kHugePage : 64, rounded = std::max<size_t>((bytes + 63) / 64 * 64, 64);
-  data_.reset(static_cast<std::byte*>(std::aligned_alloc(alignment, rounded)));
-  if (!data_) throw Error("out of memory for a tensor of shape " + shape_.str());
+  void* memory = nullptr;  // not aligned_alloc, whose sizes must be multiples of the alignment
+  if (posix_memalign(&memory, alignment, rounded) != 0) throw Error("out of memory for a tensor of shape " + shape_.str());
+  data_.reset(static_cast<std::byte*>(memory));
   if (bytes >= kWorthHugePages) (void)madvise(data_.get(), rounded / kHugePage * kHugePage, MADV_HUGEPAGE);
 }
 
