@@ -121,9 +121,9 @@ void make_folder(const std::string& path) {
 }
 
 /// A number that changes with anything a resumed run must share with the run before: the model, the pictures, and every option but
-/// those that change where and how the run is shown.
+/// those that say where things lie and how the run is shown.
 std::string fingerprint(const FinetuneOptions& o, const Dataset& data) {
-  static const char* const kFree[] = {"resume=", "folds=", "find-lr=", "output=", "json=", "quiet=", "threads=", "device="};
+  static const char* const kFree[] = {"model=", "data=", "resume=", "folds=", "find-lr=", "output=", "json=", "quiet=", "threads=", "device="};
   std::ostringstream text;
   text << fs::file_size(o.model) << '\n';
   std::istringstream options(o.config_text);
@@ -242,7 +242,6 @@ FinetuneReport run_finetune(const FinetuneOptions& given) {
 
   report.history = (fs::path(o.output) / "history.csv").string();
   report.model = (fs::path(o.output) / "model.onnx").string();
-  std::vector<EpochReport> seen;
   TrainListener listener;
   listener.progress = [&](const std::string& phase, int64_t done, int64_t total) { progress.show(phase, done, total); };
   listener.note = [&](const std::string& text) { progress.line(text); };

@@ -94,13 +94,12 @@ Image resize(const Image& image, Box box, int64_t width, int64_t height) {
   return result;
 }
 
-Image resize_short_side(const Image& image, int64_t short_side) {
-  const bool tall = image.height >= image.width;
-  const int64_t shorter = tall ? image.width : image.height, longer = tall ? image.height : image.width;
-  if (shorter == short_side) return image;
-  const auto scaled = std::max<int64_t>(1, static_cast<int64_t>(static_cast<double>(short_side) * static_cast<double>(longer) / static_cast<double>(shorter)));
-  const int64_t width = tall ? short_side : scaled, height = tall ? scaled : short_side;
-  return resize(image, {0, 0, static_cast<double>(image.width), static_cast<double>(image.height)}, width, height);
+Image resize_to_fit(const Image& image, int64_t short_side, int64_t width, int64_t height) {
+  const int64_t shorter = std::min(image.width, image.height), side = std::max<int64_t>(short_side, 1);
+  const int64_t w = std::max<int64_t>(1, side * image.width / shorter), h = std::max<int64_t>(1, side * image.height / shorter);
+  const auto in_proportion = [](int64_t a, int64_t b, int64_t c) { return (2 * a * b + c) / (2 * c); };
+  const int64_t grown_width = std::max({w, width, in_proportion(w, height, h)}), grown_height = std::max({h, height, in_proportion(h, width, w)});
+  return resize(image, {0, 0, static_cast<double>(image.width), static_cast<double>(image.height)}, grown_width, grown_height);
 }
 
 Image crop(const Image& image, int64_t left, int64_t top, int64_t width, int64_t height) {

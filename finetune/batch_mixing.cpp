@@ -46,18 +46,19 @@ BatchMixing::Plan BatchMixing::plan(std::span<const int> labels, uint64_t step) 
   return plan;
 }
 
-void BatchMixing::mix_rows(const Plan& plan, std::span<float> rows, size_t width) const {
-  const std::vector<float> before(rows.begin(), rows.end());
+void BatchMixing::mix_rows(const Plan& plan, std::span<const float> from, std::span<float> to, size_t width) const {
   const auto keep = static_cast<float>(plan.keep);
   for (size_t i = 0; i < plan.partner.size(); ++i) {
-    if (plan.partner[i] == i) continue;
-    const float* other = before.data() + plan.partner[i] * width;
-    for (size_t k = 0; k < width; ++k) rows[i * width + k] = keep * rows[i * width + k] + (1 - keep) * other[k];
+    const float *own = from.data() + i * width, *other = from.data() + plan.partner[i] * width;
+    float* mixed = to.data() + i * width;
+    if (plan.partner[i] == i) std::copy_n(own, width, mixed);
+    else
+      for (size_t k = 0; k < width; ++k) mixed[k] = keep * own[k] + (1 - keep) * other[k];
   }
 }
 
-void BatchMixing::mix_pictures(Plan& plan, std::span<float> pictures, size_t height, size_t width, size_t channels) const {
-  if (!plan.cut) return mix_rows(plan, pictures, height * width * channels);
+void BatchMixing::mix_pictures(Plan& plan, std::span<const float> from, std::span<float> to, size_t height, size_t width, size_t channels) const {
+  if (!plan.cut) return mix_rows(plan, from, to, height * width * channels);
   const double side = std::sqrt(1 - plan.keep);
   const auto range = [&](double centre, size_t extent) {
     const double half = side * static_cast<double>(extent) / 2, middle = centre * static_cast<double>(extent);
@@ -67,12 +68,12 @@ void BatchMixing::mix_pictures(Plan& plan, std::span<float> pictures, size_t hei
   const auto [top, bottom] = range(plan.centre_y, height);
   const auto [left, right] = range(plan.centre_x, width);
   plan.keep = 1 - static_cast<double>((bottom - top) * (right - left)) / static_cast<double>(height * width);
-  const std::vector<float> before(pictures.begin(), pictures.end());
+  std::copy(from.begin(), from.end(), to.begin());
   const size_t picture = height * width * channels;
   for (size_t i = 0; i < plan.partner.size(); ++i) {
     for (size_t y = top; y < bottom; ++y) {
       const size_t row = (y * width + left) * channels;
-      std::copy_n(before.begin() + static_cast<int64_t>(plan.partner[i] * picture + row), (right - left) * channels, pictures.begin() + static_cast<int64_t>(i * picture + row));
+      std::copy_n(from.data() + plan.partner[i] * picture + row, (right - left) * channels, to.data() + i * picture + row);
     }
   }
 }
@@ -83,7 +84,8 @@ void BatchMixing::mix_targets(const Plan& plan, std::span<const int> labels, std
     for (size_t i = 0; i < labels.size(); ++i)
       if (labels[i] >= 0) rows[i * outputs_ + static_cast<size_t>(labels[i])] = 1;
   }
-  mix_rows(plan, rows, outputs_);
+  const std::vector<float> pure = rows;
+  mix_rows(plan, pure, rows, outputs_);
 }
 
 }  // namespace graft

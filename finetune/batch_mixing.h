@@ -28,11 +28,11 @@ class BatchMixing {
   };
   /// Samples whose label is negative mix with nobody.
   Plan plan(std::span<const int> labels, uint64_t step) const;
-  /// Mixes rows of `width` numbers each, without places.
-  void mix_rows(const Plan& plan, std::span<float> rows, size_t width) const;
+  /// Mixes rows of `width` numbers each, without places. `to` must be other memory than `from`.
+  void mix_rows(const Plan& plan, std::span<const float> from, std::span<float> to, size_t width) const;
   /// Mixes or pastes pictures, N × height × width × channels; a pasted box changes `plan.keep` to its exact share.
-  void mix_pictures(Plan& plan, std::span<float> pictures, size_t height, size_t width, size_t channels) const;
-  /// The targets, batch × outputs: from labels, or from rows where there are any (then in place).
+  void mix_pictures(Plan& plan, std::span<const float> from, std::span<float> to, size_t height, size_t width, size_t channels) const;
+  /// The targets, batch × outputs: from labels, or from rows where there are any.
   void mix_targets(const Plan& plan, std::span<const int> labels, std::vector<float>& rows) const;
 
  private:

@@ -6,6 +6,7 @@
 #include <map>
 
 #include "finetune/feature_cache.h"
+#include "finetune/row_stream.h"
 #include "runtime/base/error.h"
 #include "runtime/base/random.h"
 
@@ -23,28 +24,14 @@ class CachedSamples final : public SampleSource {
   int64_t size() const override { return static_cast<int64_t>(indices_.size()); }
   int label(int64_t index) const override { return source_.label(indices_[static_cast<size_t>(index)]); }
   std::span<const float> target(int64_t index) const override { return source_.target(indices_[static_cast<size_t>(index)]); }
-  std::unique_ptr<SampleStream> stream(std::vector<SampleRef> order, size_t batch) const override { return std::make_unique<Stream>(*this, std::move(order), batch); }
+  std::unique_ptr<SampleStream> stream(std::vector<SampleRef> order, size_t batch) const override {
+    return std::make_unique<RowStream>(std::move(order), batch, caches_.plain.width(0), [this](const SampleRef& ref, float* to) {
+      copy(ref, to);
+      return std::string();
+    });
+  }
 
  private:
-  class Stream final : public SampleStream {
-   public:
-    Stream(const CachedSamples& samples, std::vector<SampleRef> order, size_t batch)
-        : samples_(samples), order_(std::move(order)), width_(samples.caches_.plain.width(0)), rows_(batch * width_), errors_(batch) {}
-    bool next(SampleBatch& batch) override {
-      if (at_ >= order_.size()) return false;
-      size_t count = 0;
-      for (; count < errors_.size() && at_ < order_.size(); ++count, ++at_) samples_.copy(order_[at_], rows_.data() + count * width_);
-      batch = {rows_.data(), count, width_, errors_};
-      return true;
-    }
-
-   private:
-    const CachedSamples& samples_;
-    std::vector<SampleRef> order_;
-    size_t width_, at_ = 0;
-    std::vector<float> rows_;
-    std::vector<std::string> errors_;
-  };
   void copy(const SampleRef& ref, float* to) const {
     const int64_t index = indices_[static_cast<size_t>(ref.index)];
     if (ref.variant == 0) return caches_.plain.copy(0, {index, 0}, to);
@@ -54,16 +41,6 @@ class CachedSamples final : public SampleSource {
   const SampleSource& source_;
   std::vector<int64_t> indices_;
 };
-
-/// The same graph with constants of its own.
-Graph independent_copy(const Graph& graph) {
-  Graph copy = graph;
-  for (size_t i = 0; i < copy.value_count(); ++i) {
-    auto& constant = copy.value(static_cast<ValueId>(i)).constant;
-    if (constant) constant = std::make_shared<Tensor>(constant->clone());
-  }
-  return copy;
-}
 
 }  // namespace
 
@@ -116,7 +93,7 @@ FoldsResult cross_validate(const Graph& graph, const std::vector<std::string>& h
       if (!std::binary_search(readable.begin(), readable.end(), i)) continue;
       (fold[static_cast<size_t>(i)] == f ? validation : training).push_back(i);
     }
-    Graph rest = independent_copy(split.rest);
+    Graph rest = split.rest.independent_copy();
     const CachedSamples train_part(caches, source, training), validation_part(caches, source, validation);
     const TrainResult r = train(rest, head, train_part, validation_part, classes, options, {}, backend);
     result.scores.push_back(r.best_val_score);

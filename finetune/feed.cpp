@@ -25,6 +25,7 @@ class CachedFeed final : public Feed {
  public:
   CachedFeed(const FeatureCache& cache, const SampleSource& source, size_t batch, const BatchMixing* mixing) : cache_(cache), source_(source), batch_(batch), mixing_(mixing) {
     for (size_t o = 0; o < cache.outputs(); ++o) buffers_.emplace_back(batch * cache.width(o));
+    if (mixing) mixed_ = buffers_;
   }
   void start(std::vector<SampleRef> order, uint64_t first_step) override {
     order_ = std::move(order);
@@ -44,7 +45,10 @@ class CachedFeed final : public Feed {
     for (size_t i = 0; i < batch_ && at_ + i < real_; ++i) add_target(source_, order_[at_ + i].index, i, batch);
     if (mixing_) {
       const auto plan = mixing_->plan(batch.labels, step_++);
-      for (size_t o = 0; o < buffers_.size(); ++o) mixing_->mix_rows(plan, buffers_[o], cache_.width(o));
+      for (size_t o = 0; o < buffers_.size(); ++o) {
+        mixing_->mix_rows(plan, buffers_[o], mixed_[o], cache_.width(o));
+        batch.inputs[o] = mixed_[o].data();
+      }
       mixing_->mix_targets(plan, batch.labels, batch.rows);
     }
     at_ += batch_;
@@ -57,7 +61,7 @@ class CachedFeed final : public Feed {
   size_t batch_, real_ = 0, at_ = 0;
   const BatchMixing* mixing_;
   uint64_t step_ = 0;
-  std::vector<std::vector<float>> buffers_;
+  std::vector<std::vector<float>> buffers_, mixed_;
   std::vector<SampleRef> order_;
 };
 
@@ -100,9 +104,10 @@ class StreamedFeed final : public Feed {
  private:
   const float* mixed(const SampleBatch& loaded, FeedBatch& batch) {
     const size_t channels = loaded.floats / (height_ * width_);
-    pixels_.assign(loaded.pixels, loaded.pixels + batch_ * loaded.floats);
+    const std::span<const float> pixels(loaded.pixels, batch_ * loaded.floats);
+    pixels_.resize(pixels.size());
     auto plan = mixing_->plan(batch.labels, step_++);
-    mixing_->mix_pictures(plan, pixels_, height_, width_, channels);
+    mixing_->mix_pictures(plan, pixels, pixels_, height_, width_, channels);
     mixing_->mix_targets(plan, batch.labels, batch.rows);
     return pixels_.data();
   }

@@ -20,11 +20,7 @@ RateSearch find_rate(const Graph& graph, const std::vector<std::string>& head, c
   options.schedule_options = {};
   options.schedule_options.span = high / low;
   options.lr = static_cast<float>(high);
-  Graph copy = graph;
-  for (size_t i = 0; i < copy.value_count(); ++i) {
-    Value& v = copy.value(static_cast<ValueId>(i));
-    if (v.constant) v.constant = std::make_shared<Tensor>(v.constant->clone());
-  }
+  Graph copy = graph.independent_copy();
 
   RateSearch search;
   double smooth = 0, best = std::numeric_limits<double>::infinity();

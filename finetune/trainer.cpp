@@ -10,12 +10,12 @@
 
 #include "finetune/feature_cache.h"
 #include "finetune/feed.h"
+#include "finetune/sampler.h"
 #include "finetune/target_metrics.h"
 #include "finetune/teacher.h"
 #include "finetune/training_state.h"
 #include "finetune/training_step.h"
 #include "runtime/base/error.h"
-#include "runtime/base/random.h"
 
 namespace graft {
 namespace {
@@ -160,31 +160,10 @@ class Trainer {
 
   /// The training pictures of this epoch, shuffled, each in the variant whose turn it is.
   std::vector<SampleRef> order() const {
-    std::vector<SampleRef> refs;
     const auto epoch = static_cast<uint64_t>(state_.epoch);
-    for (int64_t index : drawn_samples(epoch)) {
-      const uint64_t turn = epoch + static_cast<uint64_t>(index);
-      refs.push_back({index, cached_ ? 1 + turn % static_cast<uint64_t>(options_.cache.views) : 1 + epoch});
-    }
-    Random random(mix(mix(options_.seed, 0x6f72646572), epoch));
-    for (size_t i = refs.size(); i > 1; --i) std::swap(refs[i - 1], refs[random.below(i)]);
+    auto refs = epoch_samples(training_, training_samples_, options_.balanced, options_.seed, epoch);
+    for (SampleRef& ref : refs) ref.variant = 1 + (cached_ ? (epoch + static_cast<uint64_t>(ref.index)) % static_cast<uint64_t>(options_.cache.views) : epoch);
     return refs;
-  }
-
-  /// Every sample once; or, balanced, as many draws in which each class has the same chance.
-  std::vector<int64_t> drawn_samples(uint64_t epoch) const {
-    if (!options_.balanced) return training_samples_;
-    std::map<int, std::vector<int64_t>> by_class;
-    for (int64_t index : training_samples_) by_class[training_.label(index)].push_back(index);
-    std::vector<const std::vector<int64_t>*> classes;
-    for (const auto& [label, samples] : by_class) classes.push_back(&samples);
-    Random random(mix(mix(options_.seed, 0x62616c), epoch));
-    std::vector<int64_t> drawn;
-    for (size_t i = 0; i < training_samples_.size(); ++i) {
-      const auto& samples = *classes[i % classes.size()];
-      drawn.push_back(samples[random.below(samples.size())]);
-    }
-    return drawn;
   }
 
   /// Takes the teacher's scores out of the inputs: they follow the trunk's own results.

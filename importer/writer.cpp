@@ -155,7 +155,7 @@ size_t constant_bytes(const Graph& graph) {
 
 }  // namespace
 
-void write_model(const Model& model, const std::string& path, const WriteOptions& options) {
+uintmax_t write_model(const Model& model, const std::string& path, const WriteOptions& options) {
   const std::string data = path + ".data";
   const bool external = options.external_weights || constant_bytes(model.graph) > kLargestInside;
   onnx::ModelProto proto;
@@ -164,6 +164,7 @@ void write_model(const Model& model, const std::string& path, const WriteOptions
   // The weights first: a model whose weights are missing would be half a model.
   if (weights.has_parts()) write_atomically(data, [&](std::ostream& stream) { weights.write_parts(stream); });
   write_atomically(path, [&](std::ostream& stream) { proto.SerializeToOstream(&stream); });
+  return std::filesystem::file_size(path) + (weights.has_parts() ? std::filesystem::file_size(data) : 0);
 }
 
 std::string attributes_text(const Graph& graph, const Node& node) {

@@ -37,6 +37,13 @@ ValueId Graph::add_constant(std::string name, std::shared_ptr<Tensor> tensor) {
   return add_value({std::move(name), dtype, std::move(shape), std::move(tensor), false});
 }
 
+Graph Graph::independent_copy() const {
+  Graph copy = *this;
+  for (Value& value : copy.values_)
+    if (value.constant) value.constant = std::make_shared<Tensor>(value.constant->clone());
+  return copy;
+}
+
 ValueType Graph::type_of(ValueId id) const {
   if (id == kNoValue) return {};
   const Value& v = value(id);

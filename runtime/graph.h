@@ -60,6 +60,9 @@ class Graph {
   /// Makes every reader of `from` (nodes and outputs) read `to`.
   void replace_uses(ValueId from, ValueId to);
 
+  /// The same graph with constants of its own: training it leaves this one alone.
+  Graph independent_copy() const;
+
   std::vector<Node> nodes;
   std::vector<ValueId> inputs, outputs;
   /// Nodes from this index on belong to the backward pass (nodes.size() when there is none).

@@ -39,6 +39,18 @@ def scratch():
     return tempfile.TemporaryDirectory(prefix="graft_test_")
 
 
+class ScratchTest(unittest.TestCase):
+    """Tests that share a temporary folder, `base`."""
+    @classmethod
+    def setUpClass(cls):
+        cls.folder = scratch()
+        cls.base = pathlib.Path(cls.folder.name)
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.folder.cleanup()
+
+
 def session(path):
     import onnxruntime as ort
     options = ort.SessionOptions()

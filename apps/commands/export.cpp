@@ -40,9 +40,9 @@ void export_model(const Options& o) {
     model.metadata.preprocessing = resolve_preprocessing(model, o.pictures, o.common);
     embed_preprocessing(model);
   }
-  write_model(model, o.output, {.half_weights = o.fp16, .external_weights = o.external});
-  if (o.common.json) std::cout << nlohmann::json{{"model", o.output}, {"bytes", fs::file_size(o.output)}}.dump() << "\n";
-  else if (!o.common.quiet) std::cerr << o.output << ": " << fs::file_size(o.output) / 1024 << " KiB\n";
+  const uintmax_t bytes = write_model(model, o.output, {.half_weights = o.fp16, .external_weights = o.external});
+  if (o.common.json) std::cout << nlohmann::json{{"model", o.output}, {"bytes", bytes}}.dump() << "\n";
+  else if (!o.common.quiet) std::cerr << o.output << ": " << bytes / 1024 << " KiB\n";
 }
 
 }  // namespace

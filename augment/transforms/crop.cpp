@@ -7,22 +7,12 @@
 namespace graft {
 namespace {
 
-/// The short side as asked, and then as much larger as the crop needs it. In whole numbers: importer/embed_preprocessing.cpp does the
-/// same inside a graph.
-Image at_least(const Image& image, int64_t short_side, int64_t width, int64_t height) {
-  const int64_t shorter = std::min(image.width, image.height), side = std::max<int64_t>(short_side, 1);
-  const int64_t w = std::max<int64_t>(1, side * image.width / shorter), h = std::max<int64_t>(1, side * image.height / shorter);
-  const auto in_proportion = [](int64_t a, int64_t b, int64_t c) { return (2 * a * b + c) / (2 * c); };
-  const int64_t grown_width = std::max({w, width, in_proportion(w, height, h)}), grown_height = std::max({h, height, in_proportion(h, width, w)});
-  return resize(image, {0, 0, static_cast<double>(image.width), static_cast<double>(image.height)}, grown_width, grown_height);
-}
-
 class RandomCrop final : public Transform {
  public:
   RandomCrop(const TransformContext& c, int64_t low, int64_t high) : height_(c.height), width_(c.width), low_(low), high_(high) {}
   Image apply(Image image, Random& random) const override {
     const int64_t side = low_ + static_cast<int64_t>(random.below(static_cast<uint64_t>(high_ - low_ + 1)));
-    const Image scaled = at_least(image, side, width_, height_);
+    const Image scaled = resize_to_fit(image, side, width_, height_);
     const auto left = static_cast<int64_t>(random.below(static_cast<uint64_t>(scaled.width - width_ + 1)));
     const auto top = static_cast<int64_t>(random.below(static_cast<uint64_t>(scaled.height - height_ + 1)));
     return crop(scaled, left, top, width_, height_);
@@ -38,7 +28,7 @@ class CenterCrop final : public Transform {
   explicit CenterCrop(const TransformContext& c) : height_(c.height), width_(c.width), short_side_(c.short_side) {}
   Image apply(Image image, Random&) const override {
     if (image.width == width_ && image.height == height_) return image;
-    const Image scaled = short_side_ > 0 ? at_least(image, short_side_, width_, height_) : at_least(image, std::min(image.width, image.height), width_, height_);
+    const Image scaled = short_side_ > 0 ? resize_to_fit(image, short_side_, width_, height_) : resize_to_fit(image, std::min(image.width, image.height), width_, height_);
     const auto middle = [](int64_t extent, int64_t part) { return static_cast<int64_t>(std::nearbyint(static_cast<double>(extent - part) / 2)); };
     return crop(scaled, middle(scaled.width, width_), middle(scaled.height, height_), width_, height_);
   }

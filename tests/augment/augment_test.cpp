@@ -52,9 +52,12 @@ TEST(Resize, EnlargesAsOpenCvsPlainBilinearInside) {
 }
 
 TEST(Resize, KeepsTheRatioOfTheSides) {
-  const Image scaled = resize_short_side(gradient(500, 375), 256);
+  const Image scaled = resize_to_fit(gradient(500, 375), 256, 224, 224);
   EXPECT_EQ(scaled.height, 256);
   EXPECT_EQ(scaled.width, 341);  // torchvision truncates 341.33
+  const Image grown = resize_to_fit(gradient(50, 40), 40, 64, 64);
+  EXPECT_EQ(grown.height, 64);
+  EXPECT_EQ(grown.width, 80);
 }
 
 TEST(Transforms, FlipMirrorsHalfOfTheTime) {

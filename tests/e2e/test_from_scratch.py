@@ -1,25 +1,15 @@
 """Networks that `graft new` builds, trained from nothing."""
 import csv
-import pathlib
 import unittest
 
 import onnx
 
-from support import DATA, graft, graft_json, needs_data, scratch
+from support import DATA, ScratchTest, graft, graft_json, needs_data
 
 SCRATCH = ("--freeze", "none", "--trunk-lr-scale", 1)
 
 
-class FromScratch(unittest.TestCase):
-    @classmethod
-    def setUpClass(cls):
-        cls.folder = scratch()
-        cls.base = pathlib.Path(cls.folder.name)
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.folder.cleanup()
-
+class FromScratch(ScratchTest):
     def test_lenet5_reads_handwritten_digits(self):
         digits, network = self.base / "digits", self.base / "lenet5.onnx"
         graft("generate", digits, "--set", "digits", "--train", 200, "--val", 50, "--side", 32, "--quiet")

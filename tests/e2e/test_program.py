@@ -2,7 +2,6 @@
 import csv
 import json
 import os
-import pathlib
 import signal
 import subprocess
 import time
@@ -10,24 +9,19 @@ import unittest
 
 import numpy as np
 
-from support import GRAFT, ROOT, graft, graft_json, scratch, session
+from support import GRAFT, ROOT, ScratchTest, graft, graft_json, session
 
 BUNDLED = ROOT / "models" / "bundled" / "graft-small.onnx"
 
 
-class Program(unittest.TestCase):
+class Program(ScratchTest):
     @classmethod
     def setUpClass(cls):
-        cls.folder = scratch()
-        cls.base = pathlib.Path(cls.folder.name)
+        super().setUpClass()
         cls.pictures = cls.base / "pictures"
         graft("generate", cls.pictures, "--set", "demo", "--train", 8, "--val", 5, "--quiet")
         cls.run_folder = cls.base / "run"
         cls.report = graft_json("finetune", BUNDLED, cls.pictures, "-o", cls.run_folder, "--epochs", 8)
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.folder.cleanup()
 
     def test_finetune_writes_what_it_promises(self):
         for name in ("model.onnx", "checkpoint.safetensors", "history.csv", "metrics.json", "config.toml"):

@@ -1,29 +1,23 @@
 """Pictures with several labels, and with measured values: from the CSV to the finished model."""
 import json
-import pathlib
 import unittest
 
 import numpy as np
 from PIL import Image
 
-from support import ROOT, graft, graft_json, scratch
+from support import ROOT, ScratchTest, graft, graft_json
 
 # The bundled trunk was trained not to care for light, so all of it learns anew.
 WHOLE = ("--augment", "none", "--freeze", "none", "--trunk-lr-scale", 1, "--optimizer", "adam", "--lr", 0.003)
 BUNDLED = ROOT / "models" / "bundled" / "graft-small.onnx"
 
 
-class Tasks(unittest.TestCase):
+class Tasks(ScratchTest):
     @classmethod
     def setUpClass(cls):
-        cls.folder = scratch()
-        cls.base = pathlib.Path(cls.folder.name)
+        super().setUpClass()
         graft("generate", cls.base / "pictures", "--set", "demo", "--train", 20, "--val", 8, "--quiet")
         cls.pictures = sorted((cls.base / "pictures").rglob("*.png"))
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.folder.cleanup()
 
     def table(self, name, header, field):
         """A CSV beside the pictures; `field` makes the label of a picture from its path and pixels."""

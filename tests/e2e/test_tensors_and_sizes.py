@@ -1,5 +1,4 @@
 """Raw tensors through `infer`, several of them, and models beyond what one message can hold."""
-import pathlib
 import resource
 import unittest
 
@@ -7,19 +6,10 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper
 
-from support import graft, graft_json, scratch, session
+from support import ScratchTest, graft, graft_json, session
 
 
-class TensorsAndSizes(unittest.TestCase):
-    @classmethod
-    def setUpClass(cls):
-        cls.folder = scratch()
-        cls.base = pathlib.Path(cls.folder.name)
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.folder.cleanup()
-
+class TensorsAndSizes(ScratchTest):
     def save(self, name, array):
         np.save(self.base / f"{name}.npy", array)
         return self.base / f"{name}.npy"

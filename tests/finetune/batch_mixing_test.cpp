@@ -37,9 +37,10 @@ TEST(BatchMixing, MixesSamplesAndTargetsAlike) {
   EXPECT_EQ(sorted, (std::vector<size_t>{0, 1, 2, 3}));
   plan.partner = {1, 3, 2, 0};
   plan.keep = 0.75;
-  std::vector<float> rows{10, 20, 30, 40}, targets;
-  mixing.mix_rows(plan, rows, 1);
-  EXPECT_EQ(rows, (std::vector<float>{12.5f, 25, 30, 32.5f}));
+  const std::vector<float> rows{10, 20, 30, 40};
+  std::vector<float> mixed(4), targets;
+  mixing.mix_rows(plan, rows, mixed, 1);
+  EXPECT_EQ(mixed, (std::vector<float>{12.5f, 25, 30, 32.5f}));
   mixing.mix_targets(plan, labels, targets);
   EXPECT_EQ(targets, (std::vector<float>{0.75f, 0.25f, 0, 0, 0.75f, 0.25f, 0, 0, 0, 0.25f, 0, 0.75f}));
 }
@@ -49,14 +50,14 @@ TEST(BatchMixing, PastesABoxOfTheSharesSize) {
   const std::vector<int> labels{0, 1};
   BatchMixing::Plan plan{{1, 0}, 0.75, true, 0.5, 0.5};
   constexpr size_t kSide = 8;
-  std::vector<float> pictures(2 * kSide * kSide, 0);
+  std::vector<float> pictures(2 * kSide * kSide, 0), mixed(pictures.size());
   std::fill(pictures.begin() + kSide * kSide, pictures.end(), 1.0f);
-  mixing.mix_pictures(plan, pictures, kSide, kSide, 1);
-  EXPECT_EQ(std::accumulate(pictures.begin(), pictures.begin() + kSide * kSide, 0.0f), 16);  // a quarter, in the middle
-  EXPECT_EQ(pictures[3 * kSide + 3], 1);
-  EXPECT_EQ(pictures[0], 0);
+  mixing.mix_pictures(plan, pictures, mixed, kSide, kSide, 1);
+  EXPECT_EQ(std::accumulate(mixed.begin(), mixed.begin() + kSide * kSide, 0.0f), 16);  // a quarter, in the middle
+  EXPECT_EQ(mixed[3 * kSide + 3], 1);
+  EXPECT_EQ(mixed[0], 0);
   plan = {{1, 0}, 0.75, true, 0, 0};  // at the corner three quarters of the box fall outside
-  mixing.mix_pictures(plan, pictures, kSide, kSide, 1);
+  mixing.mix_pictures(plan, pictures, mixed, kSide, kSide, 1);
   EXPECT_DOUBLE_EQ(plan.keep, 1 - 4.0 / 64);
 }
 

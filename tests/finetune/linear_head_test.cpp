@@ -1,14 +1,12 @@
 // Descents on cached features end where scikit-learn and SciPy end.
 #include <gtest/gtest.h>
 
-#include <filesystem>
-#include <fstream>
-#include <nlohmann/json.hpp>
-
 #include "finetune/freeze.h"
 #include "finetune/head.h"
+#include "finetune/row_stream.h"
 #include "finetune/trainer.h"
 #include "runtime/base/error.h"
+#include "tests/finetune/fixture.h"
 #include "tests/finetune/job.h"
 
 namespace graft {
@@ -20,28 +18,14 @@ class Rows final : public SampleSource {
   Rows(std::vector<float> x, std::vector<int> labels) : x_(std::move(x)), labels_(std::move(labels)), width_(x_.size() / labels_.size()) {}
   int64_t size() const override { return static_cast<int64_t>(labels_.size()); }
   int label(int64_t i) const override { return labels_[static_cast<size_t>(i)]; }
-  std::unique_ptr<SampleStream> stream(std::vector<SampleRef> order, size_t batch) const override { return std::make_unique<Stream>(*this, std::move(order), batch); }
+  std::unique_ptr<SampleStream> stream(std::vector<SampleRef> order, size_t batch) const override {
+    return std::make_unique<RowStream>(std::move(order), batch, width_, [this](const SampleRef& ref, float* to) {
+      std::copy_n(x_.begin() + ref.index * static_cast<int64_t>(width_), width_, to);
+      return std::string();
+    });
+  }
 
  private:
-  class Stream final : public SampleStream {
-   public:
-    Stream(const Rows& rows, std::vector<SampleRef> order, size_t batch) : rows_(rows), order_(std::move(order)), errors_(batch), pixels_(batch * rows.width_) {}
-    bool next(SampleBatch& batch) override {
-      if (at_ >= order_.size()) return false;
-      size_t count = 0;
-      for (; count < errors_.size() && at_ < order_.size(); ++count, ++at_)
-        std::copy_n(rows_.x_.begin() + order_[at_].index * static_cast<int64_t>(rows_.width_), rows_.width_, pixels_.begin() + static_cast<int64_t>(count * rows_.width_));
-      batch = {pixels_.data(), count, rows_.width_, errors_};
-      return true;
-    }
-
-   private:
-    const Rows& rows_;
-    std::vector<SampleRef> order_;
-    std::vector<std::string> errors_;
-    std::vector<float> pixels_;
-    size_t at_ = 0;
-  };
   std::vector<float> x_;
   std::vector<int> labels_;
   size_t width_;
@@ -62,8 +46,7 @@ LinearHead linear_head(int64_t features, int64_t classes) {
 }
 
 TEST(LinearHead, EndsWhereScikitLearnAndSciPyEnd) {
-  std::ifstream stream(std::filesystem::path(__FILE__).parent_path().parent_path() / "fixtures" / "linear_heads.json");
-  const auto f = nlohmann::json::parse(stream);
+  const auto f = fixture("linear_heads.json");
   const Rows samples(f.at("x").get<std::vector<float>>(), f.at("labels").get<std::vector<int>>());
   const int classes = f.at("classes");
   for (const auto& c : f.at("cases")) {

@@ -3,13 +3,11 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
-#include <filesystem>
-#include <fstream>
 #include <limits>
-#include <nlohmann/json.hpp>
 #include <set>
 
 #include "runtime/base/error.h"
+#include "tests/finetune/fixture.h"
 
 namespace graft {
 namespace {
@@ -53,16 +51,15 @@ TEST(CrossEntropy, StaysFiniteForScoresOfTenThousand) {
 
 /// PyTorch's values and slopes, by tests/fixtures/make_losses.py.
 TEST(Losses, EqualPyTorchs) {
-  std::ifstream stream(std::filesystem::path(__FILE__).parent_path().parent_path() / "fixtures" / "losses.json");
-  const auto fixture = nlohmann::json::parse(stream);
-  const auto floats = [&](const char* name) { return fixture.at(name).get<std::vector<float>>(); };
+  const auto f = fixture("losses.json");
+  const auto floats = [&](const char* name) { return f.at(name).get<std::vector<float>>(); };
   const auto scores = floats("scores"), teacher = floats("teacher"), weights = floats("weights");
-  const auto labels = fixture.at("labels").get<std::vector<int>>();
+  const auto labels = f.at("labels").get<std::vector<int>>();
   std::set<std::string> checked;
-  for (const auto& c : fixture.at("cases")) {
+  for (const auto& c : f.at("cases")) {
     const auto name = c.at("name").get<std::string>();
     LossOptions o;
-    const auto option = [&](const char* key, float& value) { value = c.at("options").value(key, value); };
+    const auto option = [&](const char* key, float& value) { take_option(c.at("options"), key, value); };
     option("label_smoothing", o.label_smoothing);
     option("margin", o.margin);
     option("delta", o.delta);

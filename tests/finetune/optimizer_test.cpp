@@ -5,13 +5,11 @@
 
 #include <cmath>
 #include <cstring>
-#include <filesystem>
-#include <fstream>
-#include <nlohmann/json.hpp>
 #include <set>
 
 #include "runtime/base/error.h"
 #include "runtime/base/random.h"
+#include "tests/finetune/fixture.h"
 
 namespace graft {
 namespace {
@@ -20,33 +18,28 @@ using nlohmann::json;
 
 OptimizerOptions options_of(const json& j) {
   OptimizerOptions o;
-  const auto number = [&](const char* key, auto& value) { value = j.value(key, value); };
-  number("momentum", o.momentum);
-  number("dampening", o.dampening);
-  number("beta1", o.beta1);
-  number("beta2", o.beta2);
-  number("epsilon", o.epsilon);
-  number("momentum_decay", o.momentum_decay);
-  number("rho", o.rho);
-  number("alpha", o.alpha);
-  number("rms_momentum", o.rms_momentum);
-  number("lr_decay", o.lr_decay);
-  number("initial_accumulator", o.initial_accumulator);
-  o.amsgrad = j.value("amsgrad", false);
-  o.decoupled = j.value("decoupled", false);
-  o.centred = j.value("centred", false);
+  const auto option = [&](const char* key, auto& value) { take_option(j, key, value); };
+  option("momentum", o.momentum);
+  option("dampening", o.dampening);
+  option("beta1", o.beta1);
+  option("beta2", o.beta2);
+  option("epsilon", o.epsilon);
+  option("momentum_decay", o.momentum_decay);
+  option("rho", o.rho);
+  option("alpha", o.alpha);
+  option("rms_momentum", o.rms_momentum);
+  option("lr_decay", o.lr_decay);
+  option("initial_accumulator", o.initial_accumulator);
+  option("amsgrad", o.amsgrad);
+  option("decoupled", o.decoupled);
+  option("centred", o.centred);
   return o;
-}
-
-json fixture() {
-  std::ifstream stream(std::filesystem::path(__FILE__).parent_path().parent_path() / "fixtures" / "optimizers.json");
-  return json::parse(stream);
 }
 
 /// 100 steps on f(w) = Σ a_i (w_i - b_i)² / 2 against tests/fixtures/make_optimizers.py. The difference is relative to the largest
 /// weight: single weights pass through zero.
 TEST(Optimizers, GoWherePyTorchGoes) {
-  const json f = fixture();
+  const json f = fixture("optimizers.json");
   const auto a = f.at("a").get<std::vector<float>>(), b = f.at("b").get<std::vector<float>>(), start = f.at("start").get<std::vector<float>>();
   const auto steps = f.at("steps").get<std::vector<int64_t>>();
   std::set<std::string> checked;

@@ -3,27 +3,24 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
-#include <filesystem>
-#include <fstream>
-#include <nlohmann/json.hpp>
 #include <set>
 
 #include "runtime/base/error.h"
+#include "tests/finetune/fixture.h"
 
 namespace graft {
 namespace {
 
 /// PyTorch's rates at the beginning of each epoch, by tests/fixtures/make_schedules.py.
 TEST(Schedules, EqualPyTorchs) {
-  std::ifstream stream(std::filesystem::path(__FILE__).parent_path().parent_path() / "fixtures" / "schedules.json");
-  const auto f = nlohmann::json::parse(stream);
+  const auto f = fixture("schedules.json");
   const auto losses = f.at("losses").get<std::vector<double>>();
   std::set<std::string> checked;
   for (const auto& c : f.at("cases")) {
     const auto& o = c.at("options");
     ScheduleOptions options;
     options.epochs = f.at("epochs").get<double>();
-    const auto number = [&](const char* key, auto& value) { value = o.value(key, value); };
+    const auto number = [&](const char* key, auto& value) { take_option(o, key, value); };
     number("warmup", options.warmup);
     number("warmup_start", options.warmup_start);
     number("step_every", options.step_every);

@@ -1,13 +1,12 @@
 """What graft exports, as others run it: ONNX's checker, ONNX Runtime and OpenVINO, on every form of the file."""
 import json
-import pathlib
 import unittest
 
 import numpy as np
 import onnx
 from PIL import Image
 
-from support import ROOT, graft, graft_json, imagenet_input, pillow_pixels, scratch, session
+from support import ROOT, ScratchTest, graft, graft_json, imagenet_input, pillow_pixels, session
 
 BUNDLED = ROOT / "models" / "bundled" / "graft-small.onnx"
 
@@ -22,11 +21,10 @@ def runtime_run(path, feed):
     return session(path).run(None, feed)[0]
 
 
-class Exports(unittest.TestCase):
+class Exports(ScratchTest):
     @classmethod
     def setUpClass(cls):
-        cls.folder = scratch()
-        cls.base = pathlib.Path(cls.folder.name)
+        super().setUpClass()
         cls.data = cls.base / "data"
         graft("generate", cls.data, "--set", "demo", "--train", 6, "--val", 4, "--side", 96, "--quiet")
         cls.run_folder = cls.base / "run"
@@ -35,10 +33,6 @@ class Exports(unittest.TestCase):
         for name in ("resnet-18", "squeezenet-1.1", "mobilenet-v2"):
             cls.networks[name] = cls.base / f"{name}.onnx"
             graft("new", name, "--classes", 10, "-o", cls.networks[name])
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.folder.cleanup()
 
     def export(self, name, *options):
         path = self.base / f"{name}{''.join(options)}.onnx"

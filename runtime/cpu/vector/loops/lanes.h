@@ -41,6 +41,12 @@ inline void stream(float* p, Lanes v) {
   store(p, v);
 #endif
 }
+/// After the last stream(): other threads then see what was written.
+inline void finish_stream() {
+#if defined(__SSE__)
+  _mm_sfence();
+#endif
+}
 /// Several streams at once run ahead of the processor's own prefetching. The address need not exist.
 inline void prefetch_line(const float* p) { __builtin_prefetch(p); }
 inline Lanes broadcast(float v) { return v - Lanes{}; }

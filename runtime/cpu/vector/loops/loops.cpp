@@ -59,6 +59,7 @@ void affine_rows(const AffineArguments& a) {
       else store(y + c, v);
     }
   }
+  if (past_caches) finish_stream();
 }
 
 void affine(const AffineArguments& a) {
