@@ -39,6 +39,7 @@ TrainingPlan compile_training(const Graph& graph, const OpenDims& dims, const Ba
   const Gradients gradients = differentiate(g, {g.outputs.begin(), g.outputs.begin() + static_cast<int64_t>(scores)}, wanted);
   fuse_epilogues(g);  // sums of a value's gradients
   share_batch_statistics(g);
+  share_norm_gradients(g);
   const auto output_index = [&](ValueId id) { return static_cast<size_t>(std::find(g.outputs.begin(), g.outputs.end(), id) - g.outputs.begin()); };
 
   std::vector<std::pair<std::shared_ptr<Tensor>, size_t>> gradient_outputs;

@@ -1,10 +1,10 @@
 #include "runtime/ops/batch_norm.h"
 
 #include <cmath>
-#include <cstring>
 
 #include "runtime/cpu/channel_statistics.h"
 #include "runtime/cpu/kernel_table.h"
+#include "runtime/cpu/norm_gradient_sums.h"
 #include "runtime/cpu/onednn.h"
 #include "runtime/cpu/parallel.h"
 #include "runtime/cpu/vector/vector.h"
@@ -12,9 +12,6 @@
 
 namespace graft::cpu {
 namespace {
-
-/// Pieces of rows whose sums are kept apart and added in order, so that the result does not depend on the thread count.
-constexpr int64_t kPieces = 16;
 
 /// Results from this size on push themselves out of the last cache before the next layer comes to read their beginning.
 constexpr int64_t kPastCaches = int64_t{24} << 20;
@@ -29,20 +26,6 @@ Rows rows_of(const Operand& x) {
   if (!last) throw Error("batch norm needs its input channels-last or two-dimensional, found " + x.shape.str());
   const int64_t channels = x.shape[1];
   return {channels == 0 ? 0 : x.shape.elements() / channels, channels};
-}
-
-/// Calls body(piece, first_row, last_row) for each of the kPieces pieces.
-template <typename Body>
-void for_pieces(int64_t rows, const Body& body) {
-  parallel_for(kPieces, rows * 4 >= kPieces ? 1 : kPieces, [&](int64_t first, int64_t last) {
-    for (int64_t p = first; p < last; ++p) body(p, rows * p / kPieces, rows * (p + 1) / kPieces);
-  });
-}
-
-void reduce_pieces(const double* pieces, int64_t channels, double* total) {
-  std::memset(total, 0, static_cast<size_t>(channels) * sizeof(double));
-  for (int64_t p = 0; p < kPieces; ++p)
-    for (int64_t c = 0; c < channels; ++c) total[c] += pieces[p * channels + c];
 }
 
 /// Fixed statistics on any layout by two strides; the fast path is channels-last.
@@ -122,74 +105,88 @@ class TrainingKernel final : public Kernel {
   ChannelStatistics statistics_;
 };
 
-/// With x̂ = (x - μ)/σ, m rows: dx = γ/σ·(dz - Σdz/m - x̂·Σ(dz·x̂)/m), written as dz·k_dz + x·k_x + k_1.
-class GradientKernel final : public Kernel {
+/// With x̂ = (x - μ)/σ, m rows: dx = γ/σ·(dz - Σdz/m - x̂·Σ(dz·x̂)/m), written as dz·k_dz + x·k_x + k_1. Σdz is dL/dβ and Σ(dz·x̂) dL/dγ.
+class InputGradient {
  public:
-  GradientKernel(const BatchNormGradient& op, const KernelRequest& r) : op_(op), rows_(rows_of(r.inputs[1])) {}
-  size_t scratch_bytes() const override {
-    return static_cast<size_t>(rows_.channels) * ((2 * kPieces + 2) * sizeof(double) + 5 * sizeof(float));
-  }
-  void run(const KernelArguments& a) override {
+  explicit InputGradient(Rows rows) : rows_(rows) {}
+  size_t scratch_bytes() const { return static_cast<size_t>(3 * rows_.channels) * sizeof(float); }
+  /// `arguments`: dy, x and the mask's; k_* are set here.
+  void run(NormGradientArguments all, const float* scale, const float* variance, float epsilon, const float* d_scale, const float* d_bias, void* scratch) const {
     const int64_t channels = rows_.channels;
-    const auto in = [&](size_t i) { return static_cast<const float*>(a.inputs[i]); };
-    const float *dy = in(0), *x = in(1), *scale = in(2), *bias = in(3), *mean = in(4), *variance = in(5);
-    const float* y = op_.tail.residual ? in(6) : nullptr;
-    auto* sums = static_cast<double*>(a.scratch);
-    double *sums_x = sums + kPieces * channels, *sum = sums_x + kPieces * channels, *sum_x = sum + channels;
-    auto *slope = reinterpret_cast<float*>(sum_x + channels), *shift = slope + channels, *k_dz = shift + channels, *k_x = k_dz + channels, *k_1 = k_x + channels;
-    std::memset(sums, 0, static_cast<size_t>(2 * kPieces * channels) * sizeof(double));
-    for (int64_t c = 0; c < channels; ++c) {
-      slope[c] = scale[c] / std::sqrt(variance[c] + op_.epsilon);
-      shift[c] = bias[c] - mean[c] * slope[c];
-    }
-    auto* dx = static_cast<float*>(a.outputs[0]);
-    // With a residual, dz is its gradient: the first pass writes it, and the second reads it instead of dy and y.
-    auto* dz = op_.tail.residual ? static_cast<float*>(a.outputs[3]) : nullptr;
-    NormGradientArguments all{rows_.rows, channels, dy, x, y, slope, shift, mean, op_.tail.activation, nullptr, nullptr, nullptr, k_dz, k_x, k_1, nullptr};
-    const auto at_rows = [&](int64_t first, int64_t last) {
-      const int64_t at = first * channels;
-      NormGradientArguments part = all;
-      part.rows = last - first;
-      part.dy = dy + at;
-      part.x = x + at;
-      part.y = y ? y + at : nullptr;
-      part.dz = dz ? dz + at : nullptr;
-      part.dx = dx + at;
-      return part;
-    };
-    for_pieces(rows_.rows, [&](int64_t p, int64_t first, int64_t last) {
-      NormGradientArguments part = at_rows(first, last);
-      part.sum_dz = sums + p * channels;
-      part.sum_dz_x = sums_x + p * channels;
-      vector_loops().norm_gradient_sums(part);
-    });
-    reduce_pieces(sums, channels, sum);
-    reduce_pieces(sums_x, channels, sum_x);
-    auto *d_scale = static_cast<float*>(a.outputs[1]), *d_bias = static_cast<float*>(a.outputs[2]);
+    auto *k_dz = static_cast<float*>(scratch), *k_x = k_dz + channels, *k_1 = k_x + channels;
     const double count = static_cast<double>(rows_.rows);
     for (int64_t c = 0; c < channels; ++c) {
-      const double inverse = 1 / std::sqrt(static_cast<double>(variance[c]) + static_cast<double>(op_.epsilon));
-      d_bias[c] = static_cast<float>(sum[c]);
-      d_scale[c] = static_cast<float>(sum_x[c] * inverse);
+      const double inverse = 1 / std::sqrt(static_cast<double>(variance[c]) + static_cast<double>(epsilon));
       const double gain = static_cast<double>(scale[c]) * inverse;
-      const double per_x = -gain * inverse * inverse * sum_x[c] / count;
+      const double per_x = -gain * inverse * static_cast<double>(d_scale[c]) / count;
       k_dz[c] = static_cast<float>(gain);
       k_x[c] = static_cast<float>(per_x);
-      k_1[c] = static_cast<float>(-gain * sum[c] / count - per_x * static_cast<double>(mean[c]));
+      k_1[c] = static_cast<float>(-gain * static_cast<double>(d_bias[c]) / count - per_x * static_cast<double>(all.mean[c]));
     }
+    all.k_dz = k_dz;
+    all.k_x = k_x;
+    all.k_1 = k_1;
     parallel_for(rows_.rows, 16, [&](int64_t first, int64_t last) {
-      NormGradientArguments part = at_rows(first, last);
-      if (dz) {
-        part.dy = part.dz;
-        part.activation = {};
-      }
+      NormGradientArguments part = all;
+      part.rows = last - first;
+      part.dy += first * channels;
+      part.x += first * channels;
+      part.dx += first * channels;
       vector_loops().norm_gradient_apply(part);
     });
   }
 
  private:
+  Rows rows_;
+};
+
+class GradientKernel final : public Kernel {
+ public:
+  GradientKernel(const BatchNormGradient& op, const KernelRequest& r)
+      : op_(op), rows_(rows_of(r.inputs[1])), sums_(rows_.rows, rows_.channels, op.tail.activation), input_gradient_(rows_) {}
+  size_t scratch_bytes() const override { return sums_.scratch_bytes() + input_gradient_.scratch_bytes() + static_cast<size_t>(2 * rows_.channels) * sizeof(float); }
+  void run(const KernelArguments& a) override {
+    const int64_t channels = rows_.channels;
+    const auto in = [&](size_t i) { return static_cast<const float*>(a.inputs[i]); };
+    const float *x = in(1), *scale = in(2), *bias = in(3), *mean = in(4), *variance = in(5);
+    std::byte* const scratch = static_cast<std::byte*>(a.scratch) + sums_.scratch_bytes();
+    float *const slope = reinterpret_cast<float*>(scratch + input_gradient_.scratch_bytes()), *const shift = slope + channels;
+    for (int64_t c = 0; c < channels; ++c) {
+      slope[c] = scale[c] / std::sqrt(variance[c] + op_.epsilon);
+      shift[c] = bias[c] - mean[c] * slope[c];
+    }
+    auto *dx = static_cast<float*>(a.outputs[0]), *d_scale = static_cast<float*>(a.outputs[1]), *d_bias = static_cast<float*>(a.outputs[2]);
+    // With a residual, dz is its gradient: the first pass writes it, and the second reads it instead of dy and y.
+    float* const dz = op_.tail.residual ? static_cast<float*>(a.outputs[3]) : nullptr;
+    sums_.compute({in(0), x, mean, dz ? in(6) : nullptr, dz, slope, shift}, a.scratch, variance, op_.epsilon, d_scale, d_bias);
+    NormGradientArguments all{rows_.rows, channels, dz ? dz : in(0), x, nullptr, slope, shift, mean, dz ? Activation{} : op_.tail.activation,
+                              nullptr, nullptr, nullptr, nullptr, nullptr, nullptr, dx};
+    input_gradient_.run(all, scale, variance, op_.epsilon, d_scale, d_bias, scratch);
+  }
+
+ private:
   BatchNormGradient op_;
   Rows rows_;
+  NormGradientSums sums_;
+  InputGradient input_gradient_;
+};
+
+class InputGradientKernel final : public Kernel {
+ public:
+  InputGradientKernel(const BatchNormInputGradient& op, const KernelRequest& r) : epsilon_(op.epsilon), rows_(rows_of(r.inputs[1])), input_gradient_(rows_) {}
+  size_t scratch_bytes() const override { return input_gradient_.scratch_bytes(); }
+  void run(const KernelArguments& a) override {
+    const auto in = [&](size_t i) { return static_cast<const float*>(a.inputs[i]); };
+    // Without an activation the mask's slope and shift are never looked at; the scale stands in for both.
+    NormGradientArguments all{rows_.rows, rows_.channels, in(0), in(1), nullptr, in(2), in(2), in(3), {},
+                              nullptr, nullptr, nullptr, nullptr, nullptr, nullptr, static_cast<float*>(a.outputs[0])};
+    input_gradient_.run(all, in(2), in(4), epsilon_, in(5), in(6), a.scratch);
+  }
+
+ private:
+  float epsilon_;
+  Rows rows_;
+  InputGradient input_gradient_;
 };
 
 template <typename K, typename Op>
@@ -204,6 +201,7 @@ void register_batch_norm(KernelTable& table) {
   table.add<BatchNorm>(make<FixedKernel, BatchNorm>);
   table.add<BatchNormTraining>(make<TrainingKernel, BatchNormTraining>);
   table.add<BatchNormGradient>(make<GradientKernel, BatchNormGradient>);
+  table.add<BatchNormInputGradient>(make<InputGradientKernel, BatchNormInputGradient>);
 }
 
 }  // namespace graft::cpu

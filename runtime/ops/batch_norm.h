@@ -49,4 +49,14 @@ struct BatchNormGradient final : Operator {
   }
 };
 
+/// The rest of BatchNormGradient where the gradients of scale and bias are known already. Inputs dL/d(norm's output), x, scale, mean,
+/// variance, dL/dscale, dL/dbias; output dL/dx.
+struct BatchNormInputGradient final : Operator {
+  float epsilon = 1e-5f;
+
+  std::string_view type() const override { return "BatchNormInputGradient"; }
+  std::vector<ValueType> infer(std::span<const ValueType> inputs) const override { return {{inputs[1].dtype, inputs[1].shape}}; }
+  std::vector<int> in_place_inputs(size_t) const override { return {0, 1}; }
+};
+
 }  // namespace graft

@@ -78,7 +78,9 @@ OperatorPtr ConvolutionBackwardData::with_epilogue(const Epilogue& epilogue) con
 }
 
 std::vector<ValueType> ConvolutionBackwardData::infer(std::span<const ValueType> inputs) const {
-  return {{inputs[0].dtype, input_shape}};
+  if (!norm) return {{inputs[0].dtype, input_shape}};
+  const Shape channels{input_shape[1]};
+  return {{inputs[0].dtype, input_shape}, {inputs[0].dtype, channels}, {inputs[0].dtype, channels}};
 }
 
 std::vector<ValueType> ConvolutionBackwardWeights::infer(std::span<const ValueType> inputs) const {

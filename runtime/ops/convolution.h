@@ -1,5 +1,7 @@
 #pragma once
 
+#include <optional>
+
 #include "runtime/operator.h"
 #include "runtime/ops/window.h"
 
@@ -26,11 +28,19 @@ struct Convolution final : Operator {
 
 /// dL/dx of a convolution. Inputs dL/dy, weight, then the residual where the epilogue has one (another branch's gradient of the
 /// same value); output N×C×H×W.
+/// With `norm` the gradient goes on through what made x, x = activation(batch norm(u) + r), whose x, u, batch mean and variance are
+/// the last four inputs: output 0 is then the gradient before that activation, and outputs 1 and 2 are the gradients of the norm's
+/// scale and bias (C each). The epilogue has no activation then.
 struct ConvolutionBackwardData final : Operator {
   Window2d window;
   int64_t groups = 1;
   Shape input_shape;
   Epilogue tail;
+  struct Norm {
+    Activation activation;
+    float epsilon = 1e-5f;
+  };
+  std::optional<Norm> norm;
 
   std::string_view type() const override { return "ConvBackwardData"; }
   std::vector<ValueType> infer(std::span<const ValueType> inputs) const override;

@@ -71,6 +71,10 @@ void recognise_functions(Graph& graph);
 /// in the cache, and the norm only applies them. After `differentiate`, which needs the norm whole.
 void share_batch_statistics(Graph& graph);
 
+/// Where the gradient of a convolution's input is all that reaches a batch norm with a residual, the convolution passes it through the
+/// activation and sums what the norm's parameters need while it is in the cache.
+void share_norm_gradients(Graph& graph);
+
 struct Gradients {
   std::vector<ValueId> seeds;  // the added inputs: dL/d(output), in the order of `outputs`
   std::vector<std::pair<ValueId, ValueId>> of;  // (value, its gradient), in the order of `wanted`; kNoValue when independent

@@ -3,6 +3,7 @@
 #include "runtime/cpu/channel_statistics.h"
 #include "runtime/cpu/convolution/kernels.h"
 #include "runtime/cpu/kernel_table.h"
+#include "runtime/cpu/norm_gradient_sums.h"
 #include "runtime/cpu/onednn.h"
 #include "runtime/ops/conv_transpose.h"
 
@@ -41,6 +42,28 @@ class MeasuredAfterwards final : public Kernel {
   ChannelStatistics statistics_;
 };
 
+/// Goes on through a norm after a convolution's gradient is whole.
+class NormAfterwards final : public Kernel {
+ public:
+  NormAfterwards(std::unique_ptr<Kernel> convolution, const ConvolutionBackwardData& op)
+      : convolution_(std::move(convolution)), epsilon_(op.norm->epsilon),
+        sums_(op.input_shape[0] * op.input_shape[2] * op.input_shape[3], op.input_shape[1], op.norm->activation) {}
+  size_t scratch_bytes() const override { return std::max(convolution_->scratch_bytes(), sums_.scratch_bytes()); }
+  void refresh() override { convolution_->refresh(); }
+  void run(const KernelArguments& a) override {
+    const size_t first = a.inputs.size() - 4;
+    convolution_->run({a.inputs.first(first), a.outputs.first(1), a.scratch, a.step});
+    const auto in = [&](size_t i) { return static_cast<const float*>(a.inputs[first + i]); };
+    auto* dz = static_cast<float*>(a.outputs[0]);
+    sums_.compute({dz, in(1), in(2), in(0), dz}, a.scratch, in(3), epsilon_, static_cast<float*>(a.outputs[1]), static_cast<float*>(a.outputs[2]));
+  }
+
+ private:
+  std::unique_ptr<Kernel> convolution_;
+  float epsilon_;
+  NormGradientSums sums_;
+};
+
 std::unique_ptr<Kernel> forward(const Convolution& op, const KernelRequest& request) {
   if (op.statistics) {
     if (request.outputs[0].strides != channels_last_strides(request.outputs[0].shape)) throw Error("statistics need channels-last results");
@@ -53,6 +76,14 @@ std::unique_ptr<Kernel> forward(const Convolution& op, const KernelRequest& requ
 }
 
 std::unique_ptr<Kernel> backward_data(const ConvolutionBackwardData& op, const KernelRequest& request) {
+  if (op.norm) {
+    if (request.outputs[0].strides != channels_last_strides(request.outputs[0].shape)) throw Error("a norm's gradient needs channels-last results");
+    if (auto kernel = pointwise_backward_data(op, request)) return kernel;
+    ConvolutionBackwardData bare = op;
+    bare.norm.reset();
+    const size_t inputs = request.inputs.size() - 4;
+    return std::make_unique<NormAfterwards>(backward_data(bare, {bare, request.inputs.first(inputs), request.outputs.first(1), request.in_place_input}), op);
+  }
   return first_that_serves<ConvolutionBackwardData>(op, request, {winograd_backward_data, pointwise_backward_data, library_backward_data});
 }
 

@@ -11,9 +11,13 @@
 namespace graft::cpu {
 namespace {
 
-constexpr int64_t kPixels = 192;  // pixels in a block: a panel of 192 × 32 inputs stays in the first cache
-constexpr int64_t kDirectChannels = 256, kDirectPixels = 128;
-constexpr int64_t kGroup = 512;   // channels of either side packed at a time: 192 × 512 of both fit the second cache
+constexpr int64_t kPixels = 128;  // pixels in a block: a panel of 128 × 32 inputs and a tile of 14 × 128 gradients stay in the first cache
+constexpr int64_t kLine = 16;     // floats in a cache line
+constexpr int64_t kDirectChannels = 256, kDirectPixels = 256;
+// Channels of either side at a time. Packing one side again for another part of the other costs more than sums that are too many for
+// the second cache: those are fetched while the tile before them is multiplied.
+constexpr int64_t kGroup = 768;
+constexpr int64_t kSums = kGroup * kGroup;  // of a chunk: rows × taps × columns
 
 class WeightProduct final : public Kernel {
  public:
@@ -31,33 +35,30 @@ class WeightProduct final : public Kernel {
     direct_ = taps_ == 1 && window_.stride.height == 1 && window_.stride.width == 1 && in_ <= kDirectChannels && out_ <= kDirectChannels;
     tile_rows_ = split_rows_ ? (out_ + rounds * threads_ - 1) / (rounds * threads_) : tiles_.tile_rows(out_);
     row_tiles_ = (out_ + tile_rows_ - 1) / tile_rows_;
-    thread_bytes_ = static_cast<size_t>(packed_dy_floats() + kPixels * kGroup) * sizeof(float) + kPixels * sizeof(const float*);
+    thread_bytes_ = static_cast<size_t>(packed_dy_floats() + kPixels * kGroup + sums_floats()) * sizeof(float) + kPixels * sizeof(const float*);
     thread_bytes_ = (thread_bytes_ + 63) / 64 * 64;
   }
 
-  size_t scratch_bytes() const override { return thread_bytes_ * static_cast<size_t>(threads_) + sums_bytes(); }
+  size_t scratch_bytes() const override { return thread_bytes_ * static_cast<size_t>(threads_); }
 
   void run(const KernelArguments& a) override {
     const auto* x = static_cast<const float*>(a.inputs[0]);
     const auto* dy = static_cast<const float*>(a.inputs[1]);
     auto* dw = static_cast<float*>(a.outputs[0]);
-    // One tap: the product is the gradient. More: it has the taps in the middle, and they move to the end afterwards.
-    float* sums = taps_ == 1 ? dw : reinterpret_cast<float*>(static_cast<std::byte*>(a.scratch) + thread_bytes_ * static_cast<size_t>(threads_));
 #pragma omp parallel num_threads(threads_)
     {
       const int64_t t = omp_get_thread_num(), count = omp_get_num_threads();
-      accumulate(x, dy, sums, static_cast<std::byte*>(a.scratch) + static_cast<size_t>(t) * thread_bytes_, t, count);
+      accumulate(x, dy, dw, static_cast<std::byte*>(a.scratch) + static_cast<size_t>(t) * thread_bytes_, t, count);
     }
-    if (taps_ > 1) move_taps_last(sums, dw);
     if (bias_) bias_gradient(dy, pixels_, out_, static_cast<float*>(a.outputs[1]));
   }
 
  private:
   /// A group of dy's channels in tiles, whatever their height.
   int64_t packed_dy_floats() const { return kGroup * kPixels + (kGroup / tile_rows_ + 1) * TileKernels::kPackSlack; }
-  size_t sums_bytes() const { return taps_ == 1 ? 0 : static_cast<size_t>(out_ * taps_ * in_) * sizeof(float); }
+  int64_t sums_floats() const { return std::min(kSums, out_ * taps_ * in_) + kGroup * kLine; }
 
-  void accumulate(const float* x, const float* dy, float* sums, std::byte* scratch, int64_t t, int64_t count) const {
+  void accumulate(const float* x, const float* dy, float* dw, std::byte* scratch, int64_t t, int64_t count) const {
     const int64_t tile0 = split_rows_ ? row_tiles_ * t / count : 0, tile1 = split_rows_ ? row_tiles_ * (t + 1) / count : row_tiles_;
     const int64_t panel0 = split_rows_ ? 0 : panels_ * t / count, panel1 = split_rows_ ? panels_ : panels_ * (t + 1) / count;
     const int64_t m0 = tile0 * tile_rows_, m1 = std::min(out_, tile1 * tile_rows_);
@@ -65,29 +66,62 @@ class WeightProduct final : public Kernel {
     const int64_t row_group = kGroup / tile_rows_ * tile_rows_, column_group = kGroup;
     if (direct_) {
       for (int64_t first = 0; first < pixels_; first += kDirectPixels) {
-        tiles_.multiply_columns({m1 - m0, c1 - c0, std::min(kDirectPixels, pixels_ - first), dy + first * out_ + m0, out_, tile_rows_, tile_rows_,
-                                 x + first * in_ + c0, in_, tiles_.columns, sums + m0 * in_ + c0, in_, first > 0, nullptr, true, nullptr});
+        const int64_t n = std::min(kDirectPixels, pixels_ - first);
+        const Fetch next_dy{dy + (first + n) * out_ + m0, n, (m1 - m0 + kLine - 1) / kLine, out_}, next_x{x + (first + n) * in_ + c0, n, (c1 - c0) / kLine, in_};
+        tiles_.multiply_columns({m1 - m0, c1 - c0, n, dy + first * out_ + m0, out_, tile_rows_, tile_rows_,
+                                 x + first * in_ + c0, in_, tiles_.columns, dw + m0 * in_ + c0, in_, first > 0, nullptr, true, {next_dy, next_x}});
       }
       return;
     }
-    auto* const packed_dy = reinterpret_cast<float*>(scratch);
-    float* const packed_x = packed_dy + packed_dy_floats();
-    auto** const sources = reinterpret_cast<const float**>(packed_x + kPixels * kGroup);
-    for (int64_t first = 0; first < pixels_; first += kPixels) {
-      const int64_t n = std::min(kPixels, pixels_ - first), tile = n * tile_rows_ + TileKernels::kPackSlack;
-      for (int64_t m = m0; m < m1; m += row_group) {
-        const int64_t rows = std::min(row_group, m1 - m);
-        tiles_.pack_tiles(dy + first * out_ + m, out_, n, rows, tile_rows_, packed_dy, tile);
-        for (int64_t tap = 0; tap < taps_; ++tap)
-          for (int64_t c = c0; c < c1; c += column_group) {
-            const int64_t columns = std::min(column_group, c1 - c);
-            locate(x + c, first, n, tap, sources);
-            tiles_.pack_panels(sources, n, columns, packed_x, n * tiles_.columns);
-            tiles_.multiply_columns({rows, columns, n, packed_dy, tile_rows_, tile, tile_rows_, packed_x, tiles_.columns, n * tiles_.columns,
-                                     sums + (m * taps_ + tap) * in_ + c, taps_ * in_, first > 0, nullptr, false, nullptr});
-          }
+    for (int64_t m = m0; m < m1; m += row_group) {
+      const int64_t rows = std::min(row_group, m1 - m);
+      for (int64_t c = c0; c < c1; c += column_group) {
+        const int64_t columns = std::min(column_group, c1 - c), taps = std::clamp<int64_t>(kSums / (rows * columns), 1, taps_);
+        for (int64_t tap = 0; tap < taps_; tap += taps) add_chunk({m, m + rows}, {c, c + columns}, {tap, std::min(taps_, tap + taps)}, x, dy, dw, scratch);
       }
     }
+  }
+
+  struct Range {
+    int64_t first, last;
+    int64_t size() const { return last - first; }
+  };
+
+  /// Part of the result, over all pixels. Each block of them is fetched while the one before it is multiplied.
+  void add_chunk(Range rows, Range columns, Range taps, const float* x, const float* dy, float* dw, std::byte* scratch) const {
+    auto* const packed_dy = reinterpret_cast<float*>(scratch);
+    float* const packed_x = packed_dy + packed_dy_floats();
+    float* const sums = packed_x + kPixels * kGroup;
+    auto** const sources = reinterpret_cast<const float**>(sums + sums_floats());
+    const int64_t sums_row = taps.size() * columns.size() + kLine;  // rows a power of two apart would meet in few sets of the caches
+    for (int64_t first = 0; first < pixels_; first += kPixels) {
+      const int64_t n = std::min(kPixels, pixels_ - first), tile = n * tile_rows_ + TileKernels::kPackSlack;
+      tiles_.pack_tiles(dy + first * out_ + rows.first, out_, n, rows.size(), tile_rows_, packed_dy, tile);
+      const Fetch next_dy{dy + (first + n) * out_ + rows.first, n, rows.size() / kLine + 1, out_};
+      for (int64_t tap = taps.first; tap < taps.last; ++tap) {
+        locate(x + columns.first, first, n, tap, sources);
+        const Fetch next_x = coming_x(x + columns.first, first + n, n, tap, columns.size());
+        tiles_.pack_panels(sources, n, columns.size(), packed_x, n * tiles_.columns);
+        tiles_.multiply_columns({rows.size(), columns.size(), n, packed_dy, tile_rows_, tile, tile_rows_, packed_x, tiles_.columns, n * tiles_.columns,
+                                 sums + (tap - taps.first) * columns.size(), sums_row, first > 0, nullptr, false,
+                                 {tap == taps.first ? next_dy : Fetch{}, next_x}});
+      }
+    }
+    for (int64_t m = 0; m < rows.size(); ++m)
+      for (int64_t tap = taps.first; tap < taps.last; ++tap) {
+        const float* from = sums + m * sums_row + (tap - taps.first) * columns.size();
+        float* to = dw + ((rows.first + m) * in_ + columns.first) * taps_ + tap;
+        for (int64_t c = 0; c < columns.size(); ++c) to[c * taps_] = from[c];
+      }
+  }
+
+  /// The pixels of x that n output pixels from `first` on will meet: roughly, since rows of the picture end and others begin.
+  Fetch coming_x(const float* x, int64_t first, int64_t n, int64_t tap, int64_t columns) const {
+    const int64_t width = dy_shape_[3], height = dy_shape_[2];
+    const int64_t column = first % width, row = first / width % height, image = first / width / height;
+    const int64_t yy = row * window_.stride.height + tap / window_.kernel.width * window_.dilation.height - window_.padding.top;
+    const int64_t xx = column * window_.stride.width + tap % window_.kernel.width * window_.dilation.width - window_.padding.left;
+    return {x + ((image * x_shape_[2] + yy) * x_shape_[3] + xx) * in_, n, columns / kLine, window_.stride.width * in_};
   }
 
   /// The pixel of x that meets each of n output pixels at one tap; null outside the picture.
@@ -106,15 +140,6 @@ class WeightProduct final : public Kernel {
       row = 0;
       ++image;
     }
-  }
-
-  /// [out][tap][in] → [out][in][tap]
-  void move_taps_last(const float* sums, float* dw) const {
-    parallel_for(out_, 8, [&](int64_t first, int64_t last) {
-      for (int64_t k = first; k < last; ++k)
-        for (int64_t tap = 0; tap < taps_; ++tap)
-          for (int64_t c = 0; c < in_; ++c) dw[(k * in_ + c) * taps_ + tap] = sums[(k * taps_ + tap) * in_ + c];
-    });
   }
 
   const TileKernels& tiles_ = tile_kernels();

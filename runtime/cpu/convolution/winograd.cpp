@@ -125,7 +125,7 @@ class WinogradProduct {
       for (int64_t k = 0; k < in_; k += kDepthBlock) {
         product_.multiply_rows({n, columns, std::min(kDepthBlock, in_ - k), block.v + position * block.v_position + k, block.v_row, tile_rows * block.v_row, tile_rows,
                                 packed + position * position_elements() + (panel * in_ + k) * width, width, in_ * width,
-                                block.m + position * block.m_position + panel * width, block.m_row, k > 0, nullptr, false, nullptr});
+                                block.m + position * block.m_position + panel * width, block.m_row, k > 0, nullptr, false, {}});
       }
       next += last - panel;
     }

@@ -74,7 +74,7 @@ class WinogradWeights final : public Kernel {
     const int64_t v_row = in_ + kPadding, m_row = out_ + kPadding, tile_rows = product_.tile_rows(out_);
     for (int64_t position = first; position < last; ++position) {
       product_.multiply_columns({out_, in_, n, m + position * block_ * m_row, m_row, tile_rows, tile_rows, v + position * block_ * v_row, v_row, product_.columns,
-                                 sums + position * in_ * out_, in_, accumulate, nullptr, true, nullptr});
+                                 sums + position * in_ * out_, in_, accumulate, nullptr, true, {}});
     }
   }
 

@@ -13,10 +13,17 @@ struct TileTail {
   Activation activation;
 };
 
+/// A matrix that is read soon: `rows` of `lines` cache lines, `pitch` floats apart. Addresses need not exist. multiply_rows knows one
+/// row only.
+struct Fetch {
+  const float* at = nullptr;
+  int64_t rows = 0, lines = 0, pitch = 0;
+};
+
 /// C (+)= A·B in float32, where
 ///   A(m, k) is a[(m / tile_rows)·a_tile + (m % tile_rows)·a_row + k]   for `multiply_rows` (A as activations lie in memory),
 ///   A(m, k) is a[(m / tile_rows)·a_tile + m % tile_rows + k·a_row]     for `multiply_columns` (A transposed),
-///   B(k, n) is b[(n / w)·b_panel + k·b_row + n % w]                    with w = TileKernels::columns,
+///   B(k, n) is b[(n / w)·b_panel + k·b_row + n % w]                    with w = TileKernels::columns (b_row = w unless `far`),
 ///   C(m, n) is c[m·c_row + n].
 /// `columns` is a multiple of TileKernels::lanes. Every element of C is summed over k in order, by one chain of fused
 /// multiply-adds (where the processor has them), whatever the extents: splitting rows or columns changes no bit.
@@ -30,8 +37,9 @@ struct BlockProduct {
   int64_t c_row;
   bool accumulate = false;  // C += instead of C =
   const TileTail* tail = nullptr;
-  bool far = false;  // multiply_columns: A and B were not just packed, so their lines are fetched some steps before their use
-  const float* ahead = nullptr;  // multiply_rows: rows·depth floats that the next product reads, fetched into the second cache meanwhile
+  bool far = false;     // multiply_columns: A and B were not just packed, so their lines are fetched some steps before their use
+  static constexpr int kFetches = 3;
+  Fetch ahead[kFetches] = {};  // fetched into the second cache meanwhile, as far as the product's length allows
 };
 
 struct TileKernels {

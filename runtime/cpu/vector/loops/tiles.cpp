@@ -1,6 +1,8 @@
 // Compiled once per instruction set (GRAFT_ISA); see loops.cpp for what such a file may include.
 #include "runtime/cpu/vector/tiles.h"
 
+#include <utility>
+
 #include "runtime/cpu/vector/loops/lanes.h"
 
 namespace graft::cpu::GRAFT_ISA {
@@ -9,8 +11,19 @@ namespace {
 /// How A lies: by rows; by columns, just packed; by columns, wherever it came from.
 enum class Form { rows, columns, far_columns };
 
+constexpr int64_t kFloat = sizeof(float);
 constexpr int64_t kPanelWidth = int64_t{kTileVectors} * kLanes;
 constexpr int64_t kFetchRows = 16;  // of B, and of A by columns, fetched ahead: about the latency of the second cache
+constexpr int64_t kLine = 16;       // floats in a cache line
+
+/// Steps of the depth for one line of a Fetch.
+constexpr int64_t steps_a_line(Form form) { return form == Form::rows ? 1 : 2; }
+
+/// Where the next line of a Fetch lies.
+struct FetchCursor {
+  const float* at;
+  int64_t step, left, lines, jump;  // to the next line; lines left in this row, and in each; from behind a row to the next
+};
 
 struct Tile {
   int64_t depth;
@@ -23,14 +36,40 @@ struct Tile {
   bool accumulate;
   const float *bias, *residual;
   const Activation* activation;  // null: the tile is not finished yet
-  const float* ahead;
-  int64_t ahead_step;
+  FetchCursor* ahead;
 };
 
 /// Hides a pointer's origin, so that the compiler steps it instead of keeping an address for each row in a register it needs.
 template <typename T>
 inline void forget_origin(T*& p) {
   asm volatile("" : "+r"(p));
+}
+
+/// Rows of A in reach of their addressing modes: three bases five rows apart, one row and three rows in bytes.
+struct RowAddresses {
+  const float *base[3];
+  int64_t row, row3;
+};
+
+/// A(m, u) in every lane. Left to itself the compiler keeps sums of strides and offsets in more registers than there are, and what it
+/// spills and adds takes the multipliers' ports.
+template <int m, int u>
+inline Lanes row_factor(const RowAddresses& a) {
+  const float* const base = a.base[m / 5];
+#if defined(__AVX__)
+  Lanes v;
+  constexpr int kOffset = u * static_cast<int>(sizeof(float));
+  if constexpr (m % 5 == 0) {
+    asm("vbroadcastss %c2(%1), %0" : "=v"(v) : "r"(base), "i"(kOffset), "m"(*base));
+  } else {
+    constexpr int kScale = m % 5 == 3 ? 1 : m % 5;
+    asm("vbroadcastss %c2(%1,%3,%c4), %0" : "=v"(v) : "r"(base), "i"(kOffset), "r"(m % 5 == 3 ? a.row3 : a.row), "i"(kScale), "m"(*base));
+  }
+  return v;
+#else
+  const int64_t distance = m % 5 == 3 ? a.row3 : m % 5 * a.row;
+  return broadcast(reinterpret_cast<const float*>(reinterpret_cast<const char*>(base) + distance)[u]);
+#endif
 }
 
 /// For every sum of a tile and the float it belongs to: sum = body(sum, address, vector).
@@ -71,53 +110,60 @@ void multiply_tile(const Tile& t) {
     for (int j = 0; j < vectors; ++j) sums[m][j] = Lanes{};
   // Several steps of the depth at a time, and addresses of base + {0, 1, 2, 3, 4}·stride: what is not a multiply-add or its load
   // must be little, or the processor's front end, not its multipliers, sets the speed.
-  const float *a0 = t.a, *b = t.b, *ahead = t.ahead;
-  const int64_t a_row = t.a_row, a_row3 = 3 * a_row, b_row = form == Form::rows ? kPanelWidth : t.b_row;
-  const float *a1 = a0 + (form == Form::rows && rows > 5 ? 5 * a_row : 0), *a2 = a0 + (form == Form::rows && rows > 10 ? 10 * a_row : 0);
-  constexpr int kSteps = form == Form::rows ? 4 : 1;
+  const float *a0 = t.a, *b = t.b;
+  FetchCursor ahead = *t.ahead;
+  const int64_t a_row = t.a_row, b_row = form == Form::far_columns ? t.b_row : kPanelWidth;
+  RowAddresses by_rows{{a0, a0 + (rows > 5 ? 5 * a_row : 0), a0 + (rows > 10 ? 10 * a_row : 0)}, a_row * kFloat, 3 * a_row * kFloat};
+  constexpr int kSteps = form == Form::rows ? 4 : 2;
   // The result's lines are fetched in the first steps, few at a time: all at once they would hold up the operands' loads.
   const float *c = t.c, *const c_last = t.c + (rows - 1) * t.c_row;
   int64_t k = t.depth;
   for (; k >= kSteps; k -= kSteps) {
     if constexpr (form == Form::rows) {
 #pragma GCC unroll 4
-      for (int u = 0; u < kSteps; ++u) __builtin_prefetch(ahead + u * 16, 0, 2);
-      ahead += t.ahead_step;
+      for (int u = 0; u < kSteps; ++u) __builtin_prefetch(ahead.at + u * kLine, 0, 2);
+      ahead.at += kSteps * ahead.step;
+    } else {  // without a branch: the loop is too tight for one that is mispredicted at every row's end
+      __builtin_prefetch(ahead.at, 0, 2);
+      const bool row_ends = __builtin_expect_with_probability(--ahead.left == 0, true, 0.5);
+      ahead.at += row_ends ? ahead.jump : ahead.step;
+      ahead.left = row_ends ? ahead.lines : ahead.left;
     }
     __builtin_prefetch(c, 1);
     if (vectors > 1) __builtin_prefetch(c + kLanes, 1);
     c = c < c_last ? c + t.c_row : c;
-#pragma GCC unroll 4
-    for (int u = 0; u < kSteps; ++u) {
+    const auto step = [&]<int u, int... m>(std::integral_constant<int, u>, std::integer_sequence<int, m...>) {
+      constexpr int64_t along_b = form == Form::rows ? u * kPanelWidth : 0;
       Lanes column[vectors];
 #pragma GCC unroll 2
       for (int j = 0; j < vectors; ++j) {
-        column[j] = load(b + u * b_row + j * kLanes);
-        if constexpr (form != Form::columns) __builtin_prefetch(b + (kFetchRows + u) * b_row + j * kLanes);
+        column[j] = load(b + along_b + j * kLanes);
+        if constexpr (form != Form::columns) __builtin_prefetch(b + along_b + kFetchRows * b_row + j * kLanes);
       }
       if constexpr (form == Form::far_columns) {  // a row of the tile may lie across two lines
         __builtin_prefetch(a0 + kFetchRows / 2 * a_row);
         __builtin_prefetch(a0 + kFetchRows / 2 * a_row + rows - 1);
       }
-#pragma GCC unroll 16
-      for (int m = 0; m < rows; ++m) {
-        const float* const base = form != Form::rows ? a0 + u * a_row + m : (m < 5 ? a0 : m < 10 ? a1 : a2) + (m % 5 == 3 ? a_row3 : m % 5 * a_row) + u;
-        const Lanes factor = broadcast(*base);
+      const auto add_row = [&]<int row>(std::integral_constant<int, row>) {
+        Lanes factor;
+        if constexpr (form == Form::rows) factor = row_factor<row, u>(by_rows);
+        else factor = broadcast(a0[row]);
 #pragma GCC unroll 2
-        for (int j = 0; j < vectors; ++j) sums[m][j] += factor * column[j];
-      }
+        for (int j = 0; j < vectors; ++j) sums[row][j] += factor * column[j];
+      };
+      (add_row(std::integral_constant<int, m>{}), ...);
       // One step after the other: their sums fill the registers.
-      if (u + 1 == kSteps) {
-        b += kSteps * b_row;
-        a0 += kSteps * (form != Form::rows ? a_row : 1);
-        a1 += kSteps, a2 += kSteps;
+      if constexpr (form != Form::rows) {
+        a0 += a_row, b += b_row;
+        forget_origin(a0);
       }
       forget_origin(b);
-      forget_origin(a0);
-      if constexpr (form == Form::rows) {
-        forget_origin(a1);
-        forget_origin(a2);
-      }
+    };
+    const auto steps = [&]<int... u>(std::integer_sequence<int, u...>) { (step(std::integral_constant<int, u>{}, std::make_integer_sequence<int, rows>{}), ...); };
+    steps(std::make_integer_sequence<int, kSteps>{});
+    if constexpr (form == Form::rows) {
+      a0 += kSteps, b += kSteps * kPanelWidth;
+      for (const float*& base : by_rows.base) base += kSteps;
     }
   }
   for (; k > 0; --k) {
@@ -133,6 +179,7 @@ void multiply_tile(const Tile& t) {
     b += b_row;
     a0 += form != Form::rows ? a_row : 1;
   }
+  *t.ahead = ahead;
   finish(t, sums);
 }
 
@@ -158,14 +205,39 @@ constexpr TileTable make_table() {
   return table;
 }
 
+/// Goes through the matrices of a BlockProduct's `ahead`.
+class Fetcher {
+ public:
+  explicit Fetcher(const BlockProduct& p) : p_(p) { advance(0); }
+  FetchCursor cursor;
+  /// After each tile, which has fetched `lines`.
+  void advance(int64_t lines) {
+    left_ -= lines;
+    while (left_ <= 0) {
+      if (next_ == BlockProduct::kFetches) {  // nothing more: one line of A, over and over
+        cursor = {p_.a, 0, 1, 1, 0};
+        return;
+      }
+      const Fetch& f = p_.ahead[next_++];
+      cursor = {f.at, kLine, f.lines, f.lines, f.pitch - (f.lines - 1) * kLine};
+      left_ = f.rows * f.lines;
+    }
+  }
+
+ private:
+  const BlockProduct& p_;
+  int next_ = 0;
+  int64_t left_ = 0;
+};
+
 template <Form form>
 void multiply(const BlockProduct& p) {
   static constexpr TileTable table = make_table<form>();
   constexpr int64_t width = int64_t{kTileVectors} * kLanes;
+  Fetcher fetcher(p);
   for (int64_t n = 0; n < p.columns; n += width) {
     const int64_t vectors = (p.columns - n < width ? p.columns - n : width) / kLanes;
-    Tile t{p.depth, p.a, p.a_row, p.b + n / width * p.b_panel, p.b_row, p.c + n, p.c_row, p.accumulate, nullptr, nullptr, nullptr, p.a, 0};
-    if (n == 0 && p.ahead) t.ahead = p.ahead, t.ahead_step = 4 * p.tile_rows;
+    Tile t{p.depth, p.a, p.a_row, p.b + n / width * p.b_panel, p.b_row, p.c + n, p.c_row, p.accumulate, nullptr, nullptr, nullptr, &fetcher.cursor};
     const float* residual = nullptr;
     if (p.tail) {
       t.bias = p.tail->bias ? p.tail->bias + n : nullptr;
@@ -176,12 +248,14 @@ void multiply(const BlockProduct& p) {
       const int64_t rows = p.rows - m < p.tile_rows ? p.rows - m : p.tile_rows;
       t.residual = residual ? residual + m * p.c_row : nullptr;
       table.function[rows][vectors](t);
+      fetcher.advance(p.depth / steps_a_line(form));
       t.a += p.a_tile;
-      t.ahead += t.ahead_step * (p.depth / 4);
       t.c += p.tile_rows * p.c_row;
     }
   }
 }
+
+void multiply_columns(const BlockProduct& p) { p.far ? multiply<Form::far_columns>(p) : multiply<Form::columns>(p); }
 
 void pack_panels(const float* const* sources, int64_t n, int64_t width, float* to, int64_t panel) {
   constexpr int64_t panel_width = int64_t{kTileVectors} * kLanes;
@@ -221,8 +295,6 @@ void pack_tiles(const float* from, int64_t stride, int64_t n, int64_t width, int
     }
   }
 }
-
-void multiply_columns(const BlockProduct& p) { p.far ? multiply<Form::far_columns>(p) : multiply<Form::columns>(p); }
 
 constexpr TileKernels kKernels{kTileRows, int64_t{kTileVectors} * kLanes, kLanes, multiply<Form::rows>, multiply_columns, pack_panels, pack_tiles};
 
