@@ -1,5 +1,6 @@
 #include "apps/common.h"
 
+#include <cmath>
 #include <fstream>
 #include <iostream>
 #include <sstream>
@@ -82,6 +83,25 @@ Normalisation normalisation(const Preprocessing& p) {
 }
 
 Pipeline evaluation_pipeline(const Preprocessing& p) { return Pipeline(make_recipe("none", transform_context(p)), normalisation(p), p.crop_height, p.crop_width); }
+
+void add_memory_option(CLI::App& command, std::string& memory) {
+  command.add_option("--memory", memory, "What activations and gradients of a step may take: 2G, 900M, or 50% of what they would; where they do not fit they are made again")->type_name("SIZE");
+}
+
+MemoryLimit memory_limit(const std::string& memory) {
+  if (memory.empty()) return {};
+  size_t used = 0;
+  double number = 0;
+  try {
+    number = std::stod(memory, &used);
+  } catch (const std::exception&) {
+  }
+  const std::string unit = memory.substr(used);
+  const double factor = unit == "G" ? 1 << 30 : unit == "M" ? 1 << 20 : unit == "K" ? 1 << 10 : unit.empty() ? 1 : 0;
+  const bool part = unit == "%" && number <= 100;
+  if (!(number > 0) || !std::isfinite(number * factor) || (factor == 0 && !part)) throw Error("--memory " + memory + ": is no amount of memory", "write 2G, 900M or 50%");
+  return part ? MemoryLimit{0, number / 100} : MemoryLimit{static_cast<size_t>(number * factor), 0};
+}
 
 const Backend& backend(const CommonOptions& o) {
   if (o.device != "auto" && o.device != "cpu") throw Error("--device " + o.device + ": this build computes on the processor only", "use --device cpu");

@@ -52,6 +52,10 @@ Normalisation normalisation(const Preprocessing& preprocessing);
 /// The backend that --device and --dtype name. Throws Error for what this build does not have.
 const Backend& backend(const CommonOptions& options);
 
+/// --memory: "50%" of what would be taken without it, or bytes with K, M or G behind them (powers of 1024); empty: no limit. Throws Error.
+void add_memory_option(CLI::App& command, std::string& memory);
+MemoryLimit memory_limit(const std::string& memory);
+
 /// The lines of a text file. Throws Error.
 std::vector<std::string> read_lines(const std::string& path);
 

@@ -123,7 +123,7 @@ void make_folder(const std::string& path) {
 /// A number that changes with anything a resumed run must share with the run before: the model, the pictures, and every option but
 /// those that say where things lie and how the run is shown.
 std::string fingerprint(const FinetuneOptions& o, const Dataset& data) {
-  static const char* const kFree[] = {"model=", "data=", "resume=", "folds=", "find-lr=", "output=", "json=", "quiet=", "threads=", "device="};
+  static const char* const kFree[] = {"model=", "data=", "resume=", "folds=", "find-lr=", "output=", "json=", "quiet=", "threads=", "device=", "memory="};
   std::ostringstream text;
   text << fs::file_size(o.model) << '\n';
   std::istringstream options(o.config_text);
@@ -202,6 +202,7 @@ FinetuneReport run_finetune(const FinetuneOptions& given) {
   o.train.width = preprocessing.crop_width;
   if (o.common.batch > 0) o.train.batch = o.common.batch;
   o.train.cache = parse_cache(o.cache);
+  o.train.memory = memory_limit(o.memory);
   o.train.class_weights = parse_class_weights(o.class_weights, data);
   o.train.checkpoint = (fs::path(o.output) / "checkpoint.safetensors").string();
   o.train.fingerprint = fingerprint(o, data);

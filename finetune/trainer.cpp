@@ -113,7 +113,7 @@ class Trainer {
   }
 
   void prepare_state() {
-    plan_.emplace(compile_training(split_->rest, dims_, backend_, options_.threads));
+    plan_.emplace(compile_training(split_->rest, dims_, backend_, options_.threads, options_.memory));
     std::map<const Tensor*, std::string> names;
     for (size_t i = 0; i < graph_.value_count(); ++i) {
       const Value& v = graph_.value(static_cast<ValueId>(i));

@@ -12,6 +12,7 @@
 #include "finetune/schedules/schedule.h"
 #include "finetune/task.h"
 #include "runtime/passes/passes.h"
+#include "runtime/plan.h"
 
 namespace graft {
 
@@ -51,6 +52,7 @@ struct TrainOptions {
   CacheOptions cache;
   uint64_t seed = 0;
   int threads = 0;
+  MemoryLimit memory;          // of a training step
   std::string checkpoint;      // path; empty: none is kept
   bool resume = false;
   std::string fingerprint;     // what must be the same for a resume

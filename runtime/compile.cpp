@@ -18,8 +18,17 @@ Plan compile_inference(const Graph& graph, const OpenDims& dims, const Backend& 
   return Plan(std::move(g), backend, threads);
 }
 
-TrainingPlan compile_training(const Graph& graph, const OpenDims& dims, const Backend& backend, int threads) {
-  backend.use_threads(threads);
+namespace {
+
+/// Forward and backward pass of a graph, with what finds its parts again.
+struct TrainingGraph {
+  Graph graph;
+  size_t scores;
+  std::vector<BatchStatistics> norms;
+  Gradients gradients;
+};
+
+TrainingGraph training_graph(const Graph& graph, const OpenDims& dims, const Backend& backend) {
   Graph g = specialise(graph, dims, backend);
   remove_identities(g, /*keep_dropout=*/true);
   recognise_functions(g);
@@ -27,7 +36,7 @@ TrainingPlan compile_training(const Graph& graph, const OpenDims& dims, const Ba
   canonicalise_dense(g);
   remove_dead_code(g);
   const size_t scores = g.outputs.size();  // before the passes append what they leave behind
-  const auto norms = train_batch_norm(g);
+  auto norms = train_batch_norm(g);
   fold_batch_norm(g);
   fuse_epilogues(g);
 
@@ -36,23 +45,72 @@ TrainingPlan compile_training(const Graph& graph, const OpenDims& dims, const Ba
     const Value& v = g.value(static_cast<ValueId>(id));
     if (v.trainable && v.constant) wanted.push_back(static_cast<ValueId>(id));
   }
-  const Gradients gradients = differentiate(g, {g.outputs.begin(), g.outputs.begin() + static_cast<int64_t>(scores)}, wanted);
+  Gradients gradients = differentiate(g, {g.outputs.begin(), g.outputs.begin() + static_cast<int64_t>(scores)}, wanted);
   fuse_epilogues(g);  // sums of a value's gradients
   share_batch_statistics(g);
   share_norm_gradients(g);
+  return {std::move(g), scores, std::move(norms), std::move(gradients)};
+}
+
+constexpr size_t kMostSegments = 32;
+
+/// The graph in as few segments as fit `bytes`, or in those that take least.
+Graph fit(const Graph& graph, const Backend& backend, size_t bytes) {
+  Graph best = graph;
+  size_t least = Plan::planned_bytes(graph, backend), cuts = 0;
+  for (size_t segments = 2; segments <= kMostSegments && least > bytes; ++segments) {
+    const auto places = place_cuts(graph, segments);
+    if (places.size() == cuts) continue;
+    cuts = places.size();
+    Graph candidate = graph;
+    recompute_activations(candidate, places);
+    const size_t taken = Plan::planned_bytes(candidate, backend);
+    if (taken >= least) continue;
+    least = taken;
+    best = std::move(candidate);
+  }
+  return best;
+}
+
+Plan plan_within(Graph graph, const Graph& model, const OpenDims& dims, const Backend& backend, int threads, const MemoryLimit& limit) {
+  if (!limit.any()) return Plan(std::move(graph), backend, threads);
+  Plan plan(graph, backend, threads);
+  const size_t scratch = plan.arena_bytes() - Plan::planned_bytes(graph, backend);
+  size_t allowed = limit.part > 0 ? static_cast<size_t>(limit.part * static_cast<double>(plan.arena_bytes())) : limit.bytes;
+  if (limit.bytes > 0) allowed = std::min(allowed, limit.bytes);
+  if (plan.arena_bytes() <= allowed) return plan;
+  plan = Plan(fit(graph, backend, allowed > scratch ? allowed - scratch : 0), backend, threads);
+  if (plan.arena_bytes() <= allowed) return plan;
+  OpenDims fewer = dims;
+  for (fewer.batch = dims.batch - 1; fewer.batch > 0; --fewer.batch) {
+    // Nearly all of it grows with the batch: the first guess is close.
+    fewer.batch = std::min(fewer.batch, std::max<int64_t>(1, static_cast<int64_t>(static_cast<double>(dims.batch) * static_cast<double>(allowed) / static_cast<double>(plan.arena_bytes())) + 1));
+    if (Plan::planned_bytes(fit(training_graph(model, fewer, backend).graph, backend, allowed > scratch ? allowed - scratch : 0), backend) + scratch <= allowed) break;
+  }
+  const auto mebibytes = [](size_t bytes) { return std::to_string((bytes + (size_t{1} << 20) - 1) >> 20) + " MiB"; };
+  throw Error("a training step of batch " + std::to_string(dims.batch) + " takes " + mebibytes(plan.arena_bytes()) + " at the least, " + mebibytes(allowed) + " are allowed",
+              fewer.batch > 0 ? "use --batch " + std::to_string(fewer.batch) + ", or a larger --memory" : "use a larger --memory");
+}
+
+}  // namespace
+
+TrainingPlan compile_training(const Graph& graph, const OpenDims& dims, const Backend& backend, int threads, const MemoryLimit& limit) {
+  backend.use_threads(threads);
+  TrainingGraph training = training_graph(graph, dims, backend);
+  const Graph& g = training.graph;
   const auto output_index = [&](ValueId id) { return static_cast<size_t>(std::find(g.outputs.begin(), g.outputs.end(), id) - g.outputs.begin()); };
 
   std::vector<std::pair<std::shared_ptr<Tensor>, size_t>> gradient_outputs;
-  for (const auto& [parameter, gradient] : gradients.of) {
+  for (const auto& [parameter, gradient] : training.gradients.of) {
     if (gradient == kNoValue) continue;
     gradient_outputs.emplace_back(g.value(parameter).constant, output_index(gradient));
   }
   std::vector<TrainingPlan::RunningStatistics> statistics;
-  for (const BatchStatistics& s : norms) {
+  for (const BatchStatistics& s : training.norms) {
     statistics.push_back({s.running_mean, s.running_variance, output_index(s.batch_mean), output_index(s.batch_variance), s.momentum, s.count});
   }
-  const size_t first_seed = g.inputs.size() - scores;
-  return {Plan(std::move(g), backend, threads), scores, first_seed, std::move(gradient_outputs), std::move(statistics)};
+  const size_t first_seed = g.inputs.size() - training.scores;
+  return {plan_within(std::move(training.graph), graph, dims, backend, threads, limit), training.scores, first_seed, std::move(gradient_outputs), std::move(statistics)};
 }
 
 }  // namespace graft

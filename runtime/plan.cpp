@@ -203,7 +203,8 @@ struct Plan::Impl {
     backward_step = std::min(backward_step, steps.size());
   }
 
-  void lay_out_arena() {
+  /// Gives every storage its place; returns the bytes of all.
+  size_t lay_out_storages() {
     std::vector<Block> blocks;
     std::vector<size_t> owner;
     for (size_t s = 0; s < storages.size(); ++s) {
@@ -213,6 +214,11 @@ struct Plan::Impl {
     }
     const size_t total = lay_out(blocks);
     for (size_t i = 0; i < blocks.size(); ++i) storages[owner[i]].offset = blocks[i].offset;
+    return total;
+  }
+
+  void lay_out_arena() {
+    const size_t total = lay_out_storages();
     size_t scratch_bytes = 0;
     for (const Step& step : steps) scratch_bytes = std::max(scratch_bytes, step.kernel->scratch_bytes());
     arena = Arena(total + scratch_bytes);
@@ -251,6 +257,13 @@ Plan::Plan(Graph graph, const Backend& backend, int threads) : impl_(std::make_u
   impl_->make_kernels(in_place);
   impl_->lay_out_arena();
   impl_->bind_pointers();
+}
+
+size_t Plan::planned_bytes(const Graph& graph, const Backend& backend) {
+  Impl impl(graph, backend, 0);
+  impl.settle_strides();
+  impl.assign_storage();
+  return impl.lay_out_storages();
 }
 
 Plan::Plan(Plan&&) noexcept = default;

@@ -51,6 +51,8 @@ class Plan {
   std::vector<StepTime> profile();
 
   size_t arena_bytes() const;
+  /// What a plan of this graph would lay out, without its kernels' scratch.
+  static size_t planned_bytes(const Graph& graph, const Backend& backend);
   const Graph& graph() const;
 
  private:
@@ -78,8 +80,17 @@ struct TrainingPlan {
   };
   std::vector<RunningStatistics> statistics;
 };
-/// Trainable values of `graph` get gradients. A batch norm whose scale is trainable normalises by its batch.
-TrainingPlan compile_training(const Graph& graph, const OpenDims& dims, const Backend& backend, int threads = 0);
+/// How much a training plan may take of the memory for activations, gradients and scratch; weights, the optimizer's state and what a
+/// trainer keeps for itself come on top. Where it is set, activations are kept as far as they fit and else made again.
+struct MemoryLimit {
+  size_t bytes = 0;  // 0: none
+  double part = 0;   // of what the plan takes without a limit; 0: none
+  bool any() const { return bytes > 0 || part > 0; }
+};
+
+/// Trainable values of `graph` get gradients. A batch norm whose scale is trainable normalises by its batch. Throws Error where the limit
+/// cannot be kept, with the largest batch that can.
+TrainingPlan compile_training(const Graph& graph, const OpenDims& dims, const Backend& backend, int threads = 0, const MemoryLimit& limit = {});
 
 /// Copies between a view and a row-major buffer of the same shape and dtype.
 void copy_to_plain(const View& from, void* to);

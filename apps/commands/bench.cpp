@@ -25,7 +25,7 @@ using nlohmann::json;
 
 struct Options {
   CommonOptions common;
-  std::string model, mode = "inference", freeze = "none", optimizer = "momentum";
+  std::string model, mode = "inference", freeze = "none", optimizer = "momentum", memory;
   int64_t size = 224, classes = 2;
   double seconds = 8;
   bool profile = false, train = false;
@@ -75,7 +75,7 @@ std::vector<double> bench_training(const Options& o, Model& model, OpenDims dims
   const GraftedHead head = graft_head(model.graph, {o.classes, 0, o.common.seed});
   apply_freeze(model.graph, {o.freeze, BatchNormPolicy::automatic}, head.parameters);
   const FrozenSplit split = split_frozen(model.graph);
-  TrainingPlan training = compile_training(split.rest, dims, backend(o.common), o.common.threads);
+  TrainingPlan training = compile_training(split.rest, dims, backend(o.common), o.common.threads, memory_limit(o.memory));
   model = Model();  // the packed copies in the plan are enough; a job keeps what it needs in the same way
   const auto optimizer = make_optimizer(o.optimizer, {});
   const auto loss = make_loss("cross-entropy", {});
@@ -136,6 +136,7 @@ void register_bench(CLI::App& app) {
   command->add_flag("--train", o->train, "The same as --mode training");
   command->add_option("--freeze", o->freeze, "training: what is frozen; a frozen trunk counts as cached")->capture_default_str();
   command->add_option("--optimizer", o->optimizer, "training: update rule")->capture_default_str();
+  add_memory_option(*command, o->memory);
   command->add_option("--classes", o->classes, "training: outputs of the new head")->check(CLI::Range(2, 1000000))->capture_default_str();
   command->add_option("--size", o->size, "Picture side, where the model leaves it open")->check(CLI::Range(8, 4096))->capture_default_str();
   command->add_option("--seconds", o->seconds, "How long to measure")->check(CLI::Range(0.1, 3600.0))->capture_default_str();

@@ -113,6 +113,7 @@ void register_finetune(CLI::App& app) {
   command->add_option("--epochs", t.epochs, "Passes over the training pictures")->check(CLI::Range(1, 100000))->capture_default_str();
   command->add_option("--augment", o->recipe, "none | default | alexnet | resnet | strong | transforms separated by commas")->capture_default_str();
   command->add_option("--cache", o->cache, "auto | off | views:K (augmented views of which the frozen part's results are kept)")->capture_default_str();
+  add_memory_option(*command, o->memory);
   command->add_option("--val-split", o->validation_part, "Part of each class that validates, where the data is not split")->check(CLI::Range(0.01, 0.9))->capture_default_str();
   command->add_option("--patience", t.patience, "Stop after so many epochs without progress (0: never)")->check(CLI::Range(0, 100000))->capture_default_str();
   command->add_flag("--recalibrate", t.recalibrate, "Measure the statistics of trained batch norms anew at the end");

@@ -83,6 +83,13 @@ struct Gradients {
 /// and adds the gradients to the graph's outputs.
 Gradients differentiate(Graph& graph, const std::vector<ValueId>& outputs, const std::vector<ValueId>& wanted);
 
+/// Trades time for memory in a differentiated graph: of what the forward nodes before each cut (an index of a node, ascending) make, only
+/// what nodes behind it read is kept; the rest is made again, a segment at a time, when the backward pass comes to it. The same kernels
+/// on the same operands give the same bits. [Chen et al. 2016, "Training deep nets with sublinear memory cost"]
+void recompute_activations(Graph& graph, const std::vector<size_t>& cuts);
+/// Cuts for about `segments` segments with equally many bytes, at places that one value crosses; fewer where there are not so many.
+std::vector<size_t> place_cuts(const Graph& graph, size_t segments);
+
 /// The part of the graph that no trainable value reaches, and the rest, which takes the boundary values as inputs.
 struct FrozenSplit {
   Graph trunk;  // graph inputs → boundary values
