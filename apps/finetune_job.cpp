@@ -98,6 +98,17 @@ void write_rates(const std::string& folder, const RateSearch& search) {
   write_atomically((fs::path(folder) / "rates.svg").string(), [&](std::ostream& stream) { stream << to_svg(chart); });
 }
 
+/// "2" or "2:5".
+UnfreezeOptions parse_unfreeze(const std::string& text) {
+  UnfreezeOptions options;
+  if (text.empty()) return options;
+  std::istringstream stream(text);
+  char colon = ':';
+  const bool fine = stream >> options.every && (stream.eof() || (stream >> colon >> options.layers && stream.eof() && colon == ':'));
+  if (!fine || options.every < 1 || options.layers < 1) throw Error("--unfreeze " + text + ": is not EVERY or EVERY:LAYERS", "write 2, or 2:5 for five layers after each two epochs");
+  return options;
+}
+
 /// The losses and the score of every epoch as pictures.
 void write_curves(const std::string& folder, const std::vector<EpochReport>& history, Task task) {
   Chart losses{"loss", "epoch", {{"training", {}, {}}, {"validation", {}, {}}}}, score{score_names(task).first, "epoch", {{"validation", {}, {}}}};
@@ -207,6 +218,10 @@ FinetuneReport run_finetune(const FinetuneOptions& given) {
   o.train.checkpoint = (fs::path(o.output) / "checkpoint.safetensors").string();
   o.train.fingerprint = fingerprint(o, data);
   o.freeze.batch_norm = o.batch_norm == "train" ? BatchNormPolicy::train : o.batch_norm == "frozen" ? BatchNormPolicy::frozen : BatchNormPolicy::automatic;
+
+  o.train.unfreezing = parse_unfreeze(o.unfreeze);
+  o.train.unfreezing.batch_norm = o.freeze.batch_norm;
+  if (o.train.unfreezing.every > 0 && o.freeze.policy != "all") throw Error("--unfreeze begins with everything frozen", "leave --freeze out");
 
   retype(model.graph, {1, o.train.height, o.train.width}, backend(o.common));
   const auto classes = static_cast<int64_t>(data.classes.size());

@@ -16,7 +16,7 @@ struct FinetuneOptions {
   PictureOptions pictures;
   TrainOptions train;
   FreezeOptions freeze;
-  std::string task = "classes", model, data, output, teacher, recipe = "default", cache = "auto", batch_norm = "auto", memory;
+  std::string task = "classes", model, data, output, teacher, recipe = "default", cache = "auto", batch_norm = "auto", memory, unfreeze;
   std::vector<std::string> class_weights;
   float dropout = 0, stochastic_depth = 0;
   bool vanilla_dropout = false;

@@ -61,6 +61,7 @@ FoldsResult cross_validate(const Graph& graph, const std::vector<std::string>& h
                            const Backend& backend) {
   const auto start = std::chrono::steady_clock::now();
   if (folds < 2 || folds > source.size()) throw Error("--folds " + std::to_string(folds) + ": there are " + std::to_string(source.size()) + " pictures", "use 2 to that many");
+  if (given.unfreezing.every > 0) throw Error("cross-validation trains on the results of a part that stays frozen", "leave --unfreeze out");
   if (given.teacher) throw Error("cross-validation does not go with a teacher");
   TrainOptions options = given;
   options.checkpoint.clear();

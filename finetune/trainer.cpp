@@ -10,6 +10,7 @@
 
 #include "finetune/feature_cache.h"
 #include "finetune/feed.h"
+#include "finetune/parameters.h"
 #include "finetune/sampler.h"
 #include "finetune/target_metrics.h"
 #include "finetune/teacher.h"
@@ -43,18 +44,21 @@ class Trainer {
     const auto start = Clock::now();
     dims_ = {options_.batch, options_.height, options_.width};
     retype(graph_, dims_, backend_);
-    split_.emplace(split_frozen(graph_));
-    if (options_.teacher) append_network(split_->trunk, *options_.teacher);
     if (options_.mixing.any()) mixing_.emplace(options_.mixing, static_cast<size_t>(classes_), options_.seed);
-    prepare_feeds();
-    prepare_state();
     if (options_.resume) {
-      from_checkpoint(read_checkpoint(options_.checkpoint), options_.fingerprint, state_);
+      const Checkpoint checkpoint = read_checkpoint(options_.checkpoint);
+      enter_stage(stage_of(std::max(0, epochs_done(checkpoint) - 1)));
+      from_checkpoint(checkpoint, options_.fingerprint, state_);
       for (const EpochReport& e : state_.history) schedule_->observe(e.val_loss);
+    } else {
+      enter_stage(0);
     }
     plan_->plan.refresh();
     if (optimizer_->minimises()) descend();
-    else while (state_.epoch < options_.epochs && !out_of_patience() && !ended_) run_epoch();
+    else while (state_.epoch < options_.epochs && !out_of_patience() && !ended_) {
+      if (stage_of(state_.epoch) != stage_) enter_stage(stage_of(state_.epoch));
+      run_epoch();
+    }
     result_.stopped_early = state_.epoch < options_.epochs;
     state_.restore_best();
     if (options_.recalibrate) recalibrate();
@@ -67,6 +71,27 @@ class Trainer {
   }
 
  private:
+  int stage_of(int epoch) const { return options_.unfreezing.every > 0 ? epoch / options_.unfreezing.every : 0; }
+
+  /// Settles what is frozen, and with it everything that follows from that; the optimizer begins anew. Each stage of gradual unfreezing
+  /// enters once, other runs do it at their beginning.
+  void enter_stage(int stage) {
+    stage_ = stage;
+    if (options_.unfreezing.every > 0) {
+      const std::string policy = stage == 0 ? "all" : "last:" + std::to_string(int64_t{stage} * options_.unfreezing.layers);
+      const int64_t trained = apply_freeze(graph_, {policy, options_.unfreezing.batch_norm}, {head_.begin(), head_.end()}).trainable_parameters;
+      if (trained == trained_) return;  // the bottom was reached before
+      trained_ = trained;
+      note("from epoch " + std::to_string(state_.epoch + 1) + " on " + std::to_string(trained) + " parameters are trained");
+    }
+    step_.reset();
+    evaluation_.reset();
+    split_.emplace(split_frozen(graph_));
+    if (options_.teacher) append_network(split_->trunk, *options_.teacher);
+    prepare_feeds();
+    prepare_state();
+  }
+
   bool rest_reads_picture() const {
     const auto& inputs = split_->rest.inputs;
     return std::find(inputs.begin(), inputs.end(), graph_.inputs[0]) != inputs.end();
@@ -89,6 +114,9 @@ class Trainer {
 
   void prepare_feeds() {
     const auto batch = static_cast<size_t>(options_.batch);
+    training_cache_ = validation_cache_ = {};
+    training_samples_.clear();
+    validation_samples_.clear();
     cached_ = caches();
     result_.features_cached = cached_;
     if (cached_) {
@@ -114,19 +142,14 @@ class Trainer {
 
   void prepare_state() {
     plan_.emplace(compile_training(split_->rest, dims_, backend_, options_.threads, options_.memory));
-    std::map<const Tensor*, std::string> names;
-    for (size_t i = 0; i < graph_.value_count(); ++i) {
-      const Value& v = graph_.value(static_cast<ValueId>(i));
-      if (v.constant) names[v.constant.get()] = v.name;
-    }
     const float decay = options_.weight_decay < 0 ? optimizer_->default_weight_decay() : options_.weight_decay;
-    const auto depth = layers_below_head();
-    for (const auto& [tensor, output] : plan_->gradients) {
-      const std::string& name = names.at(tensor.get());
-      const float scale = head_.contains(name) ? 1.0f : options_.trunk_lr_scale * std::pow(options_.layer_decay, static_cast<float>(depth.at(tensor.get())));
-      const bool decays = options_.decay_vectors || tensor->shape().rank() > 1;
-      state_.parameters.push_back({name, tensor, plan_->plan.output(output).as<float>(), scale, decays ? decay : 0.0f, decays ? options_.l1 : 0.0f});
+    const auto names = constant_names(graph_);
+    std::vector<std::pair<std::string, std::shared_ptr<Tensor>>> statistics;
+    for (const auto& s : plan_->statistics) {
+      statistics.emplace_back(names.at(s.mean.get()), s.mean);
+      statistics.emplace_back(names.at(s.variance.get()), s.variance);
     }
+    state_.take(trained_parameters(split_->rest, *plan_, names, head_, options_, decay), std::move(statistics));
     state_.slots = optimizer_->make_state(state_.parameters);
     if (state_.parameters.empty()) throw Error("nothing is left to train", "choose another --freeze");
     if (options_.average > 0) state_.average.emplace(options_.average);
@@ -134,28 +157,6 @@ class Trainer {
     const int64_t accumulate = optimizer_->minimises() ? std::numeric_limits<int64_t>::max() : optimizer_->wants_full_batch() ? batches : options_.accumulate;
     if (accumulate > 1 && options_.sharpness > 0) throw Error("sharpness-aware steps and accumulated batches do not go together", "use one of them");
     step_.emplace(*plan_, state_, *loss_, *optimizer_, options_, classes_, accumulate);
-    for (const auto& s : plan_->statistics) {
-      state_.statistics.emplace_back(names.at(s.mean.get()), s.mean);
-      state_.statistics.emplace_back(names.at(s.variance.get()), s.variance);
-    }
-  }
-
-  /// For each trained tensor, how many layers with weights lie between it and the head (0: next to it).
-  std::map<const Tensor*, int> layers_below_head() const {
-    std::map<const Tensor*, int> order;
-    int layers = 0;
-    for (const Node& node : split_->rest.nodes) {
-      bool matrix = false;
-      for (ValueId id : node.inputs) {
-        if (id == kNoValue || !split_->rest.value(id).trainable || !split_->rest.value(id).constant) continue;
-        matrix = matrix || split_->rest.value(id).shape.rank() > 1;
-      }
-      layers += matrix;
-      for (ValueId id : node.inputs)
-        if (id != kNoValue && split_->rest.value(id).trainable && split_->rest.value(id).constant) order.emplace(split_->rest.value(id).constant.get(), layers);
-    }
-    for (auto& [tensor, layer] : order) layer = std::max(0, layers - 1 - layer);  // the last layer is the head
-    return order;
   }
 
   /// The training pictures of this epoch, shuffled, each in the variant whose turn it is.
@@ -365,6 +366,8 @@ class Trainer {
   OpenDims dims_;
   std::optional<FrozenSplit> split_;
   bool cached_ = false, ended_ = false;
+  int stage_ = 0;
+  int64_t trained_ = -1;  // parameters, in this stage
   FeatureCache training_cache_, validation_cache_;
   std::vector<int64_t> training_samples_, validation_samples_;
   std::unique_ptr<Feed> training_feed_, validation_feed_;
@@ -386,6 +389,7 @@ TrainResult train(Graph& graph, const std::vector<std::string>& head, const Samp
   if (!options.class_weights.empty() && options.class_weights.size() != static_cast<size_t>(classes)) {
     throw Error("there are " + std::to_string(options.class_weights.size()) + " class weights for " + std::to_string(classes) + " classes");
   }
+  if (options.unfreezing.every > 0 && make_optimizer(options.optimizer, options.optimizer_options)->minimises()) throw Error("--unfreeze changes by and by what is trained, and --optimizer " + options.optimizer + " minimises one fixed loss", "use another optimizer");
   if (options.accumulate < 1) throw Error("--accumulate must be at least 1");
   const LossPtr loss = make_loss(options.loss, options.loss_options);
   if (options.mixing.any() && !loss->takes_rows()) throw Error("--loss " + options.loss + " knows one class a picture, mixing makes two of them", "use cross-entropy, bce or focal");

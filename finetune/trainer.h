@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "finetune/batch_mixing.h"
+#include "finetune/freeze.h"
 #include "finetune/losses/loss.h"
 #include "finetune/metrics.h"
 #include "finetune/optimizers/optimizer.h"
@@ -21,6 +22,14 @@ struct CacheOptions {
   Mode mode = Mode::automatic;
   int views = 2;                              // augmented variants of each picture that are cached
   size_t limit_bytes = size_t{4} << 30;       // automatic: larger caches are not made
+};
+
+/// Gradual unfreezing [Howard & Ruder 2018]: the head alone for `every` epochs, then with `layers` more layers below it each time as
+/// many epochs have passed. What is marked as trainable beforehand does not count.
+struct UnfreezeOptions {
+  int every = 0;   // 0: off
+  int layers = 1;
+  BatchNormPolicy batch_norm = BatchNormPolicy::automatic;
 };
 
 struct TrainOptions {
@@ -50,6 +59,7 @@ struct TrainOptions {
   std::vector<float> class_weights;
   float auxiliary_weight = 0.3f;  // of the loss at each output after the first [Szegedy et al. 2015]
   CacheOptions cache;
+  UnfreezeOptions unfreezing;
   uint64_t seed = 0;
   int threads = 0;
   MemoryLimit memory;          // of a training step

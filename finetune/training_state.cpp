@@ -1,6 +1,7 @@
 #include "finetune/training_state.h"
 
 #include <algorithm>
+#include <algorithm>
 #include <cstring>
 #include <nlohmann/json.hpp>
 
@@ -15,7 +16,42 @@ void copy_into(const Tensor& from, Tensor& to) { std::memcpy(to.raw(), from.raw(
 
 std::string slot_name(const std::string& parameter, size_t slot) { return "slot" + std::to_string(slot) + ":" + parameter; }
 
+json parsed(const std::string& state) {
+  try {
+    return json::parse(state);
+  } catch (const json::exception&) {
+    throw Error("the checkpoint's state cannot be read", "start the run without --resume");
+  }
+}
+
+/// The best values of `next`: those that are known, else the present ones. Both hold (tensor, …) in the order of their best values.
+template <typename Old, typename Next, typename TensorOf>
+std::vector<Tensor> best_of(const Old& old, std::vector<Tensor>& best, const Next& next, const TensorOf& tensor) {
+  std::vector<Tensor> values;
+  for (const auto& n : next) {
+    const auto known = std::find_if(old.begin(), old.end(), [&](const auto& o) { return tensor(o) == tensor(n); });
+    values.push_back(known == old.end() ? tensor(n)->clone() : std::move(best[static_cast<size_t>(known - old.begin())]));
+  }
+  return values;
+}
+
 }  // namespace
+
+void TrainingState::take(std::vector<Parameter> next_parameters, std::vector<std::pair<std::string, std::shared_ptr<Tensor>>> next_statistics) {
+  if (!best_parameters.empty()) {
+    best_parameters = best_of(parameters, best_parameters, next_parameters, [](const Parameter& p) { return p.tensor; });
+    best_statistics = best_of(statistics, best_statistics, next_statistics, [](const auto& s) { return s.second; });
+  }
+  parameters = std::move(next_parameters);
+  statistics = std::move(next_statistics);
+  step = 0;
+}
+
+int epochs_done(const Checkpoint& checkpoint) {
+  const json state = parsed(checkpoint.state);
+  if (!state.contains("epoch")) throw Error("the checkpoint does not say how many epochs it has done", "start the run without --resume");
+  return state.at("epoch").get<int>();
+}
 
 void TrainingState::keep_as_best() {
   best_parameters.clear();
@@ -51,13 +87,7 @@ Checkpoint to_checkpoint(const TrainingState& s, const std::string& fingerprint)
 }
 
 void from_checkpoint(const Checkpoint& c, const std::string& fingerprint, TrainingState& s) {
-  const auto state = [&] {
-    try {
-      return json::parse(c.state);
-    } catch (const json::exception&) {
-      throw Error("the checkpoint's state cannot be read", "start the run without --resume");
-    }
-  }();
+  const json state = parsed(c.state);
   if (state.at("fingerprint").get<std::string>() != fingerprint) {
     throw Error("the checkpoint was made with other options, pictures or another model", "repeat the options of that run, or start without --resume");
   }

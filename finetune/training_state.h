@@ -24,10 +24,15 @@ struct TrainingState {
   double best_val_score = -1e30, best_val_loss = 0;
   std::vector<EpochReport> history;
 
+  /// Goes on with these parameters and statistics, whatever there was before: of those that are new, the best values so far are the
+  /// present ones.
+  void take(std::vector<Parameter> next_parameters, std::vector<std::pair<std::string, std::shared_ptr<Tensor>>> next_statistics);
   void keep_as_best();
   void restore_best();
 };
 
+/// Epochs that a checkpoint's run had done. Throws Error where it does not say.
+int epochs_done(const Checkpoint& checkpoint);
 Checkpoint to_checkpoint(const TrainingState& state, const std::string& fingerprint);
 /// Throws Error when the checkpoint belongs to another run (fingerprint, names or shapes differ).
 void from_checkpoint(const Checkpoint& checkpoint, const std::string& fingerprint, TrainingState& state);

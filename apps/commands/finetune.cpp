@@ -103,6 +103,7 @@ void register_finetune(CLI::App& app) {
   command->add_option("-o,--output", o->output, "RUN folder to write")->required();
   command->add_option("--task", o->task, "classes | multi-label (CSV of path,label;label) | regression (CSV of path,value;value)")->check(CLI::IsMember({"classes", "multi-label", "regression"}))->capture_default_str();
   command->add_option("--freeze", o->freeze.policy, "all | none | until:NODE | last:N | match:REGEX")->capture_default_str();
+  command->add_option("--unfreeze", o->unfreeze, "EVERY[:LAYERS]: begin with the head alone and train LAYERS more below it after each EVERY epochs")->type_name("EVERY[:LAYERS]");
   command->add_option("--batch-norm", o->batch_norm, "auto | frozen | train (auto: trained only when nothing is frozen)")->check(CLI::IsMember({"auto", "frozen", "train"}))->capture_default_str();
   command->add_option("--dropout", o->dropout, "Dropout before the new head")->check(CLI::Range(0.0, 0.95))->capture_default_str();
   command->add_flag("--vanilla-dropout", o->vanilla_dropout, "Scale in use instead of in training");

@@ -27,6 +27,9 @@ std::unique_ptr<Kernel> library_forward(const Convolution& op, const KernelReque
 std::unique_ptr<Kernel> library_backward_data(const ConvolutionBackwardData& op, const KernelRequest& request);
 std::unique_ptr<Kernel> library_backward_weights(const ConvolutionBackwardWeights& op, const KernelRequest& request);
 
+/// The last of these on parts of the batch, so that sums do not depend on the number of threads (weights_in_pieces.cpp).
+std::unique_ptr<Kernel> weights_in_pieces(const ConvolutionBackwardWeights& op, const KernelRequest& request);
+
 /// dL/db: db[c] = Σ over pixels of dy[pixel][c], for channels-last dy (bias_gradient.cpp).
 void bias_gradient(const float* dy, int64_t pixels, int64_t channels, float* db);
 
