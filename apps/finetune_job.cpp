@@ -14,6 +14,7 @@
 #include "augment/colour_axes.h"
 #include "augment/dataset.h"
 #include "finetune/head.h"
+#include "finetune/simplify.h"
 #include "finetune/target_scale.h"
 #include "importer/reader.h"
 #include "importer/writer.h"
@@ -96,6 +97,28 @@ void write_rates(const std::string& folder, const RateSearch& search) {
     }
   });
   write_atomically((fs::path(folder) / "rates.svg").string(), [&](std::ostream& stream) { stream << to_svg(chart); });
+}
+
+HeadKind parse_head(const std::string& head, const std::string& initialiser) {
+  HeadKind kind;
+  if (head == "conv") kind.layers = HeadKind::Layers::convolution;
+  else if (head.starts_with("mlp:")) {
+    kind.layers = HeadKind::Layers::mlp;
+    std::istringstream hidden(head.substr(4));
+    if (!(hidden >> kind.hidden) || !hidden.eof() || kind.hidden < 1 || kind.hidden > 65536) throw Error("--head " + head + ": needs the hidden layer's size", "write mlp:256");
+  } else if (head != "linear" && head != "svm") {
+    throw Error("--head " + head + ": unknown head", "use linear, mlp:H, svm or conv");
+  }
+  if (initialiser.empty()) return kind;
+  if (initialiser == "he") kind.initialiser = {Initialiser::Kind::he_fan_in, 0};
+  else if (initialiser == "xavier") kind.initialiser = {Initialiser::Kind::xavier, 0};
+  else if (std::istringstream sigma(initialiser.starts_with("gaussian:") ? initialiser.substr(9) : ""); sigma >> kind.initialiser.sigma && sigma.eof() && kind.initialiser.sigma > 0) {
+    kind.initialiser.kind = Initialiser::Kind::gaussian;
+  } else {
+    throw Error("--head-init " + initialiser + ": unknown", "use gaussian:0.01, he or xavier");
+  }
+  kind.hidden_initialiser = kind.initialiser;
+  return kind;
 }
 
 /// "2" or "2:5".
@@ -196,6 +219,8 @@ FinetuneReport run_finetune(const FinetuneOptions& given) {
   Model model = read_model(o.model);
   const Preprocessing preprocessing = resolve_preprocessing(model, o.pictures, o.common);
   o.train.task = report.task = task_named(o.task);
+  const HeadKind head_kind = parse_head(o.head, o.head_init);
+  if (o.train.loss.empty() && o.head == "svm") o.train.loss = "hinge";
   if (o.train.loss.empty()) o.train.loss = o.train.task == Task::regression ? "mse" : o.train.task == Task::multi_label ? "bce" : "cross-entropy";
   Dataset data = read_dataset(o.data, o.validation_part, o.common.seed, labelling_of(o.train.task));
   TargetScale scale;
@@ -224,10 +249,17 @@ FinetuneReport run_finetune(const FinetuneOptions& given) {
   if (o.train.unfreezing.every > 0 && o.freeze.policy != "all") throw Error("--unfreeze begins with everything frozen", "leave --freeze out");
 
   retype(model.graph, {1, o.train.height, o.train.width}, backend(o.common));
+  if (o.simplify) {
+    if (std::none_of(model.graph.nodes.begin(), model.graph.nodes.end(), [](const Node& n) { return n.op->type() == "BatchNormalization"; })) {
+      throw Error("--preset " + o.preset + ": " + o.model + " has no batch norm", "leave --preset out");
+    }
+    const SimplifyResult gone = remove_lrn_and_dropout(model.graph);
+    progress.line("without " + std::to_string(gone.lrn) + " local response normalisations and " + std::to_string(gone.dropout) + " dropouts");
+  }
   const auto classes = static_cast<int64_t>(data.classes.size());
   // An auxiliary head serves the layers below it; where those are frozen it would train for nobody.
   const bool auxiliary = o.train.auxiliary_weight > 0 && o.freeze.policy != "all";
-  const GraftedHead head = with_place([&] { return o.model; }, [&] { return graft_head(model.graph, {classes, o.dropout, o.common.seed, o.vanilla_dropout, auxiliary}); });
+  const GraftedHead head = with_place([&] { return o.model; }, [&] { return graft_head(model.graph, {classes, o.dropout, o.common.seed, o.vanilla_dropout, auxiliary, head_kind}); });
   if (o.stochastic_depth > 0) {
     const int branches = add_stochastic_depth(model.graph, o.stochastic_depth);
     if (branches == 0) throw Error("--stochastic-depth: " + o.model + " has no residual branches", "leave it out");

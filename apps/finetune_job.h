@@ -16,10 +16,11 @@ struct FinetuneOptions {
   PictureOptions pictures;
   TrainOptions train;
   FreezeOptions freeze;
-  std::string task = "classes", model, data, output, teacher, recipe = "default", cache = "auto", batch_norm = "auto", memory, unfreeze;
+  std::string task = "classes", model, data, output, teacher, recipe = "default", cache = "auto", batch_norm = "auto", memory, unfreeze, preset, head = "linear", head_init;
   std::vector<std::string> class_weights;
   float dropout = 0, stochastic_depth = 0;
   bool vanilla_dropout = false;
+  bool simplify = false;    // takes LRN and dropout out of the model
   int folds = 0;            // cross-validation before the run; 0: none
   bool find_rate = false;   // the range test in the place of the run
   double validation_part = 0.2;

@@ -1,7 +1,5 @@
 #include "finetune/head.h"
 
-#include <cmath>
-
 #include "runtime/base/error.h"
 #include "runtime/ops/binary.h"
 #include "runtime/ops/convolution.h"
@@ -17,13 +15,6 @@
 
 namespace graft {
 namespace {
-
-Tensor initial_weights(Shape shape, uint64_t seed) {
-  Tensor w(DType::f32, std::move(shape));
-  Random random(mix(seed, 0x68656164));
-  for (float& v : w.data<float>()) v = 0.01f * random.normal();
-  return w;
-}
 
 bool is_pooling(const Operator& op) {
   const auto* reduce = dynamic_cast<const Reduce*>(&op);
@@ -90,17 +81,72 @@ ValueId with_dropout(Graph& graph, ValueId x, const HeadOptions& options) {
   return graph.add("head_dropout", dropout, {x});
 }
 
-/// Appends the new layer; returns its output.
-ValueId dense_head(Graph& graph, ValueId features, const std::string& name, uint64_t seed, const HeadOptions& options, std::vector<std::string>& parameters) {
-  const int64_t inputs = graph.value(features).shape[1];
-  const ValueId weight = graph.add_constant(name + ".weight", initial_weights({options.classes, inputs}, seed));
-  const ValueId bias = graph.add_constant(name + ".bias", Tensor::zeros(DType::f32, {options.classes}));
-  parameters.push_back(graph.value(weight).name);
-  parameters.push_back(graph.value(bias).name);
-  auto gemm = std::make_shared<Gemm>();
-  gemm->transpose_b = Transpose2d::yes;
-  return graph.add(name, gemm, {with_dropout(graph, features, options), weight, bias});
-}
+/// Appends layers of a new head and notes their parameters.
+class HeadBuilder {
+ public:
+  HeadBuilder(Graph& graph, std::string name, uint64_t seed, const HeadOptions& options, std::vector<std::string>& parameters)
+      : graph_(graph), name_(std::move(name)), random_(mix(seed, 0x68656164)), options_(options), parameters_(parameters) {}
+
+  /// From N×D features to scores.
+  ValueId append(ValueId features) {
+    const HeadKind& kind = options_.kind;
+    if (kind.layers == HeadKind::Layers::convolution) return average(convolution(maps_of(features)));
+    if (kind.layers == HeadKind::Layers::mlp) {
+      const ValueId hidden = dense(name_ + ".hidden", features, kind.hidden, kind.hidden_initialiser);
+      features = graph_.add(name_ + ".relu", make_unary(Unary::Kind::relu), {hidden});
+    }
+    return dense(name_, with_dropout(graph_, features, options_), options_.classes, kind.initialiser);
+  }
+
+ private:
+  std::pair<ValueId, ValueId> weights(const std::string& name, Shape shape, const Initialiser& initialiser) {
+    const int64_t outputs = shape[0];
+    const ValueId weight = graph_.add_constant(name + ".weight", drawn_weights(std::move(shape), initialiser, random_));
+    const ValueId bias = graph_.add_constant(name + ".bias", Tensor::zeros(DType::f32, {outputs}));
+    parameters_.push_back(graph_.value(weight).name);
+    parameters_.push_back(graph_.value(bias).name);
+    return {weight, bias};
+  }
+
+  ValueId dense(const std::string& name, ValueId x, int64_t outputs, const Initialiser& initialiser) {
+    const auto [weight, bias] = weights(name, {outputs, graph_.value(x).shape[1]}, initialiser);
+    auto gemm = std::make_shared<Gemm>();
+    gemm->transpose_b = Transpose2d::yes;
+    return graph_.add(name, gemm, {x, weight, bias});
+  }
+
+  ValueId convolution(ValueId maps) {
+    const auto [weight, bias] = weights(name_, {options_.classes, graph_.value(maps).shape[1], 1, 1}, options_.kind.initialiser);
+    return graph_.add(name_, std::make_shared<Convolution>(), {with_dropout(graph_, maps, options_), weight, bias});
+  }
+
+  ValueId average(ValueId maps) {
+    auto pool = std::make_shared<Reduce>();
+    pool->global_pool = true;
+    return graph_.add(name_ + ".scores", std::make_shared<Flatten>(), {graph_.add(name_ + ".average", pool, {maps})});
+  }
+
+  /// The maps whose average the features are.
+  ValueId maps_of(ValueId features) const {
+    const auto producer = graph_.producers();
+    for (ValueId at = features;;) {
+      const int index = producer[static_cast<size_t>(at)];
+      if (index < 0) break;
+      const Node& node = graph_.nodes[static_cast<size_t>(index)];
+      const ValueId from = node.inputs[0];
+      if (is_pooling(*node.op) && graph_.value(from).shape.rank() == 4) return from;
+      if (!node.op->is_reshape()) break;
+      at = from;
+    }
+    throw Error("a head of 1×1 convolutions needs maps whose average are the features, and this model has none", "use --head linear or mlp:H");
+  }
+
+  Graph& graph_;
+  std::string name_;
+  Random random_;
+  const HeadOptions& options_;
+  std::vector<std::string>& parameters_;
+};
 
 /// Makes N×D of whatever the model ends in.
 ValueId as_features(Graph& graph, ValueId at) {
@@ -141,12 +187,12 @@ GraftedHead graft_head(Graph& graph, const HeadOptions& options) {
   const Shape scores = graph.value(old[0]).shape;
   const auto [features, replaced] = find_features(graph, old[0]);
   GraftedHead head{replaced, {}, graph.value(features).shape[1]};
-  graph.outputs = {dense_head(graph, features, "head", options.seed, options, head.parameters)};
+  graph.outputs = {HeadBuilder(graph, "head", options.seed, options, head.parameters).append(features)};
   for (size_t i = 1; i < old.size() && options.auxiliary; ++i) {
     const Value& value = graph.value(old[i]);
     if (value.dtype != DType::f32 || value.shape != scores) continue;
     const auto [inner, classifier] = find_features(graph, old[i]);
-    graph.outputs.push_back(dense_head(graph, inner, "auxiliary" + std::to_string(i) + ".head", mix(options.seed, i), options, head.parameters));
+    graph.outputs.push_back(HeadBuilder(graph, "auxiliary" + std::to_string(i) + ".head", mix(options.seed, i), options, head.parameters).append(inner));
   }
   remove_dead_code(graph);
   return head;

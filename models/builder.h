@@ -2,24 +2,11 @@
 
 #include <string>
 
-#include "runtime/base/random.h"
 #include "runtime/graph.h"
+#include "runtime/initialiser.h"
 #include "runtime/ops/window.h"
 
 namespace graft {
-
-/// How weights begin. `fan_in` and `fan_out`: inputs and outputs that a weight's kernel connects, times its taps.
-struct Initialiser {
-  enum class Kind : uint8_t {
-    gaussian,    // N(0, σ)
-    he_fan_out,  // N(0, √(2/fan_out)) [He et al. 2015]
-    he_fan_in,   // N(0, √(2/fan_in))
-    xavier,      // uniform in ±√(6/(fan_in + fan_out)) [Glorot & Bengio 2010]
-    lecun        // uniform in ±2.4/fan_in [LeCun et al. 1998]
-  };
-  Kind kind = Kind::he_fan_out;
-  float sigma = 0.01f;
-};
 
 /// A convolution besides its outputs. Without `padding` of its own it keeps the picture's size (at stride 1).
 struct ConvolutionOptions {

@@ -4,6 +4,7 @@
 #include "apps/commands/commands.h"
 #include "apps/common.h"
 #include "apps/finetune_job.h"
+#include "apps/finetune_preset.h"
 #include "runtime/base/error.h"
 
 namespace graft::app {
@@ -20,6 +21,7 @@ std::string resolved_config(const CLI::App& command) {
 
 void finetune(FinetuneOptions& o, const CLI::App& command) {
   o.config_text = resolved_config(command);
+  apply_preset(o, command);
   const FinetuneReport report = run_finetune(o);
   if (o.common.json) std::cout << to_json_text(report) << "\n";
   if (!report.skipped.empty()) set_exit_status(kSomeSkipped);
@@ -105,9 +107,12 @@ void register_finetune(CLI::App& app) {
   command->add_option("--freeze", o->freeze.policy, "all | none | until:NODE | last:N | match:REGEX")->capture_default_str();
   command->add_option("--unfreeze", o->unfreeze, "EVERY[:LAYERS]: begin with the head alone and train LAYERS more below it after each EVERY epochs")->type_name("EVERY[:LAYERS]");
   command->add_option("--batch-norm", o->batch_norm, "auto | frozen | train (auto: trained only when nothing is frozen)")->check(CLI::IsMember({"auto", "frozen", "train"}))->capture_default_str();
+  command->add_option("--head", o->head, "linear | mlp:H (a hidden layer of H) | svm (linear, hinge loss) | conv (1×1, a map a class)")->capture_default_str();
+  command->add_option("--head-init", o->head_init, "gaussian:SIGMA | he | xavier (default: gaussian:0.01, and he for a hidden layer)");
   command->add_option("--dropout", o->dropout, "Dropout before the new head")->check(CLI::Range(0.0, 0.95))->capture_default_str();
   command->add_flag("--vanilla-dropout", o->vanilla_dropout, "Scale in use instead of in training");
   command->add_option("--stochastic-depth", o->stochastic_depth, "Leave residual branches out: probability at the last, growing from the first")->check(CLI::Range(0.0, 0.95));
+  command->add_option("--preset", o->preset, words(preset_names()) + ": sets what is not given, for networks with batch norms")->check(CLI::IsMember(preset_names()));
   add_loss_options(*command, *o);
   add_optimizer_options(*command, t);
   add_schedule_options(*command, t);

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
+
 #include "finetune/freeze.h"
 #include "models/registry.h"
 #include "runtime/base/error.h"
@@ -11,6 +13,7 @@
 #include "runtime/ops/reshape.h"
 #include "runtime/ops/softmax.h"
 #include "runtime/ops/unary.h"
+#include "runtime/plan.h"
 
 namespace graft {
 namespace {
@@ -47,6 +50,55 @@ TEST(Head, IsAddedWhereTheModelEndsInFeatures) {
   const GraftedHead head = graft_head(g, {7, 0, 1});
   EXPECT_EQ(head.replaced, "");
   EXPECT_EQ(head.features, 96);
+}
+
+TEST(Head, MayHaveAHiddenLayer) {
+  Graph g = build_architecture("graft-small", {});
+  HeadOptions options{4, 0, 1};
+  options.kind = {HeadKind::Layers::mlp, 33, {}, {}};
+  const GraftedHead head = graft_head(g, options);
+  EXPECT_EQ(head.parameters.size(), 4u);
+  EXPECT_EQ(g.value(g.find(head.parameters[0])).shape.str(), "33×96");
+  EXPECT_EQ(g.value(g.find(head.parameters[2])).shape.str(), "4×33");
+  EXPECT_EQ(g.value(g.outputs[0]).shape.str(), "1×4");
+}
+
+/// A 1×1 convolution and an average are a linear head on the average.
+TEST(Head, OfMapsScoresAsALinearOneDoes) {
+  Graph linear = build_architecture("graft-small", {}), maps = linear;
+  HeadOptions options{4, 0, 1};
+  graft_head(linear, options);
+  options.kind.layers = HeadKind::Layers::convolution;
+  graft_head(maps, options);
+  Plan a = compile_inference(linear, {2, 64, 64}, cpu_backend()), b = compile_inference(maps, {2, 64, 64}, cpu_backend());
+  for (int64_t i = 0; i < a.input(0).shape.elements(); ++i) a.input(0).as<float>()[i] = b.input(0).as<float>()[i] = static_cast<float>(i % 101) / 50 - 1;
+  a.forward();
+  b.forward();
+  for (int i = 0; i < 8; ++i) EXPECT_NEAR(a.output(0).as<float>()[i], b.output(0).as<float>()[i], 1e-5f);
+}
+
+TEST(Head, OfMapsNeedsMaps) {
+  Graph g;
+  const ValueId x = g.add_input("x", DType::f32, {1, 8});
+  g.outputs = {g.add("relu", make_unary(Unary::Kind::relu), {x})};
+  HeadOptions options{4, 0, 1};
+  options.kind.layers = HeadKind::Layers::convolution;
+  EXPECT_THROW(graft_head(g, options), Error);
+}
+
+TEST(Head, BeginsAsItsInitialiserSays) {
+  for (const auto& [kind, deviation] : {std::pair(Initialiser{Initialiser::Kind::gaussian, 0.05f}, 0.05), std::pair(Initialiser{Initialiser::Kind::he_fan_in, 0}, std::sqrt(2.0 / 96)),
+                                        std::pair(Initialiser{Initialiser::Kind::xavier, 0}, std::sqrt(2.0 / (96 + 400)))}) {
+    Graph g = build_architecture("graft-small", {});
+    HeadOptions options{400, 0, 1};
+    options.kind.initialiser = kind;
+    const GraftedHead head = graft_head(g, options);
+    double square = 0;
+    const auto weights = g.value(g.find(head.parameters[0])).constant->data<float>();
+    for (float w : weights) square += static_cast<double>(w) * static_cast<double>(w);
+    EXPECT_NEAR(std::sqrt(square / static_cast<double>(weights.size())), deviation, 0.03 * deviation);
+    for (float b : g.value(g.find(head.parameters[1])).constant->data<float>()) EXPECT_EQ(b, 0);
+  }
 }
 
 TEST(Head, AveragesMapsFirst) {
