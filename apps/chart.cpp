@@ -5,24 +5,12 @@
 #include <limits>
 #include <sstream>
 
+#include "apps/svg.h"
+
 namespace graft::app {
 namespace {
 
 constexpr double kWidth = 760, kHeight = 420, kLeft = 64, kRight = 150, kTop = 34, kBottom = 44;
-constexpr const char* kColours[] = {"#1b6ca8", "#d1495b", "#2e8b57", "#8e44ad", "#e67e22", "#16a085"};
-
-std::string escaped(const std::string& text) {
-  std::string result;
-  for (char c : text) result += c == '<' ? "&lt;" : c == '&' ? "&amp;" : std::string(1, c);
-  return result;
-}
-
-std::string number(double v) {
-  std::ostringstream text;
-  text.precision(3);
-  text << v;
-  return text.str();
-}
 
 struct Axis {
   double low = std::numeric_limits<double>::infinity(), high = -std::numeric_limits<double>::infinity(), from = 0, to = 1;
@@ -51,28 +39,28 @@ std::string to_svg(const Chart& chart) {
     for (double v : line.y) y.see(v);
   }
   std::ostringstream svg;
-  svg << "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 " << kWidth << ' ' << kHeight << "\" font-family=\"sans-serif\" font-size=\"12\">\n<rect width=\"100%\" height=\"100%\" fill=\"white\"/>\n"
-      << "<text x=\"" << kLeft << "\" y=\"18\" font-size=\"14\">" << escaped(chart.title) << "</text>\n";
+  svg << svg_begin(kWidth, kHeight)
+      << "<text x=\"" << kLeft << "\" y=\"18\" font-size=\"14\">" << svg_text(chart.title) << "</text>\n";
   constexpr int kTicks = 5;
   for (int i = 0; i < kTicks; ++i) {
     const double part = static_cast<double>(i) / (kTicks - 1);
     const double row = y.from + (y.to - y.from) * part, column = x.from + (x.to - x.from) * part;
     svg << "<line x1=\"" << x.from << "\" x2=\"" << x.to << "\" y1=\"" << row << "\" y2=\"" << row << "\" stroke=\"#ddd\"/><text x=\"" << x.from - 6 << "\" y=\"" << row + 4 << "\" text-anchor=\"end\">"
-        << number(y.value(part)) << "</text><text x=\"" << column << "\" y=\"" << kHeight - kBottom + 18 << "\" text-anchor=\"middle\">" << number(x.value(part)) << "</text>\n";
+        << svg_number(y.value(part)) << "</text><text x=\"" << column << "\" y=\"" << kHeight - kBottom + 18 << "\" text-anchor=\"middle\">" << svg_number(x.value(part)) << "</text>\n";
   }
-  svg << "<text x=\"" << (x.from + x.to) / 2 << "\" y=\"" << kHeight - 8 << "\" text-anchor=\"middle\">" << escaped(chart.x_name) << "</text>\n";
+  svg << "<text x=\"" << (x.from + x.to) / 2 << "\" y=\"" << kHeight - 8 << "\" text-anchor=\"middle\">" << svg_text(chart.x_name) << "</text>\n";
   if (chart.mark_x > 0) {
     const double column = x.place(chart.mark_x);
     svg << "<line x1=\"" << column << "\" x2=\"" << column << "\" y1=\"" << y.from << "\" y2=\"" << y.to << "\" stroke=\"#888\" stroke-dasharray=\"4 3\"/><text x=\"" << column + 4 << "\" y=\"" << kTop + 12 << "\">"
-        << number(chart.mark_x) << "</text>\n";
+        << svg_number(chart.mark_x) << "</text>\n";
   }
   for (size_t i = 0; i < chart.lines.size(); ++i) {
     const Chart::Line& line = chart.lines[i];
-    const char* colour = kColours[i % std::size(kColours)];
+    const char* colour = svg_colour(i);
     svg << "<polyline fill=\"none\" stroke=\"" << colour << "\" stroke-width=\"1.6\" points=\"";
     for (size_t k = 0; k < line.x.size(); ++k)
       if (std::isfinite(line.y[k])) svg << x.place(line.x[k]) << ',' << y.place(line.y[k]) << ' ';
-    svg << "\"/><text x=\"" << x.to + 10 << "\" y=\"" << kTop + 16 + 18 * static_cast<double>(i) << "\" fill=\"" << colour << "\">" << escaped(line.name) << "</text>\n";
+    svg << "\"/><text x=\"" << x.to + 10 << "\" y=\"" << kTop + 16 + 18 * static_cast<double>(i) << "\" fill=\"" << colour << "\">" << svg_text(line.name) << "</text>\n";
   }
   svg << "</svg>\n";
   return svg.str();

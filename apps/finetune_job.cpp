@@ -7,13 +7,14 @@
 #include <nlohmann/json.hpp>
 #include <sstream>
 
+#include "apps/auto_settings.h"
 #include "apps/chart.h"
 #include "apps/classifier.h"
+#include "apps/finetune_network.h"
 #include "apps/picture_source.h"
 #include "apps/progress.h"
 #include "augment/colour_axes.h"
 #include "augment/dataset.h"
-#include "finetune/head.h"
 #include "finetune/simplify.h"
 #include "finetune/target_scale.h"
 #include "importer/reader.h"
@@ -97,28 +98,6 @@ void write_rates(const std::string& folder, const RateSearch& search) {
     }
   });
   write_atomically((fs::path(folder) / "rates.svg").string(), [&](std::ostream& stream) { stream << to_svg(chart); });
-}
-
-HeadKind parse_head(const std::string& head, const std::string& initialiser) {
-  HeadKind kind;
-  if (head == "conv") kind.layers = HeadKind::Layers::convolution;
-  else if (head.starts_with("mlp:")) {
-    kind.layers = HeadKind::Layers::mlp;
-    std::istringstream hidden(head.substr(4));
-    if (!(hidden >> kind.hidden) || !hidden.eof() || kind.hidden < 1 || kind.hidden > 65536) throw Error("--head " + head + ": needs the hidden layer's size", "write mlp:256");
-  } else if (head != "linear" && head != "svm") {
-    throw Error("--head " + head + ": unknown head", "use linear, mlp:H, svm or conv");
-  }
-  if (initialiser.empty()) return kind;
-  if (initialiser == "he") kind.initialiser = {Initialiser::Kind::he_fan_in, 0};
-  else if (initialiser == "xavier") kind.initialiser = {Initialiser::Kind::xavier, 0};
-  else if (std::istringstream sigma(initialiser.starts_with("gaussian:") ? initialiser.substr(9) : ""); sigma >> kind.initialiser.sigma && sigma.eof() && kind.initialiser.sigma > 0) {
-    kind.initialiser.kind = Initialiser::Kind::gaussian;
-  } else {
-    throw Error("--head-init " + initialiser + ": unknown", "use gaussian:0.01, he or xavier");
-  }
-  kind.hidden_initialiser = kind.initialiser;
-  return kind;
 }
 
 /// "2" or "2:5".
@@ -219,9 +198,8 @@ FinetuneReport run_finetune(const FinetuneOptions& given) {
   Model model = read_model(o.model);
   const Preprocessing preprocessing = resolve_preprocessing(model, o.pictures, o.common);
   o.train.task = report.task = task_named(o.task);
-  const HeadKind head_kind = parse_head(o.head, o.head_init);
-  if (o.train.loss.empty() && o.head == "svm") o.train.loss = "hinge";
-  if (o.train.loss.empty()) o.train.loss = o.train.task == Task::regression ? "mse" : o.train.task == Task::multi_label ? "bce" : "cross-entropy";
+  o.loss_given = !o.train.loss.empty();
+  if (!o.loss_given) o.train.loss = default_loss(o.train.task, o.head);
   Dataset data = read_dataset(o.data, o.validation_part, o.common.seed, labelling_of(o.train.task));
   TargetScale scale;
   if (o.train.task == Task::regression) scale = scale_targets(data);
@@ -257,20 +235,6 @@ FinetuneReport run_finetune(const FinetuneOptions& given) {
     progress.line("without " + std::to_string(gone.lrn) + " local response normalisations and " + std::to_string(gone.dropout) + " dropouts");
   }
   const auto classes = static_cast<int64_t>(data.classes.size());
-  // An auxiliary head serves the layers below it; where those are frozen it would train for nobody.
-  const bool auxiliary = o.train.auxiliary_weight > 0 && o.freeze.policy != "all";
-  const GraftedHead head = with_place([&] { return o.model; }, [&] { return graft_head(model.graph, {classes, o.dropout, o.common.seed, o.vanilla_dropout, auxiliary, head_kind}); });
-  if (o.stochastic_depth > 0) {
-    const int branches = add_stochastic_depth(model.graph, o.stochastic_depth);
-    if (branches == 0) throw Error("--stochastic-depth: " + o.model + " has no residual branches", "leave it out");
-    progress.line(std::to_string(branches) + " residual branches are left out now and then");
-  }
-  report.freeze = apply_freeze(model.graph, o.freeze, head.parameters);
-  progress.line(head.replaced.empty() ? "the model ends in features: new head on " + std::to_string(head.features) + " of them"
-                                      : "new head on " + std::to_string(head.features) + " features in place of \"" + head.replaced + "\"");
-  progress.line(std::to_string(data.train.size()) + " training and " + std::to_string(data.validation.size()) + " validation pictures of " + std::to_string(classes) + (o.train.task == Task::regression ? " values; " : " classes; ") +
-                (model.graph.outputs.size() > 1 ? std::to_string(model.graph.outputs.size() - 1) + " auxiliary heads; " : "") + std::to_string(report.freeze.trainable_parameters) + " parameters trained, " + std::to_string(report.freeze.frozen_parameters) + " frozen");
-
   TransformContext context = transform_context(preprocessing);
   const Pipeline evaluation = evaluation_pipeline(preprocessing);
   if (o.recipe == "alexnet" || o.recipe == "resnet" || o.recipe == "strong" || o.recipe.find("pca-lighting") != std::string::npos) {
@@ -294,6 +258,20 @@ FinetuneReport run_finetune(const FinetuneOptions& given) {
   listener.progress = [&](const std::string& phase, int64_t done, int64_t total) { progress.show(phase, done, total); };
   listener.note = [&](const std::string& text) { progress.line(text); };
   listener.epoch = [&](const EpochReport& e) { progress.line(epoch_line(e, o.train.epochs, o.train.task)); };
+  if (o.auto_seconds > 0) {
+    report.automatic = choose_automatically(o, model.graph, train_source, static_cast<int>(classes), listener);
+    report.settings = report.automatic.trials[report.automatic.chosen].settings;
+  }
+  Network network = with_place([&] { return o.model; }, [&] { return make_network(model.graph, o, classes); });
+  model.graph = std::move(network.graph);
+  const GraftedHead& head = network.head;
+  report.freeze = network.freeze;
+  if (o.stochastic_depth > 0) progress.line(std::to_string(network.skippable_branches) + " residual branches are left out now and then");
+  progress.line(head.replaced.empty() ? "the model ends in features: new head on " + std::to_string(head.features) + " of them"
+                                      : "new head on " + std::to_string(head.features) + " features in place of \"" + head.replaced + "\"");
+  progress.line(std::to_string(data.train.size()) + " training and " + std::to_string(data.validation.size()) + " validation pictures of " + std::to_string(classes) + (o.train.task == Task::regression ? " values; " : " classes; ") +
+                (model.graph.outputs.size() > 1 ? std::to_string(model.graph.outputs.size() - 1) + " auxiliary heads; " : "") + std::to_string(report.freeze.trainable_parameters) + " parameters trained, " + std::to_string(report.freeze.frozen_parameters) + " frozen");
+
   if (o.find_rate) {
     report.rates = find_rate(model.graph, head.parameters, train_source, validation_source, static_cast<int>(classes), o.train, listener, backend(o.common));
     write_rates(o.output, report.rates);
@@ -338,7 +316,11 @@ std::string to_json_text(const FinetuneReport& r) {
   if (!r.rates.trials.empty()) return json{{"suggested_lr", r.rates.suggestion}, {"trials", r.rates.trials.size()}}.dump();
   json folds;
   if (!r.folds.scores.empty()) folds = {{"scores", r.folds.scores}, {"mean", r.folds.mean}, {"deviation", r.folds.deviation}, {"seconds", r.folds.seconds}};
-  return json{{"cross_validation", folds}, {best_key(r.task), r.result.best_val_score}, {"task", name_of(r.task)}, {"stopped_early", r.result.stopped_early}, {"best_epoch", r.result.best_epoch}, {"epochs", r.result.history.size()}, {"seconds", r.seconds},
+  json automatic;
+  if (!r.automatic.trials.empty()) {
+    automatic = {{"head", r.settings.head}, {"freeze", r.settings.freeze}, {"lr", r.settings.lr}, {"weight_decay", r.settings.weight_decay}, {"tried", r.automatic.trials.size()}, {"seconds", r.automatic.seconds}};
+  }
+  return json{{"cross_validation", folds}, {"auto", automatic}, {best_key(r.task), r.result.best_val_score}, {"task", name_of(r.task)}, {"stopped_early", r.result.stopped_early}, {"best_epoch", r.result.best_epoch}, {"epochs", r.result.history.size()}, {"seconds", r.seconds},
               {"trainable_parameters", r.freeze.trainable_parameters}, {"frozen_parameters", r.freeze.frozen_parameters}, {"features_cached", r.result.features_cached},
               {"classes", r.classes}, {"skipped", r.skipped}, {"model", r.model}, {"history", r.history}}
       .dump(-1, ' ', false, json::error_handler_t::replace);

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "apps/common.h"
+#include "finetune/auto_choice.h"
 #include "finetune/cross_validation.h"
 #include "finetune/freeze.h"
 #include "finetune/rate_finder.h"
@@ -23,6 +24,9 @@ struct FinetuneOptions {
   bool simplify = false;    // takes LRN and dropout out of the model
   int folds = 0;            // cross-validation before the run; 0: none
   bool find_rate = false;   // the range test in the place of the run
+  double auto_seconds = 0;  // of looking for better settings before the run; 0: none
+  AutoFreedom freedom;      // what that search may vary
+  bool loss_given = false;  // settled by run_finetune
   double validation_part = 0.2;
   std::string config_text;  // what RUN/config.toml will hold
 };
@@ -36,6 +40,8 @@ struct FinetuneReport {
   std::string model, history;  // paths
   FoldsResult folds;           // empty without cross-validation
   RateSearch rates;            // empty without a range test
+  AutoSearch automatic;        // empty without a search
+  AutoSettings settings;       // what it chose
   double seconds = 0;          // the whole job
 };
 

@@ -42,6 +42,24 @@ class CachedSamples final : public SampleSource {
   std::vector<int64_t> indices_;
 };
 
+/// Finds the epoch that is best on average, among those that all folds reached.
+void settle(const std::vector<std::vector<EpochReport>>& histories, FoldsResult& result) {
+  size_t epochs = SIZE_MAX, best = 0;
+  for (const auto& h : histories) epochs = std::min(epochs, h.size());
+  if (histories.empty() || epochs == 0) return;
+  const auto total = [&](size_t epoch) {
+    double sum = 0;
+    for (const auto& h : histories) sum += h[epoch].val_score;
+    return sum;
+  };
+  for (size_t e = 1; e < epochs; ++e)
+    if (total(e) > total(best)) best = e;
+  for (const auto& h : histories) {
+    result.settled_scores.push_back(h[best].val_score);
+    result.settled_losses.push_back(h[best].val_loss);
+  }
+}
+
 }  // namespace
 
 std::vector<int> assign_folds(const SampleSource& source, int folds, uint64_t seed) {
@@ -57,22 +75,24 @@ std::vector<int> assign_folds(const SampleSource& source, int folds, uint64_t se
   return fold;
 }
 
-FoldsResult cross_validate(const Graph& graph, const std::vector<std::string>& head, const SampleSource& source, int classes, int folds, const TrainOptions& given, const TrainListener& listener,
-                           const Backend& backend) {
-  const auto start = std::chrono::steady_clock::now();
+struct FoldedFeatures::Parts {
+  const SampleSource& source;
+  CachedSamples::Caches caches;
+  std::vector<int> fold;
+  int folds;
+};
+
+FoldedFeatures::FoldedFeatures(const Graph& graph, const SampleSource& source, int folds, const TrainOptions& options, const TrainListener& listener, const Backend& backend) {
   if (folds < 2 || folds > source.size()) throw Error("--folds " + std::to_string(folds) + ": there are " + std::to_string(source.size()) + " pictures", "use 2 to that many");
-  if (given.unfreezing.every > 0) throw Error("cross-validation trains on the results of a part that stays frozen", "leave --unfreeze out");
-  if (given.teacher) throw Error("cross-validation does not go with a teacher");
-  TrainOptions options = given;
-  options.checkpoint.clear();
-  options.resume = false;
+  if (options.unfreezing.every > 0) throw Error("cross-validation trains on the results of a part that stays frozen", "leave --unfreeze out");
+  if (options.teacher) throw Error("cross-validation does not go with a teacher");
+  parts_ = std::make_unique<Parts>(Parts{source, {}, assign_folds(source, folds, options.seed), folds});
   Graph whole = graph;
   const OpenDims dims{options.batch, options.height, options.width};
   retype(whole, dims, backend);
   const FrozenSplit split = split_frozen(whole);
   if (split.trunk.outputs.size() != 1 || split.rest.inputs.size() != 1) throw Error("cross-validation needs a frozen part that ends in one place", "use --freeze all, or last:N");
-
-  CachedSamples::Caches caches;
+  CachedSamples::Caches& caches = parts_->caches;
   caches.views = static_cast<uint64_t>(options.cache.views);
   std::vector<uint64_t> views;
   for (uint64_t v = 1; v <= caches.views; ++v) views.push_back(v);
@@ -84,26 +104,51 @@ FoldsResult cross_validate(const Graph& graph, const std::vector<std::string>& h
   };
   fill(caches.plain, {0});
   fill(caches.augmented, views);
+}
 
-  const auto fold = assign_folds(source, folds, options.seed);
+FoldedFeatures::~FoldedFeatures() = default;
+
+FoldsResult FoldedFeatures::run(const Graph& graph, const std::vector<std::string>& head, int classes, const TrainOptions& given, const TrainListener& listener, const Backend& backend) const {
+  const auto start = std::chrono::steady_clock::now();
+  TrainOptions options = given;
+  options.checkpoint.clear();
+  options.resume = false;
+  Graph whole = graph;
+  retype(whole, {options.batch, options.height, options.width}, backend);
+  const FrozenSplit split = split_frozen(whole);
+  bool ended = false;
+  TrainListener inner;
+  inner.batch = [&](double rate, double loss) { return !(ended = listener.batch && !listener.batch(rate, loss)); };
   FoldsResult result;
-  for (int f = 0; f < folds; ++f) {
+  std::vector<std::vector<EpochReport>> histories;
+  for (int f = 0; f < parts_->folds; ++f) {
     std::vector<int64_t> training, validation;
-    for (int64_t i : caches.plain.samples()) {
-      const auto& readable = caches.augmented.samples();
+    const auto& readable = parts_->caches.augmented.samples();
+    for (int64_t i : parts_->caches.plain.samples()) {
       if (!std::binary_search(readable.begin(), readable.end(), i)) continue;
-      (fold[static_cast<size_t>(i)] == f ? validation : training).push_back(i);
+      (parts_->fold[static_cast<size_t>(i)] == f ? validation : training).push_back(i);
     }
     Graph rest = split.rest.independent_copy();
-    const CachedSamples train_part(caches, source, training), validation_part(caches, source, validation);
-    const TrainResult r = train(rest, head, train_part, validation_part, classes, options, {}, backend);
+    const CachedSamples train_part(parts_->caches, parts_->source, training), validation_part(parts_->caches, parts_->source, validation);
+    const TrainResult r = train(rest, head, train_part, validation_part, classes, options, inner, backend);
+    if (ended) break;
+    histories.push_back(r.history);
     result.scores.push_back(r.best_val_score);
-    if (listener.note) listener.note("fold " + std::to_string(f + 1) + "/" + std::to_string(folds) + ": " + score_names(options.task).first + " " + std::to_string(r.best_val_score));
+    if (listener.note) listener.note("fold " + std::to_string(f + 1) + "/" + std::to_string(parts_->folds) + ": " + score_names(options.task).first + " " + std::to_string(r.best_val_score));
   }
-  const auto n = static_cast<double>(folds);
+  settle(histories, result);
+  const auto n = static_cast<double>(result.scores.size());
   for (double s : result.scores) result.mean += s / n;
   for (double s : result.scores) result.deviation += (s - result.mean) * (s - result.mean) / (n - 1);
-  result.deviation = std::sqrt(result.deviation);
+  result.deviation = n > 1 ? std::sqrt(result.deviation) : 0;
+  result.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  return result;
+}
+
+FoldsResult cross_validate(const Graph& graph, const std::vector<std::string>& head, const SampleSource& source, int classes, int folds, const TrainOptions& options, const TrainListener& listener,
+                           const Backend& backend) {
+  const auto start = std::chrono::steady_clock::now();
+  FoldsResult result = FoldedFeatures(graph, source, folds, options, listener, backend).run(graph, head, classes, options, listener, backend);
   result.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   return result;
 }

@@ -22,6 +22,7 @@ std::string resolved_config(const CLI::App& command) {
 void finetune(FinetuneOptions& o, const CLI::App& command) {
   o.config_text = resolved_config(command);
   apply_preset(o, command);
+  o.freedom = {command.count("--lr") == 0, command.count("--weight-decay") == 0, command.count("--head") == 0, command.count("--freeze") == 0};
   const FinetuneReport report = run_finetune(o);
   if (o.common.json) std::cout << to_json_text(report) << "\n";
   if (!report.skipped.empty()) set_exit_status(kSomeSkipped);
@@ -127,6 +128,7 @@ void register_finetune(CLI::App& app) {
   command->add_option("--mixup", t.mixing.mixup, "Mix pictures (or cached features) and targets: α of Beta(α, α)")->check(CLI::Range(0.0, 10.0));
   command->add_option("--cutmix", t.mixing.cutmix, "Paste boxes of other pictures, targets in proportion: α of Beta(α, α)")->check(CLI::Range(0.0, 10.0));
   command->add_option("--folds", o->folds, "Cross-validate in so many parts before the run (the frozen part is computed once)")->check(CLI::Range(2, 1000));
+  command->add_option("--auto", o->auto_seconds, "Look so many seconds for a better rate, weight decay, head and depth, by cross-validation on cached features; what is given stays")->check(CLI::Range(1.0, 1e6))->type_name("SECONDS");
   command->add_flag("--find-lr", o->find_rate, "Only the learning-rate range test: RUN/rates.csv, RUN/rates.svg and a suggestion");
   command->add_flag("--resume", t.resume, "Go on from RUN's checkpoint");
   command->callback([o, command] { finetune(*o, *command); });

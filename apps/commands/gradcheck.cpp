@@ -1,12 +1,15 @@
+#include <algorithm>
 #include <cstdio>
 #include <iostream>
 #include <nlohmann/json.hpp>
 
 #include "apps/commands/commands.h"
 #include "apps/common.h"
+#include "apps/heat_map.h"
 #include "finetune/freeze.h"
 #include "finetune/gradcheck.h"
 #include "importer/reader.h"
+#include "runtime/base/atomic_file.h"
 #include "runtime/base/error.h"
 
 namespace graft::app {
@@ -16,10 +19,19 @@ using nlohmann::json;
 
 struct Options {
   CommonOptions common;
-  std::string model, batch_norm = "frozen";
+  std::string model, batch_norm = "frozen", picture;
   int64_t size = 64;
   double tolerance = 0.02;
 };
+
+/// The parameter that disagrees most, slope by slope.
+void write_picture(const std::string& path, GradientChecker& checker, const GradientCheck& worst) {
+  const GradientErrors errors = checker.check_elements(worst.parameter);
+  HeatMap map{worst.parameter + ": error of single slopes, over its largest slope", "output", "input and tap", {}, {}, errors.error};
+  for (int64_t row : errors.rows) map.rows.push_back(std::to_string(row));
+  for (int64_t column : errors.columns) map.columns.push_back(std::to_string(column));
+  write_atomically(path, [&](std::ostream& stream) { stream << to_svg(map); });
+}
 
 void gradcheck(const Options& o) {
   Model model = read_model(o.model);
@@ -29,7 +41,8 @@ void gradcheck(const Options& o) {
   model.graph.outputs.resize(1);
   canonicalise_dense(model.graph);
   apply_freeze(model.graph, {"none", o.batch_norm == "train" ? BatchNormPolicy::train : BatchNormPolicy::frozen}, {});
-  const auto checks = with_place([&] { return o.model; }, [&] { return check_gradients(model.graph, dims, backend(o.common), o.common.seed, o.common.threads); });
+  GradientChecker checker = with_place([&] { return o.model; }, [&] { return GradientChecker(model.graph, dims, backend(o.common), o.common.seed, o.common.threads); });
+  const auto checks = checker.check();
   if (checks.empty()) throw Error(o.model + ": has no parameters");
   double worst = 0;
   json parameters = json::array();
@@ -41,6 +54,7 @@ void gradcheck(const Options& o) {
   if (o.common.json) std::cout << json{{"max_relative_error", worst}, {"parameters", parameters}}.dump() << "\n";
   else std::printf("\nlargest relative error %.2e over %zu parameters\n", worst, checks.size());
   std::fflush(stdout);
+  if (!o.picture.empty()) write_picture(o.picture, checker, *std::max_element(checks.begin(), checks.end(), [](const auto& a, const auto& b) { return a.relative_error < b.relative_error; }));
   if (worst > o.tolerance) throw Error(o.model + ": the gradients disagree by " + std::to_string(worst), "single precision bends deep networks; see the list for where");
 }
 
@@ -53,6 +67,7 @@ void register_gradcheck(CLI::App& app) {
   command->add_option("model", o->model, "ONNX model")->required();
   command->add_option("--batch-norm", o->batch_norm, "frozen | train")->check(CLI::IsMember({"frozen", "train"}))->capture_default_str();
   command->add_option("--size", o->size, "Picture side, where the model leaves it open")->check(CLI::Range(8, 4096))->capture_default_str();
+  command->add_option("--picture", o->picture, "SVG of the parameter that disagrees most, slope by slope")->type_name("FILE.svg");
   command->add_option("--tolerance", o->tolerance, "Relative error that still passes")->capture_default_str();
   command->callback([o] { gradcheck(*o); });
 }

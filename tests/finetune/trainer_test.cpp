@@ -155,7 +155,19 @@ TEST(Checkpoint, ReadsWhatItWroteAndRefusesHalfAFile) {
 
 TEST(GradientCheck, AgreesOnAWholeNetworkWithTrainedBatchNorms) {
   Job job = make_job("none");
-  for (const GradientCheck& c : check_gradients(job.graph, {4, 64, 64}, cpu_backend(), 1)) EXPECT_LT(c.relative_error, 2e-2) << c.parameter;
+  for (const GradientCheck& c : GradientChecker(job.graph, {4, 64, 64}, cpu_backend(), 1).check()) EXPECT_LT(c.relative_error, 2e-2) << c.parameter;
+}
+
+TEST(GradientCheck, AgreesElementByElementAndLeavesTheParameterAlone) {
+  Job job = make_job("all");
+  const auto before = all_parameters(job.graph);
+  const GradientErrors errors = GradientChecker(job.graph, {4, 64, 64}, cpu_backend(), 1).check_elements(job.head.parameters[0], 8);
+  EXPECT_EQ(errors.rows, (std::vector<int64_t>{0, 1, 2}));
+  EXPECT_EQ(errors.columns, (std::vector<int64_t>{0, 13, 27, 40, 54, 67, 81, 95}));
+  ASSERT_EQ(errors.error.size(), 24u);
+  for (double e : errors.error) EXPECT_LT(e, 1e-3);
+  EXPECT_EQ(all_parameters(job.graph), before);
+  EXPECT_THROW(GradientChecker(job.graph, {4, 64, 64}, cpu_backend(), 1).check_elements("nobody"), Error);
 }
 
 }  // namespace

@@ -1,0 +1,72 @@
+#include "apps/auto_settings.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <filesystem>
+
+#include "apps/finetune_network.h"
+#include "runtime/base/atomic_file.h"
+#include "runtime/base/error.h"
+
+namespace graft::app {
+namespace {
+
+constexpr int kFolds = 5;
+
+std::string formatted(const char* format, auto... values) {
+  char text[256];
+  std::snprintf(text, sizeof text, format, values...);
+  return text;
+}
+
+void write_trials(const std::string& path, const AutoSearch& search) {
+  write_atomically(path, [&](std::ostream& stream) {
+    stream << "head,freeze,lr,weight_decay,mean,deviation,folds,seconds,remark\n";
+    for (size_t i = 0; i < search.trials.size(); ++i) {
+      const AutoTrial& t = search.trials[i];
+      std::string remark = i == search.chosen ? "chosen" : t.remark;
+      std::replace(remark.begin(), remark.end(), ',', ';');
+      stream << t.settings.head << ',' << t.settings.freeze << ',' << t.settings.lr << ',' << t.settings.weight_decay << ',' << t.folds.mean << ',' << t.folds.deviation << ',' << t.folds.scores.size() << ','
+             << t.folds.seconds << ',' << remark << '\n';
+    }
+  });
+}
+
+}  // namespace
+
+AutoSearch choose_automatically(FinetuneOptions& o, const Graph& base, const SampleSource& source, int classes, const TrainListener& listener) {
+  const auto optimizer = make_optimizer(o.train.optimizer, o.train.optimizer_options);
+  AutoSettings given{o.head, o.freeze.policy, o.train.lr > 0 ? o.train.lr : optimizer->default_lr(), o.train.weight_decay < 0 ? optimizer->default_weight_decay() : o.train.weight_decay};
+  const auto with = [&](const AutoSettings& s) {
+    FinetuneOptions options = o;
+    options.head = s.head;
+    options.freeze.policy = s.freeze;
+    if (!o.loss_given) options.train.loss = default_loss(o.train.task, s.head);
+    return options;
+  };
+  const auto make = [&](const AutoSettings& s, TrainOptions& train) {
+    const FinetuneOptions options = with(s);
+    train.loss = options.train.loss;
+    Network network = make_network(base, options, classes);
+    return AutoNetwork{std::move(network.graph), network.head.parameters};
+  };
+  AutoFreedom freedom = o.freedom;
+  freedom.head = freedom.head && o.train.task == Task::classes && !o.loss_given;
+  freedom.rate = freedom.rate && !optimizer->minimises();
+  freedom.freeze = freedom.freeze && !optimizer->minimises();
+  AutoSearch search = choose_settings(make, given, freedom, source, classes, kFolds, o.auto_seconds, o.train, listener, backend(o.common));
+  listener.note(formatted("%-10s %-8s %10s %12s %8s %10s %7s  ", "head", "freeze", "rate", "weight decay", score_names(o.train.task).first, "deviation", "s"));
+  for (size_t i = 0; i < search.trials.size(); ++i) {
+    const AutoTrial& t = search.trials[i];
+    listener.note(formatted("%-10s %-8s %10.4g %12.4g %8.4f %10.4f %7.2f  %s", t.settings.head.c_str(), t.settings.freeze.c_str(), static_cast<double>(t.settings.lr),
+                            static_cast<double>(t.settings.weight_decay), t.folds.mean, t.folds.deviation, t.folds.seconds, i == search.chosen ? "chosen" : t.remark.c_str()));
+  }
+  write_trials((std::filesystem::path(o.output) / "auto.csv").string(), search);
+  const AutoSettings& chosen = search.trials[search.chosen].settings;
+  o = with(chosen);
+  o.train.lr = chosen.lr;
+  o.train.weight_decay = chosen.weight_decay;
+  return search;
+}
+
+}  // namespace graft::app

@@ -1,0 +1,27 @@
+#pragma once
+
+#include <string>
+
+#include "apps/finetune_job.h"
+#include "finetune/head.h"
+
+namespace graft::app {
+
+/// The network that a run trains: a new head on the model's graph, marked by what is frozen.
+struct Network {
+  Graph graph;
+  GraftedHead head;
+  FreezeResult freeze;
+  int skippable_branches = 0;  // of stochastic depth
+};
+
+/// `base`: the model's graph, its picture's size settled. Reads head, freeze and regularisation of `options`. Throws Error.
+Network make_network(const Graph& base, const FinetuneOptions& options, int64_t classes);
+
+/// --head and --head-init. Throws Error.
+HeadKind parse_head(const std::string& head, const std::string& initialiser);
+
+/// The loss that is meant where none is given.
+std::string default_loss(Task task, const std::string& head);
+
+}  // namespace graft::app
