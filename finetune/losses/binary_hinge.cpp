@@ -14,4 +14,14 @@ LossPtr make_binary_hinge(const LossOptions& o) {
   });
 }
 
+/// The same, squared: what LIBLINEAR minimises, one class against the rest.  [Fan et al. 2008, §2]
+LossPtr make_squared_binary_hinge(const LossOptions& o) {
+  const auto margin = static_cast<double>(o.margin);
+  return make_element_wise([margin](double f, double t, double& slope) {
+    const double s = t > 0.5 ? 1 : -1, excess = std::fmax(0, margin - s * f);
+    slope = -2 * s * excess;
+    return excess * excess;
+  });
+}
+
 }  // namespace graft

@@ -73,6 +73,7 @@ LossPtr make_binary_cross_entropy(const LossOptions& options);
 LossPtr make_hinge(const LossOptions& options);
 LossPtr make_squared_hinge(const LossOptions& options);
 LossPtr make_binary_hinge(const LossOptions& options);
+LossPtr make_squared_binary_hinge(const LossOptions& options);
 LossPtr make_mean_absolute_error(const LossOptions& options);
 LossPtr make_mean_squared_error(const LossOptions& options);
 LossPtr make_smooth_l1(const LossOptions& options);

@@ -11,6 +11,7 @@ const Registry<LossPtr, const LossOptions&>& registry() {
                                                                        {"hinge", make_hinge},
                                                                        {"squared-hinge", make_squared_hinge},
                                                                        {"binary-hinge", make_binary_hinge},
+                                                                       {"squared-binary-hinge", make_squared_binary_hinge},
                                                                        {"mae", make_mean_absolute_error},
                                                                        {"mse", make_mean_squared_error},
                                                                        {"smooth-l1", make_smooth_l1},
