@@ -1,12 +1,15 @@
+#include <algorithm>
+#include <filesystem>
 #include <iostream>
 #include <map>
-#include <filesystem>
 #include <nlohmann/json.hpp>
 
 #include "apps/classifier.h"
 #include "apps/commands/commands.h"
+#include "apps/scatter.h"
 #include "augment/dataset.h"
 #include "finetune/head.h"
+#include "finetune/tsne.h"
 #include "importer/reader.h"
 #include "runtime/base/atomic_file.h"
 #include "runtime/base/error.h"
@@ -15,8 +18,11 @@
 namespace graft::app {
 namespace {
 
+constexpr int64_t kMostInAPicture = 5000;
+
 struct Options : PictureModelOptions {
-  std::string layer = "penultimate", output;
+  std::string layer = "penultimate", output, picture;
+  double perplexity = 30;
   std::vector<std::string> inputs;
 };
 
@@ -26,7 +32,8 @@ std::vector<int64_t> labels_of(const std::vector<std::string>& paths, const Meta
   for (size_t i = 0; i < metadata.labels.size(); ++i) index[metadata.labels[i]] = static_cast<int64_t>(i);
   std::vector<std::string> folders;
   for (const std::string& p : paths) folders.push_back(std::filesystem::path(p).parent_path().filename().string());
-  if (index.empty()) {
+  if (std::none_of(folders.begin(), folders.end(), [&](const std::string& f) { return index.contains(f); })) {
+    index.clear();
     for (const std::string& f : folders) index[f] = 0;
     if (index.size() < 2) return std::vector<int64_t>(paths.size(), -1);
     int64_t next = 0;
@@ -52,6 +59,28 @@ void write_csv(const std::string& path, const Tensor& features, const std::vecto
       stream << "\n";
     }
   });
+}
+
+/// Names of the classes that labels_of counts: those of the pictures' folders.
+std::vector<std::string> class_names(const std::vector<std::string>& paths, const std::vector<int64_t>& labels) {
+  std::vector<std::string> names;
+  for (size_t i = 0; i < paths.size(); ++i) {
+    if (labels[i] < 0) continue;
+    const auto label = static_cast<size_t>(labels[i]);
+    if (names.size() <= label) names.resize(label + 1);
+    names[label] = std::filesystem::path(paths[i]).parent_path().filename().string();
+  }
+  return names;
+}
+
+/// The features in the plane, by t-SNE.
+void write_map(const Options& o, const Tensor& features, const std::vector<int64_t>& labels, const std::vector<std::string>& paths) {
+  const int64_t samples = features.shape()[0];
+  if (samples > kMostInAPicture) throw Error("--tsne: " + std::to_string(samples) + " pictures are too many, work grows with their square", "give at most " + std::to_string(kMostInAPicture));
+  // Few pictures have few neighbours: the perplexity that is usual for more is taken down to what they can have.
+  const TsneResult map = tsne(features.data<float>(), samples, {std::min(o.perplexity, static_cast<double>(samples - 1) / 3), 1000, o.common.seed});
+  const Scatter scatter{"t-SNE of " + std::to_string(features.shape()[1]) + " features of " + std::to_string(samples) + " pictures", map.places, labels, class_names(paths, labels), paths};
+  write_atomically(o.picture, [&](std::ostream& stream) { stream << to_svg(scatter); });
 }
 
 void extract(const Options& o) {
@@ -86,6 +115,7 @@ void extract(const Options& o) {
   } else {
     write_csv(o.output, features, labels, kept);
   }
+  if (!o.picture.empty()) write_map(o, features, labels, kept);
   if (o.common.json) std::cout << nlohmann::json{{"output", o.output}, {"pictures", rows}, {"features", width}, {"skipped", skipped}}.dump() << "\n";
   else if (!o.common.quiet) std::cerr << rows << " pictures, " << width << " features each: " << o.output << "\n";
 }
@@ -98,6 +128,8 @@ void register_extract(CLI::App& app) {
   add_picture_model(*command, *o);
   command->add_option("inputs", o->inputs, "Pictures, folders, globs, or - for a list on standard input")->required();
   command->add_option("--layer", o->layer, "Name of a node or value, or penultimate")->capture_default_str();
+  command->add_option("--tsne", o->picture, "SVG of the features in the plane, coloured by class")->type_name("FILE.svg");
+  command->add_option("--perplexity", o->perplexity, "--tsne: how many neighbours a picture has, about")->check(CLI::Range(1.0, 1000.0))->capture_default_str();
   command->add_option("-o,--output", o->output, ".npy, .npz or .csv")->required();
   command->callback([o] { extract(*o); });
 }

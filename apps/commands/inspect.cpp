@@ -5,6 +5,8 @@
 
 #include "apps/commands/commands.h"
 #include "apps/common.h"
+#include "apps/filter_sheet.h"
+#include "augment/decode.h"
 #include "apps/model_text.h"
 #include "finetune/freeze.h"
 #include "importer/reader.h"
@@ -19,7 +21,7 @@ using nlohmann::json;
 
 struct Options {
   CommonOptions common;
-  std::string model, freeze, graph, other;
+  std::string model, freeze, graph, other, filters;
 };
 
 json layer_table(const Model& model, const Options& o) {
@@ -86,6 +88,7 @@ void print_differences(const Options& o, const Model& model) {
 void inspect(const Options& o) {
   const Model model = read_model(o.model);
   if (!o.graph.empty()) return write_atomically(o.graph, [&](std::ostream& stream) { stream << graphviz(model); });
+  if (!o.filters.empty()) return write_image(with_place([&] { return o.model; }, [&] { return filter_sheet(model.graph, 8); }), o.filters);
   if (!o.other.empty()) return print_differences(o, model);
   const json table = with_place([&] { return o.model; }, [&] { return layer_table(model, o); });
   std::cout.flush();
@@ -103,6 +106,7 @@ void register_inspect(CLI::App& app) {
   command->add_option("model", o->model, "ONNX model")->required();
   command->add_option("--freeze", o->freeze, "Show what this freeze policy would freeze");
   command->add_option("--graph", o->graph, "Write the graph for Graphviz (.dot) instead");
+  command->add_option("--filters", o->filters, "Write a picture of the first layer's filters (.png) instead");
   command->add_option("--diff", o->other, "Say what differs from this model instead");
   command->callback([o] { inspect(*o); });
 }

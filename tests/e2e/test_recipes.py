@@ -3,6 +3,8 @@ import csv
 import unittest
 import xml.etree.ElementTree
 
+from PIL import Image
+
 from support import ROOT, ScratchTest, graft, graft_json
 
 BUNDLED = ROOT / "models" / "bundled" / "graft-small.onnx"
@@ -80,6 +82,16 @@ class Recipes(ScratchTest):
         graft("gradcheck", BUNDLED, "--batch-norm", "train", "--picture", picture)
         root = xml.etree.ElementTree.parse(picture).getroot()
         self.assertGreater(len(root.findall("{http://www.w3.org/2000/svg}rect")), 10)
+
+    def test_features_and_filters_have_pictures(self):
+        graft("extract", BUNDLED, self.data / "train", "-o", self.base / "features.npz", "--tsne", self.base / "map.svg", "--quiet")
+        root = xml.etree.ElementTree.parse(self.base / "map.svg").getroot()
+        circles = root.findall("{http://www.w3.org/2000/svg}circle")
+        self.assertEqual(len(circles), 60 + 6)  # pictures and the legend's classes
+        graft("inspect", BUNDLED, "--filters", self.base / "filters.png")
+        with Image.open(self.base / "filters.png") as sheet:
+            self.assertGreater(min(sheet.size), 24)
+            self.assertGreater(len(sheet.getcolors(1 << 24)), 100)
 
 
 if __name__ == "__main__":
