@@ -2,8 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
-#include <map>
 
+#include "finetune/parameters.h"
 #include "runtime/base/error.h"
 #include "runtime/base/random.h"
 #include "runtime/plan.h"
@@ -84,14 +84,10 @@ GradientChecker::GradientChecker(const Graph& graph, const OpenDims& dims, const
   for (size_t i = 0; i < plan.input_count(); ++i) fill_normal(plan.input(i), mix(seed, i));
   state_->value();
   plan.backward({seed, 0});
-  std::map<const Tensor*, std::string> names;
-  for (size_t i = 0; i < graph.value_count(); ++i) {
-    const Value& v = graph.value(static_cast<ValueId>(i));
-    if (v.constant) names[v.constant.get()] = v.name;
-  }
+  const auto names = constant_names(graph);
   for (const auto& [tensor, output] : state_->training.gradients) {
     const float* gradient = plan.output(output).as<float>();
-    state_->slopes.push_back({names[tensor.get()], tensor, {gradient, gradient + tensor->elements()}});
+    state_->slopes.push_back({names.at(tensor.get()), tensor, {gradient, gradient + tensor->elements()}});
   }
 }
 

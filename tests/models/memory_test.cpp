@@ -1,6 +1,8 @@
 // Activations that are made again instead of kept change no bit of any gradient.
 #include <gtest/gtest.h>
 
+#include <vector>
+
 #include "runtime/base/error.h"
 #include "tests/models/two_steps.h"
 
@@ -28,10 +30,15 @@ TEST_P(Memory, ItsLimitChangesNoGradient) {
   expect_same_bits(plain, small);
 }
 
-INSTANTIATE_TEST_SUITE_P(Networks, Memory,
-                         testing::Values(Case{"resnet-cifar-20", 32, 32, 0.6}, Case{"mobilenet-v2", 16, 96, 0.55}, Case{"squeezenet-1.1", 16, 96, 0.6}, Case{"densenet-121", 8, 64, 0.8},
-                                         Case{"resnet-18", 16, 96, 0.8}, Case{"googlenet", 8, 96, 0.7}),
-                         [](const auto& c) { return test_name(c.param.name); });
+std::vector<Case> cases() {
+  std::vector<Case> all{{"resnet-cifar-20", 32, 32, 0.6}, {"squeezenet-1.1", 16, 96, 0.6}};
+#ifndef GRAFT_SANITIZED
+  all.insert(all.end(), {{"mobilenet-v2", 16, 96, 0.55}, {"densenet-121", 8, 64, 0.8}, {"resnet-18", 16, 96, 0.8}, {"googlenet", 8, 96, 0.7}});
+#endif
+  return all;
+}
+
+INSTANTIATE_TEST_SUITE_P(Networks, Memory, testing::ValuesIn(cases()), [](const auto& c) { return test_name(c.param.name); });
 
 TEST(MemoryLimit, SaysWhatBatchWouldFit) {
   const Graph graph = all_trainable("resnet-cifar-20");
