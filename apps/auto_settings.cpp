@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <filesystem>
+#include <sstream>
 
 #include "apps/finetune_network.h"
 #include "runtime/base/atomic_file.h"
@@ -21,6 +22,7 @@ std::string formatted(const char* format, auto... values) {
 
 void write_trials(const std::string& path, const AutoSearch& search) {
   write_atomically(path, [&](std::ostream& stream) {
+    stream.precision(9);  // a resumed run reads the very same numbers
     stream << "head,freeze,lr,weight_decay,mean,deviation,folds,seconds,remark\n";
     for (size_t i = 0; i < search.trials.size(); ++i) {
       const AutoTrial& t = search.trials[i];
@@ -30,6 +32,27 @@ void write_trials(const std::string& path, const AutoSearch& search) {
              << t.folds.seconds << ',' << remark << '\n';
     }
   });
+}
+
+void tell(const AutoSearch& search, Task task, const TrainListener& listener) {
+  listener.note(formatted("%-10s %-8s %10s %12s %8s %10s %7s  ", "head", "freeze", "rate", "weight decay", score_names(task).first, "deviation", "s"));
+  for (size_t i = 0; i < search.trials.size(); ++i) {
+    const AutoTrial& t = search.trials[i];
+    listener.note(formatted("%-10s %-8s %10.4g %12.4g %8.4f %10.4f %7.2f  %s", t.settings.head.c_str(), t.settings.freeze.c_str(), static_cast<double>(t.settings.lr),
+                            static_cast<double>(t.settings.weight_decay), t.folds.mean, t.folds.deviation, t.folds.seconds, i == search.chosen ? "chosen" : t.remark.c_str()));
+  }
+}
+
+/// The settings that an interrupted run chose. Throws Error where it did not come so far.
+AutoSettings chosen_before(const std::string& path) {
+  for (const std::string& line : read_lines(path)) {
+    if (!line.ends_with(",chosen")) continue;
+    std::istringstream stream(line);
+    AutoSettings settings;
+    char comma = 0;
+    if (std::getline(stream, settings.head, ',') && std::getline(stream, settings.freeze, ',') && stream >> settings.lr >> comma >> settings.weight_decay) return settings;
+  }
+  throw Error(path + ": does not say what was chosen", "start the run without --resume");
 }
 
 }  // namespace
@@ -54,14 +77,13 @@ AutoSearch choose_automatically(FinetuneOptions& o, const Graph& base, const Sam
   freedom.head = freedom.head && o.train.task == Task::classes && !o.loss_given;
   freedom.rate = freedom.rate && !optimizer->minimises();
   freedom.freeze = freedom.freeze && !optimizer->minimises();
-  AutoSearch search = choose_settings(make, given, freedom, source, classes, kFolds, o.auto_seconds, o.train, listener, backend(o.common));
-  listener.note(formatted("%-10s %-8s %10s %12s %8s %10s %7s  ", "head", "freeze", "rate", "weight decay", score_names(o.train.task).first, "deviation", "s"));
-  for (size_t i = 0; i < search.trials.size(); ++i) {
-    const AutoTrial& t = search.trials[i];
-    listener.note(formatted("%-10s %-8s %10.4g %12.4g %8.4f %10.4f %7.2f  %s", t.settings.head.c_str(), t.settings.freeze.c_str(), static_cast<double>(t.settings.lr),
-                            static_cast<double>(t.settings.weight_decay), t.folds.mean, t.folds.deviation, t.folds.seconds, i == search.chosen ? "chosen" : t.remark.c_str()));
+  const std::string path = (std::filesystem::path(o.output) / "auto.csv").string();
+  // What a search comes to depends on the time it has: a run that goes on keeps what was chosen.
+  AutoSearch search = o.train.resume ? AutoSearch{{{chosen_before(path), {}, ""}}, 0, 0} : choose_settings(make, given, freedom, source, classes, kFolds, o.auto_seconds, o.train, listener, backend(o.common));
+  if (!o.train.resume) {
+    tell(search, o.train.task, listener);
+    write_trials(path, search);
   }
-  write_trials((std::filesystem::path(o.output) / "auto.csv").string(), search);
   const AutoSettings& chosen = search.trials[search.chosen].settings;
   o = with(chosen);
   o.train.lr = chosen.lr;

@@ -258,10 +258,7 @@ FinetuneReport run_finetune(const FinetuneOptions& given) {
   listener.progress = [&](const std::string& phase, int64_t done, int64_t total) { progress.show(phase, done, total); };
   listener.note = [&](const std::string& text) { progress.line(text); };
   listener.epoch = [&](const EpochReport& e) { progress.line(epoch_line(e, o.train.epochs, o.train.task)); };
-  if (o.auto_seconds > 0) {
-    report.automatic = choose_automatically(o, model.graph, train_source, static_cast<int>(classes), listener);
-    report.settings = report.automatic.trials[report.automatic.chosen].settings;
-  }
+  if (o.auto_seconds > 0) report.automatic = choose_automatically(o, model.graph, train_source, static_cast<int>(classes), listener);
   Network network = with_place([&] { return o.model; }, [&] { return make_network(model.graph, o, classes); });
   model.graph = std::move(network.graph);
   const GraftedHead& head = network.head;
@@ -318,7 +315,8 @@ std::string to_json_text(const FinetuneReport& r) {
   if (!r.folds.scores.empty()) folds = {{"scores", r.folds.scores}, {"mean", r.folds.mean}, {"deviation", r.folds.deviation}, {"seconds", r.folds.seconds}};
   json automatic;
   if (!r.automatic.trials.empty()) {
-    automatic = {{"head", r.settings.head}, {"freeze", r.settings.freeze}, {"lr", r.settings.lr}, {"weight_decay", r.settings.weight_decay}, {"tried", r.automatic.trials.size()}, {"seconds", r.automatic.seconds}};
+    const AutoSettings& chosen = r.automatic.trials[r.automatic.chosen].settings;
+    automatic = {{"head", chosen.head}, {"freeze", chosen.freeze}, {"lr", chosen.lr}, {"weight_decay", chosen.weight_decay}, {"tried", r.automatic.trials.size()}, {"seconds", r.automatic.seconds}};
   }
   return json{{"cross_validation", folds}, {"auto", automatic}, {best_key(r.task), r.result.best_val_score}, {"task", name_of(r.task)}, {"stopped_early", r.result.stopped_early}, {"best_epoch", r.result.best_epoch}, {"epochs", r.result.history.size()}, {"seconds", r.seconds},
               {"trainable_parameters", r.freeze.trainable_parameters}, {"frozen_parameters", r.freeze.frozen_parameters}, {"features_cached", r.result.features_cached},

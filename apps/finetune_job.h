@@ -41,7 +41,6 @@ struct FinetuneReport {
   FoldsResult folds;           // empty without cross-validation
   RateSearch rates;            // empty without a range test
   AutoSearch automatic;        // empty without a search
-  AutoSettings settings;       // what it chose
   double seconds = 0;          // the whole job
 };
 

@@ -82,7 +82,7 @@ class Trainer {
       const int64_t trained = apply_freeze(graph_, {policy, options_.unfreezing.batch_norm}, {head_.begin(), head_.end()}).trainable_parameters;
       if (trained == trained_) return;  // the bottom was reached before
       trained_ = trained;
-      note("from epoch " + std::to_string(state_.epoch + 1) + " on " + std::to_string(trained) + " parameters are trained");
+      note("from epoch " + std::to_string(stage * options_.unfreezing.every + 1) + " on " + std::to_string(trained) + " parameters are trained");
     }
     step_.reset();
     evaluation_.reset();

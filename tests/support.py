@@ -9,6 +9,7 @@ import unittest
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 GRAFT = os.environ.get("GRAFT", str(ROOT / "build/release/graft"))
 DATA = ROOT.parent / "shared" / "data"
+BUNDLED = ROOT / "models" / "bundled" / "graft-small.onnx"
 
 
 def graft(*args, check=True, **more):

@@ -9,9 +9,7 @@ import unittest
 
 import numpy as np
 
-from support import GRAFT, ROOT, ScratchTest, graft, graft_json, session
-
-BUNDLED = ROOT / "models" / "bundled" / "graft-small.onnx"
+from support import BUNDLED, GRAFT, ScratchTest, graft, graft_json, session
 
 
 class Program(ScratchTest):

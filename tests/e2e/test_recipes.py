@@ -5,9 +5,7 @@ import xml.etree.ElementTree
 
 from PIL import Image
 
-from support import ROOT, ScratchTest, graft, graft_json
-
-BUNDLED = ROOT / "models" / "bundled" / "graft-small.onnx"
+from support import BUNDLED, ScratchTest, graft, graft_json
 
 
 class Recipes(ScratchTest):
@@ -71,11 +69,17 @@ class Recipes(ScratchTest):
             trials = list(csv.DictReader(file))
         self.assertEqual(len(trials), report["auto"]["tried"])
         self.assertGreater(len(trials), 4)
-        self.assertEqual({row["weight_decay"] for row in trials}, {"0.001"})  # given, so it stays
+        self.assertEqual({round(float(row["weight_decay"]), 8) for row in trials}, {0.001})  # given, so it stays
         chosen = [row for row in trials if row["remark"] == "chosen"]
         self.assertEqual(len(chosen), 1)
         self.assertEqual(chosen[0]["head"], report["auto"]["head"])
         self.assertAlmostEqual(float(chosen[0]["lr"]), report["auto"]["lr"], places=6)
+        # A run that goes on takes what was chosen and does not search again.
+        model, table = (self.base / "auto" / "model.onnx").read_bytes(), (self.base / "auto" / "auto.csv").read_bytes()
+        again = self.finetune("auto", "--auto", 20, "--weight-decay", 0.001, "--resume")
+        self.assertEqual({key: again["auto"][key] for key in ("head", "freeze", "lr")}, {key: report["auto"][key] for key in ("head", "freeze", "lr")})
+        self.assertEqual((self.base / "auto" / "model.onnx").read_bytes(), model)
+        self.assertEqual((self.base / "auto" / "auto.csv").read_bytes(), table)
 
     def test_gradients_have_a_picture(self):
         picture = self.base / "gradients.svg"

@@ -5,11 +5,10 @@ import unittest
 import numpy as np
 from PIL import Image
 
-from support import ROOT, ScratchTest, graft, graft_json
+from support import BUNDLED, ScratchTest, graft, graft_json
 
 # The bundled trunk was trained not to care for light, so all of it learns anew.
 WHOLE = ("--augment", "none", "--freeze", "none", "--trunk-lr-scale", 1, "--optimizer", "adam", "--lr", 0.003)
-BUNDLED = ROOT / "models" / "bundled" / "graft-small.onnx"
 
 
 class Tasks(ScratchTest):

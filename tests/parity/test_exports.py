@@ -6,9 +6,7 @@ import numpy as np
 import onnx
 from PIL import Image
 
-from support import ROOT, ScratchTest, graft, graft_json, imagenet_input, pillow_pixels, session
-
-BUNDLED = ROOT / "models" / "bundled" / "graft-small.onnx"
+from support import BUNDLED, ScratchTest, graft, graft_json, imagenet_input, pillow_pixels, session
 
 
 def openvino_run(path, feed):

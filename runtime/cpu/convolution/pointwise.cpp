@@ -24,7 +24,6 @@ constexpr int64_t kBlockTiles = 8;    // tiles of rows that share a panel of wei
 constexpr int64_t kBlockResults = int64_t{1} << 16;  // of a block that is read again with arrays of its size: all fit the second cache
 constexpr int64_t kFarResults = int64_t{8} << 20;  // elements that no cache holds
 constexpr int64_t kDepthBlock = 512;
-constexpr int64_t kLine = 16;         // floats in a cache line
 constexpr int64_t kPadding = 16;      // floats between copied rows, so that rows do not fall on one cache set
 
 /// Where the pixels of the smaller picture lie in the larger one.
@@ -148,9 +147,9 @@ class PointwiseProduct {
                            false, {}};
       if (k + depth >= depth_) {
         for (size_t i = 0; i < beside.size(); ++i)
-          if (beside[i]) product.ahead[i] = {beside[i] + rows.first * columns_, 1, rows.size() * columns_ / kLine, 0};
+          if (beside[i]) product.ahead[i] = {beside[i] + rows.first * columns_, 1, rows.size() * columns_ / kLineFloats, 0};
       }
-      product.ahead[2] = {next, 1, rows.size() * depth / kLine, 0};
+      product.ahead[2] = {next, 1, rows.size() * depth / kLineFloats, 0};
       tiles_.multiply_rows(product);
     }
     if (out.dense()) return;

@@ -12,7 +12,6 @@ namespace graft::cpu {
 namespace {
 
 constexpr int64_t kPixels = 128;  // pixels in a block: a panel of 128 × 32 inputs and a tile of 14 × 128 gradients stay in the first cache
-constexpr int64_t kLine = 16;     // floats in a cache line
 constexpr int64_t kDirectChannels = 256, kDirectPixels = 256;
 // Channels of either side at a time. Packing one side again for another part of the other costs more than sums that are too many for
 // the second cache: those are fetched while the tile before them is multiplied.
@@ -56,7 +55,7 @@ class WeightProduct final : public Kernel {
  private:
   /// A group of dy's channels in tiles, whatever their height.
   int64_t packed_dy_floats() const { return kGroup * kPixels + (kGroup / tile_rows_ + 1) * TileKernels::kPackSlack; }
-  int64_t sums_floats() const { return std::min(kSums, out_ * taps_ * in_) + kGroup * kLine; }
+  int64_t sums_floats() const { return std::min(kSums, out_ * taps_ * in_) + kGroup * kLineFloats; }
 
   void accumulate(const float* x, const float* dy, float* dw, std::byte* scratch, int64_t t, int64_t count) const {
     const int64_t tile0 = split_rows_ ? row_tiles_ * t / count : 0, tile1 = split_rows_ ? row_tiles_ * (t + 1) / count : row_tiles_;
@@ -67,7 +66,7 @@ class WeightProduct final : public Kernel {
     if (direct_) {
       for (int64_t first = 0; first < pixels_; first += kDirectPixels) {
         const int64_t n = std::min(kDirectPixels, pixels_ - first);
-        const Fetch next_dy{dy + (first + n) * out_ + m0, n, (m1 - m0 + kLine - 1) / kLine, out_}, next_x{x + (first + n) * in_ + c0, n, (c1 - c0) / kLine, in_};
+        const Fetch next_dy{dy + (first + n) * out_ + m0, n, (m1 - m0 + kLineFloats - 1) / kLineFloats, out_}, next_x{x + (first + n) * in_ + c0, n, (c1 - c0) / kLineFloats, in_};
         tiles_.multiply_columns({m1 - m0, c1 - c0, n, dy + first * out_ + m0, out_, tile_rows_, tile_rows_,
                                  x + first * in_ + c0, in_, tiles_.columns, dw + m0 * in_ + c0, in_, first > 0, nullptr, true, {next_dy, next_x}});
       }
@@ -93,11 +92,11 @@ class WeightProduct final : public Kernel {
     float* const packed_x = packed_dy + packed_dy_floats();
     float* const sums = packed_x + kPixels * kGroup;
     auto** const sources = reinterpret_cast<const float**>(sums + sums_floats());
-    const int64_t sums_row = taps.size() * columns.size() + kLine;  // rows a power of two apart would meet in few sets of the caches
+    const int64_t sums_row = taps.size() * columns.size() + kLineFloats;  // rows a power of two apart would meet in few sets of the caches
     for (int64_t first = 0; first < pixels_; first += kPixels) {
       const int64_t n = std::min(kPixels, pixels_ - first), tile = n * tile_rows_ + TileKernels::kPackSlack;
       tiles_.pack_tiles(dy + first * out_ + rows.first, out_, n, rows.size(), tile_rows_, packed_dy, tile);
-      const Fetch next_dy{dy + (first + n) * out_ + rows.first, n, rows.size() / kLine + 1, out_};
+      const Fetch next_dy{dy + (first + n) * out_ + rows.first, n, rows.size() / kLineFloats + 1, out_};
       for (int64_t tap = taps.first; tap < taps.last; ++tap) {
         locate(x + columns.first, first, n, tap, sources);
         const Fetch next_x = coming_x(x + columns.first, first + n, n, tap, columns.size());
@@ -121,7 +120,7 @@ class WeightProduct final : public Kernel {
     const int64_t column = first % width, row = first / width % height, image = first / width / height;
     const int64_t yy = row * window_.stride.height + tap / window_.kernel.width * window_.dilation.height - window_.padding.top;
     const int64_t xx = column * window_.stride.width + tap % window_.kernel.width * window_.dilation.width - window_.padding.left;
-    return {x + ((image * x_shape_[2] + yy) * x_shape_[3] + xx) * in_, n, columns / kLine, window_.stride.width * in_};
+    return {x + ((image * x_shape_[2] + yy) * x_shape_[3] + xx) * in_, n, columns / kLineFloats, window_.stride.width * in_};
   }
 
   /// The pixel of x that meets each of n output pixels at one tap; null outside the picture.

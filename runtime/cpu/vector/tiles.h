@@ -13,6 +13,8 @@ struct TileTail {
   Activation activation;
 };
 
+inline constexpr int64_t kLineFloats = 16;  // in a cache line
+
 /// A matrix that is read soon: `rows` of `lines` cache lines, `pitch` floats apart. Addresses need not exist. multiply_rows knows one
 /// row only.
 struct Fetch {

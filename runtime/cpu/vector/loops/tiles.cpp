@@ -14,7 +14,6 @@ enum class Form { rows, columns, far_columns };
 constexpr int64_t kFloat = sizeof(float);
 constexpr int64_t kPanelWidth = int64_t{kTileVectors} * kLanes;
 constexpr int64_t kFetchRows = 16;  // of B, and of A by columns, fetched ahead: about the latency of the second cache
-constexpr int64_t kLine = 16;       // floats in a cache line
 
 /// Steps of the depth for one line of a Fetch.
 constexpr int64_t steps_a_line(Form form) { return form == Form::rows ? 1 : 2; }
@@ -121,7 +120,7 @@ void multiply_tile(const Tile& t) {
   for (; k >= kSteps; k -= kSteps) {
     if constexpr (form == Form::rows) {
 #pragma GCC unroll 4
-      for (int u = 0; u < kSteps; ++u) __builtin_prefetch(ahead.at + u * kLine, 0, 2);
+      for (int u = 0; u < kSteps; ++u) __builtin_prefetch(ahead.at + u * kLineFloats, 0, 2);
       ahead.at += kSteps * ahead.step;
     } else {  // without a branch: the loop is too tight for one that is mispredicted at every row's end
       __builtin_prefetch(ahead.at, 0, 2);
@@ -219,7 +218,7 @@ class Fetcher {
         return;
       }
       const Fetch& f = p_.ahead[next_++];
-      cursor = {f.at, kLine, f.lines, f.lines, f.pitch - (f.lines - 1) * kLine};
+      cursor = {f.at, kLineFloats, f.lines, f.lines, f.pitch - (f.lines - 1) * kLineFloats};
       left_ = f.rows * f.lines;
     }
   }
