@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string_view>
@@ -53,12 +54,51 @@ class Kernel {
   /// Repacks whatever was derived from trainable parameters.
   virtual void refresh() {}
   virtual void run(const KernelArguments& arguments) = 0;
+  /// False where run() does more than queue work on the backend's device, so that it cannot be recorded and replayed.
+  virtual bool can_be_recorded() const { return true; }
+};
+
+/// Memory that a backend's kernels read and write in the place of the program's own. Calls take their turn with the backend's kernels.
+class DeviceMemory {
+ public:
+  virtual ~DeviceMemory() = default;
+  /// 256-byte aligned, owned by the caller until release(). Throws Error when there is not so much.
+  virtual void* allocate(size_t bytes) const = 0;
+  virtual void release(void* address) const noexcept = 0;
+  /// Memory of the program from and to which transfers are fastest; 64-byte aligned.
+  virtual void* allocate_host(size_t bytes) const = 0;
+  virtual void release_host(void* address) const noexcept = 0;
+  /// Returns when `host` may be changed again: at once where it came from allocate_host and nothing is written there before the next wait().
+  virtual void upload(void* device, const void* host, size_t bytes) const = 0;
+  /// The bytes are there after the next wait().
+  virtual void download(void* host, const void* device, size_t bytes) const = 0;
+  /// Returns when everything that was queued is done. Throws Error when some of it failed.
+  virtual void wait() const = 0;
+  /// What could still be allocated, in bytes.
+  virtual size_t available() const = 0;
+};
+
+/// Work that was recorded once and is repeated as a whole.
+class Recording {
+ public:
+  virtual ~Recording() = default;
+  virtual void run() = 0;
 };
 
 class Backend {
  public:
   virtual ~Backend() = default;
   virtual std::string_view name() const = 0;
+  /// Null where kernels work in the program's own memory.
+  virtual const DeviceMemory* memory() const { return nullptr; }
+  /// What computes in the program's own memory: this backend, or the one beside it.
+  virtual const Backend& host() const { return *this; }
+  /// Whether output 0 of this operator may lie where this input, one of Operator::in_place_inputs, lay.
+  virtual bool may_overwrite(const Operator& /*op*/, int /*input*/) const { return true; }
+  /// Tells kernels that run from here on, recorded ones too, which step it is.
+  virtual void begin(const StepContext&) const {}
+  /// Records what `work` queues, without doing it. Null where nothing is gained by it.
+  virtual std::unique_ptr<Recording> record(const std::function<void()>& /*work*/) const { return nullptr; }
   /// Throws Error when it has no kernel for the operator or its dtypes.
   virtual std::unique_ptr<Kernel> make_kernel(const KernelRequest& request) const = 0;
   /// Sets the number of threads kernels made or run by the calling thread use (0: all cores).

@@ -1,12 +1,12 @@
 #include "runtime/plan.h"
 
-#include <sys/mman.h>
-
 #include <algorithm>
 #include <chrono>
 #include <cstring>
 
+#include "runtime/arena.h"
 #include "runtime/base/error.h"
+#include "runtime/device_side.h"
 #include "runtime/memory_planner.h"
 #include "runtime/strided_copy.h"
 
@@ -14,7 +14,8 @@ namespace graft {
 namespace {
 
 constexpr int kNoStorage = -1;
-constexpr size_t kHugePage = size_t{2} << 20;
+
+using Direction = DeviceSide::Direction;
 
 /// Memory shared by a value and its reshaped or in-place successors.
 struct Storage {
@@ -34,25 +35,11 @@ struct Step {
   bool has_trainable_input = false;
 };
 
-class Arena {
- public:
-  Arena() = default;
-  explicit Arena(size_t bytes) : bytes_(std::max<size_t>(bytes, kArenaAlignment)) {
-    const size_t rounded = (bytes_ + kHugePage - 1) / kHugePage * kHugePage;
-    data_.reset(static_cast<std::byte*>(std::aligned_alloc(bytes_ >= kHugePage ? kHugePage : kArenaAlignment, bytes_ >= kHugePage ? rounded : (bytes_ + 63) / 64 * 64)));
-    if (!data_) throw Error("out of memory: the plan needs " + std::to_string(bytes_ >> 20) + " MiB", "use a smaller --batch");
-    // Large pages spare the TLB; failing to get them costs nothing but speed.
-    if (bytes_ >= kHugePage) (void)madvise(data_.get(), rounded, MADV_HUGEPAGE);
-  }
-  std::byte* data() const { return data_.get(); }
-  size_t bytes() const { return bytes_; }
-
- private:
-  struct Free {
-    void operator()(std::byte* p) const { std::free(p); }
-  };
-  size_t bytes_ = 0;
-  std::unique_ptr<std::byte, Free> data_;
+/// One pass (forward or backward) of a plan: run as it is first, which lets kernels choose their ways, recorded after that.
+struct Pass {
+  size_t first = 0, last = 0;
+  bool warm = false;
+  std::unique_ptr<Recording> recording;
 };
 
 }  // namespace
@@ -68,8 +55,12 @@ struct Plan::Impl {
   size_t backward_step = 0;
   Arena arena;
   std::byte* scratch = nullptr;
+  std::unique_ptr<DeviceSide> device;  // null where the backend works in the program's memory
+  Pass forward, backward;
 
-  Impl(Graph g, const Backend& b, int t) : graph(std::move(g)), backend(b), threads(t) {}
+  Impl(Graph g, const Backend& b, int t) : graph(std::move(g)), backend(b), threads(t) {
+    if (backend.memory()) device = std::make_unique<DeviceSide>(*backend.memory());
+  }
 
   size_t bytes_of(ValueId id) const {
     const Value& v = graph.value(id);
@@ -103,8 +94,7 @@ struct Plan::Impl {
 
   int constant_storage(ValueId id) {
     const Value& v = graph.value(id);
-    Storage s{Storage::Kind::constant, bytes_of(id), 0, 0, true, v.constant->raw(), 0};
-    return new_storage(s);
+    return new_storage({Storage::Kind::constant, bytes_of(id), 0, 0, true, v.constant->raw(), 0});
   }
 
   bool may_alias(const Node& node) const {
@@ -119,7 +109,7 @@ struct Plan::Impl {
   int in_place_input(const Node& node, int index, size_t o, const std::vector<std::vector<int>>& readers) {
     const ValueId y = node.outputs[o];
     for (int i : node.op->in_place_inputs(o)) {
-      if (i >= static_cast<int>(node.inputs.size())) continue;
+      if (i >= static_cast<int>(node.inputs.size()) || !backend.may_overwrite(*node.op, i)) continue;
       const ValueId x = node.inputs[static_cast<size_t>(i)];
       if (x == kNoValue) continue;
       const Storage& s = storage(x);
@@ -221,8 +211,36 @@ struct Plan::Impl {
     const size_t total = lay_out_storages();
     size_t scratch_bytes = 0;
     for (const Step& step : steps) scratch_bytes = std::max(scratch_bytes, step.kernel->scratch_bytes());
-    arena = Arena(total + scratch_bytes);
+    arena = Arena(total + scratch_bytes, backend.memory());
     scratch = arena.data() + total;
+  }
+
+  /// Where a device backend finds constants, and what goes to and comes from it in which pass.
+  void bring_to_device() {
+    if (!device) return;
+    // What stands beside a trainable parameter, as running statistics beside a norm's scale, changes with it.
+    std::vector<bool> changes(graph.value_count(), false);
+    for (const Node& node : graph.nodes) {
+      const bool trains = std::any_of(node.inputs.begin(), node.inputs.end(), [&](ValueId id) { return id != kNoValue && graph.value(id).trainable; });
+      for (ValueId id : node.inputs)
+        if (id != kNoValue) changes[static_cast<size_t>(id)] = changes[static_cast<size_t>(id)] || trains;
+    }
+    for (size_t i = 0; i < graph.value_count(); ++i) {
+      const Value& v = graph.value(static_cast<ValueId>(i));
+      if (v.constant && storage_of[i] != kNoStorage) storage(static_cast<ValueId>(i)).fixed = device->constant(*v.constant, changes[i]);
+    }
+    const auto readers = graph.consumers();
+    using Passes = DeviceSide::Passes;
+    std::vector<Passes> passes(graph.value_count(), Passes::forward);
+    for (size_t n = std::min(graph.backward_begin, graph.nodes.size()); n < graph.nodes.size(); ++n)
+      for (ValueId id : graph.nodes[n].outputs) passes[static_cast<size_t>(id)] = Passes::backward;
+    for (ValueId id : graph.inputs) {
+      const auto& list = readers[static_cast<size_t>(id)];
+      const bool read_early = !list.empty() && static_cast<size_t>(*std::min_element(list.begin(), list.end())) < graph.backward_begin;
+      passes[static_cast<size_t>(id)] = list.empty() ? Passes::both : read_early ? Passes::forward : Passes::backward;
+      device->add(Direction::in, {address(id), bytes_of(id), nullptr, passes[static_cast<size_t>(id)]});
+    }
+    for (ValueId id : graph.outputs) device->add(Direction::out, {address(id), bytes_of(id), nullptr, passes[static_cast<size_t>(id)]});
   }
 
   void* address(ValueId id) {
@@ -245,9 +263,32 @@ struct Plan::Impl {
     for (size_t i = first; i < last; ++i) steps[i].kernel->run({steps[i].inputs, steps[i].outputs, scratch, context});
   }
 
-  View view(ValueId id) {
+  /// One pass, with its transfers where there is a device.
+  void run(Pass& pass, const StepContext& context) {
+    if (!device) return run(pass.first, pass.last, context);
+    const auto which = &pass == &backward ? DeviceSide::Passes::backward : DeviceSide::Passes::forward;
+    device->bring_inputs(which);
+    backend.begin(context);
+    if (pass.recording) pass.recording->run();
+    else run(pass.first, pass.last, context);
+    device->fetch_outputs(which);
+    const bool steady = std::all_of(steps.begin() + static_cast<int64_t>(pass.first), steps.begin() + static_cast<int64_t>(pass.last),
+                                    [](const Step& step) { return step.kernel->can_be_recorded(); });
+    if (!pass.warm && steady && pass.first < pass.last) pass.recording = backend.record([&] { run(pass.first, pass.last, context); });
+    pass.warm = true;
+  }
+
+  void* keep(Direction direction, size_t i) {
+    if (!device) return view(direction, i).data;
+    auto& port = device->port(direction, i);
+    port.resident = true;
+    return port.device;
+  }
+
+  View view(Direction direction, size_t i) {
+    const ValueId id = (direction == Direction::in ? graph.inputs : graph.outputs).at(i);
     const Value& v = graph.value(id);
-    return {v.dtype, v.shape, strides[static_cast<size_t>(id)], address(id)};
+    return {v.dtype, v.shape, strides[static_cast<size_t>(id)], device ? device->host(direction, i) : address(id)};
   }
 };
 
@@ -256,7 +297,10 @@ Plan::Plan(Graph graph, const Backend& backend, int threads) : impl_(std::make_u
   const auto in_place = impl_->assign_storage();
   impl_->make_kernels(in_place);
   impl_->lay_out_arena();
+  impl_->bring_to_device();
   impl_->bind_pointers();
+  impl_->forward.last = impl_->backward.first = impl_->backward_step;
+  impl_->backward.last = impl_->steps.size();
 }
 
 size_t Plan::planned_bytes(const Graph& graph, const Backend& backend) {
@@ -272,32 +316,47 @@ Plan::~Plan() = default;
 
 size_t Plan::input_count() const { return impl_->graph.inputs.size(); }
 size_t Plan::output_count() const { return impl_->graph.outputs.size(); }
-View Plan::input(size_t i) const { return impl_->view(impl_->graph.inputs.at(i)); }
-View Plan::output(size_t i) const { return impl_->view(impl_->graph.outputs.at(i)); }
+View Plan::input(size_t i) const { return impl_->view(Direction::in, i); }
+View Plan::output(size_t i) const { return impl_->view(Direction::out, i); }
 size_t Plan::arena_bytes() const { return impl_->arena.bytes(); }
 const Graph& Plan::graph() const { return impl_->graph; }
 
 void Plan::bind_input(size_t i, const void* data) {
+  if (impl_->device) {
+    impl_->device->port(Direction::in, i).bound = data;
+    return;
+  }
   Storage& s = impl_->storage(impl_->graph.inputs.at(i));
   s.kind = Storage::Kind::bound;
   s.fixed = data;
   impl_->bind_pointers();
 }
 
-void Plan::forward(const StepContext& step) { impl_->run(0, impl_->backward_step, step); }
-void Plan::backward(const StepContext& step) { impl_->run(impl_->backward_step, impl_->steps.size(), step); }
+void Plan::forward(const StepContext& step) { impl_->run(impl_->forward, step); }
+void Plan::backward(const StepContext& step) { impl_->run(impl_->backward, step); }
+
+void* Plan::keep_input(size_t i) { return impl_->keep(Direction::in, i); }
+void* Plan::keep_output(size_t i) { return impl_->keep(Direction::out, i); }
 
 void Plan::refresh() {
   impl_->backend.use_threads(impl_->threads);
+  if (impl_->device) impl_->device->refresh();
   for (Step& step : impl_->steps)
     if (step.has_trainable_input) step.kernel->refresh();
 }
 
 std::vector<StepTime> Plan::profile() {
   std::vector<StepTime> times;
+  if (impl_->device) {
+    impl_->device->bring_inputs(DeviceSide::Passes::forward);
+    impl_->device->bring_inputs(DeviceSide::Passes::backward);
+    impl_->backend.begin({});
+    impl_->device->memory().wait();
+  }
   for (size_t i = 0; i < impl_->steps.size(); ++i) {
     const auto start = std::chrono::steady_clock::now();
     impl_->run(i, i + 1, {});
+    if (impl_->device) impl_->device->memory().wait();
     const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - start;
     const Node& node = impl_->graph.nodes[impl_->steps[i].node];
     times.push_back({node.name, std::string(node.op->type()), elapsed.count()});
@@ -319,7 +378,7 @@ std::vector<Tensor> evaluate_node(const Operator& op, const std::vector<ValueTyp
     results.emplace_back(type.dtype, type.shape);
     out_pointers.push_back(results.back().raw());
   }
-  const auto kernel = backend.make_kernel({op, ins, outs, -1});
+  const auto kernel = backend.host().make_kernel({op, ins, outs, -1});
   std::vector<std::byte> scratch(kernel->scratch_bytes() + kArenaAlignment);
   void* aligned = scratch.data();
   size_t space = scratch.size();

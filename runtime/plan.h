@@ -10,7 +10,7 @@
 
 namespace graft {
 
-/// A plan's input or output: where it lies and how. Not owned.
+/// A plan's input or output: where it lies in the program's memory, and how. Not owned.
 struct View {
   DType dtype = DType::f32;
   Shape shape;
@@ -25,7 +25,8 @@ struct StepTime {
 };
 
 /// How a graph is computed on one backend: kernels in order, weights packed once, one arena laid out by liveness. Nothing is
-/// allocated while it runs. Activations of rank four lie channels-last. Not thread-safe; make one plan a thread.
+/// allocated while it runs. Where the backend has memory of its own, forward() and backward() bring their inputs there and their outputs
+/// back, and repeat what they recorded of their first run. Activations of rank four lie channels-last. Not thread-safe; make one plan a thread.
 class Plan {
  public:
   /// `graph` must be specialised (all shapes closed). Throws Error naming the node that has no kernel.
@@ -41,6 +42,11 @@ class Plan {
   View output(size_t i) const;
   /// Lets input i be read from `data` (laid out as input(i) says) instead of the plan's own memory.
   void bind_input(size_t i, const void* data);
+
+  /// On a backend with memory of its own, an input or output that nobody reads or writes on this side from now on: it is no longer
+  /// transferred. Returns where the backend keeps it. Elsewhere nothing changes.
+  void* keep_input(size_t i);
+  void* keep_output(size_t i);
 
   void forward(const StepContext& step = {});
   void backward(const StepContext& step = {});

@@ -3,11 +3,13 @@
 #include <cmath>
 #include <cstdint>
 
+#include "runtime/base/host_device.h"
+
 namespace graft {
 
 /// Counter-based random numbers: a value is a function of (key, counter) alone, so threads and order never change it.
 /// The mixer is SplitMix64's finaliser [Steele et al. 2014].
-inline uint64_t mix(uint64_t key, uint64_t counter) {
+GRAFT_DEVICE inline uint64_t mix(uint64_t key, uint64_t counter) {
   uint64_t z = key + 0x9e3779b97f4a7c15ull * (counter + 1);
   z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ull;
   z = (z ^ (z >> 27)) * 0x94d049bb133111ebull;
@@ -15,7 +17,7 @@ inline uint64_t mix(uint64_t key, uint64_t counter) {
 }
 
 /// Uniform in [0, 1).
-inline float uniform(uint64_t key, uint64_t counter) { return static_cast<float>(mix(key, counter) >> 40) * 0x1p-24f; }
+GRAFT_DEVICE inline float uniform(uint64_t key, uint64_t counter) { return static_cast<float>(mix(key, counter) >> 40) * 0x1p-24f; }
 
 /// A stream of random numbers for one purpose, made from its key.
 class Random {

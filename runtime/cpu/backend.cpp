@@ -24,7 +24,7 @@ class CpuBackend final : public Backend {
   }
 
  private:
-  cpu::KernelTable table_;
+  KernelTable table_;
 };
 
 }  // namespace

@@ -47,6 +47,7 @@ void MaxPool::differentiate(GradientBuilder& grad) const {
   if (!grad.wanted(0)) return;
   if (!keep_positions) throw Error("positions of the maxima were not kept");
   auto op = std::make_shared<MaxPoolGradient>();
+  op->window = window;
   op->input_shape = grad.shape(grad.input(0));
   grad.give(0, grad.emit(op, {grad.grad_output(), grad.output(1)}));
 }

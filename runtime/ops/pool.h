@@ -20,6 +20,7 @@ struct MaxPool final : Operator {
 
 /// dL/dx of MaxPool. Inputs dL/dy, positions.
 struct MaxPoolGradient final : Operator {
+  Window2d window;  // MaxPool's: which outputs may have taken an input
   Shape input_shape;
   std::string_view type() const override { return "MaxPoolGradient"; }
   std::vector<ValueType> infer(std::span<const ValueType> inputs) const override { return {{inputs[0].dtype, input_shape}}; }
