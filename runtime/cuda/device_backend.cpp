@@ -1,0 +1,32 @@
+#include "runtime/cuda/device_backend.h"
+
+#include "runtime/cuda/host_kernel.h"
+#include "runtime/cuda/kernel_files.h"
+
+namespace graft::cuda {
+
+DeviceBackend::DeviceBackend(std::unique_ptr<const DeviceMemory> memory, void* stream, int multiprocessors, const Backend& host)
+    : memory_(std::move(memory)), host_(host), device_step_(static_cast<StepContext*>(memory_->allocate(sizeof(StepContext)))),
+      host_step_(static_cast<StepContext*>(memory_->allocate_host(sizeof(StepContext)))), queue_(stream, multiprocessors, device_step_) {
+#define GRAFT_REGISTER(name) register_##name(table_, queue_);
+  GRAFT_CUDA_KERNEL_FILES(GRAFT_REGISTER)
+#undef GRAFT_REGISTER
+}
+
+DeviceBackend::~DeviceBackend() {
+  memory_->release(device_step_);
+  memory_->release_host(host_step_);
+}
+
+void DeviceBackend::begin(const StepContext& step) const {
+  *host_step_ = step;
+  memory_->upload(device_step_, host_step_, sizeof step);
+}
+
+std::unique_ptr<Kernel> DeviceBackend::make_kernel(const KernelRequest& request) const {
+  if (const auto* factory = table_.find(request.op))
+    if (auto kernel = (*factory)(request)) return kernel;
+  return on_the_processor(request, *memory_, host_);
+}
+
+}  // namespace graft::cuda

@@ -1,0 +1,44 @@
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "runtime/backend.h"
+#include "runtime/cuda/queue.h"
+#include "runtime/kernel_table.h"
+
+namespace graft::cuda {
+
+/// A backend whose kernels run on a Queue: those of kernels/, what a derived backend adds from libraries, and the processor's for the rest.
+class DeviceBackend : public Backend {
+ public:
+  /// `stream`: null emulates. `memory` must hold what the stream's kernels can read. `host` outlives this object.
+  DeviceBackend(std::unique_ptr<const DeviceMemory> memory, void* stream, int multiprocessors, const Backend& host);
+  ~DeviceBackend() override;
+  DeviceBackend(const DeviceBackend&) = delete;
+  DeviceBackend& operator=(const DeviceBackend&) = delete;
+
+  const DeviceMemory* memory() const override { return memory_.get(); }
+  const Backend& host() const override { return host_; }
+  void begin(const StepContext& step) const override;
+  void use_threads(int threads) const override { host_.use_threads(threads); }
+  std::unique_ptr<Kernel> make_kernel(const KernelRequest& request) const override;
+
+ protected:
+  KernelTable& table() { return table_; }
+  const Queue& queue() const { return queue_; }
+
+ private:
+  std::unique_ptr<const DeviceMemory> memory_;
+  const Backend& host_;
+  StepContext* device_step_;
+  StepContext* host_step_;
+  Queue queue_;
+  KernelTable table_;
+};
+
+/// The device's kernels run by the calling thread, on memory that is kept apart from the program's: what can be tested of a GPU's work
+/// without one. Lives as long as the program.
+const Backend& emulated_backend(const Backend& host);
+
+}  // namespace graft::cuda

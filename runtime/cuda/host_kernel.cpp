@@ -1,0 +1,71 @@
+#include "runtime/cuda/host_kernel.h"
+
+#include <algorithm>
+#include <vector>
+
+namespace graft::cuda {
+namespace {
+
+class HostKernel final : public Kernel {
+ public:
+  HostKernel(const KernelRequest& request, const DeviceMemory& memory, const Backend& host)
+      // Nothing is overwritten in place: inputs and outputs have room of their own here.
+      : kernel_(host.make_kernel({request.op, request.inputs, request.outputs, -1})), memory_(memory), scratch_(room(kernel_->scratch_bytes())) {
+    for (const Operand& o : request.inputs) inputs_.push_back(side(o));
+    for (const Operand& o : request.outputs) outputs_.push_back(side(o));
+    in_.resize(inputs_.size());
+    out_.resize(outputs_.size());
+  }
+  void refresh() override { kernel_->refresh(); }
+  bool can_be_recorded() const override { return false; }
+  void run(const KernelArguments& a) override {
+    for (size_t i = 0; i < inputs_.size(); ++i) {
+      const Side& s = inputs_[i];
+      in_[i] = s.content ? s.content : s.room.get();
+      if (s.room && a.inputs[i]) memory_.download(s.room.get(), a.inputs[i], s.bytes);
+      if (!a.inputs[i]) in_[i] = nullptr;
+    }
+    memory_.wait();
+    for (size_t i = 0; i < outputs_.size(); ++i) out_[i] = outputs_[i].room.get();
+    kernel_->run({in_, out_, scratch_.get(), a.step});
+    for (size_t i = 0; i < outputs_.size(); ++i) memory_.upload(a.outputs[i], outputs_[i].room.get(), outputs_[i].bytes);
+    memory_.wait();
+  }
+
+ private:
+  struct Release {
+    const DeviceMemory* memory;
+    void operator()(void* p) const { memory->release_host(p); }
+  };
+  using Room = std::unique_ptr<void, Release>;
+  struct Side {
+    size_t bytes = 0;
+    const void* content = nullptr;  // constants that never change are read where they are
+    Room room{nullptr, Release{nullptr}};
+  };
+
+  Room room(size_t bytes) const { return {memory_.allocate_host(std::max<size_t>(bytes, 1)), Release{&memory_}}; }
+  Side side(const Operand& o) const {
+    Side s;
+    if (!o.present) return s;
+    s.bytes = static_cast<size_t>(o.shape.elements()) * size_of(o.dtype);
+    if (o.constant && !o.mutable_constant) s.content = o.constant->raw();
+    else s.room = room(s.bytes);
+    return s;
+  }
+
+  std::unique_ptr<Kernel> kernel_;
+  const DeviceMemory& memory_;
+  Room scratch_;
+  std::vector<Side> inputs_, outputs_;
+  std::vector<const void*> in_;
+  std::vector<void*> out_;
+};
+
+}  // namespace
+
+std::unique_ptr<Kernel> on_the_processor(const KernelRequest& request, const DeviceMemory& memory, const Backend& host) {
+  return std::make_unique<HostKernel>(request, memory, host);
+}
+
+}  // namespace graft::cuda

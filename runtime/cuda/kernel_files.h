@@ -1,0 +1,33 @@
+#pragma once
+
+#include "runtime/cuda/queue.h"
+#include "runtime/kernel_table.h"
+
+namespace graft::cuda {
+
+/// One word for each file in kernels/: NAME stands for register_NAME, which it defines. A factory returns null for what it does not
+/// serve; the processor does that.
+#define GRAFT_CUDA_KERNEL_FILES(file) \
+  file(batch_norm) \
+  file(binary) \
+  file(dropout) \
+  file(lrn) \
+  file(movement) \
+  file(pool) \
+  file(reduce) \
+  file(softmax) \
+  file(unary)
+
+/// `queue` outlives all kernels.
+#define GRAFT_DECLARE(name) void register_##name(KernelTable& table, const Queue& queue);
+GRAFT_CUDA_KERNEL_FILES(GRAFT_DECLARE)
+#undef GRAFT_DECLARE
+
+/// Those of a KernelRequest that a kernel computes in: floats and halves, all of one type.
+inline bool all_of(std::span<const Operand> operands, DType dtype) {
+  for (const Operand& o : operands)
+    if (o.present && o.dtype != dtype) return false;
+  return true;
+}
+
+}  // namespace graft::cuda

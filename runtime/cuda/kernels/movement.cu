@@ -1,0 +1,212 @@
+#include "runtime/ops/movement.h"
+
+#include <cstring>
+
+#include "runtime/cuda/indexing.h"
+#include "runtime/cuda/kernel_files.h"
+#include "runtime/cuda/launched.h"
+#include "runtime/cuda/numbers.h"
+#include "runtime/ops/broadcast.h"
+#include "runtime/ops/reshape.h"
+#include "runtime/strided_copy.h"
+
+namespace graft::cuda {
+namespace {
+
+/// Elements of `bytes` each from one arrangement of strides to another; offsets in elements.
+struct Move {
+  size_t input = 0;
+  int64_t from = 0, to = 0;
+  Indexer<2> places;  // written, read
+};
+
+template <typename T>
+struct MoveOne {
+  const T* from;
+  T* to;
+  Indexer<2> places;
+  GRAFT_DEVICE void operator()(int64_t i) const {
+    const auto p = places(i);
+    to[p.at[0]] = from[p.at[1]];
+  }
+};
+
+template <typename T>
+struct Fill {
+  T* to;
+  T value;
+  GRAFT_DEVICE void operator()(int64_t i) const { to[i] = value; }
+};
+
+/// Calls visit with an unsigned integer as large as an element.
+template <typename Visit>
+void visit_bytes(size_t bytes, const Visit& visit) {
+  switch (bytes) {
+    case 1: return visit(uint8_t{});
+    case 2: return visit(uint16_t{});
+    case 4: return visit(uint32_t{});
+    default: return visit(uint64_t{});
+  }
+}
+
+void move(const Queue& queue, size_t bytes, const Move& m, const void* from, void* to) {
+  visit_bytes(bytes, [&](auto tag) {
+    using T = decltype(tag);
+    queue.each(m.places.count(), MoveOne<T>{static_cast<const T*>(from) + m.from, static_cast<T*>(to) + m.to, m.places});
+  });
+}
+
+void fill(const Queue& queue, size_t bytes, uint64_t pattern, int64_t elements, void* to) {
+  visit_bytes(bytes, [&](auto tag) {
+    using T = decltype(tag);
+    queue.each(elements, Fill<T>{static_cast<T*>(to), static_cast<T>(pattern)});
+  });
+}
+
+/// Parts of the inputs to parts of output 0, whose other elements hold `pattern` where `filled`.
+std::unique_ptr<Kernel> moves(const Queue& queue, const KernelRequest& r, std::vector<Move> parts, bool filled = false, uint64_t pattern = 0) {
+  for (const Move& m : parts)
+    if (!m.places.fits()) return nullptr;
+  const Operand& y = r.outputs[0];
+  return launched([&queue, parts = std::move(parts), bytes = size_of(y.dtype), filled, pattern, elements = y.shape.elements()](const KernelArguments& a) {
+    if (filled) fill(queue, bytes, pattern, elements, a.outputs[0]);
+    for (const Move& m : parts) move(queue, bytes, m, a.inputs[m.input], a.outputs[0]);
+  });
+}
+
+std::vector<ValueType> types_of(std::span<const Operand> operands) {
+  std::vector<ValueType> types;
+  for (const Operand& o : operands) types.push_back({o.dtype, o.shape, o.constant});
+  return types;
+}
+
+/// Elements keep their logical order: by way of row-major order where neither side lies so.
+std::unique_ptr<Kernel> make_reshape(const Queue& queue, const KernelRequest& r) {
+  const Operand &x = r.inputs[0], &y = r.outputs[0];
+  const size_t bytes = size_of(x.dtype);
+  const Move to_plain{0, 0, 0, Indexer<2>(x.shape, {plain_strides(x.shape), x.strides})}, from_plain{0, 0, 0, Indexer<2>(y.shape, {y.strides, plain_strides(y.shape)})};
+  if (!to_plain.places.fits() || !from_plain.places.fits()) return nullptr;
+  if (is_row_major(y.shape, y.strides)) return moves(queue, r, {to_plain});
+  if (is_row_major(x.shape, x.strides)) return moves(queue, r, {from_plain});
+  return launched([&queue, bytes, to_plain, from_plain](const KernelArguments& a) {
+    move(queue, bytes, to_plain, a.inputs[0], a.scratch);
+    move(queue, bytes, from_plain, a.scratch, a.outputs[0]);
+  }, static_cast<size_t>(x.shape.elements()) * bytes);
+}
+
+std::unique_ptr<Kernel> make_transpose(const Queue& queue, const Transpose& op, const KernelRequest& r) {
+  Strides from;
+  for (size_t i : op.resolved(r.inputs[0].shape.rank())) from.push_back(r.inputs[0].strides[i]);
+  return moves(queue, r, {{0, 0, 0, Indexer<2>(r.outputs[0].shape, {r.outputs[0].strides, from})}});
+}
+
+std::unique_ptr<Kernel> make_concat(const Queue& queue, const Concat& op, const KernelRequest& r) {
+  const Operand& y = r.outputs[0];
+  const auto axis = static_cast<size_t>(resolve_axis(op.axis, y.shape.rank()));
+  std::vector<Move> parts;
+  int64_t offset = 0;
+  for (size_t i = 0; i < r.inputs.size(); ++i) {
+    const Operand& x = r.inputs[i];
+    parts.push_back({i, 0, offset * y.strides[axis], Indexer<2>(x.shape, {y.strides, x.strides})});
+    offset += x.shape[axis];
+  }
+  return moves(queue, r, std::move(parts));
+}
+
+/// Where a slice lies in the whole.
+struct Section {
+  int64_t offset = 0;
+  Strides strides;
+  Section(const std::vector<Slice::Range>& ranges, const Strides& whole) : strides(whole) {
+    for (size_t i = 0; i < ranges.size(); ++i) {
+      offset += ranges[i].start * whole[i];
+      strides[i] *= ranges[i].step;
+    }
+  }
+};
+
+std::unique_ptr<Kernel> make_slice(const Queue& queue, const Slice& op, const KernelRequest& r) {
+  const Section section(op.ranges(types_of(r.inputs)), r.inputs[0].strides);
+  return moves(queue, r, {{0, section.offset, 0, Indexer<2>(r.outputs[0].shape, {r.outputs[0].strides, section.strides})}});
+}
+
+std::unique_ptr<Kernel> make_slice_gradient(const Queue& queue, const SliceGradient& op, const KernelRequest& r) {
+  const Section section(op.ranges, r.outputs[0].strides);
+  return moves(queue, r, {{0, 0, section.offset, Indexer<2>(r.inputs[0].shape, {section.strides, r.inputs[0].strides})}}, true);
+}
+
+std::unique_ptr<Kernel> make_pad(const Queue& queue, const Pad& op, const KernelRequest& r) {
+  const Operand &x = r.inputs[0], &y = r.outputs[0];
+  if (op.mode != Pad::Mode::constant) return nullptr;
+  const auto pads = op.resolved(types_of(r.inputs));
+  Shape kept = x.shape;
+  Move part;
+  for (size_t d = 0; d < kept.size(); ++d) {
+    const int64_t before = pads[d], after = pads[d + kept.size()];
+    kept[d] += std::min<int64_t>(before, 0) + std::min<int64_t>(after, 0);
+    part.from += std::max<int64_t>(-before, 0) * x.strides[d];
+    part.to += std::max<int64_t>(before, 0) * y.strides[d];
+  }
+  part.places = Indexer<2>(kept, {y.strides, x.strides});
+  uint64_t pattern = 0;
+  if (r.inputs.size() > 2 && r.inputs[2].present) {
+    if (!r.inputs[2].constant) return nullptr;
+    if (r.inputs[2].constant->elements() > 0) std::memcpy(&pattern, r.inputs[2].constant->raw(), size_of(x.dtype));
+  } else if (op.fill != 0) {
+    const Tensor value = cast(Tensor::of<float>({1}, {op.fill}), x.dtype);
+    std::memcpy(&pattern, value.raw(), size_of(x.dtype));
+  }
+  return moves(queue, r, {part}, true, pattern);
+}
+
+std::unique_ptr<Kernel> make_expand(const Queue& queue, const KernelRequest& r) {
+  const Operand &x = r.inputs[0], &y = r.outputs[0];
+  return moves(queue, r, {{0, 0, 0, Indexer<2>(y.shape, {y.strides, broadcast_strides(x.shape, x.strides, y.shape)})}});
+}
+
+template <typename From, typename To>
+struct CastOne {
+  const From* from;
+  To* to;
+  GRAFT_DEVICE void operator()(int64_t i) const { to[i] = rounded<To>(value_of(from[i])); }
+};
+
+/// Between floats and halves.
+std::unique_ptr<Kernel> make_cast(const Queue& queue, const KernelRequest& r) {
+  const Operand &x = r.inputs[0], &y = r.outputs[0];
+  if (!is_real(x.dtype) || !is_real(y.dtype) || x.strides != y.strides) return nullptr;
+  return visit_real(x.dtype, [&](auto from) {
+    return visit_real(y.dtype, [&](auto to) {
+      using From = decltype(from);
+      using To = decltype(to);
+      return launched([&queue, elements = y.shape.elements()](const KernelArguments& a) {
+        queue.each(elements, CastOne<From, To>{static_cast<const From*>(a.inputs[0]), static_cast<To*>(a.outputs[0])});
+      });
+    });
+  });
+}
+
+template <typename Op>
+void add_reshape(KernelTable& table, const Queue& queue) {
+  table.add<Op>([&queue](const Op&, const KernelRequest& r) { return make_reshape(queue, r); });
+}
+
+}  // namespace
+
+void register_movement(KernelTable& table, const Queue& queue) {
+  table.add<Transpose>([&queue](const Transpose& op, const KernelRequest& r) { return make_transpose(queue, op, r); });
+  table.add<Concat>([&queue](const Concat& op, const KernelRequest& r) { return make_concat(queue, op, r); });
+  table.add<Slice>([&queue](const Slice& op, const KernelRequest& r) { return make_slice(queue, op, r); });
+  table.add<SliceGradient>([&queue](const SliceGradient& op, const KernelRequest& r) { return make_slice_gradient(queue, op, r); });
+  table.add<Pad>([&queue](const Pad& op, const KernelRequest& r) { return make_pad(queue, op, r); });
+  table.add<Expand>([&queue](const Expand&, const KernelRequest& r) { return make_expand(queue, r); });
+  table.add<Cast>([&queue](const Cast&, const KernelRequest& r) { return make_cast(queue, r); });
+  add_reshape<Reshape>(table, queue);
+  add_reshape<ReshapeTo>(table, queue);
+  add_reshape<Flatten>(table, queue);
+  add_reshape<Squeeze>(table, queue);
+  add_reshape<Unsqueeze>(table, queue);
+  add_reshape<Identity>(table, queue);
+}
+
+}  // namespace graft::cuda

@@ -1,0 +1,105 @@
+#pragma once
+
+#include <cstdint>
+
+#include "runtime/backend.h"
+#include "runtime/base/host_device.h"
+#include "runtime/cuda/geometry.h"
+
+#ifdef __CUDACC__
+#include <cuda_runtime.h>
+#endif
+
+namespace graft::cuda {
+
+/// The threads that share one row of Queue::rows: each takes the columns lane(), lane() + size(), …
+struct Row {
+#ifdef __CUDA_ARCH__
+  __device__ int lane() const { return static_cast<int>(threadIdx.x % kWarp); }
+  __device__ int size() const { return static_cast<int>(kWarp); }
+  template <typename T>
+  __device__ T sum(T v) const {
+    for (int step = kWarp / 2; step > 0; step /= 2) v += __shfl_xor_sync(0xffffffffu, v, step);
+    return v;
+  }
+  template <typename T>
+  __device__ T max(T v) const {
+    for (int step = kWarp / 2; step > 0; step /= 2) {
+      const T other = __shfl_xor_sync(0xffffffffu, v, step);
+      v = other > v ? other : v;
+    }
+    return v;
+  }
+#else
+  int lane() const { return 0; }
+  int size() const { return 1; }
+  /// Of what each thread has; all get it.
+  template <typename T> T sum(T v) const { return v; }
+  template <typename T> T max(T v) const { return v; }
+#endif
+};
+
+#ifdef __CUDACC__
+template <typename Body>
+__global__ void run_each(int64_t n, const Body body) {
+  for (int64_t i = static_cast<int64_t>(blockIdx.x) * blockDim.x + threadIdx.x; i < n; i += static_cast<int64_t>(gridDim.x) * blockDim.x) body(i);
+}
+
+template <typename Body>
+__global__ void run_rows(int64_t n, const Body body) {
+  const int64_t warps = static_cast<int64_t>(gridDim.x) * blockDim.x / kWarp;
+  for (int64_t i = (static_cast<int64_t>(blockIdx.x) * blockDim.x + threadIdx.x) / kWarp; i < n; i += warps) body(i, Row{});
+}
+#endif
+
+/// Reports a launch that failed. Defined where CUDA is.
+void check_launch();
+
+/// The stream on which a device works, or the calling thread in its place ("emulated"): loops are the same functions in both, so that
+/// what is tested without a GPU is what runs on one. A body is copied to the device: it holds numbers and addresses, no more.
+class Queue {
+ public:
+  /// `stream`: a cudaStream_t; null emulates. `step`: where the device keeps the step's numbers.
+  Queue(void* stream, int multiprocessors, const StepContext* step) : stream_(stream), multiprocessors_(multiprocessors), step_(step) {}
+
+  bool emulated() const { return stream_ == nullptr; }
+  void* stream() const { return stream_; }
+  int multiprocessors() const { return multiprocessors_; }
+  /// For bodies to read; set before kernels run.
+  const StepContext* step() const { return step_; }
+
+  /// body(i) for 0 ≤ i < n, in any order.
+  template <typename Body>
+  void each(int64_t n, const Body& body) const {
+    if (n <= 0) return;
+#ifdef __CUDACC__
+    if (stream_) {
+      const Geometry g = geometry(n, multiprocessors_);
+      run_each<<<g.blocks, g.threads, 0, static_cast<cudaStream_t>(stream_)>>>(n, body);
+      return check_launch();
+    }
+#endif
+    for (int64_t i = 0; i < n; ++i) body(i);
+  }
+
+  /// body(i, row) for 0 ≤ i < n, each by a warp.
+  template <typename Body>
+  void rows(int64_t n, const Body& body) const {
+    if (n <= 0) return;
+#ifdef __CUDACC__
+    if (stream_) {
+      const Geometry g = geometry(n * kWarp, multiprocessors_);
+      run_rows<<<g.blocks, g.threads, 0, static_cast<cudaStream_t>(stream_)>>>(n, body);
+      return check_launch();
+    }
+#endif
+    for (int64_t i = 0; i < n; ++i) body(i, Row{});
+  }
+
+ private:
+  void* stream_;
+  int multiprocessors_;
+  const StepContext* step_;
+};
+
+}  // namespace graft::cuda
