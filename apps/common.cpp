@@ -7,6 +7,7 @@
 
 #include "importer/metadata.h"
 #include "runtime/base/error.h"
+#include "runtime/device.h"
 
 namespace graft::app {
 
@@ -104,9 +105,13 @@ MemoryLimit memory_limit(const std::string& memory) {
 }
 
 const Backend& backend(const CommonOptions& o) {
-  if (o.device != "auto" && o.device != "cpu") throw Error("--device " + o.device + ": this build computes on the processor only", "use --device cpu");
-  if (o.dtype != "auto" && o.dtype != "fp32") throw Error("--dtype " + o.dtype + ": the processor computes in fp32 only", "use --dtype fp32");
-  return cpu_backend();
+  if (o.dtype != "auto" && o.dtype != "fp32" && o.dtype != "tf32") throw Error("--dtype " + o.dtype + ": not a type that graft computes in", "use auto, fp32 or tf32");
+  const OpenedDevice opened = open_device({o.device, o.dtype == "auto" ? "tf32" : o.dtype});
+  static bool told = false;
+  if (!opened.note.empty() && !o.quiet && !told) std::cerr << "graft: note: " << opened.note << '\n';
+  told = true;
+  if (o.dtype == "tf32" && !opened.backend->memory()) throw Error("--dtype tf32: the processor computes in fp32 only", "use --dtype fp32");
+  return *opened.backend;
 }
 
 std::vector<std::string> read_lines(const std::string& path) {

@@ -1,0 +1,53 @@
+#include "runtime/cuda/gpu/device_memory.h"
+
+#include <string>
+
+#include "runtime/base/error.h"
+#include "runtime/cuda/gpu/check.h"
+
+namespace graft::cuda {
+namespace {
+
+std::string mebibytes(size_t bytes) { return std::to_string((bytes + (size_t{1} << 20) - 1) >> 20) + " MiB"; }
+
+}  // namespace
+
+void* GpuMemory::allocate(size_t bytes) const {
+  void* address = nullptr;
+  const cudaError_t status = cudaMalloc(&address, bytes);
+  if (status == cudaErrorMemoryAllocation) {
+    (void)cudaGetLastError();  // the failure is told here, not to the next call
+    throw Error("the GPU's memory is full: " + mebibytes(bytes) + " are needed, " + mebibytes(available()) + " are free", "use a smaller --batch or --memory");
+  }
+  check(status, "taking memory");
+  return address;
+}
+
+void GpuMemory::release(void* address) const noexcept { (void)cudaFree(address); }
+
+void* GpuMemory::allocate_host(size_t bytes) const {
+  void* address = nullptr;
+  check(cudaHostAlloc(&address, bytes, cudaHostAllocDefault), "taking page-locked memory");
+  return address;
+}
+
+void GpuMemory::release_host(void* address) const noexcept { (void)cudaFreeHost(address); }
+
+// From memory that is not page-locked the call returns once the bytes are on their way through the driver's own buffer.
+void GpuMemory::upload(void* device, const void* host, size_t bytes) const {
+  check(cudaMemcpyAsync(device, host, bytes, cudaMemcpyHostToDevice, stream_), "bringing data to the GPU");
+}
+
+void GpuMemory::download(void* host, const void* device, size_t bytes) const {
+  check(cudaMemcpyAsync(host, device, bytes, cudaMemcpyDeviceToHost, stream_), "fetching data from the GPU");
+}
+
+void GpuMemory::wait() const { check(cudaStreamSynchronize(stream_), "computing"); }
+
+size_t GpuMemory::available() const {
+  size_t free = 0, total = 0;
+  check(cudaMemGetInfo(&free, &total), "asking for free memory");
+  return free;
+}
+
+}  // namespace graft::cuda

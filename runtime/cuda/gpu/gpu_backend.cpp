@@ -1,0 +1,84 @@
+#include "runtime/cuda/gpu/gpu_backend.h"
+
+#include "runtime/base/error.h"
+#include "runtime/cuda/gpu/check.h"
+#include "runtime/cuda/gpu/device_memory.h"
+#include "runtime/ops/convolution.h"
+
+namespace graft::cuda {
+namespace {
+
+std::string version(int number, int major, int minor) { return std::to_string(number / major) + "." + std::to_string(number % major / minor); }
+
+/// A CUDA graph: what was queued once, started as a whole.
+class GraphRecording final : public Recording {
+ public:
+  GraphRecording(cudaStream_t stream, const std::function<void()>& work) : stream_(stream) {
+    check(cudaStreamBeginCapture(stream_, cudaStreamCaptureModeThreadLocal), "recording");
+    cudaGraph_t graph = nullptr;
+    try {
+      work();
+    } catch (...) {
+      (void)cudaStreamEndCapture(stream_, &graph);
+      if (graph) (void)cudaGraphDestroy(graph);
+      throw;
+    }
+    check(cudaStreamEndCapture(stream_, &graph), "recording");
+    const cudaError_t status = cudaGraphInstantiate(&executable_, graph, 0);
+    (void)cudaGraphDestroy(graph);
+    check(status, "making a recording ready");
+  }
+  ~GraphRecording() override { (void)cudaGraphExecDestroy(executable_); }
+  void run() override { check(cudaGraphLaunch(executable_, stream_), "starting a recording"); }
+
+ private:
+  cudaStream_t stream_;
+  cudaGraphExec_t executable_ = nullptr;
+};
+
+}  // namespace
+
+GpuSession::GpuSession(int device) {
+  int count = 0;
+  check(cudaGetDeviceCount(&count), "looking for GPUs");
+  if (device < 0 || device >= count) throw Error("there is no GPU " + std::to_string(device) + ", only " + std::to_string(count), "use --device cuda:0");
+  check(cudaSetDevice(device), "opening the GPU");
+  cudaDeviceProp properties{};
+  check(cudaGetDeviceProperties(&properties, device), "asking what the GPU is");
+  multiprocessors_ = properties.multiProcessorCount;
+  // Own kernels are built for these and newer ones; cuDNN 9 needs as much.
+  if (properties.major * 10 + properties.minor < 75) throw Error(std::string(properties.name) + " is older than this build serves (compute capability 7.5)", "use --device cpu");
+  check(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking), "making a stream");
+  check(cudnnCreate(&cudnn_), "starting");
+  check(cudnnSetStream(cudnn_, stream_), "starting");
+  check(cublasLtCreate(&cublas_), "starting");
+  int driver = 0, runtime = 0;
+  check(cudaDriverGetVersion(&driver), "asking for the driver's version");
+  check(cudaRuntimeGetVersion(&runtime), "asking for CUDA's version");
+  const auto cudnn = static_cast<int>(cudnnGetVersion()), cublas = static_cast<int>(cublasLtGetVersion());
+  description_ = std::string(properties.name) + ", compute capability " + std::to_string(properties.major) + "." + std::to_string(properties.minor) + ", driver " + version(driver, 1000, 10) + ", CUDA " +
+                 version(runtime, 1000, 10) + ", cuDNN " + version(cudnn, 10000, 100) + "." + std::to_string(cudnn % 100) + ", cuBLASLt " + std::to_string(cublas);
+  choices_ = std::make_unique<Choices>(description_);
+}
+
+GpuSession::~GpuSession() {
+  if (cublas_) (void)cublasLtDestroy(cublas_);
+  if (cudnn_) (void)cudnnDestroy(cudnn_);
+  if (stream_) (void)cudaStreamDestroy(stream_);
+}
+
+Libraries GpuSession::libraries(Arithmetic arithmetic) { return {cudnn_, cublas_, stream_, arithmetic, choices_.get()}; }
+
+GpuBackend::GpuBackend(std::unique_ptr<GpuSession> session, Arithmetic arithmetic, const Backend& host)
+    : DeviceBackend(std::make_unique<GpuMemory>(session->stream()), session->stream(), session->multiprocessors(), host), session_(std::move(session)),
+      context_{queue(), *memory(), session_->libraries(arithmetic)} {
+  register_convolution(table(), context_);
+  register_gemm(table(), context_);
+}
+
+std::unique_ptr<Recording> GpuBackend::record(const std::function<void()>& work) const { return std::make_unique<GraphRecording>(session_->stream(), work); }
+
+// cuDNN does not promise that a convolution's result may lie where its residual lay.
+bool GpuBackend::may_overwrite(const Operator& op, int) const { return dynamic_cast<const Convolution*>(&op) == nullptr; }
+
+}  // namespace graft::cuda

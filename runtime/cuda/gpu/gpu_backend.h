@@ -1,0 +1,45 @@
+#pragma once
+
+#include <cuda_runtime_api.h>
+
+#include "runtime/cuda/device_backend.h"
+#include "runtime/cuda/gpu/library_kernels.h"
+
+namespace graft::cuda {
+
+/// What a GPU runs with from its opening to its closing: one stream, and the libraries on it. A stream of its own is what a later exchange
+/// with other GPUs (NCCL) queues on.
+class GpuSession {
+ public:
+  explicit GpuSession(int device);
+  ~GpuSession();
+  GpuSession(const GpuSession&) = delete;
+  GpuSession& operator=(const GpuSession&) = delete;
+  cudaStream_t stream() const { return stream_; }
+  int multiprocessors() const { return multiprocessors_; }
+  Libraries libraries(Arithmetic arithmetic);
+  /// "NVIDIA H200, compute capability 9.0, driver 13.0, CUDA 13.0, cuDNN 9.19.0, cuBLASLt 13.1.0".
+  const std::string& description() const { return description_; }
+
+ private:
+  int multiprocessors_ = 0;
+  cudaStream_t stream_ = nullptr;
+  cudnnHandle_t cudnn_ = nullptr;
+  cublasLtHandle_t cublas_ = nullptr;
+  std::string description_;
+  std::unique_ptr<Choices> choices_;
+};
+
+class GpuBackend final : public DeviceBackend {
+ public:
+  GpuBackend(std::unique_ptr<GpuSession> session, Arithmetic arithmetic, const Backend& host);
+  std::string_view name() const override { return "cuda"; }
+  std::unique_ptr<Recording> record(const std::function<void()>& work) const override;
+  bool may_overwrite(const Operator& op, int input) const override;
+
+ private:
+  std::unique_ptr<GpuSession> session_;
+  LibraryContext context_;
+};
+
+}  // namespace graft::cuda
