@@ -13,6 +13,7 @@
 #include "runtime/base/error.h"
 #include "runtime/base/random.h"
 #include "runtime/plan.h"
+#include "tests/backend.h"
 
 namespace graft::conformance {
 namespace {
@@ -113,7 +114,7 @@ void run_case(const Case& test) {
   for (const Case::Data& data : test.data) {
     const Model model = import(with_constant_inputs(test.model, data.inputs, first_constant(test, data)));
     const Tensor x = data.inputs.empty() ? Tensor(DType::f32, {1}) : read_tensor(data.inputs[0], {});
-    Plan plan = compile_inference(model.graph, dims_of(x), cpu_backend());
+    Plan plan = compile_inference(model.graph, dims_of(x), test_backend());
     if (plan.input_count() > 0) {
       const View input = plan.input(0);
       const Tensor converted = cast(x, input.dtype);
@@ -167,7 +168,7 @@ bool check_gradient(const Case& test) {
 
   std::unique_ptr<TrainingPlan> training;
   try {
-    training = std::make_unique<TrainingPlan>(compile_training(graph, {1, 1, 1}, cpu_backend()));
+    training = std::make_unique<TrainingPlan>(compile_training(graph, {1, 1, 1}, test_backend()));
   } catch (const Error& e) {
     if (std::string(e.what()).find("gradient") != std::string::npos) return false;
     throw;

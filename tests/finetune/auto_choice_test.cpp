@@ -6,6 +6,7 @@
 
 #include "runtime/base/error.h"
 #include "tests/finetune/job.h"
+#include "tests/backend.h"
 
 namespace graft {
 namespace {
@@ -22,7 +23,7 @@ AutoNetwork make(const AutoSettings& s, TrainOptions& o) {
 
 AutoSearch search(const AutoSettings& given, const AutoFreedom& freedom, double seconds) {
   const ArraySource pictures("demo", 3, 10, 64, 1);
-  return choose_settings(make, given, freedom, pictures, 3, 5, seconds, small_options(4), {}, cpu_backend());
+  return choose_settings(make, given, freedom, pictures, 3, 5, seconds, small_options(4), {}, test_backend());
 }
 
 TEST(AutoChoice, LeavesARateThatLearnsNothing) {

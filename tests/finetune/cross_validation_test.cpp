@@ -8,6 +8,7 @@
 #include "finetune/rate_finder.h"
 #include "runtime/base/error.h"
 #include "tests/finetune/job.h"
+#include "tests/backend.h"
 
 namespace graft {
 namespace {
@@ -42,7 +43,7 @@ TEST(CrossValidation, AFoldIsARunOnTheOtherParts) {
   const auto before = all_parameters(job.graph);
   const ArraySource source("demo", 3, 6, 64, 1);
   const TrainOptions options = small_options(5);
-  const FoldsResult result = cross_validate(job.graph, job.head.parameters, source, 3, 3, options, {}, cpu_backend());
+  const FoldsResult result = cross_validate(job.graph, job.head.parameters, source, 3, 3, options, {}, test_backend());
   ASSERT_EQ(result.scores.size(), 3u);
   EXPECT_NEAR(result.mean, (result.scores[0] + result.scores[1] + result.scores[2]) / 3, 1e-12);
   const auto after = all_parameters(job.graph);
@@ -52,19 +53,19 @@ TEST(CrossValidation, AFoldIsARunOnTheOtherParts) {
     std::vector<int64_t> training, validation;
     for (int64_t i = 0; i < source.size(); ++i) (folds[static_cast<size_t>(i)] == f ? validation : training).push_back(i);
     Job alone = make_job("all");
-    const TrainResult r = train(alone.graph, alone.head.parameters, Subset(source, training), Subset(source, validation), 3, options, {}, cpu_backend());
+    const TrainResult r = train(alone.graph, alone.head.parameters, Subset(source, training), Subset(source, validation), 3, options, {}, test_backend());
     EXPECT_DOUBLE_EQ(r.best_val_score, result.scores[static_cast<size_t>(f)]);
   }
-  EXPECT_THROW(cross_validate(job.graph, job.head.parameters, source, 3, 1, options, {}, cpu_backend()), Error);
+  EXPECT_THROW(cross_validate(job.graph, job.head.parameters, source, 3, 1, options, {}, test_backend()), Error);
   Job free = make_job("none");
-  EXPECT_THROW(cross_validate(free.graph, free.head.parameters, source, 3, 3, options, {}, cpu_backend()), Error);
+  EXPECT_THROW(cross_validate(free.graph, free.head.parameters, source, 3, 3, options, {}, test_backend()), Error);
 }
 
 TEST(RateFinder, ClimbsUntilTheLossRunsAwayAndLeavesTheGraphAlone) {
   Job job = make_job("all");
   const auto before = all_parameters(job.graph);
   const ArraySource training("demo", 3, 8, 64, 1), validation("demo", 3, 2, 64, 2);
-  const RateSearch search = find_rate(job.graph, job.head.parameters, training, validation, 3, small_options(1), {}, cpu_backend(), 1e-5, 1000);
+  const RateSearch search = find_rate(job.graph, job.head.parameters, training, validation, 3, small_options(1), {}, test_backend(), 1e-5, 1000);
   ASSERT_GT(search.trials.size(), 20u);
   EXPECT_NEAR(search.trials[0].rate, 1e-5, 1e-7);
   for (size_t i = 1; i < search.trials.size(); ++i) EXPECT_GT(search.trials[i].rate, search.trials[i - 1].rate);

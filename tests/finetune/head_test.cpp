@@ -14,6 +14,7 @@
 #include "runtime/ops/softmax.h"
 #include "runtime/ops/unary.h"
 #include "runtime/plan.h"
+#include "tests/backend.h"
 
 namespace graft {
 namespace {
@@ -70,7 +71,7 @@ TEST(Head, OfMapsScoresAsALinearOneDoes) {
   graft_head(linear, options);
   options.kind.layers = HeadKind::Layers::convolution;
   graft_head(maps, options);
-  Plan a = compile_inference(linear, {2, 64, 64}, cpu_backend()), b = compile_inference(maps, {2, 64, 64}, cpu_backend());
+  Plan a = compile_inference(linear, {2, 64, 64}, test_backend()), b = compile_inference(maps, {2, 64, 64}, test_backend());
   for (int64_t i = 0; i < a.input(0).shape.elements(); ++i) a.input(0).as<float>()[i] = b.input(0).as<float>()[i] = static_cast<float>(i % 101) / 50 - 1;
   a.forward();
   b.forward();

@@ -7,6 +7,7 @@
 #include "finetune/trainer.h"
 #include "models/registry.h"
 #include "tests/finetune/array_source.h"
+#include "tests/backend.h"
 
 namespace graft {
 
@@ -45,7 +46,7 @@ inline std::vector<float> all_parameters(const Graph& graph) {
 /// Trains on eight pictures a class, validates on two.
 inline TrainResult run(Job& job, const TrainOptions& options, int per_class = 8) {
   const ArraySource training("demo", 3, per_class, 64, 1), validation("demo", 3, 2, 64, 2);
-  return train(job.graph, job.head.parameters, training, validation, 3, options, {}, cpu_backend());
+  return train(job.graph, job.head.parameters, training, validation, 3, options, {}, test_backend());
 }
 
 }  // namespace graft

@@ -8,6 +8,7 @@
 #include "runtime/base/error.h"
 #include "tests/finetune/fixture.h"
 #include "tests/finetune/job.h"
+#include "tests/backend.h"
 
 namespace graft {
 namespace {
@@ -59,7 +60,7 @@ TEST(LinearHead, EndsWhereScikitLearnAndSciPyEnd) {
     o.loss = c.at("loss");
     o.weight_decay = c.at("decay");
     o.decay_vectors = c.at("decay_vectors");
-    const TrainResult r = train(l.graph, l.head.parameters, samples, samples, classes, o, {}, cpu_backend());
+    const TrainResult r = train(l.graph, l.head.parameters, samples, samples, classes, o, {}, test_backend());
     const auto name = c.at("name").get<std::string>() + " " + o.loss;
     EXPECT_NEAR(r.history.back().train_loss, c.at("value").get<double>(), 1e-4) << name;
     EXPECT_NEAR(r.history.back().val_score, c.at("accuracy").get<double>(), 0.002) << name;

@@ -12,6 +12,7 @@
 #include "finetune/gradcheck.h"
 #include "runtime/base/error.h"
 #include "tests/finetune/job.h"
+#include "tests/backend.h"
 
 namespace graft {
 namespace {
@@ -21,7 +22,7 @@ TEST(Trainer, LearnsWithEverythingTrained) {
   const ArraySource training("demo", 3, 12, 64, 1), validation("demo", 3, 4, 64, 2);
   TrainOptions o = small_options(6);
   o.trunk_lr_scale = 1;
-  const TrainResult r = train(job.graph, job.head.parameters, training, validation, 3, o, {}, cpu_backend());
+  const TrainResult r = train(job.graph, job.head.parameters, training, validation, 3, o, {}, test_backend());
   EXPECT_LT(r.history.back().train_loss, 0.9 * r.history.front().train_loss);  // about 0.8; rounding differs by instruction set
   EXPECT_FALSE(r.features_cached);
 }
@@ -33,7 +34,7 @@ TEST(Trainer, CachedFeaturesGiveTheSameRunAsStreamedOnes) {
     const ArraySource training("demo", 3, 5, 64, 1), validation("demo", 3, 2, 64, 2);
     TrainOptions o = small_options(3);
     o.cache.mode = cached ? CacheOptions::Mode::on : CacheOptions::Mode::off;
-    const TrainResult r = train(job.graph, job.head.parameters, training, validation, 3, o, {}, cpu_backend());
+    const TrainResult r = train(job.graph, job.head.parameters, training, validation, 3, o, {}, test_backend());
     EXPECT_EQ(r.features_cached, cached);
     for (const EpochReport& e : r.history) losses[cached].push_back(e.train_loss);
   }
@@ -52,7 +53,7 @@ TEST(Trainer, LeavesWhatIsFrozenUntouchedBitForBit) {
   }
   EXPECT_EQ(trained, 4u);  // two convolutions, head weight and bias
   const ArraySource training("demo", 3, 4, 64, 1), validation("demo", 3, 2, 64, 2);
-  train(job.graph, job.head.parameters, training, validation, 3, small_options(2), {}, cpu_backend());
+  train(job.graph, job.head.parameters, training, validation, 3, small_options(2), {}, test_backend());
   for (const auto& [now, before] : frozen) EXPECT_EQ(std::memcmp(now->raw(), before.raw(), before.bytes()), 0);
 }
 
@@ -118,11 +119,11 @@ TEST(Trainer, RefusesACheckpointOfAnotherRun) {
   o.checkpoint = path.string();
   o.fingerprint = "one";
   Job job = make_job("all");
-  train(job.graph, job.head.parameters, training, validation, 3, o, {}, cpu_backend());
+  train(job.graph, job.head.parameters, training, validation, 3, o, {}, test_backend());
   o.resume = true;
   o.fingerprint = "another";
   Job other = make_job("all");
-  EXPECT_THROW(train(other.graph, other.head.parameters, training, validation, 3, o, {}, cpu_backend()), Error);
+  EXPECT_THROW(train(other.graph, other.head.parameters, training, validation, 3, o, {}, test_backend()), Error);
   fs::remove(path);
 }
 
@@ -132,7 +133,7 @@ TEST(Trainer, LeavesOutAndNamesPicturesThatCannotBeRead) {
     const ArraySource training("demo", 3, 3, 64, 1, true), validation("demo", 3, 2, 64, 2);
     TrainOptions o = small_options(2);
     o.cache.mode = mode;
-    const TrainResult r = train(job.graph, job.head.parameters, training, validation, 3, o, {}, cpu_backend());
+    const TrainResult r = train(job.graph, job.head.parameters, training, validation, 3, o, {}, test_backend());
     ASSERT_EQ(r.skipped.size(), 1u);
     EXPECT_EQ(r.skipped[0], "picture 0: is damaged");
   }
@@ -155,19 +156,19 @@ TEST(Checkpoint, ReadsWhatItWroteAndRefusesHalfAFile) {
 
 TEST(GradientCheck, AgreesOnAWholeNetworkWithTrainedBatchNorms) {
   Job job = make_job("none");
-  for (const GradientCheck& c : GradientChecker(job.graph, {4, 64, 64}, cpu_backend(), 1).check()) EXPECT_LT(c.relative_error, 2e-2) << c.parameter;
+  for (const GradientCheck& c : GradientChecker(job.graph, {4, 64, 64}, test_backend(), 1).check()) EXPECT_LT(c.relative_error, 2e-2) << c.parameter;
 }
 
 TEST(GradientCheck, AgreesElementByElementAndLeavesTheParameterAlone) {
   Job job = make_job("all");
   const auto before = all_parameters(job.graph);
-  const GradientErrors errors = GradientChecker(job.graph, {4, 64, 64}, cpu_backend(), 1).check_elements(job.head.parameters[0], 8);
+  const GradientErrors errors = GradientChecker(job.graph, {4, 64, 64}, test_backend(), 1).check_elements(job.head.parameters[0], 8);
   EXPECT_EQ(errors.rows, (std::vector<int64_t>{0, 1, 2}));
   EXPECT_EQ(errors.columns, (std::vector<int64_t>{0, 13, 27, 40, 54, 67, 81, 95}));
   ASSERT_EQ(errors.error.size(), 24u);
   for (double e : errors.error) EXPECT_LT(e, 1e-3);
   EXPECT_EQ(all_parameters(job.graph), before);
-  EXPECT_THROW(GradientChecker(job.graph, {4, 64, 64}, cpu_backend(), 1).check_elements("nobody"), Error);
+  EXPECT_THROW(GradientChecker(job.graph, {4, 64, 64}, test_backend(), 1).check_elements("nobody"), Error);
 }
 
 }  // namespace

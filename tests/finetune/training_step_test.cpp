@@ -10,6 +10,7 @@
 #include "runtime/base/error.h"
 #include "runtime/ops/dropout.h"
 #include "tests/finetune/job.h"
+#include "tests/backend.h"
 
 namespace graft {
 namespace {
@@ -147,7 +148,7 @@ TEST(TrainingStep, BatchNormStatisticsFollowTheirPolicy) {
 
     Graph cut = trained.graph;
     cut.outputs = {first_norm(cut).inputs[0]};
-    Plan plan = compile_inference(cut, {24, 64, 64}, cpu_backend());
+    Plan plan = compile_inference(cut, {24, 64, 64}, test_backend());
     const ArraySource source("demo", 3, 8, 64, 1);
     std::vector<SampleRef> all;
     for (int64_t i = 0; i < 24; ++i) all.push_back({i, 1});

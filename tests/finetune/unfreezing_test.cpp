@@ -6,6 +6,7 @@
 
 #include "runtime/base/error.h"
 #include "tests/finetune/job.h"
+#include "tests/backend.h"
 
 namespace graft {
 namespace {
@@ -66,7 +67,7 @@ TEST(Unfreezing, MovesWhatItReaches) {
     }
   };
   const ArraySource training("demo", 3, 4, 64, 1), validation("demo", 3, 2, 64, 2);
-  train(job.graph, job.head.parameters, training, validation, 3, o, listener, cpu_backend());
+  train(job.graph, job.head.parameters, training, validation, 3, o, listener, test_backend());
   for (size_t i = 0; i < moved.size(); ++i) EXPECT_TRUE(moved[i]) << "layer " << i;
 }
 
@@ -80,11 +81,11 @@ TEST(Unfreezing, ResumesBitForBitWithinAStageAndBetweenTwo) {
     Job part = make_job("all");
     TrainOptions o = unfreezing_options(first);
     o.checkpoint = path.string();
-    train(part.graph, part.head.parameters, training, validation, 3, o, {}, cpu_backend());
+    train(part.graph, part.head.parameters, training, validation, 3, o, {}, test_backend());
     Job rest = make_job("all");
     o.epochs = 5;
     o.resume = true;
-    train(rest.graph, rest.head.parameters, training, validation, 3, o, {}, cpu_backend());
+    train(rest.graph, rest.head.parameters, training, validation, 3, o, {}, test_backend());
     EXPECT_EQ(all_parameters(rest.graph), all_parameters(whole.graph)) << "stopped after " << first;
   }
   fs::remove(path);

@@ -12,6 +12,7 @@
 #include "runtime/base/error.h"
 #include "runtime/passes/passes.h"
 #include "runtime/plan.h"
+#include "tests/backend.h"
 
 namespace graft {
 namespace {
@@ -72,7 +73,7 @@ TEST(Architectures, HaveThePublishedNumberOfParametersInMillions) {
 TEST(Architectures, GoogLeNetCountsItsAuxiliaryHeadsWhileItTrains) { EXPECT_EQ(parameter_count(uninitialised("googlenet", true)), 13004888); }
 
 TEST(Architectures, AlexNetHasThePublishedShapes) {
-  const Graph graph = specialise(uninitialised("alexnet"), {1, 227, 227}, cpu_backend());
+  const Graph graph = specialise(uninitialised("alexnet"), {1, 227, 227}, test_backend());
   const auto shape = [&](const std::string& node) {
     for (const Node& n : graph.nodes)
       if (n.name == node) return graph.value(n.outputs[0]).shape.str();
@@ -138,7 +139,7 @@ TEST_P(EveryArchitecture, SurvivesOnnx) {
   const Model again = read_model(path);
   std::filesystem::remove(path);
   const Shape picture = model.graph.value(model.graph.inputs[0]).shape;
-  Plan before = compile_inference(model.graph, {1, picture[2], picture[3]}, cpu_backend()), after = compile_inference(again.graph, {1, picture[2], picture[3]}, cpu_backend());
+  Plan before = compile_inference(model.graph, {1, picture[2], picture[3]}, test_backend()), after = compile_inference(again.graph, {1, picture[2], picture[3]}, test_backend());
   for (Plan* p : {&before, &after}) {
     for (int64_t i = 0; i < p->input(0).shape.elements(); ++i) p->input(0).as<float>()[i] = static_cast<float>(i % 17) / 17;
     p->forward();
@@ -155,7 +156,7 @@ TEST_P(EveryArchitecture, TakesAStepDownhill) {
       if (node.inputs[i] != kNoValue && graph.value(node.inputs[i]).constant && graph.value(node.inputs[i]).dtype == DType::f32) graph.value(node.inputs[i]).trainable = true;
   }
   const Shape picture = graph.value(graph.inputs[0]).shape;
-  TrainingPlan training = compile_training(graph, {2, picture[2], picture[3]}, cpu_backend());
+  TrainingPlan training = compile_training(graph, {2, picture[2], picture[3]}, test_backend());
   Plan& plan = training.plan;
   for (int64_t i = 0; i < plan.input(0).shape.elements(); ++i) plan.input(0).as<float>()[i] = static_cast<float>((i * 7919) % 101) / 50 - 1;
   // L = Σ y: its slope is 1 everywhere.

@@ -5,6 +5,7 @@
 
 #include "runtime/base/error.h"
 #include "tests/models/two_steps.h"
+#include "tests/backend.h"
 
 namespace graft {
 namespace {
@@ -22,8 +23,8 @@ class Memory : public testing::TestWithParam<Case> {};
 TEST_P(Memory, ItsLimitChangesNoGradient) {
   const Case& c = GetParam();
   const Graph graph = all_trainable(c.name);
-  TrainingPlan plain = compile_training(graph, {c.batch, c.side, c.side}, cpu_backend());
-  TrainingPlan small = compile_training(graph, {c.batch, c.side, c.side}, cpu_backend(), 0, {0, c.part});
+  TrainingPlan plain = compile_training(graph, {c.batch, c.side, c.side}, test_backend());
+  TrainingPlan small = compile_training(graph, {c.batch, c.side, c.side}, test_backend(), 0, {0, c.part});
   EXPECT_LE(static_cast<double>(small.plan.arena_bytes()), c.part * static_cast<double>(plain.plan.arena_bytes()));
   take_two_steps(plain);
   take_two_steps(small);
@@ -42,9 +43,9 @@ INSTANTIATE_TEST_SUITE_P(Networks, Memory, testing::ValuesIn(cases()), [](const 
 
 TEST(MemoryLimit, SaysWhatBatchWouldFit) {
   const Graph graph = all_trainable("resnet-cifar-20");
-  const auto bytes = compile_training(graph, {8, 32, 32}, cpu_backend(), 0, {0, 1}).plan.arena_bytes();
+  const auto bytes = compile_training(graph, {8, 32, 32}, test_backend(), 0, {0, 1}).plan.arena_bytes();
   try {
-    compile_training(graph, {64, 32, 32}, cpu_backend(), 0, {bytes, 0});
+    compile_training(graph, {64, 32, 32}, test_backend(), 0, {bytes, 0});
     FAIL() << "64 pictures do not fit where 8 did";
   } catch (const Error& e) {
     const std::string text = e.what();
@@ -53,7 +54,7 @@ TEST(MemoryLimit, SaysWhatBatchWouldFit) {
     const int64_t batch = std::stoll(text.substr(at + 8));
     EXPECT_GE(batch, 8);
     EXPECT_LT(batch, 64);
-    EXPECT_LE(compile_training(graph, {batch, 32, 32}, cpu_backend(), 0, {bytes, 0}).plan.arena_bytes(), bytes);
+    EXPECT_LE(compile_training(graph, {batch, 32, 32}, test_backend(), 0, {bytes, 0}).plan.arena_bytes(), bytes);
   }
 }
 

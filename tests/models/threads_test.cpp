@@ -2,6 +2,7 @@
 #include <vector>
 
 #include "tests/models/two_steps.h"
+#include "tests/backend.h"
 
 namespace graft {
 namespace {
@@ -18,10 +19,10 @@ class Threads : public testing::TestWithParam<Case> {};
 TEST_P(Threads, ChangeNoGradient) {
   const Case& c = GetParam();
   const Graph graph = all_trainable(c.name);
-  TrainingPlan one = compile_training(graph, {c.batch, c.side, c.side}, cpu_backend(), 1);
+  TrainingPlan one = compile_training(graph, {c.batch, c.side, c.side}, test_backend(), 1);
   take_two_steps(one);
   for (const int threads : {2, 4}) {
-    TrainingPlan several = compile_training(graph, {c.batch, c.side, c.side}, cpu_backend(), threads);
+    TrainingPlan several = compile_training(graph, {c.batch, c.side, c.side}, test_backend(), threads);
     take_two_steps(several);
     expect_same_bits(one, several);
   }

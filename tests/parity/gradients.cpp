@@ -7,6 +7,7 @@
 #include "runtime/base/error.h"
 #include "runtime/npy.h"
 #include "runtime/plan.h"
+#include "tests/backend.h"
 
 using namespace graft;
 
@@ -16,9 +17,9 @@ int main(int argc, char** argv) {
     Model model = read_model(argv[1]);
     const Tensor x = read_npy(argv[2]), seed = read_npy(argv[3]);
     const OpenDims dims{x.shape()[0], x.shape()[2], x.shape()[3]};
-    retype(model.graph, dims, cpu_backend());
+    retype(model.graph, dims, test_backend());
     apply_freeze(model.graph, {"none", BatchNormPolicy::train}, {});
-    TrainingPlan training = compile_training(model.graph, dims, cpu_backend());
+    TrainingPlan training = compile_training(model.graph, dims, test_backend());
     Plan& plan = training.plan;
     copy_from_plain(x.raw(), plan.input(0));
     copy_from_plain(seed.raw(), plan.input(training.first_seed));

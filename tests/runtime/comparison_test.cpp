@@ -2,6 +2,7 @@
 
 #include "runtime/ops/binary.h"
 #include "tests/runtime/run_operator.h"
+#include "tests/backend.h"
 
 namespace graft {
 namespace {
@@ -41,7 +42,7 @@ TEST(Where, ChoosesAndSendsGradientsTheChosenWay) {
   const ValueId condition = graph.add_constant("c", Tensor::of<bool>({3}, {true, false, true}));
   graph.outputs = {graph.add("node", std::make_shared<Where>(), {condition, a, b})};
   const Gradients g = differentiate(graph, {graph.outputs[0]}, {a, b});
-  Plan plan(graph, cpu_backend());
+  Plan plan(graph, test_backend());
   const Tensor seed = Tensor::of<float>({3}, {10, 20, 30});
   copy_from_plain(seed.raw(), plan.input(0));
   plan.forward();

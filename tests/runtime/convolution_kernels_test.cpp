@@ -4,6 +4,7 @@
 #include "runtime/ops/convolution.h"
 #include "runtime/ops/unary.h"
 #include "tests/runtime/run_operator.h"
+#include "tests/backend.h"
 
 namespace graft {
 namespace {
@@ -108,7 +109,7 @@ class ConvolutionKernels : public testing::TestWithParam<Case> {
       ids.push_back(r);
     }
     g.outputs = {g.add("node", op, ids)};
-    Plan plan(std::move(g), cpu_backend(), threads);
+    Plan plan(std::move(g), test_backend(), threads);
     for (size_t i = 0; i < fed.size(); ++i) copy_from_plain(fed[i]->raw(), plan.input(i));
     plan.forward();
     Tensor result(DType::f32, plan.output(0).shape);
@@ -190,7 +191,7 @@ TEST(ConvolutionGradient, OfTheBiasSumsOverAllPixels) {
   op->bias = true;
   const Tensor x = random_tensor({3, 16, 17, 19}, 1), dy = random_tensor({3, 80, 17, 19}, 2);
   g.outputs = g.add_node("node", op, {g.add_input("x", DType::f32, x.shape()), g.add_input("dy", DType::f32, dy.shape())});
-  Plan plan(std::move(g), cpu_backend());
+  Plan plan(std::move(g), test_backend());
   copy_from_plain(x.raw(), plan.input(0));
   copy_from_plain(dy.raw(), plan.input(1));
   plan.forward();

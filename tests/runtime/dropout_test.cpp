@@ -7,6 +7,7 @@
 #include "runtime/ops/binary.h"
 #include "runtime/plan.h"
 #include "tests/runtime/run_operator.h"
+#include "tests/backend.h"
 
 namespace graft {
 namespace {
@@ -21,7 +22,7 @@ Both plans(const Dropout& dropout, const Shape& shape) {
   const ValueId x = g.add_input("x", DType::f32, shape), w = g.add_constant("w", Tensor::of<float>({}, {1.0f}));
   g.value(w).trainable = true;
   g.outputs = {g.add("y", make_binary(Binary::Kind::mul), {g.add("drop", std::make_shared<Dropout>(dropout), {x}), w})};
-  return {compile_training(g, {}, cpu_backend()), compile_inference(g, {}, cpu_backend())};
+  return {compile_training(g, {}, test_backend()), compile_inference(g, {}, test_backend())};
 }
 
 double mean_of(const View& v) {

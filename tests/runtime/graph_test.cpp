@@ -16,6 +16,7 @@
 #include "runtime/ops/reshape.h"
 #include "runtime/ops/unary.h"
 #include "tests/runtime/run_operator.h"
+#include "tests/backend.h"
 
 #include <filesystem>
 
@@ -38,7 +39,7 @@ TEST(FoldBatchNorm, GivesTheSameOutputs) {
   Graph folded = g;
   fold_batch_norm(folded);
   EXPECT_EQ(folded.nodes.size(), 1u);
-  Plan plain(g, cpu_backend()), fused(folded, cpu_backend());
+  Plan plain(g, test_backend()), fused(folded, test_backend());
   const Tensor pixels = random_tensor({2, 3, 4, 4}, 9);
   for (Plan* p : {&plain, &fused}) {
     copy_from_plain(pixels.raw(), p->input(0));
@@ -83,7 +84,7 @@ TEST(Specialise, FoldsShapeArithmeticIntoAReshape) {
   g.append_node("concat", concat, {g.find("batch"), rest}, {"target"});
   g.append_node("reshape", std::make_shared<Reshape>(), {x, g.find("target")}, {"y"});
   g.outputs = {g.find("y")};
-  const Graph closed = specialise(g, {4, 1, 1}, cpu_backend());
+  const Graph closed = specialise(g, {4, 1, 1}, test_backend());
   EXPECT_EQ(closed.nodes.size(), 1u);
   EXPECT_EQ(closed.value(closed.outputs[0]).shape.str(), "4×6");
 }
@@ -126,7 +127,7 @@ TEST(Plan, RunsInPlaceOnlyWhereNobodyReadsTheInputLater) {
   const ValueId a = g.add("neg", make_unary(Unary::Kind::neg), {x});
   const ValueId b = g.add("relu", make_unary(Unary::Kind::relu), {a});
   g.outputs = {g.add("sum", make_binary(Binary::Kind::add), {a, b})};
-  Plan plan(g, cpu_backend());
+  Plan plan(g, test_backend());
   const float pixels[] = {-1, 2, -3, 4};
   plan.bind_input(0, pixels);
   plan.forward();
@@ -140,7 +141,7 @@ TEST(Plan, GivesTheSameBitsWithAnyNumberOfThreads) {
   const ValueId scale = g.add_constant("scale", random_tensor({16}, 1)), bias = g.add_constant("bias", random_tensor({16}, 2));
   g.outputs = {g.add_node("bn", std::make_shared<BatchNormTraining>(), {x, scale, bias})[0]};
   const Tensor pixels = random_tensor({4, 16, 9, 9}, 3);
-  Plan one(g, cpu_backend(), 1), three(g, cpu_backend(), 3);
+  Plan one(g, test_backend(), 1), three(g, test_backend(), 3);
   for (Plan* p : {&one, &three}) {
     p->bind_input(0, pixels.raw());
     p->forward();
@@ -178,7 +179,7 @@ TEST(Differentiate, AddsTheSlopesOfSeveralOutputs) {
   g.value(w).trainable = true;
   const ValueId y = g.add("y", make_binary(Binary::Kind::mul), {x, w});
   g.outputs = {y, g.add("t", make_unary(Unary::Kind::tanh), {y})};
-  TrainingPlan training = compile_training(g, {1, 1, 1}, cpu_backend());
+  TrainingPlan training = compile_training(g, {1, 1, 1}, test_backend());
   ASSERT_EQ(training.scores, 2u);
   *training.plan.input(0).as<float>() = 2;
   *training.plan.input(training.first_seed).as<float>() = 3;

@@ -7,6 +7,7 @@
 #include "runtime/ops/pixel_rows.h"
 #include "runtime/ops/unary.h"
 #include "tests/runtime/run_operator.h"
+#include "tests/backend.h"
 
 namespace graft {
 namespace {
@@ -21,7 +22,7 @@ std::vector<std::string> types(const Graph& graph) {
 }
 
 Tensor run(const Graph& graph, const Tensor& x) {
-  Plan plan(graph, cpu_backend());
+  Plan plan(graph, test_backend());
   copy_from_plain(x.raw(), plan.input(0));
   plan.forward();
   Tensor y(DType::f32, plan.output(0).shape);

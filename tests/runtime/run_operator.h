@@ -10,6 +10,7 @@
 #include "runtime/base/error.h"
 #include "runtime/base/random.h"
 #include "runtime/passes/passes.h"
+#include "tests/backend.h"
 
 namespace graft {
 
@@ -36,7 +37,7 @@ inline Tensor run_operator(OperatorPtr op, const std::vector<Given>& inputs, siz
     ids.push_back(i == 0 ? graph.add_input("x", inputs[0]->dtype(), inputs[0]->shape()) : graph.add_constant("c" + std::to_string(i), inputs[i]->clone()));
   }
   graph.outputs = graph.add_node("node", std::move(op), ids);
-  Plan plan(std::move(graph), cpu_backend());
+  Plan plan(std::move(graph), test_backend());
   copy_from_plain(inputs[0]->raw(), plan.input(0));
   plan.forward();
   const View y = plan.output(output);
@@ -81,7 +82,7 @@ inline void expect_gradients(const OperatorPtr& op, const std::vector<Given>& in
   graph.outputs = {graph.add("node", op, ids)};
   const Gradients gradients = differentiate(graph, {graph.outputs[0]}, wanted_ids);
   const bool picture = inputs[0]->shape().rank() == 4;
-  Plan plan(graph, cpu_backend());
+  Plan plan(graph, test_backend());
   View seed = plan.input(picture ? 1 : 0);
   Tensor x = inputs[0]->clone(), r = random_tensor(seed.shape, 77);
   const auto loss = [&] {

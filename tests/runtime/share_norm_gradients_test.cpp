@@ -2,6 +2,7 @@
 #include "runtime/ops/batch_norm.h"
 #include "runtime/ops/convolution.h"
 #include "tests/runtime/run_operator.h"
+#include "tests/backend.h"
 
 namespace graft {
 namespace {
@@ -39,7 +40,7 @@ class ShareNormGradients : public testing::TestWithParam<Case> {
   }
 
   static std::vector<Tensor> run(const Graph& graph) {
-    Plan plan(graph, cpu_backend());
+    Plan plan(graph, test_backend());
     for (size_t i = 0; i < plan.input_count(); ++i) copy_from_plain(random_tensor(plan.input(i).shape, 10 + i).raw(), plan.input(i));
     plan.forward();
     std::vector<Tensor> results;

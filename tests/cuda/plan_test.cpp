@@ -1,0 +1,137 @@
+// A plan whose backend has memory of its own: what crosses, when, and what is repeated.
+#include <gtest/gtest.h>
+
+#include "runtime/base/error.h"
+#include "runtime/cuda/column_sums.h"
+#include "runtime/cuda/device_backend.h"
+#include "runtime/ops/binary.h"
+#include "runtime/ops/dropout.h"
+#include "runtime/ops/gemm.h"
+#include "runtime/ops/normalise.h"
+#include "runtime/plan.h"
+#include "tests/runtime/run_operator.h"
+
+namespace graft {
+namespace {
+
+const Backend& device() { return cuda::emulated_backend(cpu_backend()); }
+
+struct Dense {
+  Graph graph;
+  std::shared_ptr<Tensor> weight = std::make_shared<Tensor>(Tensor::of<float>({2, 2}, {1, 2, 3, 4}));
+  Dense() {
+    const ValueId x = graph.add_input("x", DType::f32, {1, 2}), w = graph.add_constant("w", weight);
+    graph.value(w).trainable = true;
+    graph.outputs = {graph.add("dense", std::make_shared<Gemm>(), {x, w})};
+  }
+};
+
+void give(Plan& plan, size_t input, std::vector<float> values) { std::copy(values.begin(), values.end(), plan.input(input).as<float>()); }
+
+TEST(DevicePlan, RepeatsWithFreshInputsAndRefreshedParameters) {
+  Dense dense;
+  Plan plan(dense.graph, device());
+  for (int step = 0; step < 4; ++step) {  // run, recorded, replayed
+    dense.weight->data<float>()[0] = static_cast<float>(step);
+    plan.refresh();
+    give(plan, 0, {1, static_cast<float>(step)});
+    plan.forward();
+    const float* y = plan.output(0).as<float>();
+    EXPECT_EQ(y[0], static_cast<float>(step) + 3.0f * static_cast<float>(step));
+    EXPECT_EQ(y[1], 2 + 4.0f * static_cast<float>(step));
+  }
+}
+
+TEST(DevicePlan, AParameterStaysAsItWasUntilRefresh) {
+  Dense dense;
+  Plan plan(dense.graph, device());
+  dense.weight->data<float>()[0] = 100;
+  give(plan, 0, {1, 0});
+  plan.forward();
+  EXPECT_EQ(plan.output(0).as<float>()[0], 1);
+}
+
+TEST(DevicePlan, ReadsBoundInputs) {
+  Dense dense;
+  Plan plan(dense.graph, device());
+  const float bound[2] = {10, 1};
+  plan.bind_input(0, bound);
+  plan.forward();
+  EXPECT_EQ(plan.output(0).as<float>()[0], 13);
+}
+
+TEST(DevicePlan, WhatIsKeptOnTheDeviceDoesNotCross) {
+  Dense dense;
+  Plan plan(dense.graph, device());
+  give(plan, 0, {1, 0});
+  auto* there = static_cast<float*>(plan.keep_output(0));
+  plan.output(0).as<float>()[0] = -5;
+  plan.forward();
+  EXPECT_EQ(there[0], 1);  // the emulated device's memory can be looked at
+  EXPECT_EQ(plan.output(0).as<float>()[0], -5);
+}
+
+TEST(DevicePlan, DrawsChangeWithTheStepAlsoWhenRepeated) {
+  Graph graph;
+  const ValueId x = graph.add_input("x", DType::f32, {1, 64});
+  graph.outputs = {graph.add("drop", std::make_shared<Dropout>(), {x})};
+  Plan here(graph, cpu_backend()), there(graph, device());
+  for (uint64_t step = 0; step < 4; ++step) {
+    give(here, 0, std::vector<float>(64, 1.0f));
+    give(there, 0, std::vector<float>(64, 1.0f));
+    here.forward({7, step});
+    there.forward({7, step});
+    EXPECT_TRUE(std::equal(here.output(0).as<float>(), here.output(0).as<float>() + 64, there.output(0).as<float>())) << step;
+  }
+}
+
+TEST(DevicePlan, OperatorsWithoutAKernelAreComputedByTheProcessor) {
+  auto op = std::make_shared<Normalise>();
+  op->over = Normalise::Over::layer;
+  Graph graph;
+  const ValueId x = graph.add_input("x", DType::f32, {2, 3});
+  const ValueId scale = graph.add_constant("scale", Tensor::of<float>({3}, {1, 2, 3})), bias = graph.add_constant("bias", Tensor::of<float>({3}, {0, 0, 1}));
+  graph.outputs = {graph.add("norm", op, {x, scale, bias})};
+  Plan here(graph, cpu_backend()), there(graph, device());
+  for (int run = 0; run < 3; ++run) {
+    const std::vector<float> values{1, 2, static_cast<float>(4 + run), -1, 0, 5};
+    give(here, 0, values);
+    give(there, 0, values);
+    here.forward();
+    there.forward();
+    for (int i = 0; i < 6; ++i) EXPECT_EQ(here.output(0).as<float>()[i], there.output(0).as<float>()[i]);
+  }
+}
+
+struct Value {
+  const float* x;
+  int64_t channels;
+  void operator()(int64_t row, int64_t c, float* out) const {
+    out[0] = x[row * channels + c];
+    out[1] = out[0] * out[0];
+  }
+};
+
+TEST(ColumnSums, AddUpInPartsAndGroupsOfParts) {
+  const cuda::Queue queue(nullptr, 2, nullptr);
+  for (const auto& [rows, channels] : {std::pair<int64_t, int64_t>{1, 1}, {3, 70}, {40000, 3}, {5000, 1}, {200, 64}}) {
+    const Tensor x = random_tensor({rows, channels}, 5);
+    const cuda::ColumnSums sums(rows, channels, 2, queue);
+    std::vector<double> scratch(sums.scratch_bytes() / sizeof(double));
+    const float* data = x.data<float>().data();
+    sums.compute<2>(queue, Value{data, channels}, scratch.data());
+    for (int64_t c = 0; c < channels; ++c) {
+      double sum = 0, squares = 0;
+      for (int64_t row = 0; row < rows; ++row) {
+        const auto v = static_cast<double>(data[row * channels + c]);
+        sum += v;
+        squares += v * v;
+      }
+      EXPECT_NEAR(sums.result(scratch.data())[c], sum, 1e-6 * static_cast<double>(rows) + 1e-6) << rows << " x " << channels;
+      EXPECT_NEAR(sums.result(scratch.data())[channels + c], squares, 1e-6 * static_cast<double>(rows) + 1e-6);
+    }
+  }
+}
+
+}  // namespace
+}  // namespace graft
