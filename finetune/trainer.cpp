@@ -194,6 +194,7 @@ class Trainer {
       }
       if (!cached_) progress("epoch " + std::to_string(state_.epoch + 1), static_cast<int64_t>(done + 1), static_cast<int64_t>(batches));
     }
+    step_->settle();
     return weight > 0 ? loss / weight : 0;
   }
 

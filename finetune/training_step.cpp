@@ -8,6 +8,9 @@ TrainingStep::TrainingStep(TrainingPlan& plan, TrainingState& state, const Loss&
     : plan_(plan), state_(state), loss_(loss), optimizer_(optimizer), options_(options), scores_(static_cast<size_t>(options.batch * outputs)), accumulate_(accumulate) {
   if (accumulate_ > 1) accumulator_.emplace(state_.parameters);
   if (options_.sharpness > 0) sharpness_.emplace(options_.sharpness);
+  // What looks at gradients or weights in every step does so on this side.
+  const bool looked_at = accumulator_ || sharpness_ || state_.average || options_.clip_norm > 0 || options_.clip_value > 0;
+  if (!looked_at) resident_ = ResidentUpdate::make(plan_, state_, options_.optimizer, options_.optimizer_options);
 }
 
 /// Fills the seeds of the backward pass.
@@ -63,7 +66,15 @@ void TrainingStep::forward_statistics(const FeedBatch& batch, std::vector<std::p
   }
 }
 
+void TrainingStep::settle() {
+  if (resident_) resident_->settle();
+}
+
 void TrainingStep::update(float lr) {
+  if (resident_) {
+    resident_->step(lr, ++state_.step);
+    return;
+  }
   if (options_.clip_norm > 0) clip_gradient_norm(state_.parameters, static_cast<double>(options_.clip_norm));
   if (options_.clip_value > 0) clip_gradient_values(state_.parameters, options_.clip_value);
   ++state_.step;

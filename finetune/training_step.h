@@ -1,10 +1,12 @@
 #pragma once
 
+#include <memory>
 #include <optional>
 
 #include "finetune/feed.h"
 #include "finetune/gradient_work.h"
 #include "finetune/losses/loss.h"
+#include "finetune/resident_update.h"
 #include "finetune/trainer.h"
 #include "finetune/training_state.h"
 #include "finetune/weight_copies.h"
@@ -28,6 +30,8 @@ class TrainingStep {
   void forward_statistics(const FeedBatch& batch, std::vector<std::pair<std::vector<double>, std::vector<double>>>& sums);
   /// One batch; `last` ends an accumulation early.
   Result run(const FeedBatch& batch, float lr, bool last);
+  /// After the last batch of an epoch: from here on, until the next run(), the parameters' tensors and the optimizer's state hold what is true.
+  void settle();
 
  private:
   Result forward(const FeedBatch& batch);
@@ -43,6 +47,7 @@ class TrainingStep {
   int64_t accumulate_, waiting_ = 0;
   std::optional<GradientAccumulator> accumulator_;
   std::optional<SharpnessStep> sharpness_;
+  std::unique_ptr<ResidentUpdate> resident_;  // null where this program updates
 };
 
 }  // namespace graft

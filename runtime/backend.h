@@ -85,10 +85,18 @@ class Recording {
   virtual void run() = 0;
 };
 
+/// What a library above the runtime adds to a backend.
+class BackendExtension {
+ public:
+  virtual ~BackendExtension() = default;
+};
+
 class Backend {
  public:
   virtual ~Backend() = default;
   virtual std::string_view name() const = 0;
+  /// Null where there is none of this name. Lives as long as the backend.
+  virtual const BackendExtension* extension(std::string_view /*name*/) const { return nullptr; }
   /// Null where kernels work in the program's own memory.
   virtual const DeviceMemory* memory() const { return nullptr; }
   /// What computes in the program's own memory: this backend, or the one beside it.

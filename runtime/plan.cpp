@@ -338,6 +338,16 @@ void Plan::backward(const StepContext& step) { impl_->run(impl_->backward, step)
 void* Plan::keep_input(size_t i) { return impl_->keep(Direction::in, i); }
 void* Plan::keep_output(size_t i) { return impl_->keep(Direction::out, i); }
 
+void* Plan::address_of(const Tensor& constant) const {
+  for (size_t i = 0; i < impl_->graph.value_count(); ++i) {
+    const auto id = static_cast<ValueId>(i);
+    if (impl_->graph.value(id).constant.get() == &constant && impl_->storage_of[i] != kNoStorage) return impl_->address(id);
+  }
+  return nullptr;
+}
+
+const Backend& Plan::backend() const { return impl_->backend; }
+
 void Plan::refresh() {
   impl_->backend.use_threads(impl_->threads);
   if (impl_->device) impl_->device->refresh();

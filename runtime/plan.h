@@ -47,6 +47,10 @@ class Plan {
   /// transferred. Returns where the backend keeps it. Elsewhere nothing changes.
   void* keep_input(size_t i);
   void* keep_output(size_t i);
+  /// Where the backend keeps a constant of the graph: the tensor's own memory, or the device's copy, which refresh() overwrites. Null
+  /// where the plan does not read it.
+  void* address_of(const Tensor& constant) const;
+  const Backend& backend() const;
 
   void forward(const StepContext& step = {});
   void backward(const StepContext& step = {});

@@ -1,6 +1,6 @@
 #include <cmath>
 
-#include "finetune/optimizers/fused.h"
+#include "finetune/optimizers/rules/rule.h"
 #include "finetune/optimizers/norms.h"
 
 namespace graft {
@@ -11,7 +11,7 @@ struct Direction {
   float operator()(float w, float m, float v) const { return m * correction1 / (std::sqrt(v * correction2) + epsilon) + decay * w; }
 };
 
-GRAFT_VECTOR_CLONES void add_moments(int64_t n, const Moments moments, float l1, const float* __restrict w, const float* __restrict g, float* __restrict m, float* __restrict v) {
+GRAFT_VECTOR_CLONES void add_moments(int64_t n, const rules::Moments moments, float l1, const float* __restrict w, const float* __restrict g, float* __restrict m, float* __restrict v) {
 #pragma omp simd
   for (int64_t i = 0; i < n; ++i) {
     const float sign = w[i] > 0 ? 1.0f : w[i] < 0 ? -1.0f : 0.0f;
@@ -38,7 +38,7 @@ GRAFT_VECTOR_CLONES void move(const Direction direction, int64_t n, float rate, 
 /// [You et al. 2020, alg. 2]
 class Lamb final : public Optimizer {
  public:
-  Lamb(const Moments& moments, float epsilon) : moments_(moments), epsilon_(epsilon) {}
+  Lamb(const rules::Moments& moments, float epsilon) : moments_(moments), epsilon_(epsilon) {}
   int slots() const override { return 2; }
   float default_lr() const override { return 0.05f; }
   float default_weight_decay() const override { return 1e-2f; }
@@ -61,12 +61,12 @@ class Lamb final : public Optimizer {
   }
 
  private:
-  Moments moments_;
+  rules::Moments moments_;
   float epsilon_;
 };
 
 }  // namespace
 
-OptimizerPtr make_lamb(const OptimizerOptions& o) { return std::make_unique<Lamb>(Moments(o.beta1, o.beta2), epsilon_or(o, 1e-6f)); }
+OptimizerPtr make_lamb(const OptimizerOptions& o) { return std::make_unique<Lamb>(rules::Moments(o.beta1, o.beta2), rules::epsilon_or(o, 1e-6f)); }
 
 }  // namespace graft

@@ -1,30 +1,17 @@
 #include <algorithm>
 
+#include "finetune/optimizers/fused.h"
 #include "finetune/optimizers/optimizer.h"
+#include "finetune/optimizers/rules/all.h"
 #include "runtime/base/registry.h"
 
 namespace graft {
 namespace {
 
 const Registry<OptimizerPtr, const OptimizerOptions&>& registry() {
-  static const Registry<OptimizerPtr, const OptimizerOptions&> table("optimizer", {
-                                                                                      {"gd", make_gd},
-                                                                                      {"sgd", make_sgd},
-                                                                                      {"momentum", make_momentum},
-                                                                                      {"nesterov", make_nesterov},
-                                                                                      {"alexnet", make_alexnet},
-                                                                                      {"adagrad", make_adagrad},
-                                                                                      {"adadelta", make_adadelta},
-                                                                                      {"rmsprop", make_rmsprop},
-                                                                                      {"adam", make_adam},
-                                                                                      {"adamw", make_adamw},
-                                                                                      {"amsgrad", make_amsgrad},
-                                                                                      {"nadam", make_nadam},
-                                                                                      {"radam", make_radam},
-                                                                                      {"lars", make_lars},
-                                                                                      {"lamb", make_lamb},
-                                                                                      {"lbfgs", make_lbfgs},
-                                                                                  });
+#define GRAFT_ENTRY(name) {#name, [](const OptimizerOptions& o) { return rules::name(o, [](const auto& rule) { return fused(rule); }); }},
+  static const Registry<OptimizerPtr, const OptimizerOptions&> table("optimizer", {GRAFT_ELEMENT_RULES(GRAFT_ENTRY){"lars", make_lars}, {"lamb", make_lamb}, {"lbfgs", make_lbfgs}});
+#undef GRAFT_ENTRY
   return table;
 }
 

@@ -4,6 +4,22 @@
 #include "runtime/cuda/kernel_files.h"
 
 namespace graft::cuda {
+namespace {
+
+/// Filled before main() starts, or while the plugin is loaded.
+std::map<std::string, ExtensionEntry::Make>& entries() {
+  static std::map<std::string, ExtensionEntry::Make> table;
+  return table;
+}
+
+}  // namespace
+
+ExtensionEntry::ExtensionEntry(const char* name, Make make) { entries()[name] = make; }
+
+const BackendExtension* DeviceBackend::extension(std::string_view name) const {
+  const auto at = extensions_.find(name);
+  return at == extensions_.end() ? nullptr : at->second.get();
+}
 
 DeviceBackend::DeviceBackend(std::unique_ptr<const DeviceMemory> memory, void* stream, int multiprocessors, const Backend& host)
     : memory_(std::move(memory)), host_(host), device_step_(static_cast<StepContext*>(memory_->allocate(sizeof(StepContext)))),
@@ -11,6 +27,7 @@ DeviceBackend::DeviceBackend(std::unique_ptr<const DeviceMemory> memory, void* s
 #define GRAFT_REGISTER(name) register_##name(table_, queue_);
   GRAFT_CUDA_KERNEL_FILES(GRAFT_REGISTER)
 #undef GRAFT_REGISTER
+  for (const auto& [extension_name, make] : entries()) extensions_[extension_name] = make(queue_, *memory_);
 }
 
 DeviceBackend::~DeviceBackend() {

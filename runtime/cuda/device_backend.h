@@ -1,5 +1,7 @@
 #pragma once
 
+#include <functional>
+#include <map>
 #include <memory>
 #include <string>
 
@@ -8,6 +10,12 @@
 #include "runtime/kernel_table.h"
 
 namespace graft::cuda {
+
+/// Adds an extension to every device backend that is made from now on. One object of this type a kind of extension, at namespace scope.
+struct ExtensionEntry {
+  using Make = std::unique_ptr<BackendExtension> (*)(const Queue& queue, const DeviceMemory& memory);
+  ExtensionEntry(const char* name, Make make);
+};
 
 /// A backend whose kernels run on a Queue: those of kernels/, what a derived backend adds from libraries, and the processor's for the rest.
 class DeviceBackend : public Backend {
@@ -20,6 +28,7 @@ class DeviceBackend : public Backend {
 
   const DeviceMemory* memory() const override { return memory_.get(); }
   const Backend& host() const override { return host_; }
+  const BackendExtension* extension(std::string_view name) const override;
   void begin(const StepContext& step) const override;
   void use_threads(int threads) const override { host_.use_threads(threads); }
   std::unique_ptr<Kernel> make_kernel(const KernelRequest& request) const override;
@@ -35,6 +44,7 @@ class DeviceBackend : public Backend {
   StepContext* host_step_;
   Queue queue_;
   KernelTable table_;
+  std::map<std::string, std::unique_ptr<BackendExtension>, std::less<>> extensions_;
 };
 
 /// The device's kernels run by the calling thread, on memory that is kept apart from the program's: what can be tested of a GPU's work

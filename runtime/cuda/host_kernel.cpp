@@ -10,13 +10,12 @@ class HostKernel final : public Kernel {
  public:
   HostKernel(const KernelRequest& request, const DeviceMemory& memory, const Backend& host)
       // Nothing is overwritten in place: inputs and outputs have room of their own here.
-      : kernel_(host.make_kernel({request.op, request.inputs, request.outputs, -1})), memory_(memory), scratch_(room(kernel_->scratch_bytes())) {
+      : kernel_(host.make_kernel({request.op, known(request.inputs), request.outputs, -1})), memory_(memory), scratch_(room(kernel_->scratch_bytes())) {
     for (const Operand& o : request.inputs) inputs_.push_back(side(o));
     for (const Operand& o : request.outputs) outputs_.push_back(side(o));
     in_.resize(inputs_.size());
     out_.resize(outputs_.size());
   }
-  void refresh() override { kernel_->refresh(); }
   bool can_be_recorded() const override { return false; }
   void run(const KernelArguments& a) override {
     for (size_t i = 0; i < inputs_.size(); ++i) {
@@ -44,6 +43,13 @@ class HostKernel final : public Kernel {
     Room room{nullptr, Release{nullptr}};
   };
 
+  /// What is trained changes on the device: the processor must not rely on its own copy.
+  std::span<const Operand> known(std::span<const Operand> inputs) {
+    known_.assign(inputs.begin(), inputs.end());
+    for (Operand& o : known_)
+      if (o.mutable_constant) o.constant = nullptr;
+    return known_;
+  }
   Room room(size_t bytes) const { return {memory_.allocate_host(std::max<size_t>(bytes, 1)), Release{&memory_}}; }
   Side side(const Operand& o) const {
     Side s;
@@ -54,6 +60,7 @@ class HostKernel final : public Kernel {
     return s;
   }
 
+  std::vector<Operand> known_;
   std::unique_ptr<Kernel> kernel_;
   const DeviceMemory& memory_;
   Room scratch_;

@@ -1,21 +1,21 @@
-#include "finetune/optimizers/fused.h"
+#pragma once
 
-namespace graft {
-namespace {
+#include "finetune/optimizers/rules/rule.h"
+
+namespace graft::rules {
 
 /// v ← μ v + g;  w ← w - η (g + μ v).  [Nesterov 1983, as Sutskever et al. 2013, §2]; equal to PyTorch's SGD with nesterov.
 struct Nesterov : RuleDefaults {
   static constexpr int kSlots = 1;
   static constexpr float kDefaultLr = 0.01f;
   float mu = 0.9f;
-  void operator()(float& w, float g, float& v) const {
+  GRAFT_DEVICE void operator()(float& w, float g, float& v) const {
     v = mu * v + g;
     w -= lr * (g + mu * v);
   }
 };
 
-}  // namespace
+template <typename Use>
+auto nesterov(const OptimizerOptions& o, const Use& use) { return use(Nesterov{{}, o.momentum}); }
 
-OptimizerPtr make_nesterov(const OptimizerOptions& o) { return fused(Nesterov{{}, o.momentum}); }
-
-}  // namespace graft
+}  // namespace graft::rules

@@ -1,7 +1,8 @@
-#include "finetune/optimizers/fused.h"
+#pragma once
 
-namespace graft {
-namespace {
+#include "finetune/optimizers/rules/rule.h"
+
+namespace graft::rules {
 
 /// Adam with Nesterov's momentum, which warms up: µₜ = β₁(1 - ½·0.96^(tψ)), Πₜ = µ₁…µₜ;
 /// w ← w - η (1-µₜ)/(1-Πₜ)·g/d - η µₜ₊₁/(1-Πₜ₊₁)·m/d with d = √(v/(1-β₂ᵗ)) + ε.  [Dozat 2016]
@@ -36,7 +37,7 @@ struct NAdam : RuleDefaults {
     keep = decoupled ? 1 - lr * decay : 1.0f;
     coupled_decay = decoupled ? 0.0f : decay;
   }
-  void operator()(float& w, float gradient, float& m, float& v) const {
+  GRAFT_DEVICE void operator()(float& w, float gradient, float& m, float& v) const {
     const float g = gradient + coupled_decay * w;
     moments.add(g, m, v);
     const float d = std::sqrt(v * inverse_correction) + epsilon;
@@ -44,8 +45,7 @@ struct NAdam : RuleDefaults {
   }
 };
 
-}  // namespace
+template <typename Use>
+auto nadam(const OptimizerOptions& o, const Use& use) { return use(NAdam{{}, {o.beta1, o.beta2}, epsilon_or(o, 1e-8f), o.momentum_decay, o.decoupled}); }
 
-OptimizerPtr make_nadam(const OptimizerOptions& o) { return fused(NAdam{{}, {o.beta1, o.beta2}, epsilon_or(o, 1e-8f), o.momentum_decay, o.decoupled}); }
-
-}  // namespace graft
+}  // namespace graft::rules

@@ -1,7 +1,8 @@
-#include "finetune/optimizers/fused.h"
+#pragma once
 
-namespace graft {
-namespace {
+#include "finetune/optimizers/rules/rule.h"
+
+namespace graft::rules {
 
 /// Adam whose second moment is used only once enough gradients went into it: with ρ∞ = 2/(1-β₂) - 1 and
 /// ρₜ = ρ∞ - 2tβ₂ᵗ/(1-β₂ᵗ), w ← w - η m̂ r √(1-β₂ᵗ)/(√v + ε) where ρₜ > 5, else w ← w - η m̂;
@@ -28,15 +29,14 @@ struct RAdam : RuleDefaults {
     keep = decoupled ? 1 - lr * decay : 1.0f;
     coupled_decay = decoupled ? 0.0f : decay;
   }
-  void operator()(float& w, float gradient, float& m, float& v) const {
+  GRAFT_DEVICE void operator()(float& w, float gradient, float& m, float& v) const {
     const float g = gradient + coupled_decay * w;
     moments.add(g, m, v);
     w = keep * w - m * (plain + adaptive / (std::sqrt(v) + epsilon));
   }
 };
 
-}  // namespace
+template <typename Use>
+auto radam(const OptimizerOptions& o, const Use& use) { return use(RAdam{{}, {o.beta1, o.beta2}, epsilon_or(o, 1e-8f), o.decoupled}); }
 
-OptimizerPtr make_radam(const OptimizerOptions& o) { return fused(RAdam{{}, {o.beta1, o.beta2}, epsilon_or(o, 1e-8f), o.decoupled}); }
-
-}  // namespace graft
+}  // namespace graft::rules

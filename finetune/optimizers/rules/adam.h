@@ -1,7 +1,8 @@
-#include "finetune/optimizers/fused.h"
+#pragma once
 
-namespace graft {
-namespace {
+#include "finetune/optimizers/rules/rule.h"
+
+namespace graft::rules {
 
 /// m ← β₁m + (1-β₁)g;  v ← β₂v + (1-β₂)g²;  w ← w - η·m̂/(√v̂ + ε), m̂ = m/(1-β₁ᵗ), v̂ = v/(1-β₂ᵗ).  [Kingma & Ba 2015]
 /// amsgrad: the largest v so far in the place of v [Reddi et al. 2018]. decoupled: w ← (1-ηλ)w first [Loshchilov & Hutter 2019].
@@ -22,11 +23,11 @@ struct Adam : RuleDefaults {
     rate = static_cast<float>(static_cast<double>(lr) / correction1);
     keep = decoupled ? 1 - lr * decay : 1.0f;
   }
-  void operator()(float& w, float g, float& m, float& v) const {
+  GRAFT_DEVICE void operator()(float& w, float g, float& m, float& v) const {
     moments.add(g, m, v);
     w = keep * w - rate * m / (std::sqrt(v) * root_correction + epsilon);
   }
-  void operator()(float& w, float g, float& m, float& v, float& largest) const {
+  GRAFT_DEVICE void operator()(float& w, float g, float& m, float& v, float& largest) const {
     moments.add(g, m, v);
     largest = largest > v ? largest : v;
     w = keep * w - rate * m / (std::sqrt(largest) * root_correction + epsilon);
@@ -34,14 +35,15 @@ struct Adam : RuleDefaults {
 };
 
 template <bool amsgrad, bool decoupled>
-OptimizerPtr make(const OptimizerOptions& o) {
-  return fused(Adam<amsgrad, decoupled>{{}, {o.beta1, o.beta2}, epsilon_or(o, 1e-8f)});
+Adam<amsgrad, decoupled> adam_rule(const OptimizerOptions& o) {
+  return {{}, {o.beta1, o.beta2}, epsilon_or(o, 1e-8f)};
 }
 
-}  // namespace
+template <typename Use>
+auto adam(const OptimizerOptions& o, const Use& use) { return o.amsgrad ? use(adam_rule<true, false>(o)) : use(adam_rule<false, false>(o)); }
+template <typename Use>
+auto adamw(const OptimizerOptions& o, const Use& use) { return o.amsgrad ? use(adam_rule<true, true>(o)) : use(adam_rule<false, true>(o)); }
+template <typename Use>
+auto amsgrad(const OptimizerOptions& o, const Use& use) { return use(adam_rule<true, false>(o)); }
 
-OptimizerPtr make_adam(const OptimizerOptions& o) { return o.amsgrad ? make<true, false>(o) : make<false, false>(o); }
-OptimizerPtr make_adamw(const OptimizerOptions& o) { return o.amsgrad ? make<true, true>(o) : make<false, true>(o); }
-OptimizerPtr make_amsgrad(const OptimizerOptions& o) { return make<true, false>(o); }
-
-}  // namespace graft
+}  // namespace graft::rules

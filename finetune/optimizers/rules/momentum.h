@@ -1,7 +1,8 @@
-#include "finetune/optimizers/fused.h"
+#pragma once
 
-namespace graft {
-namespace {
+#include "finetune/optimizers/rules/rule.h"
+
+namespace graft::rules {
 
 /// v ← μ v - η (1-d) g;  w ← w + v, with d = 0 in the first step.  [Polyak 1964]. Equal to PyTorch's SGD with momentum while η is
 /// constant; where it changes, the velocity keeps the rates it was made with.
@@ -10,14 +11,13 @@ struct Momentum : RuleDefaults {
   static constexpr float kDefaultLr = 0.01f;
   float mu = 0.9f, dampening = 0, part = 1;
   void prepare(int64_t step) { part = step > 1 ? 1 - dampening : 1.0f; }
-  void operator()(float& w, float g, float& v) const {
+  GRAFT_DEVICE void operator()(float& w, float g, float& v) const {
     v = mu * v - lr * part * g;
     w += v;
   }
 };
 
-}  // namespace
+template <typename Use>
+auto momentum(const OptimizerOptions& o, const Use& use) { return use(Momentum{{}, o.momentum, o.dampening}); }
 
-OptimizerPtr make_momentum(const OptimizerOptions& o) { return fused(Momentum{{}, o.momentum, o.dampening}); }
-
-}  // namespace graft
+}  // namespace graft::rules

@@ -1,7 +1,8 @@
-#include "finetune/optimizers/fused.h"
+#pragma once
 
-namespace graft {
-namespace {
+#include "finetune/optimizers/rules/rule.h"
+
+namespace graft::rules {
 
 /// s ← s + g²;  w ← w - η' g/(√s + ε), η' = η/(1 + (t-1)·decay).  [Duchi, Hazan & Singer 2011]
 struct AdaGrad : RuleDefaults {
@@ -12,14 +13,13 @@ struct AdaGrad : RuleDefaults {
   float initial(int) const { return start; }
   void prepare(int64_t step) { slower = 1 + static_cast<double>(step - 1) * static_cast<double>(lr_decay); }
   void bind() { lr = static_cast<float>(static_cast<double>(lr) / slower); }
-  void operator()(float& w, float g, float& s) const {
+  GRAFT_DEVICE void operator()(float& w, float g, float& s) const {
     s += g * g;
     w -= lr * (g / (std::sqrt(s) + epsilon));
   }
 };
 
-}  // namespace
+template <typename Use>
+auto adagrad(const OptimizerOptions& o, const Use& use) { return use(AdaGrad{{}, epsilon_or(o, 1e-10f), o.lr_decay, o.initial_accumulator}); }
 
-OptimizerPtr make_adagrad(const OptimizerOptions& o) { return fused(AdaGrad{{}, epsilon_or(o, 1e-10f), o.lr_decay, o.initial_accumulator}); }
-
-}  // namespace graft
+}  // namespace graft::rules

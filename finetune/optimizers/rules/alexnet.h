@@ -1,7 +1,8 @@
-#include "finetune/optimizers/fused.h"
+#pragma once
 
-namespace graft {
-namespace {
+#include "finetune/optimizers/rules/rule.h"
+
+namespace graft::rules {
 
 /// v ← μ v - λ η w - η g;  w ← w + v: the decay goes into the velocity, scaled by the rate.  [Krizhevsky et al. 2012, §5]
 struct AlexNet : RuleDefaults {
@@ -9,14 +10,13 @@ struct AlexNet : RuleDefaults {
   static constexpr float kDefaultLr = 0.01f, kDefaultDecay = 5e-4f;
   static constexpr bool kCoupled = false;
   float mu = 0.9f;
-  void operator()(float& w, float g, float& v) const {
+  GRAFT_DEVICE void operator()(float& w, float g, float& v) const {
     v = mu * v - decay * lr * w - lr * g;
     w += v;
   }
 };
 
-}  // namespace
+template <typename Use>
+auto alexnet(const OptimizerOptions& o, const Use& use) { return use(AlexNet{{}, o.momentum}); }
 
-OptimizerPtr make_alexnet(const OptimizerOptions& o) { return fused(AlexNet{{}, o.momentum}); }
-
-}  // namespace graft
+}  // namespace graft::rules

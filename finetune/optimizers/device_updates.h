@@ -1,0 +1,39 @@
+#pragma once
+
+#include <array>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "finetune/optimizers/optimizer.h"
+#include "runtime/backend.h"
+
+namespace graft {
+
+/// Where a device keeps one parameter and what belongs to it. Not owned.
+struct DeviceParameter {
+  float* weights = nullptr;
+  const float* gradient = nullptr;
+  std::array<float*, 3> slots{};
+  int64_t count = 0;
+  float lr_scale = 1, weight_decay = 0, l1 = 0;
+};
+
+/// An update rule on a device: all parameters in one kernel.
+class DeviceUpdate {
+ public:
+  virtual ~DeviceUpdate() = default;
+  /// Queues the update. `step` counts from 1.
+  virtual void step(float lr, int64_t step) = 0;
+};
+
+/// The extension "update rules" of a backend.
+class DeviceUpdates : public BackendExtension {
+ public:
+  static constexpr const char* kName = "update rules";
+  virtual bool knows(const std::string& name) const = 0;
+  /// For a rule that it knows. The results are those of make_optimizer's rule, up to the order of roundings.
+  virtual std::unique_ptr<DeviceUpdate> make(const std::string& name, const OptimizerOptions& options, const std::vector<DeviceParameter>& parameters) const = 0;
+};
+
+}  // namespace graft

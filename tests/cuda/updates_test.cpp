@@ -1,0 +1,99 @@
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "finetune/optimizers/device_updates.h"
+#include "runtime/base/random.h"
+#include "runtime/cuda/device_backend.h"
+
+namespace graft {
+namespace {
+
+constexpr int64_t kCounts[] = {1, 1023, 1024, 2500};  // less than a piece, a whole one, several
+constexpr int kSteps = 7;
+
+struct Setup {
+  std::vector<Parameter> parameters;
+  std::vector<std::vector<float>> gradients;
+  Setup() {
+    Random random(11);
+    for (int64_t count : kCounts) {
+      auto tensor = std::make_shared<Tensor>(DType::f32, Shape{count});
+      for (float& v : tensor->data<float>()) v = random.uniform(-1, 1);
+      gradients.emplace_back(static_cast<size_t>(count));
+      Parameter p;
+      p.tensor = tensor;
+      p.lr_scale = count == 1024 ? 0.1f : 1.0f;
+      p.weight_decay = count == 1 ? 0.0f : 0.01f;
+      p.l1 = count == 2500 ? 1e-3f : 0.0f;
+      parameters.push_back(p);
+    }
+    for (size_t i = 0; i < parameters.size(); ++i) parameters[i].gradient = gradients[i].data();
+  }
+  void draw(uint64_t step) {
+    Random random(100 + step);
+    for (auto& g : gradients)
+      for (float& v : g) v = random.uniform(-1, 1);
+  }
+};
+
+/// Both start alike, and see the same gradients.
+void expect_same(const std::string& name, const OptimizerOptions& options) {
+  const Backend& backend = cuda::emulated_backend(cpu_backend());
+  const auto* updates = dynamic_cast<const DeviceUpdates*>(backend.extension(DeviceUpdates::kName));
+  ASSERT_NE(updates, nullptr);
+  Setup here, there;
+  const OptimizerPtr optimizer = make_optimizer(name, options);
+  OptimizerState state = optimizer->make_state(here.parameters), room = optimizer->make_state(there.parameters);
+  ASSERT_TRUE(updates->knows(name)) << name;
+  std::vector<DeviceParameter> parameters;  // the emulated device takes any memory
+  for (size_t i = 0; i < there.parameters.size(); ++i) {
+    const Parameter& p = there.parameters[i];
+    DeviceParameter d{p.tensor->data<float>().data(), p.gradient, {}, p.tensor->elements(), p.lr_scale, p.weight_decay, p.l1};
+    for (size_t s = 0; s < room.slots(); ++s) d.slots[s] = room.of(i, s).data();
+    parameters.push_back(d);
+  }
+  const auto update = updates->make(name, options, parameters);
+  ASSERT_NE(update, nullptr);
+  for (int step = 1; step <= kSteps; ++step) {
+    here.draw(static_cast<uint64_t>(step));
+    there.draw(static_cast<uint64_t>(step));
+    const float lr = 0.1f / static_cast<float>(step);
+    optimizer->step(lr, step, here.parameters, state);
+    update->step(lr, step);
+  }
+  for (size_t i = 0; i < here.parameters.size(); ++i) {
+    const auto expected = here.parameters[i].tensor->data<float>(), found = there.parameters[i].tensor->data<float>();
+    for (size_t k = 0; k < expected.size(); ++k) ASSERT_NEAR(found[k], expected[k], 2e-6f * std::max(1.0f, std::fabs(expected[k]))) << name << ", parameter " << i << ", element " << k;
+  }
+}
+
+TEST(DeviceUpdates, EveryElementRuleIsTheProcessors) {
+  for (const std::string& name : optimizer_names()) {
+    if (name == "lars" || name == "lamb" || name == "lbfgs") continue;  // they need norms of whole tensors, or the loss
+    SCOPED_TRACE(name);
+    expect_same(name, {});
+  }
+}
+
+TEST(DeviceUpdates, OptionsReachTheRule) {
+  OptimizerOptions options;
+  options.amsgrad = options.decoupled = options.centred = true;
+  options.dampening = 0.2f;
+  options.rms_momentum = 0.5f;
+  options.lr_decay = 0.1f;
+  options.initial_accumulator = 0.3f;
+  for (const char* name : {"adam", "adamw", "nadam", "radam", "rmsprop", "momentum", "adagrad"}) {
+    SCOPED_TRACE(name);
+    expect_same(name, options);
+  }
+}
+
+TEST(DeviceUpdates, RulesOfWholeTensorsStayWithTheProcessor) {
+  const auto* updates = dynamic_cast<const DeviceUpdates*>(cuda::emulated_backend(cpu_backend()).extension(DeviceUpdates::kName));
+  ASSERT_NE(updates, nullptr);
+  for (const char* name : {"lars", "lamb", "lbfgs", "no such rule"}) EXPECT_FALSE(updates->knows(name)) << name;
+}
+
+}  // namespace
+}  // namespace graft
