@@ -7,20 +7,8 @@
 
 #include "importer/metadata.h"
 #include "runtime/base/error.h"
-#include "runtime/device.h"
 
 namespace graft::app {
-
-void add_common(CLI::App& command, CommonOptions& o) {
-  command.add_option("--device", o.device, "auto | cpu | cuda:N")->capture_default_str();
-  command.add_option("--dtype", o.dtype, "auto | fp32")->capture_default_str();
-  command.add_option("--threads", o.threads, "Threads to compute with (0: all cores)")->check(CLI::Range(0, 1024))->capture_default_str();
-  command.add_option("--seed", o.seed, "Seed of everything random")->capture_default_str();
-  command.add_option("--batch", o.batch, "Pictures in a batch")->check(CLI::Range(1, 4096));
-  command.add_flag("--json", o.json, "One JSON object on stdout, all else on stderr");
-  command.add_flag("--quiet", o.quiet, "No progress and no notes");
-  command.fallthrough();  // --config belongs to the program: one file may hold a section for each subcommand
-}
 
 void add_picture_options(CLI::App& command, PictureOptions& o) {
   command.add_option("--preprocess", o.preprocess, "imagenet | tf | caffe | unit | FILE.json (default: what the model says, else imagenet)");
@@ -84,35 +72,6 @@ Normalisation normalisation(const Preprocessing& p) {
 }
 
 Pipeline evaluation_pipeline(const Preprocessing& p) { return Pipeline(make_recipe("none", transform_context(p)), normalisation(p), p.crop_height, p.crop_width); }
-
-void add_memory_option(CLI::App& command, std::string& memory) {
-  command.add_option("--memory", memory, "What activations and gradients of a step may take: 2G, 900M, or 50% of what they would; where they do not fit they are made again")->type_name("SIZE");
-}
-
-MemoryLimit memory_limit(const std::string& memory) {
-  if (memory.empty()) return {};
-  size_t used = 0;
-  double number = 0;
-  try {
-    number = std::stod(memory, &used);
-  } catch (const std::exception&) {
-  }
-  const std::string unit = memory.substr(used);
-  const double factor = unit == "G" ? 1 << 30 : unit == "M" ? 1 << 20 : unit == "K" ? 1 << 10 : unit.empty() ? 1 : 0;
-  const bool part = unit == "%" && number <= 100;
-  if (!(number > 0) || !std::isfinite(number * factor) || (factor == 0 && !part)) throw Error("--memory " + memory + ": is no amount of memory", "write 2G, 900M or 50%");
-  return part ? MemoryLimit{0, number / 100} : MemoryLimit{static_cast<size_t>(number * factor), 0};
-}
-
-const Backend& backend(const CommonOptions& o) {
-  if (o.dtype != "auto" && o.dtype != "fp32" && o.dtype != "tf32") throw Error("--dtype " + o.dtype + ": not a type that graft computes in", "use auto, fp32 or tf32");
-  const OpenedDevice opened = open_device({o.device, o.dtype == "auto" ? "tf32" : o.dtype});
-  static bool told = false;
-  if (!opened.note.empty() && !o.quiet && !told) std::cerr << "graft: note: " << opened.note << '\n';
-  told = true;
-  if (o.dtype == "tf32" && !opened.backend->memory()) throw Error("--dtype tf32: the processor computes in fp32 only", "use --dtype fp32");
-  return *opened.backend;
-}
 
 std::vector<std::string> read_lines(const std::string& path) {
   std::ifstream stream(path);

@@ -5,25 +5,13 @@
 #include <string>
 #include <vector>
 
+#include "apps/compute_options.h"
 #include "augment/pipeline.h"
 #include "importer/model.h"
-#include "runtime/plan.h"
 
 namespace graft::app {
 
 inline constexpr int kDone = 0, kFailed = 1, kWrongUsage = 2, kSomeSkipped = 3;
-
-/// Options that every subcommand has.
-struct CommonOptions {
-  std::string device = "auto", dtype = "auto";
-  int threads = 0;
-  uint64_t seed = 0;
-  int64_t batch = 0;  // 0: the subcommand's own default
-  bool json = false, quiet = false;
-};
-
-/// Adds them.
-void add_common(CLI::App& command, CommonOptions& options);
 
 /// How pictures are brought to a model that does not say it itself.
 struct PictureOptions {
@@ -48,13 +36,6 @@ TransformContext transform_context(const Preprocessing& preprocessing);
 /// The view that evaluation sees.
 Pipeline evaluation_pipeline(const Preprocessing& preprocessing);
 Normalisation normalisation(const Preprocessing& preprocessing);
-
-/// The backend that --device and --dtype name. Throws Error for what this build does not have.
-const Backend& backend(const CommonOptions& options);
-
-/// --memory: "50%" of what would be taken without it, or bytes with K, M or G behind them (powers of 1024); empty: no limit. Throws Error.
-void add_memory_option(CLI::App& command, std::string& memory);
-MemoryLimit memory_limit(const std::string& memory);
 
 /// The lines of a text file. Throws Error.
 std::vector<std::string> read_lines(const std::string& path);

@@ -42,6 +42,8 @@ class Trainer {
 
   TrainResult run() {
     const auto start = Clock::now();
+    // Small gradients vanish in fp16 unless the loss is scaled up, which nothing here does.
+    if (backend_.activations() == DType::f16) throw Error("training in fp16 is not supported", "use --dtype bf16, which needs no scaled loss");
     dims_ = {options_.batch, options_.height, options_.width};
     retype(graph_, dims_, backend_);
     if (options_.mixing.any()) mixing_.emplace(options_.mixing, static_cast<size_t>(classes_), options_.seed);

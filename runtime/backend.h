@@ -95,6 +95,8 @@ class Backend {
  public:
   virtual ~Backend() = default;
   virtual std::string_view name() const = 0;
+  /// The type in which activations lie: float, or the half type in which this backend computes (lower_precision).
+  virtual DType activations() const { return DType::f32; }
   /// Null where there is none of this name. Lives as long as the backend.
   virtual const BackendExtension* extension(std::string_view /*name*/) const { return nullptr; }
   /// Null where kernels work in the program's own memory.

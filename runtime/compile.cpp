@@ -4,6 +4,14 @@
 #include "runtime/plan.h"
 
 namespace graft {
+namespace {
+
+Graph lowered(Graph graph, const Backend& backend) {
+  if (backend.activations() != DType::f32) lower_precision(graph, backend.activations());
+  return graph;
+}
+
+}  // namespace
 
 Plan compile_inference(const Graph& graph, const OpenDims& dims, const Backend& backend, int threads) {
   backend.use_threads(threads);
@@ -15,7 +23,7 @@ Plan compile_inference(const Graph& graph, const OpenDims& dims, const Backend& 
   fold_batch_norm(g);
   fuse_epilogues(g);
   remove_dead_code(g);
-  return Plan(std::move(g), backend, threads);
+  return Plan(lowered(std::move(g), backend), backend, threads);
 }
 
 namespace {
@@ -85,7 +93,7 @@ Plan plan_within(Graph graph, const Graph& model, const OpenDims& dims, const Ba
   for (fewer.batch = dims.batch - 1; fewer.batch > 0; --fewer.batch) {
     // Nearly all of it grows with the batch: the first guess is close.
     fewer.batch = std::min(fewer.batch, std::max<int64_t>(1, static_cast<int64_t>(static_cast<double>(dims.batch) * static_cast<double>(allowed) / static_cast<double>(plan.arena_bytes())) + 1));
-    if (Plan::planned_bytes(fit(training_graph(model, fewer, backend).graph, backend, allowed > scratch ? allowed - scratch : 0), backend) + scratch <= allowed) break;
+    if (Plan::planned_bytes(fit(lowered(training_graph(model, fewer, backend).graph, backend), backend, allowed > scratch ? allowed - scratch : 0), backend) + scratch <= allowed) break;
   }
   const auto mebibytes = [](size_t bytes) { return std::to_string((bytes + (size_t{1} << 20) - 1) >> 20) + " MiB"; };
   throw Error("a training step of batch " + std::to_string(dims.batch) + " takes " + mebibytes(plan.arena_bytes()) + " at the least, " + mebibytes(allowed) + " are allowed",
@@ -110,7 +118,8 @@ TrainingPlan compile_training(const Graph& graph, const OpenDims& dims, const Ba
     statistics.push_back({s.running_mean, s.running_variance, output_index(s.batch_mean), output_index(s.batch_variance), s.momentum, s.count});
   }
   const size_t first_seed = g.inputs.size() - training.scores;
-  return {plan_within(std::move(training.graph), graph, dims, backend, threads, limit), training.scores, first_seed, std::move(gradient_outputs), std::move(statistics)};
+  // Lowered, outputs keep their places, though not their names.
+  return {plan_within(lowered(std::move(training.graph), backend), graph, dims, backend, threads, limit), training.scores, first_seed, std::move(gradient_outputs), std::move(statistics)};
 }
 
 }  // namespace graft

@@ -42,7 +42,7 @@ int gpu_number(const std::string& device) {
 }
 
 /// Throws Error with the reason where it cannot be opened.
-OpenedDevice open_gpu(int number, const std::string& arithmetic) {
+OpenedDevice open_gpu(int number, const std::string& precision) {
   if (!dlopen(kDriver, RTLD_NOW | RTLD_GLOBAL)) throw Error("there is no NVIDIA driver (" + last_failure() + ")");
   void* plugin = nullptr;
   std::string reason;
@@ -57,7 +57,7 @@ OpenedDevice open_gpu(int number, const std::string& arithmetic) {
   if (!open) throw Error("the CUDA backend has another shape (" + last_failure() + ")");
   OpenedDevice opened;
   // Kept until the program ends, as the processor's backend is: plans hold on to it.
-  opened.backend = open(cuda::kPluginInterface, number, arithmetic.c_str(), &cpu_backend(), &opened.description);
+  opened.backend = open(cuda::kPluginInterface, number, precision.c_str(), &cpu_backend(), &opened.description);
   return opened;
 }
 
@@ -72,10 +72,10 @@ OpenedDevice open_device(const DeviceChoice& choice) {
   static std::mutex mutex;
   static std::map<std::pair<int, std::string>, OpenedDevice> opened;
   const std::lock_guard lock(mutex);
-  auto& known = opened[{number, choice.arithmetic}];
+  auto& known = opened[{number, choice.precision}];
   if (known.backend) return known;
   try {
-    known = open_gpu(number, choice.arithmetic);
+    known = open_gpu(number, choice.precision);
     return known;
   } catch (const Error& error) {
     OpenedDevice instead = processor;

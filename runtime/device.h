@@ -9,7 +9,7 @@ namespace graft {
 /// Where a graph is computed, as the command line names it.
 struct DeviceChoice {
   std::string device = "auto";      // auto: a GPU where there is one; cpu; cuda or cuda:N
-  std::string arithmetic = "tf32";  // of float32 on a GPU: tf32, fp32
+  std::string precision = "tf32";  // on a GPU: fp32, tf32 (float products rounded for tensor cores), bf16, fp16 (activations)
 };
 
 struct OpenedDevice {

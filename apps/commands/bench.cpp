@@ -10,11 +10,12 @@
 #include <nlohmann/json.hpp>
 
 #include "apps/commands/commands.h"
-#include "apps/common.h"
+#include "apps/compute_options.h"
 #include "finetune/freeze.h"
 #include "finetune/head.h"
 #include "finetune/losses/loss.h"
 #include "finetune/optimizers/optimizer.h"
+#include "finetune/resident_update.h"
 #include "importer/reader.h"
 #include "runtime/base/error.h"
 
@@ -62,15 +63,28 @@ void print_profile(std::vector<StepTime> steps) {
   for (const auto& [type, seconds] : by_type) std::fprintf(stderr, "%9.3f ms %5.1f %%  %s\n", seconds * 1e3, 100 * seconds / total, type.c_str());
 }
 
-std::vector<double> bench_inference(const Options& o, const Model& model, const OpenDims& dims) {
+/// What a device's memory holds of this run. Plans take theirs before they run, so looking once is enough.
+class DeviceUse {
+ public:
+  explicit DeviceUse(const Backend& backend) : memory_(backend.memory()), free_before_(memory_ ? memory_->available() : 0) {}
+  void look() { if (memory_) mebibytes_ = (free_before_ - std::min(free_before_, memory_->available())) >> 20; }
+  size_t mebibytes() const { return mebibytes_; }
+
+ private:
+  const DeviceMemory* memory_;
+  size_t free_before_, mebibytes_ = 0;
+};
+
+std::vector<double> bench_inference(const Options& o, const Model& model, const OpenDims& dims, DeviceUse& device) {
   Plan plan = compile_inference(model.graph, dims, backend(o.common), o.common.threads);
   fill(plan.input(0));
   auto times = timed(o.seconds, [&] { plan.forward(); });
+  device.look();
   if (o.profile) print_profile(plan.profile());
   return times;
 }
 
-std::vector<double> bench_training(const Options& o, Model& model, OpenDims dims) {
+std::vector<double> bench_training(const Options& o, Model& model, OpenDims dims, DeviceUse& device) {
   retype(model.graph, dims, backend(o.common));
   const GraftedHead head = graft_head(model.graph, {o.classes, 0, o.common.seed});
   apply_freeze(model.graph, {o.freeze, BatchNormPolicy::automatic}, head.parameters);
@@ -79,11 +93,12 @@ std::vector<double> bench_training(const Options& o, Model& model, OpenDims dims
   model = Model();  // the packed copies in the plan are enough; a job keeps what it needs in the same way
   const auto optimizer = make_optimizer(o.optimizer, {});
   const auto loss = make_loss("cross-entropy", {});
-  std::vector<Parameter> parameters;
+  TrainingState state;
   for (const auto& [tensor, output] : training.gradients) {
-    parameters.push_back({"", tensor, training.plan.output(output).as<float>(), 1, 5e-4f});
+    state.parameters.push_back({"", tensor, training.plan.output(output).as<float>(), 1, 5e-4f});
   }
-  OptimizerState slots = optimizer->make_state(parameters);
+  state.slots = optimizer->make_state(state.parameters);
+  const auto resident = ResidentUpdate::make(training, state, o.optimizer, {});
   Plan& plan = training.plan;
   for (size_t i = 0; i < plan.input_count(); ++i)
     if (i != training.first_seed) fill(plan.input(i));
@@ -94,35 +109,43 @@ std::vector<double> bench_training(const Options& o, Model& model, OpenDims dims
   int64_t step = 0;
   if (o.mode == "update") {
     for (const auto& [tensor, output] : training.gradients) fill(plan.output(output));
-    return timed(o.seconds, [&] { optimizer->step(1e-4f, ++step, parameters, slots); });
+    return timed(o.seconds, [&] {
+      if (!resident) return optimizer->step(1e-4f, ++step, state.parameters, state.slots);
+      resident->step(1e-4f, ++step);
+      plan.backend().memory()->wait();
+    });
   }
   auto times = timed(o.seconds, [&] {
     plan.forward({0, static_cast<uint64_t>(step)});
     batch_loss(*loss, {plan.output(0).as<float>(), scores}, {labels}, {}, {seed.as<float>(), scores});
     plan.backward({0, static_cast<uint64_t>(step)});
-    optimizer->step(1e-4f, ++step, parameters, slots);
+    if (resident) return resident->step(1e-4f, ++step);
+    optimizer->step(1e-4f, ++step, state.parameters, state.slots);
     plan.refresh();
   });
+  device.look();
   if (o.profile) print_profile(plan.profile());
   return times;
 }
 
 void bench(const Options& o) {
+  const Backend& where = backend(o.common);
+  DeviceUse device(where);
   Model model = read_model(o.model);
   const auto picture = model.picture();
   const int64_t batch = o.common.batch > 0 ? o.common.batch : 1;
   const OpenDims dims{batch, picture.height > 0 ? picture.height : o.size, picture.width > 0 ? picture.width : o.size};
   const bool training = o.train || o.mode != "inference";
   const std::string mode = o.train ? "training" : o.mode;
-  const auto times = with_place([&] { return o.model; }, [&] { return training ? bench_training(o, model, dims) : bench_inference(o, model, dims); });
+  const auto times = with_place([&] { return o.model; }, [&] { return training ? bench_training(o, model, dims, device) : bench_inference(o, model, dims, device); });
   rusage usage{};
   getrusage(RUSAGE_SELF, &usage);
   const double median = times[times.size() / 2];
   const json result{{"images_per_s", static_cast<double>(batch) / median}, {"median_s", median}, {"min_s", times.front()}, {"max_s", times.back()}, {"runs", times.size()},
-                    {"peak_rss_mib", usage.ru_maxrss / 1024}, {"batch", batch}, {"dtype", "fp32"}, {"device", "cpu"}, {"mode", mode}, {"model", o.model}};
+                    {"peak_rss_mib", usage.ru_maxrss / 1024}, {"batch", batch}, {"dtype", where.memory() && o.common.dtype != "auto" ? o.common.dtype : where.memory() ? "tf32" : "fp32"}, {"device", where.name()}, {"device_memory_mib", device.mebibytes()}, {"mode", mode}, {"model", o.model}};
   if (o.common.json) std::cout << result.dump() << "\n";
-  else std::printf("%s, batch %lld: %.1f images/s (median %.2f ms of %zu runs, %.2f to %.2f), peak memory %ld MiB\n", mode.c_str(), static_cast<long long>(batch),
-                   static_cast<double>(batch) / median, median * 1e3, times.size(), times.front() * 1e3, times.back() * 1e3, usage.ru_maxrss / 1024);
+  else std::printf("%s, batch %lld: %.1f images/s (median %.2f ms of %zu runs, %.2f to %.2f), peak memory %ld MiB%s\n", mode.c_str(), static_cast<long long>(batch),
+                   static_cast<double>(batch) / median, median * 1e3, times.size(), times.front() * 1e3, times.back() * 1e3, usage.ru_maxrss / 1024, where.memory() ? (", on the device " + std::to_string(device.mebibytes()) + " MiB").c_str() : "");
 }
 
 }  // namespace

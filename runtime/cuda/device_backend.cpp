@@ -21,8 +21,8 @@ const BackendExtension* DeviceBackend::extension(std::string_view name) const {
   return at == extensions_.end() ? nullptr : at->second.get();
 }
 
-DeviceBackend::DeviceBackend(std::unique_ptr<const DeviceMemory> memory, void* stream, int multiprocessors, const Backend& host)
-    : memory_(std::move(memory)), host_(host), device_step_(static_cast<StepContext*>(memory_->allocate(sizeof(StepContext)))),
+DeviceBackend::DeviceBackend(std::unique_ptr<const DeviceMemory> memory, void* stream, int multiprocessors, DType activations, const Backend& host)
+    : memory_(std::move(memory)), activations_(activations), host_(host), device_step_(static_cast<StepContext*>(memory_->allocate(sizeof(StepContext)))),
       host_step_(static_cast<StepContext*>(memory_->allocate_host(sizeof(StepContext)))), queue_(stream, multiprocessors, device_step_) {
 #define GRAFT_REGISTER(name) register_##name(table_, queue_);
   GRAFT_CUDA_KERNEL_FILES(GRAFT_REGISTER)

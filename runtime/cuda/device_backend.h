@@ -21,13 +21,15 @@ struct ExtensionEntry {
 class DeviceBackend : public Backend {
  public:
   /// `stream`: null emulates. `memory` must hold what the stream's kernels can read. `host` outlives this object.
-  DeviceBackend(std::unique_ptr<const DeviceMemory> memory, void* stream, int multiprocessors, const Backend& host);
+  /// `activations`: float or a half type.
+  DeviceBackend(std::unique_ptr<const DeviceMemory> memory, void* stream, int multiprocessors, DType activations, const Backend& host);
   ~DeviceBackend() override;
   DeviceBackend(const DeviceBackend&) = delete;
   DeviceBackend& operator=(const DeviceBackend&) = delete;
 
   const DeviceMemory* memory() const override { return memory_.get(); }
   const Backend& host() const override { return host_; }
+  DType activations() const override { return activations_; }
   const BackendExtension* extension(std::string_view name) const override;
   void begin(const StepContext& step) const override;
   void use_threads(int threads) const override { host_.use_threads(threads); }
@@ -39,6 +41,7 @@ class DeviceBackend : public Backend {
 
  private:
   std::unique_ptr<const DeviceMemory> memory_;
+  DType activations_;
   const Backend& host_;
   StepContext* device_step_;
   StepContext* host_step_;
@@ -49,6 +52,6 @@ class DeviceBackend : public Backend {
 
 /// The device's kernels run by the calling thread, on memory that is kept apart from the program's: what can be tested of a GPU's work
 /// without one. Lives as long as the program.
-const Backend& emulated_backend(const Backend& host);
+const Backend& emulated_backend(const Backend& host, DType activations = DType::f32);
 
 }  // namespace graft::cuda

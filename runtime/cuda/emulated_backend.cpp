@@ -40,7 +40,7 @@ class EmulatedRecording final : public Recording {
 
 class EmulatedBackend final : public DeviceBackend {
  public:
-  explicit EmulatedBackend(const Backend& host) : DeviceBackend(std::make_unique<EmulatedMemory>(), nullptr, kMultiprocessors, host) {}
+  EmulatedBackend(DType activations, const Backend& host) : DeviceBackend(std::make_unique<EmulatedMemory>(), nullptr, kMultiprocessors, activations, host) {}
   std::string_view name() const override { return "emulated"; }
   std::unique_ptr<Recording> record(const std::function<void()>& work) const override { return std::make_unique<EmulatedRecording>(work); }
 
@@ -50,9 +50,9 @@ class EmulatedBackend final : public DeviceBackend {
 
 }  // namespace
 
-const Backend& emulated_backend(const Backend& host) {
-  static const EmulatedBackend backend(host);
-  return backend;
+const Backend& emulated_backend(const Backend& host, DType activations) {
+  static const EmulatedBackend floats(DType::f32, host), halves(DType::f16, host), brains(DType::bf16, host);
+  return activations == DType::f16 ? halves : activations == DType::bf16 ? brains : floats;
 }
 
 }  // namespace graft::cuda

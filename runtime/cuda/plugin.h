@@ -11,5 +11,5 @@ inline constexpr int kPluginInterface = 1;
 
 }  // namespace graft::cuda
 
-/// Opens GPU `device`. `arithmetic`: fp32 or tf32. The caller owns the result, and `host` outlives it. Throws graft::Error.
-extern "C" graft::Backend* graft_open_cuda(int interface, int device, const char* arithmetic, const graft::Backend* host, std::string* description);
+/// Opens GPU `device`. `precision`: fp32, tf32 (of float products), bf16 or fp16 (of activations). The caller owns the result, and `host` outlives it. Throws graft::Error.
+extern "C" graft::Backend* graft_open_cuda(int interface, int device, const char* precision, const graft::Backend* host, std::string* description);

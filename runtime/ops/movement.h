@@ -82,6 +82,8 @@ struct Expand final : Operator {
 struct Cast final : Operator {
   DType to = DType::f32;
   bool like = false;
+  bool weight_like = false;  // of a weight or its gradient: the result lies as those do
+  bool output_is_weight_like() const override { return weight_like; }
   std::string_view type() const override { return "Cast"; }
   std::vector<ValueType> infer(std::span<const ValueType> inputs) const override;
   void differentiate(GradientBuilder& grad) const override;

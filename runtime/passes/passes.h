@@ -75,6 +75,11 @@ void share_batch_statistics(Graph& graph);
 /// activation and sums what the norm's parameters need while it is in the cache.
 void share_norm_gradients(Graph& graph);
 
+/// Lets activations and their gradients, and the weights that meet them, be of a half type. What enters and leaves the graph stays float,
+/// as do trained parameters (each step casts them), and the parameters and statistics of batch norms. The last pass: it sets types that
+/// operators' own rules would not. [Micikevicius et al. 2018, "Mixed precision training"]
+void lower_precision(Graph& graph, DType half);
+
 struct Gradients {
   std::vector<ValueId> seeds;  // the added inputs: dL/d(output), in the order of `outputs`
   std::vector<std::pair<ValueId, ValueId>> of;  // (value, its gradient), in the order of `wanted`; kNoValue when independent

@@ -32,7 +32,7 @@ class GpuSession {
 
 class GpuBackend final : public DeviceBackend {
  public:
-  GpuBackend(std::unique_ptr<GpuSession> session, Arithmetic arithmetic, const Backend& host);
+  GpuBackend(std::unique_ptr<GpuSession> session, Arithmetic arithmetic, DType activations, const Backend& host);
   std::string_view name() const override { return "cuda"; }
   std::unique_ptr<Recording> record(const std::function<void()>& work) const override;
   bool may_overwrite(const Operator& op, int input) const override;

@@ -1,0 +1,20 @@
+// `graft bench` alone, for machines without OpenCV.
+#include <iostream>
+
+#include "apps/commands/commands.h"
+#include "runtime/base/error.h"
+
+int main(int argc, char** argv) {
+  CLI::App app("graft's bench, without what needs pictures");
+  app.require_subcommand(1);
+  try {
+    graft::app::register_bench(app);
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error);
+  } catch (const std::exception& error) {
+    std::cerr << "graft: error: " << error.what() << '\n';
+    return 1;
+  }
+  return 0;
+}
