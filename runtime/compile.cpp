@@ -11,10 +11,37 @@ Graph lowered(Graph graph, const Backend& backend) {
   return graph;
 }
 
-}  // namespace
+std::string mebibytes(size_t bytes) { return std::to_string((bytes + (size_t{1} << 20) - 1) >> 20) + " MiB"; }
 
-Plan compile_inference(const Graph& graph, const OpenDims& dims, const Backend& backend, int threads) {
-  backend.use_threads(threads);
+/// The largest batch below that of `dims` whose `needed` bytes are at most `allowed`, or 0. `needed_now`: those of `dims`.
+template <typename Needed>
+int64_t largest_batch(const OpenDims& dims, size_t needed_now, size_t allowed, const Needed& needed) {
+  OpenDims fewer = dims;
+  for (fewer.batch = dims.batch - 1; fewer.batch > 0; --fewer.batch) {
+    // Nearly all of it grows with the batch: the first guess is close.
+    fewer.batch = std::min(fewer.batch, std::max<int64_t>(1, static_cast<int64_t>(static_cast<double>(dims.batch) * static_cast<double>(allowed) / static_cast<double>(needed_now)) + 1));
+    if (needed(fewer) <= allowed) break;
+  }
+  return fewer.batch;
+}
+
+/// A graph's plan with its constants, where the backend has memory of its own. Throws Error, with the batch that fits, where that is full.
+/// `graph_of` makes the graph for other dimensions.
+template <typename GraphOf>
+void require_room(const Graph& graph, const OpenDims& dims, const Backend& backend, const GraphOf& graph_of) {
+  if (!backend.memory()) return;
+  const size_t available = backend.memory()->available(), needed = Plan::planned_bytes(graph, backend);
+  size_t constants = 0;
+  for (size_t i = 0; i < graph.value_count(); ++i)
+    if (const auto& tensor = graph.value(static_cast<ValueId>(i)).constant) constants += tensor->bytes();
+  if (needed + constants <= available) return;
+  const size_t allowed = available > constants ? available - constants : 0;
+  const int64_t batch = largest_batch(dims, needed, allowed, [&](const OpenDims& fewer) { return Plan::planned_bytes(graph_of(fewer), backend); });
+  throw Error("a batch of " + std::to_string(dims.batch) + " needs " + mebibytes(needed + constants) + " of the device's memory, " + mebibytes(available) + " are free",
+              batch > 0 ? "use --batch " + std::to_string(batch) : "use --device cpu");
+}
+
+Graph inference_graph(const Graph& graph, const OpenDims& dims, const Backend& backend) {
   Graph g = specialise(graph, dims, backend);
   remove_identities(g, /*keep_dropout=*/false);
   recognise_functions(g);
@@ -23,7 +50,16 @@ Plan compile_inference(const Graph& graph, const OpenDims& dims, const Backend& 
   fold_batch_norm(g);
   fuse_epilogues(g);
   remove_dead_code(g);
-  return Plan(lowered(std::move(g), backend), backend, threads);
+  return lowered(std::move(g), backend);
+}
+
+}  // namespace
+
+Plan compile_inference(const Graph& graph, const OpenDims& dims, const Backend& backend, int threads) {
+  backend.use_threads(threads);
+  Graph g = inference_graph(graph, dims, backend);
+  require_room(g, dims, backend, [&](const OpenDims& fewer) { return inference_graph(graph, fewer, backend); });
+  return Plan(std::move(g), backend, threads);
 }
 
 namespace {
@@ -81,7 +117,10 @@ Graph fit(const Graph& graph, const Backend& backend, size_t bytes) {
 }
 
 Plan plan_within(Graph graph, const Graph& model, const OpenDims& dims, const Backend& backend, int threads, const MemoryLimit& limit) {
-  if (!limit.any()) return Plan(std::move(graph), backend, threads);
+  if (!limit.any()) {
+    require_room(graph, dims, backend, [&](const OpenDims& fewer) { return lowered(training_graph(model, fewer, backend).graph, backend); });
+    return Plan(std::move(graph), backend, threads);
+  }
   Plan plan(graph, backend, threads);
   const size_t scratch = plan.arena_bytes() - Plan::planned_bytes(graph, backend);
   size_t allowed = limit.part > 0 ? static_cast<size_t>(limit.part * static_cast<double>(plan.arena_bytes())) : limit.bytes;
@@ -89,15 +128,11 @@ Plan plan_within(Graph graph, const Graph& model, const OpenDims& dims, const Ba
   if (plan.arena_bytes() <= allowed) return plan;
   plan = Plan(fit(graph, backend, allowed > scratch ? allowed - scratch : 0), backend, threads);
   if (plan.arena_bytes() <= allowed) return plan;
-  OpenDims fewer = dims;
-  for (fewer.batch = dims.batch - 1; fewer.batch > 0; --fewer.batch) {
-    // Nearly all of it grows with the batch: the first guess is close.
-    fewer.batch = std::min(fewer.batch, std::max<int64_t>(1, static_cast<int64_t>(static_cast<double>(dims.batch) * static_cast<double>(allowed) / static_cast<double>(plan.arena_bytes())) + 1));
-    if (Plan::planned_bytes(fit(lowered(training_graph(model, fewer, backend).graph, backend), backend, allowed > scratch ? allowed - scratch : 0), backend) + scratch <= allowed) break;
-  }
-  const auto mebibytes = [](size_t bytes) { return std::to_string((bytes + (size_t{1} << 20) - 1) >> 20) + " MiB"; };
+  const int64_t batch = largest_batch(dims, plan.arena_bytes(), allowed, [&](const OpenDims& fewer) {
+    return Plan::planned_bytes(fit(lowered(training_graph(model, fewer, backend).graph, backend), backend, allowed > scratch ? allowed - scratch : 0), backend) + scratch;
+  });
   throw Error("a training step of batch " + std::to_string(dims.batch) + " takes " + mebibytes(plan.arena_bytes()) + " at the least, " + mebibytes(allowed) + " are allowed",
-              fewer.batch > 0 ? "use --batch " + std::to_string(fewer.batch) + ", or a larger --memory" : "use a larger --memory");
+              batch > 0 ? "use --batch " + std::to_string(batch) + ", or a larger --memory" : "use a larger --memory");
 }
 
 }  // namespace

@@ -65,9 +65,8 @@ OpenedDevice open_gpu(int number, const std::string& precision) {
 
 OpenedDevice open_device(const DeviceChoice& choice) {
   const OpenedDevice processor{&cpu_backend(), "processor", {}};
-  if (choice.device == "cpu") return processor;
-  const bool automatic = choice.device == "auto";
-  const int number = automatic ? 0 : gpu_number(choice.device);
+  if (choice.device == "cpu" || choice.device == "auto") return processor;
+  const int number = gpu_number(choice.device);
   if (number < 0) throw Error("--device " + choice.device + ": no such device", "use auto, cpu, cuda or cuda:N");
   static std::mutex mutex;
   static std::map<std::pair<int, std::string>, OpenedDevice> opened;
@@ -79,8 +78,7 @@ OpenedDevice open_device(const DeviceChoice& choice) {
     return known;
   } catch (const Error& error) {
     OpenedDevice instead = processor;
-    // Who did not ask for a GPU, and has no driver, need not be told.
-    if (!automatic || dlopen(kDriver, RTLD_NOW | RTLD_NOLOAD)) instead.note = "--device " + choice.device + ": " + error.what() + "; computing on the processor";
+    instead.note = "--device " + choice.device + ": " + error.what() + "; computing on the processor";
     return instead;
   }
 }

@@ -8,7 +8,8 @@ namespace graft {
 
 /// Where a graph is computed, as the command line names it.
 struct DeviceChoice {
-  std::string device = "auto";      // auto: a GPU where there is one; cpu; cuda or cuda:N
+  /// cpu; cuda or cuda:N; auto: the processor, as long as no GPU has run the CUDA backend's tests (docs/decisions/0012).
+  std::string device = "auto";
   std::string precision = "tf32";  // on a GPU: fp32, tf32 (float products rounded for tensor cores), bf16, fp16 (activations)
 };
 

@@ -6,6 +6,7 @@
 #include "runtime/cuda/epilogue.h"
 #include "runtime/cuda/gpu/cudnn_graph.h"
 #include "runtime/cuda/gpu/library_kernels.h"
+#include "runtime/cuda/move.h"
 #include "runtime/ops/conv_transpose.h"
 
 namespace graft::cuda {
@@ -13,17 +14,6 @@ namespace {
 
 constexpr size_t kAlignment = 256;
 size_t aligned(size_t bytes) { return (bytes + kAlignment - 1) / kAlignment * kAlignment; }
-
-template <typename T>
-struct Reorder {
-  const T* from;
-  T* to;
-  Indexer<2> places;
-  GRAFT_DEVICE void operator()(int64_t i) const {
-    const auto p = places(i);
-    to[p.at[0]] = from[p.at[1]];
-  }
-};
 
 /// Weights between graft's order (K, C, R, S) and the one that tensor cores want (K, R, S, C).
 class WeightOrder {
@@ -40,7 +30,7 @@ class WeightOrder {
   void run(const Queue& queue, const Indexer<2>& places, const void* from, void* to) const {
     visit_real(dtype_, [&](auto tag) {
       using T = decltype(tag);
-      queue.each(places.count(), Reorder<T>{static_cast<const T*>(from), static_cast<T*>(to), places});
+      queue.each(places.count(), MoveOne<T>{static_cast<const T*>(from), static_cast<T*>(to), places});
     });
   }
   DType dtype_;

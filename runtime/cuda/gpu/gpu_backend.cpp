@@ -38,7 +38,7 @@ class GraphRecording final : public Recording {
 
 }  // namespace
 
-GpuSession::GpuSession(int device) {
+GpuSession::GpuSession(int device) : device_(device) {
   int count = 0;
   check(cudaGetDeviceCount(&count), "looking for GPUs");
   if (device < 0 || device >= count) throw Error("there is no GPU " + std::to_string(device) + ", only " + std::to_string(count), "use --device cuda:0");
@@ -74,6 +74,11 @@ GpuBackend::GpuBackend(std::unique_ptr<GpuSession> session, Arithmetic arithmeti
       context_{queue(), *memory(), session_->libraries(arithmetic)} {
   register_convolution(table(), context_);
   register_gemm(table(), context_);
+}
+
+void GpuBackend::use_threads(int threads) const {
+  check(cudaSetDevice(session_->device()), "taking the GPU");
+  DeviceBackend::use_threads(threads);
 }
 
 std::unique_ptr<Recording> GpuBackend::record(const std::function<void()>& work) const { return std::make_unique<GraphRecording>(session_->stream(), work); }

@@ -17,12 +17,13 @@ class GpuSession {
   GpuSession& operator=(const GpuSession&) = delete;
   cudaStream_t stream() const { return stream_; }
   int multiprocessors() const { return multiprocessors_; }
+  int device() const { return device_; }
   Libraries libraries(Arithmetic arithmetic);
   /// "NVIDIA H200, compute capability 9.0, driver 13.0, CUDA 13.0, cuDNN 9.19.0, cuBLASLt 13.1.0".
   const std::string& description() const { return description_; }
 
  private:
-  int multiprocessors_ = 0;
+  int device_ = 0, multiprocessors_ = 0;
   cudaStream_t stream_ = nullptr;
   cudnnHandle_t cudnn_ = nullptr;
   cublasLtHandle_t cublas_ = nullptr;
@@ -34,6 +35,8 @@ class GpuBackend final : public DeviceBackend {
  public:
   GpuBackend(std::unique_ptr<GpuSession> session, Arithmetic arithmetic, DType activations, const Backend& host);
   std::string_view name() const override { return "cuda"; }
+  /// Also makes the GPU the calling thread's own.
+  void use_threads(int threads) const override;
   std::unique_ptr<Recording> record(const std::function<void()>& work) const override;
   bool may_overwrite(const Operator& op, int input) const override;
 

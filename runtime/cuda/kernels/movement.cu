@@ -5,6 +5,7 @@
 #include "runtime/cuda/indexing.h"
 #include "runtime/cuda/kernel_files.h"
 #include "runtime/cuda/launched.h"
+#include "runtime/cuda/move.h"
 #include "runtime/cuda/numbers.h"
 #include "runtime/ops/broadcast.h"
 #include "runtime/ops/reshape.h"
@@ -18,17 +19,6 @@ struct Move {
   size_t input = 0;
   int64_t from = 0, to = 0;
   Indexer<2> places;  // written, read
-};
-
-template <typename T>
-struct MoveOne {
-  const T* from;
-  T* to;
-  Indexer<2> places;
-  GRAFT_DEVICE void operator()(int64_t i) const {
-    const auto p = places(i);
-    to[p.at[0]] = from[p.at[1]];
-  }
 };
 
 template <typename T>
