@@ -4,7 +4,7 @@
 #include <cmath>
 #include <numeric>
 
-#include "finetune/losses/loss.h"
+#include "finetune/losses/formulas/formula.h"
 #include "runtime/base/random.h"
 
 namespace graft {
@@ -50,7 +50,7 @@ double ScoreTable::roc_auc() const {
 
 double ScoreTable::loss(double temperature) const {
   double total = 0;
-  for (size_t i = 0; i < count(); ++i) total += log_sum_exp(row(i), temperature) - static_cast<double>(row(i)[static_cast<size_t>(labels_[i])]) / temperature;
+  for (size_t i = 0; i < count(); ++i) total += formulas::log_sum_exp(row(i), Row{}, temperature) - static_cast<double>(row(i)[static_cast<size_t>(labels_[i])]) / temperature;
   return count() == 0 ? 0 : total / static_cast<double>(count());
 }
 
@@ -83,7 +83,7 @@ double ScoreTable::calibration_error(double temperature) const {
   double gap[kBins] = {};
   for (size_t i = 0; i < count(); ++i) {
     const auto best = std::max_element(row(i).begin(), row(i).end());
-    const double confidence = std::exp(static_cast<double>(*best) / temperature - log_sum_exp(row(i), temperature));
+    const double confidence = std::exp(static_cast<double>(*best) / temperature - formulas::log_sum_exp(row(i), Row{}, temperature));
     gap[std::min(kBins - 1, static_cast<size_t>(confidence * kBins))] += (best - row(i).begin() == labels_[i] ? 1 : 0) - confidence;
   }
   const double total = std::accumulate(std::begin(gap), std::end(gap), 0.0, [](double sum, double g) { return sum + std::fabs(g); });

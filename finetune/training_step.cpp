@@ -11,6 +11,7 @@ TrainingStep::TrainingStep(TrainingPlan& plan, TrainingState& state, const Loss&
   // What looks at gradients or weights in every step does so on this side.
   const bool looked_at = accumulator_ || sharpness_ || state_.average || options_.clip_norm > 0 || options_.clip_value > 0;
   if (!looked_at) resident_ = ResidentUpdate::make(plan_, state_, options_.optimizer, options_.optimizer_options);
+  if (resident_) resident_loss_ = ResidentLoss::make(plan_, options_, outputs);
 }
 
 /// Fills the seeds of the backward pass.
@@ -52,7 +53,7 @@ void TrainingStep::update_statistics() {
 
 void TrainingStep::forward_statistics(const FeedBatch& batch, std::vector<std::pair<std::vector<double>, std::vector<double>>>& sums) {
   for (size_t i = 0; i < batch.inputs.size(); ++i) plan_.plan.bind_input(i, batch.inputs[i]);
-  forward(batch);
+  plan_.plan.forward({mix(options_.seed, 0x64726f70), static_cast<uint64_t>(state_.batches)});
   for (size_t i = 0; i < sums.size(); ++i) {
     const auto& s = plan_.statistics[i];
     const auto channels = s.mean->data<float>().size();
@@ -91,7 +92,22 @@ TrainingStep::Result TrainingStep::measure(const FeedBatch& batch) {
   return result;
 }
 
+TrainingStep::Result TrainingStep::run_there(const FeedBatch& batch, float lr) {
+  const StepContext context{mix(options_.seed, 0x64726f70), static_cast<uint64_t>(state_.batches)};
+  for (size_t i = 0; i < batch.inputs.size(); ++i) plan_.plan.bind_input(i, batch.inputs[i]);
+  resident_loss_->take(batch);
+  plan_.plan.forward(context);
+  resident_loss_->compute(options_.auxiliary_weight);
+  plan_.plan.backward(context);
+  update_statistics();
+  ++state_.batches;
+  update(lr);
+  const ResidentLoss::Sums sums = resident_loss_->sums();
+  return {sums.loss, sums.weight};
+}
+
 TrainingStep::Result TrainingStep::run(const FeedBatch& batch, float lr, bool last) {
+  if (resident_loss_) return run_there(batch, lr);
   Plan& plan = plan_.plan;
   const StepContext context{mix(options_.seed, 0x64726f70), static_cast<uint64_t>(state_.batches)};
   for (size_t i = 0; i < batch.inputs.size(); ++i) plan.bind_input(i, batch.inputs[i]);

@@ -6,6 +6,7 @@
 #include "finetune/feed.h"
 #include "finetune/gradient_work.h"
 #include "finetune/losses/loss.h"
+#include "finetune/resident_loss.h"
 #include "finetune/resident_update.h"
 #include "finetune/trainer.h"
 #include "finetune/training_state.h"
@@ -35,6 +36,8 @@ class TrainingStep {
 
  private:
   Result forward(const FeedBatch& batch);
+  /// The whole step on the device; only the sums of the loss, and what batch norms measured, come back.
+  Result run_there(const FeedBatch& batch, float lr);
   void update_statistics();
   void update(float lr);
 
@@ -48,6 +51,7 @@ class TrainingStep {
   std::optional<GradientAccumulator> accumulator_;
   std::optional<SharpnessStep> sharpness_;
   std::unique_ptr<ResidentUpdate> resident_;  // null where this program updates
+  std::unique_ptr<ResidentLoss> resident_loss_;  // null where this program works out the loss
 };
 
 }  // namespace graft

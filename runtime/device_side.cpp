@@ -40,11 +40,14 @@ void DeviceSide::bring_inputs(Passes pass) {
 }
 
 void DeviceSide::fetch_outputs(Passes pass) {
+  bool any = false;
   for (size_t i = 0; i < outputs_.size(); ++i) {
     const Port& p = outputs_[i].port;
-    if (crosses(p, pass)) memory_.download(host(Direction::out, i), p.device, p.bytes);
+    if (!crosses(p, pass)) continue;
+    memory_.download(host(Direction::out, i), p.device, p.bytes);
+    any = true;
   }
-  memory_.wait();
+  if (any) memory_.wait();
 }
 
 }  // namespace graft

@@ -37,7 +37,7 @@ class DeviceSide {
 
   /// Queues the transfers of one pass.
   void bring_inputs(Passes pass);
-  /// Returns when outputs have arrived.
+  /// Returns when outputs have arrived; at once where none are fetched.
   void fetch_outputs(Passes pass);
 
   const DeviceMemory& memory() const { return memory_; }

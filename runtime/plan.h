@@ -44,7 +44,8 @@ class Plan {
   void bind_input(size_t i, const void* data);
 
   /// On a backend with memory of its own, an input or output that nobody reads or writes on this side from now on: it is no longer
-  /// transferred. Returns where the backend keeps it. Elsewhere nothing changes.
+  /// transferred. Returns where the backend keeps it. Elsewhere nothing changes. A pass none of whose outputs are fetched is only queued: what it
+  /// reads on this side must stay as it is until something is waited for.
   void* keep_input(size_t i);
   void* keep_output(size_t i);
   /// Where the backend keeps a constant of the graph: the tensor's own memory, or the device's copy, which refresh() overwrites. Null

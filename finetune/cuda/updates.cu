@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <new>
 
+#include "finetune/cuda/table.h"
 #include "finetune/optimizers/rules/all.h"
 #include "runtime/cuda/device_backend.h"
 
@@ -37,31 +38,6 @@ struct UpdateOne {
     const int64_t at = piece.index * kPiece + i % kPiece;
     if (at < p.count) rules::apply(p.rule, p.decay, p.l1, at, p.weights, p.gradient, p.a, p.b, p.c);
   }
-};
-
-/// Memory on both sides for a table that the device reads.
-template <typename T>
-class Table {
- public:
-  Table(size_t count, const DeviceMemory& memory)
-      : count_(count), memory_(memory), host_(static_cast<T*>(memory.allocate_host(bytes()))), device_(static_cast<T*>(memory.allocate(bytes()))) {}
-  ~Table() {
-    memory_.release_host(host_);
-    memory_.release(device_);
-  }
-  Table(const Table&) = delete;
-  Table& operator=(const Table&) = delete;
-  T* host() { return host_; }
-  const T* device() const { return device_; }
-  size_t count() const { return count_; }
-  void upload() { memory_.upload(device_, host_, bytes()); }
-
- private:
-  size_t bytes() const { return std::max<size_t>(1, count_) * sizeof(T); }
-  size_t count_;
-  const DeviceMemory& memory_;
-  T* host_;
-  T* device_;
 };
 
 int64_t pieces_of(const DeviceParameter& p) { return (p.count + kPiece - 1) / kPiece; }

@@ -6,13 +6,6 @@
 
 namespace graft {
 
-double log_sum_exp(std::span<const float> f, double temperature) {
-  const double largest = static_cast<double>(*std::max_element(f.begin(), f.end()));
-  double sum = 0;
-  for (float v : f) sum += std::exp((static_cast<double>(v) - largest) / temperature);
-  return largest / temperature + std::log(sum);
-}
-
 double row_weight(const Target& target, std::span<const float> weights) {
   if (weights.empty()) return 1;
   if (target.row.empty()) return static_cast<double>(weights[static_cast<size_t>(target.label)]);

@@ -5,6 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "runtime/base/host_device.h"
+
 namespace graft {
 
 /// What one row of scores is held against: a class, or a number for each score (a distribution, marks of 0 and 1, measured values).
@@ -12,7 +14,7 @@ struct Target {
   int label = -1;
   std::span<const float> row{};      // empty: 1 at `label`, 0 elsewhere
   std::span<const float> teacher{};  // distillation: another network's scores for the same picture
-  double at(size_t k) const { return row.empty() ? (static_cast<int>(k) == label ? 1.0 : 0.0) : static_cast<double>(row[k]); }
+  GRAFT_DEVICE double at(size_t k) const { return row.empty() ? (static_cast<int>(k) == label ? 1.0 : 0.0) : static_cast<double>(row[k]); }
 };
 
 /// A loss of one row of scores against its target. Value and slope come from one function, so they cannot disagree. Stable for scores
@@ -63,10 +65,7 @@ double batch_loss(const Loss& loss, std::span<const float> scores, const Targets
 double row_weight(const Target& target, std::span<const float> weights);
 
 /// t = (1-ε)·target + ε/K.  [Szegedy et al. 2015, §7]
-inline double smoothed(const Target& y, size_t k, size_t classes, double epsilon) { return (1 - epsilon) * y.at(k) + epsilon / static_cast<double>(classes); }
-
-/// log Σ exp(f/T), without overflow.
-double log_sum_exp(std::span<const float> f, double temperature = 1);
+GRAFT_DEVICE inline double smoothed(const Target& y, size_t k, size_t classes, double epsilon) { return (1 - epsilon) * y.at(k) + epsilon / static_cast<double>(classes); }
 
 LossPtr make_cross_entropy(const LossOptions& options);
 LossPtr make_binary_cross_entropy(const LossOptions& options);

@@ -1,25 +1,40 @@
-#include "finetune/losses/loss.h"
+#include "finetune/losses/formulas/all.h"
+#include "runtime/base/error.h"
 #include "runtime/base/registry.h"
 
 namespace graft {
 namespace {
 
+/// A formula as a Loss of the processor.
+template <typename Formula>
+class RowLoss final : public Loss {
+ public:
+  explicit RowLoss(const Formula& formula) : formula_(formula) {}
+  double row(std::span<const float> f, const Target& y, std::span<float> grad) const override {
+    if (Formula::kNeedsTeacher && y.teacher.size() != f.size()) throw Error("distillation needs a teacher with as many scores as there are classes", "give --teacher");
+    return formula_(f, y, grad, Row{});
+  }
+  bool takes_rows() const override { return Formula::kTakesRows; }
+  bool is_element_wise() const override { return Formula::kElementWise; }
+  bool needs_teacher() const override { return Formula::kNeedsTeacher; }
+
+ private:
+  Formula formula_;
+};
+
+}  // namespace
+
+#define GRAFT_MAKE(text, name) \
+  LossPtr make_##name(const LossOptions& o) { return formulas::name(o, [](const auto& formula) -> LossPtr { return std::make_unique<RowLoss<std::decay_t<decltype(formula)>>>(formula); }); }
+GRAFT_LOSSES(GRAFT_MAKE)
+#undef GRAFT_MAKE
+
+namespace {
+
 const Registry<LossPtr, const LossOptions&>& registry() {
-  static const Registry<LossPtr, const LossOptions&> table("loss", {
-                                                                       {"cross-entropy", make_cross_entropy},
-                                                                       {"bce", make_binary_cross_entropy},
-                                                                       {"hinge", make_hinge},
-                                                                       {"squared-hinge", make_squared_hinge},
-                                                                       {"binary-hinge", make_binary_hinge},
-                                                                       {"squared-binary-hinge", make_squared_binary_hinge},
-                                                                       {"mae", make_mean_absolute_error},
-                                                                       {"mse", make_mean_squared_error},
-                                                                       {"smooth-l1", make_smooth_l1},
-                                                                       {"huber", make_huber},
-                                                                       {"kl", make_kl_divergence},
-                                                                       {"focal", make_focal},
-                                                                       {"distillation", make_distillation},
-                                                                   });
+#define GRAFT_ENTRY(text, name) {text, make_##name},
+  static const Registry<LossPtr, const LossOptions&> table("loss", {GRAFT_LOSSES(GRAFT_ENTRY)});
+#undef GRAFT_ENTRY
   return table;
 }
 

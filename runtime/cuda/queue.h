@@ -4,6 +4,7 @@
 
 #include "runtime/backend.h"
 #include "runtime/base/host_device.h"
+#include "runtime/base/row.h"
 #include "runtime/cuda/geometry.h"
 
 #ifdef __CUDACC__
@@ -11,33 +12,6 @@
 #endif
 
 namespace graft::cuda {
-
-/// The threads that share one row of Queue::rows: each takes the columns lane(), lane() + size(), …
-struct Row {
-#ifdef __CUDA_ARCH__
-  __device__ int lane() const { return static_cast<int>(threadIdx.x % kWarp); }
-  __device__ int size() const { return static_cast<int>(kWarp); }
-  template <typename T>
-  __device__ T sum(T v) const {
-    for (int step = kWarp / 2; step > 0; step /= 2) v += __shfl_xor_sync(0xffffffffu, v, step);
-    return v;
-  }
-  template <typename T>
-  __device__ T max(T v) const {
-    for (int step = kWarp / 2; step > 0; step /= 2) {
-      const T other = __shfl_xor_sync(0xffffffffu, v, step);
-      v = other > v ? other : v;
-    }
-    return v;
-  }
-#else
-  int lane() const { return 0; }
-  int size() const { return 1; }
-  /// Of what each thread has; all get it.
-  template <typename T> T sum(T v) const { return v; }
-  template <typename T> T max(T v) const { return v; }
-#endif
-};
 
 #ifdef __CUDACC__
 template <typename Body>

@@ -1,0 +1,45 @@
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "finetune/feed.h"
+#include "finetune/losses/device_losses.h"
+#include "finetune/trainer.h"
+#include "runtime/plan.h"
+
+namespace graft {
+
+/// The loss on the device where a training plan runs: scores and slopes stay there, and targets go over.
+class ResidentLoss {
+ public:
+  /// Null where the plan's backend has no memory of its own or does not know the loss. `plan` outlives this object; its scores no longer
+  /// come to this side, nor do slopes go over. `outputs`: scores a sample.
+  static std::unique_ptr<ResidentLoss> make(TrainingPlan& plan, const TrainOptions& options, int64_t outputs);
+  ~ResidentLoss();
+  ResidentLoss(const ResidentLoss&) = delete;
+  ResidentLoss& operator=(const ResidentLoss&) = delete;
+
+  /// Sends the targets of a batch over; it must not change before sums().
+  void take(const FeedBatch& batch);
+  /// Queues loss and slopes of the plan's scores, and of its auxiliary heads' with this weight.
+  void compute(float auxiliary_weight);
+  struct Sums {
+    double loss = 0, weight = 0;
+  };
+  /// Waits. Throws Error where scores were not finite.
+  Sums sums();
+
+ private:
+  explicit ResidentLoss(const DeviceMemory& memory) : memory_(memory) {}
+  void* room(size_t bytes);
+  const DeviceMemory& memory_;
+  std::unique_ptr<DeviceLoss> loss_;
+  std::vector<DeviceBatch> heads_;  // the first is that of the scores
+  std::vector<void*> rooms_;
+  int* labels_ = nullptr;
+  float *rows_ = nullptr, *teacher_ = nullptr;
+  size_t numbers_ = 0;  // batch × outputs
+};
+
+}  // namespace graft

@@ -1,0 +1,106 @@
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <limits>
+
+#include "finetune/losses/device_losses.h"
+#include "runtime/base/random.h"
+#include "runtime/cuda/device_backend.h"
+
+namespace graft {
+namespace {
+
+constexpr int64_t kRows = 9, kOutputs = 7;
+
+struct Batch {
+  std::vector<float> scores, rows, teacher;
+  std::vector<int> labels;
+  explicit Batch(bool several) {
+    Random random(5);
+    for (int64_t i = 0; i < kRows * kOutputs; ++i) {
+      scores.push_back(random.uniform(-3, 3));
+      teacher.push_back(random.uniform(-3, 3));
+      if (several) rows.push_back(random.uniform() < 0.4f ? 1.0f : 0.0f);
+    }
+    for (int64_t i = 0; i < kRows; ++i) labels.push_back(i == 4 ? -1 : static_cast<int>(random.below(kOutputs)));  // one row counts for nothing
+  }
+};
+
+const DeviceLosses& losses() { return dynamic_cast<const DeviceLosses&>(*cuda::emulated_backend(cpu_backend()).extension(DeviceLosses::kName)); }
+
+/// The emulated device takes any memory.
+DeviceBatch there(const Batch& b, bool teacher, std::vector<float>& slopes, float scale = 1) {
+  return {b.scores.data(), b.labels.data(), b.rows.empty() ? nullptr : b.rows.data(), teacher ? b.teacher.data() : nullptr, slopes.data(), scale};
+}
+
+void expect_same(const std::string& name, const LossOptions& options, const std::vector<float>& weights, bool several) {
+  const LossPtr loss = make_loss(name, options);
+  if (several && !loss->takes_rows()) return;
+  const Batch b(several);
+  std::vector<float> expected(b.scores.size()), found(b.scores.size(), std::numeric_limits<float>::quiet_NaN());
+  const std::span<const float> teacher(b.teacher.data(), loss->needs_teacher() ? b.teacher.size() : 0);
+  const double total = batch_loss(*loss, b.scores, {b.labels, b.rows, teacher}, weights, expected);
+  double weight = 0;
+  for (size_t i = 0; i < b.labels.size(); ++i)
+    if (b.labels[i] >= 0) weight += row_weight({b.labels[i], b.rows.empty() ? std::span<const float>() : std::span(b.rows).subspan(i * kOutputs, kOutputs)}, weights);
+  const auto device = losses().make(name, options, weights, kRows, kOutputs);
+  ASSERT_NE(device, nullptr) << name;
+  device->compute(there(b, loss->needs_teacher(), found), true);
+  const DeviceLoss::Sums sums = device->sums();
+  EXPECT_TRUE(sums.finite);
+  EXPECT_NEAR(sums.loss, total, 1e-9 * std::max(1.0, std::fabs(total))) << name;
+  EXPECT_NEAR(sums.weight, weight, 1e-12) << name;
+  for (size_t i = 0; i < expected.size(); ++i) ASSERT_NEAR(found[i], expected[i], 1e-7f) << name << " at " << i;
+}
+
+TEST(DeviceLosses, EveryLossIsTheProcessors) {
+  LossOptions options;
+  options.label_smoothing = 0.1f;
+  options.delta = 0.7f;
+  const std::vector<float> weights{1, 2, 0.5f, 1, 3, 1, 1};
+  for (const std::string& name : loss_names())
+    for (const bool several : {false, true}) {
+      SCOPED_TRACE(name);
+      expect_same(name, options, {}, several);
+      expect_same(name, options, weights, several);
+    }
+}
+
+TEST(DeviceLosses, AuxiliaryHeadsScaleTheirSlopesAndLeaveTheSumsAlone) {
+  const Batch b(false);
+  const auto device = losses().make("cross-entropy", {}, {}, kRows, kOutputs);
+  std::vector<float> whole(b.scores.size()), part(b.scores.size());
+  device->compute(there(b, false, whole), true);
+  Batch other = b;
+  for (float& v : other.scores) v *= 2;
+  device->compute(there(other, false, part, 0.3f), false);
+  std::vector<float> expected(b.scores.size());
+  const double total = batch_loss(*make_loss("cross-entropy", {}), b.scores, {b.labels}, {}, expected);
+  EXPECT_NEAR(device->sums().loss, total, 1e-9);
+  batch_loss(*make_loss("cross-entropy", {}), other.scores, {b.labels}, {}, expected);
+  for (size_t i = 0; i < expected.size(); ++i) EXPECT_NEAR(part[i], 0.3f * expected[i], 1e-7f);
+}
+
+TEST(DeviceLosses, ScoresThatAreNoNumbersAreTold) {
+  for (const float wild : {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity()}) {
+    Batch b(false);
+    b.scores[10] = wild;
+    std::vector<float> slopes(b.scores.size());
+    const auto device = losses().make("cross-entropy", {}, {}, kRows, kOutputs);
+    device->compute(there(b, false, slopes), true);
+    EXPECT_FALSE(device->sums().finite);
+  }
+}
+
+TEST(DeviceLosses, ABatchThatCountsForNothingMovesNothing) {
+  Batch b(false);
+  std::fill(b.labels.begin(), b.labels.end(), -1);
+  std::vector<float> slopes(b.scores.size(), 5.0f);
+  const auto device = losses().make("cross-entropy", {}, {}, kRows, kOutputs);
+  device->compute(there(b, false, slopes), true);
+  EXPECT_EQ(device->sums().weight, 0);
+  for (const float s : slopes) EXPECT_EQ(s, 0);
+}
+
+}  // namespace
+}  // namespace graft
