@@ -123,6 +123,17 @@ class Program(ScratchTest):
         graft(*arguments(killed), "--resume")
         self.assertEqual((killed / "model.onnx").read_bytes(), (whole / "model.onnx").read_bytes())
 
+    def test_without_a_driver_the_processor_serves_and_one_line_says_so(self):
+        done = graft("bench", BUNDLED, "--device", "cuda", "--seconds", "0.1", "--json")
+        result = json.loads(done.stdout)
+        if result["device"] == "cuda":
+            self.skipTest("this machine has a GPU")
+        self.assertEqual(result["device"], "cpu")
+        lines = done.stderr.strip().splitlines()
+        self.assertEqual(len(lines), 1, done.stderr)
+        self.assertTrue(lines[0].startswith("graft: note: --device cuda: "), lines[0])
+        self.assertTrue(lines[0].endswith("computing on the processor"), lines[0])
+
     def test_bad_input_gets_one_clear_line(self):
         truncated = self.base / "truncated.onnx"
         truncated.write_bytes(BUNDLED.read_bytes()[:100000])
@@ -152,7 +163,8 @@ class Program(ScratchTest):
             "unreadable pictures": (["finetune", BUNDLED, unreadable, "-o", self.base / "r"], "none of the training pictures can be read"),
             "unknown freeze": (["finetune", BUNDLED, self.pictures, "-o", self.base / "r", "--freeze", "some"], "unknown policy"),
             "no such layer": (["extract", BUNDLED, self.pictures, "-o", self.base / "f.npy", "--layer", "nowhere"], "has no layer"),
-            "other device": (["bench", BUNDLED, "--device", "cuda:0"], "on the processor only"),
+            "other device": (["bench", BUNDLED, "--device", "gpu"], "no such device"),
+            "half type on the processor": (["bench", BUNDLED, "--device", "cpu", "--dtype", "bf16"], "computes in fp32 only"),
         }
         for name, (arguments, expected) in cases.items():
             with self.subTest(name):
