@@ -227,7 +227,7 @@ struct Plan::Impl {
     }
     for (size_t i = 0; i < graph.value_count(); ++i) {
       const Value& v = graph.value(static_cast<ValueId>(i));
-      if (v.constant && storage_of[i] != kNoStorage) storage(static_cast<ValueId>(i)).fixed = device->constant(*v.constant, changes[i]);
+      if (v.constant && storage_of[i] != kNoStorage) storage(static_cast<ValueId>(i)).fixed = device->constant(*v.constant, changes[i] || v.trainable);
     }
     const auto readers = graph.consumers();
     using Passes = DeviceSide::Passes;
