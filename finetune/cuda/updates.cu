@@ -61,7 +61,6 @@ class Update final : public DeviceUpdate {
   }
 
   void step(float lr, int64_t step) override {
-    memory_.wait();  // the table of the step before has arrived
     rule_.prepare(step);
     for (size_t p = 0; p < parameters_.size(); ++p) {
       const DeviceParameter& from = parameters_[p];

@@ -23,7 +23,8 @@ struct DeviceParameter {
 class DeviceUpdate {
  public:
   virtual ~DeviceUpdate() = default;
-  /// Queues the update. `step` counts from 1.
+  /// Queues the update. `step` counts from 1. Between two calls something must have been waited for (DeviceMemory::wait), so that what the
+  /// first sent over has arrived.
   virtual void step(float lr, int64_t step) = 0;
 };
 

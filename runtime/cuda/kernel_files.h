@@ -23,11 +23,4 @@ namespace graft::cuda {
 GRAFT_CUDA_KERNEL_FILES(GRAFT_DECLARE)
 #undef GRAFT_DECLARE
 
-/// Those of a KernelRequest that a kernel computes in: floats and halves, all of one type.
-inline bool all_of(std::span<const Operand> operands, DType dtype) {
-  for (const Operand& o : operands)
-    if (o.present && o.dtype != dtype) return false;
-  return true;
-}
-
 }  // namespace graft::cuda

@@ -1,6 +1,8 @@
 #pragma once
 
+#include <algorithm>
 #include <cstring>
+#include <span>
 #include <type_traits>
 
 #include "runtime/base/error.h"
@@ -85,6 +87,11 @@ GRAFT_DEVICE void store(const float* from, T* to) {
   Pack<T, width> pack;
   for (int i = 0; i < width; ++i) pack.v[i] = rounded<T>(from[i]);
   *reinterpret_cast<Pack<T, width>*>(to) = pack;
+}
+
+/// Whether all operands that are there have this type.
+inline bool all_of(std::span<const Operand> operands, DType dtype) {
+  return std::all_of(operands.begin(), operands.end(), [&](const Operand& o) { return !o.present || o.dtype == dtype; });
 }
 
 inline bool is_real(DType dtype) { return dtype == DType::f32 || dtype == DType::f16 || dtype == DType::bf16; }

@@ -1,4 +1,3 @@
-#include <algorithm>
 #include <functional>
 #include <map>
 #include <set>
@@ -66,17 +65,23 @@ class Lowering {
     graph_.nodes.clear();
     const size_t backward = graph_.backward_begin;
     for (size_t i = 0; i < old.size(); ++i) {
-      if (i == backward) graph_.backward_begin = graph_.nodes.size();
+      if (i == backward) {
+        widen_outputs();
+        graph_.backward_begin = graph_.nodes.size();
+      }
       lower(std::move(old[i]));
     }
+    widen_outputs();
     if (backward != SIZE_MAX && backward >= old.size()) graph_.backward_begin = graph_.nodes.size();
-    // What leaves the graph is float. Casts of the forward pass's results stand at its end, before the backward pass.
-    for (ValueId& id : graph_.outputs)
-      if (graph_.value(id).dtype == half_) id = as(id, DType::f32);
-    settle_order();
   }
 
  private:
+  /// What leaves the graph is float. Of the outputs, those that are halves by now: a pass casts its own.
+  void widen_outputs() {
+    for (ValueId& id : graph_.outputs)
+      if (graph_.value(id).dtype == half_) id = as(id, DType::f32);
+  }
+
   void lower(Node node) {
     const Halves halves = halves_of(*node.op);
     for (size_t i = 0; i < node.inputs.size(); ++i) {
@@ -112,29 +117,6 @@ class Lowering {
       made = graph_.add(name, op, {id});
     }
     return made_[{id, dtype}] = made;
-  }
-
-  /// Casts that were appended last for outputs of the forward pass belong to it.
-  void settle_order() {
-    if (graph_.backward_begin >= graph_.nodes.size()) return;
-    std::vector<bool> backward(graph_.value_count(), false);
-    for (size_t n = graph_.backward_begin; n < graph_.nodes.size(); ++n) {
-      const Node& node = graph_.nodes[n];
-      const bool moves = dynamic_cast<const Cast*>(node.op.get()) && node.outputs.size() == 1 && std::find(graph_.outputs.begin(), graph_.outputs.end(), node.outputs[0]) != graph_.outputs.end() &&
-                         !backward[static_cast<size_t>(node.inputs[0])] && made_by_forward(node.inputs[0]);
-      if (moves) {
-        std::rotate(graph_.nodes.begin() + static_cast<int64_t>(graph_.backward_begin), graph_.nodes.begin() + static_cast<int64_t>(n), graph_.nodes.begin() + static_cast<int64_t>(n) + 1);
-        ++graph_.backward_begin;
-        continue;
-      }
-      for (ValueId id : node.outputs) backward[static_cast<size_t>(id)] = true;
-    }
-  }
-
-  bool made_by_forward(ValueId id) const {
-    for (size_t n = 0; n < graph_.backward_begin; ++n)
-      if (std::find(graph_.nodes[n].outputs.begin(), graph_.nodes[n].outputs.end(), id) != graph_.nodes[n].outputs.end()) return true;
-    return false;
   }
 
   Graph& graph_;

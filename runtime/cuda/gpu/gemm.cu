@@ -12,13 +12,7 @@ namespace {
 /// Rows side by side in memory.
 bool row_major(const Operand& o) { return o.shape.rank() == 2 && (o.shape[1] == 1 || o.strides[1] == 1) && o.strides[0] >= o.shape[1]; }
 
-bool one_type(const KernelRequest& r) {
-  const DType dtype = r.outputs[0].dtype;
-  if (!is_real(dtype)) return false;
-  for (const Operand& o : r.inputs)
-    if (o.present && o.dtype != dtype) return false;
-  return true;
-}
+bool one_type(const KernelRequest& r) { return is_real(r.outputs[0].dtype) && all_of(r.inputs, r.outputs[0].dtype); }
 
 std::unique_ptr<Kernel> make_gemm(const LibraryContext& c, const Gemm& op, const KernelRequest& r) {
   const Operand &a = r.inputs[0], &b = r.inputs[1], &y = r.outputs[0];
