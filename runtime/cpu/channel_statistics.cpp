@@ -14,7 +14,7 @@ struct Parts {
   float* origin;
 
   Parts(void* scratch, int64_t channels)
-      : sums(static_cast<double*>(scratch)), squares(sums + ChannelStatistics::kPieces * channels), mean(squares + ChannelStatistics::kPieces * channels),
+      : sums(static_cast<double*>(scratch)), squares(sums + kRowPieces * channels), mean(squares + kRowPieces * channels),
         spread(mean + channels), origin(reinterpret_cast<float*>(spread + channels)) {}
 };
 
@@ -36,7 +36,7 @@ void ChannelStatistics::finish(void* scratch, float* mean, float* variance) cons
   const Parts parts(scratch, channels_);
   std::memset(parts.mean, 0, static_cast<size_t>(2 * channels_) * sizeof(double));
   int64_t merged = 0;
-  for (int64_t p = 0; p < kPieces; ++p) {
+  for (int64_t p = 0; p < kRowPieces; ++p) {
     const int64_t rows = first_row(p + 1) - first_row(p);
     if (rows == 0) continue;
     const double n = static_cast<double>(rows), before = static_cast<double>(merged), share = n / (before + n), cross = before * share;
@@ -56,7 +56,7 @@ void ChannelStatistics::finish(void* scratch, float* mean, float* variance) cons
 }
 
 void ChannelStatistics::compute(const float* x, void* scratch, float* mean, float* variance) const {
-  parallel_for(kPieces, rows_ * 4 >= kPieces ? 1 : kPieces, [&](int64_t first, int64_t last) {
+  parallel_for(kRowPieces, rows_ * 4 >= kRowPieces ? 1 : kRowPieces, [&](int64_t first, int64_t last) {
     for (int64_t p = first; p < last; ++p) {
       const int64_t row = first_row(p), count = first_row(p + 1) - row;
       if (count > 0) add(p, row, x + row * channels_, count, scratch);

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cstdint>
 
+#include "runtime/cpu/row_pieces.h"
+
 namespace graft::cpu {
 
 /// Mean and biased variance of each channel over all rows of a channels-last array. Rows are divided into pieces whose sums are
@@ -10,12 +12,11 @@ namespace graft::cpu {
 /// them. Each piece sums around its own first row, so that a large mean does not eat the variance's digits.
 class ChannelStatistics {
  public:
-  static constexpr int64_t kPieces = 16;
 
   ChannelStatistics(int64_t rows, int64_t channels) : rows_(rows), channels_(channels) {}
 
-  int64_t first_row(int64_t piece) const { return rows_ * piece / kPieces; }
-  size_t scratch_bytes() const { return static_cast<size_t>(kPieces * channels_) * (2 * sizeof(double) + sizeof(float)) + static_cast<size_t>(2 * channels_) * sizeof(double); }
+  int64_t first_row(int64_t piece) const { return first_row_of_piece(rows_, piece); }
+  size_t scratch_bytes() const { return static_cast<size_t>(kRowPieces * channels_) * (2 * sizeof(double) + sizeof(float)) + static_cast<size_t>(2 * channels_) * sizeof(double); }
 
   /// Adds `count` rows to a piece, the first of them being row `row` of the array. Pieces may be added to by different threads;
   /// the rows of one piece come in order.

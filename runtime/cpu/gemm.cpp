@@ -4,6 +4,7 @@
 
 #include "runtime/cpu/kernel_table.h"
 #include "runtime/cpu/onednn.h"
+#include "runtime/cpu/vector_product.h"
 #include "runtime/ops/broadcast.h"
 #include "runtime/strided_copy.h"
 
@@ -123,7 +124,8 @@ class GemmKernel final : public Kernel {
 
 std::unique_ptr<Kernel> make_gemm(const Gemm& op, const KernelRequest& request) {
   require_f32(request);
-  return guarded([&] {
+  return guarded([&]() -> std::unique_ptr<Kernel> {
+    if (auto kernel = vector_product(op, request)) return kernel;
     auto kernel = std::make_unique<GemmKernel>(op, request);
     kernel->set_binary_index(op.alpha != 1 ? 1 : 0);
     return kernel;

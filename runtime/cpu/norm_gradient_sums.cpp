@@ -9,13 +9,12 @@
 namespace graft::cpu {
 namespace {
 
-constexpr int64_t kPieces = ChannelStatistics::kPieces;
 
 }  // namespace
 
 void NormGradientSums::add(int64_t piece, int64_t row, int64_t count, const Arrays& arrays, void* scratch) const {
   auto* const sum = static_cast<double*>(scratch) + piece * channels_;
-  double* const sum_x = sum + kPieces * channels_;
+  double* const sum_x = sum + kRowPieces * channels_;
   if (row == first_row(piece)) {
     std::fill_n(sum, channels_, 0.0);
     std::fill_n(sum_x, channels_, 0.0);
@@ -28,13 +27,13 @@ void NormGradientSums::add(int64_t piece, int64_t row, int64_t count, const Arra
 
 void NormGradientSums::finish(void* scratch, const float* variance, float epsilon, float* d_scale, float* d_bias) const {
   const auto* const sums = static_cast<const double*>(scratch);
-  double *const total = static_cast<double*>(scratch) + 2 * kPieces * channels_, *const total_x = total + channels_;
+  double *const total = static_cast<double*>(scratch) + 2 * kRowPieces * channels_, *const total_x = total + channels_;
   std::fill_n(total, 2 * channels_, 0.0);
-  for (int64_t p = 0; p < kPieces; ++p) {
+  for (int64_t p = 0; p < kRowPieces; ++p) {
     if (first_row(p) == first_row(p + 1)) continue;  // nothing was added
     for (int64_t c = 0; c < channels_; ++c) {
       total[c] += sums[p * channels_ + c];
-      total_x[c] += sums[(kPieces + p) * channels_ + c];
+      total_x[c] += sums[(kRowPieces + p) * channels_ + c];
     }
   }
   for (int64_t c = 0; c < channels_; ++c) {
@@ -44,7 +43,7 @@ void NormGradientSums::finish(void* scratch, const float* variance, float epsilo
 }
 
 void NormGradientSums::compute(const Arrays& arrays, void* scratch, const float* variance, float epsilon, float* d_scale, float* d_bias) const {
-  parallel_for(kPieces, rows_ * 4 >= kPieces ? 1 : kPieces, [&](int64_t first, int64_t last) {
+  parallel_for(kRowPieces, rows_ * 4 >= kRowPieces ? 1 : kRowPieces, [&](int64_t first, int64_t last) {
     for (int64_t p = first; p < last; ++p)
       if (const int64_t count = first_row(p + 1) - first_row(p); count > 0) add(p, first_row(p), count, arrays, scratch);
   });

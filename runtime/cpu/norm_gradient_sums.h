@@ -3,12 +3,12 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "runtime/cpu/channel_statistics.h"
+#include "runtime/cpu/row_pieces.h"
 #include "runtime/operator.h"
 
 namespace graft::cpu {
 
-/// Gradients of a batch norm's scale and bias: sums over all rows of a channels-last gradient, in the pieces of ChannelStatistics, so that
+/// Gradients of a batch norm's scale and bias: sums over all rows of a channels-last gradient, in pieces, so that
 /// the result does not depend on the thread count.
 class NormGradientSums {
  public:
@@ -22,8 +22,8 @@ class NormGradientSums {
     const float *slope = nullptr, *shift = nullptr;
   };
 
-  int64_t first_row(int64_t piece) const { return rows_ * piece / ChannelStatistics::kPieces; }
-  size_t scratch_bytes() const { return static_cast<size_t>((ChannelStatistics::kPieces + 1) * channels_) * 2 * sizeof(double); }
+  int64_t first_row(int64_t piece) const { return first_row_of_piece(rows_, piece); }
+  size_t scratch_bytes() const { return static_cast<size_t>((kRowPieces + 1) * channels_) * 2 * sizeof(double); }
   /// Adds `count` rows from `row` on to a piece; the rows of one piece come in order.
   void add(int64_t piece, int64_t row, int64_t count, const Arrays& arrays, void* scratch) const;
   /// One float a channel each.

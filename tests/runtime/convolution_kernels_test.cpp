@@ -35,6 +35,18 @@ const Case kCases[] = {
     {"ThreeByThreeOfManyChannels", 2, 288, 64, 16, 20, 3, 1, {1, 1, 1, 1}},
     {"ThreeByThreeOfStrideTwo", 2, 32, 48, 13, 12, 3, 2, {1, 1, 1, 1}, 1, {true, kRelu}},
     {"FiveByFiveDilated", 2, 16, 32, 12, 11, 5, 1, {4, 4, 4, 4}, 2},
+    // Large enough for matrix units, where the processor has them.
+    {"PointwiseOnManyPixels", 2, 48, 32, 13, 13, 1, 1},
+    {"PointwiseOnManyPixelsWithALongSumAndResidual", 2, 592, 80, 12, 12, 1, 1, {0, 0, 0, 0}, 1, {true, kRelu}},
+    {"PointwiseOnMorePixelsThanABlock", 5, 32, 16, 21, 23, 1, 1, {0, 0, 0, 0}, 1, {true, kClip}},
+    {"PointwiseOfStrideTwoOnManyPixels", 4, 48, 64, 17, 18, 1, 2},
+    {"PointwiseOfStrideTwoOnManyPixelsWithResidual", 4, 48, 64, 17, 18, 1, 2, {0, 0, 0, 0}, 1, {true, {}}},
+    {"PointwiseOfStrideTwoOnManyPixelsWithResidualAndClip", 4, 32, 64, 17, 18, 1, 2, {0, 0, 0, 0}, 1, {true, kClip}},
+    {"ThreeByThreeOfStrideTwoOnManyPixels", 3, 32, 48, 21, 22, 3, 2, {1, 1, 1, 1}, 1, {true, kLeaky}},
+    {"FiveByFiveDilatedOnManyPixels", 2, 16, 32, 14, 13, 5, 1, {4, 4, 4, 4}, 2},
+    {"PointwiseToManyChannelsOnManyPixels", 8, 128, 176, 14, 14, 1, 1},
+    {"PointwiseFromManyChannelsOnManyPixels", 8, 176, 128, 14, 15, 1, 1},
+    {"TwoByTwoOfStrideTwoOnManyPixels", 8, 128, 128, 28, 29, 2, 2},
 };
 
 int64_t extent(int64_t in, int64_t before, int64_t after, const Case& c) { return (in + before + after - (c.kernel - 1) * c.dilation - 1) / c.stride + 1; }

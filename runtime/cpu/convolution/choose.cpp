@@ -67,28 +67,30 @@ class NormAfterwards final : public Kernel {
 std::unique_ptr<Kernel> forward(const Convolution& op, const KernelRequest& request) {
   if (op.statistics) {
     if (request.outputs[0].strides != channels_last_strides(request.outputs[0].shape)) throw Error("statistics need channels-last results");
-    if (auto kernel = pointwise_forward(op, request)) return kernel;
+    for (const auto make : {split_forward, pointwise_forward})
+      if (auto kernel = make(op, request)) return kernel;
     Convolution bare = op;
     bare.statistics = false;
     return std::make_unique<MeasuredAfterwards>(forward(bare, request), request.outputs[0].shape);
   }
-  return first_that_serves<Convolution>(op, request, {winograd_forward, pointwise_forward, library_forward});
+  return first_that_serves<Convolution>(op, request, {winograd_forward, split_forward, pointwise_forward, library_forward});
 }
 
 std::unique_ptr<Kernel> backward_data(const ConvolutionBackwardData& op, const KernelRequest& request) {
   if (op.norm) {
     if (request.outputs[0].strides != channels_last_strides(request.outputs[0].shape)) throw Error("a norm's gradient needs channels-last results");
-    if (auto kernel = pointwise_backward_data(op, request)) return kernel;
+    for (const auto make : {split_backward_data, pointwise_backward_data})
+      if (auto kernel = make(op, request)) return kernel;
     ConvolutionBackwardData bare = op;
     bare.norm.reset();
     const size_t inputs = request.inputs.size() - 4;
     return std::make_unique<NormAfterwards>(backward_data(bare, {bare, request.inputs.first(inputs), request.outputs.first(1), request.in_place_input}), op);
   }
-  return first_that_serves<ConvolutionBackwardData>(op, request, {winograd_backward_data, pointwise_backward_data, library_backward_data});
+  return first_that_serves<ConvolutionBackwardData>(op, request, {winograd_backward_data, split_backward_data, pointwise_backward_data, library_backward_data});
 }
 
 std::unique_ptr<Kernel> backward_weights(const ConvolutionBackwardWeights& op, const KernelRequest& request) {
-  return first_that_serves<ConvolutionBackwardWeights>(op, request, {winograd_backward_weights, product_backward_weights, weights_in_pieces});
+  return first_that_serves<ConvolutionBackwardWeights>(op, request, {winograd_backward_weights, split_backward_weights, product_backward_weights, weights_in_pieces});
 }
 
 /// The same sums as a convolution's gradient of its input.

@@ -14,6 +14,11 @@ namespace graft::cpu {
 std::unique_ptr<Kernel> pointwise_forward(const Convolution& op, const KernelRequest& request);
 std::unique_ptr<Kernel> pointwise_backward_data(const ConvolutionBackwardData& op, const KernelRequest& request);
 
+/// Any ungrouped convolution with whole vectors of channels, on matrix units (split_convolution.cpp, split_weights.cpp).
+std::unique_ptr<Kernel> split_forward(const Convolution& op, const KernelRequest& request);
+std::unique_ptr<Kernel> split_backward_data(const ConvolutionBackwardData& op, const KernelRequest& request);
+std::unique_ptr<Kernel> split_backward_weights(const ConvolutionBackwardWeights& op, const KernelRequest& request);
+
 /// 3×3, stride 1, by Winograd's F(4×4, 3×3) (winograd.cpp, winograd_weights.cpp).
 std::unique_ptr<Kernel> winograd_forward(const Convolution& op, const KernelRequest& request);
 std::unique_ptr<Kernel> winograd_backward_data(const ConvolutionBackwardData& op, const KernelRequest& request);

@@ -78,7 +78,7 @@ class PointwiseProduct {
 
   /// `in`: how source rows lie, `out`: how result rows do; at most one of them is sparse. A sparse result is added to what is there,
   /// or with `fresh` stands among zeros. `after(piece, first row, rows)` sees each block of a dense result while it is in the cache, the
-  /// blocks of one of ChannelStatistics' pieces in order; `beside` are arrays like the result that it reads then.
+  /// blocks of one of kRowPieces pieces in order; `beside` are arrays like the result that it reads then.
   template <typename After = std::nullptr_t>
   void run(const float* source, const Sampling& in, const float* packed, const TileTail& tail, float* result, const Sampling& out, bool fresh, void* scratch,
            const After& after = nullptr, std::array<const float*, 2> beside = {}) const {
@@ -93,10 +93,9 @@ class PointwiseProduct {
       const int64_t n1 = std::min(columns_, panels * (column_part + 1) / column_parts * tiles_.columns);
       float* mine = static_cast<float*>(scratch) + t * thread_floats();
       if constexpr (!std::is_null_pointer_v<After>) {
-        constexpr int64_t kPieces = ChannelStatistics::kPieces;
-        for (int64_t piece = kPieces * t / count; piece < kPieces * (t + 1) / count; ++piece) {
-          const int64_t end = rows_ * (piece + 1) / kPieces;
-          for (int64_t r = rows_ * piece / kPieces; r < end; r += block_) {
+        for (int64_t piece = kRowPieces * t / count; piece < kRowPieces * (t + 1) / count; ++piece) {
+          const int64_t end = first_row_of_piece(rows_, piece + 1);
+          for (int64_t r = first_row_of_piece(rows_, piece); r < end; r += block_) {
             const int64_t last = std::min(end, r + block_);
             run_block({r, last}, {0, columns_}, source, in, packed, tail, result, out, fresh, mine, beside);
             after(piece, r, last - r);

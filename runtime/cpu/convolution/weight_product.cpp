@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "runtime/cpu/convolution/kernels.h"
+#include "runtime/cpu/convolution/moved_pixels.h"
 #include "runtime/cpu/parallel.h"
 #include "runtime/cpu/vector/tiles.h"
 
@@ -93,12 +94,14 @@ class WeightProduct final : public Kernel {
     float* const sums = packed_x + kPixels * kGroup;
     auto** const sources = reinterpret_cast<const float**>(sums + sums_floats());
     const int64_t sums_row = taps.size() * columns.size() + kLineFloats;  // rows a power of two apart would meet in few sets of the caches
+    const MovedPixels pixels{dy_shape_[2], dy_shape_[3], window_.stride, x_shape_[2], x_shape_[3], in_};
     for (int64_t first = 0; first < pixels_; first += kPixels) {
       const int64_t n = std::min(kPixels, pixels_ - first), tile = n * tile_rows_ + TileKernels::kPackSlack;
       tiles_.pack_tiles(dy + first * out_ + rows.first, out_, n, rows.size(), tile_rows_, packed_dy, tile);
       const Fetch next_dy{dy + (first + n) * out_ + rows.first, n, rows.size() / kLineFloats + 1, out_};
       for (int64_t tap = taps.first; tap < taps.last; ++tap) {
-        locate(x + columns.first, first, n, tap, sources);
+        pixels.locate(first, n, tap / window_.kernel.width * window_.dilation.height - window_.padding.top, tap % window_.kernel.width * window_.dilation.width - window_.padding.left,
+                      x + columns.first, sources);
         const Fetch next_x = coming_x(x + columns.first, first + n, n, tap, columns.size());
         tiles_.pack_panels(sources, n, columns.size(), packed_x, n * tiles_.columns);
         tiles_.multiply_columns({rows.size(), columns.size(), n, packed_dy, tile_rows_, tile, tile_rows_, packed_x, tiles_.columns, n * tiles_.columns,
@@ -121,24 +124,6 @@ class WeightProduct final : public Kernel {
     const int64_t yy = row * window_.stride.height + tap / window_.kernel.width * window_.dilation.height - window_.padding.top;
     const int64_t xx = column * window_.stride.width + tap % window_.kernel.width * window_.dilation.width - window_.padding.left;
     return {x + ((image * x_shape_[2] + yy) * x_shape_[3] + xx) * in_, n, columns / kLineFloats, window_.stride.width * in_};
-  }
-
-  /// The pixel of x that meets each of n output pixels at one tap; null outside the picture.
-  void locate(const float* x, int64_t first, int64_t n, int64_t tap, const float** sources) const {
-    const int64_t height = dy_shape_[2], width = dy_shape_[3];
-    const int64_t tap_y = tap / window_.kernel.width * window_.dilation.height - window_.padding.top;
-    const int64_t tap_x = tap % window_.kernel.width * window_.dilation.width - window_.padding.left;
-    int64_t column = first % width, row = first / width % height, image = first / width / height;
-    for (int64_t p = 0; p < n; ++p) {
-      const int64_t yy = row * window_.stride.height + tap_y, xx = column * window_.stride.width + tap_x;
-      const bool inside = yy >= 0 && yy < x_shape_[2] && xx >= 0 && xx < x_shape_[3];
-      sources[p] = inside ? x + ((image * x_shape_[2] + yy) * x_shape_[3] + xx) * in_ : nullptr;
-      if (++column < width) continue;
-      column = 0;
-      if (++row < height) continue;
-      row = 0;
-      ++image;
-    }
   }
 
   const TileKernels& tiles_ = tile_kernels();

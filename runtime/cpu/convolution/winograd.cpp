@@ -195,21 +195,21 @@ class WinogradBackwardData final : public Kernel {
   Epilogue tail_;
 };
 
-/// Transformed filters are four times as large as the filters: with few tiles, reading them costs more than is saved.
-bool pays(const Operand& x, const Operand& y) {
-  const int64_t tiles = y.shape[0] * ((y.shape[2] + 3) / 4) * ((y.shape[3] + 3) / 4);
-  return tiles * 2048 >= x.shape[1] * y.shape[1];
-}
-
 }  // namespace
 
+/// Transformed filters are four times as large as the filters: with few tiles, reading them costs more than is saved.
+bool winograd_pays(const Window2d& window, int64_t groups, const Operand& x, const Operand& y) {
+  const int64_t tiles = y.shape[0] * ((y.shape[2] + 3) / 4) * ((y.shape[3] + 3) / 4);
+  return winograd_serves(window, groups, x, y) && tiles * 2048 >= x.shape[1] * y.shape[1];
+}
+
 std::unique_ptr<Kernel> winograd_forward(const Convolution& op, const KernelRequest& request) {
-  if (!winograd_serves(op.window, op.groups, request.inputs[0], request.outputs[0]) || !pays(request.inputs[0], request.outputs[0])) return nullptr;
+  if (!winograd_pays(op.window, op.groups, request.inputs[0], request.outputs[0])) return nullptr;
   return std::make_unique<WinogradForward>(op, request);
 }
 
 std::unique_ptr<Kernel> winograd_backward_data(const ConvolutionBackwardData& op, const KernelRequest& request) {
-  if (!winograd_serves(op.window, op.groups, request.outputs[0], request.inputs[0]) || !pays(request.inputs[0], request.outputs[0])) return nullptr;
+  if (!winograd_pays(op.window, op.groups, request.outputs[0], request.inputs[0])) return nullptr;
   return std::make_unique<WinogradBackwardData>(op, request);
 }
 

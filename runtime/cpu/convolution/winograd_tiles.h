@@ -52,4 +52,7 @@ class WinogradTiles {
 /// Whether a convolution has the form that F(4×4, 3×3) computes, and tiles enough that it is the fastest way.
 bool winograd_serves(const Window2d& window, int64_t groups, const Operand& x, const Operand& y);
 
+/// Whether it also pays for reading the transformed filters, in a convolution x → y.
+bool winograd_pays(const Window2d& window, int64_t groups, const Operand& x, const Operand& y);
+
 }  // namespace graft::cpu
