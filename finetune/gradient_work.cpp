@@ -23,11 +23,11 @@ GRAFT_VECTOR_CLONES void add_scaled(float* __restrict sum, const float* __restri
   for (int64_t i = 0; i < n; ++i) sum[i] = keep * sum[i] + factor * g[i];
 }
 
-void scale_all(const std::vector<Parameter>& parameters, float factor) {
+}  // namespace
+
+void scale_gradients(const std::vector<Parameter>& parameters, float factor) {
   for_each_part(parameters, [&](size_t p, int64_t first, int64_t last) { scale(parameters[p].gradient + first, last - first, factor); });
 }
-
-}  // namespace
 
 double gradient_norm(const std::vector<Parameter>& parameters) {
   double total = 0;
@@ -37,7 +37,7 @@ double gradient_norm(const std::vector<Parameter>& parameters) {
 
 double clip_gradient_norm(std::vector<Parameter>& parameters, double limit) {
   const double norm = gradient_norm(parameters), factor = limit / (norm + 1e-6);  // PyTorch's guard
-  if (factor < 1) scale_all(parameters, static_cast<float>(factor));
+  if (factor < 1) scale_gradients(parameters, static_cast<float>(factor));
   return norm;
 }
 
@@ -67,7 +67,7 @@ void GradientAccumulator::add(double weight) {
 
 bool GradientAccumulator::finish() {
   const bool any = begun_ && weight_ > 0;
-  scale_all(parameters_, any ? static_cast<float>(1 / weight_) : 0.0f);
+  scale_gradients(parameters_, any ? static_cast<float>(1 / weight_) : 0.0f);
   begun_ = false;
   weight_ = 0;
   return any;

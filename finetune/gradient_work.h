@@ -9,6 +9,8 @@ namespace graft {
 /// √Σ g² over all parameters.
 double gradient_norm(const std::vector<Parameter>& parameters);
 
+void scale_gradients(const std::vector<Parameter>& parameters, float factor);
+
 /// Scales all gradients so that their norm is at most `limit`, as PyTorch's clip_grad_norm_ does; returns the norm before.
 double clip_gradient_norm(std::vector<Parameter>& parameters, double limit);
 

@@ -46,10 +46,10 @@ void ResidentLoss::take(const FeedBatch& batch) {
   }
 }
 
-void ResidentLoss::compute(float auxiliary_weight) {
+void ResidentLoss::compute(float auxiliary_weight, float scale, bool keep) {
   for (size_t s = 0; s < heads_.size(); ++s) {
-    heads_[s].scale = s == 0 ? 1.0f : auxiliary_weight;
-    loss_->compute(heads_[s], s == 0);
+    heads_[s].scale = scale * (s == 0 ? 1.0f : auxiliary_weight);
+    loss_->compute(heads_[s], keep && s == 0);
   }
 }
 

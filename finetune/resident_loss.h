@@ -22,8 +22,9 @@ class ResidentLoss {
 
   /// Sends the targets of a batch over; it must not change before sums().
   void take(const FeedBatch& batch);
-  /// Queues loss and slopes of the plan's scores, and of its auxiliary heads' with this weight.
-  void compute(float auxiliary_weight);
+  /// Queues loss and slopes of the plan's scores, and of its auxiliary heads' with this weight; slopes are multiplied by `scale`. With `keep` the
+  /// loss is the one that sums() tells.
+  void compute(float auxiliary_weight, float scale, bool keep);
   struct Sums {
     double loss = 0, weight = 0;
   };

@@ -1,40 +1,53 @@
 #pragma once
 
 #include <memory>
-#include <string>
 #include <vector>
 
 #include "finetune/optimizers/device_updates.h"
-#include "finetune/training_state.h"
-#include "runtime/plan.h"
+#include "finetune/optimizers/device_vectors.h"
+#include "finetune/weight_update.h"
 
 namespace graft {
 
-/// Updates on the device where a plan runs: weights, gradients and the rule's memory stay there while an epoch lasts, and nothing of them
+/// Updates on the device where a plan runs: weights, gradients, the rule's memory and averages stay there while an epoch lasts, and nothing of them
 /// crosses. Between epochs the tensors of this program hold what is true.
-class ResidentUpdate {
+class ResidentUpdate final : public WeightUpdate {
  public:
-  /// Null where the plan's backend has no memory of its own or does not know the rule. `plan` and `state` outlive this object; the
+  /// Null where the plan's backend has no memory of its own or does not know the rule. `plan`, `state` and `options` outlive this object; the
   /// parameters' gradients no longer come to this side.
-  static std::unique_ptr<ResidentUpdate> make(TrainingPlan& plan, TrainingState& state, const std::string& rule, const OptimizerOptions& options);
-  ~ResidentUpdate();
+  static std::unique_ptr<ResidentUpdate> make(TrainingPlan& plan, TrainingState& state, const TrainOptions& options, int64_t accumulate);
+  ~ResidentUpdate() override;
   ResidentUpdate(const ResidentUpdate&) = delete;
   ResidentUpdate& operator=(const ResidentUpdate&) = delete;
 
-  /// Takes the rule's memory over where it has not.
-  void step(float lr, int64_t step);
-  /// Brings weights and the rule's memory back.
-  void settle();
+  void accumulate(double weight) override;
+  bool gather() override;
+  void climb() override;
+  void descend() override;
+  void step(float lr, int64_t step) override;
+  bool took_place() override;
+  void settle() override;
 
  private:
-  ResidentUpdate(TrainingPlan& plan, TrainingState& state);
+  ResidentUpdate(TrainingPlan& plan, TrainingState& state, const TrainOptions& options);
+  /// One room a parameter.
+  std::vector<float*> rooms();
+  /// Sends over what lies here: the rule's memory, and the average.
+  void leave();
+
   TrainingPlan& plan_;
   TrainingState& state_;
+  const TrainOptions& options_;
   const DeviceMemory& memory_;
   std::vector<DeviceParameter> parameters_;
-  std::vector<void*> rooms_;
+  std::vector<void*> all_rooms_;
   std::unique_ptr<DeviceUpdate> update_;
-  bool away_ = false;  // what is true lies on the device
+  std::unique_ptr<DeviceVectors> vectors_;
+  DeviceVectors::List weights_ = 0, fresh_ = 0, gradient_ = 0, before_ = 0, averages_ = 0;  // `fresh_`: of the last batch; `gradient_`: that is stepped along
+  std::vector<float*> average_rooms_;
+  double weight_ = 0;         // of the batches in the sum
+  bool averaging_ = false;    // the average has begun
+  bool away_ = false;         // what is true lies on the device
 };
 
 }  // namespace graft

@@ -42,8 +42,6 @@ class Trainer {
 
   TrainResult run() {
     const auto start = Clock::now();
-    // Small gradients vanish in fp16 unless the loss is scaled up, which nothing here does.
-    if (backend_.activations() == DType::f16) throw Error("training in fp16 is not supported", "use --dtype bf16, which needs no scaled loss");
     dims_ = {options_.batch, options_.height, options_.width};
     retype(graph_, dims_, backend_);
     if (options_.mixing.any()) mixing_.emplace(options_.mixing, static_cast<size_t>(classes_), options_.seed);
@@ -155,6 +153,7 @@ class Trainer {
     state_.slots = optimizer_->make_state(state_.parameters);
     if (state_.parameters.empty()) throw Error("nothing is left to train", "choose another --freeze");
     if (options_.average > 0) state_.average.emplace(options_.average);
+    if (backend_.activations() == DType::f16 && !state_.loss_scale) state_.loss_scale.emplace();
     const auto batches = (static_cast<int64_t>(training_samples_.size()) + options_.batch - 1) / options_.batch;
     const int64_t accumulate = optimizer_->minimises() ? std::numeric_limits<int64_t>::max() : optimizer_->wants_full_batch() ? batches : options_.accumulate;
     if (accumulate > 1 && options_.sharpness > 0) throw Error("sharpness-aware steps and accumulated batches do not go together", "use one of them");

@@ -1,7 +1,6 @@
 #include "finetune/training_state.h"
 
 #include <algorithm>
-#include <algorithm>
 #include <cstring>
 #include <nlohmann/json.hpp>
 
@@ -80,7 +79,9 @@ Checkpoint to_checkpoint(const TrainingState& s, const std::string& fingerprint)
   }
   json history = json::array();
   for (const EpochReport& e : s.history) history.push_back({e.epoch, e.train_loss, e.val_loss, e.val_score, e.val_second, e.lr, e.seconds});
-  c.state = json{{"fingerprint", fingerprint}, {"step", s.step}, {"batches", s.batches}, {"epoch", s.epoch}, {"best_epoch", s.best_epoch}, {"best_val_score", s.best_val_score},
+  json scale;
+  if (s.loss_scale) scale = {s.loss_scale->value, s.loss_scale->good};
+  c.state = json{{"loss_scale", scale}, {"fingerprint", fingerprint}, {"step", s.step}, {"batches", s.batches}, {"epoch", s.epoch}, {"best_epoch", s.best_epoch}, {"best_val_score", s.best_val_score},
                  {"best_val_loss", s.best_val_loss}, {"history", history}}
                 .dump();
   return c;
@@ -100,6 +101,7 @@ void from_checkpoint(const Checkpoint& c, const std::string& fingerprint, Traini
   s.epoch = state.at("epoch").get<int>();
   s.step = state.at("step").get<int64_t>();
   s.batches = state.at("batches").get<int64_t>();
+  if (const json scale = state.value("loss_scale", json()); s.loss_scale && scale.is_array()) s.loss_scale = {scale.at(0).get<double>(), scale.at(1).get<int64_t>()};
   s.best_epoch = state.at("best_epoch").get<int>();
   s.best_val_score = state.at("best_val_score").get<double>();
   s.best_val_loss = state.at("best_val_loss").get<double>();

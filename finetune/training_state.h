@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "finetune/checkpoint.h"
+#include "finetune/loss_scale.h"
 #include "finetune/trainer.h"
 #include "finetune/weight_copies.h"
 #include "runtime/plan.h"
@@ -18,6 +19,7 @@ struct TrainingState {
   std::vector<std::pair<std::string, std::shared_ptr<Tensor>>> statistics;  // running means and variances that are trained
   std::vector<Tensor> best_parameters, best_statistics;                   // those of the best validation epoch
   std::optional<WeightAverage> average;                                     // where the run keeps one
+  std::optional<LossScale> loss_scale;                                      // where slopes are halves of float16
   int64_t step = 0, batches = 0;                                          // updates and batches done
   int epoch = 0;                                                          // epochs done
   int best_epoch = 0;

@@ -5,27 +5,30 @@
 namespace graft {
 
 TrainingStep::TrainingStep(TrainingPlan& plan, TrainingState& state, const Loss& loss, Optimizer& optimizer, const TrainOptions& options, int64_t outputs, int64_t accumulate)
-    : plan_(plan), state_(state), loss_(loss), optimizer_(optimizer), options_(options), scores_(static_cast<size_t>(options.batch * outputs)), accumulate_(accumulate) {
-  if (accumulate_ > 1) accumulator_.emplace(state_.parameters);
-  if (options_.sharpness > 0) sharpness_.emplace(options_.sharpness);
-  // What looks at gradients or weights in every step does so on this side.
-  const bool looked_at = accumulator_ || sharpness_ || state_.average || options_.clip_norm > 0 || options_.clip_value > 0;
-  if (!looked_at) resident_ = ResidentUpdate::make(plan_, state_, options_.optimizer, options_.optimizer_options);
-  if (resident_) resident_loss_ = ResidentLoss::make(plan_, options_, outputs);
+    : plan_(plan), state_(state), loss_(loss), options_(options), scores_(static_cast<size_t>(options.batch * outputs)), accumulate_(accumulate),
+      update_(make_weight_update(plan, state, optimizer, options, accumulate)) {
+  if (!optimizer.minimises()) resident_loss_ = ResidentLoss::make(plan_, options_, outputs);
 }
 
-/// Fills the seeds of the backward pass.
-TrainingStep::Result TrainingStep::forward(const FeedBatch& batch) {
+StepContext TrainingStep::context() const { return {mix(options_.seed, 0x64726f70), static_cast<uint64_t>(state_.batches)}; }
+
+TrainingStep::Result TrainingStep::forward(const FeedBatch& batch, bool keep) {
   Plan& plan = plan_.plan;
-  plan.forward({mix(options_.seed, 0x64726f70), static_cast<uint64_t>(state_.batches)});
+  plan.forward(context());
+  const float scale = state_.loss_scale ? static_cast<float>(state_.loss_scale->value) : 1.0f;
+  if (resident_loss_) {
+    resident_loss_->compute(options_.auxiliary_weight, scale, keep);
+    return {};
+  }
   const Targets targets{batch.labels, batch.rows, {batch.teacher, batch.teacher ? scores_ : 0}};
   const auto seed = [&](size_t output) { return std::span(plan.input(plan_.first_seed + output).as<float>(), scores_); };
   Result result;
   result.loss = batch_loss(loss_, {plan.output(0).as<float>(), scores_}, targets, options_.class_weights, seed(0));
   // Auxiliary heads add to the slopes. The loss that is reported stays that of the scores, as in validation.
-  for (size_t s = 1; s < plan_.scores; ++s) {
-    batch_loss(loss_, {plan.output(s).as<float>(), scores_}, targets, options_.class_weights, seed(s));
-    for (float& v : seed(s)) v *= options_.auxiliary_weight;
+  for (size_t s = 1; s < plan_.scores; ++s) batch_loss(loss_, {plan.output(s).as<float>(), scores_}, targets, options_.class_weights, seed(s));
+  for (size_t s = 0; s < plan_.scores; ++s) {
+    const float factor = scale * (s == 0 ? 1.0f : options_.auxiliary_weight);
+    if (factor != 1) for (float& v : seed(s)) v *= factor;
   }
   const size_t width = scores_ / batch.labels.size();
   for (size_t i = 0; i < batch.labels.size(); ++i) {
@@ -53,7 +56,7 @@ void TrainingStep::update_statistics() {
 
 void TrainingStep::forward_statistics(const FeedBatch& batch, std::vector<std::pair<std::vector<double>, std::vector<double>>>& sums) {
   for (size_t i = 0; i < batch.inputs.size(); ++i) plan_.plan.bind_input(i, batch.inputs[i]);
-  plan_.plan.forward({mix(options_.seed, 0x64726f70), static_cast<uint64_t>(state_.batches)});
+  plan_.plan.forward(context());
   for (size_t i = 0; i < sums.size(); ++i) {
     const auto& s = plan_.statistics[i];
     const auto channels = s.mean->data<float>().size();
@@ -67,70 +70,47 @@ void TrainingStep::forward_statistics(const FeedBatch& batch, std::vector<std::p
   }
 }
 
-void TrainingStep::settle() {
-  if (resident_) resident_->settle();
-}
-
-void TrainingStep::update(float lr) {
-  if (resident_) {
-    resident_->step(lr, ++state_.step);
-    return;
-  }
-  if (options_.clip_norm > 0) clip_gradient_norm(state_.parameters, static_cast<double>(options_.clip_norm));
-  if (options_.clip_value > 0) clip_gradient_values(state_.parameters, options_.clip_value);
-  ++state_.step;
-  optimizer_.step(lr, state_.step, state_.parameters, state_.slots);
-  plan_.plan.refresh();
-  if (state_.average) state_.average->update(state_.parameters);
-}
-
 TrainingStep::Result TrainingStep::measure(const FeedBatch& batch) {
   for (size_t i = 0; i < batch.inputs.size(); ++i) plan_.plan.bind_input(i, batch.inputs[i]);
-  const Result result = forward(batch);
-  plan_.plan.backward({mix(options_.seed, 0x64726f70), static_cast<uint64_t>(state_.batches)});
-  accumulator_->add(result.weight);
+  const Result result = forward(batch, true);
+  plan_.plan.backward(context());
+  update_->accumulate(result.weight);
   return result;
 }
 
-TrainingStep::Result TrainingStep::run_there(const FeedBatch& batch, float lr) {
-  const StepContext context{mix(options_.seed, 0x64726f70), static_cast<uint64_t>(state_.batches)};
-  for (size_t i = 0; i < batch.inputs.size(); ++i) plan_.plan.bind_input(i, batch.inputs[i]);
-  resident_loss_->take(batch);
-  plan_.plan.forward(context);
-  resident_loss_->compute(options_.auxiliary_weight);
-  plan_.plan.backward(context);
-  update_statistics();
-  ++state_.batches;
-  update(lr);
-  const ResidentLoss::Sums sums = resident_loss_->sums();
-  return {sums.loss, sums.weight};
-}
-
 TrainingStep::Result TrainingStep::run(const FeedBatch& batch, float lr, bool last) {
-  if (resident_loss_) return run_there(batch, lr);
   Plan& plan = plan_.plan;
-  const StepContext context{mix(options_.seed, 0x64726f70), static_cast<uint64_t>(state_.batches)};
+  const StepContext now = context();
   for (size_t i = 0; i < batch.inputs.size(); ++i) plan.bind_input(i, batch.inputs[i]);
-  const Result result = forward(batch);
-  plan.backward(context);
+  if (resident_loss_) resident_loss_->take(batch);
+  Result result = forward(batch, true);
+  plan.backward(now);
   update_statistics();
-  if (sharpness_) {
-    sharpness_->climb(state_.parameters);
-    plan.refresh();
-    forward(batch);
-    plan.backward(context);
-    sharpness_->descend(state_.parameters);
-    plan.refresh();
+  if (options_.sharpness > 0) {
+    update_->climb();
+    forward(batch, false);
+    plan.backward(now);
+    update_->descend();
   }
   ++state_.batches;
-  if (!accumulator_) {
-    update(lr);
-    return result;
+  // Of what the device works out, a step waits for the loss alone: once, and after all else is queued where batches are not summed up.
+  const auto await_loss = [&] {
+    if (!resident_loss_) return;
+    const ResidentLoss::Sums sums = resident_loss_->sums();
+    result = {sums.loss, sums.weight};
+  };
+  if (accumulate_ > 1) {
+    await_loss();
+    update_->accumulate(result.weight);
+    if (++waiting_ < accumulate_ && !last) return result;
+    waiting_ = 0;
+    if (!update_->gather()) return result;
   }
-  accumulator_->add(result.weight);
-  if (++waiting_ < accumulate_ && !last) return result;
-  waiting_ = 0;
-  if (accumulator_->finish()) update(lr);
+  update_->step(lr, state_.step + 1);
+  if (accumulate_ <= 1) await_loss();
+  const bool took_place = update_->took_place();
+  if (took_place) ++state_.step;
+  if (state_.loss_scale) state_.loss_scale->observe(took_place);
   return result;
 }
 

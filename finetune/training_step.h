@@ -4,13 +4,11 @@
 #include <optional>
 
 #include "finetune/feed.h"
-#include "finetune/gradient_work.h"
 #include "finetune/losses/loss.h"
 #include "finetune/resident_loss.h"
-#include "finetune/resident_update.h"
 #include "finetune/trainer.h"
 #include "finetune/training_state.h"
-#include "finetune/weight_copies.h"
+#include "finetune/weight_update.h"
 #include "runtime/plan.h"
 
 namespace graft {
@@ -26,31 +24,28 @@ class TrainingStep {
   };
   /// Forward and backward only: adds the batch to the accumulated gradient (needs `accumulate` > 1), which gather() completes.
   Result measure(const FeedBatch& batch);
-  void gather() { accumulator_->finish(); }
+  void gather() { update_->gather(); }
   /// Forward only: adds the batch's means and (unbiased) variances of every trained batch norm.
   void forward_statistics(const FeedBatch& batch, std::vector<std::pair<std::vector<double>, std::vector<double>>>& sums);
   /// One batch; `last` ends an accumulation early.
   Result run(const FeedBatch& batch, float lr, bool last);
   /// After the last batch of an epoch: from here on, until the next run(), the parameters' tensors and the optimizer's state hold what is true.
-  void settle();
+  void settle() { update_->settle(); }
 
  private:
-  Result forward(const FeedBatch& batch);
-  /// The whole step on the device; only the sums of the loss, and what batch norms measured, come back.
-  Result run_there(const FeedBatch& batch, float lr);
+  StepContext context() const;
+  /// Forward, loss, and the slopes where the backward pass begins. Where the loss is worked out on the device, the result is not known before
+  /// its sums; `keep`: they are those of this pass.
+  Result forward(const FeedBatch& batch, bool keep);
   void update_statistics();
-  void update(float lr);
 
   TrainingPlan& plan_;
   TrainingState& state_;
   const Loss& loss_;
-  Optimizer& optimizer_;
   const TrainOptions& options_;
   size_t scores_;
   int64_t accumulate_, waiting_ = 0;
-  std::optional<GradientAccumulator> accumulator_;
-  std::optional<SharpnessStep> sharpness_;
-  std::unique_ptr<ResidentUpdate> resident_;  // null where this program updates
+  std::unique_ptr<WeightUpdate> update_;
   std::unique_ptr<ResidentLoss> resident_loss_;  // null where this program works out the loss
 };
 

@@ -13,6 +13,7 @@ class WeightAverage {
  public:
   explicit WeightAverage(float decay) : decay_(decay) {}
   void update(const std::vector<Parameter>& parameters);
+  float decay() const { return decay_; }
   /// Exchanges the average and the weights; twice is as before.
   void swap(const std::vector<Parameter>& parameters);
   /// For checkpoints: empty before the first update.

@@ -15,7 +15,7 @@
 #include "finetune/head.h"
 #include "finetune/losses/loss.h"
 #include "finetune/optimizers/optimizer.h"
-#include "finetune/resident_update.h"
+#include "finetune/training_step.h"
 #include "importer/reader.h"
 #include "runtime/base/error.h"
 
@@ -91,38 +91,35 @@ std::vector<double> bench_training(const Options& o, Model& model, OpenDims dims
   const FrozenSplit split = split_frozen(model.graph);
   TrainingPlan training = compile_training(split.rest, dims, backend(o.common), o.common.threads, memory_limit(o.memory));
   model = Model();  // the packed copies in the plan are enough; a job keeps what it needs in the same way
+  TrainOptions options;
+  options.batch = dims.batch;
+  options.optimizer = o.optimizer;
   const auto optimizer = make_optimizer(o.optimizer, {});
-  const auto loss = make_loss("cross-entropy", {});
+  const auto loss = make_loss(options.loss, {});
   TrainingState state;
   for (const auto& [tensor, output] : training.gradients) {
     state.parameters.push_back({"", tensor, training.plan.output(output).as<float>(), 1, 5e-4f});
   }
   state.slots = optimizer->make_state(state.parameters);
-  const auto resident = ResidentUpdate::make(training, state, o.optimizer, {});
+  if (backend(o.common).activations() == DType::f16) state.loss_scale.emplace();
   Plan& plan = training.plan;
-  for (size_t i = 0; i < plan.input_count(); ++i)
-    if (i != training.first_seed) fill(plan.input(i));
-  std::vector<int> labels(static_cast<size_t>(dims.batch));
-  for (size_t i = 0; i < labels.size(); ++i) labels[i] = static_cast<int>(i % static_cast<size_t>(o.classes));
-  const View seed = plan.input(training.first_seed);
-  const auto scores = static_cast<size_t>(plan.output(0).shape.elements());
-  int64_t step = 0;
+  constexpr float kRate = 1e-4f;
   if (o.mode == "update") {
+    const auto update = make_weight_update(training, state, *optimizer, options, 1);
     for (const auto& [tensor, output] : training.gradients) fill(plan.output(output));
     return timed(o.seconds, [&] {
-      if (!resident) return optimizer->step(1e-4f, ++step, state.parameters, state.slots);
-      resident->step(1e-4f, ++step);
-      plan.backend().memory()->wait();
+      update->step(kRate, ++state.step);
+      if (plan.backend().memory()) plan.backend().memory()->wait();
     });
   }
-  auto times = timed(o.seconds, [&] {
-    plan.forward({0, static_cast<uint64_t>(step)});
-    batch_loss(*loss, {plan.output(0).as<float>(), scores}, {labels}, {}, {seed.as<float>(), scores});
-    plan.backward({0, static_cast<uint64_t>(step)});
-    if (resident) return resident->step(1e-4f, ++step);
-    optimizer->step(1e-4f, ++step, state.parameters, state.slots);
-    plan.refresh();
-  });
+  TrainingStep step(training, state, *loss, *optimizer, options, o.classes, 1);
+  FeedBatch batch;
+  for (size_t i = 0; i < training.first_seed; ++i) {
+    fill(plan.input(i));
+    batch.inputs.push_back(plan.input(i).as<float>());
+  }
+  for (int64_t i = 0; i < dims.batch; ++i) batch.labels.push_back(static_cast<int>(i % o.classes));
+  auto times = timed(o.seconds, [&] { step.run(batch, kRate, true); });
   device.look();
   if (o.profile) print_profile(plan.profile());
   return times;

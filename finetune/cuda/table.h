@@ -18,8 +18,8 @@ class Table {
   }
   Table(const Table&) = delete;
   Table& operator=(const Table&) = delete;
-  T* host() { return host_; }
-  T* device() { return device_; }
+  T* host() const { return host_; }
+  T* device() const { return device_; }
   size_t count() const { return count_; }
   void upload() { memory_.upload(device_, host_, bytes()); }
   /// There after the next wait().

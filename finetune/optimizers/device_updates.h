@@ -17,15 +17,16 @@ struct DeviceParameter {
   std::array<float*, 3> slots{};
   int64_t count = 0;
   float lr_scale = 1, weight_decay = 0, l1 = 0;
+  bool matrix = false;  // of more than one dimension
 };
 
 /// An update rule on a device: all parameters in one kernel.
 class DeviceUpdate {
  public:
   virtual ~DeviceUpdate() = default;
-  /// Queues the update. `step` counts from 1. Between two calls something must have been waited for (DeviceMemory::wait), so that what the
+  /// Queues the update. `step` counts from 1. Where `go` is given and the device finds 0 there, nothing changes. Between two calls something must have been waited for (DeviceMemory::wait), so that what the
   /// first sent over has arrived.
-  virtual void step(float lr, int64_t step) = 0;
+  virtual void step(float lr, int64_t step, const int* go = nullptr) = 0;
 };
 
 /// The extension "update rules" of a backend.

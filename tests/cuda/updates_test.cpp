@@ -9,7 +9,7 @@
 namespace graft {
 namespace {
 
-constexpr int64_t kCounts[] = {1, 1023, 1024, 2500};  // less than a piece, a whole one, several
+const Shape kShapes[] = {{1}, {1023}, {32, 32}, {50, 50}};  // less than a piece, a whole one, several; vectors and matrices
 constexpr int kSteps = 7;
 
 struct Setup {
@@ -17,8 +17,9 @@ struct Setup {
   std::vector<std::vector<float>> gradients;
   Setup() {
     Random random(11);
-    for (int64_t count : kCounts) {
-      auto tensor = std::make_shared<Tensor>(DType::f32, Shape{count});
+    for (const Shape& shape : kShapes) {
+      const int64_t count = shape.elements();
+      auto tensor = std::make_shared<Tensor>(DType::f32, shape);
       for (float& v : tensor->data<float>()) v = random.uniform(-1, 1);
       gradients.emplace_back(static_cast<size_t>(count));
       Parameter p;
@@ -49,7 +50,7 @@ void expect_same(const std::string& name, const OptimizerOptions& options) {
   std::vector<DeviceParameter> parameters;  // the emulated device takes any memory
   for (size_t i = 0; i < there.parameters.size(); ++i) {
     const Parameter& p = there.parameters[i];
-    DeviceParameter d{p.tensor->data<float>().data(), p.gradient, {}, p.tensor->elements(), p.lr_scale, p.weight_decay, p.l1};
+    DeviceParameter d{p.tensor->data<float>().data(), p.gradient, {}, p.tensor->elements(), p.lr_scale, p.weight_decay, p.l1, p.tensor->shape().rank() > 1};
     for (size_t s = 0; s < room.slots(); ++s) d.slots[s] = room.of(i, s).data();
     parameters.push_back(d);
   }
@@ -68,9 +69,9 @@ void expect_same(const std::string& name, const OptimizerOptions& options) {
   }
 }
 
-TEST(DeviceUpdates, EveryElementRuleIsTheProcessors) {
+TEST(DeviceUpdates, EveryRuleIsTheProcessors) {
   for (const std::string& name : optimizer_names()) {
-    if (name == "lars" || name == "lamb" || name == "lbfgs") continue;  // they need norms of whole tensors, or the loss
+    if (name == "lbfgs") continue;  // a whole descent
     SCOPED_TRACE(name);
     expect_same(name, {});
   }
@@ -89,10 +90,27 @@ TEST(DeviceUpdates, OptionsReachTheRule) {
   }
 }
 
-TEST(DeviceUpdates, RulesOfWholeTensorsStayWithTheProcessor) {
+TEST(DeviceUpdates, DescentsStayWithTheProcessor) {
   const auto* updates = dynamic_cast<const DeviceUpdates*>(cuda::emulated_backend(cpu_backend()).extension(DeviceUpdates::kName));
   ASSERT_NE(updates, nullptr);
-  for (const char* name : {"lars", "lamb", "lbfgs", "no such rule"}) EXPECT_FALSE(updates->knows(name)) << name;
+  for (const char* name : {"lbfgs", "no such rule"}) EXPECT_FALSE(updates->knows(name)) << name;
+}
+
+TEST(DeviceUpdates, NothingMovesWhereTheFlagIsDown) {
+  const auto* updates = dynamic_cast<const DeviceUpdates*>(cuda::emulated_backend(cpu_backend()).extension(DeviceUpdates::kName));
+  ASSERT_NE(updates, nullptr);
+  for (const char* name : {"adam", "lars", "lamb"}) {
+    SCOPED_TRACE(name);
+    std::vector<float> weights(40, 1.0f), before = weights, gradient(40, 0.5f), a(40, 0.25f), b(40, 0.125f), c(40, 0.0f);
+    const auto update = updates->make(name, {}, {{weights.data(), gradient.data(), {a.data(), b.data(), c.data()}, 40, 1, 0, 0, true}});
+    int flag = 0;
+    update->step(0.1f, 1, &flag);
+    EXPECT_EQ(weights, before);
+    EXPECT_EQ(a, std::vector<float>(40, 0.25f));
+    flag = 1;
+    update->step(0.1f, 1, &flag);
+    EXPECT_NE(weights, before);
+  }
 }
 
 }  // namespace

@@ -7,6 +7,7 @@
 #include <cstring>
 #include <set>
 
+#include "finetune/gradient_work.h"
 #include "runtime/base/error.h"
 #include "runtime/ops/dropout.h"
 #include "tests/finetune/job.h"

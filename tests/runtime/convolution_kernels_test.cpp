@@ -43,6 +43,7 @@ const Case kCases[] = {
     {"PointwiseOfStrideTwoOnManyPixelsWithResidual", 4, 48, 64, 17, 18, 1, 2, {0, 0, 0, 0}, 1, {true, {}}},
     {"PointwiseOfStrideTwoOnManyPixelsWithResidualAndClip", 4, 32, 64, 17, 18, 1, 2, {0, 0, 0, 0}, 1, {true, kClip}},
     {"ThreeByThreeOfStrideTwoOnManyPixels", 3, 32, 48, 21, 22, 3, 2, {1, 1, 1, 1}, 1, {true, kLeaky}},
+    {"ThreeByThreeOfStrideTwoWithLongSumsOnFewPixels", 3, 48, 272, 5, 6, 3, 2, {1, 1, 1, 1}},
     {"FiveByFiveDilatedOnManyPixels", 2, 16, 32, 14, 13, 5, 1, {4, 4, 4, 4}, 2},
     {"PointwiseToManyChannelsOnManyPixels", 8, 128, 176, 14, 14, 1, 1},
     {"PointwiseFromManyChannelsOnManyPixels", 8, 176, 128, 14, 15, 1, 1},

@@ -20,8 +20,15 @@ bool is_channels_last(const Operand& operand) { return operand.strides == channe
 int64_t pixels(const Operand& operand) { return operand.shape[0] * operand.shape[2] * operand.shape[3]; }
 
 bool serves(const Window2d& window, int64_t groups, const Operand& source, const Operand& result) {
-  return split_tiles() && groups == 1 && !winograd_pays(window, groups, source, result) && source.shape[1] % 16 == 0 && result.shape[1] % 16 == 0 && is_channels_last(source) && is_channels_last(result) &&
-         pixels(result) >= kFewestPixels;
+  return split_tiles() && groups == 1 && !winograd_pays(window, groups, source, result) && source.shape[1] % 16 == 0 && result.shape[1] % 16 == 0 && is_channels_last(source) && is_channels_last(result);
+}
+
+/// While blocks are in the cache, or afterwards.
+void run_and_see(const SplitProductOverPixels& product, const float* source, const float* packed, const TileTail& tail, float* result, void* scratch,
+                 const SplitProductOverPixels::AfterBlock& after, std::array<const float*, 2> beside) {
+  if (product.has_pieces()) return product.run(source, packed, tail, result, scratch, &after, beside);
+  product.run(source, packed, tail, result, scratch);
+  product.see_all(after);
 }
 
 class SplitForward final : public Kernel {
@@ -33,7 +40,6 @@ class SplitForward final : public Kernel {
         tail_(op.tail) {
     if (op.statistics) statistics_.emplace(pixels(request.outputs[0]), request.outputs[0].shape[1]);
   }
-  bool has_pieces() const { return product_.has_pieces(); }
   size_t scratch_bytes() const override { return weights_.scratch_bytes() + product_.scratch_bytes() + (statistics_ ? statistics_->scratch_bytes() : 0); }
   void run(const KernelArguments& a) override {
     const float* packed = weights_.get(a.inputs[1], a.scratch);
@@ -43,7 +49,7 @@ class SplitForward final : public Kernel {
     auto* y = static_cast<float*>(a.outputs[0]);
     if (!statistics_) return product_.run(x, packed, tail, y, scratch);
     const Measure measure(*statistics_, y, product_.columns(), scratch + product_.scratch_bytes());
-    product_.run(x, packed, tail, y, scratch, &measure);
+    run_and_see(product_, x, packed, tail, y, scratch, measure, {});
     statistics_->finish(scratch + product_.scratch_bytes(), static_cast<float*>(a.outputs[1]), static_cast<float*>(a.outputs[2]));
   }
 
@@ -81,7 +87,6 @@ class SplitBackwardData final : public Kernel {
         norm_(op.norm) {
     if (norm_) sums_.emplace(pixels(request.outputs[0]), request.outputs[0].shape[1], norm_->activation);
   }
-  bool has_pieces() const { return product_.has_pieces(); }
   size_t scratch_bytes() const override { return weights_.scratch_bytes() + product_.scratch_bytes() + (sums_ ? sums_->scratch_bytes() : 0); }
   void run(const KernelArguments& a) override {
     const float* packed = weights_.get(a.inputs[1], a.scratch);
@@ -95,7 +100,7 @@ class SplitBackwardData final : public Kernel {
     void* const sums = scratch + product_.scratch_bytes();
     const NormGradientSums::Arrays arrays{dx, norm_input(1), norm_input(2), norm_input(0), dx};
     const AddToSums add(*sums_, arrays, sums);
-    product_.run(dy, packed, tail, dx, scratch, &add, {arrays.x, arrays.y});
+    run_and_see(product_, dy, packed, tail, dx, scratch, add, {arrays.x, arrays.y});
     sums_->finish(sums, norm_input(3), norm_->epsilon, static_cast<float*>(a.outputs[1]), static_cast<float*>(a.outputs[2]));
   }
 
@@ -125,17 +130,17 @@ class SplitBackwardData final : public Kernel {
 }  // namespace
 
 std::unique_ptr<Kernel> split_forward(const Convolution& op, const KernelRequest& request) {
-  if (!serves(op.window, op.groups, request.inputs[0], request.outputs[0])) return nullptr;
-  auto kernel = std::make_unique<SplitForward>(op, request);
-  if (op.statistics && !kernel->has_pieces()) return nullptr;
-  return kernel;
+  if (!serves(op.window, op.groups, request.inputs[0], request.outputs[0]) || pixels(request.outputs[0]) < kFewestPixels) return nullptr;
+  return std::make_unique<SplitForward>(op, request);
 }
 
 std::unique_ptr<Kernel> split_backward_data(const ConvolutionBackwardData& op, const KernelRequest& request) {
   if (!serves(op.window, op.groups, request.inputs[0], request.outputs[0])) return nullptr;
-  auto kernel = std::make_unique<SplitBackwardData>(op, request);
-  if (op.norm && !kernel->has_pieces()) return nullptr;
-  return kernel;
+  // What is not pointwise would be oneDNN's, whose sums of strided gradients depend on the number of threads where it has this processor's
+  // instructions (decision 11).
+  const bool pointwise = op.window.kernel.height == 1 && op.window.kernel.width == 1;
+  if (pointwise && pixels(request.outputs[0]) < kFewestPixels) return nullptr;
+  return std::make_unique<SplitBackwardData>(op, request);
 }
 
 }  // namespace graft::cpu

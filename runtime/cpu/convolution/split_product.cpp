@@ -104,6 +104,15 @@ struct SplitProductOverPixels::Call {
   std::array<const float*, 2> beside;
 };
 
+template <typename Body>
+void SplitProductOverPixels::for_blocks(Range range, const Body& body) const {
+  // Blocks of nearly one size, and whole pairs of tiles where there are enough.
+  const int64_t blocks = (range.size() + block_rows_ - 1) / block_rows_;
+  const int64_t even = blocks == 0 ? 0 : (range.size() + blocks - 1) / blocks;
+  const int64_t size = range.size() >= 2 * kFewestRows ? (even + kFewestRows - 1) / kFewestRows * kFewestRows : even;
+  for (int64_t r = range.first; r < range.last; r += size) body(Range{r, std::min(range.last, r + size)});
+}
+
 void SplitProductOverPixels::run(const float* source, const float* packed, const TileTail& tail, float* result, void* scratch, const AfterBlock* after,
                                  std::array<const float*, 2> beside) const {
   const Call call{source, tail, result, beside};
@@ -125,15 +134,10 @@ void SplitProductOverPixels::run(const float* source, const float* packed, const
       if (phase.taps.empty() && (clear || keep)) continue;
       const int64_t all = rows(phase), panels = columns_ / SplitTiles::kColumns;
       const auto run_rows = [&](Range range, Range columns, int64_t piece) {
-        // Blocks of nearly one size, and whole pairs of tiles where there are enough.
-        const int64_t blocks = (range.size() + block_rows_ - 1) / block_rows_;
-        const int64_t even = blocks == 0 ? 0 : (range.size() + blocks - 1) / blocks;
-        const int64_t size = range.size() >= 2 * kFewestRows ? (even + kFewestRows - 1) / kFewestRows * kFewestRows : even;
-        for (int64_t r = range.first; r < range.last; r += size) {
-          const Range block{r, std::min(range.last, r + size)};
+        for_blocks(range, [&](Range block) {
           run_block(phase, weights, block, columns, call, mine);
           if (after) after->see(piece, block.first, block.size());
-        }
+        });
       };
       if (split_columns_) {
         const Range columns{panels * t / count * SplitTiles::kColumns, panels * (t + 1) / count * SplitTiles::kColumns};
@@ -146,6 +150,14 @@ void SplitProductOverPixels::run(const float* source, const float* packed, const
     }
     tiles_.release();
   }
+}
+
+void SplitProductOverPixels::see_all(const AfterBlock& after) const {
+  const int64_t all = images_ * result_height_ * result_width_;
+  parallel_for(kRowPieces, 1, [&](int64_t first, int64_t last) {
+    for (int64_t piece = first; piece < last; ++piece)
+      for_blocks({first_row_of_piece(all, piece), first_row_of_piece(all, piece + 1)}, [&](Range block) { after.see(piece, block.first, block.size()); });
+  });
 }
 
 void SplitProductOverPixels::run_block(const Phase& phase, const std::byte* packed, Range rows, Range columns, const Call& call, std::byte* scratch) const {

@@ -51,6 +51,8 @@ class SplitProductOverPixels {
     ~AfterBlock() = default;
   };
   bool has_pieces() const { return dense_ && !split_columns_; }
+  /// The same blocks afterwards, where run() could not show them: sums over them come out the same.
+  void see_all(const AfterBlock& after) const;
 
   size_t scratch_bytes() const { return thread_bytes_ * static_cast<size_t>(threads_); }
   /// `beside`: read by `after`, fetched ahead.
@@ -64,6 +66,8 @@ class SplitProductOverPixels {
   };
   struct Call;
 
+  template <typename Body>
+  void for_blocks(Range range, const Body& body) const;
   int64_t rows(const Phase& phase) const { return images_ * phase.rows * phase.columns; }
   int64_t steps(const Phase& phase) const { return static_cast<int64_t>(phase.taps.size()) * tap_steps_; }
   void run_block(const Phase& phase, const std::byte* packed, Range rows, Range columns, const Call& call, std::byte* scratch) const;

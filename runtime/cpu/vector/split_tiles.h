@@ -52,7 +52,7 @@ struct SplitProduct {
   float* c;
   int64_t c_row;
   float* const* c_rows = nullptr;
-  /// Added to the product where not null; laid out as sums[m·sums_row + n]. May be C itself.
+  /// What sums begin with where not null; laid out as sums[m·sums_row + n]. May be C itself.
   const float* sums = nullptr;
   int64_t sums_row = 0;
   const TileTail* tail = nullptr;  // its residual lies `residual - c` away from C's elements

@@ -242,7 +242,7 @@ void sum_tiles(const SplitProduct& p, const std::byte* a, const std::byte* b, fl
   if constexpr (R > 1 && C > 1) _tile_stored(3, to + p.height * to_row + 16, bytes);
 }
 
-/// Sums in a small buffer become results: what was there, bias, residual, activation.
+/// Sums in a small buffer become results: bias, residual, activation.
 template <int C>
 void finish_rows(const SplitProduct& p, const float* sums, int64_t m0, int64_t rows, int64_t n) {
   for (int64_t i = 0; i < rows; ++i) {
@@ -250,7 +250,6 @@ void finish_rows(const SplitProduct& p, const float* sums, int64_t m0, int64_t r
 #pragma GCC unroll 2
     for (int j = 0; j < C; ++j) {
       Lanes v = load(sums + i * C * 16 + j * 16);
-      if (p.sums) v = load(p.sums + (m0 + i) * p.sums_row + n + j * 16) + v;
       if (p.tail) {
         if (p.tail->bias) v += load(p.tail->bias + n + j * 16);
         if (p.tail->residual) v += load(p.tail->residual + (c - p.c) + j * 16);
@@ -275,8 +274,14 @@ void multiply_block(const SplitProduct& p, int64_t m, int64_t n, LineFetcher& fe
     sum_tiles<R, C>(p, a, b, p.c + m * p.c_row + n, p.c_row, p.sums != nullptr, coming, coming_rows, fetcher);
     return;
   }
+  // A sum begins with what was there here too: where a row lies in its block must change no bit.
   alignas(64) float sums[2 * 16 * 2 * 16];
-  sum_tiles<R, C>(p, a, b, sums, C * 16, false, coming, coming_rows, fetcher);
+  if (p.sums) {
+    for (int64_t i = 0; i < rows; ++i)
+#pragma GCC unroll 2
+      for (int j = 0; j < C; ++j) store(sums + (i * C + j) * 16, load(p.sums + (m + i) * p.sums_row + n + j * 16));
+  }
+  sum_tiles<R, C>(p, a, b, sums, C * 16, p.sums != nullptr, coming, coming_rows, fetcher);
   finish_rows<C>(p, sums, m, rows, n);
 }
 

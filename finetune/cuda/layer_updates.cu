@@ -1,0 +1,143 @@
+#include "finetune/cuda/layer_updates.h"
+
+#include "finetune/cuda/pieces.h"
+#include "finetune/optimizers/rules/lamb.h"
+#include "finetune/optimizers/rules/lars.h"
+
+namespace graft::cuda {
+namespace {
+
+/// A parameter as kernels meet it.
+struct Layer {
+  float *w, *a, *b;
+  const float* g;
+  float rate, decay, l1;
+  int matrix;
+};
+
+struct SquareOfWeight {
+  const Layer* layers;
+  GRAFT_DEVICE double operator()(int32_t t, int64_t i) const {
+    const auto w = static_cast<double>(layers[t].w[i]);
+    return w * w;
+  }
+};
+
+struct SquareOfGradient {
+  const Layer* layers;
+  GRAFT_DEVICE double operator()(int32_t t, int64_t i) const {
+    const auto g = static_cast<double>(layers[t].g[i]);
+    return g * g;
+  }
+};
+
+/// What both rules have: the parameters, and sums over each.
+class LayerUpdate : public DeviceUpdate {
+ public:
+  LayerUpdate(const std::vector<DeviceParameter>& parameters, const Queue& queue, const DeviceMemory& memory)
+      : parameters_(parameters), queue_(queue), layers_(parameters.size(), memory), pieces_(counts_of(parameters), memory), w_squares_(pieces_, memory), other_squares_(pieces_, memory) {}
+
+ protected:
+  const Layer* upload(float lr) {
+    for (size_t p = 0; p < parameters_.size(); ++p) {
+      const DeviceParameter& d = parameters_[p];
+      layers_.host()[p] = {d.weights, d.slots[0], d.slots[1], d.gradient, lr * d.lr_scale, d.weight_decay, d.l1, d.matrix};
+    }
+    layers_.upload();
+    return layers_.device();
+  }
+  std::vector<DeviceParameter> parameters_;
+  const Queue& queue_;
+  Table<Layer> layers_;
+  Pieces pieces_;
+  TensorSums w_squares_, other_squares_;
+};
+
+struct LarsMove {
+  rules::Lars rule;
+  const Layer* layers;
+  const double *w_squares, *g_squares;
+  const int* go;
+  GRAFT_DEVICE void operator()(int32_t t, int64_t i) const {
+    if (go && !*go) return;
+    const Layer& l = layers[t];
+    const double local = rule.local(w_squares[t], g_squares[t], static_cast<double>(l.decay), l.matrix != 0);
+    rule(l.w[i], l.g[i], l.a[i], static_cast<float>(static_cast<double>(l.rate) * local), l.decay, l.l1);
+  }
+};
+
+class LarsUpdate final : public LayerUpdate {
+ public:
+  LarsUpdate(const rules::Lars& rule, const std::vector<DeviceParameter>& parameters, const Queue& queue, const DeviceMemory& memory) : LayerUpdate(parameters, queue, memory), rule_(rule) {}
+  void step(float lr, int64_t, const int* go) override {
+    const Layer* const layers = upload(lr);
+    w_squares_.compute(queue_, pieces_, SquareOfWeight{layers});
+    other_squares_.compute(queue_, pieces_, SquareOfGradient{layers});
+    pieces_.each(queue_, LarsMove{rule_, layers, w_squares_.device(), other_squares_.device(), go});
+  }
+
+ private:
+  rules::Lars rule_;
+};
+
+struct LambMoments {
+  rules::Lamb rule;
+  const Layer* layers;
+  const int* go;
+  GRAFT_DEVICE void operator()(int32_t t, int64_t i) const {
+    if (go && !*go) return;
+    const Layer& l = layers[t];
+    rule.add(l.w[i], l.g[i], l.l1, l.a[i], l.b[i]);
+  }
+};
+
+struct SquareOfDirection {
+  rules::Lamb rule;
+  const Layer* layers;
+  GRAFT_DEVICE double operator()(int32_t t, int64_t i) const {
+    const Layer& l = layers[t];
+    const auto r = static_cast<double>(rule.direction(l.w[i], l.a[i], l.b[i], l.decay));
+    return r * r;
+  }
+};
+
+struct LambMove {
+  rules::Lamb rule;
+  const Layer* layers;
+  const double *w_squares, *r_squares;
+  const int* go;
+  GRAFT_DEVICE void operator()(int32_t t, int64_t i) const {
+    if (go && !*go) return;
+    const Layer& l = layers[t];
+    const auto rate = static_cast<float>(static_cast<double>(l.rate) * rules::Lamb::ratio(w_squares[t], r_squares[t]));
+    l.w[i] -= rate * rule.direction(l.w[i], l.a[i], l.b[i], l.decay);
+  }
+};
+
+class LambUpdate final : public LayerUpdate {
+ public:
+  LambUpdate(const rules::Lamb& rule, const std::vector<DeviceParameter>& parameters, const Queue& queue, const DeviceMemory& memory) : LayerUpdate(parameters, queue, memory), rule_(rule) {}
+  void step(float lr, int64_t step, const int* go) override {
+    rule_.prepare(step);
+    const Layer* const layers = upload(lr);
+    pieces_.each(queue_, LambMoments{rule_, layers, go});
+    w_squares_.compute(queue_, pieces_, SquareOfWeight{layers});
+    other_squares_.compute(queue_, pieces_, SquareOfDirection{rule_, layers});
+    pieces_.each(queue_, LambMove{rule_, layers, w_squares_.device(), other_squares_.device(), go});
+  }
+
+ private:
+  rules::Lamb rule_;
+};
+
+}  // namespace
+
+bool knows_layer_rule(const std::string& name) { return name == "lars" || name == "lamb"; }
+
+std::unique_ptr<DeviceUpdate> make_layer_update(const std::string& name, const OptimizerOptions& o, const std::vector<DeviceParameter>& parameters, const Queue& queue, const DeviceMemory& memory) {
+  if (name == "lars") return std::make_unique<LarsUpdate>(rules::Lars{o.momentum, static_cast<double>(o.trust)}, parameters, queue, memory);
+  if (name == "lamb") return std::make_unique<LambUpdate>(rules::Lamb{rules::Moments(o.beta1, o.beta2), rules::epsilon_or(o, 1e-6f)}, parameters, queue, memory);
+  return nullptr;
+}
+
+}  // namespace graft::cuda

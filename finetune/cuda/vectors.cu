@@ -1,0 +1,146 @@
+#include "finetune/optimizers/device_vectors.h"
+
+#include <cmath>
+
+#include "finetune/cuda/pieces.h"
+#include "runtime/cuda/device_backend.h"
+
+namespace graft::cuda {
+namespace {
+
+struct Copy {
+  float* const* to;
+  const float* const* from;
+  GRAFT_DEVICE void operator()(int32_t t, int64_t i) const { to[t][i] = from[t][i]; }
+};
+
+struct Scale {
+  float* const* x;
+  float factor;
+  GRAFT_DEVICE void operator()(int32_t t, int64_t i) const { x[t][i] *= factor; }
+};
+
+struct Add {
+  float* const* sum;
+  const float* const* x;
+  float factor;
+  int first;
+  GRAFT_DEVICE void operator()(int32_t t, int64_t i) const { sum[t][i] = (first ? 0.0f : sum[t][i]) + factor * x[t][i]; }
+};
+
+struct ClipValues {
+  float* const* x;
+  float limit;
+  GRAFT_DEVICE void operator()(int32_t t, int64_t i) const {
+    const float v = x[t][i];
+    x[t][i] = v > limit ? limit : v < -limit ? -limit : v;
+  }
+};
+
+struct Square {
+  const float* const* x;
+  GRAFT_DEVICE double operator()(int32_t t, int64_t i) const {
+    const auto v = static_cast<double>(x[t][i]);
+    return v * v;
+  }
+};
+
+/// Sums of squares of single precision numbers are finite in double where the numbers are.
+struct SetFlag {
+  const double* squares;
+  int* flag;
+  GRAFT_DEVICE void operator()(int64_t) const { *flag = *squares - *squares == 0; }
+};
+
+struct ScaleToNorm {
+  float* const* x;
+  const double* squares;
+  double limit;
+  GRAFT_DEVICE void operator()(int32_t t, int64_t i) const {
+    const double factor = limit / (std::sqrt(*squares) + 1e-6);
+    if (factor < 1) x[t][i] *= static_cast<float>(factor);
+  }
+};
+
+struct Climb {
+  float* const* w;
+  const float* const* g;
+  const double* squares;
+  double rho;
+  const int* flag;
+  GRAFT_DEVICE void operator()(int32_t t, int64_t i) const {
+    if (*flag) w[t][i] += static_cast<float>(rho / (std::sqrt(*squares) + 1e-12)) * g[t][i];
+  }
+};
+
+struct Average {
+  float* const* a;
+  const float* const* w;
+  float take;
+  const int* flag;
+  GRAFT_DEVICE void operator()(int32_t t, int64_t i) const {
+    if (*flag) a[t][i] += take * (w[t][i] - a[t][i]);
+  }
+};
+
+class Vectors final : public DeviceVectors {
+ public:
+  Vectors(const std::vector<int64_t>& counts, const Queue& queue, const DeviceMemory& memory)
+      : queue_(queue), memory_(memory), pieces_(counts, memory), squares_(pieces_, memory), flag_(1, memory) {
+    *flag_.host() = 1;
+    flag_.upload();
+    memory_.wait();
+  }
+  List list(const std::vector<float*>& addresses) override {
+    auto& table = *lists_.emplace_back(std::make_unique<Table<float*>>(addresses.size(), memory_));
+    std::copy(addresses.begin(), addresses.end(), table.host());
+    table.upload();
+    memory_.wait();
+    return static_cast<List>(lists_.size() - 1);
+  }
+  void copy(List to, List from) override { pieces_.each(queue_, Copy{at(to), at(from)}); }
+  void unscale(List x, float factor) override {
+    squares_.compute(queue_, pieces_, Square{at(x)});
+    queue_.each(1, SetFlag{squares_.all(), flag_.device()});
+    scale(x, factor);
+  }
+  void scale(List x, float factor) override { pieces_.each(queue_, Scale{at(x), factor}); }
+  void add(List sum, List x, float factor, bool first) override { pieces_.each(queue_, Add{at(sum), at(x), factor, first}); }
+  void clip_values(List x, float limit) override { pieces_.each(queue_, ClipValues{at(x), limit}); }
+  void clip_norm(List x, double limit) override {
+    squares_.compute(queue_, pieces_, Square{at(x)});
+    pieces_.each(queue_, ScaleToNorm{at(x), squares_.all(), limit});
+  }
+  void climb(List w, List g, double rho) override {
+    squares_.compute(queue_, pieces_, Square{at(g)});
+    pieces_.each(queue_, Climb{at(w), at(g), squares_.all(), rho, flag_.device()});
+  }
+  void average(List a, List w, float decay) override { pieces_.each(queue_, Average{at(a), at(w), 1 - decay, flag_.device()}); }
+  const int* flag() const override { return flag_.device(); }
+  void ask() override { flag_.download(); }
+  bool flag_stands() const override { return *flag_.host() != 0; }
+
+ private:
+  float* const* at(List list) const { return lists_[static_cast<size_t>(list)]->device(); }
+  const Queue& queue_;
+  const DeviceMemory& memory_;
+  Pieces pieces_;
+  TensorSums squares_;
+  Table<int> flag_;
+  std::vector<std::unique_ptr<Table<float*>>> lists_;
+};
+
+class Extension final : public DeviceVectorsExtension {
+ public:
+  Extension(const Queue& queue, const DeviceMemory& memory) : queue_(queue), memory_(memory) {}
+  std::unique_ptr<DeviceVectors> make(const std::vector<int64_t>& counts) const override { return std::make_unique<Vectors>(counts, queue_, memory_); }
+
+ private:
+  const Queue& queue_;
+  const DeviceMemory& memory_;
+};
+
+const ExtensionEntry kVectors(DeviceVectorsExtension::kName, [](const Queue& queue, const DeviceMemory& memory) -> std::unique_ptr<BackendExtension> { return std::make_unique<Extension>(queue, memory); });
+
+}  // namespace
+}  // namespace graft::cuda

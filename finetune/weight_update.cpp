@@ -1,0 +1,63 @@
+#include "finetune/weight_update.h"
+
+#include <cmath>
+
+#include "finetune/gradient_work.h"
+#include "finetune/resident_update.h"
+
+namespace graft {
+namespace {
+
+class UpdateHere final : public WeightUpdate {
+ public:
+  UpdateHere(TrainingPlan& plan, TrainingState& state, Optimizer& optimizer, const TrainOptions& options, int64_t accumulate) : plan_(plan), state_(state), optimizer_(optimizer), options_(options) {
+    if (accumulate > 1) accumulator_.emplace(state_.parameters);
+    if (options_.sharpness > 0) sharpness_.emplace(options_.sharpness);
+  }
+  void accumulate(double weight) override { accumulator_->add(weight); }
+  bool gather() override { return accumulator_->finish(); }
+  void climb() override {
+    if (state_.loss_scale && !finite()) return;
+    climbed_ = true;
+    sharpness_->climb(state_.parameters);
+    plan_.plan.refresh();
+  }
+  void descend() override {
+    if (!climbed_) return;
+    climbed_ = false;
+    sharpness_->descend(state_.parameters);
+    plan_.plan.refresh();
+  }
+  void step(float lr, int64_t step) override {
+    took_place_ = !state_.loss_scale || finite();
+    if (!took_place_) return;
+    if (state_.loss_scale) scale_gradients(state_.parameters, static_cast<float>(1 / state_.loss_scale->value));
+    if (options_.clip_norm > 0) clip_gradient_norm(state_.parameters, static_cast<double>(options_.clip_norm));
+    if (options_.clip_value > 0) clip_gradient_values(state_.parameters, options_.clip_value);
+    optimizer_.step(lr, step, state_.parameters, state_.slots);
+    plan_.plan.refresh();
+    if (state_.average) state_.average->update(state_.parameters);
+  }
+  bool took_place() override { return took_place_; }
+
+ private:
+  bool finite() const { return std::isfinite(gradient_norm(state_.parameters)); }
+
+  TrainingPlan& plan_;
+  TrainingState& state_;
+  Optimizer& optimizer_;
+  const TrainOptions& options_;
+  std::optional<GradientAccumulator> accumulator_;
+  std::optional<SharpnessStep> sharpness_;
+  bool climbed_ = false, took_place_ = true;
+};
+
+}  // namespace
+
+std::unique_ptr<WeightUpdate> make_weight_update(TrainingPlan& plan, TrainingState& state, Optimizer& optimizer, const TrainOptions& options, int64_t accumulate) {
+  if (!optimizer.minimises())
+    if (auto there = ResidentUpdate::make(plan, state, options, accumulate)) return there;
+  return std::make_unique<UpdateHere>(plan, state, optimizer, options, accumulate);
+}
+
+}  // namespace graft

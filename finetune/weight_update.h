@@ -1,0 +1,35 @@
+#pragma once
+
+#include <memory>
+
+#include "finetune/optimizers/optimizer.h"
+#include "finetune/trainer.h"
+#include "finetune/training_state.h"
+#include "runtime/plan.h"
+
+namespace graft {
+
+/// What happens to the weights once gradients are there: sums over batches, sharpness, clipping, the rule, averages. In this program's memory, or
+/// where the plan runs.
+class WeightUpdate {
+ public:
+  virtual ~WeightUpdate() = default;
+  /// Adds the gradient at hand, of a batch of this weight, to the sum (needs `accumulate` > 1).
+  virtual void accumulate(double weight) = 0;
+  /// Makes the sum's mean the gradient, and begins anew; false when it is of nothing.
+  virtual bool gather() = 0;
+  /// To where the loss is worst nearby, along the gradient at hand, and back (SharpnessStep).
+  virtual void climb() = 0;
+  virtual void descend() = 0;
+  /// Changes weights, the rule's memory and averages. `step` counts from 1.
+  virtual void step(float lr, int64_t step) = 0;
+  /// Whether the last step() changed anything: not where the loss was scaled up and gradients were no longer finite. May wait for the device.
+  virtual bool took_place() = 0;
+  /// From here on, until the next step, tensors and the state hold what is true.
+  virtual void settle() {}
+};
+
+/// `plan`, `state`, `optimizer` and `options` outlive the result. `accumulate`: batches an update.
+std::unique_ptr<WeightUpdate> make_weight_update(TrainingPlan& plan, TrainingState& state, Optimizer& optimizer, const TrainOptions& options, int64_t accumulate);
+
+}  // namespace graft
