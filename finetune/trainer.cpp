@@ -182,11 +182,19 @@ class Trainer {
     training_feed_->start(refs, static_cast<uint64_t>(state_.batches));
     double loss = 0, weight = 0;
     size_t done = 0;
-    for (FeedBatch batch; training_feed_->next(batch); ++done) {
-      take_teacher(batch);
+    FeedBatch batch, coming;
+    const auto fetch = [&](FeedBatch& to) {
+      if (!training_feed_->next(to)) return false;
+      take_teacher(to);
+      return true;
+    };
+    for (bool more = fetch(batch); more; std::swap(batch, coming), ++done) {
       const double position = state_.epoch + static_cast<double>(done) / static_cast<double>(batches);
       const double rate = base_lr * schedule_->factor(position);
-      const auto result = step_->run(batch, static_cast<float>(rate), done + 1 == batches);
+      const auto result = step_->run(batch, static_cast<float>(rate), done + 1 == batches, [&] {
+        more = fetch(coming);
+        if (more) step_->send_ahead(coming);
+      });
       loss += result.loss;
       weight += result.weight;
       if (listener_.batch && result.weight > 0 && !listener_.batch(rate, result.loss / result.weight)) {

@@ -8,6 +8,23 @@ TrainingStep::TrainingStep(TrainingPlan& plan, TrainingState& state, const Loss&
     : plan_(plan), state_(state), loss_(loss), options_(options), scores_(static_cast<size_t>(options.batch * outputs)), accumulate_(accumulate),
       update_(make_weight_update(plan, state, optimizer, options, accumulate)) {
   if (!optimizer.minimises()) resident_loss_ = ResidentLoss::make(plan_, options_, outputs);
+  resident_statistics_ = ResidentStatistics::make(plan_);
+  ahead_ = InputsAhead::make(plan_.plan, plan_.first_seed);
+}
+
+void TrainingStep::bring(const FeedBatch& batch) {
+  if (!ahead_) {
+    for (size_t i = 0; i < batch.inputs.size(); ++i) plan_.plan.bind_input(i, batch.inputs[i]);
+    return;
+  }
+  if (!ahead_->sent()) ahead_->send(batch.inputs);
+  ahead_->take();
+}
+
+void TrainingStep::settle() {
+  update_->settle();
+  if (resident_statistics_) resident_statistics_->settle();
+  if (ahead_) ahead_->forget();
 }
 
 StepContext TrainingStep::context() const { return {mix(options_.seed, 0x64726f70), static_cast<uint64_t>(state_.batches)}; }
@@ -41,6 +58,7 @@ TrainingStep::Result TrainingStep::forward(const FeedBatch& batch, bool keep) {
 
 /// running ← momentum·running + (1 - momentum)·batch, with the unbiased variance, as PyTorch does.
 void TrainingStep::update_statistics() {
+  if (resident_statistics_) return resident_statistics_->update();
   for (const auto& s : plan_.statistics) {
     const float keep = s.momentum, take = 1 - s.momentum;
     const float unbias = s.count > 1 ? static_cast<float>(s.count) / static_cast<float>(s.count - 1) : 1.0f;
@@ -55,33 +73,37 @@ void TrainingStep::update_statistics() {
 }
 
 void TrainingStep::forward_statistics(const FeedBatch& batch, std::vector<std::pair<std::vector<double>, std::vector<double>>>& sums) {
-  for (size_t i = 0; i < batch.inputs.size(); ++i) plan_.plan.bind_input(i, batch.inputs[i]);
+  bring(batch);
   plan_.plan.forward(context());
   for (size_t i = 0; i < sums.size(); ++i) {
     const auto& s = plan_.statistics[i];
     const auto channels = s.mean->data<float>().size();
+    std::vector<float> fetched[2];
+    if (resident_statistics_) resident_statistics_->fetch(i, fetched[0], fetched[1]);
+    const float* const mean = resident_statistics_ ? fetched[0].data() : plan_.plan.output(s.mean_output).as<float>();
+    const float* const variance = resident_statistics_ ? fetched[1].data() : plan_.plan.output(s.variance_output).as<float>();
     const double unbias = s.count > 1 ? static_cast<double>(s.count) / static_cast<double>(s.count - 1) : 1.0;
     sums[i].first.resize(channels);
     sums[i].second.resize(channels);
     for (size_t c = 0; c < channels; ++c) {
-      sums[i].first[c] += static_cast<double>(plan_.plan.output(s.mean_output).as<float>()[c]);
-      sums[i].second[c] += unbias * static_cast<double>(plan_.plan.output(s.variance_output).as<float>()[c]);
+      sums[i].first[c] += static_cast<double>(mean[c]);
+      sums[i].second[c] += unbias * static_cast<double>(variance[c]);
     }
   }
 }
 
 TrainingStep::Result TrainingStep::measure(const FeedBatch& batch) {
-  for (size_t i = 0; i < batch.inputs.size(); ++i) plan_.plan.bind_input(i, batch.inputs[i]);
+  bring(batch);
   const Result result = forward(batch, true);
   plan_.plan.backward(context());
   update_->accumulate(result.weight);
   return result;
 }
 
-TrainingStep::Result TrainingStep::run(const FeedBatch& batch, float lr, bool last) {
+TrainingStep::Result TrainingStep::run(const FeedBatch& batch, float lr, bool last, const std::function<void()>& meanwhile) {
   Plan& plan = plan_.plan;
   const StepContext now = context();
-  for (size_t i = 0; i < batch.inputs.size(); ++i) plan.bind_input(i, batch.inputs[i]);
+  bring(batch);
   if (resident_loss_) resident_loss_->take(batch);
   Result result = forward(batch, true);
   plan.backward(now);
@@ -95,6 +117,7 @@ TrainingStep::Result TrainingStep::run(const FeedBatch& batch, float lr, bool la
   ++state_.batches;
   // Of what the device works out, a step waits for the loss alone: once, and after all else is queued where batches are not summed up.
   const auto await_loss = [&] {
+    if (meanwhile) meanwhile();
     if (!resident_loss_) return;
     const ResidentLoss::Sums sums = resident_loss_->sums();
     result = {sums.loss, sums.weight};

@@ -1,14 +1,17 @@
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 
 #include "finetune/feed.h"
 #include "finetune/losses/loss.h"
 #include "finetune/resident_loss.h"
+#include "finetune/resident_statistics.h"
 #include "finetune/trainer.h"
 #include "finetune/training_state.h"
 #include "finetune/weight_update.h"
+#include "runtime/inputs_ahead.h"
 #include "runtime/plan.h"
 
 namespace graft {
@@ -27,13 +30,20 @@ class TrainingStep {
   void gather() { update_->gather(); }
   /// Forward only: adds the batch's means and (unbiased) variances of every trained batch norm.
   void forward_statistics(const FeedBatch& batch, std::vector<std::pair<std::vector<double>, std::vector<double>>>& sums);
-  /// One batch; `last` ends an accumulation early.
-  Result run(const FeedBatch& batch, float lr, bool last);
+  /// One batch; `last` ends an accumulation early. `meanwhile` is called once, when what the device has to do is queued, to get the next batch and
+  /// send it ahead; elsewhere when the step is done.
+  Result run(const FeedBatch& batch, float lr, bool last, const std::function<void()>& meanwhile = {});
+  /// Begins to carry the inputs of the batch over that the next run() is for.
+  void send_ahead(const FeedBatch& next) {
+    if (ahead_) ahead_->send(next.inputs);
+  }
   /// After the last batch of an epoch: from here on, until the next run(), the parameters' tensors and the optimizer's state hold what is true.
-  void settle() { update_->settle(); }
+  void settle();
 
  private:
   StepContext context() const;
+  /// Makes the batch's inputs the plan's.
+  void bring(const FeedBatch& batch);
   /// Forward, loss, and the slopes where the backward pass begins. Where the loss is worked out on the device, the result is not known before
   /// its sums; `keep`: they are those of this pass.
   Result forward(const FeedBatch& batch, bool keep);
@@ -47,6 +57,8 @@ class TrainingStep {
   int64_t accumulate_, waiting_ = 0;
   std::unique_ptr<WeightUpdate> update_;
   std::unique_ptr<ResidentLoss> resident_loss_;  // null where this program works out the loss
+  std::unique_ptr<ResidentStatistics> resident_statistics_;  // null where running statistics are kept on this side
+  std::unique_ptr<InputsAhead> ahead_;           // null where the plan computes in this program's memory
 };
 
 }  // namespace graft

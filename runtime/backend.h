@@ -72,6 +72,11 @@ class DeviceMemory {
   virtual void upload(void* device, const void* host, size_t bytes) const = 0;
   /// The bytes are there after the next wait().
   virtual void download(void* host, const void* device, size_t bytes) const = 0;
+  /// A way to the device beside the queue: begins to fill a room there while kernels run. `host` comes from allocate_host, and stays as it is until
+  /// what take() queued is done. What was taken from the room before is taken first.
+  virtual void send_beside(void* room, const void* host, size_t bytes) const = 0;
+  /// Queues a copy on the device, from a room to which something was sent, once that has arrived.
+  virtual void take(void* device, const void* room, size_t bytes) const = 0;
   /// Returns when everything that was queued is done. Throws Error when some of it failed.
   virtual void wait() const = 0;
   /// What could still be allocated, in bytes.

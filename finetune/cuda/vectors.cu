@@ -28,6 +28,13 @@ struct Add {
   GRAFT_DEVICE void operator()(int32_t t, int64_t i) const { sum[t][i] = (first ? 0.0f : sum[t][i]) + factor * x[t][i]; }
 };
 
+struct Blend {
+  float* const* to;
+  const float* const* from;
+  const float *keep, *take;
+  GRAFT_DEVICE void operator()(int32_t t, int64_t i) const { to[t][i] = keep[t] * to[t][i] + take[t] * from[t][i]; }
+};
+
 struct ClipValues {
   float* const* x;
   float limit;
@@ -98,6 +105,13 @@ class Vectors final : public DeviceVectors {
     memory_.wait();
     return static_cast<List>(lists_.size() - 1);
   }
+  Factors factors(const std::vector<float>& values) override {
+    auto& table = *factors_.emplace_back(std::make_unique<Table<float>>(values.size(), memory_));
+    std::copy(values.begin(), values.end(), table.host());
+    table.upload();
+    memory_.wait();
+    return static_cast<Factors>(factors_.size() - 1);
+  }
   void copy(List to, List from) override { pieces_.each(queue_, Copy{at(to), at(from)}); }
   void unscale(List x, float factor) override {
     squares_.compute(queue_, pieces_, Square{at(x)});
@@ -106,6 +120,9 @@ class Vectors final : public DeviceVectors {
   }
   void scale(List x, float factor) override { pieces_.each(queue_, Scale{at(x), factor}); }
   void add(List sum, List x, float factor, bool first) override { pieces_.each(queue_, Add{at(sum), at(x), factor, first}); }
+  void blend(List to, List from, Factors keep, Factors take) override {
+    pieces_.each(queue_, Blend{at(to), at(from), factors_[static_cast<size_t>(keep)]->device(), factors_[static_cast<size_t>(take)]->device()});
+  }
   void clip_values(List x, float limit) override { pieces_.each(queue_, ClipValues{at(x), limit}); }
   void clip_norm(List x, double limit) override {
     squares_.compute(queue_, pieces_, Square{at(x)});
@@ -128,6 +145,7 @@ class Vectors final : public DeviceVectors {
   TensorSums squares_;
   Table<int> flag_;
   std::vector<std::unique_ptr<Table<float*>>> lists_;
+  std::vector<std::unique_ptr<Table<float>>> factors_;
 };
 
 class Extension final : public DeviceVectorsExtension {

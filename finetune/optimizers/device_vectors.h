@@ -15,6 +15,9 @@ class DeviceVectors {
   /// Where the device keeps the tensors of one list, in the order of `counts`. Not owned. The handle stands for it below.
   using List = int;
   virtual List list(const std::vector<float*>& addresses) = 0;
+  /// One number a tensor.
+  using Factors = int;
+  virtual Factors factors(const std::vector<float>& values) = 0;
   /// to ← from
   virtual void copy(List to, List from) = 0;
   /// x ← factor·x; the flag says from then on whether all of x was finite.
@@ -23,6 +26,8 @@ class DeviceVectors {
   virtual void scale(List x, float factor) = 0;
   /// sum ← factor·x, plus what was there unless `first`
   virtual void add(List sum, List x, float factor, bool first) = 0;
+  /// to ← keep·to + take·from, with factors for each tensor
+  virtual void blend(List to, List from, Factors keep, Factors take) = 0;
   /// Each element is cut to ±limit.
   virtual void clip_values(List x, float limit) = 0;
   /// x ← x·min(1, limit/(‖x‖ + 10⁻⁶))

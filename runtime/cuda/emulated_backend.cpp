@@ -21,6 +21,8 @@ class EmulatedMemory final : public DeviceMemory {
   void release_host(void* p) const noexcept override { std::free(p); }
   void upload(void* device, const void* host, size_t bytes) const override { std::memcpy(device, host, bytes); }
   void download(void* host, const void* device, size_t bytes) const override { std::memcpy(host, device, bytes); }
+  void send_beside(void* room, const void* host, size_t bytes) const override { std::memcpy(room, host, bytes); }
+  void take(void* device, const void* room, size_t bytes) const override { std::memcpy(device, room, bytes); }
   void wait() const override {}
   size_t available() const override { return SIZE_MAX; }
 

@@ -8,6 +8,7 @@
 #include "runtime/ops/dropout.h"
 #include "runtime/ops/gemm.h"
 #include "runtime/ops/normalise.h"
+#include "runtime/inputs_ahead.h"
 #include "runtime/plan.h"
 #include "tests/runtime/run_operator.h"
 
@@ -49,6 +50,33 @@ TEST(DevicePlan, AParameterStaysAsItWasUntilRefresh) {
   give(plan, 0, {1, 0});
   plan.forward();
   EXPECT_EQ(plan.output(0).as<float>()[0], 1);
+}
+
+TEST(DevicePlan, InputsSentAheadAreThoseOfTheNextPass) {
+  Dense dense;
+  Plan plan(dense.graph, device());
+  const auto ahead = InputsAhead::make(plan, 1);
+  ASSERT_NE(ahead, nullptr);
+  std::vector<float> batch{1, 0};
+  const float* const inputs[] = {batch.data()};
+  ahead->send(inputs);
+  EXPECT_TRUE(ahead->sent());
+  batch = {9, 9};  // it was copied
+  for (int step = 0; step < 5; ++step) {
+    ahead->take();
+    EXPECT_FALSE(ahead->sent());
+    const std::vector<float> next{static_cast<float>(step + 2), 0};
+    const float* const next_inputs[] = {next.data()};
+    ahead->send(next_inputs);  // as if the device were still at work on the present one
+    plan.forward();
+    EXPECT_EQ(plan.output(0).as<float>()[0], static_cast<float>(step + 1));
+  }
+}
+
+TEST(DevicePlan, InputsGoAheadOnlyWhereThereIsADevice) {
+  Dense dense;
+  Plan plan(dense.graph, cpu_backend());
+  EXPECT_EQ(InputsAhead::make(plan, 1), nullptr);
 }
 
 TEST(DevicePlan, ReadsBoundInputs) {

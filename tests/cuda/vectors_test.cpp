@@ -56,6 +56,15 @@ TEST_F(DeviceVectorsTest, SumsOfBatchesAndTheirMean) {
   expect_near(sum, [&](size_t t, size_t i) { return (3 * first[t][i] + 5 * second[t][i]) / 8; });
 }
 
+TEST_F(DeviceVectorsTest, BlendsWithFactorsOfTheirOwn) {
+  Values running = draw(13), measured = draw(14);
+  const Values before = running;
+  const auto keep = vectors_->factors({0.9f, 0.5f, 0}), take = vectors_->factors({0.1f, 2, 1});
+  vectors_->blend(list(running), list(measured), keep, take);
+  const float kept[] = {0.9f, 0.5f, 0}, taken[] = {0.1f, 2, 1};
+  expect_near(running, [&](size_t t, size_t i) { return kept[t] * before[t][i] + taken[t] * measured[t][i]; });
+}
+
 TEST_F(DeviceVectorsTest, ClippingByNormAndByValue) {
   Values gradient = draw(4);
   const Values before = gradient;

@@ -12,6 +12,18 @@ std::string mebibytes(size_t bytes) { return std::to_string((bytes + (size_t{1} 
 
 }  // namespace
 
+GpuMemory::GpuMemory(cudaStream_t stream) : stream_(stream) {
+  check(cudaStreamCreateWithFlags(&beside_, cudaStreamNonBlocking), "making a stream");
+  check(cudaEventCreateWithFlags(&sent_, cudaEventDisableTiming), "making an event");
+  check(cudaEventCreateWithFlags(&taken_, cudaEventDisableTiming), "making an event");
+}
+
+GpuMemory::~GpuMemory() {
+  (void)cudaEventDestroy(taken_);
+  (void)cudaEventDestroy(sent_);
+  (void)cudaStreamDestroy(beside_);
+}
+
 void* GpuMemory::allocate(size_t bytes) const {
   void* address = nullptr;
   const cudaError_t status = cudaMalloc(&address, bytes);
@@ -40,6 +52,19 @@ void GpuMemory::upload(void* device, const void* host, size_t bytes) const {
 
 void GpuMemory::download(void* host, const void* device, size_t bytes) const {
   check(cudaMemcpyAsync(host, device, bytes, cudaMemcpyDeviceToHost, stream_), "fetching data from the GPU");
+}
+
+// An event that was never recorded counts as come.
+void GpuMemory::send_beside(void* room, const void* host, size_t bytes) const {
+  check(cudaStreamWaitEvent(beside_, taken_, 0), "bringing data to the GPU");
+  check(cudaMemcpyAsync(room, host, bytes, cudaMemcpyHostToDevice, beside_), "bringing data to the GPU");
+  check(cudaEventRecord(sent_, beside_), "bringing data to the GPU");
+}
+
+void GpuMemory::take(void* device, const void* room, size_t bytes) const {
+  check(cudaStreamWaitEvent(stream_, sent_, 0), "bringing data to the GPU");
+  check(cudaMemcpyAsync(device, room, bytes, cudaMemcpyDeviceToDevice, stream_), "bringing data to the GPU");
+  check(cudaEventRecord(taken_, stream_), "bringing data to the GPU");
 }
 
 void GpuMemory::wait() const { check(cudaStreamSynchronize(stream_), "computing"); }

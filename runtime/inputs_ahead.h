@@ -1,0 +1,44 @@
+#pragma once
+
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "runtime/plan.h"
+
+namespace graft {
+
+/// Carries a plan's next inputs to its device while the device computes on the present ones: through page-locked memory, two rooms in turn, into a
+/// room there, from which a pass takes them.
+class InputsAhead {
+ public:
+  /// For the first `count` inputs of the plan, which nobody else brings from then on. Null where the plan's backend has no memory of its own.
+  /// `plan` outlives the result.
+  static std::unique_ptr<InputsAhead> make(Plan& plan, size_t count);
+  ~InputsAhead();
+  InputsAhead(const InputsAhead&) = delete;
+  InputsAhead& operator=(const InputsAhead&) = delete;
+
+  /// Begins to carry them over; they may change when it returns. Between two calls there must be a take() and a wait for the device.
+  void send(std::span<const float* const> inputs);
+  /// Whether something was sent that was not taken.
+  bool sent() const { return sent_; }
+  /// Queues: what was sent becomes the plan's inputs.
+  void take();
+  /// What was sent is not wanted after all.
+  void forget() { sent_ = false; }
+
+ private:
+  explicit InputsAhead(const DeviceMemory& memory) : memory_(memory) {}
+  struct Input {
+    void *device, *room;  // of the plan; where it arrives
+    void* host[2];
+    size_t bytes;
+  };
+  const DeviceMemory& memory_;
+  std::vector<Input> inputs_;
+  int turn_ = 0;
+  bool sent_ = false;
+};
+
+}  // namespace graft
