@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "augment/dataset.h"
+#include "augment/loader.h"
 #include "augment/pipeline.h"
 #include "finetune/sample_source.h"
 
@@ -18,8 +19,10 @@ class PictureSource final : public SampleSource {
   int label(int64_t index) const override { return items_[static_cast<size_t>(index)].label; }
   std::span<const float> target(int64_t index) const override { return items_[static_cast<size_t>(index)].target; }
   std::unique_ptr<SampleStream> stream(std::vector<SampleRef> order, size_t batch) const override;
+  std::unique_ptr<SampleStream> byte_stream(const std::vector<SampleRef>& order, size_t batch) const override;
 
  private:
+  std::unique_ptr<SampleStream> stream_of(const std::vector<SampleRef>& order, size_t batch, PixelForm form) const;
   std::vector<Item> items_;
   const Pipeline &evaluation_, &training_;
   uint64_t seed_;

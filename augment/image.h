@@ -6,16 +6,21 @@
 
 namespace graft {
 
-/// A decoded picture: 8-bit RGB, rows top to bottom, no padding between them.
+/// A decoded picture: 8-bit RGB, rows top to bottom, no padding between them. What is meant may be its mirror image: whoever reads the pixels in their
+/// last place turns them then, and upright() does for whoever needs them in place before.
 struct Image {
   int64_t width = 0, height = 0;
   std::vector<uint8_t> pixels;  // height × width × 3
+  bool mirrored = false, upside_down = false;
 
   Image() = default;
   Image(int64_t w, int64_t h) : width(w), height(h), pixels(static_cast<size_t>(w * h * 3)) {}
   uint8_t* row(int64_t y) { return pixels.data() + y * width * 3; }
   const uint8_t* row(int64_t y) const { return pixels.data() + y * width * 3; }
 };
+
+/// The same picture, its pixels where they are meant to be.
+Image upright(Image image);
 
 /// Part of a picture, in pixels; fractions are allowed where resizing takes it.
 struct Box {

@@ -12,12 +12,17 @@ constexpr size_t kBatchesAhead = 3;  // one in the caller's hands, two in work
 
 }  // namespace
 
-Loader::Loader(const Pipeline& pipeline, std::vector<LoadRequest> requests, size_t batch_size, int threads)
-    : pipeline_(pipeline), requests_(std::move(requests)), batch_size_(batch_size), batches_((requests_.size() + batch_size - 1) / batch_size), slots_(kBatchesAhead) {
+Loader::Loader(const Pipeline& pipeline, std::vector<LoadRequest> requests, size_t batch_size, int threads, PixelForm form)
+    : pipeline_(pipeline), requests_(std::move(requests)), batch_size_(batch_size), batches_((requests_.size() + batch_size - 1) / batch_size), form_(form), slots_(kBatchesAhead) {
   const size_t floats = batch_size_ * static_cast<size_t>(pipeline.height() * pipeline.width() * pipeline.channels());
   for (size_t i = 0; i < slots_.size(); ++i) {
     Slot& slot = slots_[i];
-    slot.batch.pixels.resize(floats);
+    if (form_ == PixelForm::floats) {
+      slot.batch.pixels.resize(floats);
+    } else {
+      slot.batch.bytes.resize(floats);
+      slot.batch.turns.resize(batch_size_);
+    }
     slot.batch.errors.resize(batch_size_);
     slot.batch.first = i * batch_size_;
     slot.missing = std::min(batch_size_, requests_.size() - std::min(requests_.size(), slot.batch.first));
@@ -37,12 +42,18 @@ Loader::~Loader() {
 
 void Loader::load_one(size_t request, Batch& batch, size_t at) const {
   const auto floats = static_cast<size_t>(pipeline_.height() * pipeline_.width() * pipeline_.channels());
-  float* out = batch.pixels.data() + at * floats;
   try {
-    pipeline_.normalise(pipeline_.transform(decode_image(requests_[request].path), requests_[request].random_key), out);
+    const Image image = pipeline_.transform(decode_image(requests_[request].path), requests_[request].random_key);
+    if (form_ == PixelForm::floats) {
+      pipeline_.normalise(image, batch.pixels.data() + at * floats);
+    } else {
+      pipeline_.pack(image, batch.bytes.data() + at * floats);
+      batch.turns[at] = static_cast<uint8_t>((image.mirrored ? PictureBytes::kMirrored : 0) | (image.upside_down ? PictureBytes::kUpsideDown : 0));
+    }
     batch.errors[at].clear();
   } catch (const std::exception& e) {
-    std::fill_n(out, floats, 0.0f);
+    if (form_ == PixelForm::floats) std::fill_n(batch.pixels.data() + at * floats, floats, 0.0f);
+    else batch.turns[at] = PictureBytes::kBlank;
     batch.errors[at] = e.what();
   }
 }
@@ -75,6 +86,7 @@ const Loader::Batch* Loader::next() {
   ready_.wait(lock, [&] { return slot.missing == 0; });
   slot.batch.count = std::min(batch_size_, requests_.size() - slot.batch.first);
   std::fill(slot.batch.pixels.begin() + static_cast<int64_t>(slot.batch.count * slot.batch.pixels.size() / batch_size_), slot.batch.pixels.end(), 0.0f);
+  for (size_t i = slot.batch.count; i < slot.batch.turns.size(); ++i) slot.batch.turns[i] = PictureBytes::kBlank;
   return &slot.batch;
 }
 

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "augment/pipeline.h"
+#include "runtime/picture_bytes.h"
 
 namespace graft {
 
@@ -19,18 +20,22 @@ struct LoadRequest {
   uint64_t random_key = 0;
 };
 
+/// Floats as the network takes them, or bytes as the pictures have them, with what remains to be done.
+enum class PixelForm : uint8_t { floats, bytes };
+
 /// Delivers batches in the order of the requests while worker threads work up to two batches ahead.
 class Loader {
  public:
   struct Batch {
     std::vector<float> pixels;         // batch × height × width × channels; slots without a picture are zero
+    std::vector<uint8_t> bytes, turns; // in the form of bytes: the same numbers of them, and one PictureBytes::Turn a slot
     std::vector<std::string> errors;   // one a slot; empty where the picture is good
     size_t count = 0;                  // slots in use; fewer than the batch size only in the last batch
     size_t first = 0;                  // index of slot 0 among the requests
   };
 
   /// `threads` 0: one a core. The pipeline must outlive the loader.
-  Loader(const Pipeline& pipeline, std::vector<LoadRequest> requests, size_t batch_size, int threads = 0);
+  Loader(const Pipeline& pipeline, std::vector<LoadRequest> requests, size_t batch_size, int threads = 0, PixelForm form = PixelForm::floats);
   ~Loader();
   Loader(const Loader&) = delete;
   Loader& operator=(const Loader&) = delete;
@@ -51,6 +56,7 @@ class Loader {
   const Pipeline& pipeline_;
   std::vector<LoadRequest> requests_;
   size_t batch_size_, batches_;
+  PixelForm form_;
   size_t next_request_ = 0, delivered_ = 0;
   bool stopping_ = false;
   std::deque<Slot> slots_;  // a ring of batches in work

@@ -1,11 +1,18 @@
 #include "augment/pipeline.h"
 
+#include <algorithm>
 #include <map>
 #include <sstream>
 
 #include "runtime/base/error.h"
 
 namespace graft {
+namespace {
+
+/// ITU-R BT.601, rounded as Pillow does.
+uint8_t luma(const uint8_t* p) { return static_cast<uint8_t>((19595u * p[0] + 38470u * p[1] + 7471u * p[2] + 0x8000u) >> 16); }
+
+}  // namespace
 
 Pipeline::Pipeline(std::vector<TransformPtr> transforms, Normalisation normalisation, int64_t height, int64_t width)
     : transforms_(std::move(transforms)), normalisation_(normalisation), height_(height), width_(width) {
@@ -15,7 +22,7 @@ Pipeline::Pipeline(std::vector<TransformPtr> transforms, Normalisation normalisa
 
 Image Pipeline::transform(Image image, uint64_t random_key) const {
   Random random(random_key);
-  for (const TransformPtr& t : transforms_) image = t->apply(std::move(image), random);
+  for (const TransformPtr& t : transforms_) image = t->apply(t->looks_at_places() ? upright(std::move(image)) : std::move(image), random);
   if (image.width != width_ || image.height != height_) {
     throw Error("the transforms leave " + std::to_string(image.width) + "×" + std::to_string(image.height) + " where the network takes " + std::to_string(width_) + "×" +
                     std::to_string(height_),
@@ -24,19 +31,39 @@ Image Pipeline::transform(Image image, uint64_t random_key) const {
   return image;
 }
 
-void Pipeline::normalise(const Image& image, float* out) const {
+void Pipeline::pack(const Image& image, uint8_t* out) const {
   const size_t pixels = image.pixels.size() / 3;
   const uint8_t* p = image.pixels.data();
   if (normalisation_.order == Normalisation::Order::grey) {
-    for (size_t i = 0; i < pixels; ++i, p += 3) out[i] = table_[0][(19595u * p[0] + 38470u * p[1] + 7471u * p[2] + 0x8000u) >> 16];
+    for (size_t i = 0; i < pixels; ++i, p += 3) out[i] = luma(p);
     return;
   }
-  const bool bgr = normalisation_.order == Normalisation::Order::bgr;
-  const size_t first = bgr ? 2 : 0, last = bgr ? 0 : 2;
+  if (normalisation_.order == Normalisation::Order::rgb) {
+    std::copy_n(p, image.pixels.size(), out);
+    return;
+  }
   for (size_t i = 0; i < pixels; ++i, p += 3, out += 3) {
-    out[0] = table_[0][p[first]];
-    out[1] = table_[1][p[1]];
-    out[2] = table_[2][p[last]];
+    out[0] = p[2];
+    out[1] = p[1];
+    out[2] = p[0];
+  }
+}
+
+void Pipeline::normalise(const Image& image, float* out) const {
+  const bool grey = normalisation_.order == Normalisation::Order::grey, bgr = normalisation_.order == Normalisation::Order::bgr;
+  const size_t first = bgr ? 2 : 0, last = bgr ? 0 : 2;
+  const int64_t step = image.mirrored ? -3 : 3;
+  for (int64_t y = 0; y < image.height; ++y) {
+    const uint8_t* p = image.row(image.upside_down ? image.height - 1 - y : y) + (image.mirrored ? 3 * (image.width - 1) : 0);
+    if (grey) {
+      for (int64_t x = 0; x < image.width; ++x, p += step) *out++ = table_[0][luma(p)];
+      continue;
+    }
+    for (int64_t x = 0; x < image.width; ++x, p += step, out += 3) {
+      out[0] = table_[0][p[first]];
+      out[1] = table_[1][p[1]];
+      out[2] = table_[2][p[last]];
+    }
   }
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <array>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -25,10 +26,13 @@ class Pipeline {
   int64_t height() const { return height_; }
   int64_t width() const { return width_; }
   int64_t channels() const { return normalisation_.channels(); }
-  /// The picture after the transforms. Throws Error when they leave another size than height × width.
+  /// The picture after the transforms, mirrored or upside down as they left it. Throws Error when they leave another size than height × width.
   Image transform(Image image, uint64_t random_key) const;
-  /// Writes height × width × channels floats.
+  /// Writes height × width × channels floats, upright.
   void normalise(const Image& image, float* out) const;
+  /// The same in two steps: writes height × width × channels bytes, as they lie; value = table()[channel·256 + byte].
+  void pack(const Image& image, uint8_t* out) const;
+  std::span<const float> table() const { return {table_[0].data(), static_cast<size_t>(channels()) * 256}; }
 
  private:
   std::vector<TransformPtr> transforms_;

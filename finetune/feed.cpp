@@ -3,6 +3,8 @@
 #include <optional>
 #include <set>
 
+#include "finetune/pictures_ahead.h"
+
 namespace graft {
 namespace {
 
@@ -67,8 +69,10 @@ class CachedFeed final : public Feed {
 
 class StreamedFeed final : public Feed {
  public:
-  StreamedFeed(const Graph& trunk, bool pass_pictures, const OpenDims& dims, const Backend& backend, int threads, const SampleSource& source, size_t batch, std::vector<std::string>& failures, const BatchMixing* mixing)
+  StreamedFeed(const Graph& trunk, bool pass_pictures, const OpenDims& dims, const Backend& backend, int threads, const SampleSource& source, size_t batch, std::vector<std::string>& failures, const BatchMixing* mixing, bool as_bytes)
       : source_(source), batch_(batch), height_(static_cast<size_t>(dims.height)), width_(static_cast<size_t>(dims.width)), pass_pictures_(pass_pictures), failures_(failures), mixing_(mixing) {
+    const bool draws = backend.memory() && dynamic_cast<const DevicePictures*>(backend.extension(DevicePictures::kName));
+    as_bytes_ = draws && !mixing && (as_bytes || !pass_pictures);
     OpenDims batched = dims;
     batched.batch = static_cast<int64_t>(batch);
     if (!trunk.outputs.empty()) trunk_.emplace(compile_inference(trunk, batched, backend, threads));
@@ -78,7 +82,8 @@ class StreamedFeed final : public Feed {
     real_ = fill_up(order_, batch_);
     at_ = 0;
     step_ = first_step;
-    stream_ = source_.stream(order_, batch_);
+    stream_ = as_bytes_ ? source_.byte_stream(order_, batch_) : nullptr;
+    if (!stream_) stream_ = source_.stream(order_, batch_);
   }
   bool next(FeedBatch& batch) override {
     SampleBatch loaded;
@@ -90,13 +95,22 @@ class StreamedFeed final : public Feed {
       if (loaded.errors[i].empty()) add_target(source_, order_[at_ + i].index, i, batch);
       else if (reported_.insert(order_[at_ + i].index).second) failures_.push_back(loaded.errors[i]);
     }
-    const float* pixels = mixing_ ? mixed(loaded, batch) : loaded.pixels;
+    const bool bytes = loaded.bytes.pixels != nullptr;
+    const float* pixels = bytes ? nullptr : mixing_ ? mixed(loaded, batch) : loaded.pixels;
     if (trunk_) {
-      trunk_->bind_input(0, pixels);
+      if (bytes) {
+        if (!drawn_) drawn_ = PicturesAhead::make(*trunk_, 0);
+        drawn_->send(loaded.bytes);
+        drawn_->take();
+      } else {
+        trunk_->bind_input(0, pixels);
+      }
       trunk_->forward();
       for (size_t o = 0; o < trunk_->output_count(); ++o) batch.inputs.push_back(trunk_->output(o).as<float>());
     }
-    if (pass_pictures_) batch.inputs.push_back(pixels);
+    batch.pictures = {};
+    if (pass_pictures_ && bytes) batch.pictures = loaded.bytes;
+    else if (pass_pictures_) batch.inputs.push_back(pixels);
     at_ += batch_;
     return true;
   }
@@ -114,13 +128,14 @@ class StreamedFeed final : public Feed {
 
   const SampleSource& source_;
   size_t batch_, real_ = 0, at_ = 0, height_, width_;
-  bool pass_pictures_;
+  bool pass_pictures_, as_bytes_ = false;
   std::vector<std::string>& failures_;
   const BatchMixing* mixing_;
   uint64_t step_ = 0;
   std::vector<float> pixels_;
   std::set<int64_t> reported_;
   std::optional<Plan> trunk_;
+  std::unique_ptr<PicturesAhead> drawn_;  // the trunk's input, where pictures come as bytes
   std::vector<SampleRef> order_;
   std::unique_ptr<SampleStream> stream_;
 };
@@ -132,8 +147,8 @@ std::unique_ptr<Feed> make_cached_feed(const FeatureCache& cache, const SampleSo
 }
 
 std::unique_ptr<Feed> make_streamed_feed(const Graph& trunk, bool pass_pictures, const OpenDims& dims, const Backend& backend, int threads, const SampleSource& source, size_t batch,
-                                         std::vector<std::string>& failures, const BatchMixing* mixing) {
-  return std::make_unique<StreamedFeed>(trunk, pass_pictures, dims, backend, threads, source, batch, failures, mixing);
+                                         std::vector<std::string>& failures, const BatchMixing* mixing, bool as_bytes) {
+  return std::make_unique<StreamedFeed>(trunk, pass_pictures, dims, backend, threads, source, batch, failures, mixing, as_bytes);
 }
 
 }  // namespace graft

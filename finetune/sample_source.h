@@ -6,6 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "runtime/picture_bytes.h"
+
 namespace graft {
 
 /// A picture in one of its augmented variants. Variant 0 is the plain evaluation view.
@@ -19,6 +21,7 @@ struct SampleBatch {
   size_t count = 0;                   // slots in use, from the front
   size_t floats = 0;                  // height × width × channels
   std::span<const std::string> errors;  // one a slot; empty where the sample is good
+  PictureBytes bytes{};               // of a byte_stream(): in the place of `pixels`, for all slots of a batch
 };
 
 class SampleStream {
@@ -38,6 +41,8 @@ class SampleSource {
   /// Targets of several numbers (marks of 0 and 1, measured values); empty where the class says it all.
   virtual std::span<const float> target(int64_t /*index*/) const { return {}; }
   virtual std::unique_ptr<SampleStream> stream(std::vector<SampleRef> order, size_t batch) const = 0;
+  /// The same samples as bytes, for a device that makes floats of them. Null where the source has floats alone.
+  virtual std::unique_ptr<SampleStream> byte_stream(const std::vector<SampleRef>& /*order*/, size_t /*batch*/) const { return nullptr; }
 };
 
 }  // namespace graft

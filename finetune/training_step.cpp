@@ -9,22 +9,34 @@ TrainingStep::TrainingStep(TrainingPlan& plan, TrainingState& state, const Loss&
       update_(make_weight_update(plan, state, optimizer, options, accumulate)) {
   if (!optimizer.minimises()) resident_loss_ = ResidentLoss::make(plan_, options_, outputs);
   resident_statistics_ = ResidentStatistics::make(plan_);
-  ahead_ = InputsAhead::make(plan_.plan, plan_.first_seed);
+}
+
+void TrainingStep::send_ahead(const FeedBatch& next) {
+  if (!plan_.plan.backend().memory()) return;
+  const bool pictures = next.pictures.pixels != nullptr;
+  if (!ahead_) {  // all batches of a run have the first one's form
+    ahead_ = InputsAhead::make(plan_.plan, next.inputs.size());
+    if (pictures) pictures_ahead_ = PicturesAhead::make(plan_.plan, next.inputs.size());
+  }
+  ahead_->send(next.inputs);
+  if (pictures) pictures_ahead_->send(next.pictures);
 }
 
 void TrainingStep::bring(const FeedBatch& batch) {
-  if (!ahead_) {
+  if (!plan_.plan.backend().memory()) {
     for (size_t i = 0; i < batch.inputs.size(); ++i) plan_.plan.bind_input(i, batch.inputs[i]);
     return;
   }
-  if (!ahead_->sent()) ahead_->send(batch.inputs);
+  if (!ahead_ || !ahead_->sent()) send_ahead(batch);
   ahead_->take();
+  if (pictures_ahead_) pictures_ahead_->take();
 }
 
 void TrainingStep::settle() {
   update_->settle();
   if (resident_statistics_) resident_statistics_->settle();
   if (ahead_) ahead_->forget();
+  if (pictures_ahead_) pictures_ahead_->forget();
 }
 
 StepContext TrainingStep::context() const { return {mix(options_.seed, 0x64726f70), static_cast<uint64_t>(state_.batches)}; }

@@ -6,6 +6,7 @@
 
 #include "finetune/feed.h"
 #include "finetune/losses/loss.h"
+#include "finetune/pictures_ahead.h"
 #include "finetune/resident_loss.h"
 #include "finetune/resident_statistics.h"
 #include "finetune/trainer.h"
@@ -34,9 +35,7 @@ class TrainingStep {
   /// send it ahead; elsewhere when the step is done.
   Result run(const FeedBatch& batch, float lr, bool last, const std::function<void()>& meanwhile = {});
   /// Begins to carry the inputs of the batch over that the next run() is for.
-  void send_ahead(const FeedBatch& next) {
-    if (ahead_) ahead_->send(next.inputs);
-  }
+  void send_ahead(const FeedBatch& next);
   /// After the last batch of an epoch: from here on, until the next run(), the parameters' tensors and the optimizer's state hold what is true.
   void settle();
 
@@ -58,7 +57,8 @@ class TrainingStep {
   std::unique_ptr<WeightUpdate> update_;
   std::unique_ptr<ResidentLoss> resident_loss_;  // null where this program works out the loss
   std::unique_ptr<ResidentStatistics> resident_statistics_;  // null where running statistics are kept on this side
-  std::unique_ptr<InputsAhead> ahead_;           // null where the plan computes in this program's memory
+  std::unique_ptr<InputsAhead> ahead_;           // null where the plan computes in this program's memory, and before the first batch
+  std::unique_ptr<PicturesAhead> pictures_ahead_;  // null where pictures come as floats too
 };
 
 }  // namespace graft

@@ -2,7 +2,6 @@
 #include <cmath>
 #include <cstring>
 #include <iostream>
-#include <cmath>
 
 #include "apps/commands/commands.h"
 #include "apps/common.h"
@@ -50,9 +49,9 @@ void preview(const Options& o) {
       set_exit_status(kSomeSkipped);
       continue;
     }
-    paste(plain.transform(image, 0), sheet, kGap, kGap + row * cell);
+    paste(upright(plain.transform(image, 0)), sheet, kGap, kGap + row * cell);
     for (int64_t view = 1; view <= o.views; ++view) {
-      paste(random.transform(image, mix(mix(o.common.seed, static_cast<uint64_t>(view)), static_cast<uint64_t>(row))), sheet, kGap + view * cell, kGap + row * cell);
+      paste(upright(random.transform(image, mix(mix(o.common.seed, static_cast<uint64_t>(view)), static_cast<uint64_t>(row)))), sheet, kGap + view * cell, kGap + row * cell);
     }
   }
   write_image(sheet, o.output);

@@ -23,6 +23,7 @@ void blend(Image& image, float factor, auto&& other) {
 class ColourJitter final : public Transform {
  public:
   ColourJitter(float brightness, float contrast, float saturation, float hue) : strength_{brightness, contrast, saturation, hue} {}
+  bool looks_at_places() const override { return false; }
   Image apply(Image image, Random& random) const override {
     int order[4] = {0, 1, 2, 3};
     for (int i = 3; i > 0; --i) std::swap(order[i], order[random.below(static_cast<uint64_t>(i + 1))]);

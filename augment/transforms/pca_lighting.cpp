@@ -9,6 +9,7 @@ namespace {
 class PcaLighting final : public Transform {
  public:
   PcaLighting(const ColourAxes& axes, float sigma) : axes_(axes), sigma_(sigma) {}
+  bool looks_at_places() const override { return false; }
   Image apply(Image image, Random& random) const override {
     float shift[3] = {0, 0, 0};
     for (size_t k = 0; k < 3; ++k) {

@@ -17,6 +17,8 @@ class Transform {
  public:
   virtual ~Transform() = default;
   virtual Image apply(Image image, Random& random) const = 0;
+  /// False where it treats pixels alike wherever they are; others get pictures upright.
+  virtual bool looks_at_places() const { return true; }
 };
 using TransformPtr = std::unique_ptr<Transform>;
 

@@ -66,7 +66,7 @@ TEST(Transforms, FlipMirrorsHalfOfTheTime) {
   int flipped = 0;
   for (uint64_t key = 0; key < 200; ++key) {
     Random random(key);
-    const Image result = flip->apply(image, random);
+    const Image result = upright(flip->apply(image, random));
     const bool mirrored = result.row(0)[0] != image.row(0)[0];
     flipped += mirrored;
     for (int64_t x = 0; x < 5; ++x) EXPECT_EQ(result.row(1)[3 * x + 2], image.row(1)[3 * (mirrored ? 4 - x : x) + 2]);
@@ -169,6 +169,52 @@ TEST(Pipeline, NormalisesInTheNetworksChannelOrder) {
   EXPECT_FLOAT_EQ(out[2], 10 - 123);
 }
 
+/// Whoever finishes a picture from its bytes gets what normalise() gives; in every order of channels, whichever way it lies.
+TEST(Pipeline, BytesTurnsAndTableAreTheFloats) {
+  for (const auto order : {Normalisation::Order::rgb, Normalisation::Order::bgr, Normalisation::Order::grey}) {
+    const Pipeline pipeline({}, {1.0f / 255, {0.4f, 0.5f, 0.6f}, {0.2f, 0.25f, 0.3f}, order}, 3, 5);
+    for (const bool mirrored : {false, true})
+      for (const bool upside_down : {false, true}) {
+        Image image = gradient(5, 3);
+        image.mirrored = mirrored;
+        image.upside_down = upside_down;
+        const auto channels = pipeline.channels();
+        std::vector<float> floats(static_cast<size_t>(15 * channels)), straight(floats.size());
+        std::vector<uint8_t> bytes(floats.size());
+        pipeline.normalise(image, floats.data());
+        pipeline.normalise(upright(image), straight.data());
+        EXPECT_EQ(floats, straight);
+        pipeline.pack(image, bytes.data());
+        for (int64_t y = 0; y < 3; ++y)
+          for (int64_t x = 0; x < 5; ++x)
+            for (int64_t c = 0; c < channels; ++c) {
+              const int64_t from = ((upside_down ? 2 - y : y) * 5 + (mirrored ? 4 - x : x)) * channels + c;
+              EXPECT_EQ(pipeline.table()[static_cast<size_t>(c * 256 + bytes[static_cast<size_t>(from)])], floats[static_cast<size_t>((y * 5 + x) * channels + c)]);
+            }
+      }
+  }
+}
+
+TEST(Pipeline, TransformsThatLookAtPlacesGetPicturesUpright) {
+  TransformContext context;
+  context.height = context.width = 4;
+  context.short_side = 8;
+  const auto flips_and_crops = [&](uint64_t key) {
+    std::vector<TransformPtr> transforms;
+    transforms.push_back(make_flip());
+    transforms.push_back(make_random_crop(context));
+    return Pipeline(std::move(transforms), {}, 4, 4).transform(gradient(8, 8), key);
+  };
+  int mirrored = 0;
+  for (uint64_t key = 0; key < 50; ++key) {
+    const Image image = flips_and_crops(key);
+    EXPECT_FALSE(image.mirrored);
+    mirrored += image.row(0)[0] > image.row(0)[3];
+  }
+  EXPECT_GT(mirrored, 10);
+  EXPECT_LT(mirrored, 40);
+}
+
 TEST(Pipeline, AnUnknownTransformListsTheKnown) { EXPECT_THROW(make_recipe("nonsense", {}), Error); }
 
 TEST(Loader, DeliversInOrderWithAnyNumberOfThreadsAndNamesBadFiles) {
@@ -198,6 +244,42 @@ TEST(Loader, DeliversInOrderWithAnyNumberOfThreadsAndNamesBadFiles) {
     }
     EXPECT_EQ(seen, 23u);
   }
+}
+
+TEST(Loader, DeliversBytesThatStandForTheFloats) {
+  const Folder folder("loader_bytes");
+  std::vector<LoadRequest> requests;
+  for (int i = 0; i < 7; ++i) {
+    const std::string path = (folder.path / (std::to_string(i) + ".png")).string();
+    if (i == 3) std::ofstream(path) << "no picture at all, only text";
+    else write_image(gradient(4 + i, 4), path);
+    requests.push_back({path, static_cast<uint64_t>(i)});
+  }
+  TransformContext context;
+  context.height = context.width = 4;
+  context.short_side = 4;
+  const Pipeline pipeline(make_recipe("center-crop,flip,vflip", context), {1.0f / 255, {0.4f, 0.5f, 0.6f}, {0.2f, 0.25f, 0.3f}, Normalisation::Order::rgb}, 4, 4);
+  Loader floats(pipeline, requests, 4, 2), bytes(pipeline, requests, 4, 2, PixelForm::bytes);
+  int turned = 0;
+  while (const Loader::Batch* expected = floats.next()) {
+    const Loader::Batch* const found = bytes.next();
+    ASSERT_NE(found, nullptr);
+    EXPECT_EQ(found->errors, expected->errors);
+    for (size_t slot = 0; slot < 4; ++slot) {
+      const int turn = found->turns[slot];
+      turned += turn != 0;
+      for (int y = 0; y < 4; ++y)
+        for (int x = 0; x < 4; ++x)
+          for (int c = 0; c < 3; ++c) {
+            const int top = turn & PictureBytes::kUpsideDown ? 3 - y : y, left = turn & PictureBytes::kMirrored ? 3 - x : x;
+            const uint8_t byte = found->bytes[slot * 48 + static_cast<size_t>((top * 4 + left) * 3 + c)];
+            const float value = turn & PictureBytes::kBlank ? 0.0f : pipeline.table()[static_cast<size_t>(c * 256) + byte];
+            EXPECT_EQ(value, expected->pixels[slot * 48 + static_cast<size_t>((y * 4 + x) * 3 + c)]);
+          }
+    }
+  }
+  EXPECT_EQ(bytes.next(), nullptr);
+  EXPECT_GT(turned, 2);
 }
 
 TEST(Loader, CanBeLeftBeforeTheEnd) {
