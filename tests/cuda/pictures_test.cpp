@@ -124,9 +124,9 @@ class Bright final : public SampleSource {
 /// Trains and returns what became of the weights. `policy`: whether the trained part reads the pictures, or a frozen part before it.
 std::vector<float> trained_on(const Backend& backend, const std::string& policy, bool bytes) {
   Job job = make_job(policy);
-  TrainOptions options = small_options(2);
+  TrainOptions options = small_options(1);
   options.cache.mode = CacheOptions::Mode::off;
-  train(job.graph, job.head.parameters, Bright(24, bytes), Bright(6, bytes), 3, options, {}, backend);
+  train(job.graph, job.head.parameters, Bright(12, bytes), Bright(3, bytes), 3, options, {}, backend);
   return all_parameters(job.graph);
 }
 
