@@ -44,6 +44,11 @@ class Trainer {
     const auto start = Clock::now();
     dims_ = {options_.batch, options_.height, options_.width};
     retype(graph_, dims_, backend_);
+    const Shape& picture = graph_.value(graph_.inputs[0]).shape;
+    if (picture.rank() == 4 && (picture[2] != options_.height || picture[3] != options_.width)) {
+      throw Error("the network takes pictures of " + std::to_string(picture[3]) + "×" + std::to_string(picture[2]) + ", not " + std::to_string(options_.width) + "×" + std::to_string(options_.height),
+                  "crop to that size");
+    }
     if (options_.mixing.any()) mixing_.emplace(options_.mixing, static_cast<size_t>(classes_), options_.seed);
     if (options_.resume) {
       const Checkpoint checkpoint = read_checkpoint(options_.checkpoint);

@@ -27,6 +27,18 @@ TEST(Trainer, LearnsWithEverythingTrained) {
   EXPECT_FALSE(r.features_cached);
 }
 
+TEST(Trainer, RefusesPicturesOfAnotherSizeThanTheNetworks) {
+  Job job = make_job("all");
+  TrainOptions o = small_options(1);
+  o.height = o.width = 32;
+  try {
+    run(job, o);
+    FAIL() << "it ran";
+  } catch (const Error& e) {
+    EXPECT_NE(std::string(e.what()).find("64×64, not 32×32"), std::string::npos) << e.what();
+  }
+}
+
 TEST(Trainer, CachedFeaturesGiveTheSameRunAsStreamedOnes) {
   std::vector<double> losses[2];
   for (const bool cached : {true, false}) {
