@@ -10,6 +10,7 @@
 
 #include "runtime/cpu/channel_statistics.h"
 #include "runtime/cpu/convolution/kernels.h"
+#include "runtime/cpu/convolution/operands.h"
 #include "runtime/cpu/convolution/packed_weights.h"
 #include "runtime/cpu/norm_gradient_sums.h"
 #include "runtime/cpu/parallel.h"
@@ -183,13 +184,11 @@ class PointwiseProduct {
   int64_t block_, depth_block_;
 };
 
-bool is_channels_last(const Operand& operand) { return operand.strides == channels_last_strides(operand.shape); }
-
 /// Whether a convolution of `large` to `small` pictures is a product over pixels with whole vectors of channels.
 bool serves(const Window2d& window, int64_t groups, const Operand& large, const Operand& small) {
   const bool pointwise = window.kernel.height == 1 && window.kernel.width == 1;
   const bool unpadded = window.padding.top == 0 && window.padding.left == 0 && window.padding.bottom == 0 && window.padding.right == 0;
-  return pointwise && unpadded && groups == 1 && large.shape[1] % 16 == 0 && small.shape[1] % 16 == 0 && is_channels_last(large) && is_channels_last(small);
+  return pointwise && unpadded && has_whole_vectors(groups, large, small);
 }
 
 /// Where sums are long and results few, oneDNN's product for AVX-512 is a tenth faster; elsewhere this one is.
@@ -202,8 +201,6 @@ Sampling sampling(const Window2d& window, const Operand& large, const Operand& s
 }
 
 Sampling every_pixel(const Operand& operand) { return {operand.shape[2], operand.shape[3], operand.shape[2], operand.shape[3], 1, 1}; }
-
-int64_t pixels(const Operand& operand) { return operand.shape[0] * operand.shape[2] * operand.shape[3]; }
 
 class PointwiseForward final : public Kernel {
  public:

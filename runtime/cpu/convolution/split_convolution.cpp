@@ -4,6 +4,7 @@
 
 #include "runtime/cpu/channel_statistics.h"
 #include "runtime/cpu/convolution/kernels.h"
+#include "runtime/cpu/convolution/operands.h"
 #include "runtime/cpu/convolution/packed_weights.h"
 #include "runtime/cpu/convolution/split_product.h"
 #include "runtime/cpu/convolution/winograd_tiles.h"
@@ -15,12 +16,8 @@ namespace {
 /// With fewer pixels, reading the weights is what takes time, and in parts they are half as long again.
 constexpr int64_t kFewestPixels = 256;
 
-bool is_channels_last(const Operand& operand) { return operand.strides == channels_last_strides(operand.shape); }
-
-int64_t pixels(const Operand& operand) { return operand.shape[0] * operand.shape[2] * operand.shape[3]; }
-
 bool serves(const Window2d& window, int64_t groups, const Operand& source, const Operand& result) {
-  return split_tiles() && groups == 1 && !winograd_pays(window, groups, source, result) && source.shape[1] % 16 == 0 && result.shape[1] % 16 == 0 && is_channels_last(source) && is_channels_last(result);
+  return split_tiles() && has_whole_vectors(groups, source, result) && !winograd_pays(window, groups, source, result);
 }
 
 /// While blocks are in the cache, or afterwards.

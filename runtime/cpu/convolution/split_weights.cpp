@@ -7,6 +7,7 @@
 
 #include "runtime/cpu/convolution/kernels.h"
 #include "runtime/cpu/convolution/moved_pixels.h"
+#include "runtime/cpu/convolution/operands.h"
 #include "runtime/cpu/vector/split_tiles.h"
 
 namespace graft::cpu {
@@ -131,14 +132,12 @@ class SplitWeights final : public Kernel {
   int64_t block_pixels_ = 0, tile_bytes_ = 0, rows_bytes_ = 0, thread_bytes_ = 0;
 };
 
-bool is_channels_last(const Operand& operand) { return operand.strides == channels_last_strides(operand.shape); }
-
 }  // namespace
 
 std::unique_ptr<Kernel> split_backward_weights(const ConvolutionBackwardWeights& op, const KernelRequest& request) {
   const Operand &x = request.inputs[0], &dy = request.inputs[1];
   // With fewer channels a number is multiplied too seldom to pay for its splitting; with fewer pixels, what is done once for the result counts.
-  const bool serves = split_tiles() && dy.shape[0] * dy.shape[2] * dy.shape[3] >= kFewestAltogether && op.groups == 1 && x.shape[1] % 16 == 0 && dy.shape[1] % 16 == 0 && std::min(x.shape[1], dy.shape[1]) >= kFewestChannels && is_channels_last(x) && is_channels_last(dy);
+  const bool serves = split_tiles() && has_whole_vectors(op.groups, x, dy) && pixels(dy) >= kFewestAltogether && std::min(x.shape[1], dy.shape[1]) >= kFewestChannels;
   if (!serves) return nullptr;
   return std::make_unique<SplitWeights>(op, request);
 }

@@ -6,6 +6,7 @@
 
 #include "runtime/cpu/convolution/kernels.h"
 #include "runtime/cpu/convolution/moved_pixels.h"
+#include "runtime/cpu/convolution/operands.h"
 #include "runtime/cpu/parallel.h"
 #include "runtime/cpu/vector/tiles.h"
 
@@ -136,14 +137,11 @@ class WeightProduct final : public Kernel {
   size_t thread_bytes_ = 0;
 };
 
-bool is_channels_last(const Operand& operand) { return operand.strides == channels_last_strides(operand.shape); }
-
 }  // namespace
 
 std::unique_ptr<Kernel> product_backward_weights(const ConvolutionBackwardWeights& op, const KernelRequest& request) {
   const Operand &x = request.inputs[0], &dy = request.inputs[1];
-  const bool serves = op.groups == 1 && x.shape[1] % 16 == 0 && dy.shape[1] % 16 == 0 && is_channels_last(x) && is_channels_last(dy);
-  if (!serves) return nullptr;
+  if (!has_whole_vectors(op.groups, x, dy)) return nullptr;
   return std::make_unique<WeightProduct>(op, request);
 }
 
