@@ -11,6 +11,7 @@
 #include "runtime/cpu/convolution/packed_weights.h"
 #include "runtime/cpu/convolution/winograd_tiles.h"
 #include "runtime/cpu/parallel.h"
+#include "runtime/cpu/vector/split_tiles.h"
 #include "runtime/cpu/vector/tiles.h"
 #include "runtime/cpu/vector/winograd_transforms.h"
 
@@ -22,21 +23,26 @@ constexpr int64_t kDepthBlock = 256;
 constexpr int64_t kPackDepth = 8;    // channels of filters transformed before they are written: 36 × 8 × 32 floats
 constexpr int64_t kLargestGroup = 32;  // columns of a panel on any processor
 constexpr int64_t kCachedFilters = 128 * 128;  // channels in × channels out whose 36 products fit the caches with a block of tiles
+constexpr int64_t kCachedSplitFilters = 64 * 64;  // the same in three parts
 constexpr int64_t kSharedTiles = 128;
 
 class WinogradProduct {
  public:
   WinogradProduct(const WinogradTiles& tiles, int64_t in, int64_t out) : tiles_(tiles), in_(in), out_(out), threads_(omp_get_max_threads()) {
-    shared_ = in_ * out_ > kCachedFilters;
-    const int64_t share = shared_ ? tiles_.count() : (tiles_.count() + threads_ - 1) / threads_;
-    block_ = std::min(shared_ ? kSharedTiles : product_.rows, (share + product_.rows - 1) / product_.rows * product_.rows);
+    shared_ = in_ * out_ > (split_ ? kCachedSplitFilters : kCachedFilters);
+    const int64_t share = shared_ ? tiles_.count() : (tiles_.count() + threads_ - 1) / threads_, rows = split_ ? kSplitRows : product_.rows;
+    block_ = std::min(shared_ ? kSharedTiles : rows, (share + rows - 1) / rows * rows);
+    panel_ = split_ ? kSplitColumns : product_.columns;
+    panels_ = (out_ + panel_ - 1) / panel_;
+    split_tile_ = SplitTiles::steps(in_) * SplitTiles::kStepBytes;
   }
 
   int64_t packed_elements() const { return kWinogradPositions * position_elements(); }
-  size_t scratch_bytes() const { return static_cast<size_t>(threads_ * in_ + (shared_ ? 1 : threads_) * block_floats()) * sizeof(float); }
+  size_t scratch_bytes() const { return static_cast<size_t>(threads_ * (in_ + split_floats()) + (shared_ ? 1 : threads_) * block_floats()) * sizeof(float); }
 
   /// Filter n, channel k, tap t is at w[n·n_stride + k·k_stride + (turned ? 8 - t : t)]. Packed: [position][panel][k][column].
   void pack(const float* w, int64_t k_stride, int64_t n_stride, bool turned, float* packed) const {
+    if (split_) return pack_parts(w, k_stride, n_stride, turned, reinterpret_cast<std::byte*>(packed));
     const int64_t width = product_.columns, group = std::max<int64_t>(width, kWinogradChannels), chunks = in_ / kPackDepth;
     const int64_t part = std::min<int64_t>(width, kWinogradChannels), run = kPackDepth * width;
     parallel_for((out_ + group - 1) / group * chunks, 1, [&](int64_t first, int64_t last) {
@@ -67,10 +73,11 @@ class WinogradProduct {
   void run(const float* x, const float* packed, const TileTail& tail, float* y, void* scratch) const {
 #pragma omp parallel num_threads(threads_)
     {
-      const int64_t t = omp_get_thread_num(), count = omp_get_num_threads(), products = kWinogradPositions * product_.panels(out_);
+      const int64_t t = omp_get_thread_num(), count = omp_get_num_threads(), products = kWinogradPositions * panels_;
       const int64_t begin = shared_ ? 0 : tiles_.count() * t / count, end = shared_ ? tiles_.count() : tiles_.count() * (t + 1) / count;
-      float* const blocks = static_cast<float*>(scratch) + threads_ * in_;
-      const Block memory(static_cast<float*>(scratch) + t * in_, blocks + (shared_ ? 0 : t * block_floats()), *this);
+      float* const rows = static_cast<float*>(scratch) + threads_ * in_;
+      float* const blocks = rows + threads_ * split_floats();
+      const Block memory(static_cast<float*>(scratch) + t * in_, reinterpret_cast<std::byte*>(rows + t * split_floats()), blocks + (shared_ ? 0 : t * block_floats()), *this);
       std::fill_n(memory.zeros, in_, 0.0f);
       for (int64_t first = begin; first < end; first += block_) {
         const int64_t n = std::min(block_, end - first);
@@ -87,6 +94,7 @@ class WinogradProduct {
 #pragma omp barrier
         restore(first, tiles, tail, y, memory);
       }
+      if (split_) split_->release();
     }
   }
 
@@ -97,15 +105,20 @@ class WinogradProduct {
 
   /// The transformed inputs and the products of a block: [position][tile][channel].
   struct Block {
-    float *zeros, *v, *m;
+    float* zeros;
+    std::byte* rows;  // one thread's: a position's inputs in three parts
+    float *v, *m;
     int64_t v_row, m_row, v_position, m_position;
-    Block(float* zero_pixel, float* memory, const WinogradProduct& p)
-        : zeros(zero_pixel), v(memory), v_row(p.in_ + kPadding), m_row(p.out_ + kPadding), v_position(p.block_ * v_row), m_position(p.block_ * m_row) {
+    Block(float* zero_pixel, std::byte* split_rows, float* memory, const WinogradProduct& p)
+        : zeros(zero_pixel), rows(split_rows), v(memory), v_row(p.in_ + kPadding), m_row(p.out_ + kPadding), v_position(p.block_ * v_row), m_position(p.block_ * m_row) {
       m = v + kWinogradPositions * v_position;
     }
   };
 
-  int64_t position_elements() const { return product_.panels(out_) * product_.columns * in_; }
+  int64_t position_elements() const {
+    return split_ ? out_ / SplitTiles::kColumns * split_tile_ / static_cast<int64_t>(sizeof(float)) : panels_ * product_.columns * in_;
+  }
+  int64_t split_floats() const { return split_ ? (block_ / SplitTiles::kRows + 1) * split_tile_ / static_cast<int64_t>(sizeof(float)) : 0; }
   int64_t block_floats() const { return kWinogradPositions * block_ * (in_ + kPadding + out_ + kPadding); }
 
   void transform(int64_t first, Range tiles, const float* x, const Block& block) const {
@@ -116,11 +129,49 @@ class WinogradProduct {
     }
   }
 
+  /// Filters in three parts: [position][16 columns][step of the depth].
+  void pack_parts(const float* w, int64_t k_stride, int64_t n_stride, bool turned, std::byte* packed) const {
+    constexpr int64_t kDepth = SplitTiles::kDepth;
+    static_assert(kWinogradChannels == SplitTiles::kColumns);
+    const int64_t steps = SplitTiles::steps(in_), position_bytes = position_elements() * static_cast<int64_t>(sizeof(float));
+    parallel_for(out_ / SplitTiles::kColumns * steps, 1, [&](int64_t first, int64_t last) {
+      alignas(64) float made[kDepth * kWinogradPositions * kWinogradChannels];
+      const float* lines[kDepth];
+      for (int64_t unit = first; unit < last; ++unit) {
+        const int64_t n = unit / steps * SplitTiles::kColumns, k0 = unit % steps * kDepth, depth = std::min(kDepth, in_ - k0);
+        for (int64_t k = 0; k < depth; ++k) {
+          const float* filters = w + n * n_stride + (k0 + k) * k_stride;
+          transforms_.weights(turned ? filters + 8 : filters, n_stride, turned ? -1 : 1, made + k * kWinogradPositions * kWinogradChannels, kWinogradChannels);
+        }
+        for (int64_t position = 0; position < kWinogradPositions; ++position) {
+          for (int64_t k = 0; k < depth; ++k) lines[k] = made + (k * kWinogradPositions + position) * kWinogradChannels;
+          split_->pack_depth_of_columns(lines, depth, SplitTiles::kColumns, packed + position * position_bytes + unit * SplitTiles::kStepBytes, split_tile_);
+        }
+      }
+    });
+  }
+
+  void multiply_parts(int64_t n, int64_t position, Range columns, const float* packed, const Block& block) const {
+    const float* lines[kSharedTiles];
+    for (int64_t i = 0; i < n; ++i) lines[i] = block.v + position * block.v_position + i * block.v_row;
+    const int64_t height = SplitTiles::height(n);
+    split_->configure(height);
+    split_->pack_rows(lines, n, in_, height, block.rows, split_tile_);
+    split_->multiply({n, columns.last - columns.first, SplitTiles::steps(in_), height, block.rows, split_tile_,
+                      reinterpret_cast<const std::byte*>(packed + position * position_elements()) + columns.first / SplitTiles::kColumns * split_tile_, split_tile_,
+                      block.m + position * block.m_position + columns.first, block.m_row});
+  }
+
   /// `products`: of all panels of all positions.
   void multiply(int64_t n, Range products, const float* packed, const Block& block) const {
-    const int64_t tile_rows = product_.tile_rows(n), panels = product_.panels(out_), width = product_.columns;
+    const int64_t tile_rows = product_.tile_rows(n), panels = panels_, width = panel_;
     for (int64_t next = products.first; next < products.last;) {
       const int64_t position = next / panels, panel = next % panels, last = std::min(panels, panel + products.last - next);
+      if (split_) {
+        multiply_parts(n, position, {panel * width, std::min(last * width, out_)}, packed, block);
+        next += last - panel;
+        continue;
+      }
       const int64_t columns = std::min(last * width, out_) - panel * width;
       for (int64_t k = 0; k < in_; k += kDepthBlock) {
         product_.multiply_rows({n, columns, std::min(kDepthBlock, in_ - k), block.v + position * block.v_position + k, block.v_row, tile_rows * block.v_row, tile_rows,
@@ -141,13 +192,16 @@ class WinogradProduct {
     }
   }
 
+  static constexpr int64_t kSplitRows = 2 * SplitTiles::kRows, kSplitColumns = 2 * SplitTiles::kColumns;
   const TileKernels& product_ = tile_kernels();
+  const SplitTiles* const split_ = split_tiles();  // null: product_ multiplies
   const WinogradTransforms& transforms_ = winograd_transforms();
   WinogradTiles tiles_;
   int64_t in_, out_;
   int threads_;
   bool shared_;
-  int64_t block_;
+  int64_t block_, panel_ = 0, panels_ = 0;
+  int64_t split_tile_ = 0;  // bytes of 16 rows or columns in three parts
 };
 
 class WinogradForward final : public Kernel {

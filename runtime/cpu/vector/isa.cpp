@@ -3,7 +3,7 @@
 #include <cstdlib>
 #include <string_view>
 
-#if defined(__x86_64__) && defined(__linux__)
+#if defined(GRAFT_HAS_AMX) && defined(__linux__)
 #include <cpuid.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -34,9 +34,10 @@ Isa detect() {
   return Isa::baseline;
 }
 
+#if defined(GRAFT_HAS_AMX)
 /// Whether the processor multiplies tiles of bfloat16 and the system keeps their registers for this process.
 bool has_amx() {
-#if defined(__x86_64__) && defined(__linux__)
+#if defined(__linux__)
   const std::string_view isa = cap();
   const bool allowed = isa.empty() || isa == "DEFAULT" || isa == "ALL" || isa.find("AMX") != std::string_view::npos;
   if (!allowed || best_isa() != Isa::avx512) return false;
@@ -49,6 +50,7 @@ bool has_amx() {
   return false;
 #endif
 }
+#endif
 
 }  // namespace
 
@@ -64,7 +66,7 @@ const VectorFunctions& vector_functions() { return for_this_processor(baseline::
 const TileKernels& tile_kernels() { return for_this_processor(baseline::tile_kernels(), avx2::tile_kernels(), avx512::tile_kernels()); }
 
 const SplitTiles* split_tiles() {
-#if defined(__x86_64__)
+#if defined(GRAFT_HAS_AMX)
   static const SplitTiles* const tiles = has_amx() ? &amx::split_tiles() : nullptr;
   return tiles;
 #else
