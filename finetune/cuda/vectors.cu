@@ -98,25 +98,13 @@ class Vectors final : public DeviceVectors {
     flag_.upload();
     memory_.wait();
   }
-  List list(const std::vector<float*>& addresses) override {
-    auto& table = *lists_.emplace_back(std::make_unique<Table<float*>>(addresses.size(), memory_));
-    std::copy(addresses.begin(), addresses.end(), table.host());
-    table.upload();
-    memory_.wait();
-    return static_cast<List>(lists_.size() - 1);
-  }
-  Factors factors(const std::vector<float>& values) override {
-    auto& table = *factors_.emplace_back(std::make_unique<Table<float>>(values.size(), memory_));
-    std::copy(values.begin(), values.end(), table.host());
-    table.upload();
-    memory_.wait();
-    return static_cast<Factors>(factors_.size() - 1);
-  }
+  List list(const std::vector<float*>& addresses) override { return keep(lists_, addresses); }
+  Factors factors(const std::vector<float>& values) override { return keep(factors_, values); }
   void copy(List to, List from) override { pieces_.each(queue_, Copy{at(to), at(from)}); }
   void unscale(List x, float factor) override {
     squares_.compute(queue_, pieces_, Square{at(x)});
     queue_.each(1, SetFlag{squares_.all(), flag_.device()});
-    scale(x, factor);
+    if (factor != 1) scale(x, factor);
   }
   void scale(List x, float factor) override { pieces_.each(queue_, Scale{at(x), factor}); }
   void add(List sum, List x, float factor, bool first) override { pieces_.each(queue_, Add{at(sum), at(x), factor, first}); }
@@ -138,6 +126,15 @@ class Vectors final : public DeviceVectors {
   bool flag_stands() const override { return *flag_.host() != 0; }
 
  private:
+  /// Sends them over; returns the number under which they stand.
+  template <typename T>
+  int keep(std::vector<std::unique_ptr<Table<T>>>& tables, const std::vector<T>& values) {
+    auto& table = *tables.emplace_back(std::make_unique<Table<T>>(values.size(), memory_));
+    std::copy(values.begin(), values.end(), table.host());
+    table.upload();
+    memory_.wait();
+    return static_cast<int>(tables.size() - 1);
+  }
   float* const* at(List list) const { return lists_[static_cast<size_t>(list)]->device(); }
   const Queue& queue_;
   const DeviceMemory& memory_;

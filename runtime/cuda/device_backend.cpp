@@ -23,7 +23,7 @@ const BackendExtension* DeviceBackend::extension(std::string_view name) const {
 
 DeviceBackend::DeviceBackend(std::unique_ptr<const DeviceMemory> memory, void* stream, int multiprocessors, DType activations, const Backend& host)
     : memory_(std::move(memory)), activations_(activations), host_(host), device_step_(static_cast<StepContext*>(memory_->allocate(sizeof(StepContext)))),
-      host_step_(static_cast<StepContext*>(memory_->allocate_host(sizeof(StepContext)))), queue_(stream, multiprocessors, device_step_) {
+      queue_(stream, multiprocessors, device_step_) {
 #define GRAFT_REGISTER(name) register_##name(table_, queue_);
   GRAFT_CUDA_KERNEL_FILES(GRAFT_REGISTER)
 #undef GRAFT_REGISTER
@@ -32,12 +32,11 @@ DeviceBackend::DeviceBackend(std::unique_ptr<const DeviceMemory> memory, void* s
 
 DeviceBackend::~DeviceBackend() {
   memory_->release(device_step_);
-  memory_->release_host(host_step_);
 }
 
 void DeviceBackend::begin(const StepContext& step) const {
-  *host_step_ = step;
-  memory_->upload(device_step_, host_step_, sizeof step);
+  // Not from page-locked memory, which must stay as it is until it was read: another plan of this backend may begin before this one has.
+  memory_->upload(device_step_, &step, sizeof step);
 }
 
 std::unique_ptr<Kernel> DeviceBackend::make_kernel(const KernelRequest& request) const {

@@ -44,7 +44,6 @@ class DeviceBackend : public Backend {
   DType activations_;
   const Backend& host_;
   StepContext* device_step_;
-  StepContext* host_step_;
   Queue queue_;
   KernelTable table_;
   std::map<std::string, std::unique_ptr<BackendExtension>, std::less<>> extensions_;

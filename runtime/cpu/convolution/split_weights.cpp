@@ -17,7 +17,7 @@ constexpr int64_t kMostPixels = 512, kFewestPixels = 64;   // in a block
 constexpr int64_t kBlockBytes = int64_t{1} << 20;          // of a block, packed: it shares the second cache with sums
 constexpr int64_t kPair = 2 * SplitTiles::kColumns;        // tiles are multiplied in pairs
 constexpr int64_t kFewestChannels = 128, kFewestAltogether = 1536;
-constexpr int64_t kPixelBytes = 6;                         // of a number in three parts
+constexpr int64_t kNumberBytes = 6;                         // of a number in three parts
 
 class SplitWeights final : public Kernel {
  public:
@@ -36,7 +36,7 @@ class SplitWeights final : public Kernel {
     column_shares_ = std::clamp<int64_t>(columns() / kPair, 1, threads_);
     row_shares_ = std::clamp<int64_t>(rows() / kPair, 1, threads_ / column_shares_);
     const int64_t most_rows = share(rows(), row_shares_ - 1, row_shares_).size(), most_columns = share(columns(), column_shares_ - 1, column_shares_).size();
-    block_pixels_ = std::clamp(kBlockBytes / ((most_rows + most_columns) * kPixelBytes) / kFewestPixels * kFewestPixels, kFewestPixels, kMostPixels);
+    block_pixels_ = std::clamp(kBlockBytes / ((most_rows + most_columns) * kNumberBytes) / kFewestPixels * kFewestPixels, kFewestPixels, kMostPixels);
     tile_bytes_ = block_pixels_ / SplitTiles::kDepth * SplitTiles::kStepBytes;
     rows_bytes_ = most_rows / SplitTiles::kRows * tile_bytes_;
     thread_bytes_ = rows_bytes_ + most_columns / SplitTiles::kColumns * tile_bytes_;
