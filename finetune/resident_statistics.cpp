@@ -41,9 +41,12 @@ void ResidentStatistics::for_running(const Body& body) const {
   }
 }
 
-void ResidentStatistics::update() {
+void ResidentStatistics::leave() {
   if (!away_) for_running([&](const Tensor& here, float* there) { memory_.upload(there, here.raw(), here.bytes()); });
   away_ = true;
+}
+
+void ResidentStatistics::update() {
   vectors_->blend(running_list_, measured_list_, keep_, take_);
 }
 

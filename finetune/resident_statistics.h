@@ -19,6 +19,8 @@ class ResidentStatistics {
   ResidentStatistics(const ResidentStatistics&) = delete;
   ResidentStatistics& operator=(const ResidentStatistics&) = delete;
 
+  /// Before update(), at least once after settle(): sends the running ones over.
+  void leave();
   /// Queues running ← momentum·running + (1 - momentum)·measured, with the unbiased variance.
   void update();
   /// What norm i measured in the last pass, mean and biased variance. Waits.

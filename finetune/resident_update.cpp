@@ -105,15 +105,19 @@ void ResidentUpdate::climb() {
 
 void ResidentUpdate::descend() { vectors_->copy(weights_, before_); }
 
-void ResidentUpdate::step(float lr, int64_t step) {
+void ResidentUpdate::prepare(float lr, int64_t step) {
   leave();
+  update_->prepare(lr, step);
+}
+
+void ResidentUpdate::apply() {
   if (state_.loss_scale) {
     vectors_->unscale(gradient_, static_cast<float>(1 / state_.loss_scale->value));
     vectors_->ask();
   }
   if (options_.clip_norm > 0) vectors_->clip_norm(gradient_, static_cast<double>(options_.clip_norm));
   if (options_.clip_value > 0) vectors_->clip_values(gradient_, options_.clip_value);
-  update_->step(lr, step, state_.loss_scale ? vectors_->flag() : nullptr);
+  update_->apply(state_.loss_scale ? vectors_->flag() : nullptr);
   if (!state_.average) return;
   if (averaging_) vectors_->average(averages_, weights_, state_.average->decay());
   else vectors_->copy(averages_, weights_);

@@ -24,7 +24,8 @@ class ResidentUpdate final : public WeightUpdate {
   bool gather() override;
   void climb() override;
   void descend() override;
-  void step(float lr, int64_t step) override;
+  void prepare(float lr, int64_t step) override;
+  void apply() override;
   bool took_place() override;
   void settle() override;
 

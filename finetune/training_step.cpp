@@ -41,12 +41,21 @@ void TrainingStep::settle() {
 
 StepContext TrainingStep::context() const { return {mix(options_.seed, 0x64726f70), static_cast<uint64_t>(state_.batches)}; }
 
+void TrainingStep::forward_pass() {
+  if (recording_now_) plan_.plan.queue_forward();
+  else plan_.plan.forward(context());
+}
+
+void TrainingStep::backward_pass() {
+  if (recording_now_) plan_.plan.queue_backward();
+  else plan_.plan.backward(context());
+}
+
 TrainingStep::Result TrainingStep::forward(const FeedBatch& batch, bool keep) {
   Plan& plan = plan_.plan;
-  plan.forward(context());
-  const float scale = state_.loss_scale ? static_cast<float>(state_.loss_scale->value) : 1.0f;
+  forward_pass();
   if (resident_loss_) {
-    resident_loss_->compute(options_.auxiliary_weight, scale, keep);
+    resident_loss_->compute(options_.auxiliary_weight, scale(), keep);
     return {};
   }
   const Targets targets{batch.labels, batch.rows, {batch.teacher, batch.teacher ? scores_ : 0}};
@@ -56,7 +65,7 @@ TrainingStep::Result TrainingStep::forward(const FeedBatch& batch, bool keep) {
   // Auxiliary heads add to the slopes. The loss that is reported stays that of the scores, as in validation.
   for (size_t s = 1; s < plan_.scores; ++s) batch_loss(loss_, {plan.output(s).as<float>(), scores_}, targets, options_.class_weights, seed(s));
   for (size_t s = 0; s < plan_.scores; ++s) {
-    const float factor = scale * (s == 0 ? 1.0f : options_.auxiliary_weight);
+    const float factor = scale() * (s == 0 ? 1.0f : options_.auxiliary_weight);
     if (factor != 1) for (float& v : seed(s)) v *= factor;
   }
   const size_t width = scores_ / batch.labels.size();
@@ -107,25 +116,51 @@ void TrainingStep::forward_statistics(const FeedBatch& batch, std::vector<std::p
 TrainingStep::Result TrainingStep::measure(const FeedBatch& batch) {
   bring(batch);
   const Result result = forward(batch, true);
-  plan_.plan.backward(context());
+  backward_pass();
   update_->accumulate(result.weight);
   return result;
 }
 
-TrainingStep::Result TrainingStep::run(const FeedBatch& batch, float lr, bool last, const std::function<void()>& meanwhile) {
-  Plan& plan = plan_.plan;
-  const StepContext now = context();
-  bring(batch);
-  if (resident_loss_) resident_loss_->take(batch);
-  Result result = forward(batch, true);
-  plan.backward(now);
+TrainingStep::Result TrainingStep::compute(const FeedBatch& batch) {
+  const Result result = forward(batch, true);
+  backward_pass();
   update_statistics();
   if (options_.sharpness > 0) {
     update_->climb();
     forward(batch, false);
-    plan.backward(now);
+    backward_pass();
     update_->descend();
   }
+  if (accumulate_ <= 1) update_->apply();
+  return result;
+}
+
+bool TrainingStep::replay() {
+  const bool first = !warm_;
+  warm_ = true;
+  if (first || !resident_loss_ || !plan_.plan.can_be_recorded()) return false;
+  const Backend& backend = plan_.plan.backend();
+  backend.begin(context());
+  if (!recording_ || recorded_scale_ != scale()) {
+    recording_ = backend.record([this] {
+      recording_now_ = true;
+      compute({});  // the batch is there already
+      recording_now_ = false;
+    });
+    recorded_scale_ = scale();
+  }
+  if (!recording_) return false;
+  recording_->run();
+  return true;
+}
+
+TrainingStep::Result TrainingStep::run(const FeedBatch& batch, float lr, bool last, const std::function<void()>& meanwhile) {
+  bring(batch);
+  if (resident_loss_) resident_loss_->take(batch);
+  if (accumulate_ <= 1) update_->prepare(lr, state_.step + 1);
+  if (resident_statistics_) resident_statistics_->leave();
+  Result result;
+  if (!replay()) result = compute(batch);
   ++state_.batches;
   // Of what the device works out, a step waits for the loss alone: once, and after all else is queued where batches are not summed up.
   const auto await_loss = [&] {
@@ -140,9 +175,11 @@ TrainingStep::Result TrainingStep::run(const FeedBatch& batch, float lr, bool la
     if (++waiting_ < accumulate_ && !last) return result;
     waiting_ = 0;
     if (!update_->gather()) return result;
+    update_->prepare(lr, state_.step + 1);
+    update_->apply();
+  } else {
+    await_loss();
   }
-  update_->step(lr, state_.step + 1);
-  if (accumulate_ <= 1) await_loss();
   const bool took_place = update_->took_place();
   if (took_place) ++state_.step;
   if (state_.loss_scale) state_.loss_scale->observe(took_place);

@@ -43,10 +43,17 @@ class TrainingStep {
   StepContext context() const;
   /// Makes the batch's inputs the plan's.
   void bring(const FeedBatch& batch);
+  void forward_pass();
+  void backward_pass();
   /// Forward, loss, and the slopes where the backward pass begins. Where the loss is worked out on the device, the result is not known before
   /// its sums; `keep`: they are those of this pass.
   Result forward(const FeedBatch& batch, bool keep);
   void update_statistics();
+  /// All that run() does with a batch that was brought, up to the update where it is one of a single batch. The result is as forward()'s.
+  Result compute(const FeedBatch& batch);
+  /// The same as one recording of what the device has to do, made when it is first asked for. False where there is none.
+  bool replay();
+  float scale() const { return state_.loss_scale ? static_cast<float>(state_.loss_scale->value) : 1.0f; }
 
   TrainingPlan& plan_;
   TrainingState& state_;
@@ -59,6 +66,10 @@ class TrainingStep {
   std::unique_ptr<ResidentStatistics> resident_statistics_;  // null where running statistics are kept on this side
   std::unique_ptr<InputsAhead> ahead_;           // null where the plan computes in this program's memory, and before the first batch
   std::unique_ptr<PicturesAhead> pictures_ahead_;  // null where pictures come as floats too
+  bool warm_ = false;                           // compute() has run, so that kernels have chosen their ways
+  bool recording_now_ = false;                  // passes are queued as parts of something larger
+  std::unique_ptr<Recording> recording_;        // null before the second step, and where some of a step is this program's work
+  float recorded_scale_ = 1;                    // which is fixed in the recording
 };
 
 }  // namespace graft

@@ -28,13 +28,17 @@ class UpdateHere final : public WeightUpdate {
     sharpness_->descend(state_.parameters);
     plan_.plan.refresh();
   }
-  void step(float lr, int64_t step) override {
+  void prepare(float lr, int64_t step) override {
+    lr_ = lr;
+    step_ = step;
+  }
+  void apply() override {
     took_place_ = !state_.loss_scale || finite();
     if (!took_place_) return;
     if (state_.loss_scale) scale_gradients(state_.parameters, static_cast<float>(1 / state_.loss_scale->value));
     if (options_.clip_norm > 0) clip_gradient_norm(state_.parameters, static_cast<double>(options_.clip_norm));
     if (options_.clip_value > 0) clip_gradient_values(state_.parameters, options_.clip_value);
-    optimizer_.step(lr, step, state_.parameters, state_.slots);
+    optimizer_.step(lr_, step_, state_.parameters, state_.slots);
     plan_.plan.refresh();
     if (state_.average) state_.average->update(state_.parameters);
   }
@@ -50,6 +54,8 @@ class UpdateHere final : public WeightUpdate {
   std::optional<GradientAccumulator> accumulator_;
   std::optional<SharpnessStep> sharpness_;
   bool climbed_ = false, took_place_ = true;
+  float lr_ = 0;
+  int64_t step_ = 0;
 };
 
 }  // namespace

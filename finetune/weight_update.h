@@ -21,9 +21,11 @@ class WeightUpdate {
   /// To where the loss is worst nearby, along the gradient at hand, and back (SharpnessStep).
   virtual void climb() = 0;
   virtual void descend() = 0;
-  /// Changes weights, the rule's memory and averages. `step` counts from 1.
-  virtual void step(float lr, int64_t step) = 0;
-  /// Whether the last step() changed anything: not where the loss was scaled up and gradients were no longer finite. May wait for the device.
+  /// What sets the next apply() apart from others. `step` counts from 1.
+  virtual void prepare(float lr, int64_t step) = 0;
+  /// Changes weights, the rule's memory and averages.
+  virtual void apply() = 0;
+  /// Whether the last apply() changed anything: not where the loss was scaled up and gradients were no longer finite. May wait for the device.
   virtual bool took_place() = 0;
   /// From here on, until the next step, tensors and the state hold what is true.
   virtual void settle() {}

@@ -39,6 +39,11 @@ void DeviceSide::bring_inputs(Passes pass) {
   }
 }
 
+bool DeviceSide::anything_crosses() const {
+  const auto crosses = [](const Room& room) { return !room.port.resident; };
+  return std::any_of(inputs_.begin(), inputs_.end(), crosses) || std::any_of(outputs_.begin(), outputs_.end(), crosses);
+}
+
 void DeviceSide::fetch_outputs(Passes pass) {
   bool any = false;
   for (size_t i = 0; i < outputs_.size(); ++i) {

@@ -40,6 +40,9 @@ class DeviceSide {
   /// Returns when outputs have arrived; at once where none are fetched.
   void fetch_outputs(Passes pass);
 
+  /// Whether there is a port that does not stay on the device.
+  bool anything_crosses() const;
+
   const DeviceMemory& memory() const { return memory_; }
 
  private:

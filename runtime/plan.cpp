@@ -35,10 +35,10 @@ struct Step {
   bool has_trainable_input = false;
 };
 
-/// One pass (forward or backward) of a plan: run as it is first, which lets kernels choose their ways, recorded after that.
+/// One pass (forward or backward) of a plan: run as it is first, which lets kernels choose their ways, recorded when it is run again.
 struct Pass {
   size_t first = 0, last = 0;
-  bool warm = false;
+  bool warm = false, steady = false;  // steady: every kernel can be recorded
   std::unique_ptr<Recording> recording;
 };
 
@@ -269,13 +269,24 @@ struct Plan::Impl {
     const auto which = &pass == &backward ? DeviceSide::Passes::backward : DeviceSide::Passes::forward;
     device->bring_inputs(which);
     backend.begin(context);
+    if (pass.warm && pass.steady && !pass.recording) {
+      backend.use_threads(threads);
+      pass.recording = backend.record([this, &pass] { run(pass.first, pass.last, {}); });
+      pass.steady = pass.recording != nullptr;
+    }
     if (pass.recording) pass.recording->run();
     else run(pass.first, pass.last, context);
     device->fetch_outputs(which);
-    const bool steady = std::all_of(steps.begin() + static_cast<int64_t>(pass.first), steps.begin() + static_cast<int64_t>(pass.last),
-                                    [](const Step& step) { return step.kernel->can_be_recorded(); });
-    if (!pass.warm && steady && pass.first < pass.last) pass.recording = backend.record([&] { run(pass.first, pass.last, context); });
     pass.warm = true;
+  }
+
+  void set_passes() {
+    forward.last = backward.first = backward_step;
+    backward.last = steps.size();
+    for (Pass* pass : {&forward, &backward}) {
+      pass->steady = pass->first < pass->last && std::all_of(steps.begin() + static_cast<int64_t>(pass->first), steps.begin() + static_cast<int64_t>(pass->last),
+                                                             [](const Step& step) { return step.kernel->can_be_recorded(); });
+    }
   }
 
   void* keep(Direction direction, size_t i) {
@@ -299,8 +310,7 @@ Plan::Plan(Graph graph, const Backend& backend, int threads) : impl_(std::make_u
   impl_->lay_out_arena();
   impl_->bring_to_device();
   impl_->bind_pointers();
-  impl_->forward.last = impl_->backward.first = impl_->backward_step;
-  impl_->backward.last = impl_->steps.size();
+  impl_->set_passes();
 }
 
 size_t Plan::planned_bytes(const Graph& graph, const Backend& backend) {
@@ -334,6 +344,14 @@ void Plan::bind_input(size_t i, const void* data) {
 
 void Plan::forward(const StepContext& step) { impl_->run(impl_->forward, step); }
 void Plan::backward(const StepContext& step) { impl_->run(impl_->backward, step); }
+
+bool Plan::can_be_recorded() const {
+  const auto steady = [](const Pass& pass) { return pass.steady || pass.first == pass.last; };
+  return impl_->device && !impl_->device->anything_crosses() && steady(impl_->forward) && steady(impl_->backward);
+}
+
+void Plan::queue_forward() { impl_->run(impl_->forward.first, impl_->forward.last, {}); }
+void Plan::queue_backward() { impl_->run(impl_->backward.first, impl_->backward.last, {}); }
 
 void* Plan::keep_input(size_t i) { return impl_->keep(Direction::in, i); }
 void* Plan::keep_output(size_t i) { return impl_->keep(Direction::out, i); }

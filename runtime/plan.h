@@ -55,6 +55,11 @@ class Plan {
 
   void forward(const StepContext& step = {});
   void backward(const StepContext& step = {});
+  /// Whether a pass, once it has run, is nothing but work that queue_forward() and queue_backward() give the backend's device: everything that goes in
+  /// or comes out stays there, and every kernel can be recorded. Then more than a pass can be recorded as one (Backend::record), after Backend::begin.
+  bool can_be_recorded() const;
+  void queue_forward();
+  void queue_backward();
   /// Call after trainable parameters changed.
   void refresh();
 

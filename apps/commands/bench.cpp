@@ -111,7 +111,8 @@ std::vector<double> bench_training(const Options& o, Model& model, OpenDims dims
     for (const auto& [tensor, output] : training.gradients) fill(plan.output(output));
     return timed(o.seconds, [&] {
       if (!update) return optimizer->step(kRate, ++state.step, state.parameters, state.slots);
-      update->step(kRate, ++state.step);
+      update->prepare(kRate, ++state.step);
+      update->apply();
       memory->wait();
     });
   }

@@ -1,5 +1,7 @@
 #include "finetune/cuda/layer_updates.h"
 
+#include <new>
+
 #include "finetune/cuda/pieces.h"
 #include "finetune/optimizers/rules/lamb.h"
 #include "finetune/optimizers/rules/lars.h"
@@ -31,24 +33,25 @@ struct SquareOfGradient {
   }
 };
 
-/// What both rules have: the parameters, and sums over each.
+/// What both rules have: the parameters as this step finds them, and sums over each.
 class LayerUpdate : public DeviceUpdate {
  public:
   LayerUpdate(const std::vector<DeviceParameter>& parameters, const Queue& queue, const DeviceMemory& memory)
-      : parameters_(parameters), queue_(queue), layers_(parameters.size(), memory), pieces_(counts_of(parameters), memory), w_squares_(pieces_, memory), other_squares_(pieces_, memory) {}
+      : parameters_(parameters), queue_(queue), table_(parameters.size(), memory), layers_(table_.device()), pieces_(counts_of(parameters), memory), w_squares_(pieces_, memory), other_squares_(pieces_, memory) {}
 
- protected:
-  const Layer* upload(float lr) {
+  void prepare(float lr, int64_t) override {
     for (size_t p = 0; p < parameters_.size(); ++p) {
       const DeviceParameter& d = parameters_[p];
-      layers_.host()[p] = {d.weights, d.slots[0], d.slots[1], d.gradient, lr * d.lr_scale, d.weight_decay, d.l1, d.matrix};
+      table_.host()[p] = {d.weights, d.slots[0], d.slots[1], d.gradient, lr * d.lr_scale, d.weight_decay, d.l1, d.matrix};
     }
-    layers_.upload();
-    return layers_.device();
+    table_.upload();
   }
+
+ protected:
   std::vector<DeviceParameter> parameters_;
   const Queue& queue_;
-  Table<Layer> layers_;
+  Table<Layer> table_;
+  const Layer* layers_;
   Pieces pieces_;
   TensorSums w_squares_, other_squares_;
 };
@@ -69,11 +72,10 @@ struct LarsMove {
 class LarsUpdate final : public LayerUpdate {
  public:
   LarsUpdate(const rules::Lars& rule, const std::vector<DeviceParameter>& parameters, const Queue& queue, const DeviceMemory& memory) : LayerUpdate(parameters, queue, memory), rule_(rule) {}
-  void step(float lr, int64_t, const int* go) override {
-    const Layer* const layers = upload(lr);
-    w_squares_.compute(queue_, pieces_, SquareOfWeight{layers});
-    other_squares_.compute(queue_, pieces_, SquareOfGradient{layers});
-    pieces_.each(queue_, LarsMove{rule_, layers, w_squares_.device(), other_squares_.device(), go});
+  void apply(const int* go) override {
+    w_squares_.compute(queue_, pieces_, SquareOfWeight{layers_});
+    other_squares_.compute(queue_, pieces_, SquareOfGradient{layers_});
+    pieces_.each(queue_, LarsMove{rule_, layers_, w_squares_.device(), other_squares_.device(), go});
   }
 
  private:
@@ -81,28 +83,28 @@ class LarsUpdate final : public LayerUpdate {
 };
 
 struct LambMoments {
-  rules::Lamb rule;
+  const rules::Lamb* rule;
   const Layer* layers;
   const int* go;
   GRAFT_DEVICE void operator()(int32_t t, int64_t i) const {
     if (go && !*go) return;
     const Layer& l = layers[t];
-    rule.add(l.w[i], l.g[i], l.l1, l.a[i], l.b[i]);
+    rule->add(l.w[i], l.g[i], l.l1, l.a[i], l.b[i]);
   }
 };
 
 struct SquareOfDirection {
-  rules::Lamb rule;
+  const rules::Lamb* rule;
   const Layer* layers;
   GRAFT_DEVICE double operator()(int32_t t, int64_t i) const {
     const Layer& l = layers[t];
-    const auto r = static_cast<double>(rule.direction(l.w[i], l.a[i], l.b[i], l.decay));
+    const auto r = static_cast<double>(rule->direction(l.w[i], l.a[i], l.b[i], l.decay));
     return r * r;
   }
 };
 
 struct LambMove {
-  rules::Lamb rule;
+  const rules::Lamb* rule;
   const Layer* layers;
   const double *w_squares, *r_squares;
   const int* go;
@@ -110,24 +112,31 @@ struct LambMove {
     if (go && !*go) return;
     const Layer& l = layers[t];
     const auto rate = static_cast<float>(static_cast<double>(l.rate) * rules::Lamb::ratio(w_squares[t], r_squares[t]));
-    l.w[i] -= rate * rule.direction(l.w[i], l.a[i], l.b[i], l.decay);
+    l.w[i] -= rate * rule->direction(l.w[i], l.a[i], l.b[i], l.decay);
   }
 };
 
 class LambUpdate final : public LayerUpdate {
  public:
-  LambUpdate(const rules::Lamb& rule, const std::vector<DeviceParameter>& parameters, const Queue& queue, const DeviceMemory& memory) : LayerUpdate(parameters, queue, memory), rule_(rule) {}
-  void step(float lr, int64_t step, const int* go) override {
+  LambUpdate(const rules::Lamb& rule, const std::vector<DeviceParameter>& parameters, const Queue& queue, const DeviceMemory& memory)
+      : LayerUpdate(parameters, queue, memory), rule_(rule), bound_(1, memory) {}
+  void prepare(float lr, int64_t step) override {
+    LayerUpdate::prepare(lr, step);
     rule_.prepare(step);
-    const Layer* const layers = upload(lr);
-    pieces_.each(queue_, LambMoments{rule_, layers, go});
-    w_squares_.compute(queue_, pieces_, SquareOfWeight{layers});
-    other_squares_.compute(queue_, pieces_, SquareOfDirection{rule_, layers});
-    pieces_.each(queue_, LambMove{rule_, layers, w_squares_.device(), other_squares_.device(), go});
+    new (bound_.host()) rules::Lamb(rule_);
+    bound_.upload();
+  }
+  void apply(const int* go) override {
+    const rules::Lamb* const rule = bound_.device();
+    pieces_.each(queue_, LambMoments{rule, layers_, go});
+    w_squares_.compute(queue_, pieces_, SquareOfWeight{layers_});
+    other_squares_.compute(queue_, pieces_, SquareOfDirection{rule, layers_});
+    pieces_.each(queue_, LambMove{rule, layers_, w_squares_.device(), other_squares_.device(), go});
   }
 
  private:
   rules::Lamb rule_;
+  Table<rules::Lamb> bound_;  // the rule as this step finds it
 };
 
 }  // namespace

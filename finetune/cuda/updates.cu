@@ -37,7 +37,7 @@ class Update final : public DeviceUpdate {
   Update(const Rule& rule, const std::vector<DeviceParameter>& parameters, const Queue& queue, const DeviceMemory& memory)
       : rule_(rule), parameters_(parameters), queue_(queue), bound_(parameters.size(), memory), pieces_(counts_of(parameters), memory) {}
 
-  void step(float lr, int64_t step, const int* go) override {
+  void prepare(float lr, int64_t step) override {
     rule_.prepare(step);
     for (size_t p = 0; p < parameters_.size(); ++p) {
       const DeviceParameter& from = parameters_[p];
@@ -48,8 +48,8 @@ class Update final : public DeviceUpdate {
       new (bound_.host() + p) Bound<Rule>{from.weights, from.slots[0], from.slots[1], from.slots[2], from.gradient, Rule::kCoupled ? from.weight_decay : 0.0f, from.l1, rule};
     }
     bound_.upload();
-    pieces_.each(queue_, UpdateOne<Rule>{bound_.device(), go});
   }
+  void apply(const int* go) override { pieces_.each(queue_, UpdateOne<Rule>{bound_.device(), go}); }
 
  private:
   Rule rule_;

@@ -24,9 +24,12 @@ struct DeviceParameter {
 class DeviceUpdate {
  public:
   virtual ~DeviceUpdate() = default;
-  /// Queues the update. `step` counts from 1. Where `go` is given and the device finds 0 there, nothing changes. Between two calls something must have been waited for (DeviceMemory::wait), so that what the
-  /// first sent over has arrived.
-  virtual void step(float lr, int64_t step, const int* go = nullptr) = 0;
+  /// Sends over what sets this update apart from others. `step` counts from 1. Between two calls something must have been waited for
+  /// (DeviceMemory::wait), so that what the first sent has arrived.
+  virtual void prepare(float lr, int64_t step) = 0;
+  /// Queues the update; as part of a recording, that of whatever is prepared when it runs. Where `go` is given and the device finds 0 there,
+  /// nothing changes.
+  virtual void apply(const int* go = nullptr) = 0;
 };
 
 /// The extension "update rules" of a backend.

@@ -20,9 +20,8 @@ struct ExtensionEntry {
 /// A backend whose kernels run on a Queue: those of kernels/, what a derived backend adds from libraries, and the processor's for the rest.
 class DeviceBackend : public Backend {
  public:
-  /// `stream`: null emulates. `memory` must hold what the stream's kernels can read. `host` outlives this object.
-  /// `activations`: float or a half type.
-  DeviceBackend(std::unique_ptr<const DeviceMemory> memory, void* stream, int multiprocessors, DType activations, const Backend& host);
+  /// `memory` must hold what kernels that go this way can read. `host` outlives this object. `activations`: float or a half type.
+  DeviceBackend(std::unique_ptr<const DeviceMemory> memory, Queue::Way way, int multiprocessors, DType activations, const Backend& host);
   ~DeviceBackend() override;
   DeviceBackend(const DeviceBackend&) = delete;
   DeviceBackend& operator=(const DeviceBackend&) = delete;

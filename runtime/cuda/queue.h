@@ -6,6 +6,7 @@
 #include "runtime/base/host_device.h"
 #include "runtime/base/row.h"
 #include "runtime/cuda/geometry.h"
+#include "runtime/cuda/tape.h"
 
 #ifdef __CUDACC__
 #include <cuda_runtime.h>
@@ -29,14 +30,18 @@ __global__ void run_rows(int64_t n, const Body body) {
 /// Reports a launch that failed. Defined where CUDA is.
 void check_launch();
 
-/// The stream on which a device works, or the calling thread in its place ("emulated"): loops are the same functions in both, so that
+/// The stream on which a device works, or a tape in its place ("emulated"): loops are the same functions in both, so that
 /// what is tested without a GPU is what runs on one. A body is copied to the device: it holds numbers and addresses, no more.
 class Queue {
  public:
-  /// `stream`: a cudaStream_t; null emulates. `step`: where the device keeps the step's numbers.
-  Queue(void* stream, int multiprocessors, const StepContext* step) : stream_(stream), multiprocessors_(multiprocessors), step_(step) {}
+  /// Where work goes: a cudaStream_t, or a tape. The other is null.
+  struct Way {
+    void* stream;
+    Tape* tape;
+  };
+  /// `step`: where the device keeps the step's numbers.
+  Queue(Way way, int multiprocessors, const StepContext* step) : stream_(way.stream), tape_(way.tape), multiprocessors_(multiprocessors), step_(step) {}
 
-  bool emulated() const { return stream_ == nullptr; }
   void* stream() const { return stream_; }
   int multiprocessors() const { return multiprocessors_; }
   /// For bodies to read; set before kernels run.
@@ -53,7 +58,9 @@ class Queue {
       return check_launch();
     }
 #endif
-    for (int64_t i = 0; i < n; ++i) body(i);
+    tape_->take([n, body] {
+      for (int64_t i = 0; i < n; ++i) body(i);
+    });
   }
 
   /// body(i, row) for 0 ≤ i < n, each by a warp.
@@ -67,11 +74,14 @@ class Queue {
       return check_launch();
     }
 #endif
-    for (int64_t i = 0; i < n; ++i) body(i, Row{});
+    tape_->take([n, body] {
+      for (int64_t i = 0; i < n; ++i) body(i, Row{});
+    });
   }
 
  private:
   void* stream_;
+  Tape* tape_;
   int multiprocessors_;
   const StepContext* step_;
 };

@@ -141,7 +141,8 @@ struct Value {
 };
 
 TEST(ColumnSums, AddUpInPartsAndGroupsOfParts) {
-  const cuda::Queue queue(nullptr, 2, nullptr);
+  cuda::Tape tape;
+  const cuda::Queue queue({nullptr, &tape}, 2, nullptr);
   for (const auto& [rows, channels] : {std::pair<int64_t, int64_t>{1, 1}, {3, 70}, {40000, 3}, {5000, 1}, {200, 64}}) {
     const Tensor x = random_tensor({rows, channels}, 5);
     const cuda::ColumnSums sums(rows, channels, 2, queue);

@@ -61,7 +61,8 @@ void expect_same(const std::string& name, const OptimizerOptions& options) {
     there.draw(static_cast<uint64_t>(step));
     const float lr = 0.1f / static_cast<float>(step);
     optimizer->step(lr, step, here.parameters, state);
-    update->step(lr, step);
+    update->prepare(lr, step);
+    update->apply();
   }
   for (size_t i = 0; i < here.parameters.size(); ++i) {
     const auto expected = here.parameters[i].tensor->data<float>(), found = there.parameters[i].tensor->data<float>();
@@ -104,11 +105,13 @@ TEST(DeviceUpdates, NothingMovesWhereTheFlagIsDown) {
     std::vector<float> weights(40, 1.0f), before = weights, gradient(40, 0.5f), a(40, 0.25f), b(40, 0.125f), c(40, 0.0f);
     const auto update = updates->make(name, {}, {{weights.data(), gradient.data(), {a.data(), b.data(), c.data()}, 40, 1, 0, 0, true}});
     int flag = 0;
-    update->step(0.1f, 1, &flag);
+    update->prepare(0.1f, 1);
+    update->apply(&flag);
     EXPECT_EQ(weights, before);
     EXPECT_EQ(a, std::vector<float>(40, 0.25f));
     flag = 1;
-    update->step(0.1f, 1, &flag);
+    update->prepare(0.1f, 1);
+    update->apply(&flag);
     EXPECT_NE(weights, before);
   }
 }

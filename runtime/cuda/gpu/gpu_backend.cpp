@@ -70,7 +70,7 @@ GpuSession::~GpuSession() {
 Libraries GpuSession::libraries(Arithmetic arithmetic) { return {cudnn_, cublas_, stream_, arithmetic, choices_.get()}; }
 
 GpuBackend::GpuBackend(std::unique_ptr<GpuSession> session, Arithmetic arithmetic, DType activations, const Backend& host)
-    : DeviceBackend(std::make_unique<GpuMemory>(session->stream()), session->stream(), session->multiprocessors(), activations, host), session_(std::move(session)),
+    : DeviceBackend(std::make_unique<GpuMemory>(session->stream()), Queue::Way{session->stream(), nullptr}, session->multiprocessors(), activations, host), session_(std::move(session)),
       context_{queue(), *memory(), session_->libraries(arithmetic)} {
   register_convolution(table(), context_);
   register_gemm(table(), context_);
