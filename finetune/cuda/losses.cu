@@ -1,6 +1,6 @@
 #include "finetune/losses/device_losses.h"
 
-#include "finetune/cuda/table.h"
+#include "runtime/cuda/table.h"
 #include "finetune/losses/formulas/all.h"
 #include "runtime/cuda/device_backend.h"
 

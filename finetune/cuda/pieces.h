@@ -2,7 +2,7 @@
 
 #include <vector>
 
-#include "finetune/cuda/table.h"
+#include "runtime/cuda/table.h"
 #include "runtime/cuda/queue.h"
 
 namespace graft::cuda {

@@ -15,7 +15,6 @@ namespace graft::cpu {
   file(lrn) \
   file(movement) \
   file(normalise) \
-  file(pixel_rows) \
   file(pool) \
   file(prelu) \
   file(quantise) \

@@ -1,4 +1,4 @@
-#include "runtime/ops/normalise.h"
+#include "runtime/norm_view.h"
 
 #include <algorithm>
 #include <cmath>
@@ -7,45 +7,12 @@
 #include "runtime/cpu/onednn.h"
 #include "runtime/cpu/parallel.h"
 #include "runtime/cpu/row_layout.h"
-#include "runtime/ops/broadcast.h"
 
 namespace graft::cpu {
 namespace {
 
-/// x, y and the parameters under one shape whose trailing part is what statistics run over (group norms split the channels).
-struct View {
-  Shape shape;
-  std::vector<bool> inner;
-
-  View(const Normalise& op, const Shape& x) : shape(x), inner(x.size(), false) {
-    size_t first = 2;
-    if (op.over == Normalise::Over::layer) first = static_cast<size_t>(resolve_axis(op.axis, x.rank()));
-    if (op.over == Normalise::Over::group) {
-      shape.insert(shape.begin() + 1, op.groups);
-      shape[2] = x[1] / op.groups;
-      inner.push_back(false);
-    }
-    for (size_t i = first; i < inner.size(); ++i) inner[i] = true;
-  }
-
-  RowLayout data(const Normalise& op, const Operand& x) const {
-    Strides strides = x.strides;
-    if (op.over == Normalise::Over::group) strides.insert(strides.begin() + 1, strides[1] * shape[2]);
-    return {shape, strides, inner};
-  }
-
-  RowLayout parameters(const Normalise& op, const Operand& scale) const {
-    Strides strides(shape.size(), 0);
-    if (op.over == Normalise::Over::layer) strides = broadcast_strides(scale.shape, scale.strides, shape);
-    if (op.over == Normalise::Over::instance) strides[1] = 1;
-    if (op.over == Normalise::Over::group) {
-      const bool per_group = scale.shape[0] == op.groups && shape[2] > 1;
-      strides[1] = per_group ? 1 : shape[2];
-      strides[2] = per_group ? 0 : 1;
-    }
-    return {shape, strides, inner};
-  }
-};
+RowLayout data(const NormView& view, const Operand& x) { return {view.shape, view.data(x), view.inner}; }
+RowLayout parameters(const NormView& view, const Operand& scale) { return {view.shape, view.parameters(scale), view.inner}; }
 
 struct Statistics {
   float mean, inverse;
@@ -64,7 +31,7 @@ Statistics measure(const Normalise& op, const float* x, const std::vector<int64_
 class NormaliseKernel final : public Kernel {
  public:
   NormaliseKernel(const Normalise& op, const KernelRequest& r)
-      : op_(op), view_(op, r.inputs[0].shape), x_(view_.data(op, r.inputs[0])), y_(view_.data(op, r.outputs[0])), parameters_(view_.parameters(op, r.inputs[1])),
+      : op_(op), view_(op, r.inputs[0].shape), x_(data(view_, r.inputs[0])), y_(data(view_, r.outputs[0])), parameters_(parameters(view_, r.inputs[1])),
         bias_(r.inputs.size() > 2 && r.inputs[2].present) {
     if (bias_ && (r.inputs[2].shape != r.inputs[1].shape || r.inputs[2].strides != r.inputs[1].strides)) throw Error("scale and bias have different shapes");
     for (size_t i = 1; i < r.outputs.size(); ++i) statistics_.push_back(RowLayout(r.outputs[i].shape, r.outputs[i].strides, view_.inner).starts);
@@ -92,7 +59,7 @@ class NormaliseKernel final : public Kernel {
 
  private:
   Normalise op_;
-  View view_;
+  NormView view_;
   RowLayout x_, y_, parameters_;
   bool bias_;
   std::vector<std::vector<int64_t>> statistics_;
@@ -103,8 +70,8 @@ class NormaliseKernel final : public Kernel {
 class GradientKernel final : public Kernel {
  public:
   GradientKernel(const NormaliseGradient& op, const KernelRequest& r)
-      : op_(op.forward), view_(op_, r.inputs[1].shape), dy_(view_.data(op_, r.inputs[0])), x_(view_.data(op_, r.inputs[1])), dx_(view_.data(op_, r.outputs[0])),
-        parameters_(view_.parameters(op_, r.inputs[2])), sums_(view_.parameters(op_, r.outputs[1])), parameter_count_(r.inputs[2].shape.elements()) {}
+      : op_(op.forward), view_(op_, r.inputs[1].shape), dy_(data(view_, r.inputs[0])), x_(data(view_, r.inputs[1])), dx_(data(view_, r.outputs[0])),
+        parameters_(parameters(view_, r.inputs[2])), sums_(parameters(view_, r.outputs[1])), parameter_count_(r.inputs[2].shape.elements()) {}
   size_t scratch_bytes() const override { return static_cast<size_t>(2 * parameter_count_) * sizeof(double) + static_cast<size_t>(x_.rows()) * sizeof(Statistics); }
   void run(const KernelArguments& a) override {
     const auto *dy = static_cast<const float*>(a.inputs[0]), *x = static_cast<const float*>(a.inputs[1]), *scale = static_cast<const float*>(a.inputs[2]);
@@ -144,7 +111,7 @@ class GradientKernel final : public Kernel {
 
  private:
   Normalise op_;
-  View view_;
+  NormView view_;
   RowLayout dy_, x_, dx_, parameters_, sums_;
   int64_t parameter_count_;
 };

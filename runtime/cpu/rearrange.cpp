@@ -1,4 +1,4 @@
-#include "runtime/ops/rearrange.h"
+#include "runtime/arrangement.h"
 
 #include <algorithm>
 
@@ -6,48 +6,26 @@
 #include "runtime/cpu/kernel_table.h"
 #include "runtime/cpu/onednn.h"
 #include "runtime/cpu/walk.h"
+#include "runtime/ops/pixel_rows.h"
 
 namespace graft::cpu {
 namespace {
 
-std::unique_ptr<Kernel> make_part(const Part& op, const KernelRequest& r) {
-  const Operand &x = r.inputs[0], &y = r.outputs[0];
-  const auto axis = static_cast<size_t>(resolve_axis(op.axis, x.shape.rank()));
-  const size_t bytes = size_of(x.dtype);
-  const int64_t offset = op.range(x.shape).first * x.strides[axis] * static_cast<int64_t>(bytes);
-  std::vector<Piece> pieces{{0, offset, 0, StridedCopy(bytes, y.shape, x.strides, y.strides)}};
-  return std::make_unique<CopyKernel>(std::move(pieces), y.shape.elements(), bytes);
-}
-
-/// Tiled and single tensor under one shape: each dimension in two, repeats and extent; the single one stands still along repeats.
-struct Tiling {
-  Shape shape;
-  Strides tiled, single;
-  Tiling(const Operand& large, const Operand& small) {
-    for (size_t i = 0; i < small.shape.size(); ++i) {
-      const int64_t extent = small.shape[i], repeats = extent == 0 ? 0 : large.shape[i] / extent;
-      if (repeats != 1) {
-        shape.push_back(repeats);
-        tiled.push_back(extent * large.strides[i]);
-        single.push_back(0);
-      }
-      shape.push_back(extent);
-      tiled.push_back(large.strides[i]);
-      single.push_back(small.strides[i]);
-    }
-  }
-};
-
-std::unique_ptr<Kernel> make_tile(const Tile&, const KernelRequest& r) {
-  const Tiling t(r.outputs[0], r.inputs[0]);
+std::unique_ptr<Kernel> arranged(const Arrangement& a, const KernelRequest& r) {
   const size_t bytes = size_of(r.inputs[0].dtype);
-  std::vector<Piece> pieces{{0, 0, 0, StridedCopy(bytes, t.shape, t.single, t.tiled)}};
+  std::vector<Piece> pieces{{0, a.from_offset * static_cast<int64_t>(bytes), 0, StridedCopy(bytes, a.shape, a.from, a.to)}};
   return std::make_unique<CopyKernel>(std::move(pieces), r.outputs[0].shape.elements(), bytes);
 }
 
+std::unique_ptr<Kernel> make_part(const Part& op, const KernelRequest& r) { return arranged(part(op, r.inputs[0], r.outputs[0]), r); }
+std::unique_ptr<Kernel> make_tile(const Tile&, const KernelRequest& r) { return arranged(tiled(r.inputs[0], r.outputs[0]), r); }
+std::unique_ptr<Kernel> make_depth_space(const DepthSpace& op, const KernelRequest& r) { return arranged(depth_space(op, r.inputs[0], r.outputs[0]), r); }
+std::unique_ptr<Kernel> make_rows(const PixelsToRows&, const KernelRequest& r) { return arranged(pixel_rows(r.inputs[0], false), r); }
+std::unique_ptr<Kernel> make_pixels(const RowsToPixels&, const KernelRequest& r) { return arranged(pixel_rows(r.outputs[0], true), r); }
+
 class TileGradientKernel final : public Kernel {
  public:
-  explicit TileGradientKernel(const KernelRequest& r) : TileGradientKernel(Tiling(r.inputs[0], r.outputs[0]), r.outputs[0].shape.elements()) {}
+  explicit TileGradientKernel(const KernelRequest& r) : TileGradientKernel(tiled(r.outputs[0], r.inputs[0]), r.outputs[0].shape.elements()) {}
   void run(const KernelArguments& a) override {
     const auto* dy = static_cast<const float*>(a.inputs[0]);
     auto* dx = static_cast<float*>(a.outputs[0]);
@@ -58,7 +36,7 @@ class TileGradientKernel final : public Kernel {
   }
 
  private:
-  TileGradientKernel(const Tiling& t, int64_t elements) : elements_(elements), walk_(t.shape, {t.tiled, t.single}) {}
+  TileGradientKernel(const Arrangement& a, int64_t elements) : elements_(elements), walk_(a.shape, {a.to, a.from}) {}
   int64_t elements_;
   Walk<2> walk_;
 };
@@ -68,22 +46,6 @@ std::unique_ptr<Kernel> make_tile_gradient(const TileGradient&, const KernelRequ
   return std::make_unique<TileGradientKernel>(r);
 }
 
-/// Both sides as N, C, block rows, block columns, H, W of the small picture.
-std::unique_ptr<Kernel> make_depth_space(const DepthSpace& op, const KernelRequest& r) {
-  const Operand &deep = op.to_depth ? r.outputs[0] : r.inputs[0], &wide = op.to_depth ? r.inputs[0] : r.outputs[0];
-  const int64_t b = op.block, channels = wide.shape[1];
-  const Shape shape{deep.shape[0], channels, b, b, deep.shape[2], deep.shape[3]};
-  const Strides& w = wide.strides;
-  const Strides wide_strides{w[0], w[1], w[2], w[3], w[2] * b, w[3] * b};
-  const Strides& d = deep.strides;
-  const int64_t per_channel = op.channel_first ? b * b : 1, per_row = op.channel_first ? b : b * channels, per_column = op.channel_first ? 1 : channels;
-  const Strides deep_strides{d[0], d[1] * per_channel, d[1] * per_row, d[1] * per_column, d[2], d[3]};
-  const size_t bytes = size_of(deep.dtype);
-  const Strides &from = op.to_depth ? wide_strides : deep_strides, &to = op.to_depth ? deep_strides : wide_strides;
-  std::vector<Piece> pieces{{0, 0, 0, StridedCopy(bytes, shape, from, to)}};
-  return std::make_unique<CopyKernel>(std::move(pieces), r.outputs[0].shape.elements(), bytes);
-}
-
 }  // namespace
 
 void register_rearrange(KernelTable& table) {
@@ -91,6 +53,8 @@ void register_rearrange(KernelTable& table) {
   table.add<Tile>(make_tile);
   table.add<TileGradient>(make_tile_gradient);
   table.add<DepthSpace>(make_depth_space);
+  table.add<PixelsToRows>(make_rows);
+  table.add<RowsToPixels>(make_pixels);
 }
 
 }  // namespace graft::cpu

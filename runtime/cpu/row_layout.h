@@ -2,6 +2,7 @@
 
 #include <vector>
 
+#include "runtime/dimensions.h"
 #include "runtime/tensor.h"
 
 namespace graft::cpu {
@@ -32,12 +33,5 @@ struct RowLayout {
     return list;
   }
 };
-
-/// One dimension alone.
-inline std::vector<bool> only_dimension(int64_t rank, int64_t axis) {
-  std::vector<bool> inner(static_cast<size_t>(rank), false);
-  inner[static_cast<size_t>(axis)] = true;
-  return inner;
-}
 
 }  // namespace graft::cpu

@@ -61,9 +61,7 @@ class HardmaxKernel final : public Kernel {
  private:
   static RowLayout rows(const Hardmax& op, const Operand& x) {
     const int64_t rank = x.shape.rank(), axis = op.flatten && op.axis == rank ? rank : resolve_axis(op.axis, rank);
-    std::vector<bool> inner(static_cast<size_t>(rank), false);
-    for (int64_t i = 0; i < rank; ++i) inner[static_cast<size_t>(i)] = op.flatten ? i >= axis : i == axis;
-    return {x.shape, x.strides, inner};
+    return {x.shape, x.strides, op.flatten ? from_dimension(rank, axis) : only_dimension(rank, axis)};
   }
   RowLayout x_, y_;
 };

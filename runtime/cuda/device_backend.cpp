@@ -23,7 +23,7 @@ const BackendExtension* DeviceBackend::extension(std::string_view name) const {
 
 DeviceBackend::DeviceBackend(std::unique_ptr<const DeviceMemory> memory, Queue::Way way, int multiprocessors, DType activations, const Backend& host)
     : memory_(std::move(memory)), activations_(activations), host_(host), device_step_(static_cast<StepContext*>(memory_->allocate(sizeof(StepContext)))),
-      queue_(way, multiprocessors, device_step_) {
+      queue_(way, multiprocessors, *memory_, device_step_) {
 #define GRAFT_REGISTER(name) register_##name(table_, queue_);
   GRAFT_CUDA_KERNEL_FILES(GRAFT_REGISTER)
 #undef GRAFT_REGISTER

@@ -10,11 +10,19 @@ namespace graft::cuda {
 #define GRAFT_CUDA_KERNEL_FILES(file) \
   file(batch_norm) \
   file(binary) \
+  file(comparison) \
   file(dropout) \
+  file(gather) \
   file(lrn) \
   file(movement) \
+  file(normalise) \
   file(pool) \
+  file(prelu) \
+  file(quantise) \
+  file(rearrange) \
   file(reduce) \
+  file(resize) \
+  file(selection) \
   file(softmax) \
   file(unary)
 

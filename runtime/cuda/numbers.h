@@ -39,7 +39,11 @@ GRAFT_DEVICE inline float float_of(uint32_t bits) {
 #endif
 }
 
-GRAFT_DEVICE inline float value_of(float v) { return v; }
+template <typename T>
+  requires std::is_arithmetic_v<T>
+GRAFT_DEVICE T value_of(T v) {
+  return v;
+}
 GRAFT_DEVICE inline float value_of(BFloat16 v) { return float_of(static_cast<uint32_t>(v.bits) << 16); }
 GRAFT_DEVICE inline float value_of(Float16 v) {
   const uint32_t sign = static_cast<uint32_t>(v.bits & 0x8000u) << 16, magnitude = v.bits & 0x7fffu;
@@ -68,6 +72,13 @@ GRAFT_DEVICE T rounded(float v) {
   } else {
     return v;
   }
+}
+
+/// What value_of gave, as it is stored.
+template <typename T, typename V>
+GRAFT_DEVICE T stored(V v) {
+  if constexpr (std::is_arithmetic_v<T>) return static_cast<T>(v);
+  else return rounded<T>(static_cast<float>(v));
 }
 
 /// `width` neighbours, read and written at once.
@@ -103,6 +114,20 @@ auto visit_real(DType dtype, const Visit& visit) {
     case DType::f16: return visit(Float16{});
     case DType::bf16: return visit(BFloat16{});
     default: return visit(float{});
+  }
+}
+
+/// The same for any type.
+template <typename Visit>
+auto visit_any(DType dtype, const Visit& visit) {
+  switch (dtype) {
+    case DType::f64: return visit(double{});
+    case DType::i64: return visit(int64_t{});
+    case DType::i32: return visit(int32_t{});
+    case DType::u8: return visit(uint8_t{});
+    case DType::i8: return visit(int8_t{});
+    case DType::boolean: return visit(bool{});
+    default: return visit_real(dtype, visit);
   }
 }
 

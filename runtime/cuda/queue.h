@@ -39,11 +39,12 @@ class Queue {
     void* stream;
     Tape* tape;
   };
-  /// `step`: where the device keeps the step's numbers.
-  Queue(Way way, int multiprocessors, const StepContext* step) : stream_(way.stream), tape_(way.tape), multiprocessors_(multiprocessors), step_(step) {}
+  /// `memory`: what kernels read and write. `step`: where it holds the step's numbers.
+  Queue(Way way, int multiprocessors, const DeviceMemory& memory, const StepContext* step) : stream_(way.stream), tape_(way.tape), multiprocessors_(multiprocessors), memory_(memory), step_(step) {}
 
   void* stream() const { return stream_; }
   int multiprocessors() const { return multiprocessors_; }
+  const DeviceMemory& memory() const { return memory_; }
   /// For bodies to read; set before kernels run.
   const StepContext* step() const { return step_; }
 
@@ -83,6 +84,7 @@ class Queue {
   void* stream_;
   Tape* tape_;
   int multiprocessors_;
+  const DeviceMemory& memory_;
   const StepContext* step_;
 };
 

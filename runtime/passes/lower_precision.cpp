@@ -8,9 +8,14 @@
 #include "runtime/ops/gemm.h"
 #include "runtime/ops/lrn.h"
 #include "runtime/ops/movement.h"
+#include "runtime/ops/normalise.h"
+#include "runtime/ops/pixel_rows.h"
 #include "runtime/ops/pool.h"
+#include "runtime/ops/prelu.h"
+#include "runtime/ops/rearrange.h"
 #include "runtime/ops/reduce.h"
 #include "runtime/ops/reshape.h"
+#include "runtime/ops/resize.h"
 #include "runtime/ops/unary.h"
 #include "runtime/ops/binary.h"
 #include "runtime/passes/passes.h"
@@ -49,8 +54,11 @@ Halves halves_of(const Operator& op) {
   if (is_any<BatchNormTraining>(op)) return of_norm(1, 2, first_only);
   if (is_any<BatchNormGradient>(op)) return of_norm(2, 5, [](size_t o) { return o == 0 || o == 3; });
   if (is_any<BatchNormInputGradient>(op)) return of_norm(2, 6, every);
-  if (is_any<ConvolutionBackwardWeights, Gemm, MatMul, Unary, UnaryGradient, Binary, MaxPool, MaxPoolGradient, AveragePool, AveragePoolGradient, Reduce, Spread, SumTo, Dropout, Concat,
-             SliceGradient, Transpose, Reshape, ReshapeTo, Flatten, Squeeze, Unsqueeze, Lrn, LrnGradient>(op)) {
+  if (is_any<Normalise>(op)) return of_norm(1, 2, first_only);
+  if (is_any<NormaliseGradient>(op)) return of_norm(2, 2, first_only);
+  if (is_any<ConvolutionBackwardWeights, Gemm, MatMul, Unary, UnaryGradient, Binary, PRelu, MaxPool, MaxPoolGradient, AveragePool, AveragePoolGradient, Reduce, Spread, SumTo, Dropout, Concat,
+             Part, Tile, TileGradient, DepthSpace, PixelsToRows, RowsToPixels, Gather, GatherGradient, Resize, ResizeGradient, SliceGradient, Transpose, Reshape, ReshapeTo, Flatten, Squeeze,
+             Unsqueeze, Lrn, LrnGradient>(op)) {
     return {always, every};
   }
   return {};

@@ -7,7 +7,6 @@
 #include "runtime/ops/binary.h"
 #include "runtime/ops/dropout.h"
 #include "runtime/ops/gemm.h"
-#include "runtime/ops/normalise.h"
 #include "runtime/inputs_ahead.h"
 #include "runtime/plan.h"
 #include "tests/runtime/run_operator.h"
@@ -113,13 +112,12 @@ TEST(DevicePlan, DrawsChangeWithTheStepAlsoWhenRepeated) {
   }
 }
 
+/// Products are a library's on a GPU; the emulated one has none.
 TEST(DevicePlan, OperatorsWithoutAKernelAreComputedByTheProcessor) {
-  auto op = std::make_shared<Normalise>();
-  op->over = Normalise::Over::layer;
   Graph graph;
   const ValueId x = graph.add_input("x", DType::f32, {2, 3});
-  const ValueId scale = graph.add_constant("scale", Tensor::of<float>({3}, {1, 2, 3})), bias = graph.add_constant("bias", Tensor::of<float>({3}, {0, 0, 1}));
-  graph.outputs = {graph.add("norm", op, {x, scale, bias})};
+  const ValueId matrix = graph.add_constant("matrix", Tensor::of<float>({3, 2}, {1, 2, 3, 0, 0, 1}));
+  graph.outputs = {graph.add("product", std::make_shared<MatMul>(), {x, matrix})};
   Plan here(graph, cpu_backend()), there(graph, device());
   for (int run = 0; run < 3; ++run) {
     const std::vector<float> values{1, 2, static_cast<float>(4 + run), -1, 0, 5};
@@ -127,7 +125,7 @@ TEST(DevicePlan, OperatorsWithoutAKernelAreComputedByTheProcessor) {
     give(there, 0, values);
     here.forward();
     there.forward();
-    for (int i = 0; i < 6; ++i) EXPECT_EQ(here.output(0).as<float>()[i], there.output(0).as<float>()[i]);
+    for (int i = 0; i < 4; ++i) EXPECT_EQ(here.output(0).as<float>()[i], there.output(0).as<float>()[i]);
   }
 }
 
@@ -142,7 +140,7 @@ struct Value {
 
 TEST(ColumnSums, AddUpInPartsAndGroupsOfParts) {
   cuda::Tape tape;
-  const cuda::Queue queue({nullptr, &tape}, 2, nullptr);
+  const cuda::Queue queue({nullptr, &tape}, 2, *cuda::emulated_backend(cpu_backend()).memory(), nullptr);
   for (const auto& [rows, channels] : {std::pair<int64_t, int64_t>{1, 1}, {3, 70}, {40000, 3}, {5000, 1}, {200, 64}}) {
     const Tensor x = random_tensor({rows, channels}, 5);
     const cuda::ColumnSums sums(rows, channels, 2, queue);

@@ -1,6 +1,7 @@
 // Halves: a network's results and gradients beside those of floats.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "runtime/cuda/device_backend.h"
@@ -8,9 +9,14 @@
 #include "runtime/ops/binary.h"
 #include "runtime/ops/convolution.h"
 #include "runtime/ops/gemm.h"
+#include "runtime/ops/movement.h"
+#include "runtime/ops/normalise.h"
 #include "runtime/ops/pool.h"
+#include "runtime/ops/prelu.h"
+#include "runtime/ops/rearrange.h"
 #include "runtime/ops/reduce.h"
 #include "runtime/ops/reshape.h"
+#include "runtime/ops/resize.h"
 #include "runtime/ops/softmax.h"
 #include "runtime/ops/unary.h"
 #include "runtime/plan.h"
@@ -122,6 +128,64 @@ TEST(Precision, GradientsInHalvesStayNearFloats) {
     EXPECT_LT(distance(floats.all[i], expected.all[i]), 1e-5) << i;
     EXPECT_LT(distance(brains.all[i], expected.all[i]), 0.12) << i;
     EXPECT_LT(distance(halves.all[i], expected.all[i]), 0.03) << i;
+  }
+}
+
+TEST(Precision, MovingAndNormalisingOperatorsTakeHalves) {
+  const auto make = [](const std::string& what) -> OperatorPtr {
+    if (what == "split") {
+      auto op = std::make_shared<Part>();
+      op->axis = op->index = 1;
+      op->count = 2;
+      return op;
+    }
+    if (what == "depth to space") {
+      auto op = std::make_shared<DepthSpace>();
+      op->block = 2;
+      return op;
+    }
+    if (what == "resize") {
+      auto op = std::make_shared<Resize>();
+      op->mode = Resize::Mode::linear;
+      op->axes = {2, 3};
+      op->sizes = {9, 5};
+      return op;
+    }
+    if (what == "gather") {
+      auto op = std::make_shared<Gather>();
+      op->axis = 1;
+      return op;
+    }
+    if (what == "prelu") return std::make_shared<PRelu>();
+    auto op = std::make_shared<Normalise>();
+    op->over = what == "layer norm" ? Normalise::Over::layer : Normalise::Over::group;
+    op->groups = 2;
+    return op;
+  };
+  for (const std::string what : {"split", "depth to space", "resize", "gather", "prelu", "layer norm", "group norm"}) {
+    SCOPED_TRACE(what);
+    const auto result = [&](const Backend& b) {
+      Graph graph;
+      std::vector<ValueId> inputs{graph.add_input("x", DType::f32, {kBatch, 8, 6, 6})};
+      if (what == "gather") inputs.push_back(graph.add_constant("indices", Tensor::of<int64_t>({3}, {5, 0, -1})));
+      if (what == "prelu") inputs.push_back(graph.add_constant("slope", random_tensor({8, 1, 1}, 5)));
+      if (what == "layer norm" || what == "group norm") {
+        const int64_t numbers = what == "layer norm" ? 6 : 8;
+        for (const char* name : {"scale", "bias"}) inputs.push_back(graph.add_constant(name, random_tensor({numbers}, numbers)));
+      }
+      graph.outputs = {graph.add("y", make(what), inputs)};
+      Plan plan = compile_inference(graph, {kBatch, 6, 6}, b);
+      const auto& nodes = plan.graph().nodes;
+      const auto here = std::find_if(nodes.begin(), nodes.end(), [](const Node& n) { return n.name == "y"; });
+      EXPECT_EQ(plan.graph().value(here->outputs[0]).dtype, b.activations());
+      copy_from_plain(random_tensor({kBatch, 8, 6, 6}, 99).raw(), plan.input(0));
+      plan.forward();
+      return values(plan.output(0));
+    };
+    const auto expected = result(cpu_backend());
+    EXPECT_LT(distance(result(backend(DType::f32)), expected), 1e-6);
+    EXPECT_LT(distance(result(backend(DType::f16)), expected), 2e-3);
+    EXPECT_LT(distance(result(backend(DType::bf16)), expected), 1e-2);
   }
 }
 

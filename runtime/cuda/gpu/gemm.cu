@@ -1,10 +1,13 @@
 #include "runtime/ops/gemm.h"
 
+#include "runtime/cuda/batches.h"
 #include "runtime/cuda/epilogue.h"
 #include "runtime/cuda/gpu/cublas_product.h"
 #include "runtime/cuda/gpu/library_kernels.h"
 #include "runtime/cuda/launched.h"
+#include "runtime/cuda/moves.h"
 #include "runtime/ops/broadcast.h"
+#include "runtime/strided_copy.h"
 
 namespace graft::cuda {
 namespace {
@@ -45,35 +48,82 @@ std::unique_ptr<Kernel> make_gemm(const LibraryContext& c, const Gemm& op, const
   }, CublasProduct::kWorkspaceBytes);
 }
 
-/// Batches of row-major matrices; B may be one matrix for all. The rest is the processor's.
+/// An operand of MatMul as matrices that lie row-major. One that does not, as pictures with channels last, is laid out anew in scratch.
+struct Matrices {
+  Shape leading;
+  int64_t rows, columns;
+  Strides steps;   // of the leading dimensions
+  bool in_place;
+  Indexer<2> laying;  // in scratch, as it lies
+
+  /// Vectors are matrices of one row (`row`) or column.
+  Matrices(const Operand& o, bool row) : rows(1), columns(1) {
+    Shape shape = o.shape;
+    Strides lies = o.strides;
+    if (shape.rank() == 1) {
+      shape.insert(row ? shape.begin() : shape.end(), 1);
+      lies.insert(row ? lies.begin() : lies.end(), 0);
+    }
+    rows = shape.end()[-2];
+    columns = shape.end()[-1];
+    leading = Shape(std::vector<int64_t>(shape.begin(), shape.end() - 2));
+    in_place = is_row_major(o.shape, o.strides);
+    const Strides plain = plain_strides(shape);
+    steps.assign(plain.begin(), plain.end() - 2);
+    laying = Indexer<2>(shape, {plain, lies});
+  }
+  int64_t elements() const { return leading.elements() * rows * columns; }
+};
+
+/// Batches of products with NumPy's broadcasting.
 std::unique_ptr<Kernel> make_matmul(const LibraryContext& c, const KernelRequest& r) {
-  const Operand &a = r.inputs[0], &b = r.inputs[1], &y = r.outputs[0];
-  const int64_t rank = y.shape.rank();
-  if (!one_type(r) || a.shape.rank() != rank || rank < 2 || b.shape.rank() < 2 || y.shape.elements() == 0 || a.shape.elements() == 0) return nullptr;
-  const auto plain = [](const Operand& o) { return o.strides == plain_strides(o.shape); };
-  if (!plain(a) || !plain(b) || !plain(y)) return nullptr;
-  const Shape batch(std::vector<int64_t>(y.shape.begin(), y.shape.end() - 2));
-  const auto leading = [](const Operand& o) { return Shape(std::vector<int64_t>(o.shape.begin(), o.shape.end() - 2)); };
-  const bool shared = leading(b).elements() == 1;
-  if (leading(a) != batch || (!shared && leading(b) != batch)) return nullptr;
+  const Operand& out = r.outputs[0];
+  const Matrices a(r.inputs[0], true), b(r.inputs[1], false);
+  if (!one_type(r) || out.shape.elements() == 0 || a.elements() == 0) return nullptr;
+  // y's matrices, also where a vector made one of its dimensions vanish.
+  Shape leading(std::vector<int64_t>(out.shape.begin(), out.shape.end() - (r.inputs[0].shape.rank() > 1) - (r.inputs[1].shape.rank() > 1)));
+  Shape whole = leading;
+  whole.push_back(a.rows);
+  whole.push_back(b.columns);
+  const Strides plain = plain_strides(whole);
+  const Strides y_steps(plain.begin(), plain.end() - 2);
+  const Batches batches(leading, broadcast_strides(a.leading, a.steps, leading), broadcast_strides(b.leading, b.steps, leading), y_steps);
+  const Indexer<2> leaving(out.shape, {out.strides, plain_strides(out.shape)});
+  const bool stays = is_row_major(out.shape, out.strides);
+  if (!a.laying.fits() || !b.laying.fits() || !leaving.fits()) return nullptr;
+
   ProductProblem problem;
-  problem.dtype = y.dtype;
-  problem.m = y.shape.end()[-2];
-  problem.n = y.shape.end()[-1];
-  problem.k = a.shape.end()[-1];
+  problem.dtype = out.dtype;
+  problem.m = a.rows;
+  problem.n = b.columns;
+  problem.k = a.columns;
   problem.a_row = problem.k;
   problem.b_row = problem.y_row = problem.n;
-  problem.batch = batch.elements();
-  problem.a_step = problem.m * problem.k;
-  problem.b_step = shared ? 0 : problem.k * problem.n;
-  problem.y_step = problem.m * problem.n;
-  if (shared) {  // one tall product
+  problem.batch = batches.count;
+  problem.a_step = batches.a_step;
+  problem.b_step = batches.b_step;
+  problem.y_step = batches.y_step;
+  if (problem.b_step == 0 && problem.a_step == problem.m * problem.k && problem.y_step == problem.m * problem.n) {  // one tall product
     problem.m *= problem.batch;
     problem.batch = 1;
   }
   std::shared_ptr<const CublasProduct> product = CublasProduct::make(problem, c.libraries);
   if (!product) return nullptr;
-  return launched([product](const KernelArguments& k) { product->run(k.inputs[0], k.inputs[1], nullptr, k.outputs[0], k.scratch); }, CublasProduct::kWorkspaceBytes);
+  const auto bytes = static_cast<int64_t>(size_of(out.dtype));
+  const auto room = [&](bool needed, int64_t elements) { return needed ? (elements * bytes + 255) / 256 * 256 : 0; };
+  const int64_t a_room = room(!a.in_place, a.elements()), b_room = room(!b.in_place, b.elements()), y_room = room(!stays, out.shape.elements());
+  return launched([&queue = c.queue, product, batches, a, b, leaving, stays, bytes, a_room, b_room, y_room](const KernelArguments& k) {
+    auto* const scratch = static_cast<std::byte*>(k.scratch);
+    const auto laid = [&](const Matrices& m, const void* from, std::byte* to) -> const std::byte* {
+      if (m.in_place) return static_cast<const std::byte*>(from);
+      move(queue, static_cast<size_t>(bytes), {0, 0, 0, m.laying}, from, to);
+      return to;
+    };
+    const std::byte *const left = laid(a, k.inputs[0], scratch), *const right = laid(b, k.inputs[1], scratch + a_room);
+    std::byte* const result = stays ? static_cast<std::byte*>(k.outputs[0]) : scratch + a_room + b_room;
+    for (const Batches::Run& run : batches.runs) product->run(left + run.a * bytes, right + run.b * bytes, nullptr, result + run.y * bytes, scratch + a_room + b_room + y_room);
+    if (!stays) move(queue, static_cast<size_t>(bytes), {0, 0, 0, leaving}, result, k.outputs[0]);
+  }, static_cast<size_t>(a_room + b_room + y_room) + CublasProduct::kWorkspaceBytes);
 }
 
 }  // namespace

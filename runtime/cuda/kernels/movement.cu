@@ -2,10 +2,8 @@
 
 #include <cstring>
 
-#include "runtime/cuda/indexing.h"
 #include "runtime/cuda/kernel_files.h"
-#include "runtime/cuda/launched.h"
-#include "runtime/cuda/move.h"
+#include "runtime/cuda/moves.h"
 #include "runtime/cuda/numbers.h"
 #include "runtime/ops/broadcast.h"
 #include "runtime/ops/reshape.h"
@@ -13,56 +11,6 @@
 
 namespace graft::cuda {
 namespace {
-
-/// Elements of `bytes` each from one arrangement of strides to another; offsets in elements.
-struct Move {
-  size_t input = 0;
-  int64_t from = 0, to = 0;
-  Indexer<2> places;  // written, read
-};
-
-template <typename T>
-struct Fill {
-  T* to;
-  T value;
-  GRAFT_DEVICE void operator()(int64_t i) const { to[i] = value; }
-};
-
-/// Calls visit with an unsigned integer as large as an element.
-template <typename Visit>
-void visit_bytes(size_t bytes, const Visit& visit) {
-  switch (bytes) {
-    case 1: return visit(uint8_t{});
-    case 2: return visit(uint16_t{});
-    case 4: return visit(uint32_t{});
-    default: return visit(uint64_t{});
-  }
-}
-
-void move(const Queue& queue, size_t bytes, const Move& m, const void* from, void* to) {
-  visit_bytes(bytes, [&](auto tag) {
-    using T = decltype(tag);
-    queue.each(m.places.count(), MoveOne<T>{static_cast<const T*>(from) + m.from, static_cast<T*>(to) + m.to, m.places});
-  });
-}
-
-void fill(const Queue& queue, size_t bytes, uint64_t pattern, int64_t elements, void* to) {
-  visit_bytes(bytes, [&](auto tag) {
-    using T = decltype(tag);
-    queue.each(elements, Fill<T>{static_cast<T*>(to), static_cast<T>(pattern)});
-  });
-}
-
-/// Parts of the inputs to parts of output 0, whose other elements hold `pattern` where `filled`.
-std::unique_ptr<Kernel> moves(const Queue& queue, const KernelRequest& r, std::vector<Move> parts, bool filled = false, uint64_t pattern = 0) {
-  for (const Move& m : parts)
-    if (!m.places.fits()) return nullptr;
-  const Operand& y = r.outputs[0];
-  return launched([&queue, parts = std::move(parts), bytes = size_of(y.dtype), filled, pattern, elements = y.shape.elements()](const KernelArguments& a) {
-    if (filled) fill(queue, bytes, pattern, elements, a.outputs[0]);
-    for (const Move& m : parts) move(queue, bytes, m, a.inputs[m.input], a.outputs[0]);
-  });
-}
 
 std::vector<ValueType> types_of(std::span<const Operand> operands) {
   std::vector<ValueType> types;
@@ -158,15 +106,14 @@ template <typename From, typename To>
 struct CastOne {
   const From* from;
   To* to;
-  GRAFT_DEVICE void operator()(int64_t i) const { to[i] = rounded<To>(value_of(from[i])); }
+  GRAFT_DEVICE void operator()(int64_t i) const { to[i] = stored<To>(value_of(from[i])); }
 };
 
-/// Between floats and halves.
 std::unique_ptr<Kernel> make_cast(const Queue& queue, const KernelRequest& r) {
   const Operand &x = r.inputs[0], &y = r.outputs[0];
-  if (!is_real(x.dtype) || !is_real(y.dtype) || x.strides != y.strides) return nullptr;
-  return visit_real(x.dtype, [&](auto from) {
-    return visit_real(y.dtype, [&](auto to) {
+  if (x.strides != y.strides) return nullptr;
+  return visit_any(x.dtype, [&](auto from) {
+    return visit_any(y.dtype, [&](auto to) {
       using From = decltype(from);
       using To = decltype(to);
       return launched([&queue, elements = y.shape.elements()](const KernelArguments& a) {

@@ -2,33 +2,18 @@
 
 #include <cmath>
 
-#include "runtime/cuda/indexing.h"
 #include "runtime/cuda/kernel_files.h"
 #include "runtime/cuda/launched.h"
 #include "runtime/cuda/numbers.h"
+#include "runtime/cuda/rows_of.h"
 
 namespace graft::cuda {
 namespace {
 
-/// Rows and what lies along each, in N operands of one shape.
-template <int N>
-struct RowsOf {
-  Indexer<N> rows, columns;
-  RowsOf(const Softmax& op, const Shape& shape, const std::array<Strides, N>& strides) {
-    const auto rank = shape.rank();
-    const auto axis = op.flatten && op.axis == rank ? static_cast<size_t>(rank) : static_cast<size_t>(resolve_axis(op.axis, rank));
-    Shape outer, inner;
-    std::array<Strides, N> outer_strides, inner_strides;
-    for (size_t d = 0; d < shape.size(); ++d) {
-      const bool along = op.flatten ? d >= axis : d == axis;
-      (along ? inner : outer).push_back(shape[d]);
-      for (size_t n = 0; n < N; ++n) (along ? inner_strides : outer_strides)[n].push_back(strides[n][d]);
-    }
-    rows = Indexer<N>(outer, outer_strides);
-    columns = Indexer<N>(inner, inner_strides);
-  }
-  bool fit() const { return rows.fits() && columns.fits(); }
-};
+/// What one sum runs over.
+std::vector<bool> inner(const Softmax& op, int64_t rank) {
+  return op.flatten ? from_dimension(rank, op.axis == rank ? rank : resolve_axis(op.axis, rank)) : only_dimension(rank, resolve_axis(op.axis, rank));
+}
 
 template <typename T>
 struct Forward {
@@ -78,7 +63,7 @@ struct Backward {
 
 std::unique_ptr<Kernel> make_forward(const Queue& queue, const Softmax& op, const KernelRequest& r) {
   const Operand &x = r.inputs[0], &y = r.outputs[0];
-  const RowsOf<2> of(op, x.shape, {y.strides, x.strides});
+  const RowsOf<2> of(x.shape, {y.strides, x.strides}, inner(op, x.shape.rank()));
   if (!is_real(x.dtype) || !of.fit()) return nullptr;
   return visit_real(x.dtype, [&](auto tag) {
     using T = decltype(tag);
@@ -90,7 +75,7 @@ std::unique_ptr<Kernel> make_forward(const Queue& queue, const Softmax& op, cons
 
 std::unique_ptr<Kernel> make_backward(const Queue& queue, const SoftmaxGradient& op, const KernelRequest& r) {
   const Operand &dy = r.inputs[0], &y = r.inputs[1], &dx = r.outputs[0];
-  const RowsOf<3> of(op.forward, dx.shape, {dx.strides, dy.strides, y.strides});
+  const RowsOf<3> of(dx.shape, {dx.strides, dy.strides, y.strides}, inner(op.forward, dx.shape.rank()));
   if (!is_real(dx.dtype) || !all_of(r.inputs, dx.dtype) || !of.fit()) return nullptr;
   return visit_real(dx.dtype, [&](auto tag) {
     using T = decltype(tag);

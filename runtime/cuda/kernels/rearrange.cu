@@ -1,0 +1,64 @@
+#include "runtime/arrangement.h"
+#include "runtime/cuda/kernel_files.h"
+#include "runtime/cuda/moves.h"
+#include "runtime/cuda/numbers.h"
+#include "runtime/ops/pixel_rows.h"
+
+namespace graft::cuda {
+namespace {
+
+std::unique_ptr<Kernel> arranged(const Queue& queue, const Arrangement& a, const KernelRequest& r) { return moves(queue, r, {{0, a.from_offset, 0, Indexer<2>(a.shape, {a.to, a.from})}}); }
+
+/// dx is the sum over the repeats of what lies there.
+template <typename T>
+struct AddRepeats {
+  const T* dy;
+  T* dx;
+  Indexer<2> places;  // dx, dy
+  Indexer<1> repeats;
+  GRAFT_DEVICE void operator()(int64_t i) const {
+    const auto p = places(i);
+    float sum = 0;
+    for (int64_t k = 0; k < repeats.count(); ++k) sum += value_of(dy[p.at[1] + repeats(k).at[0]]);
+    dx[p.at[0]] = rounded<T>(sum);
+  }
+};
+
+std::unique_ptr<Kernel> make_tile_gradient(const Queue& queue, const KernelRequest& r) {
+  const Operand &dy = r.inputs[0], &dx = r.outputs[0];
+  const Arrangement a = tiled(dx, dy);
+  Shape kept, repeated;
+  Strides single, first, others;
+  for (size_t d = 0; d < a.shape.size(); ++d) {
+    if (a.from[d] == 0) {
+      repeated.push_back(a.shape[d]);
+      others.push_back(a.to[d]);
+    } else {
+      kept.push_back(a.shape[d]);
+      single.push_back(a.from[d]);
+      first.push_back(a.to[d]);
+    }
+  }
+  const Indexer<2> places(kept, {single, first});
+  const Indexer<1> repeats(repeated, {others});
+  if (!is_real(dx.dtype) || dy.dtype != dx.dtype || !places.fits() || !repeats.fits()) return nullptr;
+  return visit_real(dx.dtype, [&](auto tag) {
+    using T = decltype(tag);
+    return launched([&queue, places, repeats](const KernelArguments& k) {
+      queue.each(places.count(), AddRepeats<T>{static_cast<const T*>(k.inputs[0]), static_cast<T*>(k.outputs[0]), places, repeats});
+    });
+  });
+}
+
+}  // namespace
+
+void register_rearrange(KernelTable& table, const Queue& queue) {
+  table.add<Part>([&queue](const Part& op, const KernelRequest& r) { return arranged(queue, part(op, r.inputs[0], r.outputs[0]), r); });
+  table.add<Tile>([&queue](const Tile&, const KernelRequest& r) { return arranged(queue, tiled(r.inputs[0], r.outputs[0]), r); });
+  table.add<TileGradient>([&queue](const TileGradient&, const KernelRequest& r) { return make_tile_gradient(queue, r); });
+  table.add<DepthSpace>([&queue](const DepthSpace& op, const KernelRequest& r) { return arranged(queue, depth_space(op, r.inputs[0], r.outputs[0]), r); });
+  table.add<PixelsToRows>([&queue](const PixelsToRows&, const KernelRequest& r) { return arranged(queue, pixel_rows(r.inputs[0], false), r); });
+  table.add<RowsToPixels>([&queue](const RowsToPixels&, const KernelRequest& r) { return arranged(queue, pixel_rows(r.outputs[0], true), r); });
+}
+
+}  // namespace graft::cuda
