@@ -69,13 +69,15 @@ class CachedFeed final : public Feed {
 
 class StreamedFeed final : public Feed {
  public:
-  StreamedFeed(const Graph& trunk, bool pass_pictures, const OpenDims& dims, const Backend& backend, int threads, const SampleSource& source, size_t batch, std::vector<std::string>& failures, const BatchMixing* mixing, bool as_bytes)
+  StreamedFeed(const Graph& trunk, bool pass_pictures, const OpenDims& dims, const Backend& backend, int threads, const SampleSource& source, size_t batch, std::vector<std::string>& failures, const BatchMixing* mixing, const FeedForms& forms)
       : source_(source), batch_(batch), height_(static_cast<size_t>(dims.height)), width_(static_cast<size_t>(dims.width)), pass_pictures_(pass_pictures), failures_(failures), mixing_(mixing) {
     const bool draws = backend.memory() && dynamic_cast<const DevicePictures*>(backend.extension(DevicePictures::kName));
-    as_bytes_ = draws && !mixing && (as_bytes || !pass_pictures);
+    as_bytes_ = draws && !mixing && (forms.pictures_as_bytes || !pass_pictures);
     OpenDims batched = dims;
     batched.batch = static_cast<int64_t>(batch);
     if (!trunk.outputs.empty()) trunk_.emplace(compile_inference(trunk, batched, backend, threads));
+    if (trunk_ && forms.features_on_device && backend.memory())
+      for (size_t o = 0; o < trunk_->output_count(); ++o) features_.push_back(trunk_->keep_output(o));
   }
   void start(std::vector<SampleRef> order, uint64_t first_step) override {
     order_ = std::move(order);
@@ -106,7 +108,8 @@ class StreamedFeed final : public Feed {
         trunk_->bind_input(0, pixels);
       }
       trunk_->forward();
-      for (size_t o = 0; o < trunk_->output_count(); ++o) batch.inputs.push_back(trunk_->output(o).as<float>());
+      for (size_t o = 0; o < trunk_->output_count(); ++o) batch.inputs.push_back(features_.empty() ? trunk_->output(o).as<float>() : nullptr);
+      batch.there = features_;
     }
     batch.pictures = {};
     if (pass_pictures_ && bytes) batch.pictures = loaded.bytes;
@@ -135,6 +138,7 @@ class StreamedFeed final : public Feed {
   std::vector<float> pixels_;
   std::set<int64_t> reported_;
   std::optional<Plan> trunk_;
+  std::vector<const void*> features_;     // of the trunk, where they stay on the device
   std::unique_ptr<PicturesAhead> drawn_;  // the trunk's input, where pictures come as bytes
   std::vector<SampleRef> order_;
   std::unique_ptr<SampleStream> stream_;
@@ -147,8 +151,8 @@ std::unique_ptr<Feed> make_cached_feed(const FeatureCache& cache, const SampleSo
 }
 
 std::unique_ptr<Feed> make_streamed_feed(const Graph& trunk, bool pass_pictures, const OpenDims& dims, const Backend& backend, int threads, const SampleSource& source, size_t batch,
-                                         std::vector<std::string>& failures, const BatchMixing* mixing, bool as_bytes) {
-  return std::make_unique<StreamedFeed>(trunk, pass_pictures, dims, backend, threads, source, batch, failures, mixing, as_bytes);
+                                         std::vector<std::string>& failures, const BatchMixing* mixing, const FeedForms& forms) {
+  return std::make_unique<StreamedFeed>(trunk, pass_pictures, dims, backend, threads, source, batch, failures, mixing, forms);
 }
 
 }  // namespace graft

@@ -14,6 +14,7 @@ namespace graft {
 /// for nothing (padding, unreadable samples).
 struct FeedBatch {
   std::vector<const float*> inputs;
+  std::vector<const void*> there;  // where the plan's device holds the first inputs already, which are null in `inputs`
   PictureBytes pictures{};         // where they are there, the last input in the place of floats
   std::vector<int> labels;
   std::vector<float> rows;         // targets of several numbers, batch × outputs; empty where labels say it all
@@ -33,10 +34,15 @@ class Feed {
 /// With `mixing` (not owned, may be null) samples are mixed on the way.
 std::unique_ptr<Feed> make_cached_feed(const FeatureCache& cache, const SampleSource& source, size_t batch, const BatchMixing* mixing = nullptr);
 
+/// What whoever reads a streamed feed can do with.
+struct FeedForms {
+  bool pictures_as_bytes = false;   // FeedBatch::pictures, where the source has bytes and the backend can draw them
+  bool features_on_device = false;  // FeedBatch::there, where the backend has memory of its own
+};
+
 /// Runs `trunk` (which may be empty) over the pictures each time. `pass_pictures`: the trained part reads the picture itself, after
-/// the trunk's outputs; with `as_bytes` it may get FeedBatch::pictures for it, where the source has bytes and the backend can draw them.
-/// Unreadable samples are added to `failures` once.
+/// the trunk's outputs. Unreadable samples are added to `failures` once.
 std::unique_ptr<Feed> make_streamed_feed(const Graph& trunk, bool pass_pictures, const OpenDims& dims, const Backend& backend, int threads, const SampleSource& source, size_t batch,
-                                         std::vector<std::string>& failures, const BatchMixing* mixing = nullptr, bool as_bytes = false);
+                                         std::vector<std::string>& failures, const BatchMixing* mixing = nullptr, const FeedForms& forms = {});
 
 }  // namespace graft

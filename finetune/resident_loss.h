@@ -20,15 +20,15 @@ class ResidentLoss {
   ResidentLoss(const ResidentLoss&) = delete;
   ResidentLoss& operator=(const ResidentLoss&) = delete;
 
-  /// Sends the targets of a batch over; it must not change before sums().
+  /// Sends the targets of a batch over; it must not change before the next wait.
   void take(const FeedBatch& batch);
   /// Queues loss and slopes of the plan's scores, and of its auxiliary heads' with this weight; slopes are multiplied by `scale`. With `keep` the
-  /// loss is the one that sums() tells.
+  /// loss is the one that sums() tells after the next wait.
   void compute(float auxiliary_weight, float scale, bool keep);
   struct Sums {
     double loss = 0, weight = 0;
   };
-  /// Waits. Throws Error where scores were not finite.
+  /// Throws Error where scores were not finite.
   Sums sums();
 
  private:

@@ -125,9 +125,7 @@ void ResidentUpdate::apply() {
 }
 
 bool ResidentUpdate::took_place() {
-  if (!state_.loss_scale) return true;
-  memory_.wait();
-  return vectors_->flag_stands();
+  return !state_.loss_scale || vectors_->flag_stands();
 }
 
 void ResidentUpdate::settle() {

@@ -138,7 +138,7 @@ class Trainer {
       for (int64_t i = 0; i < training_.size(); ++i) training_samples_.push_back(i);
       for (int64_t i = 0; i < validation_.size(); ++i) validation_samples_.push_back(i);
       const bool pictures = rest_reads_picture();
-      training_feed_ = make_streamed_feed(split_->trunk, pictures, dims_, backend_, options_.threads, training_, batch, streamed_failures_, mixing(), true);
+      training_feed_ = make_streamed_feed(split_->trunk, pictures, dims_, backend_, options_.threads, training_, batch, streamed_failures_, mixing(), FeedForms{true, !options_.teacher});
       validation_feed_ = make_streamed_feed(split_->trunk, pictures, dims_, backend_, options_.threads, validation_, batch, streamed_failures_);
     }
     if (training_samples_.empty()) throw Error("none of the training pictures can be read", "check the files named above");

@@ -18,7 +18,7 @@ void TrainingStep::send_ahead(const FeedBatch& next) {
     ahead_ = InputsAhead::make(plan_.plan, next.inputs.size());
     if (pictures) pictures_ahead_ = PicturesAhead::make(plan_.plan, next.inputs.size());
   }
-  ahead_->send(next.inputs);
+  ahead_->send(next.inputs, next.there);
   if (pictures) pictures_ahead_->send(next.pictures);
 }
 
@@ -162,9 +162,12 @@ TrainingStep::Result TrainingStep::run(const FeedBatch& batch, float lr, bool la
   Result result;
   if (!replay()) result = compute(batch);
   ++state_.batches;
-  // Of what the device works out, a step waits for the loss alone: once, and after all else is queued where batches are not summed up.
+  // What is queued for the next batch is not waited for.
+  const DeviceMemory* const memory = plan_.plan.backend().memory();
   const auto await_loss = [&] {
+    if (memory) memory->mark();
     if (meanwhile) meanwhile();
+    if (memory) memory->wait_for_mark();
     if (!resident_loss_) return;
     const ResidentLoss::Sums sums = resident_loss_->sums();
     result = {sums.loss, sums.weight};
@@ -177,6 +180,7 @@ TrainingStep::Result TrainingStep::run(const FeedBatch& batch, float lr, bool la
     if (!update_->gather()) return result;
     update_->prepare(lr, state_.step + 1);
     update_->apply();
+    if (memory && state_.loss_scale) memory->wait();
   } else {
     await_loss();
   }

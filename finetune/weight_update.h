@@ -25,7 +25,7 @@ class WeightUpdate {
   virtual void prepare(float lr, int64_t step) = 0;
   /// Changes weights, the rule's memory and averages.
   virtual void apply() = 0;
-  /// Whether the last apply() changed anything: not where the loss was scaled up and gradients were no longer finite. May wait for the device.
+  /// Whether the last apply() changed anything: not where the loss was scaled up and gradients were no longer finite. Known once the device has been waited for.
   virtual bool took_place() = 0;
   /// From here on, until the next step, tensors and the state hold what is true.
   virtual void settle() {}

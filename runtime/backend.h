@@ -75,10 +75,13 @@ class DeviceMemory {
   /// A way to the device beside the queue: begins to fill a room there while kernels run. `host` comes from allocate_host, and stays as it is until
   /// what take() queued is done. What was taken from the room before is taken first.
   virtual void send_beside(void* room, const void* host, size_t bytes) const = 0;
-  /// Queues a copy on the device, from a room to which something was sent, once that has arrived.
+  /// Queues a copy on the device, once what was sent has arrived.
   virtual void take(void* device, const void* room, size_t bytes) const = 0;
   /// Returns when everything that was queued is done. Throws Error when some of it failed.
   virtual void wait() const = 0;
+  /// Notes how far the queue has come, and returns when that is done, whatever was queued since. As wait() otherwise.
+  virtual void mark() const = 0;
+  virtual void wait_for_mark() const = 0;
   /// What could still be allocated, in bytes.
   virtual size_t available() const = 0;
 };

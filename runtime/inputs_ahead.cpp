@@ -10,31 +10,39 @@ std::unique_ptr<InputsAhead> InputsAhead::make(Plan& plan, size_t count) {
   std::unique_ptr<InputsAhead> made(new InputsAhead(*memory));
   for (size_t i = 0; i < count; ++i) {
     const View view = plan.input(i);
-    const size_t bytes = static_cast<size_t>(view.shape.elements()) * size_of(view.dtype);
-    made->inputs_.push_back({plan.keep_input(i), memory->allocate(bytes), {memory->allocate_host(bytes), memory->allocate_host(bytes)}, bytes});
+    made->inputs_.push_back({plan.keep_input(i), static_cast<size_t>(view.shape.elements()) * size_of(view.dtype)});
   }
   return made;
 }
 
 InputsAhead::~InputsAhead() {
   for (const Input& input : inputs_) {
+    if (!input.room) continue;
     memory_.release(input.room);
     for (void* host : input.host) memory_.release_host(host);
   }
 }
 
-void InputsAhead::send(std::span<const float* const> inputs) {
+void InputsAhead::send(std::span<const float* const> inputs, std::span<const void* const> there) {
   turn_ = 1 - turn_;
   for (size_t i = 0; i < inputs_.size(); ++i) {
-    void* const host = inputs_[i].host[turn_];
-    std::memcpy(host, inputs[i], inputs_[i].bytes);
-    memory_.send_beside(inputs_[i].room, host, inputs_[i].bytes);
+    Input& input = inputs_[i];
+    if (i < there.size()) {
+      input.from = there[i];
+      continue;
+    }
+    if (!input.room) {
+      input.from = input.room = memory_.allocate(input.bytes);
+      for (void*& host : input.host) host = memory_.allocate_host(input.bytes);
+    }
+    std::memcpy(input.host[turn_], inputs[i], input.bytes);
+    memory_.send_beside(input.room, input.host[turn_], input.bytes);
   }
   sent_ = true;
 }
 
 void InputsAhead::take() {
-  for (const Input& input : inputs_) memory_.take(input.device, input.room, input.bytes);
+  for (const Input& input : inputs_) memory_.take(input.device, input.from, input.bytes);
   sent_ = false;
 }
 

@@ -19,8 +19,9 @@ class InputsAhead {
   InputsAhead(const InputsAhead&) = delete;
   InputsAhead& operator=(const InputsAhead&) = delete;
 
-  /// Begins to carry them over; they may change when it returns. Between two calls there must be a take() and a wait for the device.
-  void send(std::span<const float* const> inputs);
+  /// Begins to carry them over; they may change when it returns. Between two calls there must be a take() and a wait for the device. The first ones may
+  /// be `there` already: nothing is carried then, and they must stay until take()'s work is done.
+  void send(std::span<const float* const> inputs, std::span<const void* const> there = {});
   /// Whether something was sent that was not taken.
   bool sent() const { return sent_; }
   /// Queues: what was sent becomes the plan's inputs.
@@ -31,9 +32,11 @@ class InputsAhead {
  private:
   explicit InputsAhead(const DeviceMemory& memory) : memory_(memory) {}
   struct Input {
-    void *device, *room;  // of the plan; where it arrives
-    void* host[2];
+    void* device;              // of the plan
     size_t bytes;
+    const void* from = nullptr;  // on the device: the room below, or where it was already
+    void* room = nullptr;        // where it arrives
+    void* host[2] = {};
   };
   const DeviceMemory& memory_;
   std::vector<Input> inputs_;

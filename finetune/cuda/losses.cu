@@ -92,21 +92,20 @@ template <typename Formula>
 class LossOf final : public DeviceLoss {
  public:
   LossOf(const Formula& formula, const std::vector<float>& class_weights, int64_t rows, int64_t outputs, const Queue& queue, const DeviceMemory& memory)
-      : formula_(formula), rows_(rows), outputs_(outputs), queue_(queue), memory_(memory), weights_(class_weights.size(), memory), parts_(static_cast<size_t>(rows), memory), total_(1, memory),
+      : formula_(formula), rows_(rows), outputs_(outputs), queue_(queue), weights_(class_weights.size(), memory), parts_(static_cast<size_t>(rows), memory), total_(1, memory),
         kept_(1, memory) {
     std::copy(class_weights.begin(), class_weights.end(), weights_.host());
     weights_.upload();
-    memory_.wait();
+    memory.wait();
   }
   void compute(const DeviceBatch& batch, bool keep) override {
     RowSums* const total = (keep ? kept_ : total_).device();
     queue_.rows(rows_, OneRow<Formula>{formula_, batch, weights_.count() > 0 ? weights_.device() : nullptr, parts_.device(), outputs_});
     queue_.rows(1, AddUp{parts_.device(), total, rows_});
     queue_.each(rows_ * outputs_, Divide{batch.slopes, total, static_cast<double>(batch.scale)});
+    if (keep) kept_.download();
   }
-  Sums sums() override {
-    kept_.download();
-    memory_.wait();
+  Sums sums() const override {
     const RowSums& s = *kept_.host();
     return {s.loss, s.weight, s.finite != 0};
   }
@@ -115,7 +114,6 @@ class LossOf final : public DeviceLoss {
   Formula formula_;
   int64_t rows_, outputs_;
   const Queue& queue_;
-  const DeviceMemory& memory_;
   Table<float> weights_;
   Table<RowSums> parts_, total_, kept_;
 };

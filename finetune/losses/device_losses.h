@@ -28,10 +28,9 @@ class DeviceLoss {
     double loss = 0, weight = 0;
     bool finite = true;  // false where a score is NaN or infinite; the other numbers mean nothing then
   };
-  /// Queues the loss. Sums that are wanted are those of the last call with `keep`.
+  /// Queues the loss. Where `keep` is set, its sums are on their way back: after the next wait they are those that sums() tells.
   virtual void compute(const DeviceBatch& batch, bool keep) = 0;
-  /// Waits.
-  virtual Sums sums() = 0;
+  virtual Sums sums() const = 0;
 };
 
 /// The extension "losses" of a backend.

@@ -27,6 +27,8 @@ class EmulatedMemory final : public DeviceMemory {
   void wait() const override {
     if (tape_.is_recording()) throw Error("what is recorded waits for the device");
   }
+  void mark() const override { wait(); }
+  void wait_for_mark() const override { wait(); }
   size_t available() const override { return SIZE_MAX; }
 
  private:

@@ -72,6 +72,22 @@ TEST(DevicePlan, InputsSentAheadAreThoseOfTheNextPass) {
   }
 }
 
+TEST(DevicePlan, InputsThatLieOnTheDeviceAreTakenFromThere) {
+  Dense first, second;
+  Plan maker(first.graph, device()), plan(second.graph, device());
+  const void* const made[] = {maker.keep_output(0)};
+  const auto ahead = InputsAhead::make(plan, 1);
+  const float* const nothing[] = {nullptr};
+  for (int step = 0; step < 3; ++step) {
+    give(maker, 0, {static_cast<float>(step + 1), 2});
+    maker.forward();
+    ahead->send(nothing, made);
+    ahead->take();
+    plan.forward();
+    EXPECT_EQ(plan.output(0).as<float>()[0], 37.0f + 7.0f * static_cast<float>(step));  // (s + 1, 2) → (s + 7, 2s + 10) → 7s + 37
+  }
+}
+
 TEST(DevicePlan, InputsGoAheadOnlyWhereThereIsADevice) {
   Dense dense;
   Plan plan(dense.graph, cpu_backend());

@@ -31,6 +31,8 @@ class SmallMemory final : public DeviceMemory {
   void send_beside(void* room, const void* host, size_t bytes) const override { std::memcpy(room, host, bytes); }
   void take(void* device, const void* room, size_t bytes) const override { std::memcpy(device, room, bytes); }
   void wait() const override {}
+  void mark() const override {}
+  void wait_for_mark() const override {}
   size_t available() const override { return available_; }
 
  private:

@@ -82,6 +82,7 @@ TEST(DeviceTraining, GoesWhereTheProcessorsGoes) {
       {"accumulation", [](TrainOptions& o) { o.accumulate = 2; }},
       {"clipping", [](TrainOptions& o) { o.clip_norm = 0.5f, o.clip_value = 0.1f; }},
       {"lamb", [](TrainOptions& o) { o.optimizer = "lamb"; }},
+      {"features made anew", [](TrainOptions& o) { o.cache.mode = CacheOptions::Mode::off; }},
       {"recalibration", [](TrainOptions& o) { o.recalibrate = true; }},
   };
   for (const auto& [name, change] : changes) {

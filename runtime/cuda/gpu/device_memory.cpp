@@ -16,9 +16,11 @@ GpuMemory::GpuMemory(cudaStream_t stream) : stream_(stream) {
   check(cudaStreamCreateWithFlags(&beside_, cudaStreamNonBlocking), "making a stream");
   check(cudaEventCreateWithFlags(&sent_, cudaEventDisableTiming), "making an event");
   check(cudaEventCreateWithFlags(&taken_, cudaEventDisableTiming), "making an event");
+  check(cudaEventCreateWithFlags(&mark_, cudaEventDisableTiming), "making an event");
 }
 
 GpuMemory::~GpuMemory() {
+  (void)cudaEventDestroy(mark_);
   (void)cudaEventDestroy(taken_);
   (void)cudaEventDestroy(sent_);
   (void)cudaStreamDestroy(beside_);
@@ -68,6 +70,8 @@ void GpuMemory::take(void* device, const void* room, size_t bytes) const {
 }
 
 void GpuMemory::wait() const { check(cudaStreamSynchronize(stream_), "computing"); }
+void GpuMemory::mark() const { check(cudaEventRecord(mark_, stream_), "computing"); }
+void GpuMemory::wait_for_mark() const { check(cudaEventSynchronize(mark_), "computing"); }
 
 size_t GpuMemory::available() const {
   size_t free = 0, total = 0;

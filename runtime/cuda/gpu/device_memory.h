@@ -20,11 +20,13 @@ class GpuMemory final : public DeviceMemory {
   void send_beside(void* room, const void* host, size_t bytes) const override;
   void take(void* device, const void* room, size_t bytes) const override;
   void wait() const override;
+  void mark() const override;
+  void wait_for_mark() const override;
   size_t available() const override;
 
  private:
   cudaStream_t stream_, beside_ = nullptr;
-  cudaEvent_t sent_ = nullptr, taken_ = nullptr;
+  cudaEvent_t sent_ = nullptr, taken_ = nullptr, mark_ = nullptr;
 };
 
 }  // namespace graft::cuda
