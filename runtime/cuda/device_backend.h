@@ -6,6 +6,7 @@
 #include <string>
 
 #include "runtime/backend.h"
+#include "runtime/cuda/library.h"
 #include "runtime/cuda/queue.h"
 #include "runtime/kernel_table.h"
 
@@ -20,8 +21,9 @@ struct ExtensionEntry {
 /// A backend whose kernels run on a Queue: those of kernels/, what a derived backend adds from libraries, and the processor's for the rest.
 class DeviceBackend : public Backend {
  public:
-  /// `memory` must hold what kernels that go this way can read. `host` outlives this object. `activations`: float or a half type.
-  DeviceBackend(std::unique_ptr<const DeviceMemory> memory, Queue::Way way, int multiprocessors, DType activations, const Backend& host);
+  /// `memory` must hold what kernels that go this way can read. `library`: null where there is none; the processor takes its place. `host` outlives this
+  /// object. `activations`: float or a half type.
+  DeviceBackend(std::unique_ptr<const DeviceMemory> memory, std::unique_ptr<const Library> library, Queue::Way way, int multiprocessors, DType activations, const Backend& host);
   ~DeviceBackend() override;
   DeviceBackend(const DeviceBackend&) = delete;
   DeviceBackend& operator=(const DeviceBackend&) = delete;
@@ -32,14 +34,12 @@ class DeviceBackend : public Backend {
   const BackendExtension* extension(std::string_view name) const override;
   void begin(const StepContext& step) const override;
   void use_threads(int threads) const override { host_.use_threads(threads); }
+  bool may_overwrite(const Operator& op, int input) const override;
   std::unique_ptr<Kernel> make_kernel(const KernelRequest& request) const override;
-
- protected:
-  KernelTable& table() { return table_; }
-  const Queue& queue() const { return queue_; }
 
  private:
   std::unique_ptr<const DeviceMemory> memory_;
+  std::unique_ptr<const Library> library_;
   DType activations_;
   const Backend& host_;
   StepContext* device_step_;

@@ -3,6 +3,7 @@
 
 #include "runtime/base/error.h"
 #include "runtime/cuda/device_backend.h"
+#include "runtime/cuda/emulated_library.h"
 
 namespace graft::cuda {
 namespace {
@@ -65,10 +66,14 @@ class Taped final : public Kernel {
   Tape& tape_;
 };
 
+struct Parts {
+  std::unique_ptr<Tape> tape = std::make_unique<Tape>();
+  std::unique_ptr<EmulatedMemory> memory = std::make_unique<EmulatedMemory>(*tape);
+};
+
 class EmulatedBackend final : public DeviceBackend {
  public:
-  EmulatedBackend(std::unique_ptr<Tape> tape, DType activations, const Backend& host)
-      : DeviceBackend(std::make_unique<EmulatedMemory>(*tape), {nullptr, tape.get()}, kMultiprocessors, activations, host), tape_(std::move(tape)) {}
+  EmulatedBackend(DType activations, const Backend& host) : EmulatedBackend(Parts(), activations, host) {}
   std::string_view name() const override { return "emulated"; }
   std::unique_ptr<Recording> record(const std::function<void()>& work) const override { return std::make_unique<EmulatedRecording>(tape_->record(work)); }
   std::unique_ptr<Kernel> make_kernel(const KernelRequest& request) const override {
@@ -78,6 +83,9 @@ class EmulatedBackend final : public DeviceBackend {
   }
 
  private:
+  EmulatedBackend(Parts parts, DType activations, const Backend& host) : EmulatedBackend(emulated_library(*parts.memory, *parts.tape, host), parts, activations, host) {}
+  EmulatedBackend(std::unique_ptr<Library> library, Parts& parts, DType activations, const Backend& host)
+      : DeviceBackend(std::move(parts.memory), std::move(library), {nullptr, parts.tape.get()}, kMultiprocessors, activations, host), tape_(std::move(parts.tape)) {}
   static constexpr int kMultiprocessors = 2;  // few, so that small tensors too are dealt out in parts
   std::unique_ptr<Tape> tape_;
 };
@@ -85,7 +93,7 @@ class EmulatedBackend final : public DeviceBackend {
 }  // namespace
 
 const Backend& emulated_backend(const Backend& host, DType activations) {
-  static const EmulatedBackend floats(std::make_unique<Tape>(), DType::f32, host), halves(std::make_unique<Tape>(), DType::f16, host), brains(std::make_unique<Tape>(), DType::bf16, host);
+  static const EmulatedBackend floats(DType::f32, host), halves(DType::f16, host), brains(DType::bf16, host);
   return activations == DType::f16 ? halves : activations == DType::bf16 ? brains : floats;
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "runtime/cuda/library.h"
 #include "runtime/cuda/queue.h"
 #include "runtime/kernel_table.h"
 
@@ -29,6 +30,21 @@ namespace graft::cuda {
 /// `queue` outlives all kernels.
 #define GRAFT_DECLARE(name) void register_##name(KernelTable& table, const Queue& queue);
 GRAFT_CUDA_KERNEL_FILES(GRAFT_DECLARE)
+#undef GRAFT_DECLARE
+
+/// The same for kernels around what a library computes.
+#define GRAFT_CUDA_LIBRARY_KERNEL_FILES(file) \
+  file(convolution) \
+  file(gemm)
+
+/// Both outlive all kernels.
+struct LibraryWay {
+  const Queue& queue;
+  const Library& library;
+};
+
+#define GRAFT_DECLARE(name) void register_##name(KernelTable& table, const LibraryWay& way);
+GRAFT_CUDA_LIBRARY_KERNEL_FILES(GRAFT_DECLARE)
 #undef GRAFT_DECLARE
 
 }  // namespace graft::cuda

@@ -42,7 +42,7 @@ class SmallMemory final : public DeviceMemory {
 
 class SmallDevice final : public cuda::DeviceBackend {
  public:
-  SmallDevice(size_t available, int& held) : DeviceBackend(std::make_unique<SmallMemory>(available, held), {nullptr, &tape_}, 2, DType::f32, cpu_backend()) {}
+  SmallDevice(size_t available, int& held) : DeviceBackend(std::make_unique<SmallMemory>(available, held), nullptr, {nullptr, &tape_}, 2, DType::f32, cpu_backend()) {}
   std::string_view name() const override { return "small"; }
 
  private:

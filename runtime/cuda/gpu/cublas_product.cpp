@@ -62,13 +62,6 @@ class Preference {
 
 }  // namespace
 
-std::string ProductProblem::str() const {
-  std::ostringstream text;
-  text << "product " << name_of(dtype) << ' ' << m << 'x' << n << 'x' << k << (transpose_a ? " T" : " N") << (transpose_b ? "T" : "N") << " rows " << a_row << ',' << b_row << ',' << y_row << " batch "
-       << batch << ',' << a_step << ',' << b_step << ',' << y_step << (residual ? " residual" : "");
-  return text.str();
-}
-
 CublasProduct::CublasProduct(const ProductProblem& p, const Libraries& libraries) : problem_(p), libraries_(libraries) {
   const bool tf32 = p.dtype == DType::f32 && libraries.arithmetic == Arithmetic::tf32;
   check(cublasLtMatmulDescCreate(&operation_, tf32 ? CUBLAS_COMPUTE_32F_FAST_TF32 : CUBLAS_COMPUTE_32F, CUDA_R_32F), "describing a product");

@@ -2,8 +2,9 @@
 
 #include "runtime/base/error.h"
 #include "runtime/cuda/gpu/check.h"
+#include "runtime/cuda/gpu/cublas_product.h"
+#include "runtime/cuda/gpu/cudnn_convolution.h"
 #include "runtime/cuda/gpu/device_memory.h"
-#include "runtime/ops/convolution.h"
 
 namespace graft::cuda {
 namespace {
@@ -34,6 +35,16 @@ class GraphRecording final : public Recording {
  private:
   cudaStream_t stream_;
   cudaGraphExec_t executable_ = nullptr;
+};
+
+class GpuLibrary final : public Library {
+ public:
+  explicit GpuLibrary(const Libraries& libraries) : libraries_(libraries) {}
+  std::unique_ptr<LibraryConvolution> convolution(const ConvolutionProblem& problem) const override { return make_cudnn_convolution(problem, libraries_); }
+  std::unique_ptr<LibraryProduct> product(const ProductProblem& problem) const override { return CublasProduct::make(problem, libraries_); }
+
+ private:
+  Libraries libraries_;
 };
 
 }  // namespace
@@ -70,11 +81,9 @@ GpuSession::~GpuSession() {
 Libraries GpuSession::libraries(Arithmetic arithmetic) { return {cudnn_, cublas_, stream_, arithmetic, choices_.get()}; }
 
 GpuBackend::GpuBackend(std::unique_ptr<GpuSession> session, Arithmetic arithmetic, DType activations, const Backend& host)
-    : DeviceBackend(std::make_unique<GpuMemory>(session->stream()), Queue::Way{session->stream(), nullptr}, session->multiprocessors(), activations, host), session_(std::move(session)),
-      context_{queue(), *memory(), session_->libraries(arithmetic)} {
-  register_convolution(table(), context_);
-  register_gemm(table(), context_);
-}
+    : DeviceBackend(std::make_unique<GpuMemory>(session->stream()), std::make_unique<GpuLibrary>(session->libraries(arithmetic)), Queue::Way{session->stream(), nullptr},
+                    session->multiprocessors(), activations, host),
+      session_(std::move(session)) {}
 
 void GpuBackend::use_threads(int threads) const {
   check(cudaSetDevice(session_->device()), "taking the GPU");
@@ -82,8 +91,5 @@ void GpuBackend::use_threads(int threads) const {
 }
 
 std::unique_ptr<Recording> GpuBackend::record(const std::function<void()>& work) const { return std::make_unique<GraphRecording>(session_->stream(), work); }
-
-// cuDNN does not promise that a convolution's result may lie where its residual lay.
-bool GpuBackend::may_overwrite(const Operator& op, int) const { return dynamic_cast<const Convolution*>(&op) == nullptr; }
 
 }  // namespace graft::cuda

@@ -3,7 +3,7 @@
 #include <cuda_runtime_api.h>
 
 #include "runtime/cuda/device_backend.h"
-#include "runtime/cuda/gpu/library_kernels.h"
+#include "runtime/cuda/gpu/libraries.h"
 
 namespace graft::cuda {
 
@@ -38,11 +38,9 @@ class GpuBackend final : public DeviceBackend {
   /// Also makes the GPU the calling thread's own.
   void use_threads(int threads) const override;
   std::unique_ptr<Recording> record(const std::function<void()>& work) const override;
-  bool may_overwrite(const Operator& op, int input) const override;
 
  private:
   std::unique_ptr<GpuSession> session_;
-  LibraryContext context_;
 };
 
 }  // namespace graft::cuda

@@ -1,4 +1,4 @@
-#include "runtime/cuda/gpu/cudnn_graph.h"
+#include "runtime/cuda/gpu/cudnn_convolution.h"
 
 #include <cuda_runtime_api.h>
 #include <cudnn_frontend.h>
@@ -62,7 +62,7 @@ TensorPtr activated(fe::graph::Graph& graph, TensorPtr from, const Activation& a
   return graph.pointwise(std::move(from), relu);
 }
 
-class GraphConvolution final : public CudnnConvolution {
+class GraphConvolution final : public LibraryConvolution {
  public:
   GraphConvolution(const ConvolutionProblem& problem, const Libraries& libraries) : problem_(problem), libraries_(libraries) {}
 
@@ -204,16 +204,7 @@ class GraphConvolution final : public CudnnConvolution {
 
 }  // namespace
 
-std::string ConvolutionProblem::str() const {
-  const char* const kinds[] = {"convolution", "gradient of a convolution's input", "gradient of a convolution's weights"};
-  const auto two = [](int64_t a, int64_t b) { return std::to_string(a) + "," + std::to_string(b); };
-  const Window2d& v = window;
-  return std::string(kinds[static_cast<int>(kind)]) + " " + name_of(dtype) + " x " + x.str() + " w " + w.str() + " y " + y.str() + " stride " + two(v.stride.height, v.stride.width) +
-         " dilation " + two(v.dilation.height, v.dilation.width) + " pads " + two(v.padding.top, v.padding.left) + "," + two(v.padding.bottom, v.padding.right) +
-         (bias ? " bias" : "") + (residual ? " residual" : "") + " activation " + std::to_string(static_cast<int>(activation.kind));
-}
-
-std::unique_ptr<CudnnConvolution> CudnnConvolution::make(const ConvolutionProblem& problem, const Libraries& libraries) {
+std::unique_ptr<LibraryConvolution> make_cudnn_convolution(const ConvolutionProblem& problem, const Libraries& libraries) {
   auto convolution = std::make_unique<GraphConvolution>(problem, libraries);
   if (!convolution->prepare()) return nullptr;
   return convolution;

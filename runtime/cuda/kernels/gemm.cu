@@ -2,8 +2,7 @@
 
 #include "runtime/cuda/batches.h"
 #include "runtime/cuda/epilogue.h"
-#include "runtime/cuda/gpu/cublas_product.h"
-#include "runtime/cuda/gpu/library_kernels.h"
+#include "runtime/cuda/kernel_files.h"
 #include "runtime/cuda/launched.h"
 #include "runtime/cuda/moves.h"
 #include "runtime/ops/broadcast.h"
@@ -17,7 +16,7 @@ bool row_major(const Operand& o) { return o.shape.rank() == 2 && (o.shape[1] == 
 
 bool one_type(const KernelRequest& r) { return is_real(r.outputs[0].dtype) && all_of(r.inputs, r.outputs[0].dtype); }
 
-std::unique_ptr<Kernel> make_gemm(const LibraryContext& c, const Gemm& op, const KernelRequest& r) {
+std::unique_ptr<Kernel> make_gemm(const LibraryWay& c, const Gemm& op, const KernelRequest& r) {
   const Operand &a = r.inputs[0], &b = r.inputs[1], &y = r.outputs[0];
   if (!one_type(r) || !row_major(a) || !row_major(b) || !row_major(y) || a.shape.elements() == 0 || b.shape.elements() == 0) return nullptr;
   const bool has_bias = r.inputs.size() > 2 && r.inputs[2].present;
@@ -33,7 +32,7 @@ std::unique_ptr<Kernel> make_gemm(const LibraryContext& c, const Gemm& op, const
   problem.y_row = y.strides[0];
   problem.alpha = op.alpha;
   problem.residual = op.tail.residual;
-  std::shared_ptr<const CublasProduct> product = CublasProduct::make(problem, c.libraries);
+  const std::shared_ptr<const LibraryProduct> product = c.library.product(problem);
   if (!product) return nullptr;
   const Strides bias = has_bias ? broadcast_strides(r.inputs[2].shape, r.inputs[2].strides, y.shape) : Strides{0, 0};
   const Indexer<2> places(y.shape, {y.strides, bias});
@@ -45,7 +44,7 @@ std::unique_ptr<Kernel> make_gemm(const LibraryContext& c, const Gemm& op, const
       using T = decltype(tag);
       queue.each(places.count(), EpilogueBody<T>{static_cast<T*>(k.outputs[0]), has_bias ? static_cast<const T*>(k.inputs[2]) : nullptr, nullptr, places, beta, tail.activation});
     });
-  }, CublasProduct::kWorkspaceBytes);
+  }, product->workspace_bytes());
 }
 
 /// An operand of MatMul as matrices that lie row-major. One that does not, as pictures with channels last, is laid out anew in scratch.
@@ -76,7 +75,7 @@ struct Matrices {
 };
 
 /// Batches of products with NumPy's broadcasting.
-std::unique_ptr<Kernel> make_matmul(const LibraryContext& c, const KernelRequest& r) {
+std::unique_ptr<Kernel> make_matmul(const LibraryWay& c, const KernelRequest& r) {
   const Operand& out = r.outputs[0];
   const Matrices a(r.inputs[0], true), b(r.inputs[1], false);
   if (!one_type(r) || out.shape.elements() == 0 || a.elements() == 0) return nullptr;
@@ -107,7 +106,7 @@ std::unique_ptr<Kernel> make_matmul(const LibraryContext& c, const KernelRequest
     problem.m *= problem.batch;
     problem.batch = 1;
   }
-  std::shared_ptr<const CublasProduct> product = CublasProduct::make(problem, c.libraries);
+  const std::shared_ptr<const LibraryProduct> product = c.library.product(problem);
   if (!product) return nullptr;
   const auto bytes = static_cast<int64_t>(size_of(out.dtype));
   const auto room = [&](bool needed, int64_t elements) { return needed ? (elements * bytes + 255) / 256 * 256 : 0; };
@@ -123,14 +122,14 @@ std::unique_ptr<Kernel> make_matmul(const LibraryContext& c, const KernelRequest
     std::byte* const result = stays ? static_cast<std::byte*>(k.outputs[0]) : scratch + a_room + b_room;
     for (const Batches::Run& run : batches.runs) product->run(left + run.a * bytes, right + run.b * bytes, nullptr, result + run.y * bytes, scratch + a_room + b_room + y_room);
     if (!stays) move(queue, static_cast<size_t>(bytes), {0, 0, 0, leaving}, result, k.outputs[0]);
-  }, static_cast<size_t>(a_room + b_room + y_room) + CublasProduct::kWorkspaceBytes);
+  }, static_cast<size_t>(a_room + b_room + y_room) + product->workspace_bytes());
 }
 
 }  // namespace
 
-void register_gemm(KernelTable& table, const LibraryContext& context) {
-  table.add<Gemm>([&context](const Gemm& op, const KernelRequest& r) { return make_gemm(context, op, r); });
-  table.add<MatMul>([&context](const MatMul&, const KernelRequest& r) { return make_matmul(context, r); });
+void register_gemm(KernelTable& table, const LibraryWay& way) {
+  table.add<Gemm>([way](const Gemm& op, const KernelRequest& r) { return make_gemm(way, op, r); });
+  table.add<MatMul>([way](const MatMul&, const KernelRequest& r) { return make_matmul(way, r); });
 }
 
 }  // namespace graft::cuda

@@ -1,11 +1,11 @@
 #include "runtime/ops/convolution.h"
 
 #include <algorithm>
+#include <optional>
 
 #include "runtime/cuda/batch_norm.h"
 #include "runtime/cuda/epilogue.h"
-#include "runtime/cuda/gpu/cudnn_graph.h"
-#include "runtime/cuda/gpu/library_kernels.h"
+#include "runtime/cuda/kernel_files.h"
 #include "runtime/cuda/move.h"
 #include "runtime/ops/conv_transpose.h"
 
@@ -39,12 +39,12 @@ class WeightOrder {
   Indexer<2> inward_, outward_;
 };
 
-/// Weights as cuDNN reads them: those that never change are brought into order once.
+/// Weights as libraries read them: those that never change are brought into order once.
 class PackedWeights {
  public:
-  PackedWeights(const Operand& w, const Queue& queue, const DeviceMemory& memory)
-      : queue_(queue), order_(w.shape, w.dtype), once_(w.constant && !w.mutable_constant && !order_.trivial()), packed_(nullptr, Release{&memory}) {
-    if (once_) packed_.reset(memory.allocate(order_.bytes()));
+  PackedWeights(const Operand& w, const Queue& queue)
+      : queue_(queue), order_(w.shape, w.dtype), once_(w.constant && !w.mutable_constant && !order_.trivial()), packed_(nullptr, Release{&queue.memory()}) {
+    if (once_) packed_.reset(queue.memory().allocate(order_.bytes()));
   }
   size_t scratch_bytes() const { return once_ || order_.trivial() ? 0 : order_.bytes(); }
   const void* get(const void* plain, void* scratch) {
@@ -97,8 +97,8 @@ const Strides kPerChannel{0, 1, 0, 0};
 
 class Forward final : public Kernel {
  public:
-  Forward(const Convolution& op, const KernelRequest& r, const Queue& queue, const DeviceMemory& memory, std::unique_ptr<CudnnConvolution> whole, std::unique_ptr<CudnnConvolution> bare)
-      : queue_(queue), whole_(std::move(whole)), bare_(std::move(bare)), weights_(r.inputs[1], queue, memory), tail_(op.tail), bias_(r.inputs.size() > 2 && r.inputs[2].present),
+  Forward(const Convolution& op, const KernelRequest& r, const Queue& queue, std::unique_ptr<LibraryConvolution> whole, std::unique_ptr<LibraryConvolution> bare)
+      : queue_(queue), whole_(std::move(whole)), bare_(std::move(bare)), weights_(r.inputs[1], queue), tail_(op.tail), bias_(r.inputs.size() > 2 && r.inputs[2].present),
         dtype_(r.outputs[0].dtype), places_(r.outputs[0].shape, {r.outputs[0].strides, kPerChannel}) {
     const Shape& y = r.outputs[0].shape;
     if (op.statistics) statistics_.emplace(Rows{y.elements() / y[1], y[1]}, queue);
@@ -123,7 +123,7 @@ class Forward final : public Kernel {
 
  private:
   const Queue& queue_;
-  std::unique_ptr<CudnnConvolution> whole_, bare_;
+  std::unique_ptr<LibraryConvolution> whole_, bare_;
   PackedWeights weights_;
   Epilogue tail_;
   bool bias_;
@@ -133,7 +133,7 @@ class Forward final : public Kernel {
   size_t workspace_ = 0;
 };
 
-std::unique_ptr<Kernel> make_forward(const LibraryContext& c, const Convolution& op, const KernelRequest& r) {
+std::unique_ptr<Kernel> make_forward(const LibraryWay& c, const Convolution& op, const KernelRequest& r) {
   const Operand &x = r.inputs[0], &w = r.inputs[1], &y = r.outputs[0];
   if (!serves(w.dtype, x, y)) return nullptr;
   ConvolutionProblem problem = problem_of(ConvolutionProblem::Kind::forward, x, w.shape, y, op.window);
@@ -141,22 +141,22 @@ std::unique_ptr<Kernel> make_forward(const LibraryContext& c, const Convolution&
   problem.residual = op.tail.residual;
   problem.activation = op.tail.activation;
   // A residual in whose place the result goes must be read before it is written, which only a kernel that goes through once does.
-  auto whole = CudnnConvolution::make(problem, c.libraries);
-  std::unique_ptr<CudnnConvolution> bare;
+  auto whole = c.library.convolution(problem);
+  std::unique_ptr<LibraryConvolution> bare;
   if (!whole) {
     if (r.in_place_input >= 0) return nullptr;
     problem.bias = problem.residual = false;
     problem.activation = {};
-    bare = CudnnConvolution::make(problem, c.libraries);
+    bare = c.library.convolution(problem);
     if (!bare) return nullptr;
   }
-  return std::make_unique<Forward>(op, r, c.queue, c.memory, std::move(whole), std::move(bare));
+  return std::make_unique<Forward>(op, r, c.queue, std::move(whole), std::move(bare));
 }
 
 class BackwardData final : public Kernel {
  public:
-  BackwardData(const ConvolutionBackwardData& op, const KernelRequest& r, const Queue& queue, const DeviceMemory& memory, std::unique_ptr<CudnnConvolution> gradient)
-      : queue_(queue), gradient_(std::move(gradient)), weights_(r.inputs[1], queue, memory), tail_(op.tail), in_place_(r.in_place_input >= 0), dtype_(r.outputs[0].dtype),
+  BackwardData(const ConvolutionBackwardData& op, const KernelRequest& r, const Queue& queue, std::unique_ptr<LibraryConvolution> gradient)
+      : queue_(queue), gradient_(std::move(gradient)), weights_(r.inputs[1], queue), tail_(op.tail), in_place_(r.in_place_input >= 0), dtype_(r.outputs[0].dtype),
         bytes_(static_cast<size_t>(r.outputs[0].shape.elements()) * size_of(r.outputs[0].dtype)), places_(r.outputs[0].shape, {r.outputs[0].strides, kPerChannel}) {
     const Shape& dx = r.outputs[0].shape;
     if (op.norm) {
@@ -188,7 +188,7 @@ class BackwardData final : public Kernel {
 
  private:
   const Queue& queue_;
-  std::unique_ptr<CudnnConvolution> gradient_;
+  std::unique_ptr<LibraryConvolution> gradient_;
   PackedWeights weights_;
   Epilogue tail_;
   bool in_place_;
@@ -201,12 +201,12 @@ class BackwardData final : public Kernel {
   size_t workspace_ = 0;
 };
 
-std::unique_ptr<Kernel> make_backward_data(const LibraryContext& c, const ConvolutionBackwardData& op, const KernelRequest& r) {
+std::unique_ptr<Kernel> make_backward_data(const LibraryWay& c, const ConvolutionBackwardData& op, const KernelRequest& r) {
   const Operand &dy = r.inputs[0], &w = r.inputs[1], &dx = r.outputs[0];
   if (!serves(w.dtype, dx, dy)) return nullptr;
-  auto gradient = CudnnConvolution::make(problem_of(ConvolutionProblem::Kind::gradient_of_input, dx, w.shape, dy, op.window), c.libraries);
+  auto gradient = c.library.convolution(problem_of(ConvolutionProblem::Kind::gradient_of_input, dx, w.shape, dy, op.window));
   if (!gradient) return nullptr;
-  return std::make_unique<BackwardData>(op, r, c.queue, c.memory, std::move(gradient));
+  return std::make_unique<BackwardData>(op, r, c.queue, std::move(gradient));
 }
 
 /// dy's values, for the gradient of a bias.
@@ -226,7 +226,7 @@ struct Narrowed {
 
 class BackwardWeights final : public Kernel {
  public:
-  BackwardWeights(const ConvolutionBackwardWeights& op, const KernelRequest& r, const Queue& queue, std::unique_ptr<CudnnConvolution> gradient)
+  BackwardWeights(const ConvolutionBackwardWeights& op, const KernelRequest& r, const Queue& queue, std::unique_ptr<LibraryConvolution> gradient)
       : queue_(queue), gradient_(std::move(gradient)), order_(op.weight_shape, r.outputs[0].dtype), bias_(op.bias), dtype_(r.outputs[0].dtype),
         rows_{r.inputs[1].shape.elements() / r.inputs[1].shape[1], r.inputs[1].shape[1]}, sums_(rows_.rows, rows_.channels, 1, queue) {
     workspace_ = aligned(std::max(gradient_->workspace_bytes(), bias_ ? sums_.scratch_bytes() : 0));
@@ -246,7 +246,7 @@ class BackwardWeights final : public Kernel {
 
  private:
   const Queue& queue_;
-  std::unique_ptr<CudnnConvolution> gradient_;
+  std::unique_ptr<LibraryConvolution> gradient_;
   WeightOrder order_;
   bool bias_;
   DType dtype_;
@@ -255,16 +255,16 @@ class BackwardWeights final : public Kernel {
   size_t workspace_ = 0;
 };
 
-std::unique_ptr<Kernel> make_backward_weights(const LibraryContext& c, const ConvolutionBackwardWeights& op, const KernelRequest& r) {
+std::unique_ptr<Kernel> make_backward_weights(const LibraryWay& c, const ConvolutionBackwardWeights& op, const KernelRequest& r) {
   const Operand &x = r.inputs[0], &dy = r.inputs[1], &dw = r.outputs[0];
   if (!serves(dw.dtype, x, dy)) return nullptr;
-  auto gradient = CudnnConvolution::make(problem_of(ConvolutionProblem::Kind::gradient_of_weights, x, op.weight_shape, dy, op.window), c.libraries);
+  auto gradient = c.library.convolution(problem_of(ConvolutionProblem::Kind::gradient_of_weights, x, op.weight_shape, dy, op.window));
   if (!gradient) return nullptr;
   return std::make_unique<BackwardWeights>(op, r, c.queue, std::move(gradient));
 }
 
 /// The same sums as a convolution's gradient of its input.
-std::unique_ptr<Kernel> make_transposed(const LibraryContext& c, const ConvTranspose& op, const KernelRequest& r) {
+std::unique_ptr<Kernel> make_transposed(const LibraryWay& c, const ConvTranspose& op, const KernelRequest& r) {
   ConvolutionBackwardData gradient;
   gradient.window = op.window;
   gradient.groups = op.groups;
@@ -274,11 +274,11 @@ std::unique_ptr<Kernel> make_transposed(const LibraryContext& c, const ConvTrans
 
 }  // namespace
 
-void register_convolution(KernelTable& table, const LibraryContext& context) {
-  table.add<Convolution>([&context](const Convolution& op, const KernelRequest& r) { return make_forward(context, op, r); });
-  table.add<ConvolutionBackwardData>([&context](const ConvolutionBackwardData& op, const KernelRequest& r) { return make_backward_data(context, op, r); });
-  table.add<ConvolutionBackwardWeights>([&context](const ConvolutionBackwardWeights& op, const KernelRequest& r) { return make_backward_weights(context, op, r); });
-  table.add<ConvTranspose>([&context](const ConvTranspose& op, const KernelRequest& r) { return make_transposed(context, op, r); });
+void register_convolution(KernelTable& table, const LibraryWay& way) {
+  table.add<Convolution>([way](const Convolution& op, const KernelRequest& r) { return make_forward(way, op, r); });
+  table.add<ConvolutionBackwardData>([way](const ConvolutionBackwardData& op, const KernelRequest& r) { return make_backward_data(way, op, r); });
+  table.add<ConvolutionBackwardWeights>([way](const ConvolutionBackwardWeights& op, const KernelRequest& r) { return make_backward_weights(way, op, r); });
+  table.add<ConvTranspose>([way](const ConvTranspose& op, const KernelRequest& r) { return make_transposed(way, op, r); });
 }
 
 }  // namespace graft::cuda
