@@ -31,7 +31,7 @@ void scale_gradients(const std::vector<Parameter>& parameters, float factor) {
 
 double gradient_norm(const std::vector<Parameter>& parameters) {
   double total = 0;
-  for (double s : sums_of_pieces(parameters, [&](size_t p, int64_t first, int64_t last) { return sum_of_squares(parameters[p].gradient + first, last - first); })) total += s;
+  for (double s : sums_of_pieces(parameters, every(parameters), [&](size_t p, int64_t first, int64_t last) { return sum_of_squares(parameters[p].gradient + first, last - first); })) total += s;
   return std::sqrt(total);
 }
 

@@ -146,7 +146,10 @@ class Trainer {
   }
 
   void prepare_state() {
-    plan_.emplace(compile_training(split_->rest, dims_, backend_, options_.threads, options_.memory));
+    const auto batches = (static_cast<int64_t>(training_samples_.size()) + options_.batch - 1) / options_.batch;
+    const int64_t accumulate = optimizer_->minimises() ? std::numeric_limits<int64_t>::max() : optimizer_->wants_full_batch() ? batches : options_.accumulate;
+    const auto gradients = updates_go_along(backend_, *optimizer_, options_, accumulate) ? GradientsAre::passing : GradientsAre::kept;
+    plan_.emplace(compile_training(split_->rest, dims_, backend_, options_.threads, options_.memory, gradients));
     const float decay = options_.weight_decay < 0 ? optimizer_->default_weight_decay() : options_.weight_decay;
     const auto names = constant_names(graph_);
     std::vector<std::pair<std::string, std::shared_ptr<Tensor>>> statistics;
@@ -159,8 +162,6 @@ class Trainer {
     if (state_.parameters.empty()) throw Error("nothing is left to train", "choose another --freeze");
     if (options_.average > 0) state_.average.emplace(options_.average);
     if (backend_.activations() == DType::f16 && !state_.loss_scale) state_.loss_scale.emplace();
-    const auto batches = (static_cast<int64_t>(training_samples_.size()) + options_.batch - 1) / options_.batch;
-    const int64_t accumulate = optimizer_->minimises() ? std::numeric_limits<int64_t>::max() : optimizer_->wants_full_batch() ? batches : options_.accumulate;
     if (accumulate > 1 && options_.sharpness > 0) throw Error("sharpness-aware steps and accumulated batches do not go together", "use one of them");
     step_.emplace(*plan_, state_, *loss_, *optimizer_, options_, classes_, accumulate);
   }

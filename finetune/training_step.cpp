@@ -1,5 +1,8 @@
 #include "finetune/training_step.h"
 
+#include <algorithm>
+#include <chrono>
+
 #include "runtime/base/random.h"
 
 namespace graft {
@@ -9,6 +12,12 @@ TrainingStep::TrainingStep(TrainingPlan& plan, TrainingState& state, const Loss&
       update_(make_weight_update(plan, state, optimizer, options, accumulate)) {
   if (!optimizer.minimises()) resident_loss_ = ResidentLoss::make(plan_, options_, outputs);
   resident_statistics_ = ResidentStatistics::make(plan_);
+  if (plan_.plan.graph().taken_early.empty()) return;
+  parameter_of_.resize(plan_.plan.output_count());
+  for (const auto& [tensor, output] : plan_.gradients) {
+    const auto is_it = [&, wanted = tensor](const Parameter& p) { return p.tensor == wanted; };
+    parameter_of_[output] = static_cast<size_t>(std::find_if(state_.parameters.begin(), state_.parameters.end(), is_it) - state_.parameters.begin());
+  }
 }
 
 void TrainingStep::send_ahead(const FeedBatch& next) {
@@ -41,6 +50,13 @@ void TrainingStep::settle() {
 
 StepContext TrainingStep::context() const { return {mix(options_.seed, 0x64726f70), static_cast<uint64_t>(state_.batches)}; }
 
+template <typename Work>
+void TrainingStep::timed(const Work& work) {
+  const auto start = std::chrono::steady_clock::now();
+  work();
+  update_seconds_ += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
 void TrainingStep::forward_pass() {
   if (recording_now_) plan_.plan.queue_forward();
   else plan_.plan.forward(context());
@@ -48,7 +64,7 @@ void TrainingStep::forward_pass() {
 
 void TrainingStep::backward_pass() {
   if (recording_now_) plan_.plan.queue_backward();
-  else plan_.plan.backward(context());
+  else plan_.plan.backward(context(), [this](size_t output) { timed([&] { update_->apply_to(parameter_of_[output]); }); });
 }
 
 TrainingStep::Result TrainingStep::forward(const FeedBatch& batch, bool keep) {
@@ -131,7 +147,7 @@ TrainingStep::Result TrainingStep::compute(const FeedBatch& batch) {
     backward_pass();
     update_->descend();
   }
-  if (accumulate_ <= 1) update_->apply();
+  if (accumulate_ <= 1) timed([&] { update_->apply(); });
   return result;
 }
 
@@ -155,6 +171,7 @@ bool TrainingStep::replay() {
 }
 
 TrainingStep::Result TrainingStep::run(const FeedBatch& batch, float lr, bool last, const std::function<void()>& meanwhile) {
+  update_seconds_ = 0;
   bring(batch);
   if (resident_loss_) resident_loss_->take(batch);
   if (accumulate_ <= 1) update_->prepare(lr, state_.step + 1);
@@ -179,7 +196,7 @@ TrainingStep::Result TrainingStep::run(const FeedBatch& batch, float lr, bool la
     waiting_ = 0;
     if (!update_->gather()) return result;
     update_->prepare(lr, state_.step + 1);
-    update_->apply();
+    timed([&] { update_->apply(); });
     if (memory && state_.loss_scale) memory->wait();
   } else {
     await_loss();

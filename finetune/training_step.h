@@ -36,6 +36,8 @@ class TrainingStep {
   Result run(const FeedBatch& batch, float lr, bool last, const std::function<void()>& meanwhile = {});
   /// Begins to carry the inputs of the batch over that the next run() is for.
   void send_ahead(const FeedBatch& next);
+  /// Of the last run(), what changing the weights took of this program's time. Where a device does that, it is not told.
+  double update_seconds() const { return update_seconds_; }
   /// After the last batch of an epoch: from here on, until the next run(), the parameters' tensors and the optimizer's state hold what is true.
   void settle();
 
@@ -49,6 +51,8 @@ class TrainingStep {
   /// its sums; `keep`: they are those of this pass.
   Result forward(const FeedBatch& batch, bool keep);
   void update_statistics();
+  template <typename Work>
+  void timed(const Work& work);
   /// All that run() does with a batch that was brought, up to the update where it is one of a single batch. The result is as forward()'s.
   Result compute(const FeedBatch& batch);
   /// The same as one recording of what the device has to do, made when it is first asked for. False where there is none.
@@ -66,9 +70,11 @@ class TrainingStep {
   std::unique_ptr<ResidentStatistics> resident_statistics_;  // null where running statistics are kept on this side
   std::unique_ptr<InputsAhead> ahead_;           // null where the plan computes in this program's memory, and before the first batch
   std::unique_ptr<PicturesAhead> pictures_ahead_;  // null where pictures come as floats too
+  double update_seconds_ = 0;
   bool warm_ = false;                           // compute() has run, so that kernels have chosen their ways
   bool recording_now_ = false;                  // passes are queued as parts of something larger
   std::unique_ptr<Recording> recording_;        // null before the second step, and where some of a step is this program's work
+  std::vector<size_t> parameter_of_;            // for each output of a plan whose gradients pass: which parameter it is the gradient of
   float recorded_scale_ = 1;                    // which is fixed in the recording
 };
 

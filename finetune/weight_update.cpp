@@ -33,18 +33,23 @@ class UpdateHere final : public WeightUpdate {
     step_ = step;
   }
   void apply() override {
+    if (!plan_.plan.graph().taken_early.empty()) return finish();
     took_place_ = !state_.loss_scale || finite();
     if (!took_place_) return;
     if (state_.loss_scale) scale_gradients(state_.parameters, static_cast<float>(1 / state_.loss_scale->value));
     if (options_.clip_norm > 0) clip_gradient_norm(state_.parameters, static_cast<double>(options_.clip_norm));
     if (options_.clip_value > 0) clip_gradient_values(state_.parameters, options_.clip_value);
     optimizer_.step(lr_, step_, state_.parameters, state_.slots);
-    plan_.plan.refresh();
-    if (state_.average) state_.average->update(state_.parameters);
+    finish();
   }
+  void apply_to(size_t p) override { optimizer_.step_on({&p, 1}, lr_, step_, state_.parameters, state_.slots); }
   bool took_place() override { return took_place_; }
 
  private:
+  void finish() {
+    plan_.plan.refresh();
+    if (state_.average) state_.average->update(state_.parameters);
+  }
   bool finite() const { return std::isfinite(gradient_norm(state_.parameters)); }
 
   TrainingPlan& plan_;
@@ -59,6 +64,10 @@ class UpdateHere final : public WeightUpdate {
 };
 
 }  // namespace
+
+bool updates_go_along(const Backend& backend, const Optimizer& optimizer, const TrainOptions& options, int64_t accumulate) {
+  return !backend.memory() && !optimizer.minimises() && accumulate <= 1 && options.sharpness <= 0 && options.clip_norm <= 0 && options.clip_value <= 0;
+}
 
 std::unique_ptr<WeightUpdate> make_weight_update(TrainingPlan& plan, TrainingState& state, Optimizer& optimizer, const TrainOptions& options, int64_t accumulate) {
   if (!optimizer.minimises())

@@ -23,13 +23,19 @@ class WeightUpdate {
   virtual void descend() = 0;
   /// What sets the next apply() apart from others. `step` counts from 1.
   virtual void prepare(float lr, int64_t step) = 0;
-  /// Changes weights, the rule's memory and averages.
+  /// Where the backward pass gives gradients away as it makes them (updates_go_along): changes parameter `p` and what the rule remembers of it.
+  virtual void apply_to(size_t /*p*/) {}
+  /// Changes weights, the rule's memory and averages: all of them, or after apply_to() what remains to be done.
   virtual void apply() = 0;
   /// Whether the last apply() changed anything: not where the loss was scaled up and gradients were no longer finite. Known once the device has been waited for.
   virtual bool took_place() = 0;
   /// From here on, until the next step, tensors and the state hold what is true.
   virtual void settle() {}
 };
+
+/// Whether nothing has to be known of all gradients before the first weight changes, so that each is used while it is still in the cache, and its memory
+/// given back. The plan is then compiled with GradientsAre::passing.
+bool updates_go_along(const Backend& backend, const Optimizer& optimizer, const TrainOptions& options, int64_t accumulate);
 
 /// `plan`, `state`, `optimizer` and `options` outlive the result. `accumulate`: batches an update.
 std::unique_ptr<WeightUpdate> make_weight_update(TrainingPlan& plan, TrainingState& state, Optimizer& optimizer, const TrainOptions& options, int64_t accumulate);

@@ -137,16 +137,17 @@ Plan plan_within(Graph graph, const Graph& model, const OpenDims& dims, const Ba
 
 }  // namespace
 
-TrainingPlan compile_training(const Graph& graph, const OpenDims& dims, const Backend& backend, int threads, const MemoryLimit& limit) {
+TrainingPlan compile_training(const Graph& graph, const OpenDims& dims, const Backend& backend, int threads, const MemoryLimit& limit, GradientsAre gradients) {
   backend.use_threads(threads);
   TrainingGraph training = training_graph(graph, dims, backend);
-  const Graph& g = training.graph;
+  Graph& g = training.graph;
   const auto output_index = [&](ValueId id) { return static_cast<size_t>(std::find(g.outputs.begin(), g.outputs.end(), id) - g.outputs.begin()); };
 
   std::vector<std::pair<std::shared_ptr<Tensor>, size_t>> gradient_outputs;
   for (const auto& [parameter, gradient] : training.gradients.of) {
     if (gradient == kNoValue) continue;
     gradient_outputs.emplace_back(g.value(parameter).constant, output_index(gradient));
+    if (gradients == GradientsAre::passing && !backend.memory()) g.taken_early.push_back({gradient_outputs.back().second, parameter});
   }
   std::vector<TrainingPlan::RunningStatistics> statistics;
   for (const BatchStatistics& s : training.norms) {

@@ -67,6 +67,13 @@ class Graph {
   std::vector<ValueId> inputs, outputs;
   /// Nodes from this index on belong to the backward pass (nodes.size() when there is none).
   size_t backward_begin = SIZE_MAX;
+  /// Outputs of the backward pass that are taken as soon as they are complete and no node still to come reads `constant`, which may change then. Their
+  /// memory is free after that (Plan::backward).
+  struct TakenEarly {
+    size_t output;
+    ValueId constant;
+  };
+  std::vector<TakenEarly> taken_early;
 
  private:
   ValueId add_value(Value value);

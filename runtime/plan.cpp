@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstring>
+#include <map>
 
 #include "runtime/arena.h"
 #include "runtime/base/error.h"
@@ -57,6 +58,7 @@ struct Plan::Impl {
   std::byte* scratch = nullptr;
   std::unique_ptr<DeviceSide> device;  // null where the backend works in the program's memory
   Pass forward, backward;
+  std::vector<std::vector<size_t>> taken_after;  // per step: which outputs are taken then. Empty where none is.
 
   Impl(Graph g, const Backend& b, int t) : graph(std::move(g)), backend(b), threads(t) {
     if (backend.memory()) device = std::make_unique<DeviceSide>(*backend.memory());
@@ -123,6 +125,33 @@ struct Plan::Impl {
     return -1;
   }
 
+  /// For outputs that are taken early, the node after which they are.
+  std::map<ValueId, int> taken_at(const std::vector<std::vector<int>>& readers) const {
+    std::map<ValueId, int> at;
+    const auto producer = graph.producers();
+    for (const Graph::TakenEarly& taken : graph.taken_early) {
+      const ValueId id = graph.outputs[taken.output];
+      int& node = at.try_emplace(id, -1).first->second;
+      node = std::max({node, producer[static_cast<size_t>(id)], last_use(id, readers)});
+      for (size_t other = 0; other < graph.value_count(); ++other)
+        if (graph.value(static_cast<ValueId>(other)).constant == graph.value(taken.constant).constant) node = std::max(node, last_use(static_cast<ValueId>(other), readers));
+    }
+    return at;
+  }
+
+  /// After which step each of them is taken: the last one up to its node.
+  void settle_taking() {
+    if (graph.taken_early.empty()) return;
+    const auto at = taken_at(graph.consumers());
+    taken_after.resize(steps.size());
+    for (const Graph::TakenEarly& taken : graph.taken_early) {
+      const int node = at.at(graph.outputs[taken.output]);
+      size_t step = steps.size() - 1;
+      while (step > backward_step && static_cast<int>(steps[step].node) > node) --step;
+      taken_after[step].push_back(taken.output);
+    }
+  }
+
   /// Decides which values share memory and how long each storage lives; returns, per node, the input it runs in place on.
   std::vector<int> assign_storage() {
     const int end = static_cast<int>(graph.nodes.size());
@@ -134,6 +163,8 @@ struct Plan::Impl {
     for (ValueId id : graph.inputs) {
       storage_of[static_cast<size_t>(id)] = new_storage({Storage::Kind::arena, bytes_of(id), -1, end, true, nullptr, 0});
     }
+    const auto early = taken_at(readers);
+    for (const auto& [id, node] : early) pinned[static_cast<size_t>(id)] = false;
     const auto touch_constant = [&](ValueId id) {
       if (id != kNoValue && graph.value(id).constant && storage_of[static_cast<size_t>(id)] == kNoStorage) storage_of[static_cast<size_t>(id)] = constant_storage(id);
     };
@@ -142,7 +173,10 @@ struct Plan::Impl {
     for (int n = 0; n < end; ++n) {
       const Node& node = graph.nodes[static_cast<size_t>(n)];
       for (ValueId id : node.inputs) touch_constant(id);
-      const auto lives_until = [&](ValueId id) { return pinned[static_cast<size_t>(id)] ? end : std::max(n, last_use(id, readers)); };
+      const auto lives_until = [&](ValueId id) {
+        if (const auto at = early.find(id); at != early.end()) return at->second;
+        return pinned[static_cast<size_t>(id)] ? end : std::max(n, last_use(id, readers));
+      };
       const bool alias = may_alias(node);
       std::vector<int> taken;
       for (size_t o = 0; o < node.outputs.size(); ++o) {
@@ -307,6 +341,7 @@ Plan::Plan(Graph graph, const Backend& backend, int threads) : impl_(std::make_u
   impl_->settle_strides();
   const auto in_place = impl_->assign_storage();
   impl_->make_kernels(in_place);
+  impl_->settle_taking();
   impl_->lay_out_arena();
   impl_->bring_to_device();
   impl_->bind_pointers();
@@ -344,6 +379,14 @@ void Plan::bind_input(size_t i, const void* data) {
 
 void Plan::forward(const StepContext& step) { impl_->run(impl_->forward, step); }
 void Plan::backward(const StepContext& step) { impl_->run(impl_->backward, step); }
+
+void Plan::backward(const StepContext& step, const std::function<void(size_t)>& take) {
+  if (impl_->taken_after.empty()) return backward(step);
+  for (size_t i = impl_->backward.first; i < impl_->backward.last; ++i) {
+    impl_->run(i, i + 1, step);
+    for (size_t output : impl_->taken_after[i]) take(output);
+  }
+}
 
 bool Plan::can_be_recorded() const {
   const auto steady = [](const Pass& pass) { return pass.steady || pass.first == pass.last; };

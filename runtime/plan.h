@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -55,6 +56,8 @@ class Plan {
 
   void forward(const StepContext& step = {});
   void backward(const StepContext& step = {});
+  /// Calls `take` for each output of Graph::taken_early, with its index, as soon as it may be taken, in the midst of the pass.
+  void backward(const StepContext& step, const std::function<void(size_t)>& take);
   /// Whether a pass, once it has run, is nothing but work that queue_forward() and queue_backward() give the backend's device: everything that goes in
   /// or comes out stays there, and every kernel can be recorded. Then more than a pass can be recorded as one (Backend::record), after Backend::begin.
   bool can_be_recorded() const;
@@ -104,9 +107,13 @@ struct MemoryLimit {
   bool any() const { return bytes > 0 || part > 0; }
 };
 
+/// Where gradients are found: all of them once a pass is over, or each as it is made (Plan::backward with `take`), when its memory may serve again and its
+/// parameter may change; not on a backend with memory of its own, where they are kept.
+enum class GradientsAre : bool { kept, passing };
+
 /// Trainable values of `graph` get gradients. A batch norm whose scale is trainable normalises by its batch. Throws Error where the limit
 /// cannot be kept, with the largest batch that can.
-TrainingPlan compile_training(const Graph& graph, const OpenDims& dims, const Backend& backend, int threads = 0, const MemoryLimit& limit = {});
+TrainingPlan compile_training(const Graph& graph, const OpenDims& dims, const Backend& backend, int threads = 0, const MemoryLimit& limit = {}, GradientsAre gradients = GradientsAre::kept);
 
 /// Copies between a view and a row-major buffer of the same shape and dtype.
 void copy_to_plain(const View& from, void* to);

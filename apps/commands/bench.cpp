@@ -84,17 +84,19 @@ std::vector<double> bench_inference(const Options& o, const Model& model, const 
   return times;
 }
 
-std::vector<double> bench_training(const Options& o, Model& model, OpenDims dims, DeviceUse& device) {
+/// `updates`: what of each step went into the weights' update, where this program does it.
+std::vector<double> bench_training(const Options& o, Model& model, OpenDims dims, DeviceUse& device, std::vector<double>& updates) {
   retype(model.graph, dims, backend(o.common));
   const GraftedHead head = graft_head(model.graph, {o.classes, 0, o.common.seed});
   apply_freeze(model.graph, {o.freeze, BatchNormPolicy::automatic}, head.parameters);
   const FrozenSplit split = split_frozen(model.graph);
-  TrainingPlan training = compile_training(split.rest, dims, backend(o.common), o.common.threads, memory_limit(o.memory));
-  model = Model();  // the packed copies in the plan are enough; a job keeps what it needs in the same way
   TrainOptions options;
   options.batch = dims.batch;
   options.optimizer = o.optimizer;
   const auto optimizer = make_optimizer(o.optimizer, {});
+  const bool along = o.mode != "update" && updates_go_along(backend(o.common), *optimizer, options, 1);
+  TrainingPlan training = compile_training(split.rest, dims, backend(o.common), o.common.threads, memory_limit(o.memory), along ? GradientsAre::passing : GradientsAre::kept);
+  model = Model();  // the packed copies in the plan are enough; a job keeps what it needs in the same way
   const auto loss = make_loss(options.loss, {});
   TrainingState state;
   for (const auto& [tensor, output] : training.gradients) {
@@ -123,7 +125,11 @@ std::vector<double> bench_training(const Options& o, Model& model, OpenDims dims
     batch.inputs.push_back(plan.input(i).as<float>());
   }
   for (int64_t i = 0; i < dims.batch; ++i) batch.labels.push_back(static_cast<int>(i % o.classes));
-  auto times = timed(o.seconds, [&] { step.run(batch, kRate, true); });
+  auto times = timed(o.seconds, [&] {
+    step.run(batch, kRate, true);
+    if (!plan.backend().memory()) updates.push_back(step.update_seconds());
+  });
+  std::sort(updates.begin(), updates.end());
   device.look();
   if (o.profile) print_profile(plan.profile());
   return times;
@@ -138,12 +144,14 @@ void bench(const Options& o) {
   const OpenDims dims{batch, picture.height > 0 ? picture.height : o.size, picture.width > 0 ? picture.width : o.size};
   const bool training = o.train || o.mode != "inference";
   const std::string mode = o.train ? "training" : o.mode;
-  const auto times = with_place([&] { return o.model; }, [&] { return training ? bench_training(o, model, dims, device) : bench_inference(o, model, dims, device); });
+  std::vector<double> updates;
+  const auto times = with_place([&] { return o.model; }, [&] { return training ? bench_training(o, model, dims, device, updates) : bench_inference(o, model, dims, device); });
   rusage usage{};
   getrusage(RUSAGE_SELF, &usage);
   const double median = times[times.size() / 2];
-  const json result{{"images_per_s", static_cast<double>(batch) / median}, {"median_s", median}, {"min_s", times.front()}, {"max_s", times.back()}, {"runs", times.size()},
+  json result{{"images_per_s", static_cast<double>(batch) / median}, {"median_s", median}, {"min_s", times.front()}, {"max_s", times.back()}, {"runs", times.size()},
                     {"peak_rss_mib", usage.ru_maxrss / 1024}, {"batch", batch}, {"dtype", where.memory() && o.common.dtype != "auto" ? o.common.dtype : where.memory() ? "tf32" : "fp32"}, {"device", where.name()}, {"device_memory_mib", device.mebibytes()}, {"mode", mode}, {"model", o.model}};
+  if (!updates.empty()) result["update_s"] = updates[updates.size() / 2];
   if (o.common.json) std::cout << result.dump() << "\n";
   else std::printf("%s, batch %lld: %.1f images/s (median %.2f ms of %zu runs, %.2f to %.2f), peak memory %ld MiB%s\n", mode.c_str(), static_cast<long long>(batch),
                    static_cast<double>(batch) / median, median * 1e3, times.size(), times.front() * 1e3, times.back() * 1e3, usage.ru_maxrss / 1024, where.memory() ? (", on the device " + std::to_string(device.mebibytes()) + " MiB").c_str() : "");

@@ -19,9 +19,9 @@ class Fused final : public Optimizer {
   float default_weight_decay() const override { return Rule::kDefaultDecay; }
   bool wants_full_batch() const override { return Rule::kFullBatch; }
 
-  void step(float lr, int64_t step, const std::vector<Parameter>& parameters, OptimizerState& state) override {
+  void step_on(std::span<const size_t> which, float lr, int64_t step, const std::vector<Parameter>& parameters, OptimizerState& state) override {
     rule_.prepare(step);
-    for_each_part(parameters, [&](size_t p, int64_t first, int64_t last) {
+    for_each_part(parameters, which, [&](size_t p, int64_t first, int64_t last) {
       const Parameter& parameter = parameters[p];
       Rule rule = rule_;
       rule.lr = lr * parameter.lr_scale;

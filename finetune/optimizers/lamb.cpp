@@ -31,18 +31,18 @@ class Lamb final : public Optimizer {
   int slots() const override { return 2; }
   float default_lr() const override { return 0.05f; }
   float default_weight_decay() const override { return 1e-2f; }
-  void step(float lr, int64_t step, const std::vector<Parameter>& parameters, OptimizerState& state) override {
+  void step_on(std::span<const size_t> which, float lr, int64_t step, const std::vector<Parameter>& parameters, OptimizerState& state) override {
     rule_.prepare(step);
     const auto weights = [&](size_t p) { return parameters[p].tensor->data<float>().data(); };
     const auto slot = [&](size_t p, size_t s) { return state.of(p, s).data(); };
-    for_each_part(parameters, [&](size_t p, int64_t first, int64_t last) {
+    for_each_part(parameters, which, [&](size_t p, int64_t first, int64_t last) {
       add_moments(last - first, rule_, parameters[p].l1, weights(p) + first, parameters[p].gradient + first, slot(p, 0) + first, slot(p, 1) + first);
     });
-    const auto w_squares = sums_of_pieces(parameters, [&](size_t p, int64_t first, int64_t last) { return sum_of_squares(weights(p) + first, last - first); });
-    const auto r_squares = sums_of_pieces(parameters, [&](size_t p, int64_t first, int64_t last) {
+    const auto w_squares = sums_of_pieces(parameters, which, [&](size_t p, int64_t first, int64_t last) { return sum_of_squares(weights(p) + first, last - first); });
+    const auto r_squares = sums_of_pieces(parameters, which, [&](size_t p, int64_t first, int64_t last) {
       return squares_of(rule_, last - first, parameters[p].weight_decay, weights(p) + first, slot(p, 0) + first, slot(p, 1) + first);
     });
-    for_each_part(parameters, [&](size_t p, int64_t first, int64_t last) {
+    for_each_part(parameters, which, [&](size_t p, int64_t first, int64_t last) {
       const double rate = static_cast<double>(lr * parameters[p].lr_scale) * rules::Lamb::ratio(w_squares[p], r_squares[p]);
       move(rule_, last - first, static_cast<float>(rate), parameters[p].weight_decay, weights(p) + first, slot(p, 0) + first, slot(p, 1) + first);
     });

@@ -15,7 +15,7 @@ class Lbfgs final : public Optimizer {
   int slots() const override { return 0; }
   float default_lr() const override { return 1; }  // of the first line search; not used otherwise
   bool minimises() const override { return true; }
-  void step(float, int64_t, const std::vector<Parameter>&, OptimizerState&) override { throw Error("lbfgs has no single steps"); }
+  void step_on(std::span<const size_t>, float, int64_t, const std::vector<Parameter>&, OptimizerState&) override { throw Error("lbfgs has no single steps"); }
 
   void minimise(std::vector<Parameter>& parameters, Objective& objective, int iterations) override {
     for (const Parameter& p : parameters)

@@ -78,8 +78,9 @@ class Optimizer {
   virtual float default_weight_decay() const { return 1e-4f; }
   /// True where the rule is meant for the gradient of the whole training set.
   virtual bool wants_full_batch() const { return false; }
-  /// `state` as make_state made it for these parameters; `step` counts from 1.
-  virtual void step(float lr, int64_t step, const std::vector<Parameter>& parameters, OptimizerState& state) = 0;
+  /// `state` as make_state made it for these parameters; `step` counts from 1. Each parameter takes part once a step, in this call or in several.
+  virtual void step_on(std::span<const size_t> which, float lr, int64_t step, const std::vector<Parameter>& parameters, OptimizerState& state) = 0;
+  void step(float lr, int64_t step, const std::vector<Parameter>& parameters, OptimizerState& state);
 
   /// True where the rule is a whole descent: minimise() is called in the place of step().
   virtual bool minimises() const { return false; }

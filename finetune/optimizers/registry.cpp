@@ -21,6 +21,8 @@ OptimizerPtr make_optimizer(const std::string& name, const OptimizerOptions& opt
 
 std::vector<std::string> optimizer_names() { return registry().names(); }
 
+void Optimizer::step(float lr, int64_t step, const std::vector<Parameter>& parameters, OptimizerState& state) { step_on(every(parameters), lr, step, parameters, state); }
+
 OptimizerState Optimizer::make_state(const std::vector<Parameter>& parameters) const {
   std::vector<float> start;
   for (int s = 0; s < slots(); ++s) start.push_back(initial(s));

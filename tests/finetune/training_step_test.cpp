@@ -55,6 +55,24 @@ TEST(TrainingStep, AccumulatedBatchesEqualOneLargeOne) {
   }
 }
 
+/// A limit that nothing reaches has all gradients wait for the pass to end.
+TEST(TrainingStep, UpdatesInTheMidstOfThePassChangeNoBit) {
+  for (const std::string& name : optimizer_names()) {
+    if (name == "lbfgs" || name == "gd") continue;  // they have gradients of the whole set
+    SCOPED_TRACE(name);
+    const auto with = [&](float limit) {
+      return outcome("all", [&](TrainOptions& o) {
+        o.optimizer = name;
+        o.average = 0.9f;
+        o.clip_value = limit;
+      });
+    };
+    const Outcome along = with(0), afterwards = with(1e30f);
+    EXPECT_EQ(along.after, afterwards.after);
+    EXPECT_NE(along.after, along.before);
+  }
+}
+
 TEST(TrainingStep, GradientDescentTakesOneStepAnEpoch) {
   const auto whole = outcome("all", [](TrainOptions& o) {
     o.optimizer = "gd";

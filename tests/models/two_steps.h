@@ -25,15 +25,19 @@ inline Graph all_trainable(const std::string& name) {
   return graph;
 }
 
+inline void fill_inputs(Plan& plan, uint64_t step) {
+  for (size_t i = 0; i < plan.input_count(); ++i) {
+    Random random(mix(step, i));
+    const View in = plan.input(i);
+    for (int64_t k = 0; k < in.shape.elements(); ++k) in.as<float>()[k] = random.normal();
+  }
+}
+
 /// Two steps, so that a dropout's second mask counts too.
 inline void take_two_steps(TrainingPlan& training) {
   Plan& plan = training.plan;
   for (uint64_t step = 0; step < 2; ++step) {
-    for (size_t i = 0; i < plan.input_count(); ++i) {
-      Random random(mix(step, i));
-      const View in = plan.input(i);
-      for (int64_t k = 0; k < in.shape.elements(); ++k) in.as<float>()[k] = random.normal();
-    }
+    fill_inputs(plan, step);
     plan.forward({1, step});
     plan.backward({1, step});
   }
