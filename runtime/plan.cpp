@@ -3,30 +3,19 @@
 #include <algorithm>
 #include <chrono>
 #include <cstring>
-#include <map>
 
 #include "runtime/arena.h"
 #include "runtime/base/error.h"
 #include "runtime/device_side.h"
 #include "runtime/memory_planner.h"
+#include "runtime/placement.h"
 #include "runtime/strided_copy.h"
 
 namespace graft {
 namespace {
 
-constexpr int kNoStorage = -1;
-
 using Direction = DeviceSide::Direction;
-
-/// Memory shared by a value and its reshaped or in-place successors.
-struct Storage {
-  enum class Kind { arena, constant, bound } kind = Kind::arena;
-  size_t bytes = 0;
-  int first = 0, last = 0;
-  bool pinned = false;          // inputs and outputs: never overwritten by a later kernel
-  const void* fixed = nullptr;  // constants, and bound inputs
-  size_t offset = 0;
-};
+using Storage = Placement::Storage;
 
 struct Step {
   std::unique_ptr<Kernel> kernel;
@@ -49,9 +38,7 @@ struct Plan::Impl {
   Graph graph;
   const Backend& backend;
   int threads;
-  std::vector<int> storage_of;       // per value
-  std::vector<Strides> strides;      // per value
-  std::vector<Storage> storages;
+  Placement placement;
   std::vector<Step> steps;
   size_t backward_step = 0;
   Arena arena;
@@ -60,159 +47,35 @@ struct Plan::Impl {
   Pass forward, backward;
   std::vector<std::vector<size_t>> taken_after;  // per step: which outputs are taken then. Empty where none is.
 
-  Impl(Graph g, const Backend& b, int t) : graph(std::move(g)), backend(b), threads(t) {
+  Impl(Graph g, const Backend& b, int t) : graph(std::move(g)), backend(b), threads(t), placement(graph, b) {
     if (backend.memory()) device = std::make_unique<DeviceSide>(*backend.memory());
-  }
-
-  size_t bytes_of(ValueId id) const {
-    const Value& v = graph.value(id);
-    return static_cast<size_t>(v.shape.elements()) * size_of(v.dtype);
-  }
-
-  void settle_strides() {
-    strides.resize(graph.value_count());
-    std::vector<bool> weight_like(graph.value_count(), false);
-    for (const Node& node : graph.nodes)
-      for (ValueId id : node.outputs) weight_like[static_cast<size_t>(id)] = node.op->output_is_weight_like();
-    for (size_t i = 0; i < graph.value_count(); ++i) {
-      const Value& v = graph.value(static_cast<ValueId>(i));
-      if (v.shape.is_open()) continue;  // a value of the graph that this plan does not touch
-      const bool channels_last = v.shape.rank() == 4 && !v.constant && !weight_like[i];
-      strides[i] = channels_last ? channels_last_strides(v.shape) : plain_strides(v.shape);
-    }
-  }
-
-  int new_storage(Storage storage) {
-    storages.push_back(storage);
-    return static_cast<int>(storages.size()) - 1;
-  }
-
-  Storage& storage(ValueId id) { return storages[static_cast<size_t>(storage_of[static_cast<size_t>(id)])]; }
-
-  int last_use(ValueId id, const std::vector<std::vector<int>>& readers) const {
-    const auto& list = readers[static_cast<size_t>(id)];
-    return list.empty() ? -1 : *std::max_element(list.begin(), list.end());
-  }
-
-  int constant_storage(ValueId id) {
-    const Value& v = graph.value(id);
-    return new_storage({Storage::Kind::constant, bytes_of(id), 0, 0, true, v.constant->raw(), 0});
-  }
-
-  bool may_alias(const Node& node) const {
-    if (node.inputs.empty() || node.inputs[0] == kNoValue) return false;
-    const ValueId from = node.inputs[0], to = node.outputs[0];
-    if (node.op->is_view(graph.type_of(from), strides[static_cast<size_t>(from)], graph.type_of(to), strides[static_cast<size_t>(to)])) return true;
-    return node.op->is_reshape() && is_row_major(graph.value(from).shape, strides[static_cast<size_t>(from)]) &&
-           is_row_major(graph.value(to).shape, strides[static_cast<size_t>(to)]);
-  }
-
-  /// The input whose memory output `o` of node `index` takes over, or -1.
-  int in_place_input(const Node& node, int index, size_t o, const std::vector<std::vector<int>>& readers) {
-    const ValueId y = node.outputs[o];
-    for (int i : node.op->in_place_inputs(o)) {
-      if (i >= static_cast<int>(node.inputs.size()) || !backend.may_overwrite(*node.op, i)) continue;
-      const ValueId x = node.inputs[static_cast<size_t>(i)];
-      if (x == kNoValue) continue;
-      const Storage& s = storage(x);
-      if (s.kind != Storage::Kind::arena || s.pinned || s.last > index) continue;
-      const auto xi = static_cast<size_t>(x), yi = static_cast<size_t>(y);
-      if (graph.value(x).dtype != graph.value(y).dtype || graph.value(x).shape != graph.value(y).shape || strides[xi] != strides[yi]) continue;
-      int sharing = 0;
-      for (ValueId other : node.inputs) sharing += other != kNoValue && storage_of[static_cast<size_t>(other)] == storage_of[xi];
-      if (sharing == 1 && last_use(x, readers) == index) return i;
-    }
-    return -1;
-  }
-
-  /// For outputs that are taken early, the node after which they are.
-  std::map<ValueId, int> taken_at(const std::vector<std::vector<int>>& readers) const {
-    std::map<ValueId, int> at;
-    const auto producer = graph.producers();
-    for (const Graph::TakenEarly& taken : graph.taken_early) {
-      const ValueId id = graph.outputs[taken.output];
-      int& node = at.try_emplace(id, -1).first->second;
-      node = std::max({node, producer[static_cast<size_t>(id)], last_use(id, readers)});
-      for (size_t other = 0; other < graph.value_count(); ++other)
-        if (graph.value(static_cast<ValueId>(other)).constant == graph.value(taken.constant).constant) node = std::max(node, last_use(static_cast<ValueId>(other), readers));
-    }
-    return at;
   }
 
   /// After which step each of them is taken: the last one up to its node.
   void settle_taking() {
     if (graph.taken_early.empty()) return;
-    const auto at = taken_at(graph.consumers());
     taken_after.resize(steps.size());
     for (const Graph::TakenEarly& taken : graph.taken_early) {
-      const int node = at.at(graph.outputs[taken.output]);
+      const int node = placement.taken_after().at(graph.outputs[taken.output]);
       size_t step = steps.size() - 1;
       while (step > backward_step && static_cast<int>(steps[step].node) > node) --step;
       taken_after[step].push_back(taken.output);
     }
   }
 
-  /// Decides which values share memory and how long each storage lives; returns, per node, the input it runs in place on.
-  std::vector<int> assign_storage() {
-    const int end = static_cast<int>(graph.nodes.size());
-    const auto readers = graph.consumers();
-    std::vector<bool> pinned(graph.value_count(), false);
-    for (ValueId id : graph.inputs) pinned[static_cast<size_t>(id)] = true;
-    for (ValueId id : graph.outputs) pinned[static_cast<size_t>(id)] = true;
-    storage_of.assign(graph.value_count(), kNoStorage);
-    for (ValueId id : graph.inputs) {
-      storage_of[static_cast<size_t>(id)] = new_storage({Storage::Kind::arena, bytes_of(id), -1, end, true, nullptr, 0});
-    }
-    const auto early = taken_at(readers);
-    for (const auto& [id, node] : early) pinned[static_cast<size_t>(id)] = false;
-    const auto touch_constant = [&](ValueId id) {
-      if (id != kNoValue && graph.value(id).constant && storage_of[static_cast<size_t>(id)] == kNoStorage) storage_of[static_cast<size_t>(id)] = constant_storage(id);
-    };
-    for (ValueId id : graph.outputs) touch_constant(id);
-    std::vector<int> in_place(graph.nodes.size(), -1);
-    for (int n = 0; n < end; ++n) {
-      const Node& node = graph.nodes[static_cast<size_t>(n)];
-      for (ValueId id : node.inputs) touch_constant(id);
-      const auto lives_until = [&](ValueId id) {
-        if (const auto at = early.find(id); at != early.end()) return at->second;
-        return pinned[static_cast<size_t>(id)] ? end : std::max(n, last_use(id, readers));
-      };
-      const bool alias = may_alias(node);
-      std::vector<int> taken;
-      for (size_t o = 0; o < node.outputs.size(); ++o) {
-        const ValueId id = node.outputs[o];
-        const auto i = static_cast<size_t>(id);
-        int from = alias ? 0 : in_place_input(node, n, o, readers);
-        if (std::find(taken.begin(), taken.end(), from) != taken.end()) from = -1;
-        if (o == 0) in_place[static_cast<size_t>(n)] = from;
-        if (from >= 0) {
-          taken.push_back(from);
-          storage_of[i] = storage_of[static_cast<size_t>(node.inputs[static_cast<size_t>(from)])];
-          Storage& s = storage(id);
-          s.last = std::max(s.last, lives_until(id));
-          s.pinned = s.pinned || pinned[i];
-        } else {
-          storage_of[i] = new_storage({Storage::Kind::arena, bytes_of(id), n, lives_until(id), pinned[i], nullptr, 0});
-        }
-      }
-    }
-    // An in-place chain that began before a pinned end must be pinned throughout: extend by what was merged into it.
-    return in_place;
-  }
-
   Operand operand(ValueId id) const {
     if (id == kNoValue) return {DType::f32, {}, {}, false, nullptr, false};
     const Value& v = graph.value(id);
-    return {v.dtype, v.shape, strides[static_cast<size_t>(id)], true, v.constant.get(), v.trainable};
+    return {v.dtype, v.shape, placement.strides(id), true, v.constant.get(), v.trainable};
   }
 
-  void make_kernels(const std::vector<int>& in_place) {
+  void make_kernels() {
     backend.use_threads(threads);
     backward_step = SIZE_MAX;
     for (size_t n = 0; n < graph.nodes.size(); ++n) {
       if (n >= graph.backward_begin && backward_step == SIZE_MAX) backward_step = steps.size();
       const Node& node = graph.nodes[n];
-      if (may_alias(node)) continue;
+      if (placement.is_alias(node)) continue;
       std::vector<Operand> ins, outs;
       Step step;
       step.node = n;
@@ -221,28 +84,14 @@ struct Plan::Impl {
         step.has_trainable_input = step.has_trainable_input || (id != kNoValue && graph.value(id).trainable);
       }
       for (ValueId id : node.outputs) outs.push_back(operand(id));
-      step.kernel = with_place([&] { return describe(node); }, [&] { return backend.make_kernel({*node.op, ins, outs, in_place[n]}); });
+      step.kernel = with_place([&] { return describe(node); }, [&] { return backend.make_kernel({*node.op, ins, outs, placement.in_place_input(n)}); });
       steps.push_back(std::move(step));
     }
     backward_step = std::min(backward_step, steps.size());
   }
 
-  /// Gives every storage its place; returns the bytes of all.
-  size_t lay_out_storages() {
-    std::vector<Block> blocks;
-    std::vector<size_t> owner;
-    for (size_t s = 0; s < storages.size(); ++s) {
-      if (storages[s].kind != Storage::Kind::arena) continue;
-      blocks.push_back({storages[s].bytes, storages[s].first, storages[s].last, 0});
-      owner.push_back(s);
-    }
-    const size_t total = lay_out(blocks);
-    for (size_t i = 0; i < blocks.size(); ++i) storages[owner[i]].offset = blocks[i].offset;
-    return total;
-  }
-
   void lay_out_arena() {
-    const size_t total = lay_out_storages();
+    const size_t total = placement.lay_out();
     size_t scratch_bytes = 0;
     for (const Step& step : steps) scratch_bytes = std::max(scratch_bytes, step.kernel->scratch_bytes());
     arena = Arena(total + scratch_bytes, backend.memory());
@@ -260,8 +109,9 @@ struct Plan::Impl {
         if (id != kNoValue) changes[static_cast<size_t>(id)] = changes[static_cast<size_t>(id)] || trains;
     }
     for (size_t i = 0; i < graph.value_count(); ++i) {
-      const Value& v = graph.value(static_cast<ValueId>(i));
-      if (v.constant && storage_of[i] != kNoStorage) storage(static_cast<ValueId>(i)).fixed = device->constant(*v.constant, changes[i] || v.trainable);
+      const auto id = static_cast<ValueId>(i);
+      const Value& v = graph.value(id);
+      if (v.constant && placement.is_placed(id)) placement.storage(id).fixed = device->constant(*v.constant, changes[i] || v.trainable);
     }
     const auto readers = graph.consumers();
     using Passes = DeviceSide::Passes;
@@ -272,13 +122,13 @@ struct Plan::Impl {
       const auto& list = readers[static_cast<size_t>(id)];
       const bool read_early = !list.empty() && static_cast<size_t>(*std::min_element(list.begin(), list.end())) < graph.backward_begin;
       passes[static_cast<size_t>(id)] = list.empty() ? Passes::both : read_early ? Passes::forward : Passes::backward;
-      device->add(Direction::in, {address(id), bytes_of(id), nullptr, passes[static_cast<size_t>(id)]});
+      device->add(Direction::in, {address(id), placement.storage(id).bytes, nullptr, passes[static_cast<size_t>(id)]});
     }
-    for (ValueId id : graph.outputs) device->add(Direction::out, {address(id), bytes_of(id), nullptr, passes[static_cast<size_t>(id)]});
+    for (ValueId id : graph.outputs) device->add(Direction::out, {address(id), placement.storage(id).bytes, nullptr, passes[static_cast<size_t>(id)]});
   }
 
   void* address(ValueId id) {
-    Storage& s = storage(id);
+    const Storage& s = placement.storage(id);
     return s.kind == Storage::Kind::arena ? arena.data() + s.offset : const_cast<void*>(s.fixed);
   }
 
@@ -333,14 +183,12 @@ struct Plan::Impl {
   View view(Direction direction, size_t i) {
     const ValueId id = (direction == Direction::in ? graph.inputs : graph.outputs).at(i);
     const Value& v = graph.value(id);
-    return {v.dtype, v.shape, strides[static_cast<size_t>(id)], device ? device->host(direction, i) : address(id)};
+    return {v.dtype, v.shape, placement.strides(id), device ? device->host(direction, i) : address(id)};
   }
 };
 
 Plan::Plan(Graph graph, const Backend& backend, int threads) : impl_(std::make_unique<Impl>(std::move(graph), backend, threads)) {
-  impl_->settle_strides();
-  const auto in_place = impl_->assign_storage();
-  impl_->make_kernels(in_place);
+  impl_->make_kernels();
   impl_->settle_taking();
   impl_->lay_out_arena();
   impl_->bring_to_device();
@@ -349,10 +197,7 @@ Plan::Plan(Graph graph, const Backend& backend, int threads) : impl_(std::make_u
 }
 
 size_t Plan::planned_bytes(const Graph& graph, const Backend& backend) {
-  Impl impl(graph, backend, 0);
-  impl.settle_strides();
-  impl.assign_storage();
-  return impl.lay_out_storages();
+  return Placement(graph, backend).lay_out();
 }
 
 Plan::Plan(Plan&&) noexcept = default;
@@ -371,7 +216,7 @@ void Plan::bind_input(size_t i, const void* data) {
     impl_->device->port(Direction::in, i).bound = data;
     return;
   }
-  Storage& s = impl_->storage(impl_->graph.inputs.at(i));
+  Storage& s = impl_->placement.storage(impl_->graph.inputs.at(i));
   s.kind = Storage::Kind::bound;
   s.fixed = data;
   impl_->bind_pointers();
@@ -402,7 +247,7 @@ void* Plan::keep_output(size_t i) { return impl_->keep(Direction::out, i); }
 void* Plan::address_of(const Tensor& constant) const {
   for (size_t i = 0; i < impl_->graph.value_count(); ++i) {
     const auto id = static_cast<ValueId>(i);
-    if (impl_->graph.value(id).constant.get() == &constant && impl_->storage_of[i] != kNoStorage) return impl_->address(id);
+    if (impl_->graph.value(id).constant.get() == &constant && impl_->placement.is_placed(id)) return impl_->address(id);
   }
   return nullptr;
 }
