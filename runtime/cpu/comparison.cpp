@@ -1,4 +1,4 @@
-#include "runtime/ops/comparison.h"
+#include "runtime/ops/comparison_formulas.h"
 
 #include <cmath>
 
@@ -8,22 +8,6 @@
 
 namespace graft::cpu {
 namespace {
-
-template <typename T>
-bool holds(Comparison::Kind kind, T a, T b) {
-  using enum Comparison::Kind;
-  switch (kind) {
-    case equal: return a == b;
-    case greater: return a > b;
-    case greater_or_equal: return a >= b;
-    case less: return a < b;
-    case less_or_equal: return a <= b;
-    case logical_and: return a && b;
-    case logical_or: return a || b;
-    case logical_xor: return static_cast<bool>(a) != static_cast<bool>(b);
-  }
-  return false;
-}
 
 template <typename T>
 class ComparisonKernel final : public Kernel {

@@ -1,4 +1,4 @@
-#include "runtime/ops/comparison.h"
+#include "runtime/ops/comparison_formulas.h"
 
 #include "runtime/cuda/indexing.h"
 #include "runtime/cuda/kernel_files.h"
@@ -9,22 +9,6 @@
 
 namespace graft::cuda {
 namespace {
-
-template <typename V>
-GRAFT_DEVICE bool holds(Comparison::Kind kind, V a, V b) {
-  using enum Comparison::Kind;
-  switch (kind) {
-    case equal: return a == b;
-    case greater: return a > b;
-    case greater_or_equal: return a >= b;
-    case less: return a < b;
-    case less_or_equal: return a <= b;
-    case logical_and: return a && b;
-    case logical_or: return a || b;
-    case logical_xor: return static_cast<bool>(a) != static_cast<bool>(b);
-  }
-  return false;
-}
 
 template <typename T>
 struct Compare {
