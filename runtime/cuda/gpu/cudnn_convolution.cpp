@@ -79,8 +79,11 @@ class GraphConvolution final : public LibraryConvolution {
     if (graph_.check_support(libraries_.cudnn).is_bad()) return false;
     const std::string key = problem_.str() + (libraries_.arithmetic == Arithmetic::tf32 ? " tf32" : " fp32");
     if (const auto known = libraries_.choices->find(key); known && take(*known)) return true;
+    measured_ = true;
     return measure(key);
   }
+  /// Whether more engines than the chosen one were made ready.
+  bool has_measured() const { return measured_; }
 
   size_t workspace_bytes() const override { return workspace_; }
 
@@ -200,6 +203,7 @@ class GraphConvolution final : public LibraryConvolution {
   std::unordered_map<TensorPtr, void*> tensors_;
   int64_t plan_ = 0;
   size_t workspace_ = 0;
+  bool measured_ = false;
 };
 
 }  // namespace
@@ -207,6 +211,10 @@ class GraphConvolution final : public LibraryConvolution {
 std::unique_ptr<LibraryConvolution> make_cudnn_convolution(const ConvolutionProblem& problem, const Libraries& libraries) {
   auto convolution = std::make_unique<GraphConvolution>(problem, libraries);
   if (!convolution->prepare()) return nullptr;
+  if (!convolution->has_measured()) return convolution;
+  // Engines that lost hold code and memory of the GPU: the winner is made anew, by the name under which it is known now.
+  auto winner = std::make_unique<GraphConvolution>(problem, libraries);
+  if (winner->prepare() && !winner->has_measured()) return winner;
   return convolution;
 }
 
