@@ -6,6 +6,7 @@
 #include <memory>
 #include <span>
 #include <string_view>
+#include <vector>
 
 #include "runtime/operator.h"
 #include "runtime/tensor.h"
@@ -23,6 +24,13 @@ struct Operand {
   const Tensor* constant = nullptr;
   bool mutable_constant = false;
 };
+
+/// What operators' rules ask of operands.
+inline std::vector<ValueType> types_of(std::span<const Operand> operands) {
+  std::vector<ValueType> types;
+  for (const Operand& o : operands) types.push_back({o.dtype, o.shape, o.constant});
+  return types;
+}
 
 /// Everything a backend may use to choose a kernel.
 struct KernelRequest {

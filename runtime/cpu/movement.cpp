@@ -65,12 +65,6 @@ std::unique_ptr<Kernel> make_concat(const Concat& op, const KernelRequest& r) {
   return std::make_unique<CopyKernel>(std::move(pieces), y.shape.elements(), static_cast<size_t>(bytes));
 }
 
-std::vector<ValueType> types_of(std::span<const Operand> operands) {
-  std::vector<ValueType> types;
-  for (const Operand& o : operands) types.push_back({o.dtype, o.shape, o.constant});
-  return types;
-}
-
 std::unique_ptr<Kernel> make_slice(const Slice& op, const KernelRequest& r) {
   const Operand &x = r.inputs[0], &y = r.outputs[0];
   const auto ranges = op.ranges(types_of(r.inputs));

@@ -157,10 +157,8 @@ std::unique_ptr<Kernel> make(const Op& op, const KernelRequest& r) {
 std::unique_ptr<Kernel> make_top_k_gradient(const TopKGradient& op, const KernelRequest& r) { return std::make_unique<TopKGradientKernel>(op, r); }
 
 std::unique_ptr<Kernel> make_cum_sum(const CumSum& op, const KernelRequest& r) {
-  std::vector<ValueType> types;
-  for (const Operand& o : r.inputs) types.push_back({o.dtype, o.shape, o.constant});
   std::unique_ptr<Kernel> kernel;
-  visit_arithmetic(r.inputs[0].dtype, [&](auto tag) { kernel = std::make_unique<CumSumKernel<decltype(tag)>>(op, r, CumSum::axis(types)); });
+  visit_arithmetic(r.inputs[0].dtype, [&](auto tag) { kernel = std::make_unique<CumSumKernel<decltype(tag)>>(op, r, CumSum::axis(types_of(r.inputs))); });
   return kernel;
 }
 

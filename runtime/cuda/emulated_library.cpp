@@ -12,6 +12,14 @@
 namespace graft::cuda {
 namespace {
 
+template <typename Op>
+std::shared_ptr<Op> windowed(const ConvolutionProblem& p) {
+  auto op = std::make_shared<Op>();
+  op->window = p.window;
+  op->groups = p.x[1] / p.w[1];
+  return op;
+}
+
 /// The processor's kernel for the same operator, whose weights lie row-major.
 class ByTheProcessor final : public LibraryConvolution {
  public:
@@ -21,12 +29,9 @@ class ByTheProcessor final : public LibraryConvolution {
     const auto picture = [&](const Shape& shape) { return Operand{p.dtype, shape, channels_last_strides(shape), true, nullptr, false}; };
     const auto plain = [&](const Shape& shape) { return Operand{p.dtype, shape, plain_strides(shape), true, nullptr, false}; };
     const Operand absent{p.dtype, {}, {}, false, nullptr, false};
-    const int64_t groups = p.x[1] / p.w[1];
     switch (p.kind) {
       case ConvolutionProblem::Kind::forward: {
-        auto op = std::make_shared<Convolution>();
-        op->window = p.window;
-        op->groups = groups;
+        const auto op = windowed<Convolution>(p);
         op->tail = {p.residual, p.activation};
         op_ = op;
         inputs_ = {picture(p.x), plain(p.w), p.bias ? plain({p.w[0]}) : absent};
@@ -35,9 +40,7 @@ class ByTheProcessor final : public LibraryConvolution {
         break;
       }
       case ConvolutionProblem::Kind::gradient_of_input: {
-        auto op = std::make_shared<ConvolutionBackwardData>();
-        op->window = p.window;
-        op->groups = groups;
+        const auto op = windowed<ConvolutionBackwardData>(p);
         op->input_shape = p.x;
         op_ = op;
         inputs_ = {picture(p.y), plain(p.w)};
@@ -45,9 +48,7 @@ class ByTheProcessor final : public LibraryConvolution {
         break;
       }
       case ConvolutionProblem::Kind::gradient_of_weights: {
-        auto op = std::make_shared<ConvolutionBackwardWeights>();
-        op->window = p.window;
-        op->groups = groups;
+        const auto op = windowed<ConvolutionBackwardWeights>(p);
         op->weight_shape = p.w;
         op_ = op;
         inputs_ = {picture(p.x), picture(p.y)};

@@ -3,10 +3,22 @@
 #include <cstring>
 #include <vector>
 
+#include "runtime/cuda/indexing.h"
 #include "runtime/cuda/launched.h"
-#include "runtime/cuda/move.h"
 
 namespace graft::cuda {
+
+/// Elements from one arrangement of strides to another: places are (written, read).
+template <typename T>
+struct MoveOne {
+  const T* from;
+  T* to;
+  Indexer<2> places;
+  GRAFT_DEVICE void operator()(int64_t i) const {
+    const auto p = places(i);
+    to[p.at[0]] = from[p.at[1]];
+  }
+};
 
 /// Elements of `bytes` each from one arrangement of strides to another; offsets in elements.
 struct Move {

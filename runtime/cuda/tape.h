@@ -19,17 +19,17 @@ class Tape {
   /// Calls `queue_work` and returns what was given meanwhile.
   Work record(const std::function<void()>& queue_work) {
     Work work;
-    const Recording recording{kept_, std::exchange(kept_, &work)};
+    const Restore restore{kept_, std::exchange(kept_, &work)};
     queue_work();
     return work;
   }
   bool is_recording() const { return kept_ != nullptr; }
 
  private:
-  struct Recording {
+  struct Restore {
     Work*& kept;
     Work* before;
-    ~Recording() { kept = before; }
+    ~Restore() { kept = before; }
   };
   Work* kept_ = nullptr;
 };

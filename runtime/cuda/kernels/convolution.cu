@@ -6,7 +6,7 @@
 #include "runtime/cuda/batch_norm.h"
 #include "runtime/cuda/epilogue.h"
 #include "runtime/cuda/kernel_files.h"
-#include "runtime/cuda/move.h"
+#include "runtime/cuda/moves.h"
 #include "runtime/ops/conv_transpose.h"
 
 namespace graft::cuda {
@@ -19,21 +19,15 @@ size_t aligned(size_t bytes) { return (bytes + kAlignment - 1) / kAlignment * kA
 class WeightOrder {
  public:
   explicit WeightOrder(const Shape& w, DType dtype)
-      : dtype_(dtype), trivial_(w[2] * w[3] == 1 || w[1] == 1), bytes_(static_cast<size_t>(w.elements()) * size_of(dtype)), inward_(w, {channels_last_strides(w), plain_strides(w)}),
-        outward_(w, {plain_strides(w), channels_last_strides(w)}) {}
+      : element_bytes_(size_of(dtype)), trivial_(w[2] * w[3] == 1 || w[1] == 1), bytes_(aligned(static_cast<size_t>(w.elements()) * element_bytes_)),
+        inward_(w, {channels_last_strides(w), plain_strides(w)}), outward_(w, {plain_strides(w), channels_last_strides(w)}) {}
   bool trivial() const { return trivial_; }
-  size_t bytes() const { return aligned(bytes_); }
-  void inward(const Queue& queue, const void* plain, void* last) const { run(queue, inward_, plain, last); }
-  void outward(const Queue& queue, const void* last, void* plain) const { run(queue, outward_, last, plain); }
+  size_t bytes() const { return bytes_; }
+  void inward(const Queue& queue, const void* plain, void* last) const { move(queue, element_bytes_, {0, 0, 0, inward_}, plain, last); }
+  void outward(const Queue& queue, const void* last, void* plain) const { move(queue, element_bytes_, {0, 0, 0, outward_}, last, plain); }
 
  private:
-  void run(const Queue& queue, const Indexer<2>& places, const void* from, void* to) const {
-    visit_real(dtype_, [&](auto tag) {
-      using T = decltype(tag);
-      queue.each(places.count(), MoveOne<T>{static_cast<const T*>(from), static_cast<T*>(to), places});
-    });
-  }
-  DType dtype_;
+  size_t element_bytes_;
   bool trivial_;
   size_t bytes_;
   Indexer<2> inward_, outward_;

@@ -12,12 +12,6 @@
 namespace graft::cuda {
 namespace {
 
-std::vector<ValueType> types_of(std::span<const Operand> operands) {
-  std::vector<ValueType> types;
-  for (const Operand& o : operands) types.push_back({o.dtype, o.shape, o.constant});
-  return types;
-}
-
 /// Elements keep their logical order: by way of row-major order where neither side lies so.
 std::unique_ptr<Kernel> make_reshape(const Queue& queue, const KernelRequest& r) {
   const Operand &x = r.inputs[0], &y = r.outputs[0];

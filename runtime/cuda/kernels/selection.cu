@@ -10,6 +10,20 @@
 namespace graft::cuda {
 namespace {
 
+/// The place of the first extreme of in(0) to in(n - 1), or of the last one.
+template <typename In>
+GRAFT_DEVICE int64_t extreme(const In& in, int64_t n, bool largest, bool last) {
+  int64_t best = 0;
+  auto champion = in(0);
+  for (int64_t k = 1; k < n; ++k) {
+    const auto v = in(k);
+    if (!(largest ? v > champion : v < champion) && !(last && v == champion)) continue;
+    best = k;
+    champion = v;
+  }
+  return best;
+}
+
 template <typename T>
 struct FindExtreme {
   const T* x;
@@ -19,15 +33,7 @@ struct FindExtreme {
   GRAFT_DEVICE void operator()(int64_t i) const {
     const auto start = of.rows(i);
     const auto in = [&](int64_t k) { return value_of(x[start.at[1] + of.columns(k).at[1]]); };
-    int64_t best = 0;
-    auto champion = in(0);
-    for (int64_t k = 1; k < of.columns.count(); ++k) {
-      const auto v = in(k);
-      if (!(largest ? v > champion : v < champion) && !(last && v == champion)) continue;
-      best = k;
-      champion = v;
-    }
-    y[start.at[0]] = best;
+    y[start.at[0]] = extreme(in, of.columns.count(), largest, last);
   }
 };
 
@@ -39,14 +45,7 @@ struct MarkLargest {
   GRAFT_DEVICE void operator()(int64_t i) const {
     const auto start = of.rows(i);
     // Columns are numbered as they lie in memory; the first among equals is so only where that is their order (see in_order).
-    int64_t best = 0;
-    auto champion = value_of(x[start.at[1] + of.columns(0).at[1]]);
-    for (int64_t k = 1; k < of.columns.count(); ++k) {
-      const auto v = value_of(x[start.at[1] + of.columns(k).at[1]]);
-      if (!(v > champion)) continue;
-      best = k;
-      champion = v;
-    }
+    const int64_t best = extreme([&](int64_t k) { return value_of(x[start.at[1] + of.columns(k).at[1]]); }, of.columns.count(), true, false);
     for (int64_t k = 0; k < of.columns.count(); ++k) y[start.at[0] + of.columns(k).at[0]] = stored<T>(k == best ? 1.0f : 0.0f);
   }
 };
@@ -183,9 +182,7 @@ std::unique_ptr<Kernel> make_top_k_gradient(const Queue& queue, const TopKGradie
 
 std::unique_ptr<Kernel> make_cum_sum(const Queue& queue, const CumSum& op, const KernelRequest& r) {
   const Operand &x = r.inputs[0], &y = r.outputs[0];
-  std::vector<ValueType> types;
-  for (const Operand& o : r.inputs) types.push_back({o.dtype, o.shape, o.constant});
-  const RowsOf<2> of(x.shape, {y.strides, x.strides}, only_dimension(x.shape.rank(), CumSum::axis(types)));
+  const RowsOf<2> of(x.shape, {y.strides, x.strides}, only_dimension(x.shape.rank(), CumSum::axis(types_of(r.inputs))));
   if (!number(x.dtype) || !of.fit()) return nullptr;
   return visit_any(x.dtype, [&](auto tag) {
     using T = decltype(tag);
