@@ -6,8 +6,8 @@
 #include <sstream>
 
 #include "apps/finetune_network.h"
-#include "runtime/base/atomic_file.h"
-#include "runtime/base/error.h"
+#include "runtime/core/atomic_file.h"
+#include "runtime/core/error.h"
 
 namespace graft::app {
 namespace {

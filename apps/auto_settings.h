@@ -1,7 +1,7 @@
 #pragma once
 
 #include "apps/finetune_job.h"
-#include "finetune/auto_choice.h"
+#include "finetune/selection/auto_choice.h"
 
 namespace graft::app {
 

@@ -4,7 +4,7 @@
 #include <iostream>
 
 #include "apps/progress.h"
-#include "runtime/base/error.h"
+#include "runtime/core/error.h"
 #include "runtime/ops/softmax.h"
 
 namespace graft::app {

@@ -6,7 +6,7 @@
 #include <sstream>
 
 #include "importer/metadata.h"
-#include "runtime/base/error.h"
+#include "runtime/core/error.h"
 
 namespace graft::app {
 

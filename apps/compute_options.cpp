@@ -3,8 +3,8 @@
 #include <cmath>
 #include <iostream>
 
-#include "runtime/base/error.h"
-#include "runtime/device.h"
+#include "runtime/core/error.h"
+#include "runtime/plan/device.h"
 
 namespace graft::app {
 

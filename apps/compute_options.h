@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <string>
 
-#include "runtime/plan.h"
+#include "runtime/plan/plan.h"
 
 namespace graft::app {
 

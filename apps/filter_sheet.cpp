@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "runtime/base/error.h"
+#include "runtime/core/error.h"
 
 namespace graft::app {
 namespace {

@@ -1,7 +1,7 @@
 #pragma once
 
 #include "augment/image.h"
-#include "runtime/graph.h"
+#include "runtime/core/graph.h"
 
 namespace graft::app {
 

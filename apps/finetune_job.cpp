@@ -15,12 +15,12 @@
 #include "apps/progress.h"
 #include "augment/colour_axes.h"
 #include "augment/dataset.h"
-#include "finetune/simplify.h"
-#include "finetune/target_scale.h"
+#include "finetune/heads/simplify.h"
+#include "finetune/data/target_scale.h"
 #include "importer/reader.h"
 #include "importer/writer.h"
-#include "runtime/base/atomic_file.h"
-#include "runtime/base/error.h"
+#include "runtime/core/atomic_file.h"
+#include "runtime/core/error.h"
 #include "runtime/passes/passes.h"
 
 namespace graft::app {

@@ -4,11 +4,11 @@
 #include <vector>
 
 #include "apps/common.h"
-#include "finetune/auto_choice.h"
-#include "finetune/cross_validation.h"
-#include "finetune/freeze.h"
-#include "finetune/rate_finder.h"
-#include "finetune/trainer.h"
+#include "finetune/selection/auto_choice.h"
+#include "finetune/selection/cross_validation.h"
+#include "finetune/heads/freeze.h"
+#include "finetune/selection/rate_finder.h"
+#include "finetune/training/trainer.h"
 
 namespace graft::app {
 

@@ -2,7 +2,7 @@
 
 #include <sstream>
 
-#include "runtime/base/error.h"
+#include "runtime/core/error.h"
 #include "runtime/passes/passes.h"
 
 namespace graft::app {

@@ -3,7 +3,7 @@
 #include <string>
 
 #include "apps/finetune_job.h"
-#include "finetune/head.h"
+#include "finetune/heads/head.h"
 
 namespace graft::app {
 

@@ -3,7 +3,7 @@
 
 #include "apps/commands/commands.h"
 #include "apps/common.h"
-#include "runtime/base/error.h"
+#include "runtime/core/error.h"
 
 namespace graft::app {
 namespace {

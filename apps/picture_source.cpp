@@ -1,7 +1,7 @@
 #include "apps/picture_source.h"
 
-#include "runtime/base/error.h"
-#include "runtime/base/random.h"
+#include "runtime/core/error.h"
+#include "runtime/core/random.h"
 
 namespace graft::app {
 namespace {

@@ -6,7 +6,7 @@
 #include "augment/dataset.h"
 #include "augment/loader.h"
 #include "augment/pipeline.h"
-#include "finetune/sample_source.h"
+#include "finetune/data/sample_source.h"
 
 namespace graft::app {
 

@@ -11,8 +11,8 @@
 #include <set>
 #include <sstream>
 
-#include "runtime/base/error.h"
-#include "runtime/base/random.h"
+#include "runtime/core/error.h"
+#include "runtime/core/random.h"
 
 namespace graft {
 namespace {

@@ -6,8 +6,8 @@
 #include <opencv2/imgproc.hpp>
 
 #include "augment/image_header.h"
-#include "runtime/base/atomic_file.h"
-#include "runtime/base/error.h"
+#include "runtime/core/atomic_file.h"
+#include "runtime/core/error.h"
 
 namespace graft {
 namespace {

@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "augment/decode.h"
-#include "runtime/base/error.h"
+#include "runtime/core/error.h"
 
 namespace graft {
 namespace {

@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "augment/pipeline.h"
-#include "runtime/picture_bytes.h"
+#include "runtime/core/picture_bytes.h"
 
 namespace graft {
 

@@ -4,7 +4,7 @@
 #include <map>
 #include <sstream>
 
-#include "runtime/base/error.h"
+#include "runtime/core/error.h"
 
 namespace graft {
 namespace {

@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "importer/metadata.h"
-#include "runtime/base/error.h"
+#include "runtime/core/error.h"
 #include "runtime/ops/binary.h"
 #include "runtime/ops/comparison.h"
 #include "runtime/ops/gemm.h"

@@ -8,7 +8,7 @@
 #include <cerrno>
 #include <cstring>
 
-#include "runtime/base/error.h"
+#include "runtime/core/error.h"
 
 namespace graft {
 

@@ -4,7 +4,7 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
-#include "runtime/base/error.h"
+#include "runtime/core/error.h"
 
 namespace graft {
 namespace {

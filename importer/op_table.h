@@ -10,8 +10,8 @@
 #include <vector>
 
 #include "importer/weights.h"
-#include "runtime/base/error.h"
-#include "runtime/graph.h"
+#include "runtime/core/error.h"
+#include "runtime/core/graph.h"
 #include "runtime/ops/window.h"
 
 namespace graft {

@@ -11,7 +11,8 @@
 #include "importer/embed_preprocessing.h"
 #include "importer/metadata.h"
 #include "importer/op_table.h"
-#include "runtime/backend.h"
+#include "runtime/core/backend.h"
+#include "runtime/cpu/cpu_backend.h"
 #include "runtime/passes/passes.h"
 
 namespace graft {

@@ -3,7 +3,7 @@
 #include <cstdint>
 #include <filesystem>
 
-#include "runtime/base/error.h"
+#include "runtime/core/error.h"
 
 namespace graft {
 namespace {

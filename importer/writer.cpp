@@ -6,7 +6,7 @@
 
 #include "importer/metadata.h"
 #include "importer/op_table.h"
-#include "runtime/base/atomic_file.h"
+#include "runtime/core/atomic_file.h"
 
 namespace graft {
 namespace {

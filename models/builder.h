@@ -2,8 +2,8 @@
 
 #include <string>
 
-#include "runtime/graph.h"
-#include "runtime/initialiser.h"
+#include "runtime/core/graph.h"
+#include "runtime/core/initialiser.h"
 #include "runtime/ops/window.h"
 
 namespace graft {

@@ -4,7 +4,7 @@
 #include <array>
 #include <cmath>
 
-#include "runtime/base/random.h"
+#include "runtime/core/random.h"
 
 namespace graft {
 namespace {

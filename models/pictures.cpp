@@ -6,8 +6,8 @@
 #include <numbers>
 
 #include "models/digits.h"
-#include "runtime/base/error.h"
-#include "runtime/base/random.h"
+#include "runtime/core/error.h"
+#include "runtime/core/random.h"
 
 namespace graft {
 namespace {

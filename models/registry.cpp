@@ -2,7 +2,7 @@
 
 #include <set>
 
-#include "runtime/base/registry.h"
+#include "runtime/core/registry.h"
 #include "runtime/ops/batch_norm.h"
 
 namespace graft {

@@ -3,9 +3,10 @@
 #include <cstdlib>
 #include <string>
 
-#include "runtime/base/error.h"
+#include "runtime/core/error.h"
+#include "runtime/cpu/cpu_backend.h"
 #include "runtime/cuda/device_backend.h"
-#include "runtime/device.h"
+#include "runtime/plan/device.h"
 
 namespace graft {
 

@@ -2,7 +2,7 @@
 #include <iostream>
 
 #include "apps/commands/commands.h"
-#include "runtime/base/error.h"
+#include "runtime/core/error.h"
 
 int main(int argc, char** argv) {
   CLI::App app("graft's bench, without what needs pictures");

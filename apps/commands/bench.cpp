@@ -11,13 +11,13 @@
 
 #include "apps/commands/commands.h"
 #include "apps/compute_options.h"
-#include "finetune/freeze.h"
-#include "finetune/head.h"
+#include "finetune/heads/freeze.h"
+#include "finetune/heads/head.h"
 #include "finetune/losses/loss.h"
 #include "finetune/optimizers/optimizer.h"
-#include "finetune/training_step.h"
+#include "finetune/training/training_step.h"
 #include "importer/reader.h"
-#include "runtime/base/error.h"
+#include "runtime/core/error.h"
 
 namespace graft::app {
 namespace {
@@ -95,7 +95,7 @@ std::vector<double> bench_training(const Options& o, Model& model, OpenDims dims
   options.optimizer = o.optimizer;
   const auto optimizer = make_optimizer(o.optimizer, {});
   const bool along = o.mode != "update" && updates_go_along(backend(o.common), *optimizer, options, 1);
-  TrainingPlan training = compile_training(split.rest, dims, backend(o.common), o.common.threads, memory_limit(o.memory), along ? GradientsAre::passing : GradientsAre::kept);
+  TrainingPlan training = compile_training(split.rest, dims, backend(o.common), o.common.threads, memory_limit(o.memory), along ? GradientLifetime::released_early : GradientLifetime::kept);
   model = Model();  // the packed copies in the plan are enough; a job keeps what it needs in the same way
   const auto loss = make_loss(options.loss, {});
   TrainingState state;

@@ -6,10 +6,10 @@
 #include "apps/classifier.h"
 #include "apps/commands/commands.h"
 #include "augment/dataset.h"
-#include "finetune/metrics.h"
-#include "finetune/task.h"
+#include "finetune/metrics/metrics.h"
+#include "finetune/data/task.h"
 #include "importer/reader.h"
-#include "runtime/base/error.h"
+#include "runtime/core/error.h"
 
 namespace graft::app {
 namespace {

@@ -7,12 +7,12 @@
 #include "apps/classifier.h"
 #include "apps/commands/commands.h"
 #include "augment/dataset.h"
-#include "finetune/metrics.h"
-#include "finetune/score_table.h"
-#include "finetune/target_metrics.h"
-#include "finetune/task.h"
+#include "finetune/metrics/metrics.h"
+#include "finetune/metrics/score_table.h"
+#include "finetune/metrics/target_metrics.h"
+#include "finetune/data/task.h"
 #include "importer/reader.h"
-#include "runtime/base/error.h"
+#include "runtime/core/error.h"
 
 namespace graft::app {
 namespace {

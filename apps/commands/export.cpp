@@ -7,7 +7,7 @@
 #include "importer/embed_preprocessing.h"
 #include "importer/reader.h"
 #include "importer/writer.h"
-#include "runtime/base/error.h"
+#include "runtime/core/error.h"
 #include "runtime/passes/passes.h"
 
 namespace graft::app {

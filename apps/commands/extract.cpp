@@ -8,12 +8,12 @@
 #include "apps/commands/commands.h"
 #include "apps/scatter.h"
 #include "augment/dataset.h"
-#include "finetune/head.h"
-#include "finetune/tsne.h"
+#include "finetune/heads/head.h"
+#include "finetune/features/tsne.h"
 #include "importer/reader.h"
-#include "runtime/base/atomic_file.h"
-#include "runtime/base/error.h"
-#include "runtime/npy.h"
+#include "runtime/core/atomic_file.h"
+#include "runtime/core/error.h"
+#include "runtime/core/npy.h"
 
 namespace graft::app {
 namespace {

@@ -5,7 +5,7 @@
 #include "apps/common.h"
 #include "apps/finetune_job.h"
 #include "apps/finetune_preset.h"
-#include "runtime/base/error.h"
+#include "runtime/core/error.h"
 
 namespace graft::app {
 namespace {

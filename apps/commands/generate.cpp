@@ -5,7 +5,7 @@
 #include "apps/common.h"
 #include "augment/decode.h"
 #include "models/pictures.h"
-#include "runtime/base/error.h"
+#include "runtime/core/error.h"
 
 namespace graft::app {
 namespace {

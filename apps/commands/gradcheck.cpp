@@ -6,11 +6,11 @@
 #include "apps/commands/commands.h"
 #include "apps/common.h"
 #include "apps/heat_map.h"
-#include "finetune/freeze.h"
-#include "finetune/gradcheck.h"
+#include "finetune/heads/freeze.h"
+#include "finetune/training/gradcheck.h"
 #include "importer/reader.h"
-#include "runtime/base/atomic_file.h"
-#include "runtime/base/error.h"
+#include "runtime/core/atomic_file.h"
+#include "runtime/core/error.h"
 
 namespace graft::app {
 namespace {

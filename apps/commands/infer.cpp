@@ -5,8 +5,8 @@
 #include "apps/commands/commands.h"
 #include "apps/common.h"
 #include "importer/reader.h"
-#include "runtime/base/error.h"
-#include "runtime/npy.h"
+#include "runtime/core/error.h"
+#include "runtime/core/npy.h"
 
 namespace graft::app {
 namespace {

@@ -8,10 +8,11 @@
 #include "apps/filter_sheet.h"
 #include "augment/decode.h"
 #include "apps/model_text.h"
-#include "finetune/freeze.h"
+#include "finetune/heads/freeze.h"
 #include "importer/reader.h"
-#include "runtime/base/atomic_file.h"
-#include "runtime/base/error.h"
+#include "runtime/core/atomic_file.h"
+#include "runtime/core/error.h"
+#include "runtime/cpu/cpu_backend.h"
 #include "runtime/passes/passes.h"
 
 namespace graft::app {

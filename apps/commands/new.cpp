@@ -6,7 +6,7 @@
 #include "importer/metadata.h"
 #include "importer/writer.h"
 #include "models/registry.h"
-#include "runtime/base/error.h"
+#include "runtime/core/error.h"
 
 namespace graft::app {
 namespace {

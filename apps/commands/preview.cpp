@@ -8,7 +8,7 @@
 #include "augment/colour_axes.h"
 #include "augment/dataset.h"
 #include "augment/decode.h"
-#include "runtime/base/error.h"
+#include "runtime/core/error.h"
 
 namespace graft::app {
 namespace {

@@ -1,5 +1,5 @@
 #include "augment/transforms/transform.h"
-#include "runtime/base/registry.h"
+#include "runtime/core/registry.h"
 
 namespace graft {
 namespace {

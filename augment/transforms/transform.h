@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "augment/image.h"
-#include "runtime/base/random.h"
+#include "runtime/core/random.h"
 
 namespace graft {
 

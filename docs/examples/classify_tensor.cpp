@@ -3,8 +3,9 @@
 #include <cstdio>
 
 #include "importer/reader.h"
-#include "runtime/base/error.h"
-#include "runtime/plan.h"
+#include "runtime/core/error.h"
+#include "runtime/cpu/cpu_backend.h"
+#include "runtime/plan/plan.h"
 
 int main(int argc, char** argv) {
   if (argc != 2) return std::fprintf(stderr, "usage: classify_tensor MODEL.onnx\n"), 2;

@@ -36,8 +36,8 @@ struct SquareOfGradient {
 /// What both rules have: the parameters as this step finds them, and sums over each.
 class LayerUpdate : public DeviceUpdate {
  public:
-  LayerUpdate(const std::vector<DeviceParameter>& parameters, const Queue& queue, const DeviceMemory& memory)
-      : parameters_(parameters), queue_(queue), table_(parameters.size(), memory), layers_(table_.device()), pieces_(counts_of(parameters), memory), w_squares_(pieces_, memory), other_squares_(pieces_, memory) {}
+  LayerUpdate(const std::vector<DeviceParameter>& parameters, const Stream& stream, const DeviceMemory& memory)
+      : parameters_(parameters), stream_(stream), table_(parameters.size(), memory), layers_(table_.device()), pieces_(counts_of(parameters), memory), w_squares_(pieces_, memory), other_squares_(pieces_, memory) {}
 
   void prepare(float lr, int64_t) override {
     for (size_t p = 0; p < parameters_.size(); ++p) {
@@ -49,7 +49,7 @@ class LayerUpdate : public DeviceUpdate {
 
  protected:
   std::vector<DeviceParameter> parameters_;
-  const Queue& queue_;
+  const Stream& stream_;
   Table<Layer> table_;
   const Layer* layers_;
   Pieces pieces_;
@@ -71,11 +71,11 @@ struct LarsMove {
 
 class LarsUpdate final : public LayerUpdate {
  public:
-  LarsUpdate(const rules::Lars& rule, const std::vector<DeviceParameter>& parameters, const Queue& queue, const DeviceMemory& memory) : LayerUpdate(parameters, queue, memory), rule_(rule) {}
+  LarsUpdate(const rules::Lars& rule, const std::vector<DeviceParameter>& parameters, const Stream& stream, const DeviceMemory& memory) : LayerUpdate(parameters, stream, memory), rule_(rule) {}
   void apply(const int* go) override {
-    w_squares_.compute(queue_, pieces_, SquareOfWeight{layers_});
-    other_squares_.compute(queue_, pieces_, SquareOfGradient{layers_});
-    pieces_.each(queue_, LarsMove{rule_, layers_, w_squares_.device(), other_squares_.device(), go});
+    w_squares_.compute(stream_, pieces_, SquareOfWeight{layers_});
+    other_squares_.compute(stream_, pieces_, SquareOfGradient{layers_});
+    pieces_.each(stream_, LarsMove{rule_, layers_, w_squares_.device(), other_squares_.device(), go});
   }
 
  private:
@@ -118,8 +118,8 @@ struct LambMove {
 
 class LambUpdate final : public LayerUpdate {
  public:
-  LambUpdate(const rules::Lamb& rule, const std::vector<DeviceParameter>& parameters, const Queue& queue, const DeviceMemory& memory)
-      : LayerUpdate(parameters, queue, memory), rule_(rule), bound_(1, memory) {}
+  LambUpdate(const rules::Lamb& rule, const std::vector<DeviceParameter>& parameters, const Stream& stream, const DeviceMemory& memory)
+      : LayerUpdate(parameters, stream, memory), rule_(rule), bound_(1, memory) {}
   void prepare(float lr, int64_t step) override {
     LayerUpdate::prepare(lr, step);
     rule_.prepare(step);
@@ -128,10 +128,10 @@ class LambUpdate final : public LayerUpdate {
   }
   void apply(const int* go) override {
     const rules::Lamb* const rule = bound_.device();
-    pieces_.each(queue_, LambMoments{rule, layers_, go});
-    w_squares_.compute(queue_, pieces_, SquareOfWeight{layers_});
-    other_squares_.compute(queue_, pieces_, SquareOfDirection{rule, layers_});
-    pieces_.each(queue_, LambMove{rule, layers_, w_squares_.device(), other_squares_.device(), go});
+    pieces_.each(stream_, LambMoments{rule, layers_, go});
+    w_squares_.compute(stream_, pieces_, SquareOfWeight{layers_});
+    other_squares_.compute(stream_, pieces_, SquareOfDirection{rule, layers_});
+    pieces_.each(stream_, LambMove{rule, layers_, w_squares_.device(), other_squares_.device(), go});
   }
 
  private:
@@ -143,9 +143,9 @@ class LambUpdate final : public LayerUpdate {
 
 bool knows_layer_rule(const std::string& name) { return name == "lars" || name == "lamb"; }
 
-std::unique_ptr<DeviceUpdate> make_layer_update(const std::string& name, const OptimizerOptions& o, const std::vector<DeviceParameter>& parameters, const Queue& queue, const DeviceMemory& memory) {
-  if (name == "lars") return std::make_unique<LarsUpdate>(rules::Lars{o.momentum, static_cast<double>(o.trust)}, parameters, queue, memory);
-  if (name == "lamb") return std::make_unique<LambUpdate>(rules::Lamb{rules::Moments(o.beta1, o.beta2), rules::epsilon_or(o, 1e-6f)}, parameters, queue, memory);
+std::unique_ptr<DeviceUpdate> make_layer_update(const std::string& name, const OptimizerOptions& o, const std::vector<DeviceParameter>& parameters, const Stream& stream, const DeviceMemory& memory) {
+  if (name == "lars") return std::make_unique<LarsUpdate>(rules::Lars{o.momentum, static_cast<double>(o.trust)}, parameters, stream, memory);
+  if (name == "lamb") return std::make_unique<LambUpdate>(rules::Lamb{rules::Moments(o.beta1, o.beta2), rules::epsilon_or(o, 1e-6f)}, parameters, stream, memory);
   return nullptr;
 }
 

@@ -89,10 +89,10 @@ struct Divide {
 };
 
 template <typename Formula>
-class LossOf final : public DeviceLoss {
+class LossOf final : public LossKernel {
  public:
-  LossOf(const Formula& formula, const std::vector<float>& class_weights, int64_t rows, int64_t outputs, const Queue& queue, const DeviceMemory& memory)
-      : formula_(formula), rows_(rows), outputs_(outputs), queue_(queue), weights_(class_weights.size(), memory), parts_(static_cast<size_t>(rows), memory), total_(1, memory),
+  LossOf(const Formula& formula, const std::vector<float>& class_weights, int64_t rows, int64_t outputs, const Stream& stream, const DeviceMemory& memory)
+      : formula_(formula), rows_(rows), outputs_(outputs), stream_(stream), weights_(class_weights.size(), memory), parts_(static_cast<size_t>(rows), memory), total_(1, memory),
         kept_(1, memory) {
     std::copy(class_weights.begin(), class_weights.end(), weights_.host());
     weights_.upload();
@@ -100,9 +100,9 @@ class LossOf final : public DeviceLoss {
   }
   void compute(const DeviceBatch& batch, bool keep) override {
     RowSums* const total = (keep ? kept_ : total_).device();
-    queue_.rows(rows_, OneRow<Formula>{formula_, batch, weights_.count() > 0 ? weights_.device() : nullptr, parts_.device(), outputs_});
-    queue_.rows(1, AddUp{parts_.device(), total, rows_});
-    queue_.each(rows_ * outputs_, Divide{batch.slopes, total, static_cast<double>(batch.scale)});
+    stream_.rows(rows_, OneRow<Formula>{formula_, batch, weights_.count() > 0 ? weights_.device() : nullptr, parts_.device(), outputs_});
+    stream_.rows(1, AddUp{parts_.device(), total, rows_});
+    stream_.each(rows_ * outputs_, Divide{batch.slopes, total, static_cast<double>(batch.scale)});
     if (keep) kept_.download();
   }
   Sums sums() const override {
@@ -113,17 +113,17 @@ class LossOf final : public DeviceLoss {
  private:
   Formula formula_;
   int64_t rows_, outputs_;
-  const Queue& queue_;
+  const Stream& stream_;
   Table<float> weights_;
   Table<RowSums> parts_, total_, kept_;
 };
 
 class Losses final : public DeviceLosses {
  public:
-  Losses(const Queue& queue, const DeviceMemory& memory) : queue_(queue), memory_(memory) {}
-  std::unique_ptr<DeviceLoss> make(const std::string& name, const LossOptions& options, const std::vector<float>& class_weights, int64_t rows, int64_t outputs) const override {
-    const auto use = [&](const auto& formula) -> std::unique_ptr<DeviceLoss> {
-      return std::make_unique<LossOf<std::decay_t<decltype(formula)>>>(formula, class_weights, rows, outputs, queue_, memory_);
+  Losses(const Stream& stream, const DeviceMemory& memory) : stream_(stream), memory_(memory) {}
+  std::unique_ptr<LossKernel> make(const std::string& name, const LossOptions& options, const std::vector<float>& class_weights, int64_t rows, int64_t outputs) const override {
+    const auto use = [&](const auto& formula) -> std::unique_ptr<LossKernel> {
+      return std::make_unique<LossOf<std::decay_t<decltype(formula)>>>(formula, class_weights, rows, outputs, stream_, memory_);
     };
 #define GRAFT_ENTRY(text, builder) \
   if (name == text) return formulas::builder(options, use);
@@ -133,11 +133,11 @@ class Losses final : public DeviceLosses {
   }
 
  private:
-  const Queue& queue_;
+  const Stream& stream_;
   const DeviceMemory& memory_;
 };
 
-const ExtensionEntry kLosses(DeviceLosses::kName, [](const Queue& queue, const DeviceMemory& memory) -> std::unique_ptr<BackendExtension> { return std::make_unique<Losses>(queue, memory); });
+const ExtensionEntry kLosses(DeviceLosses::kName, [](const Stream& stream, const DeviceMemory& memory) -> std::unique_ptr<BackendExtension> { return std::make_unique<Losses>(stream, memory); });
 
 }  // namespace
 }  // namespace graft::cuda

@@ -1,4 +1,4 @@
-#include "finetune/device_pictures.h"
+#include "finetune/training/device_pictures.h"
 
 #include "runtime/cuda/device_backend.h"
 
@@ -19,14 +19,14 @@ struct Draw {
 
 class Pictures final : public DevicePictures {
  public:
-  explicit Pictures(const Queue& queue) : queue_(queue) {}
-  void draw(const PictureBytes& there, float* to) const override { queue_.each(there.pictures * there.height * there.width * there.channels, Draw{there, to}); }
+  explicit Pictures(const Stream& stream) : stream_(stream) {}
+  void draw(const PictureBytes& there, float* to) const override { stream_.each(there.pictures * there.height * there.width * there.channels, Draw{there, to}); }
 
  private:
-  const Queue& queue_;
+  const Stream& stream_;
 };
 
-const ExtensionEntry kPictures(DevicePictures::kName, [](const Queue& queue, const DeviceMemory&) -> std::unique_ptr<BackendExtension> { return std::make_unique<Pictures>(queue); });
+const ExtensionEntry kPictures(DevicePictures::kName, [](const Stream& stream, const DeviceMemory&) -> std::unique_ptr<BackendExtension> { return std::make_unique<Pictures>(stream); });
 
 }  // namespace
 }  // namespace graft::cuda

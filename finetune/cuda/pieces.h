@@ -3,7 +3,7 @@
 #include <vector>
 
 #include "runtime/cuda/table.h"
-#include "runtime/cuda/queue.h"
+#include "runtime/cuda/stream.h"
 
 namespace graft::cuda {
 
@@ -41,8 +41,8 @@ class Pieces {
 
   /// body(tensor, element) for every element.
   template <typename Body>
-  void each(const Queue& queue, const Body& body) const {
-    queue.each(count() * kPiece, Each<Body>{body, pieces(), counts()});
+  void each(const Stream& stream, const Body& body) const {
+    stream.each(count() * kPiece, Each<Body>{body, pieces(), counts()});
   }
 
   // Public because nvcc makes kernels of them.
@@ -75,10 +75,10 @@ class TensorSums {
 
   /// `measure(tensor, element)` gives the double that is added up.
   template <typename Measure>
-  void compute(const Queue& queue, const Pieces& pieces, const Measure& measure) {
-    queue.rows(pieces.count(), SumPiece<Measure>{measure, pieces.pieces(), pieces.counts(), parts_.device()});
-    queue.rows(tensors_, SumRange{parts_.device(), pieces.first(), sums_.device()});
-    queue.rows(1, SumAll{sums_.device(), tensors_});
+  void compute(const Stream& stream, const Pieces& pieces, const Measure& measure) {
+    stream.rows(pieces.count(), SumPiece<Measure>{measure, pieces.pieces(), pieces.counts(), parts_.device()});
+    stream.rows(tensors_, SumRange{parts_.device(), pieces.first(), sums_.device()});
+    stream.rows(1, SumAll{sums_.device(), tensors_});
   }
   /// By tensor; the last is that of all.
   const double* device() const { return sums_.device(); }

@@ -34,8 +34,8 @@ struct UpdateOne {
 template <typename Rule>
 class Update final : public DeviceUpdate {
  public:
-  Update(const Rule& rule, const std::vector<DeviceParameter>& parameters, const Queue& queue, const DeviceMemory& memory)
-      : rule_(rule), parameters_(parameters), queue_(queue), bound_(parameters.size(), memory), pieces_(counts_of(parameters), memory) {}
+  Update(const Rule& rule, const std::vector<DeviceParameter>& parameters, const Stream& stream, const DeviceMemory& memory)
+      : rule_(rule), parameters_(parameters), stream_(stream), bound_(parameters.size(), memory), pieces_(counts_of(parameters), memory) {}
 
   void prepare(float lr, int64_t step) override {
     rule_.prepare(step);
@@ -49,19 +49,19 @@ class Update final : public DeviceUpdate {
     }
     bound_.upload();
   }
-  void apply(const int* go) override { pieces_.each(queue_, UpdateOne<Rule>{bound_.device(), go}); }
+  void apply(const int* go) override { pieces_.each(stream_, UpdateOne<Rule>{bound_.device(), go}); }
 
  private:
   Rule rule_;
   std::vector<DeviceParameter> parameters_;
-  const Queue& queue_;
+  const Stream& stream_;
   Table<Bound<Rule>> bound_;
   Pieces pieces_;
 };
 
 class Updates final : public DeviceUpdates {
  public:
-  Updates(const Queue& queue, const DeviceMemory& memory) : queue_(queue), memory_(memory) {}
+  Updates(const Stream& stream, const DeviceMemory& memory) : stream_(stream), memory_(memory) {}
   bool knows(const std::string& name) const override {
     for (const char* known : {
 #define GRAFT_ENTRY(rule_name) #rule_name,
@@ -73,21 +73,21 @@ class Updates final : public DeviceUpdates {
   }
   std::unique_ptr<DeviceUpdate> make(const std::string& name, const OptimizerOptions& options, const std::vector<DeviceParameter>& parameters) const override {
     const auto use = [&](const auto& rule) -> std::unique_ptr<DeviceUpdate> {
-      return std::make_unique<Update<std::decay_t<decltype(rule)>>>(rule, parameters, queue_, memory_);
+      return std::make_unique<Update<std::decay_t<decltype(rule)>>>(rule, parameters, stream_, memory_);
     };
 #define GRAFT_ENTRY(rule_name) \
   if (name == #rule_name) return rules::rule_name(options, use);
     GRAFT_ELEMENT_RULES(GRAFT_ENTRY)
 #undef GRAFT_ENTRY
-    return make_layer_update(name, options, parameters, queue_, memory_);
+    return make_layer_update(name, options, parameters, stream_, memory_);
   }
 
  private:
-  const Queue& queue_;
+  const Stream& stream_;
   const DeviceMemory& memory_;
 };
 
-const ExtensionEntry kUpdates(DeviceUpdates::kName, [](const Queue& queue, const DeviceMemory& memory) -> std::unique_ptr<BackendExtension> { return std::make_unique<Updates>(queue, memory); });
+const ExtensionEntry kUpdates(DeviceUpdates::kName, [](const Stream& stream, const DeviceMemory& memory) -> std::unique_ptr<BackendExtension> { return std::make_unique<Updates>(stream, memory); });
 
 }  // namespace
 }  // namespace graft::cuda

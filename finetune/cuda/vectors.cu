@@ -92,35 +92,35 @@ struct Average {
 
 class Vectors final : public DeviceVectors {
  public:
-  Vectors(const std::vector<int64_t>& counts, const Queue& queue, const DeviceMemory& memory)
-      : queue_(queue), memory_(memory), pieces_(counts, memory), squares_(pieces_, memory), flag_(1, memory) {
+  Vectors(const std::vector<int64_t>& counts, const Stream& stream, const DeviceMemory& memory)
+      : stream_(stream), memory_(memory), pieces_(counts, memory), squares_(pieces_, memory), flag_(1, memory) {
     *flag_.host() = 1;
     flag_.upload();
     memory_.wait();
   }
   List list(const std::vector<float*>& addresses) override { return keep(lists_, addresses); }
   Factors factors(const std::vector<float>& values) override { return keep(factors_, values); }
-  void copy(List to, List from) override { pieces_.each(queue_, Copy{at(to), at(from)}); }
+  void copy(List to, List from) override { pieces_.each(stream_, Copy{at(to), at(from)}); }
   void unscale(List x, float factor) override {
-    squares_.compute(queue_, pieces_, Square{at(x)});
-    queue_.each(1, SetFlag{squares_.all(), flag_.device()});
+    squares_.compute(stream_, pieces_, Square{at(x)});
+    stream_.each(1, SetFlag{squares_.all(), flag_.device()});
     if (factor != 1) scale(x, factor);
   }
-  void scale(List x, float factor) override { pieces_.each(queue_, Scale{at(x), factor}); }
-  void add(List sum, List x, float factor, bool first) override { pieces_.each(queue_, Add{at(sum), at(x), factor, first}); }
+  void scale(List x, float factor) override { pieces_.each(stream_, Scale{at(x), factor}); }
+  void add(List sum, List x, float factor, bool first) override { pieces_.each(stream_, Add{at(sum), at(x), factor, first}); }
   void blend(List to, List from, Factors keep, Factors take) override {
-    pieces_.each(queue_, Blend{at(to), at(from), factors_[static_cast<size_t>(keep)]->device(), factors_[static_cast<size_t>(take)]->device()});
+    pieces_.each(stream_, Blend{at(to), at(from), factors_[static_cast<size_t>(keep)]->device(), factors_[static_cast<size_t>(take)]->device()});
   }
-  void clip_values(List x, float limit) override { pieces_.each(queue_, ClipValues{at(x), limit}); }
+  void clip_values(List x, float limit) override { pieces_.each(stream_, ClipValues{at(x), limit}); }
   void clip_norm(List x, double limit) override {
-    squares_.compute(queue_, pieces_, Square{at(x)});
-    pieces_.each(queue_, ScaleToNorm{at(x), squares_.all(), limit});
+    squares_.compute(stream_, pieces_, Square{at(x)});
+    pieces_.each(stream_, ScaleToNorm{at(x), squares_.all(), limit});
   }
-  void climb(List w, List g, double rho) override {
-    squares_.compute(queue_, pieces_, Square{at(g)});
-    pieces_.each(queue_, Climb{at(w), at(g), squares_.all(), rho, flag_.device()});
+  void perturb(List w, List g, double rho) override {
+    squares_.compute(stream_, pieces_, Square{at(g)});
+    pieces_.each(stream_, Climb{at(w), at(g), squares_.all(), rho, flag_.device()});
   }
-  void average(List a, List w, float decay) override { pieces_.each(queue_, Average{at(a), at(w), 1 - decay, flag_.device()}); }
+  void average(List a, List w, float decay) override { pieces_.each(stream_, Average{at(a), at(w), 1 - decay, flag_.device()}); }
   const int* flag() const override { return flag_.device(); }
   void ask() override { flag_.download(); }
   bool flag_stands() const override { return *flag_.host() != 0; }
@@ -136,7 +136,7 @@ class Vectors final : public DeviceVectors {
     return static_cast<int>(tables.size() - 1);
   }
   float* const* at(List list) const { return lists_[static_cast<size_t>(list)]->device(); }
-  const Queue& queue_;
+  const Stream& stream_;
   const DeviceMemory& memory_;
   Pieces pieces_;
   TensorSums squares_;
@@ -147,15 +147,15 @@ class Vectors final : public DeviceVectors {
 
 class Extension final : public DeviceVectorsExtension {
  public:
-  Extension(const Queue& queue, const DeviceMemory& memory) : queue_(queue), memory_(memory) {}
-  std::unique_ptr<DeviceVectors> make(const std::vector<int64_t>& counts) const override { return std::make_unique<Vectors>(counts, queue_, memory_); }
+  Extension(const Stream& stream, const DeviceMemory& memory) : stream_(stream), memory_(memory) {}
+  std::unique_ptr<DeviceVectors> make(const std::vector<int64_t>& counts) const override { return std::make_unique<Vectors>(counts, stream_, memory_); }
 
  private:
-  const Queue& queue_;
+  const Stream& stream_;
   const DeviceMemory& memory_;
 };
 
-const ExtensionEntry kVectors(DeviceVectorsExtension::kName, [](const Queue& queue, const DeviceMemory& memory) -> std::unique_ptr<BackendExtension> { return std::make_unique<Extension>(queue, memory); });
+const ExtensionEntry kVectors(DeviceVectorsExtension::kName, [](const Stream& stream, const DeviceMemory& memory) -> std::unique_ptr<BackendExtension> { return std::make_unique<Extension>(stream, memory); });
 
 }  // namespace
 }  // namespace graft::cuda

@@ -2,7 +2,7 @@
 #include <cmath>
 
 #include "finetune/losses/loss.h"
-#include "runtime/base/error.h"
+#include "runtime/core/error.h"
 
 namespace graft {
 

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "finetune/losses/loss.h"
-#include "runtime/backend.h"
+#include "runtime/core/backend.h"
 
 namespace graft {
 
@@ -20,9 +20,9 @@ struct DeviceBatch {
 };
 
 /// batch_loss on a device.
-class DeviceLoss {
+class LossKernel {
  public:
-  virtual ~DeviceLoss() = default;
+  virtual ~LossKernel() = default;
   /// What batch_loss and row_weight give for the whole batch.
   struct Sums {
     double loss = 0, weight = 0;
@@ -38,7 +38,7 @@ class DeviceLosses : public BackendExtension {
  public:
   static constexpr const char* kName = "losses";
   /// `class_weights`: one an output, or empty. Null for a loss that the device does not know.
-  virtual std::unique_ptr<DeviceLoss> make(const std::string& name, const LossOptions& options, const std::vector<float>& class_weights, int64_t rows, int64_t outputs) const = 0;
+  virtual std::unique_ptr<LossKernel> make(const std::string& name, const LossOptions& options, const std::vector<float>& class_weights, int64_t rows, int64_t outputs) const = 0;
 };
 
 }  // namespace graft

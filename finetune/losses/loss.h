@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "runtime/base/host_device.h"
+#include "runtime/core/host_device.h"
 
 namespace graft {
 

@@ -1,6 +1,6 @@
 #include "finetune/losses/formulas/all.h"
-#include "runtime/base/error.h"
-#include "runtime/base/registry.h"
+#include "runtime/core/error.h"
+#include "runtime/core/registry.h"
 
 namespace graft {
 namespace {

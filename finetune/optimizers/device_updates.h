@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "finetune/optimizers/optimizer.h"
-#include "runtime/backend.h"
+#include "runtime/core/backend.h"
 
 namespace graft {
 

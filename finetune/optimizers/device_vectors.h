@@ -3,7 +3,7 @@
 #include <memory>
 #include <vector>
 
-#include "runtime/backend.h"
+#include "runtime/core/backend.h"
 
 namespace graft {
 
@@ -33,7 +33,7 @@ class DeviceVectors {
   /// x ← x·min(1, limit/(‖x‖ + 10⁻⁶))
   virtual void clip_norm(List x, double limit) = 0;
   /// w ← w + ρ·g/‖g‖, where the flag stands
-  virtual void climb(List w, List g, double rho) = 0;
+  virtual void perturb(List w, List g, double rho) = 0;
   /// a ← a + (1 - decay)·(w - a), where the flag stands
   virtual void average(List a, List w, float decay) = 0;
   /// On the device: 0 after unscale() met a number that is not finite, else 1.

@@ -3,7 +3,7 @@
 #include <exception>
 
 #include "finetune/optimizers/optimizer.h"
-#include "runtime/base/error.h"
+#include "runtime/core/error.h"
 
 namespace graft {
 namespace {

@@ -3,7 +3,7 @@
 #include "finetune/optimizers/fused.h"
 #include "finetune/optimizers/optimizer.h"
 #include "finetune/optimizers/rules/all.h"
-#include "runtime/base/registry.h"
+#include "runtime/core/registry.h"
 
 namespace graft {
 namespace {

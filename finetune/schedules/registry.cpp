@@ -1,5 +1,5 @@
 #include "finetune/schedules/schedule.h"
-#include "runtime/base/registry.h"
+#include "runtime/core/registry.h"
 
 namespace graft {
 namespace {

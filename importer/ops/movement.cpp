@@ -70,7 +70,7 @@ void write_pad(const Pad& op, NodeWriter& node) {
   } else {
     std::vector<ValueType> inputs;
     for (ValueId id : node.node().inputs) inputs.push_back(node.graph().type_of(id));
-    const auto pads = op.resolved(inputs);
+    const auto pads = op.resolved_pads(inputs);
     node.begin("", 1);
     node.add_input("pads", pads);
     if (has_axes && inputs[2].constant) node.add_input("value", *inputs[2].constant);

@@ -1,9 +1,10 @@
-#include "runtime/backend.h"
+#include "runtime/core/backend.h"
 
 #include <omp.h>
 
+#include "runtime/cpu/cpu_backend.h"
 #include "runtime/cpu/kernel_table.h"
-#include "runtime/base/error.h"
+#include "runtime/core/error.h"
 
 namespace graft {
 namespace {

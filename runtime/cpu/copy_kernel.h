@@ -4,9 +4,9 @@
 #include <memory>
 #include <vector>
 
-#include "runtime/backend.h"
+#include "runtime/core/backend.h"
 #include "runtime/cpu/parallel.h"
-#include "runtime/strided_copy.h"
+#include "runtime/core/strided_copy.h"
 
 namespace graft::cpu {
 

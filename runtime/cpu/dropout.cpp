@@ -4,7 +4,7 @@
 #include "runtime/cpu/onednn.h"
 #include "runtime/cpu/parallel.h"
 #include "runtime/cpu/walk.h"
-#include "runtime/base/random.h"
+#include "runtime/core/random.h"
 
 namespace graft::cpu {
 namespace {

@@ -6,7 +6,7 @@
 #include "runtime/cpu/onednn.h"
 #include "runtime/cpu/vector_product.h"
 #include "runtime/ops/broadcast.h"
-#include "runtime/strided_copy.h"
+#include "runtime/core/strided_copy.h"
 
 namespace graft::cpu {
 namespace {

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "runtime/kernel_table.h"
+#include "runtime/core/kernel_table.h"
 
 namespace graft::cpu {
 

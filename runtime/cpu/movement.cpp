@@ -10,10 +10,10 @@
 #include "runtime/cpu/parallel.h"
 #include "runtime/cpu/row_layout.h"
 #include "runtime/cpu/walk.h"
-#include "runtime/base/error.h"
+#include "runtime/core/error.h"
 #include "runtime/ops/broadcast.h"
 #include "runtime/ops/reshape.h"
-#include "runtime/strided_copy.h"
+#include "runtime/core/strided_copy.h"
 
 namespace graft::cpu {
 namespace {
@@ -47,7 +47,7 @@ std::unique_ptr<Kernel> make_reshape(const Op&, const KernelRequest& r) {
 
 std::unique_ptr<Kernel> make_transpose(const Transpose& op, const KernelRequest& r) {
   Strides from;
-  for (size_t i : op.resolved(r.inputs[0].shape.rank())) from.push_back(r.inputs[0].strides[i]);
+  for (size_t i : op.order(r.inputs[0].shape.rank())) from.push_back(r.inputs[0].strides[i]);
   return whole(r.inputs[0], r.outputs[0].shape, from, r.outputs[0]);
 }
 
@@ -138,7 +138,7 @@ class PadKernel final : public Kernel {
 
 std::unique_ptr<Kernel> make_pad(const Pad& op, const KernelRequest& r) {
   const Operand &x = r.inputs[0], &y = r.outputs[0];
-  const auto pads = op.resolved(types_of(r.inputs));
+  const auto pads = op.resolved_pads(types_of(r.inputs));
   if (op.mode != Pad::Mode::constant) return std::make_unique<PadKernel>(op, pads, x, y);
   const auto bytes = static_cast<int64_t>(size_of(x.dtype));
   Shape kept = x.shape;

@@ -4,7 +4,7 @@
 #include <cstdint>
 
 #include "runtime/cpu/row_pieces.h"
-#include "runtime/operator.h"
+#include "runtime/core/operator.h"
 
 namespace graft::cpu {
 

@@ -1,4 +1,4 @@
-#include "runtime/norm_view.h"
+#include "runtime/ops/norm_view.h"
 
 #include <algorithm>
 #include <cmath>

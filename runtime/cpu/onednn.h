@@ -2,8 +2,8 @@
 
 #include <oneapi/dnnl/dnnl.hpp>
 
-#include "runtime/backend.h"
-#include "runtime/base/error.h"
+#include "runtime/core/backend.h"
+#include "runtime/core/error.h"
 
 namespace graft::cpu {
 

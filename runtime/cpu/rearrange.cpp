@@ -1,4 +1,4 @@
-#include "runtime/arrangement.h"
+#include "runtime/ops/arrangement.h"
 
 #include <algorithm>
 
@@ -17,7 +17,7 @@ std::unique_ptr<Kernel> arranged(const Arrangement& a, const KernelRequest& r) {
   return std::make_unique<CopyKernel>(std::move(pieces), r.outputs[0].shape.elements(), bytes);
 }
 
-std::unique_ptr<Kernel> make_part(const Part& op, const KernelRequest& r) { return arranged(part(op, r.inputs[0], r.outputs[0]), r); }
+std::unique_ptr<Kernel> make_split_slice(const SplitSlice& op, const KernelRequest& r) { return arranged(part(op, r.inputs[0], r.outputs[0]), r); }
 std::unique_ptr<Kernel> make_tile(const Tile&, const KernelRequest& r) { return arranged(tiled(r.inputs[0], r.outputs[0]), r); }
 std::unique_ptr<Kernel> make_depth_space(const DepthSpace& op, const KernelRequest& r) { return arranged(depth_space(op, r.inputs[0], r.outputs[0]), r); }
 std::unique_ptr<Kernel> make_rows(const PixelsToRows&, const KernelRequest& r) { return arranged(pixel_rows(r.inputs[0], false), r); }
@@ -49,7 +49,7 @@ std::unique_ptr<Kernel> make_tile_gradient(const TileGradient&, const KernelRequ
 }  // namespace
 
 void register_rearrange(KernelTable& table) {
-  table.add<Part>(make_part);
+  table.add<SplitSlice>(make_split_slice);
   table.add<Tile>(make_tile);
   table.add<TileGradient>(make_tile_gradient);
   table.add<DepthSpace>(make_depth_space);

@@ -154,9 +154,9 @@ Strides strides_under(const Operand& x, const Shape& from) {
   return result;
 }
 
-class SpreadKernel final : public Kernel {
+class BroadcastToKernel final : public Kernel {
  public:
-  SpreadKernel(const Spread& op, const KernelRequest& r) : scale_(op.scale), walk_(op.target, {r.outputs[0].strides, strides_under(r.inputs[0], op.from)}) {}
+  BroadcastToKernel(const BroadcastTo& op, const KernelRequest& r) : scale_(op.scale), walk_(op.target, {r.outputs[0].strides, strides_under(r.inputs[0], op.from)}) {}
   void run(const KernelArguments& a) override {
     const auto* x = static_cast<const float*>(a.inputs[0]);
     auto* y = static_cast<float*>(a.outputs[0]);
@@ -193,7 +193,7 @@ std::unique_ptr<Kernel> make(const Op& op, const KernelRequest& request) {
 void register_reduce(KernelTable& table) {
   table.add<Reduce>(make_reduce);
   table.add<SumTo>(make<SumToKernel, SumTo>);
-  table.add<Spread>(make<SpreadKernel, Spread>);
+  table.add<BroadcastTo>(make<BroadcastToKernel, BroadcastTo>);
 }
 
 }  // namespace graft::cpu

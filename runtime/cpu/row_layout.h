@@ -2,8 +2,8 @@
 
 #include <vector>
 
-#include "runtime/dimensions.h"
-#include "runtime/tensor.h"
+#include "runtime/core/dimensions.h"
+#include "runtime/core/tensor.h"
 
 namespace graft::cpu {
 

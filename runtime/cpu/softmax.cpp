@@ -6,7 +6,7 @@
 #include "runtime/cpu/kernel_table.h"
 #include "runtime/cpu/onednn.h"
 #include "runtime/cpu/row_layout.h"
-#include "runtime/strided_copy.h"
+#include "runtime/core/strided_copy.h"
 
 namespace graft::cpu {
 namespace {

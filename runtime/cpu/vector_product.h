@@ -2,7 +2,7 @@
 
 #include <memory>
 
-#include "runtime/backend.h"
+#include "runtime/core/backend.h"
 #include "runtime/ops/gemm.h"
 
 namespace graft::cpu {

@@ -3,8 +3,8 @@
 #include <array>
 #include <vector>
 
-#include "runtime/base/error.h"
-#include "runtime/tensor.h"
+#include "runtime/core/error.h"
+#include "runtime/core/tensor.h"
 
 namespace graft::cpu {
 

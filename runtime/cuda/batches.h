@@ -2,7 +2,7 @@
 
 #include <vector>
 
-#include "runtime/backend.h"
+#include "runtime/core/backend.h"
 #include "runtime/ops/broadcast.h"
 
 namespace graft::cuda {

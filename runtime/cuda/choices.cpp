@@ -4,8 +4,8 @@
 #include <filesystem>
 #include <fstream>
 
-#include "runtime/base/atomic_file.h"
-#include "runtime/base/error.h"
+#include "runtime/core/atomic_file.h"
+#include "runtime/core/error.h"
 
 namespace graft::cuda {
 namespace {

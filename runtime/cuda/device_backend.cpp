@@ -22,18 +22,18 @@ const BackendExtension* DeviceBackend::extension(std::string_view name) const {
   return at == extensions_.end() ? nullptr : at->second.get();
 }
 
-DeviceBackend::DeviceBackend(std::unique_ptr<const DeviceMemory> memory, std::unique_ptr<const Library> library, Queue::Way way, int multiprocessors, DType activations, const Backend& host)
+DeviceBackend::DeviceBackend(std::unique_ptr<const DeviceMemory> memory, std::unique_ptr<const Library> library, Stream::Way way, int multiprocessors, DType activations, const Backend& host)
     : memory_(std::move(memory)), library_(std::move(library)), activations_(activations), host_(host), device_step_(static_cast<StepContext*>(memory_->allocate(sizeof(StepContext)))),
-      queue_(way, multiprocessors, *memory_, device_step_) {
-#define GRAFT_REGISTER(name) register_##name(table_, queue_);
+      stream_(way, multiprocessors, *memory_, device_step_) {
+#define GRAFT_REGISTER(name) register_##name(table_, stream_);
   GRAFT_CUDA_KERNEL_FILES(GRAFT_REGISTER)
 #undef GRAFT_REGISTER
   if (library_) {
-#define GRAFT_REGISTER(name) register_##name(table_, {queue_, *library_});
+#define GRAFT_REGISTER(name) register_##name(table_, {stream_, *library_});
     GRAFT_CUDA_LIBRARY_KERNEL_FILES(GRAFT_REGISTER)
 #undef GRAFT_REGISTER
   }
-  for (const auto& [extension_name, make] : entries()) extensions_[extension_name] = make(queue_, *memory_);
+  for (const auto& [extension_name, make] : entries()) extensions_[extension_name] = make(stream_, *memory_);
 }
 
 DeviceBackend::~DeviceBackend() {

@@ -5,25 +5,25 @@
 #include <memory>
 #include <string>
 
-#include "runtime/backend.h"
+#include "runtime/core/backend.h"
 #include "runtime/cuda/library.h"
-#include "runtime/cuda/queue.h"
-#include "runtime/kernel_table.h"
+#include "runtime/cuda/stream.h"
+#include "runtime/core/kernel_table.h"
 
 namespace graft::cuda {
 
 /// Adds an extension to every device backend that is made from now on. One object of this type a kind of extension, at namespace scope.
 struct ExtensionEntry {
-  using Make = std::unique_ptr<BackendExtension> (*)(const Queue& queue, const DeviceMemory& memory);
+  using Make = std::unique_ptr<BackendExtension> (*)(const Stream& stream, const DeviceMemory& memory);
   ExtensionEntry(const char* name, Make make);
 };
 
-/// A backend whose kernels run on a Queue: those of kernels/, what a derived backend adds from libraries, and the processor's for the rest.
+/// A backend whose kernels run on a Stream: those of kernels/, what a derived backend adds from libraries, and the processor's for the rest.
 class DeviceBackend : public Backend {
  public:
   /// `memory` must hold what kernels that go this way can read. `library`: null where there is none; the processor takes its place. `host` outlives this
   /// object. `activations`: float or a half type.
-  DeviceBackend(std::unique_ptr<const DeviceMemory> memory, std::unique_ptr<const Library> library, Queue::Way way, int multiprocessors, DType activations, const Backend& host);
+  DeviceBackend(std::unique_ptr<const DeviceMemory> memory, std::unique_ptr<const Library> library, Stream::Way way, int multiprocessors, DType activations, const Backend& host);
   ~DeviceBackend() override;
   DeviceBackend(const DeviceBackend&) = delete;
   DeviceBackend& operator=(const DeviceBackend&) = delete;
@@ -43,7 +43,7 @@ class DeviceBackend : public Backend {
   DType activations_;
   const Backend& host_;
   StepContext* device_step_;
-  Queue queue_;
+  Stream stream_;
   KernelTable table_;
   std::map<std::string, std::unique_ptr<BackendExtension>, std::less<>> extensions_;
 };

@@ -7,7 +7,7 @@
 #include "runtime/cuda/host_kernel.h"
 #include "runtime/cuda/numbers.h"
 #include "runtime/ops/convolution.h"
-#include "runtime/strided_copy.h"
+#include "runtime/core/strided_copy.h"
 
 namespace graft::cuda {
 namespace {
@@ -23,8 +23,8 @@ std::shared_ptr<Op> windowed(const ConvolutionProblem& p) {
 /// The processor's kernel for the same operator, whose weights lie row-major.
 class ByTheProcessor final : public LibraryConvolution {
  public:
-  ByTheProcessor(const ConvolutionProblem& p, const DeviceMemory& memory, Tape& tape, const Backend& host)
-      : problem_(p), tape_(tape), weights_(static_cast<size_t>(p.w.elements()) * size_of(p.dtype)),
+  ByTheProcessor(const ConvolutionProblem& p, const DeviceMemory& memory, EmulatedStream& emulated, const Backend& host)
+      : problem_(p), emulated_(emulated), weights_(static_cast<size_t>(p.w.elements()) * size_of(p.dtype)),
         inward_(size_of(p.dtype), p.w, plain_strides(p.w), channels_last_strides(p.w)), outward_(size_of(p.dtype), p.w, channels_last_strides(p.w), plain_strides(p.w)) {
     const auto picture = [&](const Shape& shape) { return Operand{p.dtype, shape, channels_last_strides(shape), true, nullptr, false}; };
     const auto plain = [&](const Shape& shape) { return Operand{p.dtype, shape, plain_strides(shape), true, nullptr, false}; };
@@ -61,7 +61,7 @@ class ByTheProcessor final : public LibraryConvolution {
   /// Asked for to see that it is given: a library writes there.
   size_t workspace_bytes() const override { return kWorkspaceBytes; }
   void run(const Arguments& a, void* workspace) override {
-    tape_.take([this, a, workspace] { compute(a, workspace); });
+    emulated_.take([this, a, workspace] { compute(a, workspace); });
   }
 
  private:
@@ -79,7 +79,7 @@ class ByTheProcessor final : public LibraryConvolution {
 
   static constexpr size_t kWorkspaceBytes = 1000;
   ConvolutionProblem problem_;
-  Tape& tape_;
+  EmulatedStream& emulated_;
   OperatorPtr op_;
   std::vector<Operand> inputs_;
   Operand output_;
@@ -90,10 +90,10 @@ class ByTheProcessor final : public LibraryConvolution {
 
 class PlainProduct final : public LibraryProduct {
  public:
-  PlainProduct(const ProductProblem& p, Tape& tape) : problem_(p), tape_(tape) {}
+  PlainProduct(const ProductProblem& p, EmulatedStream& emulated) : problem_(p), emulated_(emulated) {}
   size_t workspace_bytes() const override { return kWorkspaceBytes; }
   void run(const void* a, const void* b, const void* residual, void* y, void* workspace) const override {
-    tape_.take([this, a, b, residual, y, workspace] {
+    emulated_.take([this, a, b, residual, y, workspace] {
       std::memset(workspace, 0xff, kWorkspaceBytes);
       visit_real(problem_.dtype, [&](auto tag) {
         using T = decltype(tag);
@@ -126,26 +126,26 @@ class PlainProduct final : public LibraryProduct {
 
   static constexpr size_t kWorkspaceBytes = 1000;
   ProductProblem problem_;
-  Tape& tape_;
+  EmulatedStream& emulated_;
 };
 
 class EmulatedLibrary final : public Library {
  public:
-  EmulatedLibrary(const DeviceMemory& memory, Tape& tape, const Backend& host) : memory_(memory), tape_(tape), host_(host) {}
+  EmulatedLibrary(const DeviceMemory& memory, EmulatedStream& emulated, const Backend& host) : memory_(memory), emulated_(emulated), host_(host) {}
   std::unique_ptr<LibraryConvolution> convolution(const ConvolutionProblem& problem) const override {
     if (problem.activation.kind == Activation::Kind::leaky_relu) return nullptr;
-    return std::make_unique<ByTheProcessor>(problem, memory_, tape_, host_);
+    return std::make_unique<ByTheProcessor>(problem, memory_, emulated_, host_);
   }
-  std::unique_ptr<LibraryProduct> product(const ProductProblem& problem) const override { return std::make_unique<PlainProduct>(problem, tape_); }
+  std::unique_ptr<LibraryProduct> product(const ProductProblem& problem) const override { return std::make_unique<PlainProduct>(problem, emulated_); }
 
  private:
   const DeviceMemory& memory_;
-  Tape& tape_;
+  EmulatedStream& emulated_;
   const Backend& host_;
 };
 
 }  // namespace
 
-std::unique_ptr<Library> emulated_library(const DeviceMemory& memory, Tape& tape, const Backend& host) { return std::make_unique<EmulatedLibrary>(memory, tape, host); }
+std::unique_ptr<Library> emulated_library(const DeviceMemory& memory, EmulatedStream& emulated, const Backend& host) { return std::make_unique<EmulatedLibrary>(memory, emulated, host); }
 
 }  // namespace graft::cuda

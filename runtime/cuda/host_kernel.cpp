@@ -18,7 +18,7 @@ class HostKernel final : public Kernel {
     in_.resize(inputs_.size());
     out_.resize(outputs_.size());
   }
-  bool can_be_recorded() const override { return false; }
+  bool can_be_captured() const override { return false; }
   void run(const KernelArguments& a) override {
     for (size_t i = 0; i < inputs_.size(); ++i) {
       const Side& s = inputs_[i];

@@ -2,7 +2,7 @@
 
 #include <memory>
 
-#include "runtime/backend.h"
+#include "runtime/core/backend.h"
 
 namespace graft::cuda {
 

@@ -5,8 +5,8 @@
 #include <cstdint>
 #include <cstdlib>
 
-#include "runtime/cuda/queue.h"
-#include "runtime/tensor.h"
+#include "runtime/cuda/stream.h"
+#include "runtime/core/tensor.h"
 
 namespace graft::cuda {
 

@@ -1,8 +1,8 @@
 #pragma once
 
 #include "runtime/cuda/library.h"
-#include "runtime/cuda/queue.h"
-#include "runtime/kernel_table.h"
+#include "runtime/cuda/stream.h"
+#include "runtime/core/kernel_table.h"
 
 namespace graft::cuda {
 
@@ -27,8 +27,8 @@ namespace graft::cuda {
   file(softmax) \
   file(unary)
 
-/// `queue` outlives all kernels.
-#define GRAFT_DECLARE(name) void register_##name(KernelTable& table, const Queue& queue);
+/// `stream` outlives all kernels.
+#define GRAFT_DECLARE(name) void register_##name(KernelTable& table, const Stream& stream);
 GRAFT_CUDA_KERNEL_FILES(GRAFT_DECLARE)
 #undef GRAFT_DECLARE
 
@@ -39,7 +39,7 @@ GRAFT_CUDA_KERNEL_FILES(GRAFT_DECLARE)
 
 /// Both outlive all kernels.
 struct LibraryWay {
-  const Queue& queue;
+  const Stream& stream;
   const Library& library;
 };
 

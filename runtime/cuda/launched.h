@@ -3,7 +3,7 @@
 #include <memory>
 #include <utility>
 
-#include "runtime/backend.h"
+#include "runtime/core/backend.h"
 
 namespace graft::cuda {
 

@@ -3,7 +3,7 @@
 #include <memory>
 #include <string>
 
-#include "runtime/operator.h"
+#include "runtime/core/operator.h"
 #include "runtime/ops/window.h"
 
 namespace graft::cuda {

@@ -5,9 +5,9 @@
 #include <span>
 #include <type_traits>
 
-#include "runtime/base/error.h"
-#include "runtime/cuda/queue.h"
-#include "runtime/tensor.h"
+#include "runtime/core/error.h"
+#include "runtime/cuda/stream.h"
+#include "runtime/core/tensor.h"
 
 namespace graft::cuda {
 

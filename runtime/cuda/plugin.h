@@ -2,7 +2,7 @@
 
 #include <string>
 
-#include "runtime/backend.h"
+#include "runtime/core/backend.h"
 
 namespace graft::cuda {
 

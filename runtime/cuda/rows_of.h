@@ -3,7 +3,7 @@
 #include <vector>
 
 #include "runtime/cuda/indexing.h"
-#include "runtime/dimensions.h"
+#include "runtime/core/dimensions.h"
 
 namespace graft::cuda {
 

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "runtime/backend.h"
+#include "runtime/core/backend.h"
 
 namespace graft::cuda {
 

@@ -1,9 +1,9 @@
 #include "runtime/ops/batch_norm.h"
 
-#include "runtime/base/error.h"
-#include "runtime/gradient.h"
+#include "runtime/core/error.h"
+#include "runtime/ops/gradient.h"
 #include "runtime/ops/binary.h"
-#include "runtime/tensor.h"
+#include "runtime/core/tensor.h"
 
 #include <cmath>
 

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "runtime/tensor.h"
+#include "runtime/core/tensor.h"
 
 namespace graft {
 

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "runtime/base/host_device.h"
+#include "runtime/core/host_device.h"
 #include "runtime/ops/comparison.h"
 
 namespace graft {

@@ -1,7 +1,7 @@
 #include "runtime/ops/conv_transpose.h"
 
-#include "runtime/base/error.h"
-#include "runtime/gradient.h"
+#include "runtime/core/error.h"
+#include "runtime/ops/gradient.h"
 #include "runtime/ops/convolution.h"
 
 namespace graft {
@@ -15,13 +15,13 @@ int64_t whole_extent(int64_t in, int64_t kernel, int64_t stride, int64_t dilatio
 
 }  // namespace
 
-OperatorPtr ConvTranspose::settled(std::span<const ValueType> inputs) const {
+OperatorPtr ConvTranspose::resolved(std::span<const ValueType> inputs) const {
   if (window.auto_pad == AutoPad::given && output_shape.empty()) return nullptr;
   const Shape& x = inputs[0].shape;
   auto form = std::make_shared<ConvTranspose>(*this);
   form->output_shape.clear();
   form->window.auto_pad = AutoPad::given;
-  const auto settle = [&](size_t i, int64_t kernel, int64_t stride, int64_t dilation, int64_t& more, int64_t& before, int64_t& after) {
+  const auto resolve = [&](size_t i, int64_t kernel, int64_t stride, int64_t dilation, int64_t& more, int64_t& before, int64_t& after) {
     const int64_t wanted = output_shape.empty() ? x[2 + i] * stride : output_shape[i];
     const int64_t pads = whole_extent(x[2 + i], kernel, stride, dilation, more) - wanted;
     if (pads < 0) {  // larger than the formula gives: what is missing is output padding
@@ -33,8 +33,8 @@ OperatorPtr ConvTranspose::settled(std::span<const ValueType> inputs) const {
     after = pads - before;
   };
   auto& w = form->window;
-  settle(0, w.kernel.height, w.stride.height, w.dilation.height, form->output_padding.height, w.padding.top, w.padding.bottom);
-  settle(1, w.kernel.width, w.stride.width, w.dilation.width, form->output_padding.width, w.padding.left, w.padding.right);
+  resolve(0, w.kernel.height, w.stride.height, w.dilation.height, form->output_padding.height, w.padding.top, w.padding.bottom);
+  resolve(1, w.kernel.width, w.stride.width, w.dilation.width, form->output_padding.width, w.padding.left, w.padding.right);
   return form;
 }
 
@@ -51,7 +51,7 @@ std::vector<ValueType> ConvTranspose::infer(std::span<const ValueType> inputs) c
   for (int64_t v : output_shape)
     if (v < 1 || v > kLargestAttribute) throw Error("output_shape must lie in 1…1048576, found " + std::to_string(v));
   if (!output_shape.empty() && output_shape.size() != 2) throw Error("output_shape must name height and width");
-  if (const OperatorPtr form = settled(inputs)) return form->infer(inputs);
+  if (const OperatorPtr form = resolved(inputs)) return form->infer(inputs);
   const int64_t height = whole_extent(x[2], w[2], window.stride.height, window.dilation.height, output_padding.height) - window.padding.top - window.padding.bottom;
   const int64_t width = whole_extent(x[3], w[3], window.stride.width, window.dilation.width, output_padding.width) - window.padding.left - window.padding.right;
   if (height < 1 || width < 1) throw Error("nothing is left of the result after padding");

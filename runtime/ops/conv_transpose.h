@@ -1,6 +1,6 @@
 #pragma once
 
-#include "runtime/operator.h"
+#include "runtime/core/operator.h"
 #include "runtime/ops/window.h"
 
 namespace graft {
@@ -16,7 +16,7 @@ struct ConvTranspose final : Operator {
 
   std::string_view type() const override { return "ConvTranspose"; }
   std::vector<ValueType> infer(std::span<const ValueType> inputs) const override;
-  OperatorPtr settled(std::span<const ValueType> inputs) const override;
+  OperatorPtr resolved(std::span<const ValueType> inputs) const override;
   void differentiate(GradientBuilder& grad) const override;
   int64_t multiply_adds(std::span<const ValueType> inputs, std::span<const ValueType> outputs) const override;
 };

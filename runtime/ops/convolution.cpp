@@ -1,7 +1,7 @@
 #include "runtime/ops/convolution.h"
 
-#include "runtime/base/error.h"
-#include "runtime/gradient.h"
+#include "runtime/core/error.h"
+#include "runtime/ops/gradient.h"
 
 namespace graft {
 
@@ -42,10 +42,10 @@ OperatorPtr Convolution::with_epilogue(const Epilogue& epilogue) const {
   return fused;
 }
 
-OperatorPtr Convolution::settled(std::span<const ValueType> inputs) const {
+OperatorPtr Convolution::resolved(std::span<const ValueType> inputs) const {
   if (window.auto_pad == AutoPad::given) return nullptr;
   auto form = std::make_shared<Convolution>(*this);
-  form->window = window.settled({inputs[0].shape[2], inputs[0].shape[3]});
+  form->window = window.resolved({inputs[0].shape[2], inputs[0].shape[3]});
   return form;
 }
 

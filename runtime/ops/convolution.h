@@ -2,7 +2,7 @@
 
 #include <optional>
 
-#include "runtime/operator.h"
+#include "runtime/core/operator.h"
 #include "runtime/ops/window.h"
 
 namespace graft {
@@ -18,7 +18,7 @@ struct Convolution final : Operator {
 
   std::string_view type() const override { return "Conv"; }
   std::vector<ValueType> infer(std::span<const ValueType> inputs) const override;
-  OperatorPtr settled(std::span<const ValueType> inputs) const override;
+  OperatorPtr resolved(std::span<const ValueType> inputs) const override;
   void differentiate(GradientBuilder& grad) const override;
   int64_t multiply_adds(std::span<const ValueType> inputs, std::span<const ValueType> outputs) const override;
   const Epilogue* epilogue() const override { return &tail; }

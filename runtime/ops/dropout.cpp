@@ -1,7 +1,7 @@
 #include "runtime/ops/dropout.h"
 
-#include "runtime/base/error.h"
-#include "runtime/gradient.h"
+#include "runtime/core/error.h"
+#include "runtime/ops/gradient.h"
 
 namespace graft {
 

@@ -1,7 +1,7 @@
 #include "runtime/ops/gemm.h"
 
-#include "runtime/base/error.h"
-#include "runtime/gradient.h"
+#include "runtime/core/error.h"
+#include "runtime/ops/gradient.h"
 #include "runtime/ops/broadcast.h"
 #include "runtime/ops/reduce.h"
 

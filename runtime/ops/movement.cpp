@@ -4,8 +4,8 @@
 #include <cmath>
 #include <numeric>
 
-#include "runtime/base/error.h"
-#include "runtime/gradient.h"
+#include "runtime/core/error.h"
+#include "runtime/ops/gradient.h"
 #include "runtime/ops/reduce.h"
 #include "runtime/ops/broadcast.h"
 
@@ -25,7 +25,7 @@ void require_input(std::span<const ValueType> inputs) {
 
 }  // namespace
 
-std::vector<size_t> Transpose::resolved(int64_t rank) const {
+std::vector<size_t> Transpose::order(int64_t rank) const {
   std::vector<size_t> order(static_cast<size_t>(rank));
   if (permutation.empty()) {
     std::iota(order.rbegin(), order.rend(), size_t{0});
@@ -44,16 +44,16 @@ std::vector<size_t> Transpose::resolved(int64_t rank) const {
 std::vector<ValueType> Transpose::infer(std::span<const ValueType> inputs) const {
   require_input(inputs);
   Shape y;
-  for (size_t from : resolved(inputs[0].shape.rank())) y.push_back(inputs[0].shape[from]);
+  for (size_t from : order(inputs[0].shape.rank())) y.push_back(inputs[0].shape[from]);
   return {{inputs[0].dtype, y}};
 }
 
 void Transpose::differentiate(GradientBuilder& grad) const {
   if (!grad.wanted(0)) return;
-  const auto order = resolved(grad.shape(grad.input(0)).rank());
+  const auto axes = order(grad.shape(grad.input(0)).rank());
   auto op = std::make_shared<Transpose>();
-  op->permutation.resize(order.size());
-  for (size_t i = 0; i < order.size(); ++i) op->permutation[order[i]] = static_cast<int64_t>(i);
+  op->permutation.resize(axes.size());
+  for (size_t i = 0; i < axes.size(); ++i) op->permutation[axes[i]] = static_cast<int64_t>(i);
   grad.give(0, grad.emit(op, {grad.grad_output()}));
 }
 
@@ -131,7 +131,7 @@ void Slice::differentiate(GradientBuilder& grad) const {
   grad.give(0, grad.emit(op, {grad.grad_output()}));
 }
 
-std::vector<int64_t> Pad::resolved(std::span<const ValueType> inputs) const {
+std::vector<int64_t> Pad::resolved_pads(std::span<const ValueType> inputs) const {
   require_input(inputs);
   const int64_t rank = inputs[0].shape.rank();
   auto given = inputs.size() > 1 ? to_int64s(constant_input(inputs, 1, "the padding")) : pads;
@@ -151,7 +151,7 @@ std::vector<int64_t> Pad::resolved(std::span<const ValueType> inputs) const {
 }
 
 std::vector<ValueType> Pad::infer(std::span<const ValueType> inputs) const {
-  const auto amounts = resolved(inputs);
+  const auto amounts = resolved_pads(inputs);
   Shape y = inputs[0].shape;
   for (size_t i = 0; i < y.size(); ++i) {
     const int64_t before = amounts[i], after = amounts[i + y.size()];
@@ -167,7 +167,7 @@ std::vector<ValueType> Pad::infer(std::span<const ValueType> inputs) const {
 void Pad::differentiate(GradientBuilder& grad) const {
   if (!grad.wanted(0)) return;
   if (mode != Mode::constant) throw Error("only constant padding has a gradient", "freeze the layers up to this node");
-  auto amounts = resolved(input_types(grad.graph(), grad.node()));
+  auto amounts = resolved_pads(input_types(grad.graph(), grad.node()));
   for (int64_t& a : amounts) a = -a;
   auto op = std::make_shared<Pad>();
   op->pads = amounts;

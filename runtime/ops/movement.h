@@ -1,6 +1,6 @@
 #pragma once
 
-#include "runtime/operator.h"
+#include "runtime/core/operator.h"
 
 namespace graft {
 
@@ -11,7 +11,7 @@ struct Transpose final : Operator {
   std::string_view type() const override { return "Transpose"; }
   std::vector<ValueType> infer(std::span<const ValueType> inputs) const override;
   void differentiate(GradientBuilder& grad) const override;
-  std::vector<size_t> resolved(int64_t rank) const;
+  std::vector<size_t> order(int64_t rank) const;
 };
 
 struct Concat final : Operator {
@@ -53,7 +53,7 @@ struct Pad final : Operator {
   std::vector<ValueType> infer(std::span<const ValueType> inputs) const override;
   void differentiate(GradientBuilder& grad) const override;
   /// Befores and afters for every dimension.
-  std::vector<int64_t> resolved(std::span<const ValueType> inputs) const;
+  std::vector<int64_t> resolved_pads(std::span<const ValueType> inputs) const;
 };
 
 struct Gather final : Operator {

@@ -1,7 +1,7 @@
 #include "runtime/ops/pixel_rows.h"
 
-#include "runtime/base/error.h"
-#include "runtime/gradient.h"
+#include "runtime/core/error.h"
+#include "runtime/ops/gradient.h"
 
 namespace graft {
 

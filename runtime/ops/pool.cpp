@@ -1,7 +1,7 @@
 #include "runtime/ops/pool.h"
 
-#include "runtime/base/error.h"
-#include "runtime/gradient.h"
+#include "runtime/core/error.h"
+#include "runtime/ops/gradient.h"
 
 namespace graft {
 namespace {
@@ -36,10 +36,10 @@ OperatorPtr MaxPool::training_form() const {
   return form;
 }
 
-OperatorPtr MaxPool::settled(std::span<const ValueType> inputs) const {
+OperatorPtr MaxPool::resolved(std::span<const ValueType> inputs) const {
   if (window.auto_pad == AutoPad::given) return nullptr;
   auto form = std::make_shared<MaxPool>(*this);
-  form->window = window.settled({inputs[0].shape[2], inputs[0].shape[3]});
+  form->window = window.resolved({inputs[0].shape[2], inputs[0].shape[3]});
   return form;
 }
 
@@ -54,10 +54,10 @@ void MaxPool::differentiate(GradientBuilder& grad) const {
 
 std::vector<ValueType> AveragePool::infer(std::span<const ValueType> inputs) const { return {{inputs[0].dtype, pooled(window, inputs)}}; }
 
-OperatorPtr AveragePool::settled(std::span<const ValueType> inputs) const {
+OperatorPtr AveragePool::resolved(std::span<const ValueType> inputs) const {
   if (window.auto_pad == AutoPad::given) return nullptr;
   auto form = std::make_shared<AveragePool>(*this);
-  form->window = window.settled({inputs[0].shape[2], inputs[0].shape[3]});
+  form->window = window.resolved({inputs[0].shape[2], inputs[0].shape[3]});
   return form;
 }
 

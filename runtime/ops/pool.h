@@ -1,6 +1,6 @@
 #pragma once
 
-#include "runtime/operator.h"
+#include "runtime/core/operator.h"
 #include "runtime/ops/window.h"
 
 namespace graft {
@@ -13,7 +13,7 @@ struct MaxPool final : Operator {
 
   std::string_view type() const override { return "MaxPool"; }
   std::vector<ValueType> infer(std::span<const ValueType> inputs) const override;
-  OperatorPtr settled(std::span<const ValueType> inputs) const override;
+  OperatorPtr resolved(std::span<const ValueType> inputs) const override;
   void differentiate(GradientBuilder& grad) const override;
   OperatorPtr training_form() const override;
 };
@@ -34,7 +34,7 @@ struct AveragePool final : Operator {
 
   std::string_view type() const override { return "AveragePool"; }
   std::vector<ValueType> infer(std::span<const ValueType> inputs) const override;
-  OperatorPtr settled(std::span<const ValueType> inputs) const override;
+  OperatorPtr resolved(std::span<const ValueType> inputs) const override;
   void differentiate(GradientBuilder& grad) const override;
 };
 

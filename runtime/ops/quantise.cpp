@@ -1,6 +1,6 @@
 #include "runtime/ops/quantise.h"
 
-#include "runtime/base/error.h"
+#include "runtime/core/error.h"
 
 namespace graft {
 namespace {

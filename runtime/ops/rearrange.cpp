@@ -2,8 +2,8 @@
 
 #include <numeric>
 
-#include "runtime/base/error.h"
-#include "runtime/gradient.h"
+#include "runtime/core/error.h"
+#include "runtime/ops/gradient.h"
 #include "runtime/ops/movement.h"
 
 namespace graft {
@@ -15,7 +15,7 @@ constexpr int64_t kLargestBlock = 1024;
 
 }  // namespace
 
-Part::Range Part::range(const Shape& x) const {
+SplitSlice::Range SplitSlice::range(const Shape& x) const {
   const int64_t extent = x[static_cast<size_t>(resolve_axis(axis, x.rank()))];
   if (sizes.empty()) {
     const int64_t each = (extent + count - 1) / count;
@@ -27,9 +27,9 @@ Part::Range Part::range(const Shape& x) const {
   return {first, sizes[static_cast<size_t>(index)]};
 }
 
-std::vector<ValueType> Part::infer(std::span<const ValueType> inputs) const {
+std::vector<ValueType> SplitSlice::infer(std::span<const ValueType> inputs) const {
   if (inputs.empty()) throw Error("needs an input");
-  if (const OperatorPtr form = settled(inputs)) return form->infer(inputs.first(1));
+  if (const OperatorPtr form = resolved(inputs)) return form->infer(inputs.first(1));
   Shape y = inputs[0].shape;
   const auto a = static_cast<size_t>(resolve_axis(axis, y.rank()));
   for (int64_t size : sizes)
@@ -39,17 +39,17 @@ std::vector<ValueType> Part::infer(std::span<const ValueType> inputs) const {
   return {{inputs[0].dtype, y}};
 }
 
-OperatorPtr Part::settled(std::span<const ValueType> inputs) const {
+OperatorPtr SplitSlice::resolved(std::span<const ValueType> inputs) const {
   if (inputs.size() < 2) return nullptr;
   if (!sizes.empty()) return nullptr;
   if (!inputs[1].constant) throw Error("the sizes of the pieces depend on the data");
-  auto form = std::make_shared<Part>(*this);
+  auto form = std::make_shared<SplitSlice>(*this);
   form->sizes = to_int64s(*inputs[1].constant);
   if (static_cast<int64_t>(form->sizes.size()) != count) throw Error("has " + std::to_string(count) + " outputs but " + std::to_string(form->sizes.size()) + " sizes");
   return form;
 }
 
-void Part::differentiate(GradientBuilder& grad) const {
+void SplitSlice::differentiate(GradientBuilder& grad) const {
   if (!grad.wanted(0)) return;
   auto op = std::make_shared<SliceGradient>();
   op->input_shape = grad.shape(grad.input(0));

@@ -1,18 +1,18 @@
 #pragma once
 
-#include "runtime/operator.h"
+#include "runtime/core/operator.h"
 
 namespace graft {
 
 /// One of the pieces that ONNX Split makes along an axis: of `sizes`, or of the constant second input where there is one, or as
 /// many equal ones (the last may be shorter) as `count`.
-struct Part final : Operator {
+struct SplitSlice final : Operator {
   int64_t axis = 0;
   int64_t index = 0, count = 1;
   std::vector<int64_t> sizes;
   std::string_view type() const override { return "Split"; }
   std::vector<ValueType> infer(std::span<const ValueType> inputs) const override;
-  OperatorPtr settled(std::span<const ValueType> inputs) const override;
+  OperatorPtr resolved(std::span<const ValueType> inputs) const override;
   void differentiate(GradientBuilder& grad) const override;
   struct Range {
     int64_t first = 0, count = 0;

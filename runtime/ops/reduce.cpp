@@ -1,7 +1,7 @@
 #include "runtime/ops/reduce.h"
 
-#include "runtime/base/error.h"
-#include "runtime/gradient.h"
+#include "runtime/core/error.h"
+#include "runtime/ops/gradient.h"
 #include "runtime/ops/binary.h"
 #include "runtime/ops/comparison.h"
 #include "runtime/ops/unary.h"
@@ -37,7 +37,7 @@ std::vector<bool> Reduce::reduced(int64_t rank) const {
 
 std::vector<ValueType> Reduce::infer(std::span<const ValueType> inputs) const {
   if (inputs.empty()) throw Error("needs an input");
-  if (const OperatorPtr form = settled(inputs)) return form->infer(inputs.first(1));
+  if (const OperatorPtr form = resolved(inputs)) return form->infer(inputs.first(1));
   const Shape& x = inputs[0].shape;
   if (global_pool && x.rank() < 3) throw Error("needs spatial dimensions, found " + x.str());
   const auto is_reduced = reduced(x.rank());
@@ -49,7 +49,7 @@ std::vector<ValueType> Reduce::infer(std::span<const ValueType> inputs) const {
   return {{inputs[0].dtype, y}};
 }
 
-OperatorPtr Reduce::settled(std::span<const ValueType> inputs) const {
+OperatorPtr Reduce::resolved(std::span<const ValueType> inputs) const {
   if (inputs.size() < 2 || !axes.empty() || all_axes) return nullptr;
   if (!inputs[1].constant) throw Error("the axes depend on the data");
   auto form = std::make_shared<Reduce>(*this);
@@ -71,7 +71,7 @@ void Reduce::differentiate(GradientBuilder& grad) const {
     count *= static_cast<double>(shape[i]);
   }
   const auto spread = [&](ValueId value, const char* suffix, float scale = 1) {
-    auto op = std::make_shared<Spread>();
+    auto op = std::make_shared<BroadcastTo>();
     op->target = shape;
     op->from = from;
     op->scale = scale;

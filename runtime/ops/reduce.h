@@ -1,6 +1,6 @@
 #pragma once
 
-#include "runtime/operator.h"
+#include "runtime/core/operator.h"
 
 namespace graft {
 
@@ -18,7 +18,7 @@ struct Reduce final : Operator {
 
   std::string_view type() const override;
   std::vector<ValueType> infer(std::span<const ValueType> inputs) const override;
-  OperatorPtr settled(std::span<const ValueType> inputs) const override;
+  OperatorPtr resolved(std::span<const ValueType> inputs) const override;
   void differentiate(GradientBuilder& grad) const override;
   /// True for each dimension that is reduced.
   std::vector<bool> reduced(int64_t rank) const;
@@ -39,11 +39,11 @@ int32_t sum_to(GradientBuilder& grad, int32_t gradient, const Shape& shape);
 
 /// Stretches the input to `target` and multiplies by `scale`: the gradient of a mean or a sum. The input is first seen
 /// under `from` (with the reduced dimensions back in place).
-struct Spread final : Operator {
+struct BroadcastTo final : Operator {
   Shape from, target;
   float scale = 1;
 
-  std::string_view type() const override { return "Spread"; }
+  std::string_view type() const override { return "BroadcastTo"; }
   std::vector<ValueType> infer(std::span<const ValueType> inputs) const override { return {{inputs[0].dtype, target}}; }
 };
 

@@ -2,8 +2,8 @@
 
 #include <algorithm>
 
-#include "runtime/base/error.h"
-#include "runtime/gradient.h"
+#include "runtime/core/error.h"
+#include "runtime/ops/gradient.h"
 
 namespace graft {
 namespace {

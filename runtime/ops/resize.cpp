@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
-#include "runtime/base/error.h"
-#include "runtime/gradient.h"
+#include "runtime/core/error.h"
+#include "runtime/ops/gradient.h"
 
 namespace graft {
 namespace {

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "runtime/operator.h"
+#include "runtime/core/operator.h"
 
 namespace graft {
 

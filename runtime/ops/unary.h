@@ -2,7 +2,7 @@
 
 #include <span>
 
-#include "runtime/operator.h"
+#include "runtime/core/operator.h"
 
 namespace graft {
 

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "runtime/base/host_device.h"
+#include "runtime/core/host_device.h"
 #include "runtime/ops/unary.h"
 
 namespace graft {

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "runtime/base/error.h"
+#include "runtime/core/error.h"
 
 namespace graft {
 namespace {
@@ -31,24 +31,24 @@ int64_t output_extent(int64_t in, int64_t kernel, int64_t stride, int64_t dilati
 
 }  // namespace
 
-Window2d Window2d::settled(Extent2d in) const {
+Window2d Window2d::resolved(Extent2d in) const {
   if (auto_pad == AutoPad::given) return *this;
   Window2d result = *this;
   result.auto_pad = AutoPad::given;
-  const auto settle = [&](int64_t extent, int64_t size, int64_t step, int64_t spread, int64_t& before, int64_t& after) {
-    if (step < 1 || size < 1 || spread < 1 || size > kLargestAttribute || spread > kLargestAttribute) throw Error("kernel, stride and dilation must lie in 1…1048576");
+  const auto resolve = [&](int64_t extent, int64_t size, int64_t step, int64_t dilation_step, int64_t& before, int64_t& after) {
+    if (step < 1 || size < 1 || dilation_step < 1 || size > kLargestAttribute || dilation_step > kLargestAttribute) throw Error("kernel, stride and dilation must lie in 1…1048576");
     const int64_t out = (extent + step - 1) / step;
-    const int64_t total = std::max<int64_t>(0, (out - 1) * step + spread * (size - 1) + 1 - extent);
+    const int64_t total = std::max<int64_t>(0, (out - 1) * step + dilation_step * (size - 1) + 1 - extent);
     (auto_pad == AutoPad::same_upper ? before : after) = total / 2;
     (auto_pad == AutoPad::same_upper ? after : before) = total - total / 2;
   };
-  settle(in.height, kernel.height, stride.height, dilation.height, result.padding.top, result.padding.bottom);
-  settle(in.width, kernel.width, stride.width, dilation.width, result.padding.left, result.padding.right);
+  resolve(in.height, kernel.height, stride.height, dilation.height, result.padding.top, result.padding.bottom);
+  resolve(in.width, kernel.width, stride.width, dilation.width, result.padding.left, result.padding.right);
   return result;
 }
 
 Extent2d Window2d::output(Extent2d in) const {
-  if (auto_pad != AutoPad::given) return settled(in).output(in);
+  if (auto_pad != AutoPad::given) return resolved(in).output(in);
   return {output_extent(in.height, kernel.height, stride.height, dilation.height, padding.top, padding.bottom, rounding),
           output_extent(in.width, kernel.width, stride.width, dilation.width, padding.left, padding.right, rounding)};
 }

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "runtime/tensor.h"
+#include "runtime/core/tensor.h"
 
 namespace graft {
 
@@ -28,8 +28,8 @@ struct Window2d {
   Rounding rounding = Rounding::floor;
   AutoPad auto_pad = AutoPad::given;
 
-  /// The same window with its padding settled for this input.
-  Window2d settled(Extent2d input) const;
+  /// The same window with its padding resolved for this input.
+  Window2d resolved(Extent2d input) const;
   /// (in + before + after - dilation·(kernel-1) - 1) / stride + 1, rounded as asked; with ceil, a window that would start
   /// in the padding after the picture is dropped (as ONNX and PyTorch do). Throws Error when nothing fits.
   Extent2d output(Extent2d input) const;

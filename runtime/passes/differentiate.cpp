@@ -1,5 +1,5 @@
-#include "runtime/base/error.h"
-#include "runtime/gradient.h"
+#include "runtime/core/error.h"
+#include "runtime/ops/gradient.h"
 #include "runtime/passes/passes.h"
 
 namespace graft {

@@ -56,8 +56,8 @@ Halves halves_of(const Operator& op) {
   if (is_any<BatchNormInputGradient>(op)) return of_norm(2, 6, every);
   if (is_any<Normalise>(op)) return of_norm(1, 2, first_only);
   if (is_any<NormaliseGradient>(op)) return of_norm(2, 2, first_only);
-  if (is_any<ConvolutionBackwardWeights, Gemm, MatMul, Unary, UnaryGradient, Binary, PRelu, MaxPool, MaxPoolGradient, AveragePool, AveragePoolGradient, Reduce, Spread, SumTo, Dropout, Concat,
-             Part, Tile, TileGradient, DepthSpace, PixelsToRows, RowsToPixels, Gather, GatherGradient, Resize, ResizeGradient, SliceGradient, Transpose, Reshape, ReshapeTo, Flatten, Squeeze,
+  if (is_any<ConvolutionBackwardWeights, Gemm, MatMul, Unary, UnaryGradient, Binary, PRelu, MaxPool, MaxPoolGradient, AveragePool, AveragePoolGradient, Reduce, BroadcastTo, SumTo, Dropout, Concat,
+             SplitSlice, Tile, TileGradient, DepthSpace, PixelsToRows, RowsToPixels, Gather, GatherGradient, Resize, ResizeGradient, SliceGradient, Transpose, Reshape, ReshapeTo, Flatten, Squeeze,
              Unsqueeze, Lrn, LrnGradient>(op)) {
     return {always, every};
   }

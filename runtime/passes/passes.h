@@ -5,8 +5,8 @@
 #include <utility>
 #include <vector>
 
-#include "runtime/backend.h"
-#include "runtime/graph.h"
+#include "runtime/core/backend.h"
+#include "runtime/core/graph.h"
 
 namespace graft {
 

@@ -1,7 +1,7 @@
-#include "runtime/base/error.h"
+#include "runtime/core/error.h"
+#include "runtime/core/evaluate_node.h"
 #include "runtime/ops/movement.h"
 #include "runtime/passes/passes.h"
-#include "runtime/plan.h"
 
 namespace graft {
 namespace {
@@ -53,15 +53,15 @@ Graph specialise(const Graph& graph, const OpenDims& dims, const Backend& backen
         result.value(node.outputs[i]).dtype = types[i].dtype;
         result.value(node.outputs[i]).shape = types[i].shape;
       }
-      Node settled = node;
-      if (OperatorPtr form = node.op->settled(input_types(result, node))) settled.op = form;
-      if (is_foldable(result, settled, types)) {
-        auto tensors = fold(result, settled, types, backend);
+      Node resolved = node;
+      if (OperatorPtr form = node.op->resolved(input_types(result, node))) resolved.op = form;
+      if (is_foldable(result, resolved, types)) {
+        auto tensors = fold(result, resolved, types, backend);
         for (size_t i = 0; i < node.outputs.size(); ++i) {
           result.value(node.outputs[i]).constant = std::make_shared<Tensor>(std::move(tensors[i]));
         }
       } else {
-        result.nodes.push_back(std::move(settled));
+        result.nodes.push_back(std::move(resolved));
       }
     });
   }

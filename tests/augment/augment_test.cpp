@@ -11,7 +11,7 @@
 #include "augment/decode.h"
 #include "augment/loader.h"
 #include "augment/resize.h"
-#include "runtime/base/error.h"
+#include "runtime/core/error.h"
 
 namespace graft {
 namespace {

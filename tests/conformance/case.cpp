@@ -6,13 +6,13 @@
 #include <cmath>
 #include <fstream>
 
-#include "finetune/freeze.h"
-#include "finetune/head.h"
+#include "finetune/heads/freeze.h"
+#include "finetune/heads/head.h"
 #include "importer/op_table.h"
 #include "importer/reader.h"
-#include "runtime/base/error.h"
-#include "runtime/base/random.h"
-#include "runtime/plan.h"
+#include "runtime/core/error.h"
+#include "runtime/core/random.h"
+#include "runtime/plan/plan.h"
 #include "tests/backend.h"
 
 namespace graft::conformance {

@@ -12,7 +12,7 @@
 #include <sstream>
 
 #include "importer/op_table.h"
-#include "runtime/base/error.h"
+#include "runtime/core/error.h"
 #include "tests/conformance/case.h"
 
 namespace fs = std::filesystem;

@@ -1,9 +1,10 @@
-#include "runtime/device.h"
+#include "runtime/plan/device.h"
 
 #include <dlfcn.h>
 #include <gtest/gtest.h>
 
-#include "runtime/base/error.h"
+#include "runtime/core/error.h"
+#include "runtime/cpu/cpu_backend.h"
 
 namespace graft {
 namespace {

@@ -1,7 +1,7 @@
 // Ends with 0 where a GPU can be used, else says why not and ends with 77, which ctest counts as skipped.
 #include <cstdio>
 
-#include "runtime/device.h"
+#include "runtime/plan/device.h"
 
 int main() {
   const graft::OpenedDevice opened = graft::open_device({"cuda"});

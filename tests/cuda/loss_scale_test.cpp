@@ -1,13 +1,14 @@
 // Training in float16: the loss is scaled up, and steps whose slopes overflow are left out.
-#include "finetune/loss_scale.h"
+#include "finetune/training/loss_scale.h"
 
 #include <gtest/gtest.h>
 
 #include <cmath>
 
-#include "finetune/gradient_work.h"
+#include "finetune/training/gradient_work.h"
 #include "finetune/losses/loss.h"
-#include "finetune/training_step.h"
+#include "finetune/training/training_step.h"
+#include "runtime/cpu/cpu_backend.h"
 #include "runtime/cuda/device_backend.h"
 #include "tests/finetune/job.h"
 
@@ -84,13 +85,13 @@ TEST(LossScale, StepsThatOverflowAreLeftOutUntilTheScaleFits) {
     batch.labels = {0, 1, 2, 0};
     const std::vector<float> before = all_parameters(job.graph);
     step.run(batch, 0.1f, true);
-    step.settle();
+    step.synchronize();
     EXPECT_EQ(all_parameters(job.graph), before);
     EXPECT_EQ(state.step, 0);
     EXPECT_EQ(state.loss_scale->value, std::ldexp(1.0, 39));
     int steps = 1;
     for (; state.step == 0 && steps < 60; ++steps) step.run(batch, 0.1f, true);
-    step.settle();
+    step.synchronize();
     EXPECT_EQ(state.step, 1);
     EXPECT_NE(all_parameters(job.graph), before);
     EXPECT_LT(state.loss_scale->value, std::ldexp(1.0, 39));

@@ -4,7 +4,8 @@
 #include <limits>
 
 #include "finetune/losses/device_losses.h"
-#include "runtime/base/random.h"
+#include "runtime/core/random.h"
+#include "runtime/cpu/cpu_backend.h"
 #include "runtime/cuda/device_backend.h"
 
 namespace graft {
@@ -46,7 +47,7 @@ void expect_same(const std::string& name, const LossOptions& options, const std:
   const auto device = losses().make(name, options, weights, kRows, kOutputs);
   ASSERT_NE(device, nullptr) << name;
   device->compute(there(b, loss->needs_teacher(), found), true);
-  const DeviceLoss::Sums sums = device->sums();
+  const LossKernel::Sums sums = device->sums();
   EXPECT_TRUE(sums.finite);
   EXPECT_NEAR(sums.loss, total, 1e-9 * std::max(1.0, std::fabs(total))) << name;
   EXPECT_NEAR(sums.weight, weight, 1e-12) << name;

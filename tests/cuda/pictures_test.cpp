@@ -3,8 +3,9 @@
 
 #include <array>
 
-#include "finetune/pictures_ahead.h"
-#include "runtime/base/random.h"
+#include "finetune/training/picture_prefetcher.h"
+#include "runtime/core/random.h"
+#include "runtime/cpu/cpu_backend.h"
 #include "runtime/cuda/device_backend.h"
 #include "runtime/ops/unary.h"
 #include "tests/finetune/job.h"
@@ -36,11 +37,11 @@ struct Batch {
   PictureBytes view() const { return {pixels.data(), turns.data(), table.data(), pictures, height, width, channels}; }
 };
 
-TEST(PicturesAhead, AreTurnedAndNormalisedOnTheDevice) {
+TEST(PicturePrefetcher, AreTurnedAndNormalisedOnTheDevice) {
   Graph graph;
   graph.outputs = {graph.add("negative", make_unary(Unary::Kind::neg), {graph.add_input("x", DType::f32, {10, 3, 5, 7})})};
   Plan plan(std::move(graph), device());
-  const auto ahead = PicturesAhead::make(plan, 0);
+  const auto ahead = PicturePrefetcher::make(plan, 0);
   ASSERT_NE(ahead, nullptr);
   for (uint64_t key = 1; key < 4; ++key) {
     Batch batch(10, 5, 7, 3, key);
@@ -54,11 +55,11 @@ TEST(PicturesAhead, AreTurnedAndNormalisedOnTheDevice) {
   }
 }
 
-TEST(PicturesAhead, OnlyWhereThereIsADevice) {
+TEST(PicturePrefetcher, OnlyWhereThereIsADevice) {
   Graph graph;
   graph.outputs = {graph.add("negative", make_unary(Unary::Kind::neg), {graph.add_input("x", DType::f32, {1, 3, 2, 2})})};
   Plan plan(std::move(graph), cpu_backend());
-  EXPECT_EQ(PicturesAhead::make(plan, 0), nullptr);
+  EXPECT_EQ(PicturePrefetcher::make(plan, 0), nullptr);
 }
 
 /// Pictures drawn at random in three classes of brightness; as floats, and with `bytes` as bytes too.
@@ -130,7 +131,7 @@ std::vector<float> trained_on(const Backend& backend, const std::string& policy,
   return all_parameters(job.graph);
 }
 
-TEST(PicturesAhead, TrainingOnBytesIsTrainingOnFloatsBitForBit) {
+TEST(PicturePrefetcher, TrainingOnBytesIsTrainingOnFloatsBitForBit) {
   for (const char* policy : {"none", "last:2"}) {
     SCOPED_TRACE(policy);
     const auto floats = trained_on(device(), policy, false);

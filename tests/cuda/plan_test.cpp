@@ -1,14 +1,15 @@
 // A plan whose backend has memory of its own: what crosses, when, and what is repeated.
 #include <gtest/gtest.h>
 
-#include "runtime/base/error.h"
+#include "runtime/core/error.h"
+#include "runtime/cpu/cpu_backend.h"
 #include "runtime/cuda/column_sums.h"
 #include "runtime/cuda/device_backend.h"
 #include "runtime/ops/binary.h"
 #include "runtime/ops/dropout.h"
 #include "runtime/ops/gemm.h"
-#include "runtime/inputs_ahead.h"
-#include "runtime/plan.h"
+#include "runtime/plan/input_prefetcher.h"
+#include "runtime/plan/plan.h"
 #include "tests/runtime/run_operator.h"
 
 namespace graft {
@@ -54,7 +55,7 @@ TEST(DevicePlan, AParameterStaysAsItWasUntilRefresh) {
 TEST(DevicePlan, InputsSentAheadAreThoseOfTheNextPass) {
   Dense dense;
   Plan plan(dense.graph, device());
-  const auto ahead = InputsAhead::make(plan, 1);
+  const auto ahead = InputPrefetcher::make(plan, 1);
   ASSERT_NE(ahead, nullptr);
   std::vector<float> batch{1, 0};
   const float* const inputs[] = {batch.data()};
@@ -76,7 +77,7 @@ TEST(DevicePlan, InputsThatLieOnTheDeviceAreTakenFromThere) {
   Dense first, second;
   Plan maker(first.graph, device()), plan(second.graph, device());
   const void* const made[] = {maker.keep_output(0)};
-  const auto ahead = InputsAhead::make(plan, 1);
+  const auto ahead = InputPrefetcher::make(plan, 1);
   const float* const nothing[] = {nullptr};
   for (int step = 0; step < 3; ++step) {
     give(maker, 0, {static_cast<float>(step + 1), 2});
@@ -91,7 +92,7 @@ TEST(DevicePlan, InputsThatLieOnTheDeviceAreTakenFromThere) {
 TEST(DevicePlan, InputsGoAheadOnlyWhereThereIsADevice) {
   Dense dense;
   Plan plan(dense.graph, cpu_backend());
-  EXPECT_EQ(InputsAhead::make(plan, 1), nullptr);
+  EXPECT_EQ(InputPrefetcher::make(plan, 1), nullptr);
 }
 
 TEST(DevicePlan, ReadsBoundInputs) {
@@ -155,14 +156,14 @@ struct Value {
 };
 
 TEST(ColumnSums, AddUpInPartsAndGroupsOfParts) {
-  cuda::Tape tape;
-  const cuda::Queue queue({nullptr, &tape}, 2, *cuda::emulated_backend(cpu_backend()).memory(), nullptr);
+  cuda::EmulatedStream emulated;
+  const cuda::Stream stream({nullptr, &emulated}, 2, *cuda::emulated_backend(cpu_backend()).memory(), nullptr);
   for (const auto& [rows, channels] : {std::pair<int64_t, int64_t>{1, 1}, {3, 70}, {40000, 3}, {5000, 1}, {200, 64}}) {
     const Tensor x = random_tensor({rows, channels}, 5);
-    const cuda::ColumnSums sums(rows, channels, 2, queue);
+    const cuda::ColumnSums sums(rows, channels, 2, stream);
     std::vector<double> scratch(sums.scratch_bytes() / sizeof(double));
     const float* data = x.data<float>().data();
-    sums.compute<2>(queue, Value{data, channels}, scratch.data());
+    sums.compute<2>(stream, Value{data, channels}, scratch.data());
     for (int64_t c = 0; c < channels; ++c) {
       double sum = 0, squares = 0;
       for (int64_t row = 0; row < rows; ++row) {

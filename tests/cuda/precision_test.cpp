@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "runtime/cuda/device_backend.h"
+#include "runtime/cpu/cpu_backend.h"
 #include "runtime/ops/batch_norm.h"
 #include "runtime/ops/binary.h"
 #include "runtime/ops/convolution.h"
@@ -19,7 +20,7 @@
 #include "runtime/ops/resize.h"
 #include "runtime/ops/softmax.h"
 #include "runtime/ops/unary.h"
-#include "runtime/plan.h"
+#include "runtime/plan/plan.h"
 #include "tests/runtime/run_operator.h"
 
 namespace graft {
@@ -134,7 +135,7 @@ TEST(Precision, GradientsInHalvesStayNearFloats) {
 TEST(Precision, MovingAndNormalisingOperatorsTakeHalves) {
   const auto make = [](const std::string& what) -> OperatorPtr {
     if (what == "split") {
-      auto op = std::make_shared<Part>();
+      auto op = std::make_shared<SplitSlice>();
       op->axis = op->index = 1;
       op->count = 2;
       return op;

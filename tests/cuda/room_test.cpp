@@ -4,11 +4,12 @@
 #include <cstdlib>
 #include <cstring>
 
-#include "runtime/base/error.h"
+#include "runtime/core/error.h"
+#include "runtime/cpu/cpu_backend.h"
 #include "runtime/cuda/device_backend.h"
 #include "runtime/ops/convolution.h"
 #include "runtime/ops/unary.h"
-#include "runtime/plan.h"
+#include "runtime/plan/plan.h"
 
 namespace graft {
 namespace {
@@ -42,11 +43,11 @@ class SmallMemory final : public DeviceMemory {
 
 class SmallDevice final : public cuda::DeviceBackend {
  public:
-  SmallDevice(size_t available, int& held) : DeviceBackend(std::make_unique<SmallMemory>(available, held), nullptr, {nullptr, &tape_}, 2, DType::f32, cpu_backend()) {}
+  SmallDevice(size_t available, int& held) : DeviceBackend(std::make_unique<SmallMemory>(available, held), nullptr, {nullptr, &emulated_}, 2, DType::f32, cpu_backend()) {}
   std::string_view name() const override { return "small"; }
 
  private:
-  cuda::Tape tape_;
+  cuda::EmulatedStream emulated_;
 };
 
 Graph network(bool trainable) {

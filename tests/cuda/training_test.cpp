@@ -6,7 +6,8 @@
 #include <functional>
 
 #include "finetune/losses/loss.h"
-#include "finetune/training_step.h"
+#include "finetune/training/training_step.h"
+#include "runtime/cpu/cpu_backend.h"
 #include "runtime/cuda/device_backend.h"
 #include "tests/finetune/job.h"
 
@@ -15,7 +16,7 @@ namespace {
 
 using Change = std::function<void(TrainOptions&)>;
 
-/// A device that counts what is recorded and how often recordings run.
+/// A device that counts what is recorded and how often captured graphs run.
 class CountingBackend final : public Backend {
  public:
   explicit CountingBackend(const Backend& device) : device_(device) {}
@@ -26,9 +27,9 @@ class CountingBackend final : public Backend {
   const Backend& host() const override { return device_.host(); }
   bool may_overwrite(const Operator& op, int input) const override { return device_.may_overwrite(op, input); }
   void begin(const StepContext& step) const override { device_.begin(step); }
-  std::unique_ptr<Recording> record(const std::function<void()>& work) const override {
+  std::unique_ptr<CapturedGraph> capture(const std::function<void()>& work) const override {
     ++recorded;
-    return std::make_unique<Counted>(*this, device_.record(work));
+    return std::make_unique<Counted>(*this, device_.capture(work));
   }
   std::unique_ptr<Kernel> make_kernel(const KernelRequest& request) const override { return device_.make_kernel(request); }
   void use_threads(int threads) const override { device_.use_threads(threads); }
@@ -36,17 +37,17 @@ class CountingBackend final : public Backend {
   mutable int recorded = 0, replayed = 0;
 
  private:
-  class Counted final : public Recording {
+  class Counted final : public CapturedGraph {
    public:
-    Counted(const CountingBackend& backend, std::unique_ptr<Recording> recording) : backend_(backend), recording_(std::move(recording)) {}
+    Counted(const CountingBackend& backend, std::unique_ptr<CapturedGraph> captured) : backend_(backend), captured_(std::move(captured)) {}
     void run() override {
       ++backend_.replayed;
-      recording_->run();
+      captured_->run();
     }
 
    private:
     const CountingBackend& backend_;
-    std::unique_ptr<Recording> recording_;
+    std::unique_ptr<CapturedGraph> captured_;
   };
   const Backend& device_;
 };

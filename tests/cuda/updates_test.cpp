@@ -3,7 +3,8 @@
 #include <cmath>
 
 #include "finetune/optimizers/device_updates.h"
-#include "runtime/base/random.h"
+#include "runtime/core/random.h"
+#include "runtime/cpu/cpu_backend.h"
 #include "runtime/cuda/device_backend.h"
 
 namespace graft {

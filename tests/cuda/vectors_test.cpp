@@ -5,7 +5,8 @@
 #include <limits>
 
 #include "finetune/optimizers/device_vectors.h"
-#include "runtime/base/random.h"
+#include "runtime/core/random.h"
+#include "runtime/cpu/cpu_backend.h"
 #include "runtime/cuda/device_backend.h"
 
 namespace graft {
@@ -84,7 +85,7 @@ TEST_F(DeviceVectorsTest, ToTheWorstPlaceNearbyAndBack) {
   const Values before = weights;
   const auto w = list(weights), g = list(gradient), k = list(kept);
   vectors_->copy(k, w);
-  vectors_->climb(w, g, 0.05);
+  vectors_->perturb(w, g, 0.05);
   const auto factor = static_cast<float>(0.05 / norm(gradient));
   expect_near(weights, [&](size_t t, size_t i) { return before[t][i] + factor * gradient[t][i]; });
   vectors_->copy(w, k);
@@ -112,7 +113,7 @@ TEST_F(DeviceVectorsTest, TheFlagFallsWithWhatIsNotFiniteAndStandsUpAgain) {
     gradient[2][2599] = wild;
     vectors_->unscale(g, 0.5f);
     EXPECT_FALSE(stands());
-    vectors_->climb(w, g, 0.05);
+    vectors_->perturb(w, g, 0.05);
     vectors_->average(a, w, 0.9f);
     EXPECT_EQ(weights, weights_before);
     EXPECT_EQ(average, average_before);

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "finetune/row_stream.h"
+#include "finetune/data/row_stream.h"
 #include "models/pictures.h"
 
 namespace graft {

@@ -2,9 +2,9 @@
 
 #include <vector>
 
-#include "finetune/freeze.h"
-#include "finetune/head.h"
-#include "finetune/trainer.h"
+#include "finetune/heads/freeze.h"
+#include "finetune/heads/head.h"
+#include "finetune/training/trainer.h"
 #include "models/registry.h"
 #include "tests/finetune/array_source.h"
 #include "tests/backend.h"

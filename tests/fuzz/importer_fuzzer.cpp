@@ -7,7 +7,7 @@
 #include <string>
 
 #include "importer/reader.h"
-#include "runtime/base/error.h"
+#include "runtime/core/error.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   static const int file = memfd_create("model", 0);

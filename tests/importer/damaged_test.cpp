@@ -6,7 +6,7 @@
 #include "importer/reader.h"
 #include "importer/weights.h"
 #include "importer/writer.h"
-#include "runtime/base/error.h"
+#include "runtime/core/error.h"
 #include "runtime/ops/gemm.h"
 
 namespace graft {

@@ -7,10 +7,10 @@
 
 #include "importer/metadata.h"
 #include "importer/writer.h"
-#include "runtime/base/error.h"
+#include "runtime/core/error.h"
 #include "runtime/ops/convolution.h"
 #include "runtime/ops/unary.h"
-#include "runtime/plan.h"
+#include "runtime/plan/plan.h"
 
 namespace graft {
 namespace {

@@ -9,9 +9,9 @@
 #include "importer/reader.h"
 #include "importer/writer.h"
 #include "models/registry.h"
-#include "runtime/base/error.h"
+#include "runtime/core/error.h"
 #include "runtime/passes/passes.h"
-#include "runtime/plan.h"
+#include "runtime/plan/plan.h"
 #include "tests/backend.h"
 
 namespace graft {

@@ -3,7 +3,7 @@
 
 #include <vector>
 
-#include "runtime/base/error.h"
+#include "runtime/core/error.h"
 #include "tests/models/two_steps.h"
 #include "tests/backend.h"
 

@@ -2,7 +2,7 @@
 
 #include "models/pictures.h"
 #include "models/registry.h"
-#include "runtime/base/error.h"
+#include "runtime/core/error.h"
 
 namespace graft {
 namespace {

@@ -8,8 +8,8 @@
 #include <string>
 
 #include "models/registry.h"
-#include "runtime/base/random.h"
-#include "runtime/plan.h"
+#include "runtime/core/random.h"
+#include "runtime/plan/plan.h"
 
 namespace graft {
 

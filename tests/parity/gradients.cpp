@@ -2,11 +2,11 @@
 // Usage: graft_gradients MODEL.onnx X.npy SEED.npy OUT.npz
 #include <cstdio>
 
-#include "finetune/freeze.h"
+#include "finetune/heads/freeze.h"
 #include "importer/reader.h"
-#include "runtime/base/error.h"
-#include "runtime/npy.h"
-#include "runtime/plan.h"
+#include "runtime/core/error.h"
+#include "runtime/core/npy.h"
+#include "runtime/plan/plan.h"
 #include "tests/backend.h"
 
 using namespace graft;

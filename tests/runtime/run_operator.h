@@ -6,9 +6,9 @@
 #include <cmath>
 #include <vector>
 
-#include "runtime/plan.h"
-#include "runtime/base/error.h"
-#include "runtime/base/random.h"
+#include "runtime/plan/plan.h"
+#include "runtime/core/error.h"
+#include "runtime/core/random.h"
 #include "runtime/passes/passes.h"
 #include "tests/backend.h"
 

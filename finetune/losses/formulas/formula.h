@@ -4,7 +4,7 @@
 #include <limits>
 
 #include "finetune/losses/loss.h"
-#include "runtime/base/row.h"
+#include "runtime/core/row.h"
 
 namespace graft::formulas {
 

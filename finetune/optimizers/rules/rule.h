@@ -4,7 +4,7 @@
 #include <cstdint>
 
 #include "finetune/optimizers/optimizer.h"
-#include "runtime/base/host_device.h"
+#include "runtime/core/host_device.h"
 
 namespace graft::rules {
 

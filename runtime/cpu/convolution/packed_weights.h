@@ -4,7 +4,7 @@
 #include <memory>
 #include <new>
 
-#include "runtime/backend.h"
+#include "runtime/core/backend.h"
 
 namespace graft::cpu {
 

@@ -5,7 +5,7 @@
 
 #include "runtime/cpu/vector/split_tiles.h"
 #include "runtime/ops/window.h"
-#include "runtime/tensor.h"
+#include "runtime/core/tensor.h"
 
 namespace graft::cpu {
 

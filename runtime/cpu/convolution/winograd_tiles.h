@@ -2,7 +2,7 @@
 
 #include <type_traits>
 
-#include "runtime/backend.h"
+#include "runtime/core/backend.h"
 #include "runtime/ops/window.h"
 
 namespace graft::cpu {

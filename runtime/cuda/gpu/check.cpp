@@ -2,8 +2,8 @@
 
 #include <string>
 
-#include "runtime/base/error.h"
-#include "runtime/cuda/queue.h"
+#include "runtime/core/error.h"
+#include "runtime/cuda/stream.h"
 
 namespace graft::cuda {
 namespace {

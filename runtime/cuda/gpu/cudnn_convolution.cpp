@@ -7,7 +7,7 @@
 #include <limits>
 #include <unordered_map>
 
-#include "runtime/base/error.h"
+#include "runtime/core/error.h"
 #include "runtime/cuda/gpu/check.h"
 #include "runtime/cuda/gpu/scoped.h"
 

@@ -2,13 +2,12 @@
 
 #include <string>
 
-#include "runtime/base/error.h"
+#include "runtime/core/error.h"
+#include "runtime/core/memory_text.h"
 #include "runtime/cuda/gpu/check.h"
 
 namespace graft::cuda {
 namespace {
-
-std::string mebibytes(size_t bytes) { return std::to_string((bytes + (size_t{1} << 20) - 1) >> 20) + " MiB"; }
 
 }  // namespace
 

@@ -2,7 +2,7 @@
 
 #include <cuda_runtime_api.h>
 
-#include "runtime/backend.h"
+#include "runtime/core/backend.h"
 
 namespace graft::cuda {
 

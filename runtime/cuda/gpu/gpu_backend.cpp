@@ -1,6 +1,6 @@
 #include "runtime/cuda/gpu/gpu_backend.h"
 
-#include "runtime/base/error.h"
+#include "runtime/core/error.h"
 #include "runtime/cuda/gpu/check.h"
 #include "runtime/cuda/gpu/cublas_product.h"
 #include "runtime/cuda/gpu/cudnn_convolution.h"
@@ -12,10 +12,10 @@ namespace {
 std::string version(int number, int major, int minor) { return std::to_string(number / major) + "." + std::to_string(number % major / minor); }
 
 /// A CUDA graph: what was queued once, started as a whole.
-class GraphRecording final : public Recording {
+class CapturedCudaGraph final : public CapturedGraph {
  public:
-  GraphRecording(cudaStream_t stream, const std::function<void()>& work) : stream_(stream) {
-    check(cudaStreamBeginCapture(stream_, cudaStreamCaptureModeThreadLocal), "recording");
+  CapturedCudaGraph(cudaStream_t stream, const std::function<void()>& work) : stream_(stream) {
+    check(cudaStreamBeginCapture(stream_, cudaStreamCaptureModeThreadLocal), "capturing a graph");
     cudaGraph_t graph = nullptr;
     try {
       work();
@@ -24,13 +24,13 @@ class GraphRecording final : public Recording {
       if (graph) (void)cudaGraphDestroy(graph);
       throw;
     }
-    check(cudaStreamEndCapture(stream_, &graph), "recording");
+    check(cudaStreamEndCapture(stream_, &graph), "capturing a graph");
     const cudaError_t status = cudaGraphInstantiate(&executable_, graph, 0);
     (void)cudaGraphDestroy(graph);
-    check(status, "making a recording ready");
+    check(status, "instantiating a graph");
   }
-  ~GraphRecording() override { (void)cudaGraphExecDestroy(executable_); }
-  void run() override { check(cudaGraphLaunch(executable_, stream_), "starting a recording"); }
+  ~CapturedCudaGraph() override { (void)cudaGraphExecDestroy(executable_); }
+  void run() override { check(cudaGraphLaunch(executable_, stream_), "launching a graph"); }
 
  private:
   cudaStream_t stream_;
@@ -81,7 +81,7 @@ GpuSession::~GpuSession() {
 Libraries GpuSession::libraries(Arithmetic arithmetic) { return {cudnn_, cublas_, stream_, arithmetic, choices_.get()}; }
 
 GpuBackend::GpuBackend(std::unique_ptr<GpuSession> session, Arithmetic arithmetic, DType activations, const Backend& host)
-    : DeviceBackend(std::make_unique<GpuMemory>(session->stream()), std::make_unique<GpuLibrary>(session->libraries(arithmetic)), Queue::Way{session->stream(), nullptr},
+    : DeviceBackend(std::make_unique<GpuMemory>(session->stream()), std::make_unique<GpuLibrary>(session->libraries(arithmetic)), Stream::Way{session->stream(), nullptr},
                     session->multiprocessors(), activations, host),
       session_(std::move(session)) {}
 
@@ -90,6 +90,6 @@ void GpuBackend::use_threads(int threads) const {
   DeviceBackend::use_threads(threads);
 }
 
-std::unique_ptr<Recording> GpuBackend::record(const std::function<void()>& work) const { return std::make_unique<GraphRecording>(session_->stream(), work); }
+std::unique_ptr<CapturedGraph> GpuBackend::capture(const std::function<void()>& work) const { return std::make_unique<CapturedCudaGraph>(session_->stream(), work); }
 
 }  // namespace graft::cuda

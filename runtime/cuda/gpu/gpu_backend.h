@@ -37,7 +37,7 @@ class GpuBackend final : public DeviceBackend {
   std::string_view name() const override { return "cuda"; }
   /// Also makes the GPU the calling thread's own.
   void use_threads(int threads) const override;
-  std::unique_ptr<Recording> record(const std::function<void()>& work) const override;
+  std::unique_ptr<CapturedGraph> capture(const std::function<void()>& work) const override;
 
  private:
   std::unique_ptr<GpuSession> session_;

@@ -1,6 +1,6 @@
 #include "runtime/cuda/plugin.h"
 
-#include "runtime/base/error.h"
+#include "runtime/core/error.h"
 #include "runtime/cuda/gpu/gpu_backend.h"
 
 namespace graft::cuda {

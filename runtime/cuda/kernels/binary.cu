@@ -60,7 +60,7 @@ struct CombineAlike {
   }
 };
 
-std::unique_ptr<Kernel> make(const Queue& queue, const Binary& op, const KernelRequest& r) {
+std::unique_ptr<Kernel> make(const Stream& stream, const Binary& op, const KernelRequest& r) {
   const Operand &a = r.inputs[0], &b = r.inputs[1], &y = r.outputs[0];
   const Indexer<3> places(y.shape, {y.strides, broadcast_strides(a.shape, a.strides, y.shape), broadcast_strides(b.shape, b.strides, y.shape)});
   if (!is_real(y.dtype) || !all_of(r.inputs, y.dtype) || !places.fits()) return nullptr;
@@ -69,20 +69,20 @@ std::unique_ptr<Kernel> make(const Queue& queue, const Binary& op, const KernelR
     using T = decltype(tag);
     const auto in = [](const KernelArguments& args, size_t i) { return static_cast<const T*>(args.inputs[i]); };
     if (alike) {
-      return launched([&queue, in, count = places.count() / kWidth, kind = op.kind, activation = op.activation](const KernelArguments& args) {
-        queue.each(count, CombineAlike<T, kWidth>{in(args, 0), in(args, 1), static_cast<T*>(args.outputs[0]), kind, activation});
+      return launched([&stream, in, count = places.count() / kWidth, kind = op.kind, activation = op.activation](const KernelArguments& args) {
+        stream.each(count, CombineAlike<T, kWidth>{in(args, 0), in(args, 1), static_cast<T*>(args.outputs[0]), kind, activation});
       });
     }
-    return launched([&queue, in, places, kind = op.kind, activation = op.activation](const KernelArguments& args) {
-      queue.each(places.count(), Combine<T>{in(args, 0), in(args, 1), static_cast<T*>(args.outputs[0]), places, kind, activation});
+    return launched([&stream, in, places, kind = op.kind, activation = op.activation](const KernelArguments& args) {
+      stream.each(places.count(), Combine<T>{in(args, 0), in(args, 1), static_cast<T*>(args.outputs[0]), places, kind, activation});
     });
   });
 }
 
 }  // namespace
 
-void register_binary(KernelTable& table, const Queue& queue) {
-  table.add<Binary>([&queue](const Binary& op, const KernelRequest& r) { return make(queue, op, r); });
+void register_binary(KernelTable& table, const Stream& stream) {
+  table.add<Binary>([&stream](const Binary& op, const KernelRequest& r) { return make(stream, op, r); });
 }
 
 }  // namespace graft::cuda

@@ -23,8 +23,8 @@ class WeightOrder {
         inward_(w, {channels_last_strides(w), plain_strides(w)}), outward_(w, {plain_strides(w), channels_last_strides(w)}) {}
   bool trivial() const { return trivial_; }
   size_t bytes() const { return bytes_; }
-  void inward(const Queue& queue, const void* plain, void* last) const { move(queue, element_bytes_, {0, 0, 0, inward_}, plain, last); }
-  void outward(const Queue& queue, const void* last, void* plain) const { move(queue, element_bytes_, {0, 0, 0, outward_}, last, plain); }
+  void inward(const Stream& stream, const void* plain, void* last) const { move(stream, element_bytes_, {0, 0, 0, inward_}, plain, last); }
+  void outward(const Stream& stream, const void* last, void* plain) const { move(stream, element_bytes_, {0, 0, 0, outward_}, last, plain); }
 
  private:
   size_t element_bytes_;
@@ -36,18 +36,18 @@ class WeightOrder {
 /// Weights as libraries read them: those that never change are brought into order once.
 class PackedWeights {
  public:
-  PackedWeights(const Operand& w, const Queue& queue)
-      : queue_(queue), order_(w.shape, w.dtype), once_(w.constant && !w.mutable_constant && !order_.trivial()), packed_(nullptr, Release{&queue.memory()}) {
-    if (once_) packed_.reset(queue.memory().allocate(order_.bytes()));
+  PackedWeights(const Operand& w, const Stream& stream)
+      : stream_(stream), order_(w.shape, w.dtype), once_(w.constant && !w.mutable_constant && !order_.trivial()), packed_(nullptr, Release{&stream.memory()}) {
+    if (once_) packed_.reset(stream.memory().allocate(order_.bytes()));
   }
   size_t scratch_bytes() const { return once_ || order_.trivial() ? 0 : order_.bytes(); }
   const void* get(const void* plain, void* scratch) {
     if (order_.trivial()) return plain;
     if (!once_) {
-      order_.inward(queue_, plain, scratch);
+      order_.inward(stream_, plain, scratch);
       return scratch;
     }
-    if (!filled_) order_.inward(queue_, plain, packed_.get());
+    if (!filled_) order_.inward(stream_, plain, packed_.get());
     filled_ = true;
     return packed_.get();
   }
@@ -57,18 +57,18 @@ class PackedWeights {
     const DeviceMemory* memory;
     void operator()(void* p) const { memory->release(p); }
   };
-  const Queue& queue_;
+  const Stream& stream_;
   WeightOrder order_;
   bool once_, filled_ = false;
   std::unique_ptr<void, Release> packed_;
 };
 
 /// Adds what a library's kernel left out.
-void finish(const Queue& queue, DType dtype, const Indexer<2>& places, void* y, const void* bias, const void* residual, const Activation& activation) {
+void finish(const Stream& stream, DType dtype, const Indexer<2>& places, void* y, const void* bias, const void* residual, const Activation& activation) {
   if (!bias && !residual && activation.kind == Activation::Kind::none) return;
   visit_real(dtype, [&](auto tag) {
     using T = decltype(tag);
-    queue.each(places.count(), EpilogueBody<T>{static_cast<T*>(y), static_cast<const T*>(bias), static_cast<const T*>(residual), places, 1.0f, activation});
+    stream.each(places.count(), EpilogueBody<T>{static_cast<T*>(y), static_cast<const T*>(bias), static_cast<const T*>(residual), places, 1.0f, activation});
   });
 }
 
@@ -91,11 +91,11 @@ const Strides kPerChannel{0, 1, 0, 0};
 
 class Forward final : public Kernel {
  public:
-  Forward(const Convolution& op, const KernelRequest& r, const Queue& queue, std::unique_ptr<LibraryConvolution> whole, std::unique_ptr<LibraryConvolution> bare)
-      : queue_(queue), whole_(std::move(whole)), bare_(std::move(bare)), weights_(r.inputs[1], queue), tail_(op.tail), bias_(r.inputs.size() > 2 && r.inputs[2].present),
+  Forward(const Convolution& op, const KernelRequest& r, const Stream& stream, std::unique_ptr<LibraryConvolution> whole, std::unique_ptr<LibraryConvolution> bare)
+      : stream_(stream), whole_(std::move(whole)), bare_(std::move(bare)), weights_(r.inputs[1], stream), tail_(op.tail), bias_(r.inputs.size() > 2 && r.inputs[2].present),
         dtype_(r.outputs[0].dtype), places_(r.outputs[0].shape, {r.outputs[0].strides, kPerChannel}) {
     const Shape& y = r.outputs[0].shape;
-    if (op.statistics) statistics_.emplace(Rows{y.elements() / y[1], y[1]}, queue);
+    if (op.statistics) statistics_.emplace(Rows{y.elements() / y[1], y[1]}, stream);
     workspace_ = aligned(std::max((whole_ ? whole_ : bare_)->workspace_bytes(), statistics_ ? statistics_->scratch_bytes() : 0));
   }
   size_t scratch_bytes() const override { return workspace_ + weights_.scratch_bytes(); }
@@ -106,17 +106,17 @@ class Forward final : public Kernel {
       whole_->run({a.inputs[0], w, bias, residual, a.outputs[0]}, a.scratch);
     } else {
       bare_->run({a.inputs[0], w, nullptr, nullptr, a.outputs[0]}, a.scratch);
-      finish(queue_, dtype_, places_, a.outputs[0], bias, residual, tail_.activation);
+      finish(stream_, dtype_, places_, a.outputs[0], bias, residual, tail_.activation);
     }
     if (!statistics_) return;
     visit_real(dtype_, [&](auto tag) {
       using T = decltype(tag);
-      statistics_->compute(queue_, static_cast<const T*>(a.outputs[0]), a.scratch, static_cast<float*>(a.outputs[1]), static_cast<float*>(a.outputs[2]));
+      statistics_->compute(stream_, static_cast<const T*>(a.outputs[0]), a.scratch, static_cast<float*>(a.outputs[1]), static_cast<float*>(a.outputs[2]));
     });
   }
 
  private:
-  const Queue& queue_;
+  const Stream& stream_;
   std::unique_ptr<LibraryConvolution> whole_, bare_;
   PackedWeights weights_;
   Epilogue tail_;
@@ -144,19 +144,19 @@ std::unique_ptr<Kernel> make_forward(const LibraryWay& c, const Convolution& op,
     bare = c.library.convolution(problem);
     if (!bare) return nullptr;
   }
-  return std::make_unique<Forward>(op, r, c.queue, std::move(whole), std::move(bare));
+  return std::make_unique<Forward>(op, r, c.stream, std::move(whole), std::move(bare));
 }
 
 class BackwardData final : public Kernel {
  public:
-  BackwardData(const ConvolutionBackwardData& op, const KernelRequest& r, const Queue& queue, std::unique_ptr<LibraryConvolution> gradient)
-      : queue_(queue), gradient_(std::move(gradient)), weights_(r.inputs[1], queue), tail_(op.tail), in_place_(r.in_place_input >= 0), dtype_(r.outputs[0].dtype),
+  BackwardData(const ConvolutionBackwardData& op, const KernelRequest& r, const Stream& stream, std::unique_ptr<LibraryConvolution> gradient)
+      : stream_(stream), gradient_(std::move(gradient)), weights_(r.inputs[1], stream), tail_(op.tail), in_place_(r.in_place_input >= 0), dtype_(r.outputs[0].dtype),
         bytes_(static_cast<size_t>(r.outputs[0].shape.elements()) * size_of(r.outputs[0].dtype)), places_(r.outputs[0].shape, {r.outputs[0].strides, kPerChannel}) {
     const Shape& dx = r.outputs[0].shape;
     if (op.norm) {
       epsilon_ = op.norm->epsilon;
       rows_ = {dx.elements() / dx[1], dx[1]};
-      norm_.emplace(rows_, op.norm->activation, queue);
+      norm_.emplace(rows_, op.norm->activation, stream);
     }
     workspace_ = aligned(std::max(gradient_->workspace_bytes(), norm_ ? norm_->scratch_bytes() : 0));
   }
@@ -167,7 +167,7 @@ class BackwardData final : public Kernel {
     // Where the result takes the residual's place, the bare gradient is made beside it and the residual's role changes hands.
     void* const bare = in_place_ ? packed + weights_.scratch_bytes() : a.outputs[0];
     gradient_->run({a.inputs[0], w, nullptr, nullptr, bare}, a.scratch);
-    finish(queue_, dtype_, places_, a.outputs[0], nullptr, in_place_ ? bare : tail_.residual ? a.inputs[2] : nullptr, tail_.activation);
+    finish(stream_, dtype_, places_, a.outputs[0], nullptr, in_place_ ? bare : tail_.residual ? a.inputs[2] : nullptr, tail_.activation);
     if (!norm_) return;
     visit_real(dtype_, [&](auto tag) {
       using T = decltype(tag);
@@ -175,13 +175,13 @@ class BackwardData final : public Kernel {
       auto* dz = static_cast<T*>(a.outputs[0]);
       const auto floats = [&](size_t i) { return static_cast<const float*>(a.inputs[first + i]); };
       const NormGradient::Mask<T> mask{dz, static_cast<const T*>(a.inputs[first + 1]), static_cast<const T*>(a.inputs[first]), nullptr, nullptr, floats(2), floats(3), epsilon_, norm_->activation(), rows_.channels};
-      norm_->sums(queue_, mask, a.scratch, static_cast<float*>(a.outputs[1]), static_cast<float*>(a.outputs[2]));
-      norm_->apply(queue_, mask, nullptr, nullptr, dz, static_cast<T*>(nullptr));
+      norm_->sums(stream_, mask, a.scratch, static_cast<float*>(a.outputs[1]), static_cast<float*>(a.outputs[2]));
+      norm_->apply(stream_, mask, nullptr, nullptr, dz, static_cast<T*>(nullptr));
     });
   }
 
  private:
-  const Queue& queue_;
+  const Stream& stream_;
   std::unique_ptr<LibraryConvolution> gradient_;
   PackedWeights weights_;
   Epilogue tail_;
@@ -200,7 +200,7 @@ std::unique_ptr<Kernel> make_backward_data(const LibraryWay& c, const Convolutio
   if (!serves(w.dtype, dx, dy)) return nullptr;
   auto gradient = c.library.convolution(problem_of(ConvolutionProblem::Kind::gradient_of_input, dx, w.shape, dy, op.window));
   if (!gradient) return nullptr;
-  return std::make_unique<BackwardData>(op, r, c.queue, std::move(gradient));
+  return std::make_unique<BackwardData>(op, r, c.stream, std::move(gradient));
 }
 
 /// dy's values, for the gradient of a bias.
@@ -220,26 +220,26 @@ struct Narrowed {
 
 class BackwardWeights final : public Kernel {
  public:
-  BackwardWeights(const ConvolutionBackwardWeights& op, const KernelRequest& r, const Queue& queue, std::unique_ptr<LibraryConvolution> gradient)
-      : queue_(queue), gradient_(std::move(gradient)), order_(op.weight_shape, r.outputs[0].dtype), bias_(op.bias), dtype_(r.outputs[0].dtype),
-        rows_{r.inputs[1].shape.elements() / r.inputs[1].shape[1], r.inputs[1].shape[1]}, sums_(rows_.rows, rows_.channels, 1, queue) {
+  BackwardWeights(const ConvolutionBackwardWeights& op, const KernelRequest& r, const Stream& stream, std::unique_ptr<LibraryConvolution> gradient)
+      : stream_(stream), gradient_(std::move(gradient)), order_(op.weight_shape, r.outputs[0].dtype), bias_(op.bias), dtype_(r.outputs[0].dtype),
+        rows_{r.inputs[1].shape.elements() / r.inputs[1].shape[1], r.inputs[1].shape[1]}, sums_(rows_.rows, rows_.channels, 1, stream) {
     workspace_ = aligned(std::max(gradient_->workspace_bytes(), bias_ ? sums_.scratch_bytes() : 0));
   }
   size_t scratch_bytes() const override { return workspace_ + (order_.trivial() ? 0 : order_.bytes()); }
   void run(const KernelArguments& a) override {
     void* const made = order_.trivial() ? a.outputs[0] : static_cast<std::byte*>(a.scratch) + workspace_;
     gradient_->run({a.inputs[0], a.inputs[1], nullptr, nullptr, made}, a.scratch);
-    if (!order_.trivial()) order_.outward(queue_, made, a.outputs[0]);
+    if (!order_.trivial()) order_.outward(stream_, made, a.outputs[0]);
     if (!bias_) return;
     visit_real(dtype_, [&](auto tag) {
       using T = decltype(tag);
-      sums_.compute<1>(queue_, Values<T>{static_cast<const T*>(a.inputs[1]), rows_.channels}, a.scratch);
-      queue_.each(rows_.channels, Narrowed<T>{sums_.result(a.scratch), static_cast<T*>(a.outputs[1])});
+      sums_.compute<1>(stream_, Values<T>{static_cast<const T*>(a.inputs[1]), rows_.channels}, a.scratch);
+      stream_.each(rows_.channels, Narrowed<T>{sums_.result(a.scratch), static_cast<T*>(a.outputs[1])});
     });
   }
 
  private:
-  const Queue& queue_;
+  const Stream& stream_;
   std::unique_ptr<LibraryConvolution> gradient_;
   WeightOrder order_;
   bool bias_;
@@ -254,7 +254,7 @@ std::unique_ptr<Kernel> make_backward_weights(const LibraryWay& c, const Convolu
   if (!serves(dw.dtype, x, dy)) return nullptr;
   auto gradient = c.library.convolution(problem_of(ConvolutionProblem::Kind::gradient_of_weights, x, op.weight_shape, dy, op.window));
   if (!gradient) return nullptr;
-  return std::make_unique<BackwardWeights>(op, r, c.queue, std::move(gradient));
+  return std::make_unique<BackwardWeights>(op, r, c.stream, std::move(gradient));
 }
 
 /// The same sums as a convolution's gradient of its input.

@@ -1,4 +1,4 @@
-#include "runtime/base/random.h"
+#include "runtime/core/random.h"
 #include "runtime/cuda/kernel_files.h"
 #include "runtime/cuda/launched.h"
 #include "runtime/cuda/numbers.h"
@@ -22,23 +22,23 @@ struct Draw {
   }
 };
 
-std::unique_ptr<Kernel> make(const Queue& queue, const Dropout& op, const KernelRequest& r) {
+std::unique_ptr<Kernel> make(const Stream& stream, const Dropout& op, const KernelRequest& r) {
   const Operand& y = r.outputs[0];
   if (!is_real(y.dtype) || r.inputs[0].strides != y.strides) return nullptr;
   const int64_t elements = y.shape.elements(), shared = op.whole_samples && elements > 0 ? elements / y.shape[0] : 1;
   const float scale = op.vanilla ? 1.0f : 1 / (1 - op.ratio);
   return visit_real(y.dtype, [&](auto tag) {
     using T = decltype(tag);
-    return launched([&queue, elements, shared, scale, ratio = op.ratio, stream = op.stream](const KernelArguments& a) {
-      queue.each(elements, Draw<T>{static_cast<const T*>(a.inputs[0]), static_cast<T*>(a.outputs[0]), queue.step(), stream, ratio, scale, shared});
+    return launched([&stream, elements, shared, scale, ratio = op.ratio, rng_stream = op.stream](const KernelArguments& a) {
+      stream.each(elements, Draw<T>{static_cast<const T*>(a.inputs[0]), static_cast<T*>(a.outputs[0]), stream.step(), rng_stream, ratio, scale, shared});
     });
   });
 }
 
 }  // namespace
 
-void register_dropout(KernelTable& table, const Queue& queue) {
-  table.add<Dropout>([&queue](const Dropout& op, const KernelRequest& r) { return make(queue, op, r); });
+void register_dropout(KernelTable& table, const Stream& stream) {
+  table.add<Dropout>([&stream](const Dropout& op, const KernelRequest& r) { return make(stream, op, r); });
 }
 
 }  // namespace graft::cuda

@@ -6,7 +6,7 @@
 #include "runtime/cuda/launched.h"
 #include "runtime/cuda/moves.h"
 #include "runtime/ops/broadcast.h"
-#include "runtime/strided_copy.h"
+#include "runtime/core/strided_copy.h"
 
 namespace graft::cuda {
 namespace {
@@ -37,12 +37,12 @@ std::unique_ptr<Kernel> make_gemm(const LibraryWay& c, const Gemm& op, const Ker
   const Strides bias = has_bias ? broadcast_strides(r.inputs[2].shape, r.inputs[2].strides, y.shape) : Strides{0, 0};
   const Indexer<2> places(y.shape, {y.strides, bias});
   const bool finish = has_bias || op.tail.activation.kind != Activation::Kind::none;
-  return launched([&queue = c.queue, product, places, has_bias, finish, tail = op.tail, beta = op.beta, dtype = y.dtype](const KernelArguments& k) {
+  return launched([&stream = c.stream, product, places, has_bias, finish, tail = op.tail, beta = op.beta, dtype = y.dtype](const KernelArguments& k) {
     product->run(k.inputs[0], k.inputs[1], tail.residual ? k.inputs[3] : nullptr, k.outputs[0], k.scratch);
     if (!finish) return;
     visit_real(dtype, [&](auto tag) {
       using T = decltype(tag);
-      queue.each(places.count(), EpilogueBody<T>{static_cast<T*>(k.outputs[0]), has_bias ? static_cast<const T*>(k.inputs[2]) : nullptr, nullptr, places, beta, tail.activation});
+      stream.each(places.count(), EpilogueBody<T>{static_cast<T*>(k.outputs[0]), has_bias ? static_cast<const T*>(k.inputs[2]) : nullptr, nullptr, places, beta, tail.activation});
     });
   }, product->workspace_bytes());
 }
@@ -111,17 +111,17 @@ std::unique_ptr<Kernel> make_matmul(const LibraryWay& c, const KernelRequest& r)
   const auto bytes = static_cast<int64_t>(size_of(out.dtype));
   const auto room = [&](bool needed, int64_t elements) { return needed ? (elements * bytes + 255) / 256 * 256 : 0; };
   const int64_t a_room = room(!a.in_place, a.elements()), b_room = room(!b.in_place, b.elements()), y_room = room(!stays, out.shape.elements());
-  return launched([&queue = c.queue, product, batches, a, b, leaving, stays, bytes, a_room, b_room, y_room](const KernelArguments& k) {
+  return launched([&stream = c.stream, product, batches, a, b, leaving, stays, bytes, a_room, b_room, y_room](const KernelArguments& k) {
     auto* const scratch = static_cast<std::byte*>(k.scratch);
     const auto laid = [&](const Matrices& m, const void* from, std::byte* to) -> const std::byte* {
       if (m.in_place) return static_cast<const std::byte*>(from);
-      move(queue, static_cast<size_t>(bytes), {0, 0, 0, m.laying}, from, to);
+      move(stream, static_cast<size_t>(bytes), {0, 0, 0, m.laying}, from, to);
       return to;
     };
     const std::byte *const left = laid(a, k.inputs[0], scratch), *const right = laid(b, k.inputs[1], scratch + a_room);
     std::byte* const result = stays ? static_cast<std::byte*>(k.outputs[0]) : scratch + a_room + b_room;
     for (const Batches::Run& run : batches.runs) product->run(left + run.a * bytes, right + run.b * bytes, nullptr, result + run.y * bytes, scratch + a_room + b_room + y_room);
-    if (!stays) move(queue, static_cast<size_t>(bytes), {0, 0, 0, leaving}, result, k.outputs[0]);
+    if (!stays) move(stream, static_cast<size_t>(bytes), {0, 0, 0, leaving}, result, k.outputs[0]);
   }, static_cast<size_t>(a_room + b_room + y_room) + product->workspace_bytes());
 }
 

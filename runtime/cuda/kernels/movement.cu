@@ -7,32 +7,32 @@
 #include "runtime/cuda/numbers.h"
 #include "runtime/ops/broadcast.h"
 #include "runtime/ops/reshape.h"
-#include "runtime/strided_copy.h"
+#include "runtime/core/strided_copy.h"
 
 namespace graft::cuda {
 namespace {
 
 /// Elements keep their logical order: by way of row-major order where neither side lies so.
-std::unique_ptr<Kernel> make_reshape(const Queue& queue, const KernelRequest& r) {
+std::unique_ptr<Kernel> make_reshape(const Stream& stream, const KernelRequest& r) {
   const Operand &x = r.inputs[0], &y = r.outputs[0];
   const size_t bytes = size_of(x.dtype);
   const Move to_plain{0, 0, 0, Indexer<2>(x.shape, {plain_strides(x.shape), x.strides})}, from_plain{0, 0, 0, Indexer<2>(y.shape, {y.strides, plain_strides(y.shape)})};
   if (!to_plain.places.fits() || !from_plain.places.fits()) return nullptr;
-  if (is_row_major(y.shape, y.strides)) return moves(queue, r, {to_plain});
-  if (is_row_major(x.shape, x.strides)) return moves(queue, r, {from_plain});
-  return launched([&queue, bytes, to_plain, from_plain](const KernelArguments& a) {
-    move(queue, bytes, to_plain, a.inputs[0], a.scratch);
-    move(queue, bytes, from_plain, a.scratch, a.outputs[0]);
+  if (is_row_major(y.shape, y.strides)) return moves(stream, r, {to_plain});
+  if (is_row_major(x.shape, x.strides)) return moves(stream, r, {from_plain});
+  return launched([&stream, bytes, to_plain, from_plain](const KernelArguments& a) {
+    move(stream, bytes, to_plain, a.inputs[0], a.scratch);
+    move(stream, bytes, from_plain, a.scratch, a.outputs[0]);
   }, static_cast<size_t>(x.shape.elements()) * bytes);
 }
 
-std::unique_ptr<Kernel> make_transpose(const Queue& queue, const Transpose& op, const KernelRequest& r) {
+std::unique_ptr<Kernel> make_transpose(const Stream& stream, const Transpose& op, const KernelRequest& r) {
   Strides from;
-  for (size_t i : op.resolved(r.inputs[0].shape.rank())) from.push_back(r.inputs[0].strides[i]);
-  return moves(queue, r, {{0, 0, 0, Indexer<2>(r.outputs[0].shape, {r.outputs[0].strides, from})}});
+  for (size_t i : op.order(r.inputs[0].shape.rank())) from.push_back(r.inputs[0].strides[i]);
+  return moves(stream, r, {{0, 0, 0, Indexer<2>(r.outputs[0].shape, {r.outputs[0].strides, from})}});
 }
 
-std::unique_ptr<Kernel> make_concat(const Queue& queue, const Concat& op, const KernelRequest& r) {
+std::unique_ptr<Kernel> make_concat(const Stream& stream, const Concat& op, const KernelRequest& r) {
   const Operand& y = r.outputs[0];
   const auto axis = static_cast<size_t>(resolve_axis(op.axis, y.shape.rank()));
   std::vector<Move> parts;
@@ -42,7 +42,7 @@ std::unique_ptr<Kernel> make_concat(const Queue& queue, const Concat& op, const 
     parts.push_back({i, 0, offset * y.strides[axis], Indexer<2>(x.shape, {y.strides, x.strides})});
     offset += x.shape[axis];
   }
-  return moves(queue, r, std::move(parts));
+  return moves(stream, r, std::move(parts));
 }
 
 /// Where a slice lies in the whole.
@@ -57,20 +57,20 @@ struct Section {
   }
 };
 
-std::unique_ptr<Kernel> make_slice(const Queue& queue, const Slice& op, const KernelRequest& r) {
+std::unique_ptr<Kernel> make_slice(const Stream& stream, const Slice& op, const KernelRequest& r) {
   const Section section(op.ranges(types_of(r.inputs)), r.inputs[0].strides);
-  return moves(queue, r, {{0, section.offset, 0, Indexer<2>(r.outputs[0].shape, {r.outputs[0].strides, section.strides})}});
+  return moves(stream, r, {{0, section.offset, 0, Indexer<2>(r.outputs[0].shape, {r.outputs[0].strides, section.strides})}});
 }
 
-std::unique_ptr<Kernel> make_slice_gradient(const Queue& queue, const SliceGradient& op, const KernelRequest& r) {
+std::unique_ptr<Kernel> make_slice_gradient(const Stream& stream, const SliceGradient& op, const KernelRequest& r) {
   const Section section(op.ranges, r.outputs[0].strides);
-  return moves(queue, r, {{0, 0, section.offset, Indexer<2>(r.inputs[0].shape, {section.strides, r.inputs[0].strides})}}, true);
+  return moves(stream, r, {{0, 0, section.offset, Indexer<2>(r.inputs[0].shape, {section.strides, r.inputs[0].strides})}}, true);
 }
 
-std::unique_ptr<Kernel> make_pad(const Queue& queue, const Pad& op, const KernelRequest& r) {
+std::unique_ptr<Kernel> make_pad(const Stream& stream, const Pad& op, const KernelRequest& r) {
   const Operand &x = r.inputs[0], &y = r.outputs[0];
   if (op.mode != Pad::Mode::constant) return nullptr;
-  const auto pads = op.resolved(types_of(r.inputs));
+  const auto pads = op.resolved_pads(types_of(r.inputs));
   Shape kept = x.shape;
   Move part;
   for (size_t d = 0; d < kept.size(); ++d) {
@@ -88,12 +88,12 @@ std::unique_ptr<Kernel> make_pad(const Queue& queue, const Pad& op, const Kernel
     const Tensor value = cast(Tensor::of<float>({1}, {op.fill}), x.dtype);
     std::memcpy(&pattern, value.raw(), size_of(x.dtype));
   }
-  return moves(queue, r, {part}, true, pattern);
+  return moves(stream, r, {part}, true, pattern);
 }
 
-std::unique_ptr<Kernel> make_expand(const Queue& queue, const KernelRequest& r) {
+std::unique_ptr<Kernel> make_expand(const Stream& stream, const KernelRequest& r) {
   const Operand &x = r.inputs[0], &y = r.outputs[0];
-  return moves(queue, r, {{0, 0, 0, Indexer<2>(y.shape, {y.strides, broadcast_strides(x.shape, x.strides, y.shape)})}});
+  return moves(stream, r, {{0, 0, 0, Indexer<2>(y.shape, {y.strides, broadcast_strides(x.shape, x.strides, y.shape)})}});
 }
 
 template <typename From, typename To>
@@ -103,41 +103,41 @@ struct CastOne {
   GRAFT_DEVICE void operator()(int64_t i) const { to[i] = stored<To>(value_of(from[i])); }
 };
 
-std::unique_ptr<Kernel> make_cast(const Queue& queue, const KernelRequest& r) {
+std::unique_ptr<Kernel> make_cast(const Stream& stream, const KernelRequest& r) {
   const Operand &x = r.inputs[0], &y = r.outputs[0];
   if (x.strides != y.strides) return nullptr;
   return visit_any(x.dtype, [&](auto from) {
     return visit_any(y.dtype, [&](auto to) {
       using From = decltype(from);
       using To = decltype(to);
-      return launched([&queue, elements = y.shape.elements()](const KernelArguments& a) {
-        queue.each(elements, CastOne<From, To>{static_cast<const From*>(a.inputs[0]), static_cast<To*>(a.outputs[0])});
+      return launched([&stream, elements = y.shape.elements()](const KernelArguments& a) {
+        stream.each(elements, CastOne<From, To>{static_cast<const From*>(a.inputs[0]), static_cast<To*>(a.outputs[0])});
       });
     });
   });
 }
 
 template <typename Op>
-void add_reshape(KernelTable& table, const Queue& queue) {
-  table.add<Op>([&queue](const Op&, const KernelRequest& r) { return make_reshape(queue, r); });
+void add_reshape(KernelTable& table, const Stream& stream) {
+  table.add<Op>([&stream](const Op&, const KernelRequest& r) { return make_reshape(stream, r); });
 }
 
 }  // namespace
 
-void register_movement(KernelTable& table, const Queue& queue) {
-  table.add<Transpose>([&queue](const Transpose& op, const KernelRequest& r) { return make_transpose(queue, op, r); });
-  table.add<Concat>([&queue](const Concat& op, const KernelRequest& r) { return make_concat(queue, op, r); });
-  table.add<Slice>([&queue](const Slice& op, const KernelRequest& r) { return make_slice(queue, op, r); });
-  table.add<SliceGradient>([&queue](const SliceGradient& op, const KernelRequest& r) { return make_slice_gradient(queue, op, r); });
-  table.add<Pad>([&queue](const Pad& op, const KernelRequest& r) { return make_pad(queue, op, r); });
-  table.add<Expand>([&queue](const Expand&, const KernelRequest& r) { return make_expand(queue, r); });
-  table.add<Cast>([&queue](const Cast&, const KernelRequest& r) { return make_cast(queue, r); });
-  add_reshape<Reshape>(table, queue);
-  add_reshape<ReshapeTo>(table, queue);
-  add_reshape<Flatten>(table, queue);
-  add_reshape<Squeeze>(table, queue);
-  add_reshape<Unsqueeze>(table, queue);
-  add_reshape<Identity>(table, queue);
+void register_movement(KernelTable& table, const Stream& stream) {
+  table.add<Transpose>([&stream](const Transpose& op, const KernelRequest& r) { return make_transpose(stream, op, r); });
+  table.add<Concat>([&stream](const Concat& op, const KernelRequest& r) { return make_concat(stream, op, r); });
+  table.add<Slice>([&stream](const Slice& op, const KernelRequest& r) { return make_slice(stream, op, r); });
+  table.add<SliceGradient>([&stream](const SliceGradient& op, const KernelRequest& r) { return make_slice_gradient(stream, op, r); });
+  table.add<Pad>([&stream](const Pad& op, const KernelRequest& r) { return make_pad(stream, op, r); });
+  table.add<Expand>([&stream](const Expand&, const KernelRequest& r) { return make_expand(stream, r); });
+  table.add<Cast>([&stream](const Cast&, const KernelRequest& r) { return make_cast(stream, r); });
+  add_reshape<Reshape>(table, stream);
+  add_reshape<ReshapeTo>(table, stream);
+  add_reshape<Flatten>(table, stream);
+  add_reshape<Squeeze>(table, stream);
+  add_reshape<Unsqueeze>(table, stream);
+  add_reshape<Identity>(table, stream);
 }
 
 }  // namespace graft::cuda

@@ -5,7 +5,7 @@
 #include "runtime/cuda/launched.h"
 #include "runtime/cuda/numbers.h"
 #include "runtime/cuda/rows_of.h"
-#include "runtime/norm_view.h"
+#include "runtime/ops/norm_view.h"
 #include "runtime/ops/broadcast.h"
 
 namespace graft::cuda {
@@ -137,7 +137,7 @@ Strides number_a_row(const NormView& view) {
   return strides;
 }
 
-std::unique_ptr<Kernel> make_forward(const Queue& queue, const Normalise& op, const KernelRequest& r) {
+std::unique_ptr<Kernel> make_forward(const Stream& stream, const Normalise& op, const KernelRequest& r) {
   const Operand &x = r.inputs[0], &scale = r.inputs[1], &y = r.outputs[0];
   const bool bias = r.inputs.size() > 2 && r.inputs[2].present;
   if (bias && (r.inputs[2].shape != scale.shape || r.inputs[2].strides != scale.strides)) return nullptr;
@@ -149,15 +149,15 @@ std::unique_ptr<Kernel> make_forward(const Queue& queue, const Normalise& op, co
   if (!served(r, 1) || !of.fit()) return nullptr;
   return visit_real(x.dtype, [&](auto tag) {
     using T = decltype(tag);
-    return launched([&queue, of, bias, epsilon = op.epsilon, root_mean_square = op.root_mean_square](const KernelArguments& k) {
+    return launched([&stream, of, bias, epsilon = op.epsilon, root_mean_square = op.root_mean_square](const KernelArguments& k) {
       const auto asked = [&](size_t o) { return k.outputs.size() > o ? static_cast<float*>(k.outputs[o]) : nullptr; };
-      queue.rows(of.rows.count(), Forward<T>{static_cast<const T*>(k.inputs[0]), static_cast<const float*>(k.inputs[1]), bias ? static_cast<const float*>(k.inputs[2]) : nullptr,
+      stream.rows(of.rows.count(), Forward<T>{static_cast<const T*>(k.inputs[0]), static_cast<const float*>(k.inputs[1]), bias ? static_cast<const float*>(k.inputs[2]) : nullptr,
                                              static_cast<T*>(k.outputs[0]), asked(1), asked(2), of, epsilon, root_mean_square});
     });
   });
 }
 
-std::unique_ptr<Kernel> make_backward(const Queue& queue, const NormaliseGradient& op, const KernelRequest& r) {
+std::unique_ptr<Kernel> make_backward(const Stream& stream, const NormaliseGradient& op, const KernelRequest& r) {
   const Operand &dy = r.inputs[0], &x = r.inputs[1], &scale = r.inputs[2], &dx = r.outputs[0];
   const NormView view(op.forward, x.shape);
   const Strides per_row = number_a_row(view), in = view.data(x), slopes = view.data(dy), sums = view.parameters(r.outputs[1]);
@@ -178,26 +178,26 @@ std::unique_ptr<Kernel> make_backward(const Queue& queue, const NormaliseGradien
   const Indexer<4> numbers(kept, of_kept);
   const Indexer<3> sharing(shared, of_shared);
   if (!served(r, 2) || !of.fit() || !numbers.fits() || !sharing.fits() || r.outputs[2].strides != r.outputs[1].strides) return nullptr;
-  const ColumnSums adding(sharing.count(), numbers.count(), 2, queue);
+  const ColumnSums adding(sharing.count(), numbers.count(), 2, stream);
   const size_t statistics_bytes = static_cast<size_t>(of.rows.count()) * sizeof(Statistics);  // of 8 bytes, so that doubles may follow
   return visit_real(x.dtype, [&](auto tag) {
     using T = decltype(tag);
-    return launched([&queue, of, numbers, sharing, adding, statistics_bytes, epsilon = op.forward.epsilon, root_mean_square = op.forward.root_mean_square](const KernelArguments& k) {
+    return launched([&stream, of, numbers, sharing, adding, statistics_bytes, epsilon = op.forward.epsilon, root_mean_square = op.forward.root_mean_square](const KernelArguments& k) {
       const auto *const slope = static_cast<const T*>(k.inputs[0]), *const data = static_cast<const T*>(k.inputs[1]);
       auto* const statistics = static_cast<Statistics*>(k.scratch);
       void* const room = static_cast<std::byte*>(k.scratch) + statistics_bytes;
-      queue.rows(of.rows.count(), Backward<T>{slope, data, static_cast<const float*>(k.inputs[2]), static_cast<T*>(k.outputs[0]), statistics, of, epsilon, root_mean_square});
-      adding.compute<2>(queue, Share<T>{slope, data, statistics, numbers, sharing}, room);
-      queue.each(numbers.count(), Store{adding.result(room), static_cast<float*>(k.outputs[1]), static_cast<float*>(k.outputs[2]), numbers});
+      stream.rows(of.rows.count(), Backward<T>{slope, data, static_cast<const float*>(k.inputs[2]), static_cast<T*>(k.outputs[0]), statistics, of, epsilon, root_mean_square});
+      adding.compute<2>(stream, Share<T>{slope, data, statistics, numbers, sharing}, room);
+      stream.each(numbers.count(), Store{adding.result(room), static_cast<float*>(k.outputs[1]), static_cast<float*>(k.outputs[2]), numbers});
     }, statistics_bytes + adding.scratch_bytes());
   });
 }
 
 }  // namespace
 
-void register_normalise(KernelTable& table, const Queue& queue) {
-  table.add<Normalise>([&queue](const Normalise& op, const KernelRequest& r) { return make_forward(queue, op, r); });
-  table.add<NormaliseGradient>([&queue](const NormaliseGradient& op, const KernelRequest& r) { return make_backward(queue, op, r); });
+void register_normalise(KernelTable& table, const Stream& stream) {
+  table.add<Normalise>([&stream](const Normalise& op, const KernelRequest& r) { return make_forward(stream, op, r); });
+  table.add<NormaliseGradient>([&stream](const NormaliseGradient& op, const KernelRequest& r) { return make_backward(stream, op, r); });
 }
 
 }  // namespace graft::cuda

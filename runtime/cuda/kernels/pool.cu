@@ -161,62 +161,62 @@ struct AverageGradient {
   }
 };
 
-std::unique_ptr<Kernel> make_max(const Queue& queue, const MaxPool& op, const KernelRequest& r) {
+std::unique_ptr<Kernel> make_max(const Stream& stream, const MaxPool& op, const KernelRequest& r) {
   const Operand &x = r.inputs[0], &y = r.outputs[0];
   if (!is_real(x.dtype)) return nullptr;
   const Plane from(x), to(y);
   return visit_real(x.dtype, [&](auto tag) {
     using T = decltype(tag);
-    return launched([&queue, from, to, axes = Axes(op.window, from, to), keep = op.keep_positions, count = y.shape.elements()](const KernelArguments& a) {
+    return launched([&stream, from, to, axes = Axes(op.window, from, to), keep = op.keep_positions, count = y.shape.elements()](const KernelArguments& a) {
       auto* positions = keep ? static_cast<int32_t*>(a.outputs[1]) : nullptr;
-      queue.each(count, Largest<T>{static_cast<const T*>(a.inputs[0]), static_cast<T*>(a.outputs[0]), positions, from, to, axes});
+      stream.each(count, Largest<T>{static_cast<const T*>(a.inputs[0]), static_cast<T*>(a.outputs[0]), positions, from, to, axes});
     });
   });
 }
 
-std::unique_ptr<Kernel> make_max_gradient(const Queue& queue, const MaxPoolGradient& op, const KernelRequest& r) {
+std::unique_ptr<Kernel> make_max_gradient(const Stream& stream, const MaxPoolGradient& op, const KernelRequest& r) {
   const Operand &dy = r.inputs[0], &dx = r.outputs[0];
   if (!is_real(dy.dtype)) return nullptr;
   const Plane out(dy), in(dx);
   return visit_real(dy.dtype, [&](auto tag) {
     using T = decltype(tag);
-    return launched([&queue, out, in, axes = Axes(op.window, in, out), count = dx.shape.elements()](const KernelArguments& a) {
-      queue.each(count, LargestGradient<T>{static_cast<const T*>(a.inputs[0]), static_cast<const int32_t*>(a.inputs[1]), static_cast<T*>(a.outputs[0]), out, in, axes});
+    return launched([&stream, out, in, axes = Axes(op.window, in, out), count = dx.shape.elements()](const KernelArguments& a) {
+      stream.each(count, LargestGradient<T>{static_cast<const T*>(a.inputs[0]), static_cast<const int32_t*>(a.inputs[1]), static_cast<T*>(a.outputs[0]), out, in, axes});
     });
   });
 }
 
-std::unique_ptr<Kernel> make_average(const Queue& queue, const AveragePool& op, const KernelRequest& r) {
+std::unique_ptr<Kernel> make_average(const Stream& stream, const AveragePool& op, const KernelRequest& r) {
   const Operand &x = r.inputs[0], &y = r.outputs[0];
   if (!is_real(x.dtype)) return nullptr;
   const Plane from(x), to(y);
   return visit_real(x.dtype, [&](auto tag) {
     using T = decltype(tag);
-    return launched([&queue, from, to, axes = Axes(op.window, from, to), how = op.count, count = y.shape.elements()](const KernelArguments& a) {
-      queue.each(count, Average<T>{static_cast<const T*>(a.inputs[0]), static_cast<T*>(a.outputs[0]), from, to, axes, how});
+    return launched([&stream, from, to, axes = Axes(op.window, from, to), how = op.count, count = y.shape.elements()](const KernelArguments& a) {
+      stream.each(count, Average<T>{static_cast<const T*>(a.inputs[0]), static_cast<T*>(a.outputs[0]), from, to, axes, how});
     });
   });
 }
 
-std::unique_ptr<Kernel> make_average_gradient(const Queue& queue, const AveragePoolGradient& op, const KernelRequest& r) {
+std::unique_ptr<Kernel> make_average_gradient(const Stream& stream, const AveragePoolGradient& op, const KernelRequest& r) {
   const Operand &dy = r.inputs[0], &dx = r.outputs[0];
   if (!is_real(dy.dtype)) return nullptr;
   const Plane out(dy), in(dx);
   return visit_real(dy.dtype, [&](auto tag) {
     using T = decltype(tag);
-    return launched([&queue, out, in, axes = Axes(op.window, in, out), how = op.count, count = dx.shape.elements()](const KernelArguments& a) {
-      queue.each(count, AverageGradient<T>{static_cast<const T*>(a.inputs[0]), static_cast<T*>(a.outputs[0]), out, in, axes, how});
+    return launched([&stream, out, in, axes = Axes(op.window, in, out), how = op.count, count = dx.shape.elements()](const KernelArguments& a) {
+      stream.each(count, AverageGradient<T>{static_cast<const T*>(a.inputs[0]), static_cast<T*>(a.outputs[0]), out, in, axes, how});
     });
   });
 }
 
 }  // namespace
 
-void register_pool(KernelTable& table, const Queue& queue) {
-  table.add<MaxPool>([&queue](const MaxPool& op, const KernelRequest& r) { return make_max(queue, op, r); });
-  table.add<MaxPoolGradient>([&queue](const MaxPoolGradient& op, const KernelRequest& r) { return make_max_gradient(queue, op, r); });
-  table.add<AveragePool>([&queue](const AveragePool& op, const KernelRequest& r) { return make_average(queue, op, r); });
-  table.add<AveragePoolGradient>([&queue](const AveragePoolGradient& op, const KernelRequest& r) { return make_average_gradient(queue, op, r); });
+void register_pool(KernelTable& table, const Stream& stream) {
+  table.add<MaxPool>([&stream](const MaxPool& op, const KernelRequest& r) { return make_max(stream, op, r); });
+  table.add<MaxPoolGradient>([&stream](const MaxPoolGradient& op, const KernelRequest& r) { return make_max_gradient(stream, op, r); });
+  table.add<AveragePool>([&stream](const AveragePool& op, const KernelRequest& r) { return make_average(stream, op, r); });
+  table.add<AveragePoolGradient>([&stream](const AveragePoolGradient& op, const KernelRequest& r) { return make_average_gradient(stream, op, r); });
 }
 
 }  // namespace graft::cuda

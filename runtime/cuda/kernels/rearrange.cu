@@ -1,4 +1,4 @@
-#include "runtime/arrangement.h"
+#include "runtime/ops/arrangement.h"
 #include "runtime/cuda/kernel_files.h"
 #include "runtime/cuda/moves.h"
 #include "runtime/cuda/numbers.h"
@@ -7,7 +7,7 @@
 namespace graft::cuda {
 namespace {
 
-std::unique_ptr<Kernel> arranged(const Queue& queue, const Arrangement& a, const KernelRequest& r) { return moves(queue, r, {{0, a.from_offset, 0, Indexer<2>(a.shape, {a.to, a.from})}}); }
+std::unique_ptr<Kernel> arranged(const Stream& stream, const Arrangement& a, const KernelRequest& r) { return moves(stream, r, {{0, a.from_offset, 0, Indexer<2>(a.shape, {a.to, a.from})}}); }
 
 /// dx is the sum over the repeats of what lies there.
 template <typename T>
@@ -24,7 +24,7 @@ struct AddRepeats {
   }
 };
 
-std::unique_ptr<Kernel> make_tile_gradient(const Queue& queue, const KernelRequest& r) {
+std::unique_ptr<Kernel> make_tile_gradient(const Stream& stream, const KernelRequest& r) {
   const Operand &dy = r.inputs[0], &dx = r.outputs[0];
   const Arrangement a = tiled(dx, dy);
   Shape kept, repeated;
@@ -44,21 +44,21 @@ std::unique_ptr<Kernel> make_tile_gradient(const Queue& queue, const KernelReque
   if (!is_real(dx.dtype) || dy.dtype != dx.dtype || !places.fits() || !repeats.fits()) return nullptr;
   return visit_real(dx.dtype, [&](auto tag) {
     using T = decltype(tag);
-    return launched([&queue, places, repeats](const KernelArguments& k) {
-      queue.each(places.count(), AddRepeats<T>{static_cast<const T*>(k.inputs[0]), static_cast<T*>(k.outputs[0]), places, repeats});
+    return launched([&stream, places, repeats](const KernelArguments& k) {
+      stream.each(places.count(), AddRepeats<T>{static_cast<const T*>(k.inputs[0]), static_cast<T*>(k.outputs[0]), places, repeats});
     });
   });
 }
 
 }  // namespace
 
-void register_rearrange(KernelTable& table, const Queue& queue) {
-  table.add<Part>([&queue](const Part& op, const KernelRequest& r) { return arranged(queue, part(op, r.inputs[0], r.outputs[0]), r); });
-  table.add<Tile>([&queue](const Tile&, const KernelRequest& r) { return arranged(queue, tiled(r.inputs[0], r.outputs[0]), r); });
-  table.add<TileGradient>([&queue](const TileGradient&, const KernelRequest& r) { return make_tile_gradient(queue, r); });
-  table.add<DepthSpace>([&queue](const DepthSpace& op, const KernelRequest& r) { return arranged(queue, depth_space(op, r.inputs[0], r.outputs[0]), r); });
-  table.add<PixelsToRows>([&queue](const PixelsToRows&, const KernelRequest& r) { return arranged(queue, pixel_rows(r.inputs[0], false), r); });
-  table.add<RowsToPixels>([&queue](const RowsToPixels&, const KernelRequest& r) { return arranged(queue, pixel_rows(r.outputs[0], true), r); });
+void register_rearrange(KernelTable& table, const Stream& stream) {
+  table.add<SplitSlice>([&stream](const SplitSlice& op, const KernelRequest& r) { return arranged(stream, part(op, r.inputs[0], r.outputs[0]), r); });
+  table.add<Tile>([&stream](const Tile&, const KernelRequest& r) { return arranged(stream, tiled(r.inputs[0], r.outputs[0]), r); });
+  table.add<TileGradient>([&stream](const TileGradient&, const KernelRequest& r) { return make_tile_gradient(stream, r); });
+  table.add<DepthSpace>([&stream](const DepthSpace& op, const KernelRequest& r) { return arranged(stream, depth_space(op, r.inputs[0], r.outputs[0]), r); });
+  table.add<PixelsToRows>([&stream](const PixelsToRows&, const KernelRequest& r) { return arranged(stream, pixel_rows(r.inputs[0], false), r); });
+  table.add<RowsToPixels>([&stream](const RowsToPixels&, const KernelRequest& r) { return arranged(stream, pixel_rows(r.outputs[0], true), r); });
 }
 
 }  // namespace graft::cuda

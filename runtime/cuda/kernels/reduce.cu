@@ -38,22 +38,22 @@ struct Rule {
 class Reduction {
  public:
   /// `kept` and `folded`: the dimensions of the outputs (written, read) and of the inputs of one output.
-  Reduction(const Indexer<2>& kept, const Indexer<1>& folded, Rule rule, double scale, const Queue& queue) : kept_(kept), folded_(folded), rule_(rule), scale_(scale) {
-    const int64_t full = int64_t{2048} * queue.multiprocessors();
+  Reduction(const Indexer<2>& kept, const Indexer<1>& folded, Rule rule, double scale, const Stream& stream) : kept_(kept), folded_(folded), rule_(rule), scale_(scale) {
+    const int64_t full = int64_t{2048} * stream.multiprocessors();
     parts_ = std::clamp<int64_t>(full / std::max<int64_t>(kept.count(), 1), 1, std::max<int64_t>(1, folded.count() / 64));
   }
   size_t scratch_bytes() const { return parts_ == 1 ? 0 : static_cast<size_t>(parts_ * kept_.count()) * sizeof(double); }
 
   template <typename T>
-  void run(const Queue& queue, const T* x, T* y, void* scratch) const {
+  void run(const Stream& stream, const T* x, T* y, void* scratch) const {
     auto* parts = static_cast<double*>(scratch);
-    queue.each(kept_.count() * parts_, Part<T>{x, y, parts, kept_, folded_, rule_, scale_, parts_});
-    if (parts_ > 1) queue.each(kept_.count(), Together<T>{parts, y, kept_, rule_, scale_, parts_});
+    stream.each(kept_.count() * parts_, PartialSum<T>{x, y, parts, kept_, folded_, rule_, scale_, parts_});
+    if (parts_ > 1) stream.each(kept_.count(), Together<T>{parts, y, kept_, rule_, scale_, parts_});
   }
 
   // Bodies are public because nvcc makes kernels of them.
   template <typename T>
-  struct Part {
+  struct PartialSum {
     const T* x;
     T* y;
     double* parts;
@@ -97,7 +97,7 @@ class Reduction {
 };
 
 /// `to`: the output's strides along the input's dimensions; those of `folded` are not looked at.
-std::unique_ptr<Kernel> make(const Queue& queue, const Operand& x, const std::vector<bool>& folded, const Strides& to, Rule rule, bool mean, double scale) {
+std::unique_ptr<Kernel> make(const Stream& stream, const Operand& x, const std::vector<bool>& folded, const Strides& to, Rule rule, bool mean, double scale) {
   if (!is_real(x.dtype)) return nullptr;
   Shape kept_shape, folded_shape;
   Strides kept_to, kept_from, folded_from;
@@ -110,15 +110,15 @@ std::unique_ptr<Kernel> make(const Queue& queue, const Operand& x, const std::ve
   const Indexer<1> inputs(folded_shape, {folded_from});
   if (!outputs.fits() || !inputs.fits()) return nullptr;
   if (mean) scale /= static_cast<double>(inputs.count());
-  const Reduction reduction(outputs, inputs, rule, scale, queue);
+  const Reduction reduction(outputs, inputs, rule, scale, stream);
   return visit_real(x.dtype, [&](auto tag) {
     using T = decltype(tag);
-    return launched([&queue, reduction](const KernelArguments& a) { reduction.run(queue, static_cast<const T*>(a.inputs[0]), static_cast<T*>(a.outputs[0]), a.scratch); },
+    return launched([&stream, reduction](const KernelArguments& a) { reduction.run(stream, static_cast<const T*>(a.inputs[0]), static_cast<T*>(a.outputs[0]), a.scratch); },
                     reduction.scratch_bytes());
   });
 }
 
-std::unique_ptr<Kernel> make_reduce(const Queue& queue, const Reduce& op, const KernelRequest& r) {
+std::unique_ptr<Kernel> make_reduce(const Stream& stream, const Reduce& op, const KernelRequest& r) {
   if (op.kind == Reduce::Kind::log_sum_exp || r.inputs[0].shape.elements() == 0) return nullptr;
   const Operand &x = r.inputs[0], &y = r.outputs[0];
   const auto folded = op.reduced(x.shape.rank());
@@ -128,16 +128,16 @@ std::unique_ptr<Kernel> make_reduce(const Queue& queue, const Reduce& op, const 
     if (folded[d]) next += op.keep_dims || op.global_pool ? 1 : 0;
     else to[d] = y.strides[next++];
   }
-  return make(queue, x, folded, to, {op.kind}, op.kind == Reduce::Kind::mean, 1);
+  return make(stream, x, folded, to, {op.kind}, op.kind == Reduce::Kind::mean, 1);
 }
 
-std::unique_ptr<Kernel> make_sum_to(const Queue& queue, const SumTo& op, const KernelRequest& r) {
+std::unique_ptr<Kernel> make_sum_to(const Stream& stream, const SumTo& op, const KernelRequest& r) {
   const Operand &x = r.inputs[0], &y = r.outputs[0];
   if (x.shape.elements() == 0) return nullptr;
   const Strides to = broadcast_strides(y.shape, y.strides, x.shape);
   std::vector<bool> folded;
   for (size_t d = 0; d < to.size(); ++d) folded.push_back(to[d] == 0);
-  return make(queue, x, folded, to, {Reduce::Kind::sum}, false, static_cast<double>(op.scale));
+  return make(stream, x, folded, to, {Reduce::Kind::sum}, false, static_cast<double>(op.scale));
 }
 
 template <typename T>
@@ -152,7 +152,7 @@ struct SpreadOne {
   }
 };
 
-std::unique_ptr<Kernel> make_spread(const Queue& queue, const Spread& op, const KernelRequest& r) {
+std::unique_ptr<Kernel> make_broadcast_to(const Stream& stream, const BroadcastTo& op, const KernelRequest& r) {
   const Operand &x = r.inputs[0], &y = r.outputs[0];
   // The input's strides under the shape `from`, which differs from its own by extents of 1.
   Strides from(op.from.size(), 0);
@@ -166,18 +166,18 @@ std::unique_ptr<Kernel> make_spread(const Queue& queue, const Spread& op, const 
   if (!is_real(y.dtype) || !places.fits()) return nullptr;
   return visit_real(y.dtype, [&](auto tag) {
     using T = decltype(tag);
-    return launched([&queue, places, scale = op.scale](const KernelArguments& a) {
-      queue.each(places.count(), SpreadOne<T>{static_cast<const T*>(a.inputs[0]), static_cast<T*>(a.outputs[0]), places, scale});
+    return launched([&stream, places, scale = op.scale](const KernelArguments& a) {
+      stream.each(places.count(), SpreadOne<T>{static_cast<const T*>(a.inputs[0]), static_cast<T*>(a.outputs[0]), places, scale});
     });
   });
 }
 
 }  // namespace
 
-void register_reduce(KernelTable& table, const Queue& queue) {
-  table.add<Reduce>([&queue](const Reduce& op, const KernelRequest& r) { return make_reduce(queue, op, r); });
-  table.add<SumTo>([&queue](const SumTo& op, const KernelRequest& r) { return make_sum_to(queue, op, r); });
-  table.add<Spread>([&queue](const Spread& op, const KernelRequest& r) { return make_spread(queue, op, r); });
+void register_reduce(KernelTable& table, const Stream& stream) {
+  table.add<Reduce>([&stream](const Reduce& op, const KernelRequest& r) { return make_reduce(stream, op, r); });
+  table.add<SumTo>([&stream](const SumTo& op, const KernelRequest& r) { return make_sum_to(stream, op, r); });
+  table.add<BroadcastTo>([&stream](const BroadcastTo& op, const KernelRequest& r) { return make_broadcast_to(stream, op, r); });
 }
 
 }  // namespace graft::cuda

@@ -91,7 +91,7 @@ struct Step {
 };
 
 /// One dimension after the other through row-major copies in float; dimensions in reverse on the way back. `x` and `y` are those of the forward way.
-std::unique_ptr<Kernel> make(const Queue& queue, const Resize& op, const KernelRequest& r, bool backward) {
+std::unique_ptr<Kernel> make(const Stream& stream, const Resize& op, const KernelRequest& r, bool backward) {
   const Operand &in = r.inputs[0], &out = r.outputs[0], &x = backward ? out : in, &y = backward ? in : out;
   const Indexer<2> load(in.shape, {plain_strides(in.shape), in.strides}), store(out.shape, {out.strides, plain_strides(out.shape)});
   if (!is_real(in.dtype) || in.dtype != out.dtype || !load.fits() || !store.fits()) return nullptr;
@@ -101,7 +101,7 @@ std::unique_ptr<Kernel> make(const Queue& queue, const Resize& op, const KernelR
   std::vector<Step> steps;
   for (size_t d = 0; d < shape.size(); ++d) {
     if (taps[d].of.empty()) continue;
-    Step step{std::make_shared<Taps>(taps[d], shape[d], backward, queue.memory()), 1, backward ? y.shape[d] : shape[d], 1};
+    Step step{std::make_shared<Taps>(taps[d], shape[d], backward, stream.memory()), 1, backward ? y.shape[d] : shape[d], 1};
     for (size_t i = 0; i < d; ++i) step.before *= shape[i];
     for (size_t i = d + 1; i < shape.size(); ++i) step.after *= shape[i];
     shape[d] = y.shape[d];
@@ -111,23 +111,23 @@ std::unique_ptr<Kernel> make(const Queue& queue, const Resize& op, const KernelR
   if (backward) std::reverse(steps.begin(), steps.end());
   return visit_real(in.dtype, [&](auto tag) {
     using T = decltype(tag);
-    return launched([&queue, load, store, largest, steps = std::move(steps)](const KernelArguments& k) {
+    return launched([&stream, load, store, largest, steps = std::move(steps)](const KernelArguments& k) {
       auto *from = static_cast<float*>(k.scratch), *to = from + largest;
-      queue.each(load.count(), Lay<T, float>{static_cast<const T*>(k.inputs[0]), from, load});
+      stream.each(load.count(), Lay<T, float>{static_cast<const T*>(k.inputs[0]), from, load});
       for (const Step& s : steps) {
-        queue.each(s.before * s.taps->results() * s.after, Weigh{from, to, s.taps->view(), s.extent, s.taps->results(), s.after});
+        stream.each(s.before * s.taps->results() * s.after, Weigh{from, to, s.taps->view(), s.extent, s.taps->results(), s.after});
         std::swap(from, to);
       }
-      queue.each(store.count(), Lay<float, T>{from, static_cast<T*>(k.outputs[0]), store});
+      stream.each(store.count(), Lay<float, T>{from, static_cast<T*>(k.outputs[0]), store});
     }, static_cast<size_t>(2 * largest) * sizeof(float));
   });
 }
 
 }  // namespace
 
-void register_resize(KernelTable& table, const Queue& queue) {
-  table.add<Resize>([&queue](const Resize& op, const KernelRequest& r) { return make(queue, op, r, false); });
-  table.add<ResizeGradient>([&queue](const ResizeGradient& op, const KernelRequest& r) { return make(queue, op.forward, r, true); });
+void register_resize(KernelTable& table, const Stream& stream) {
+  table.add<Resize>([&stream](const Resize& op, const KernelRequest& r) { return make(stream, op, r, false); });
+  table.add<ResizeGradient>([&stream](const ResizeGradient& op, const KernelRequest& r) { return make(stream, op.forward, r, true); });
 }
 
 }  // namespace graft::cuda

@@ -4,7 +4,7 @@
 #include "runtime/cuda/launched.h"
 #include "runtime/cuda/numbers.h"
 #include "runtime/cuda/rows_of.h"
-#include "runtime/strided_copy.h"
+#include "runtime/core/strided_copy.h"
 
 // One thread a row: none of these stands in the way of a network's speed, and what comes first among equals is then plain.
 namespace graft::cuda {
@@ -126,20 +126,20 @@ Strides beside(const Operand& y, const Operand& x, size_t axis) {
 
 bool number(DType dtype) { return dtype != DType::boolean; }
 
-std::unique_ptr<Kernel> make_extreme(const Queue& queue, const ArgExtreme& op, const KernelRequest& r) {
+std::unique_ptr<Kernel> make_extreme(const Stream& stream, const ArgExtreme& op, const KernelRequest& r) {
   const Operand &x = r.inputs[0], &y = r.outputs[0];
   const int64_t axis = resolve_axis(op.axis, x.shape.rank());
   const RowsOf<2> of(x.shape, {beside(y, x, static_cast<size_t>(axis)), x.strides}, only_dimension(x.shape.rank(), axis));
   if (!number(x.dtype) || !of.fit()) return nullptr;
   return visit_any(x.dtype, [&](auto tag) {
     using T = decltype(tag);
-    return launched([&queue, of, largest = op.largest, last = op.last](const KernelArguments& k) {
-      queue.each(of.rows.count(), FindExtreme<T>{static_cast<const T*>(k.inputs[0]), static_cast<int64_t*>(k.outputs[0]), of, largest, last});
+    return launched([&stream, of, largest = op.largest, last = op.last](const KernelArguments& k) {
+      stream.each(of.rows.count(), FindExtreme<T>{static_cast<const T*>(k.inputs[0]), static_cast<int64_t*>(k.outputs[0]), of, largest, last});
     });
   });
 }
 
-std::unique_ptr<Kernel> make_hardmax(const Queue& queue, const Hardmax& op, const KernelRequest& r) {
+std::unique_ptr<Kernel> make_hardmax(const Stream& stream, const Hardmax& op, const KernelRequest& r) {
   const Operand &x = r.inputs[0], &y = r.outputs[0];
   const int64_t rank = x.shape.rank(), axis = op.flatten && op.axis == rank ? rank : resolve_axis(op.axis, rank);
   const RowsOf<2> of(x.shape, {y.strides, x.strides}, op.flatten ? from_dimension(rank, axis) : only_dimension(rank, axis));
@@ -147,11 +147,11 @@ std::unique_ptr<Kernel> make_hardmax(const Queue& queue, const Hardmax& op, cons
   if (!number(x.dtype) || !in_order || !of.fit()) return nullptr;
   return visit_any(x.dtype, [&](auto tag) {
     using T = decltype(tag);
-    return launched([&queue, of](const KernelArguments& k) { queue.each(of.rows.count(), MarkLargest<T>{static_cast<const T*>(k.inputs[0]), static_cast<T*>(k.outputs[0]), of}); });
+    return launched([&stream, of](const KernelArguments& k) { stream.each(of.rows.count(), MarkLargest<T>{static_cast<const T*>(k.inputs[0]), static_cast<T*>(k.outputs[0]), of}); });
   });
 }
 
-std::unique_ptr<Kernel> make_top_k(const Queue& queue, const TopK& op, const KernelRequest& r) {
+std::unique_ptr<Kernel> make_top_k(const Stream& stream, const TopK& op, const KernelRequest& r) {
   const Operand &x = r.inputs[0], &y = r.outputs[0];
   const int64_t axis = resolve_axis(op.axis, x.shape.rank());
   const auto at = static_cast<size_t>(axis);
@@ -159,14 +159,14 @@ std::unique_ptr<Kernel> make_top_k(const Queue& queue, const TopK& op, const Ker
   if (!number(x.dtype) || !of.fit() || (r.outputs.size() > 1 && r.outputs[1].strides != y.strides)) return nullptr;
   return visit_any(x.dtype, [&](auto tag) {
     using T = decltype(tag);
-    return launched([&queue, of, count = y.shape[at], step = y.strides[at], largest = op.largest](const KernelArguments& k) {
+    return launched([&stream, of, count = y.shape[at], step = y.strides[at], largest = op.largest](const KernelArguments& k) {
       auto* const places = k.outputs.size() > 1 ? static_cast<int64_t*>(k.outputs[1]) : nullptr;
-      queue.each(of.rows.count(), TakeBest<T>{static_cast<const T*>(k.inputs[0]), static_cast<T*>(k.outputs[0]), places, of, count, step, largest});
+      stream.each(of.rows.count(), TakeBest<T>{static_cast<const T*>(k.inputs[0]), static_cast<T*>(k.outputs[0]), places, of, count, step, largest});
     });
   });
 }
 
-std::unique_ptr<Kernel> make_top_k_gradient(const Queue& queue, const TopKGradient& op, const KernelRequest& r) {
+std::unique_ptr<Kernel> make_top_k_gradient(const Stream& stream, const TopKGradient& op, const KernelRequest& r) {
   const Operand &dy = r.inputs[0], &dx = r.outputs[0];
   const int64_t axis = resolve_axis(op.axis, dx.shape.rank());
   const auto at = static_cast<size_t>(axis);
@@ -174,32 +174,32 @@ std::unique_ptr<Kernel> make_top_k_gradient(const Queue& queue, const TopKGradie
   if (!is_real(dx.dtype) || dy.dtype != dx.dtype || !of.fit() || r.inputs[1].strides != dy.strides) return nullptr;
   return visit_real(dx.dtype, [&](auto tag) {
     using T = decltype(tag);
-    return launched([&queue, of, count = dy.shape[at], step = dy.strides[at]](const KernelArguments& k) {
-      queue.each(of.rows.count(), PutBack<T>{static_cast<const T*>(k.inputs[0]), static_cast<const int64_t*>(k.inputs[1]), static_cast<T*>(k.outputs[0]), of, count, step});
+    return launched([&stream, of, count = dy.shape[at], step = dy.strides[at]](const KernelArguments& k) {
+      stream.each(of.rows.count(), PutBack<T>{static_cast<const T*>(k.inputs[0]), static_cast<const int64_t*>(k.inputs[1]), static_cast<T*>(k.outputs[0]), of, count, step});
     });
   });
 }
 
-std::unique_ptr<Kernel> make_cum_sum(const Queue& queue, const CumSum& op, const KernelRequest& r) {
+std::unique_ptr<Kernel> make_cum_sum(const Stream& stream, const CumSum& op, const KernelRequest& r) {
   const Operand &x = r.inputs[0], &y = r.outputs[0];
   const RowsOf<2> of(x.shape, {y.strides, x.strides}, only_dimension(x.shape.rank(), CumSum::axis(types_of(r.inputs))));
   if (!number(x.dtype) || !of.fit()) return nullptr;
   return visit_any(x.dtype, [&](auto tag) {
     using T = decltype(tag);
-    return launched([&queue, of, exclusive = op.exclusive, reverse = op.reverse](const KernelArguments& k) {
-      queue.each(of.rows.count(), AddAlong<T>{static_cast<const T*>(k.inputs[0]), static_cast<T*>(k.outputs[0]), of, exclusive, reverse});
+    return launched([&stream, of, exclusive = op.exclusive, reverse = op.reverse](const KernelArguments& k) {
+      stream.each(of.rows.count(), AddAlong<T>{static_cast<const T*>(k.inputs[0]), static_cast<T*>(k.outputs[0]), of, exclusive, reverse});
     });
   });
 }
 
 }  // namespace
 
-void register_selection(KernelTable& table, const Queue& queue) {
-  table.add<ArgExtreme>([&queue](const ArgExtreme& op, const KernelRequest& r) { return make_extreme(queue, op, r); });
-  table.add<Hardmax>([&queue](const Hardmax& op, const KernelRequest& r) { return make_hardmax(queue, op, r); });
-  table.add<TopK>([&queue](const TopK& op, const KernelRequest& r) { return make_top_k(queue, op, r); });
-  table.add<TopKGradient>([&queue](const TopKGradient& op, const KernelRequest& r) { return make_top_k_gradient(queue, op, r); });
-  table.add<CumSum>([&queue](const CumSum& op, const KernelRequest& r) { return make_cum_sum(queue, op, r); });
+void register_selection(KernelTable& table, const Stream& stream) {
+  table.add<ArgExtreme>([&stream](const ArgExtreme& op, const KernelRequest& r) { return make_extreme(stream, op, r); });
+  table.add<Hardmax>([&stream](const Hardmax& op, const KernelRequest& r) { return make_hardmax(stream, op, r); });
+  table.add<TopK>([&stream](const TopK& op, const KernelRequest& r) { return make_top_k(stream, op, r); });
+  table.add<TopKGradient>([&stream](const TopKGradient& op, const KernelRequest& r) { return make_top_k_gradient(stream, op, r); });
+  table.add<CumSum>([&stream](const CumSum& op, const KernelRequest& r) { return make_cum_sum(stream, op, r); });
 }
 
 }  // namespace graft::cuda

@@ -61,35 +61,35 @@ struct Backward {
   }
 };
 
-std::unique_ptr<Kernel> make_forward(const Queue& queue, const Softmax& op, const KernelRequest& r) {
+std::unique_ptr<Kernel> make_forward(const Stream& stream, const Softmax& op, const KernelRequest& r) {
   const Operand &x = r.inputs[0], &y = r.outputs[0];
   const RowsOf<2> of(x.shape, {y.strides, x.strides}, inner(op, x.shape.rank()));
   if (!is_real(x.dtype) || !of.fit()) return nullptr;
   return visit_real(x.dtype, [&](auto tag) {
     using T = decltype(tag);
-    return launched([&queue, of, form = op.form](const KernelArguments& a) {
-      queue.rows(of.rows.count(), Forward<T>{static_cast<const T*>(a.inputs[0]), static_cast<T*>(a.outputs[0]), of, form});
+    return launched([&stream, of, form = op.form](const KernelArguments& a) {
+      stream.rows(of.rows.count(), Forward<T>{static_cast<const T*>(a.inputs[0]), static_cast<T*>(a.outputs[0]), of, form});
     });
   });
 }
 
-std::unique_ptr<Kernel> make_backward(const Queue& queue, const SoftmaxGradient& op, const KernelRequest& r) {
+std::unique_ptr<Kernel> make_backward(const Stream& stream, const SoftmaxGradient& op, const KernelRequest& r) {
   const Operand &dy = r.inputs[0], &y = r.inputs[1], &dx = r.outputs[0];
   const RowsOf<3> of(dx.shape, {dx.strides, dy.strides, y.strides}, inner(op.forward, dx.shape.rank()));
   if (!is_real(dx.dtype) || !all_of(r.inputs, dx.dtype) || !of.fit()) return nullptr;
   return visit_real(dx.dtype, [&](auto tag) {
     using T = decltype(tag);
-    return launched([&queue, of, form = op.forward.form](const KernelArguments& a) {
-      queue.rows(of.rows.count(), Backward<T>{static_cast<const T*>(a.inputs[0]), static_cast<const T*>(a.inputs[1]), static_cast<T*>(a.outputs[0]), of, form});
+    return launched([&stream, of, form = op.forward.form](const KernelArguments& a) {
+      stream.rows(of.rows.count(), Backward<T>{static_cast<const T*>(a.inputs[0]), static_cast<const T*>(a.inputs[1]), static_cast<T*>(a.outputs[0]), of, form});
     });
   });
 }
 
 }  // namespace
 
-void register_softmax(KernelTable& table, const Queue& queue) {
-  table.add<Softmax>([&queue](const Softmax& op, const KernelRequest& r) { return make_forward(queue, op, r); });
-  table.add<SoftmaxGradient>([&queue](const SoftmaxGradient& op, const KernelRequest& r) { return make_backward(queue, op, r); });
+void register_softmax(KernelTable& table, const Stream& stream) {
+  table.add<Softmax>([&stream](const Softmax& op, const KernelRequest& r) { return make_forward(stream, op, r); });
+  table.add<SoftmaxGradient>([&stream](const SoftmaxGradient& op, const KernelRequest& r) { return make_backward(stream, op, r); });
 }
 
 }  // namespace graft::cuda

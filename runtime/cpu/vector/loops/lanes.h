@@ -7,7 +7,7 @@
 #include <immintrin.h>
 #endif
 
-#include "runtime/operator.h"
+#include "runtime/core/operator.h"
 
 namespace graft::cpu::GRAFT_ISA {
 namespace {

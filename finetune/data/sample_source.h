@@ -1,0 +1,48 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "runtime/core/picture_bytes.h"
+
+namespace graft {
+
+/// A picture in one of its augmented variants. Variant 0 is the plain evaluation view.
+struct SampleRef {
+  int64_t index = 0;
+  uint64_t variant = 0;
+};
+
+struct SampleBatch {
+  const float* pixels = nullptr;      // slots × height × width × channels
+  size_t count = 0;                   // slots in use, from the front
+  size_t floats = 0;                  // height × width × channels
+  std::span<const std::string> errors;  // one a slot; empty where the sample is good
+  PictureBytes bytes{};               // of a byte_stream(): in the place of `pixels`, for all slots of a batch
+};
+
+class SampleStream {
+ public:
+  virtual ~SampleStream() = default;
+  /// The next batch, in the order asked for; false after the last. Valid until the next call.
+  virtual bool next(SampleBatch& batch) = 0;
+};
+
+/// Where a trainer's pictures come from. Implemented over augment by the program; by arrays in tests.
+class SampleSource {
+ public:
+  virtual ~SampleSource() = default;
+  virtual int64_t size() const = 0;
+  /// The class; where target() says more, any number that is not negative.
+  virtual int label(int64_t index) const = 0;
+  /// Targets of several numbers (marks of 0 and 1, measured values); empty where the class says it all.
+  virtual std::span<const float> target(int64_t /*index*/) const { return {}; }
+  virtual std::unique_ptr<SampleStream> stream(std::vector<SampleRef> order, size_t batch) const = 0;
+  /// The same samples as bytes, for a device that makes floats of them. Null where the source has floats alone.
+  virtual std::unique_ptr<SampleStream> byte_stream(const std::vector<SampleRef>& /*order*/, size_t /*batch*/) const { return nullptr; }
+};
+
+}  // namespace graft

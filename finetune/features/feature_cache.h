@@ -1,0 +1,43 @@
+#pragma once
+
+#include <functional>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "finetune/data/sample_source.h"
+#include "runtime/passes/passes.h"
+#include "runtime/plan/plan.h"
+
+namespace graft {
+
+/// The frozen part of a network, run once over pictures; what it makes of each is kept in memory.
+class FeatureCache {
+ public:
+  /// Runs `trunk` over every sample of `source` in each of `variants`. Samples that cannot be read are left out and reported as
+  /// (index, reason). `progress` gets the number of pictures done.
+  void fill(const Graph& trunk, const OpenDims& dims, const Backend& backend, int threads, const SampleSource& source, const std::vector<uint64_t>& variants, size_t batch,
+            const std::function<void(int64_t)>& progress);
+
+  /// Samples that could be read, ascending.
+  const std::vector<int64_t>& samples() const { return samples_; }
+  const std::vector<std::pair<int64_t, std::string>>& failures() const { return failures_; }
+  /// Copies boundary value `output` of a sample to `to`.
+  void copy(size_t output, SampleRef sample, float* to) const;
+  size_t outputs() const { return widths_.size(); }
+  size_t width(size_t output) const { return widths_[output]; }
+  size_t bytes() const { return data_.size() * sizeof(float); }
+
+ private:
+  std::vector<size_t> widths_;  // floats a sample, by output
+  size_t row_ = 0;              // floats a sample, all outputs
+  std::map<std::pair<int64_t, uint64_t>, size_t> rows_;
+  std::vector<float> data_;
+  std::vector<int64_t> samples_;
+  std::vector<std::pair<int64_t, std::string>> failures_;
+};
+
+/// Floats a sample that the outputs of `trunk` take.
+size_t features_per_sample(const Graph& trunk, const OpenDims& dims, const Backend& backend);
+
+}  // namespace graft

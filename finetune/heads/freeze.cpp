@@ -1,0 +1,110 @@
+#include "finetune/heads/freeze.h"
+
+#include <algorithm>
+#include <regex>
+#include <set>
+
+#include "runtime/core/error.h"
+#include "runtime/ops/batch_norm.h"
+#include "runtime/ops/convolution.h"
+#include "runtime/ops/gemm.h"
+
+namespace graft {
+namespace {
+
+/// Inputs of a node that training may change: weights and biases, scale and bias of batch norms.
+std::vector<ValueId> trainable_inputs(const Graph& graph, const Node& node) {
+  const Operator* op = node.op.get();
+  size_t last = 0;
+  if (dynamic_cast<const Convolution*>(op) || dynamic_cast<const Gemm*>(op) || dynamic_cast<const BatchNorm*>(op)) last = 2;
+  std::vector<ValueId> ids;
+  for (size_t i = 1; i <= last && i < node.inputs.size(); ++i) {
+    const ValueId id = node.inputs[i];
+    if (id != kNoValue && graph.value(id).constant && graph.value(id).dtype == DType::f32) ids.push_back(id);
+  }
+  return ids;
+}
+
+bool is_batch_norm(const Node& node) { return dynamic_cast<const BatchNorm*>(node.op.get()) != nullptr; }
+
+/// Everything that a node depends on, itself included.
+std::vector<bool> ancestors(const Graph& graph, size_t node) {
+  std::vector<bool> marked(graph.nodes.size(), false);
+  const auto producer = graph.producers();
+  marked[node] = true;
+  for (size_t i = node + 1; i-- > 0;) {
+    if (!marked[i]) continue;
+    for (ValueId id : graph.nodes[i].inputs) {
+      if (id == kNoValue) continue;
+      const int source = producer[static_cast<size_t>(id)];
+      if (source >= 0) marked[static_cast<size_t>(source)] = true;
+    }
+  }
+  return marked;
+}
+
+size_t find_node(const Graph& graph, const std::string& name) {
+  for (size_t i = 0; i < graph.nodes.size(); ++i) {
+    if (graph.nodes[i].name == name) return i;
+    for (ValueId id : graph.nodes[i].outputs)
+      if (graph.value(id).name == name) return i;
+  }
+  throw Error("--freeze until:" + name + ": the model has no node of this name", "graft inspect MODEL lists them");
+}
+
+/// Which nodes stay frozen, head aside.
+std::vector<bool> frozen_nodes(const Graph& graph, const std::string& policy, const std::set<ValueId>& head) {
+  std::vector<bool> frozen(graph.nodes.size(), true);
+  const auto argument = [&](const char* prefix) { return policy.substr(std::string(prefix).size()); };
+  if (policy == "all") return frozen;
+  if (policy == "none") {
+    frozen.assign(frozen.size(), false);
+  } else if (policy.starts_with("until:")) {
+    frozen = ancestors(graph, find_node(graph, argument("until:")));
+  } else if (policy.starts_with("last:")) {
+    int64_t left = 0;
+    try {
+      left = std::stoll(argument("last:"));
+    } catch (const std::exception&) {
+    }
+    if (left < 1) throw Error("--freeze " + policy + ": needs a positive number of layers", "write last:3");
+    for (size_t i = graph.nodes.size(); i-- > 0 && left > 0;) {
+      frozen[i] = false;
+      const auto ids = trainable_inputs(graph, graph.nodes[i]);
+      const bool is_head = !ids.empty() && head.contains(ids[0]);
+      if (!ids.empty() && !is_head && !is_batch_norm(graph.nodes[i])) --left;
+    }
+  } else if (policy.starts_with("match:")) {
+    std::regex pattern;
+    try {
+      pattern = std::regex(argument("match:"));
+    } catch (const std::regex_error&) {
+      throw Error("--freeze " + policy + ": is not a regular expression");
+    }
+    for (size_t i = 0; i < frozen.size(); ++i) frozen[i] = std::regex_search(graph.nodes[i].name, pattern);
+  } else {
+    throw Error("--freeze " + policy + ": unknown policy", "use all, none, until:NODE, last:N or match:REGEX");
+  }
+  return frozen;
+}
+
+}  // namespace
+
+FreezeResult apply_freeze(Graph& graph, const FreezeOptions& options, const std::vector<std::string>& head) {
+  std::set<ValueId> head_values;
+  for (const std::string& name : head) head_values.insert(graph.find(name));
+  const auto frozen = frozen_nodes(graph, options.policy, head_values);
+  const bool train_norms = options.batch_norm == BatchNormPolicy::train || (options.batch_norm == BatchNormPolicy::automatic && options.policy == "none");
+  FreezeResult result;
+  for (size_t i = 0; i < graph.nodes.size(); ++i) {
+    const bool norm = is_batch_norm(graph.nodes[i]);
+    for (ValueId id : trainable_inputs(graph, graph.nodes[i])) {
+      Value& value = graph.value(id);
+      value.trainable = head_values.contains(id) || (!frozen[i] && (!norm || train_norms));
+      (value.trainable ? result.trainable_parameters : result.frozen_parameters) += value.shape.elements();
+    }
+  }
+  return result;
+}
+
+}  // namespace graft

@@ -1,0 +1,208 @@
+#include "finetune/heads/head.h"
+
+#include "runtime/core/error.h"
+#include "runtime/ops/binary.h"
+#include "runtime/ops/convolution.h"
+#include "runtime/ops/dropout.h"
+#include "runtime/ops/gemm.h"
+#include "runtime/ops/pool.h"
+#include "runtime/ops/reduce.h"
+#include "runtime/ops/reshape.h"
+#include "runtime/ops/softmax.h"
+#include "runtime/ops/unary.h"
+#include "runtime/passes/passes.h"
+#include "runtime/core/random.h"
+
+namespace graft {
+namespace {
+
+bool is_pooling(const Operator& op) {
+  const auto* reduce = dynamic_cast<const Reduce*>(&op);
+  return reduce && reduce->kind == Reduce::Kind::mean;
+}
+
+bool is_passed_over(const Operator& op) {
+  return op.is_reshape() || dynamic_cast<const Softmax*>(&op) || dynamic_cast<const Dropout*>(&op);
+}
+
+bool is_pointwise(const Convolution& c) { return c.window.kernel.height == 1 && c.window.kernel.width == 1 && c.groups == 1; }
+
+/// How the model ends.
+struct Ending {
+  int classifier = -1;        // node index, or -1
+  int last_softmax = -1;
+};
+
+Ending find_ending(const Graph& graph, ValueId output) {
+  const auto producer = graph.producers();
+  Ending ending;
+  bool pooled = false, activated = false;
+  for (ValueId at = output;;) {
+    const int index = producer[static_cast<size_t>(at)];
+    if (index < 0) return ending;
+    const Node& node = graph.nodes[static_cast<size_t>(index)];
+    const Operator& op = *node.op;
+    if (dynamic_cast<const Gemm*>(&op)) {
+      ending.classifier = pooled ? -1 : index;
+      return ending;
+    }
+    if (const auto* c = dynamic_cast<const Convolution*>(&op)) {
+      // A 1×1 convolution is a classifier when its maps are averaged afterwards, or are 1×1 themselves. Trunks of residual
+      // blocks also end in one, but then its output is added to something, which stops the walk before it gets here.
+      const Shape& y = graph.value(node.outputs[0]).shape;
+      const bool single = y[2] == 1 && y[3] == 1;
+      // Behind a ReLU it could as well be the last layer of a trunk; a softmax, a dropout or ImageNet's number of classes tells.
+      const int before = producer[static_cast<size_t>(node.inputs[0])];
+      const bool dropped = before >= 0 && dynamic_cast<const Dropout*>(graph.nodes[static_cast<size_t>(before)].op.get());
+      const bool told = ending.last_softmax >= 0 || dropped || y[1] == 1000 || y[1] == 1001;
+      const bool classifies = is_pointwise(*c) && node.inputs.size() > 2 && (single || pooled) && (!activated || told);
+      if (classifies) {
+        ending.classifier = index;
+      }
+      return ending;
+    }
+    if (dynamic_cast<const Softmax*>(&op)) ending.last_softmax = index;
+    pooled = pooled || is_pooling(op);
+    const auto* unary = dynamic_cast<const Unary*>(&op);
+    const bool activation = unary && unary->kind == Unary::Kind::relu;  // SqueezeNet has one behind its classifier
+    if (!is_passed_over(op) && !is_pooling(op) && !activation) return ending;
+    if (activation && !pooled) return ending;  // a dense layer's activation: what follows it are features
+    activated = activated || activation;
+    at = node.inputs[0];
+  }
+}
+
+ValueId with_dropout(Graph& graph, ValueId x, const HeadOptions& options) {
+  if (options.dropout <= 0) return x;
+  auto dropout = std::make_shared<Dropout>();
+  dropout->ratio = options.dropout;
+  dropout->vanilla = options.vanilla_dropout;
+  dropout->stream = 0x68656164;
+  return graph.add("head_dropout", dropout, {x});
+}
+
+/// Appends layers of a new head and notes their parameters.
+class HeadBuilder {
+ public:
+  HeadBuilder(Graph& graph, std::string name, uint64_t seed, const HeadOptions& options, std::vector<std::string>& parameters)
+      : graph_(graph), name_(std::move(name)), random_(mix(seed, 0x68656164)), options_(options), parameters_(parameters) {}
+
+  /// From N×D features to scores.
+  ValueId append(ValueId features) {
+    const HeadKind& kind = options_.kind;
+    if (kind.layers == HeadKind::Layers::convolution) return average(convolution(maps_of(features)));
+    if (kind.layers == HeadKind::Layers::mlp) {
+      const ValueId hidden = dense(name_ + ".hidden", features, kind.hidden, kind.hidden_initialiser);
+      features = graph_.add(name_ + ".relu", make_unary(Unary::Kind::relu), {hidden});
+    }
+    return dense(name_, with_dropout(graph_, features, options_), options_.classes, kind.initialiser);
+  }
+
+ private:
+  std::pair<ValueId, ValueId> weights(const std::string& name, Shape shape, const Initialiser& initialiser) {
+    const int64_t outputs = shape[0];
+    const ValueId weight = graph_.add_constant(name + ".weight", drawn_weights(std::move(shape), initialiser, random_));
+    const ValueId bias = graph_.add_constant(name + ".bias", Tensor::zeros(DType::f32, {outputs}));
+    parameters_.push_back(graph_.value(weight).name);
+    parameters_.push_back(graph_.value(bias).name);
+    return {weight, bias};
+  }
+
+  ValueId dense(const std::string& name, ValueId x, int64_t outputs, const Initialiser& initialiser) {
+    const auto [weight, bias] = weights(name, {outputs, graph_.value(x).shape[1]}, initialiser);
+    auto gemm = std::make_shared<Gemm>();
+    gemm->transpose_b = Transpose2d::yes;
+    return graph_.add(name, gemm, {x, weight, bias});
+  }
+
+  ValueId convolution(ValueId maps) {
+    const auto [weight, bias] = weights(name_, {options_.classes, graph_.value(maps).shape[1], 1, 1}, options_.kind.initialiser);
+    return graph_.add(name_, std::make_shared<Convolution>(), {with_dropout(graph_, maps, options_), weight, bias});
+  }
+
+  ValueId average(ValueId maps) {
+    auto pool = std::make_shared<Reduce>();
+    pool->global_pool = true;
+    return graph_.add(name_ + ".scores", std::make_shared<Flatten>(), {graph_.add(name_ + ".average", pool, {maps})});
+  }
+
+  /// The maps whose average the features are.
+  ValueId maps_of(ValueId features) const {
+    const auto producer = graph_.producers();
+    for (ValueId at = features;;) {
+      const int index = producer[static_cast<size_t>(at)];
+      if (index < 0) break;
+      const Node& node = graph_.nodes[static_cast<size_t>(index)];
+      const ValueId from = node.inputs[0];
+      if (is_pooling(*node.op) && graph_.value(from).shape.rank() == 4) return from;
+      if (!node.op->is_reshape()) break;
+      at = from;
+    }
+    throw Error("a head of 1×1 convolutions needs maps whose average are the features, and this model has none", "use --head linear or mlp:H");
+  }
+
+  Graph& graph_;
+  std::string name_;
+  Random random_;
+  const HeadOptions& options_;
+  std::vector<std::string>& parameters_;
+};
+
+/// Makes N×D of whatever the model ends in.
+ValueId as_features(Graph& graph, ValueId at) {
+  const Shape& x = graph.value(at).shape;
+  if (x.rank() == 4 && (x[2] > 1 || x[3] > 1)) {
+    auto pool = std::make_shared<Reduce>();
+    pool->global_pool = true;
+    at = graph.add("head_pool", pool, {at});
+  }
+  if (graph.value(at).shape.rank() != 2) at = graph.add("head_flatten", std::make_shared<Flatten>(), {at});
+  return at;
+}
+
+/// Where the new head of an output goes on, and the node it replaces (empty when there is none).
+std::pair<ValueId, std::string> find_features(Graph& graph, ValueId output) {
+  const Shape& y = graph.value(output).shape;
+  if (graph.value(output).dtype != DType::f32 || y.rank() < 2) {
+    throw Error("output \"" + graph.value(output).name + "\" is " + y.str() + ", neither scores nor features");
+  }
+  const Ending ending = find_ending(graph, output);
+  if (ending.classifier < 0) return {as_features(graph, output), ""};
+  const Node old = graph.nodes[static_cast<size_t>(ending.classifier)];
+  // For a 1×1 convolution: linear maps then an average equal an average then a linear map, so the new head is a dense layer
+  // on averaged features, and one vector a picture can be cached instead of maps. A ReLU between them goes with the old one.
+  return {as_features(graph, old.inputs[0]), old.name};
+}
+
+void prepare(Graph& graph) {
+  if (graph.outputs.empty()) throw Error("the model has no output");
+  canonicalise_dense(graph);
+}
+
+}  // namespace
+
+GraftedHead graft_head(Graph& graph, const HeadOptions& options) {
+  prepare(graph);
+  const std::vector<ValueId> old = graph.outputs;
+  const Shape scores = graph.value(old[0]).shape;
+  const auto [features, replaced] = find_features(graph, old[0]);
+  GraftedHead head{replaced, {}, graph.value(features).shape[1]};
+  graph.outputs = {HeadBuilder(graph, "head", options.seed, options, head.parameters).append(features)};
+  for (size_t i = 1; i < old.size() && options.auxiliary; ++i) {
+    const Value& value = graph.value(old[i]);
+    if (value.dtype != DType::f32 || value.shape != scores) continue;
+    const auto [inner, classifier] = find_features(graph, old[i]);
+    graph.outputs.push_back(HeadBuilder(graph, "auxiliary" + std::to_string(i) + ".head", mix(options.seed, i), options, head.parameters).append(inner));
+  }
+  remove_dead_code(graph);
+  return head;
+}
+
+void cut_head(Graph& graph) {
+  prepare(graph);
+  const auto [features, replaced] = find_features(graph, graph.outputs[0]);
+  graph.outputs = {features};
+  remove_dead_code(graph);
+}
+
+}  // namespace graft

@@ -1,0 +1,123 @@
+#include "finetune/selection/auto_choice.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <map>
+#include <memory>
+
+#include "runtime/core/error.h"
+
+namespace graft {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+/// Standard errors that a candidate must be better by. One fold that differs makes exactly one; two that agree make 1.6.
+constexpr double kErrors = 1.25;
+
+/// Mean of b - a, and its standard error, fold by fold.
+std::pair<double, double> difference(const std::vector<double>& a, const std::vector<double>& b) {
+  const auto n = static_cast<double>(a.size());
+  double mean = 0, square = 0;
+  for (size_t f = 0; f < a.size(); ++f) mean += (b[f] - a[f]) / n;
+  for (size_t f = 0; f < a.size(); ++f) square += std::pow(b[f] - a[f] - mean, 2);
+  return {mean, std::sqrt(square / (n - 1) / n)};
+}
+
+/// Better in its score by clearly more than chance, and not worse in its loss, which is the finer measure where both have the same.
+bool is_better(const AutoTrial& a, const AutoTrial& b) {
+  const auto [mean, error] = difference(a.folds.settled_scores, b.folds.settled_scores);
+  const bool same_loss = (a.settings.head == "svm") == (b.settings.head == "svm");
+  return mean > kErrors * error && (!same_loss || difference(a.folds.settled_losses, b.folds.settled_losses).first <= 0);
+}
+
+class Search {
+ public:
+  Search(const std::function<AutoNetwork(const AutoSettings&, TrainOptions&)>& make, const SampleSource& source, int classes, int folds, double seconds, const TrainOptions& options,
+         const TrainListener& listener, const Backend& backend)
+      : make_(make), source_(source), classes_(classes), folds_(folds), seconds_(seconds), options_(options), listener_(listener), backend_(backend) {}
+
+  AutoSearch run(const AutoSettings& given, const AutoFreedom& freedom) {
+    if (!try_settings(given)) throw Error("--auto: the time does not even suffice for what was given", "allow more seconds");
+    result_.trials[0].remark = "as given";
+    if (freedom.rate) {
+      vary({0.3f, 3.0f, 0.1f, 10.0f}, [](AutoSettings& s, float factor) { s.lr *= factor; });
+    }
+    if (freedom.weight_decay) {
+      vary({0.0f, 1e-3f, 1e-2f}, [](AutoSettings& s, float value) { s.weight_decay = value; });
+    }
+    if (freedom.head) vary({"svm", "mlp:256"}, [](AutoSettings& s, const char* head) { s.head = head; });
+    if (freedom.freeze) vary({"last:1", "last:3"}, [](AutoSettings& s, const char* freeze) { s.freeze = freeze; });
+    result_.seconds = elapsed();
+    return std::move(result_);
+  }
+
+ private:
+  double elapsed() const { return std::chrono::duration<double>(Clock::now() - start_).count(); }
+
+  /// Tries the values one after the other from the best settings, and keeps the best that is better.
+  template <typename T, typename Change>
+  void vary(std::initializer_list<T> values, const Change& change) {
+    const AutoSettings from = result_.trials[result_.chosen].settings;
+    for (const T value : values) {
+      AutoSettings settings = from;
+      change(settings, value);
+      const double needed = features_.contains(settings.freeze) ? 0 : features_seconds_;  // those of another depth take about as long
+      if (elapsed() + needed >= seconds_ || !try_settings(settings)) continue;
+      AutoTrial& trial = result_.trials.back();
+      if (!is_better(result_.trials[result_.chosen], trial)) continue;
+      trial.remark = "better";
+      result_.chosen = result_.trials.size() - 1;
+    }
+  }
+
+  /// False where the time ended it.
+  bool try_settings(const AutoSettings& settings) {
+    TrainOptions options = options_;
+    options.lr = settings.lr;
+    options.weight_decay = settings.weight_decay;
+    const AutoNetwork network = make_(settings, options);
+    AutoTrial trial{settings, {}, ""};
+    try {
+      auto& features = features_[settings.freeze];
+      if (!features) {
+        const double before = elapsed();
+        features = std::make_unique<FoldedFeatures>(network.graph, source_, folds_, options, listener_, backend_);
+        features_seconds_ = std::max(features_seconds_, elapsed() - before);
+      }
+      TrainListener inner;
+      inner.batch = [&](double, double) { return result_.trials.empty() || elapsed() < seconds_; };
+      trial.folds = features->run(network.graph, network.head, classes_, options, inner, backend_);
+    } catch (const Error& e) {
+      if (result_.trials.empty()) throw;  // what was given cannot be trained at all
+      trial.remark = e.what();
+    }
+    const bool whole = trial.folds.scores.size() == static_cast<size_t>(folds_);
+    if (!whole && trial.remark.empty()) trial.remark = "out of time";
+    result_.trials.push_back(std::move(trial));
+    if (listener_.progress) listener_.progress("settings tried", static_cast<int64_t>(result_.trials.size()), 0);
+    return whole;
+  }
+
+  const std::function<AutoNetwork(const AutoSettings&, TrainOptions&)>& make_;
+  const SampleSource& source_;
+  int classes_, folds_;
+  double seconds_;
+  const TrainOptions& options_;
+  const TrainListener& listener_;
+  const Backend& backend_;
+  Clock::time_point start_ = Clock::now();
+  double features_seconds_ = 0;  // that one set of them took at most
+  std::map<std::string, std::unique_ptr<FoldedFeatures>> features_;  // by what is frozen
+  AutoSearch result_;
+};
+
+}  // namespace
+
+AutoSearch choose_settings(const std::function<AutoNetwork(const AutoSettings&, TrainOptions&)>& make, const AutoSettings& given, const AutoFreedom& freedom, const SampleSource& source, int classes,
+                           int folds, double seconds, const TrainOptions& options, const TrainListener& listener, const Backend& backend) {
+  return Search(make, source, classes, folds, seconds, options, listener, backend).run(given, freedom);
+}
+
+}  // namespace graft

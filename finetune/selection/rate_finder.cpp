@@ -1,0 +1,55 @@
+#include "finetune/selection/rate_finder.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "runtime/core/error.h"
+
+namespace graft {
+
+RateSearch find_rate(const Graph& graph, const std::vector<std::string>& head, const SampleSource& training, const SampleSource& validation, int classes, const TrainOptions& given,
+                     const TrainListener& listener, const Backend& backend, double low, double high, int batches) {
+  TrainOptions options = given;
+  const int64_t an_epoch = std::max<int64_t>(1, (training.size() + options.batch - 1) / options.batch);
+  options.epochs = static_cast<int>((batches + an_epoch - 1) / an_epoch);
+  options.checkpoint.clear();
+  options.resume = false;
+  options.patience = 0;
+  options.schedule = "range-test";
+  options.schedule_options = {};
+  options.schedule_options.span = high / low;
+  options.lr = static_cast<float>(high);
+  Graph copy = graph.independent_copy();
+
+  RateSearch search;
+  double smooth = 0, best = std::numeric_limits<double>::infinity();
+  TrainListener inner;
+  inner.progress = listener.progress;
+  inner.note = listener.note;
+  inner.batch = [&](double rate, double loss) {
+    constexpr double kSmoothing = 0.9;
+    smooth = kSmoothing * smooth + (1 - kSmoothing) * loss;
+    const double corrected = smooth / (1 - std::pow(kSmoothing, static_cast<double>(search.trials.size() + 1)));
+    search.trials.push_back({rate, corrected});
+    best = std::min(best, corrected);
+    return std::isfinite(loss) && corrected <= 4 * best;
+  };
+  try {
+    train(copy, head, training, validation, classes, options, inner, backend);
+  } catch (const Error&) {
+    if (search.trials.size() < 5) throw;  // scores ran out of numbers at the high end: that is where the test ends
+  }
+  if (search.trials.size() < 5) throw Error("the range test ended after " + std::to_string(search.trials.size()) + " batches", "there are too few pictures, or the loss is never finite");
+  double steepest = 0;
+  for (size_t i = 1; i + 1 < search.trials.size(); ++i) {
+    const double slope = (search.trials[i + 1].loss - search.trials[i - 1].loss) / (std::log(search.trials[i + 1].rate) - std::log(search.trials[i - 1].rate));
+    if (slope < steepest) {
+      steepest = slope;
+      search.suggestion = search.trials[i].rate;
+    }
+  }
+  return search;
+}
+
+}  // namespace graft

@@ -1,0 +1,144 @@
+#include "finetune/training/device_optimizer.h"
+
+#include <algorithm>
+
+namespace graft {
+namespace {
+
+size_t bytes_of(const DeviceParameter& p) { return static_cast<size_t>(p.count) * sizeof(float); }
+
+}  // namespace
+
+DeviceOptimizer::DeviceOptimizer(TrainingPlan& plan, TrainingState& state, const TrainOptions& options) : plan_(plan), state_(state), options_(options), memory_(*plan.plan.backend().memory()) {}
+
+std::vector<float*> DeviceOptimizer::rooms() {
+  std::vector<float*> made;
+  for (const DeviceParameter& p : parameters_) {
+    all_rooms_.push_back(memory_.allocate(std::max<size_t>(bytes_of(p), 1)));
+    made.push_back(static_cast<float*>(all_rooms_.back()));
+  }
+  return made;
+}
+
+std::unique_ptr<DeviceOptimizer> DeviceOptimizer::make(TrainingPlan& plan, TrainingState& state, const TrainOptions& options, int64_t accumulate) {
+  const Backend& backend = plan.plan.backend();
+  const auto* updates = dynamic_cast<const DeviceUpdates*>(backend.extension(DeviceUpdates::kName));
+  const auto* vectors = dynamic_cast<const DeviceVectorsExtension*>(backend.extension(DeviceVectorsExtension::kName));
+  if (!backend.memory() || !updates || !vectors || !updates->knows(options.optimizer)) return nullptr;
+  std::unique_ptr<DeviceOptimizer> made(new DeviceOptimizer(plan, state, options));
+  std::vector<size_t> outputs;
+  for (const Parameter& p : state.parameters) {
+    const auto at = std::find_if(plan.gradients.begin(), plan.gradients.end(), [&](const auto& g) { return g.first == p.tensor; });
+    if (at == plan.gradients.end()) return nullptr;
+    outputs.push_back(at->second);
+  }
+  std::vector<int64_t> counts;
+  std::vector<float*> weights, gradients;
+  for (size_t i = 0; i < outputs.size(); ++i) {
+    const Parameter& p = state.parameters[i];
+    DeviceParameter there;
+    there.weights = static_cast<float*>(plan.plan.address_of(*p.tensor));
+    there.count = p.tensor->elements();
+    there.lr_scale = p.lr_scale;
+    there.weight_decay = p.weight_decay;
+    there.l1 = p.l1;
+    there.matrix = p.tensor->shape().rank() > 1;
+    counts.push_back(there.count);
+    weights.push_back(there.weights);
+    gradients.push_back(static_cast<float*>(plan.plan.keep_output(outputs[i])));
+    made->parameters_.push_back(there);
+  }
+  for (size_t s = 0; s < state.slots.slots(); ++s) {
+    const std::vector<float*> slot = made->rooms();
+    for (size_t i = 0; i < slot.size(); ++i) made->parameters_[i].slots[s] = slot[i];
+  }
+  made->vectors_ = vectors->make(counts);
+  made->weights_ = made->vectors_->list(weights);
+  made->fresh_ = made->gradient_ = made->vectors_->list(gradients);
+  if (accumulate > 1) {
+    gradients = made->rooms();
+    made->gradient_ = made->vectors_->list(gradients);
+  }
+  if (options.sharpness > 0) made->before_ = made->vectors_->list(made->rooms());
+  if (state.average) {
+    made->average_rooms_ = made->rooms();
+    made->averages_ = made->vectors_->list(made->average_rooms_);
+  }
+  for (size_t i = 0; i < gradients.size(); ++i) made->parameters_[i].gradient = gradients[i];
+  made->update_ = updates->make(options.optimizer, options.optimizer_options, made->parameters_);
+  return made;
+}
+
+DeviceOptimizer::~DeviceOptimizer() {
+  update_.reset();
+  vectors_.reset();
+  for (void* room : all_rooms_) memory_.release(room);
+}
+
+void DeviceOptimizer::leave() {
+  if (away_) return;
+  for (size_t p = 0; p < parameters_.size(); ++p)
+    for (size_t s = 0; s < state_.slots.slots(); ++s) memory_.upload(parameters_[p].slots[s], state_.slots.of(p, s).data(), bytes_of(parameters_[p]));
+  averaging_ = state_.average && !state_.average->values().empty();
+  if (averaging_)
+    for (size_t p = 0; p < parameters_.size(); ++p) memory_.upload(average_rooms_[p], state_.average->values()[p].raw(), bytes_of(parameters_[p]));
+  away_ = true;
+}
+
+void DeviceOptimizer::accumulate(double weight) {
+  vectors_->add(gradient_, fresh_, static_cast<float>(weight), weight_ == 0);
+  weight_ += weight;
+}
+
+bool DeviceOptimizer::gather() {
+  const bool any = weight_ > 0;
+  if (any) vectors_->scale(gradient_, static_cast<float>(1 / weight_));
+  weight_ = 0;
+  return any;
+}
+
+void DeviceOptimizer::perturb() {
+  vectors_->copy(before_, weights_);
+  if (state_.loss_scale) vectors_->unscale(gradient_, 1);  // its length alone matters, and whether it is finite
+  vectors_->perturb(weights_, gradient_, static_cast<double>(options_.sharpness));
+}
+
+void DeviceOptimizer::restore() { vectors_->copy(weights_, before_); }
+
+void DeviceOptimizer::prepare(float lr, int64_t step) {
+  leave();
+  update_->prepare(lr, step);
+}
+
+void DeviceOptimizer::apply() {
+  if (state_.loss_scale) {
+    vectors_->unscale(gradient_, static_cast<float>(1 / state_.loss_scale->value));
+    vectors_->ask();
+  }
+  if (options_.clip_norm > 0) vectors_->clip_norm(gradient_, static_cast<double>(options_.clip_norm));
+  if (options_.clip_value > 0) vectors_->clip_values(gradient_, options_.clip_value);
+  update_->apply(state_.loss_scale ? vectors_->flag() : nullptr);
+  if (!state_.average) return;
+  if (averaging_) vectors_->average(averages_, weights_, state_.average->decay());
+  else vectors_->copy(averages_, weights_);
+  averaging_ = true;
+}
+
+bool DeviceOptimizer::applied() {
+  return !state_.loss_scale || vectors_->flag_stands();
+}
+
+void DeviceOptimizer::synchronize() {
+  if (!away_) return;
+  if (averaging_ && state_.average->values().empty())
+    for (const Parameter& p : state_.parameters) state_.average->values().emplace_back(DType::f32, p.tensor->shape());
+  for (size_t p = 0; p < parameters_.size(); ++p) {
+    memory_.download(state_.parameters[p].tensor->raw(), parameters_[p].weights, bytes_of(parameters_[p]));
+    for (size_t s = 0; s < state_.slots.slots(); ++s) memory_.download(state_.slots.of(p, s).data(), parameters_[p].slots[s], bytes_of(parameters_[p]));
+    if (averaging_) memory_.download(state_.average->values()[p].raw(), average_rooms_[p], bytes_of(parameters_[p]));
+  }
+  memory_.wait();
+  away_ = false;
+}
+
+}  // namespace graft

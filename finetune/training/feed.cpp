@@ -1,0 +1,158 @@
+#include "finetune/training/feed.h"
+
+#include <optional>
+#include <set>
+
+#include "finetune/training/picture_prefetcher.h"
+
+namespace graft {
+namespace {
+
+/// `order` filled up to whole batches from its own front; returns how many slots are real.
+size_t fill_up(std::vector<SampleRef>& order, size_t batch) {
+  const size_t real = order.size();
+  for (size_t i = 0; real > 0 && order.size() % batch != 0; ++i) order.push_back(order[i % real]);
+  return real;
+}
+
+void add_target(const SampleSource& source, int64_t index, size_t slot, FeedBatch& batch) {
+  batch.labels[slot] = source.label(index);
+  const auto target = source.target(index);
+  if (target.empty()) return;
+  batch.rows.resize(batch.labels.size() * target.size());
+  std::copy(target.begin(), target.end(), batch.rows.begin() + static_cast<int64_t>(slot * target.size()));
+}
+
+class CachedFeed final : public Feed {
+ public:
+  CachedFeed(const FeatureCache& cache, const SampleSource& source, size_t batch, const BatchMixing* mixing) : cache_(cache), source_(source), batch_(batch), mixing_(mixing) {
+    for (size_t o = 0; o < cache.outputs(); ++o) buffers_.emplace_back(batch * cache.width(o));
+    if (mixing) mixed_ = buffers_;
+  }
+  void start(std::vector<SampleRef> order, uint64_t first_step) override {
+    order_ = std::move(order);
+    real_ = fill_up(order_, batch_);
+    at_ = 0;
+    step_ = first_step;
+  }
+  bool next(FeedBatch& batch) override {
+    if (at_ >= order_.size()) return false;
+    batch.inputs.clear();
+    batch.labels.assign(batch_, -1);
+    batch.rows.clear();
+    for (size_t o = 0; o < buffers_.size(); ++o) {
+      for (size_t i = 0; i < batch_; ++i) cache_.copy(o, order_[at_ + i], buffers_[o].data() + i * cache_.width(o));
+      batch.inputs.push_back(buffers_[o].data());
+    }
+    for (size_t i = 0; i < batch_ && at_ + i < real_; ++i) add_target(source_, order_[at_ + i].index, i, batch);
+    if (mixing_) {
+      const auto plan = mixing_->plan(batch.labels, step_++);
+      for (size_t o = 0; o < buffers_.size(); ++o) {
+        mixing_->mix_rows(plan, buffers_[o], mixed_[o], cache_.width(o));
+        batch.inputs[o] = mixed_[o].data();
+      }
+      mixing_->mix_targets(plan, batch.labels, batch.rows);
+    }
+    at_ += batch_;
+    return true;
+  }
+
+ private:
+  const FeatureCache& cache_;
+  const SampleSource& source_;
+  size_t batch_, real_ = 0, at_ = 0;
+  const BatchMixing* mixing_;
+  uint64_t step_ = 0;
+  std::vector<std::vector<float>> buffers_, mixed_;
+  std::vector<SampleRef> order_;
+};
+
+class StreamedFeed final : public Feed {
+ public:
+  StreamedFeed(const Graph& trunk, bool pass_pictures, const OpenDims& dims, const Backend& backend, int threads, const SampleSource& source, size_t batch, std::vector<std::string>& failures, const BatchMixing* mixing, const FeedForms& forms)
+      : source_(source), batch_(batch), height_(static_cast<size_t>(dims.height)), width_(static_cast<size_t>(dims.width)), pass_pictures_(pass_pictures), failures_(failures), mixing_(mixing) {
+    const bool draws = backend.memory() && dynamic_cast<const DevicePictures*>(backend.extension(DevicePictures::kName));
+    as_bytes_ = draws && !mixing && (forms.pictures_as_bytes || !pass_pictures);
+    OpenDims batched = dims;
+    batched.batch = static_cast<int64_t>(batch);
+    if (!trunk.outputs.empty()) trunk_.emplace(compile_inference(trunk, batched, backend, threads));
+    if (trunk_ && forms.features_on_device && backend.memory())
+      for (size_t o = 0; o < trunk_->output_count(); ++o) features_.push_back(trunk_->keep_output(o));
+  }
+  void start(std::vector<SampleRef> order, uint64_t first_step) override {
+    order_ = std::move(order);
+    real_ = fill_up(order_, batch_);
+    at_ = 0;
+    step_ = first_step;
+    stream_ = as_bytes_ ? source_.byte_stream(order_, batch_) : nullptr;
+    if (!stream_) stream_ = source_.stream(order_, batch_);
+  }
+  bool next(FeedBatch& batch) override {
+    SampleBatch loaded;
+    if (!stream_->next(loaded)) return false;
+    batch.inputs.clear();
+    batch.labels.assign(batch_, -1);
+    batch.rows.clear();
+    for (size_t i = 0; i < batch_ && at_ + i < real_; ++i) {
+      if (loaded.errors[i].empty()) add_target(source_, order_[at_ + i].index, i, batch);
+      else if (reported_.insert(order_[at_ + i].index).second) failures_.push_back(loaded.errors[i]);
+    }
+    const bool bytes = loaded.bytes.pixels != nullptr;
+    const float* pixels = bytes ? nullptr : mixing_ ? mixed(loaded, batch) : loaded.pixels;
+    if (trunk_) {
+      if (bytes) {
+        if (!drawn_) drawn_ = PicturePrefetcher::make(*trunk_, 0);
+        drawn_->send(loaded.bytes);
+        drawn_->take();
+      } else {
+        trunk_->bind_input(0, pixels);
+      }
+      trunk_->forward();
+      for (size_t o = 0; o < trunk_->output_count(); ++o) batch.inputs.push_back(features_.empty() ? trunk_->output(o).as<float>() : nullptr);
+      batch.there = features_;
+    }
+    batch.pictures = {};
+    if (pass_pictures_ && bytes) batch.pictures = loaded.bytes;
+    else if (pass_pictures_) batch.inputs.push_back(pixels);
+    at_ += batch_;
+    return true;
+  }
+
+ private:
+  const float* mixed(const SampleBatch& loaded, FeedBatch& batch) {
+    const size_t channels = loaded.floats / (height_ * width_);
+    const std::span<const float> pixels(loaded.pixels, batch_ * loaded.floats);
+    pixels_.resize(pixels.size());
+    auto plan = mixing_->plan(batch.labels, step_++);
+    mixing_->mix_pictures(plan, pixels, pixels_, height_, width_, channels);
+    mixing_->mix_targets(plan, batch.labels, batch.rows);
+    return pixels_.data();
+  }
+
+  const SampleSource& source_;
+  size_t batch_, real_ = 0, at_ = 0, height_, width_;
+  bool pass_pictures_, as_bytes_ = false;
+  std::vector<std::string>& failures_;
+  const BatchMixing* mixing_;
+  uint64_t step_ = 0;
+  std::vector<float> pixels_;
+  std::set<int64_t> reported_;
+  std::optional<Plan> trunk_;
+  std::vector<const void*> features_;     // of the trunk, where they stay on the device
+  std::unique_ptr<PicturePrefetcher> drawn_;  // the trunk's input, where pictures come as bytes
+  std::vector<SampleRef> order_;
+  std::unique_ptr<SampleStream> stream_;
+};
+
+}  // namespace
+
+std::unique_ptr<Feed> make_cached_feed(const FeatureCache& cache, const SampleSource& source, size_t batch, const BatchMixing* mixing) {
+  return std::make_unique<CachedFeed>(cache, source, batch, mixing);
+}
+
+std::unique_ptr<Feed> make_streamed_feed(const Graph& trunk, bool pass_pictures, const OpenDims& dims, const Backend& backend, int threads, const SampleSource& source, size_t batch,
+                                         std::vector<std::string>& failures, const BatchMixing* mixing, const FeedForms& forms) {
+  return std::make_unique<StreamedFeed>(trunk, pass_pictures, dims, backend, threads, source, batch, failures, mixing, forms);
+}
+
+}  // namespace graft

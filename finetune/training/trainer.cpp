@@ -1,0 +1,417 @@
+#include "finetune/training/trainer.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <limits>
+#include <map>
+#include <optional>
+#include <set>
+
+#include "finetune/features/feature_cache.h"
+#include "finetune/training/feed.h"
+#include "finetune/training/parameters.h"
+#include "finetune/data/sampler.h"
+#include "finetune/metrics/target_metrics.h"
+#include "finetune/training/teacher.h"
+#include "finetune/training/training_state.h"
+#include "finetune/training/training_step.h"
+#include "runtime/core/error.h"
+#include "runtime/core/memory_text.h"
+
+namespace graft {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
+
+ScheduleOptions over(ScheduleOptions schedule, int epochs) {
+  schedule.epochs = epochs;
+  return schedule;
+}
+
+class Trainer {
+ public:
+  Trainer(Graph& graph, const std::vector<std::string>& head, const SampleSource& training, const SampleSource& validation, int classes, const TrainOptions& options,
+          const TrainListener& listener, const Backend& backend)
+      : graph_(graph), training_(training), validation_(validation), classes_(classes), options_(options), listener_(listener), backend_(backend),
+        loss_(make_loss(options.loss, options.loss_options)), optimizer_(make_optimizer(options.optimizer, options.optimizer_options)),
+        schedule_(make_schedule(options.schedule, over(options.schedule_options, options.epochs))), head_(head.begin(), head.end()) {}
+
+  TrainResult run() {
+    const auto start = Clock::now();
+    dims_ = {options_.batch, options_.height, options_.width};
+    retype(graph_, dims_, backend_);
+    const Shape& picture = graph_.value(graph_.inputs[0]).shape;
+    if (picture.rank() == 4 && (picture[2] != options_.height || picture[3] != options_.width)) {
+      throw Error("the network takes pictures of " + std::to_string(picture[3]) + "×" + std::to_string(picture[2]) + ", not " + std::to_string(options_.width) + "×" + std::to_string(options_.height),
+                  "crop to that size");
+    }
+    if (options_.mixing.any()) mixing_.emplace(options_.mixing, static_cast<size_t>(classes_), options_.seed);
+    if (options_.resume) {
+      const Checkpoint checkpoint = read_checkpoint(options_.checkpoint);
+      enter_stage(stage_of(std::max(0, epochs_done(checkpoint) - 1)));
+      from_checkpoint(checkpoint, options_.fingerprint, state_);
+      for (const EpochReport& e : state_.history) schedule_->observe(e.val_loss);
+    } else {
+      enter_stage(0);
+    }
+    plan_->plan.refresh();
+    if (optimizer_->minimises()) minimise();
+    else while (state_.epoch < options_.epochs && !out_of_patience() && !ended_) {
+      if (stage_of(state_.epoch) != stage_) enter_stage(stage_of(state_.epoch));
+      run_epoch();
+    }
+    result_.stopped_early = state_.epoch < options_.epochs;
+    state_.restore_best();
+    if (options_.recalibrate) recalibrate();
+    result_.history = state_.history;
+    result_.best_epoch = state_.best_epoch;
+    result_.best_val_score = state_.best_epoch > 0 ? state_.best_val_score : 0;
+    result_.training_arena_bytes = plan_->plan.arena_bytes();
+    result_.seconds = seconds_since(start);
+    return std::move(result_);
+  }
+
+ private:
+  int stage_of(int epoch) const { return options_.unfreezing.every > 0 ? epoch / options_.unfreezing.every : 0; }
+
+  /// Settles what is frozen, and with it everything that follows from that; the optimizer begins anew. Each stage of gradual unfreezing
+  /// enters once, other runs do it at their beginning.
+  void enter_stage(int stage) {
+    stage_ = stage;
+    if (options_.unfreezing.every > 0) {
+      const std::string policy = stage == 0 ? "all" : "last:" + std::to_string(int64_t{stage} * options_.unfreezing.layers);
+      const int64_t trained = apply_freeze(graph_, {policy, options_.unfreezing.batch_norm}, {head_.begin(), head_.end()}).trainable_parameters;
+      if (trained == trained_) return;  // the bottom was reached before
+      trained_ = trained;
+      note("from epoch " + std::to_string(stage * options_.unfreezing.every + 1) + " on " + std::to_string(trained) + " parameters are trained");
+    }
+    step_.reset();
+    evaluation_.reset();
+    split_.emplace(split_frozen(graph_));
+    if (options_.teacher) append_network(split_->trunk, *options_.teacher);
+    prepare_feeds();
+    prepare_state();
+  }
+
+  bool rest_reads_picture() const {
+    const auto& inputs = split_->rest.inputs;
+    return std::find(inputs.begin(), inputs.end(), graph_.inputs[0]) != inputs.end();
+  }
+
+  bool caches() {
+    if (split_->trunk.outputs.empty() || rest_reads_picture() || options_.cache.mode == CacheOptions::Mode::off) return false;
+    const auto samples = static_cast<size_t>(training_.size()) * static_cast<size_t>(options_.cache.views) + static_cast<size_t>(validation_.size());
+    const size_t bytes = samples * features_per_sample(split_->trunk, dims_, backend_) * sizeof(float);
+    if (options_.cache.mode == CacheOptions::Mode::on || bytes <= options_.cache.limit_bytes) return true;
+    note("the frozen part's results would take " + mebibytes(bytes) + " and are not cached; --cache views:1 or a later --freeze makes them smaller");
+    return false;
+  }
+
+  void fill(FeatureCache& cache, const SampleSource& source, const std::vector<uint64_t>& variants, const char* phase) {
+    const int64_t total = source.size() * static_cast<int64_t>(variants.size());
+    cache.fill(split_->trunk, dims_, backend_, options_.threads, source, variants, static_cast<size_t>(options_.batch), [&](int64_t done) { progress(phase, done, total); });
+    for (const auto& [index, reason] : cache.failures()) skip(reason);
+  }
+
+  void prepare_feeds() {
+    const auto batch = static_cast<size_t>(options_.batch);
+    training_cache_ = validation_cache_ = {};
+    training_samples_.clear();
+    validation_samples_.clear();
+    cached_ = caches();
+    result_.features_cached = cached_;
+    if (cached_) {
+      std::vector<uint64_t> variants;
+      for (int v = 1; v <= options_.cache.views; ++v) variants.push_back(static_cast<uint64_t>(v));
+      fill(training_cache_, training_, variants, "features of the training pictures");
+      fill(validation_cache_, validation_, {0}, "features of the validation pictures");
+      training_samples_ = training_cache_.samples();
+      validation_samples_ = validation_cache_.samples();
+      if (options_.mixing.cutmix > 0) throw Error("CutMix pastes parts of pictures, and only the frozen part's results are at hand", "use mixup, or --cache off");
+      training_feed_ = make_cached_feed(training_cache_, training_, batch, mixing());
+      validation_feed_ = make_cached_feed(validation_cache_, validation_, batch);
+    } else {
+      for (int64_t i = 0; i < training_.size(); ++i) training_samples_.push_back(i);
+      for (int64_t i = 0; i < validation_.size(); ++i) validation_samples_.push_back(i);
+      const bool pictures = rest_reads_picture();
+      training_feed_ = make_streamed_feed(split_->trunk, pictures, dims_, backend_, options_.threads, training_, batch, streamed_failures_, mixing(), FeedForms{true, !options_.teacher});
+      validation_feed_ = make_streamed_feed(split_->trunk, pictures, dims_, backend_, options_.threads, validation_, batch, streamed_failures_);
+    }
+    if (training_samples_.empty()) throw Error("none of the training pictures can be read", "check the files named above");
+    if (validation_samples_.empty()) throw Error("none of the validation pictures can be read", "check the files named above");
+  }
+
+  void prepare_state() {
+    const auto batches = (static_cast<int64_t>(training_samples_.size()) + options_.batch - 1) / options_.batch;
+    const int64_t accumulate = optimizer_->minimises() ? std::numeric_limits<int64_t>::max() : optimizer_->wants_full_batch() ? batches : options_.accumulate;
+    const auto gradients = updates_go_along(backend_, *optimizer_, options_, accumulate) ? GradientLifetime::released_early : GradientLifetime::kept;
+    plan_.emplace(compile_training(split_->rest, dims_, backend_, options_.threads, options_.memory, gradients));
+    const float decay = options_.weight_decay < 0 ? optimizer_->default_weight_decay() : options_.weight_decay;
+    const auto names = constant_names(graph_);
+    std::vector<std::pair<std::string, std::shared_ptr<Tensor>>> statistics;
+    for (const auto& s : plan_->statistics) {
+      statistics.emplace_back(names.at(s.mean.get()), s.mean);
+      statistics.emplace_back(names.at(s.variance.get()), s.variance);
+    }
+    state_.take(trained_parameters(split_->rest, *plan_, names, head_, options_, decay), std::move(statistics));
+    state_.slots = optimizer_->make_state(state_.parameters);
+    if (state_.parameters.empty()) throw Error("nothing is left to train", "choose another --freeze");
+    if (options_.average > 0) state_.average.emplace(options_.average);
+    if (backend_.activations() == DType::f16 && !state_.loss_scale) state_.loss_scale.emplace();
+    if (accumulate > 1 && options_.sharpness > 0) throw Error("sharpness-aware steps and accumulated batches do not go together", "use one of them");
+    step_.emplace(*plan_, state_, *loss_, *optimizer_, options_, classes_, accumulate);
+  }
+
+  /// The training pictures of this epoch, shuffled, each in the variant whose turn it is.
+  std::vector<SampleRef> order() const {
+    const auto epoch = static_cast<uint64_t>(state_.epoch);
+    auto refs = epoch_samples(training_, training_samples_, options_.balanced, options_.seed, epoch);
+    for (SampleRef& ref : refs) ref.variant = 1 + (cached_ ? (epoch + static_cast<uint64_t>(ref.index)) % static_cast<uint64_t>(options_.cache.views) : epoch);
+    return refs;
+  }
+
+  /// Takes the teacher's scores out of the inputs: they follow the trunk's own results.
+  void take_teacher(FeedBatch& batch) const {
+    if (!options_.teacher) return;
+    const auto at = batch.inputs.begin() + static_cast<int64_t>(split_->trunk.outputs.size() - 1);
+    batch.teacher = *at;
+    batch.inputs.erase(at);
+  }
+
+  double train_epoch(double base_lr) {
+    const auto refs = order();
+    const auto batches = (refs.size() + static_cast<size_t>(options_.batch) - 1) / static_cast<size_t>(options_.batch);
+    training_feed_->start(refs, static_cast<uint64_t>(state_.batches));
+    double loss = 0, weight = 0;
+    size_t done = 0;
+    FeedBatch batch, coming;
+    const auto fetch = [&](FeedBatch& to) {
+      if (!training_feed_->next(to)) return false;
+      take_teacher(to);
+      return true;
+    };
+    for (bool more = fetch(batch); more; std::swap(batch, coming), ++done) {
+      const double position = state_.epoch + static_cast<double>(done) / static_cast<double>(batches);
+      const double rate = base_lr * schedule_->factor(position);
+      const auto result = step_->run(batch, static_cast<float>(rate), done + 1 == batches, [&] {
+        more = fetch(coming);
+        if (more) step_->send_ahead(coming);
+      });
+      loss += result.loss;
+      weight += result.weight;
+      if (listener_.batch && result.weight > 0 && !listener_.batch(rate, result.loss / result.weight)) {
+        ended_ = true;
+        break;
+      }
+      if (!cached_) progress("epoch " + std::to_string(state_.epoch + 1), static_cast<int64_t>(done + 1), static_cast<int64_t>(batches));
+    }
+    step_->synchronize();
+    return weight > 0 ? loss / weight : 0;
+  }
+
+  struct Validation {
+    double loss = 0, score = 0, second = 0;
+  };
+
+  Validation validate() {
+    if (!evaluation_) {
+      Graph graph = split_->rest;
+      graph.outputs.resize(1);
+      evaluation_.emplace(compile_inference(graph, dims_, backend_, options_.threads));
+    }
+    evaluation_->refresh();
+    std::vector<SampleRef> refs;
+    for (int64_t index : validation_samples_) refs.push_back({index, 0});
+    validation_feed_->start(refs);
+    Metrics metrics(classes_);
+    TargetMetrics target_metrics(static_cast<size_t>(classes_));
+    std::vector<float> slopes(static_cast<size_t>(options_.batch) * static_cast<size_t>(classes_));
+    double loss = 0;
+    const auto scores_count = static_cast<size_t>(options_.batch) * static_cast<size_t>(classes_);
+    for (FeedBatch batch; validation_feed_->next(batch);) {
+      take_teacher(batch);
+      for (size_t i = 0; i < batch.inputs.size(); ++i) evaluation_->bind_input(i, batch.inputs[i]);
+      evaluation_->forward();
+      const std::span<const float> scores(evaluation_->output(0).as<float>(), scores_count);
+      if (options_.task == Task::classes) {
+        metrics.add(scores, batch.labels);
+        continue;
+      }
+      target_metrics.add(scores, batch.labels, batch.rows);
+      loss += batch_loss(*loss_, scores, {batch.labels, batch.rows, {batch.teacher, batch.teacher ? scores_count : 0}}, {}, slopes);
+    }
+    if (options_.task == Task::classes) return {metrics.loss(), metrics.top1(), metrics.top5()};
+    loss /= static_cast<double>(std::max<int64_t>(1, target_metrics.count()));
+    if (options_.task == Task::multi_label) return {loss, target_metrics.mean_average_precision(), target_metrics.exact_match()};
+    return {loss, target_metrics.r2(), target_metrics.mean_absolute_error()};
+  }
+
+  /// All cached views of all samples, the same ones each time: what a descent minimises must not change under it.
+  class WholeSet final : public Objective {
+   public:
+    explicit WholeSet(Trainer& trainer) : trainer_(trainer) {
+      for (int64_t index : trainer_.training_samples_)
+        for (int v = 1; v <= trainer_.options_.cache.views; ++v) refs_.push_back({index, static_cast<uint64_t>(v)});
+    }
+    double evaluate() override {
+      Trainer& t = trainer_;
+      t.plan_->plan.refresh();
+      t.training_feed_->start(refs_);
+      double loss = 0, weight = 0;
+      for (FeedBatch batch; t.training_feed_->next(batch);) {
+        t.take_teacher(batch);
+        const auto result = t.step_->measure(batch);
+        loss += result.loss;
+        weight += result.weight;
+      }
+      t.step_->gather();
+      return loss_ = loss / weight;
+    }
+    bool iteration(double) override {
+      EpochReport report;
+      report.lr = 1;
+      report.train_loss = loss_;
+      trainer_.close_epoch(report, start_);
+      start_ = Clock::now();
+      return !trainer_.out_of_patience();
+    }
+
+   private:
+    Trainer& trainer_;
+    std::vector<SampleRef> refs_;
+    Clock::time_point start_ = Clock::now();
+    double loss_ = 0;
+  };
+
+  void minimise() {
+    if (!cached_) throw Error("--optimizer " + options_.optimizer + " goes over all pictures many times and needs their features cached", "use --freeze all, or another optimizer");
+    if (options_.resume || options_.sharpness > 0 || options_.mixing.any() || options_.balanced) {
+      throw Error("--optimizer " + options_.optimizer + " minimises one fixed loss from the beginning", "leave --resume, --sam, --mixup, --cutmix and --balanced out");
+    }
+    WholeSet objective(*this);
+    optimizer_->minimise(state_.parameters, objective, options_.epochs);
+  }
+
+  void run_epoch() {
+    const auto start = Clock::now();
+    const double base_lr = static_cast<double>(options_.lr > 0 ? options_.lr : optimizer_->default_lr());
+    EpochReport report;
+    report.lr = base_lr * schedule_->factor(state_.epoch);
+    report.train_loss = train_epoch(base_lr);
+    close_epoch(report, start);
+  }
+
+  /// Validates, keeps the best, writes the checkpoint, and tells.
+  void close_epoch(EpochReport report, Clock::time_point start) {
+    if (state_.average) state_.average->swap(state_.parameters);  // validated, and kept when best, in the weights' place
+    const Validation validation = validate();
+    report.epoch = ++state_.epoch;
+    report.val_loss = validation.loss;
+    report.val_score = validation.score;
+    report.val_second = validation.second;
+    report.seconds = seconds_since(start);
+    // Small validation sets tie often; among equals the lower loss is the better model.
+    if (report.val_score > state_.best_val_score || (report.val_score == state_.best_val_score && report.val_loss < state_.best_val_loss)) {
+      state_.best_val_score = report.val_score;
+      state_.best_val_loss = report.val_loss;
+      state_.best_epoch = report.epoch;
+      state_.keep_as_best();
+    }
+    if (state_.average) state_.average->swap(state_.parameters);
+    schedule_->observe(report.val_loss);
+    state_.history.push_back(report);
+    if (!options_.checkpoint.empty()) write_checkpoint(options_.checkpoint, to_checkpoint(state_, options_.fingerprint));
+    for (const std::string& reason : streamed_failures_) skip(reason);
+    streamed_failures_.clear();
+    if (listener_.epoch) listener_.epoch(report);
+  }
+
+  /// Running statistics trail behind the weights by some hundred batches, and an average of weights never had any of its own: one pass
+  /// over the training pictures measures them for the weights that are kept. [Wu & Johnson 2021, "precise BN"]
+  void recalibrate() {
+    if (plan_->statistics.empty()) throw Error("there is no trained batch norm whose statistics could be measured", "leave --recalibrate out, or add --batch-norm train");
+    plan_->plan.refresh();
+    training_feed_->start(order(), static_cast<uint64_t>(state_.batches));
+    std::vector<std::pair<std::vector<double>, std::vector<double>>> sums(plan_->statistics.size());
+    double batches = 0;
+    for (FeedBatch batch; training_feed_->next(batch); ++batches) {
+      take_teacher(batch);
+      step_->forward_statistics(batch, sums);
+    }
+    for (size_t i = 0; i < sums.size(); ++i) {
+      const auto& s = plan_->statistics[i];
+      for (size_t c = 0; c < sums[i].first.size(); ++c) {
+        s.mean->data<float>()[c] = static_cast<float>(sums[i].first[c] / batches);
+        s.variance->data<float>()[c] = static_cast<float>(sums[i].second[c] / batches);
+      }
+    }
+    const Validation validation = validate();
+    note("batch norms measured anew: " + std::string(score_names(options_.task).first) + " " + std::to_string(validation.score) + ", loss " + std::to_string(validation.loss));
+  }
+
+  bool out_of_patience() const { return options_.patience > 0 && state_.epoch - state_.best_epoch >= options_.patience; }
+  const BatchMixing* mixing() const { return mixing_ ? &*mixing_ : nullptr; }
+
+  void skip(const std::string& reason) {
+    if (!skipped_.insert(reason).second) return;
+    result_.skipped.push_back(reason);
+    note("skipped " + reason);
+  }
+  void note(const std::string& text) const {
+    if (listener_.note) listener_.note(text);
+  }
+  void progress(const std::string& phase, int64_t done, int64_t total) const {
+    if (listener_.progress) listener_.progress(phase, done, total);
+  }
+
+  Graph& graph_;
+  const SampleSource &training_, &validation_;
+  int classes_;
+  const TrainOptions& options_;
+  const TrainListener& listener_;
+  const Backend& backend_;
+  LossPtr loss_;
+  OptimizerPtr optimizer_;
+  SchedulePtr schedule_;
+  std::set<std::string> head_;
+
+  OpenDims dims_;
+  std::optional<FrozenSplit> split_;
+  bool cached_ = false, ended_ = false;
+  int stage_ = 0;
+  int64_t trained_ = -1;  // parameters, in this stage
+  FeatureCache training_cache_, validation_cache_;
+  std::vector<int64_t> training_samples_, validation_samples_;
+  std::unique_ptr<Feed> training_feed_, validation_feed_;
+  std::vector<std::string> streamed_failures_;
+  std::set<std::string> skipped_;
+  std::optional<BatchMixing> mixing_;
+  std::optional<TrainingPlan> plan_;
+  std::optional<TrainingStep> step_;
+  std::optional<Plan> evaluation_;
+  TrainingState state_;
+  TrainResult result_;
+};
+
+}  // namespace
+
+TrainResult train(Graph& graph, const std::vector<std::string>& head, const SampleSource& training, const SampleSource& validation, int classes, const TrainOptions& options,
+                  const TrainListener& listener, const Backend& backend) {
+  if (options.batch < 1 || options.epochs < 0 || options.cache.views < 1) throw Error("batch and views must be at least 1, epochs at least 0");
+  if (!options.class_weights.empty() && options.class_weights.size() != static_cast<size_t>(classes)) {
+    throw Error("there are " + std::to_string(options.class_weights.size()) + " class weights for " + std::to_string(classes) + " classes");
+  }
+  if (options.unfreezing.every > 0 && make_optimizer(options.optimizer, options.optimizer_options)->minimises()) throw Error("--unfreeze changes by and by what is trained, and --optimizer " + options.optimizer + " minimises one fixed loss", "use another optimizer");
+  if (options.accumulate < 1) throw Error("--accumulate must be at least 1");
+  const LossPtr loss = make_loss(options.loss, options.loss_options);
+  if (options.mixing.any() && !loss->takes_rows()) throw Error("--loss " + options.loss + " knows one class a picture, mixing makes two of them", "use cross-entropy, bce or focal");
+  if (loss->needs_teacher() != (options.teacher != nullptr)) throw Error(options.teacher ? "a teacher is given, but --loss " + options.loss + " does not listen to one" : "--loss distillation needs a teacher", options.teacher ? "use --loss distillation" : "give --teacher MODEL.onnx");
+  if (options.task != Task::classes && !loss->is_element_wise()) throw Error("--loss " + options.loss + " is for one class a picture", options.task == Task::regression ? "use mse, mae, smooth-l1 or huber" : "use bce or binary-hinge");
+  if (options.task != Task::classes && options.balanced) throw Error("--balanced draws classes, and these pictures have none");
+  return Trainer(graph, head, training, validation, classes, options, listener, backend).run();
+}
+
+}  // namespace graft

@@ -1,0 +1,210 @@
+#include "finetune/training/training_step.h"
+
+#include <algorithm>
+#include <chrono>
+
+#include "runtime/core/random.h"
+
+namespace graft {
+
+TrainingStep::TrainingStep(TrainingPlan& plan, TrainingState& state, const Loss& loss, Optimizer& optimizer, const TrainOptions& options, int64_t outputs, int64_t accumulate)
+    : plan_(plan), state_(state), loss_(loss), options_(options), scores_(static_cast<size_t>(options.batch * outputs)), accumulate_(accumulate),
+      update_(make_weight_update(plan, state, optimizer, options, accumulate)) {
+  if (!optimizer.minimises()) device_loss_ = DeviceLoss::make(plan_, options_, outputs);
+  device_statistics_ = DeviceStatistics::make(plan_);
+  if (plan_.plan.graph().early_releases.empty()) return;
+  parameter_of_.resize(plan_.plan.output_count());
+  for (const auto& [tensor, output] : plan_.gradients) {
+    const auto is_it = [&, wanted = tensor](const Parameter& p) { return p.tensor == wanted; };
+    parameter_of_[output] = static_cast<size_t>(std::find_if(state_.parameters.begin(), state_.parameters.end(), is_it) - state_.parameters.begin());
+  }
+}
+
+void TrainingStep::send_ahead(const FeedBatch& next) {
+  if (!plan_.plan.backend().memory()) return;
+  const bool pictures = next.pictures.pixels != nullptr;
+  if (!ahead_) {  // all batches of a run have the first one's form
+    ahead_ = InputPrefetcher::make(plan_.plan, next.inputs.size());
+    if (pictures) pictures_ahead_ = PicturePrefetcher::make(plan_.plan, next.inputs.size());
+  }
+  ahead_->send(next.inputs, next.there);
+  if (pictures) pictures_ahead_->send(next.pictures);
+}
+
+void TrainingStep::bring(const FeedBatch& batch) {
+  if (!plan_.plan.backend().memory()) {
+    for (size_t i = 0; i < batch.inputs.size(); ++i) plan_.plan.bind_input(i, batch.inputs[i]);
+    return;
+  }
+  if (!ahead_ || !ahead_->sent()) send_ahead(batch);
+  ahead_->take();
+  if (pictures_ahead_) pictures_ahead_->take();
+}
+
+void TrainingStep::synchronize() {
+  update_->synchronize();
+  if (device_statistics_) device_statistics_->synchronize();
+  if (ahead_) ahead_->forget();
+  if (pictures_ahead_) pictures_ahead_->forget();
+}
+
+StepContext TrainingStep::context() const { return {mix(options_.seed, 0x64726f70), static_cast<uint64_t>(state_.batches)}; }
+
+template <typename Work>
+void TrainingStep::timed(const Work& work) {
+  const auto start = std::chrono::steady_clock::now();
+  work();
+  update_seconds_ += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+void TrainingStep::forward_pass() {
+  if (capturing_) plan_.plan.queue_forward();
+  else plan_.plan.forward(context());
+}
+
+void TrainingStep::backward_pass() {
+  if (capturing_) plan_.plan.queue_backward();
+  else plan_.plan.backward(context(), [this](size_t output) { timed([&] { update_->apply_to(parameter_of_[output]); }); });
+}
+
+TrainingStep::Result TrainingStep::forward(const FeedBatch& batch, bool keep) {
+  Plan& plan = plan_.plan;
+  forward_pass();
+  if (device_loss_) {
+    device_loss_->compute(options_.auxiliary_weight, scale(), keep);
+    return {};
+  }
+  const Targets targets{batch.labels, batch.rows, {batch.teacher, batch.teacher ? scores_ : 0}};
+  const auto seed = [&](size_t output) { return std::span(plan.input(plan_.first_seed + output).as<float>(), scores_); };
+  Result result;
+  result.loss = batch_loss(loss_, {plan.output(0).as<float>(), scores_}, targets, options_.class_weights, seed(0));
+  // Auxiliary heads add to the slopes. The loss that is reported stays that of the scores, as in validation.
+  for (size_t s = 1; s < plan_.scores; ++s) batch_loss(loss_, {plan.output(s).as<float>(), scores_}, targets, options_.class_weights, seed(s));
+  for (size_t s = 0; s < plan_.scores; ++s) {
+    const float factor = scale() * (s == 0 ? 1.0f : options_.auxiliary_weight);
+    if (factor != 1) for (float& v : seed(s)) v *= factor;
+  }
+  const size_t width = scores_ / batch.labels.size();
+  for (size_t i = 0; i < batch.labels.size(); ++i) {
+    if (batch.labels[i] < 0) continue;
+    const auto row = batch.rows.empty() ? std::span<const float>() : std::span(batch.rows).subspan(i * width, width);
+    result.weight += row_weight({batch.labels[i], row}, options_.class_weights);
+  }
+  return result;
+}
+
+/// running ← momentum·running + (1 - momentum)·batch, with the unbiased variance, as PyTorch does.
+void TrainingStep::update_statistics() {
+  if (device_statistics_) return device_statistics_->update();
+  for (const auto& s : plan_.statistics) {
+    const float keep = s.momentum, take = 1 - s.momentum;
+    const float unbias = s.count > 1 ? static_cast<float>(s.count) / static_cast<float>(s.count - 1) : 1.0f;
+    const auto* mean = plan_.plan.output(s.mean_output).as<float>();
+    const auto* variance = plan_.plan.output(s.variance_output).as<float>();
+    auto running_mean = s.mean->data<float>(), running_variance = s.variance->data<float>();
+    for (size_t c = 0; c < running_mean.size(); ++c) {
+      running_mean[c] = keep * running_mean[c] + take * mean[c];
+      running_variance[c] = keep * running_variance[c] + take * unbias * variance[c];
+    }
+  }
+}
+
+void TrainingStep::forward_statistics(const FeedBatch& batch, std::vector<std::pair<std::vector<double>, std::vector<double>>>& sums) {
+  bring(batch);
+  plan_.plan.forward(context());
+  for (size_t i = 0; i < sums.size(); ++i) {
+    const auto& s = plan_.statistics[i];
+    const auto channels = s.mean->data<float>().size();
+    std::vector<float> fetched[2];
+    if (device_statistics_) device_statistics_->fetch(i, fetched[0], fetched[1]);
+    const float* const mean = device_statistics_ ? fetched[0].data() : plan_.plan.output(s.mean_output).as<float>();
+    const float* const variance = device_statistics_ ? fetched[1].data() : plan_.plan.output(s.variance_output).as<float>();
+    const double unbias = s.count > 1 ? static_cast<double>(s.count) / static_cast<double>(s.count - 1) : 1.0;
+    sums[i].first.resize(channels);
+    sums[i].second.resize(channels);
+    for (size_t c = 0; c < channels; ++c) {
+      sums[i].first[c] += static_cast<double>(mean[c]);
+      sums[i].second[c] += unbias * static_cast<double>(variance[c]);
+    }
+  }
+}
+
+TrainingStep::Result TrainingStep::measure(const FeedBatch& batch) {
+  bring(batch);
+  const Result result = forward(batch, true);
+  backward_pass();
+  update_->accumulate(result.weight);
+  return result;
+}
+
+TrainingStep::Result TrainingStep::compute(const FeedBatch& batch) {
+  const Result result = forward(batch, true);
+  backward_pass();
+  update_statistics();
+  if (options_.sharpness > 0) {
+    update_->perturb();
+    forward(batch, false);
+    backward_pass();
+    update_->restore();
+  }
+  if (accumulate_ <= 1) timed([&] { update_->apply(); });
+  return result;
+}
+
+bool TrainingStep::replay() {
+  const bool first = !warm_;
+  warm_ = true;
+  if (first || !device_loss_ || !plan_.plan.can_be_captured()) return false;
+  const Backend& backend = plan_.plan.backend();
+  backend.begin(context());
+  if (!captured_ || captured_scale_ != scale()) {
+    captured_ = backend.capture([this] {
+      capturing_ = true;
+      compute({});  // the batch is there already
+      capturing_ = false;
+    });
+    captured_scale_ = scale();
+  }
+  if (!captured_) return false;
+  captured_->run();
+  return true;
+}
+
+TrainingStep::Result TrainingStep::run(const FeedBatch& batch, float lr, bool last, const std::function<void()>& meanwhile) {
+  update_seconds_ = 0;
+  bring(batch);
+  if (device_loss_) device_loss_->take(batch);
+  if (accumulate_ <= 1) update_->prepare(lr, state_.step + 1);
+  if (device_statistics_) device_statistics_->leave();
+  Result result;
+  if (!replay()) result = compute(batch);
+  ++state_.batches;
+  // What is queued for the next batch is not waited for.
+  const DeviceMemory* const memory = plan_.plan.backend().memory();
+  const auto await_loss = [&] {
+    if (memory) memory->mark();
+    if (meanwhile) meanwhile();
+    if (memory) memory->wait_for_mark();
+    if (!device_loss_) return;
+    const DeviceLoss::Sums sums = device_loss_->sums();
+    result = {sums.loss, sums.weight};
+  };
+  if (accumulate_ > 1) {
+    await_loss();
+    update_->accumulate(result.weight);
+    if (++waiting_ < accumulate_ && !last) return result;
+    waiting_ = 0;
+    if (!update_->gather()) return result;
+    update_->prepare(lr, state_.step + 1);
+    timed([&] { update_->apply(); });
+    if (memory && state_.loss_scale) memory->wait();
+  } else {
+    await_loss();
+  }
+  const bool applied = update_->applied();
+  if (applied) ++state_.step;
+  if (state_.loss_scale) state_.loss_scale->observe(applied);
+  return result;
+}
+
+}  // namespace graft

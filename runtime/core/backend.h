@@ -1,0 +1,137 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "runtime/core/operator.h"
+#include "runtime/core/tensor.h"
+
+namespace graft {
+
+/// What arenas and kernels' scratch memory are aligned to, in bytes.
+inline constexpr size_t kArenaAlignment = 64;
+
+/// A value as a kernel meets it: logical shape, physical strides (same order), and its content when that is fixed.
+struct Operand {
+  DType dtype = DType::f32;
+  Shape shape;
+  Strides strides;
+  bool present = true;    // false for an absent optional input
+  /// Null unless the content is known when the plan is made. `mutable_constant` marks a trainable parameter: its address is
+  /// fixed, its content changes between steps, and Kernel::refresh is called after each change.
+  const Tensor* constant = nullptr;
+  bool mutable_constant = false;
+};
+
+/// What operators' rules ask of operands.
+inline std::vector<ValueType> types_of(std::span<const Operand> operands) {
+  std::vector<ValueType> types;
+  for (const Operand& o : operands) types.push_back({o.dtype, o.shape, o.constant});
+  return types;
+}
+
+/// Everything a backend may use to choose a kernel.
+struct KernelRequest {
+  const Operator& op;
+  std::span<const Operand> inputs;
+  std::span<const Operand> outputs;
+  /// Input whose memory output 0 takes over, or -1.
+  int in_place_input = -1;
+};
+
+/// Numbers that change from one step to the next.
+struct StepContext {
+  uint64_t seed = 0;
+  uint64_t step = 0;
+};
+
+struct KernelArguments {
+  std::span<const void* const> inputs;
+  std::span<void* const> outputs;
+  void* scratch = nullptr;
+  StepContext step;
+};
+
+/// Made once with everything known, then only run. Must not allocate in run().
+class Kernel {
+ public:
+  virtual ~Kernel() = default;
+  virtual size_t scratch_bytes() const { return 0; }
+  /// Repacks whatever was derived from trainable parameters.
+  virtual void refresh() {}
+  virtual void run(const KernelArguments& arguments) = 0;
+  /// False where run() does more than queue work on the backend's device, so that it cannot be recorded and replayed.
+  virtual bool can_be_captured() const { return true; }
+};
+
+/// Memory that a backend's kernels read and write in the place of the program's own. Calls take their turn with the backend's kernels.
+class DeviceMemory {
+ public:
+  virtual ~DeviceMemory() = default;
+  /// 256-byte aligned, owned by the caller until release(). Throws Error when there is not so much.
+  virtual void* allocate(size_t bytes) const = 0;
+  virtual void release(void* address) const noexcept = 0;
+  /// Memory of the program from and to which transfers are fastest; 64-byte aligned.
+  virtual void* allocate_host(size_t bytes) const = 0;
+  virtual void release_host(void* address) const noexcept = 0;
+  /// Returns when `host` may be changed again: at once where it came from allocate_host and nothing is written there before the next wait().
+  virtual void upload(void* device, const void* host, size_t bytes) const = 0;
+  /// The bytes are there after the next wait().
+  virtual void download(void* host, const void* device, size_t bytes) const = 0;
+  /// A way to the device beside the queue: begins to fill a room there while kernels run. `host` comes from allocate_host, and stays as it is until
+  /// what take() queued is done. What was taken from the room before is taken first.
+  virtual void send_beside(void* room, const void* host, size_t bytes) const = 0;
+  /// Queues a copy on the device, once what was sent has arrived.
+  virtual void take(void* device, const void* room, size_t bytes) const = 0;
+  /// Returns when everything that was queued is done. Throws Error when some of it failed.
+  virtual void wait() const = 0;
+  /// Notes how far the queue has come, and returns when that is done, whatever was queued since. As wait() otherwise.
+  virtual void mark() const = 0;
+  virtual void wait_for_mark() const = 0;
+  /// What could still be allocated, in bytes.
+  virtual size_t available() const = 0;
+};
+
+/// Work that was recorded once and is repeated as a whole.
+class CapturedGraph {
+ public:
+  virtual ~CapturedGraph() = default;
+  virtual void run() = 0;
+};
+
+/// What a library above the runtime adds to a backend.
+class BackendExtension {
+ public:
+  virtual ~BackendExtension() = default;
+};
+
+class Backend {
+ public:
+  virtual ~Backend() = default;
+  virtual std::string_view name() const = 0;
+  /// The type in which activations lie: float, or the half type in which this backend computes (lower_precision).
+  virtual DType activations() const { return DType::f32; }
+  /// Null where there is none of this name. Lives as long as the backend.
+  virtual const BackendExtension* extension(std::string_view /*name*/) const { return nullptr; }
+  /// Null where kernels work in the program's own memory.
+  virtual const DeviceMemory* memory() const { return nullptr; }
+  /// What computes in the program's own memory: this backend, or the one beside it.
+  virtual const Backend& host() const { return *this; }
+  /// Whether output 0 of this operator may lie where this input, one of Operator::in_place_inputs, lay.
+  virtual bool may_overwrite(const Operator& /*op*/, int /*input*/) const { return true; }
+  /// Tells kernels that run from here on, recorded ones too, which step it is.
+  virtual void begin(const StepContext&) const {}
+  /// Records what `work` queues, without doing it. Null where nothing is gained by it.
+  virtual std::unique_ptr<CapturedGraph> capture(const std::function<void()>& /*work*/) const { return nullptr; }
+  /// Throws Error when it has no kernel for the operator or its dtypes.
+  virtual std::unique_ptr<Kernel> make_kernel(const KernelRequest& request) const = 0;
+  /// Sets the number of threads kernels made or run by the calling thread use (0: all cores).
+  virtual void use_threads(int threads) const = 0;
+};
+
+}  // namespace graft

@@ -1,0 +1,115 @@
+#include "runtime/core/graph.h"
+
+#include <algorithm>
+
+#include "runtime/core/error.h"
+
+namespace graft {
+
+void Operator::differentiate(GradientBuilder&) const {
+  throw Error("operator " + std::string(type()) + " has no gradient", "freeze the layers up to and including this node (--freeze until:NODE)");
+}
+
+std::string describe(const Node& node) { return "node \"" + node.name + "\" (" + std::string(node.op->type()) + ")"; }
+
+ValueId Graph::add_value(Value value) {
+  if (value.name.empty()) value.name = "value";
+  value.name = unused_name(value.name);
+  const auto id = static_cast<ValueId>(values_.size());
+  by_name_[value.name] = id;
+  values_.push_back(std::move(value));
+  return id;
+}
+
+ValueId Graph::add_input(std::string name, DType dtype, Shape shape) {
+  const ValueId id = add_value({std::move(name), dtype, std::move(shape), nullptr, false});
+  inputs.push_back(id);
+  return id;
+}
+
+ValueId Graph::add_constant(std::string name, Tensor tensor) {
+  return add_constant(std::move(name), std::make_shared<Tensor>(std::move(tensor)));
+}
+
+ValueId Graph::add_constant(std::string name, std::shared_ptr<Tensor> tensor) {
+  const DType dtype = tensor->dtype();
+  Shape shape = tensor->shape();
+  return add_value({std::move(name), dtype, std::move(shape), std::move(tensor), false});
+}
+
+Graph Graph::independent_copy() const {
+  Graph copy = *this;
+  for (Value& value : copy.values_)
+    if (value.constant) value.constant = std::make_shared<Tensor>(value.constant->clone());
+  return copy;
+}
+
+ValueType Graph::type_of(ValueId id) const {
+  if (id == kNoValue) return {};
+  const Value& v = value(id);
+  return {v.dtype, v.shape, v.constant.get()};
+}
+
+std::vector<ValueType> input_types(const Graph& graph, const Node& node) {
+  std::vector<ValueType> types;
+  for (ValueId id : node.inputs) types.push_back(graph.type_of(id));
+  return types;
+}
+
+std::vector<ValueId> Graph::add_node(std::string name, OperatorPtr op, std::vector<ValueId> node_inputs,
+                                     std::vector<std::string> output_names) {
+  Node node{std::move(name), std::move(op), std::move(node_inputs), {}};
+  const auto types = with_place([&] { return describe(node); }, [&] { return node.op->infer(input_types(*this, node)); });
+  for (size_t i = 0; i < types.size(); ++i) {
+    std::string output = i < output_names.size() && !output_names[i].empty() ? output_names[i]
+                         : node.name + (i == 0 ? "" : ":" + std::to_string(i));
+    node.outputs.push_back(add_value({std::move(output), types[i].dtype, types[i].shape, nullptr, false}));
+  }
+  nodes.push_back(std::move(node));
+  return nodes.back().outputs;
+}
+
+void Graph::append_node(std::string name, OperatorPtr op, std::vector<ValueId> node_inputs, const std::vector<std::string>& output_names) {
+  Node node{std::move(name), std::move(op), std::move(node_inputs), {}};
+  for (const std::string& output : output_names) node.outputs.push_back(add_value({output, DType::f32, {}, nullptr, false}));
+  nodes.push_back(std::move(node));
+}
+
+ValueId Graph::add(std::string name, OperatorPtr op, std::vector<ValueId> node_inputs) {
+  return add_node(std::move(name), std::move(op), std::move(node_inputs)).front();
+}
+
+ValueId Graph::find(const std::string& name) const {
+  const auto it = by_name_.find(name);
+  return it == by_name_.end() ? kNoValue : it->second;
+}
+
+std::string Graph::unused_name(const std::string& wanted) const {
+  if (!by_name_.contains(wanted)) return wanted;
+  for (int i = 2;; ++i) {
+    std::string candidate = wanted + "_" + std::to_string(i);
+    if (!by_name_.contains(candidate)) return candidate;
+  }
+}
+
+std::vector<int> Graph::producers() const {
+  std::vector<int> producer(values_.size(), -1);
+  for (size_t n = 0; n < nodes.size(); ++n)
+    for (ValueId id : nodes[n].outputs) producer[static_cast<size_t>(id)] = static_cast<int>(n);
+  return producer;
+}
+
+std::vector<std::vector<int>> Graph::consumers() const {
+  std::vector<std::vector<int>> readers(values_.size());
+  for (size_t n = 0; n < nodes.size(); ++n)
+    for (ValueId id : nodes[n].inputs)
+      if (id != kNoValue) readers[static_cast<size_t>(id)].push_back(static_cast<int>(n));
+  return readers;
+}
+
+void Graph::replace_uses(ValueId from, ValueId to) {
+  for (Node& node : nodes) std::replace(node.inputs.begin(), node.inputs.end(), from, to);
+  std::replace(outputs.begin(), outputs.end(), from, to);
+}
+
+}  // namespace graft

@@ -1,0 +1,19 @@
+#pragma once
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "runtime/core/tensor.h"
+
+namespace graft {
+
+/// NumPy's .npy format, version 1.0, little-endian and C order. Throws Error on anything else.
+Tensor read_npy(const std::string& path);
+void write_npy(const std::string& path, const Tensor& tensor);
+
+/// An .npz archive (stored, not compressed) of named arrays; `texts` become arrays of unicode strings.
+void write_npz(const std::string& path, const std::vector<std::pair<std::string, const Tensor*>>& arrays,
+               const std::vector<std::pair<std::string, std::vector<std::string>>>& texts);
+
+}  // namespace graft

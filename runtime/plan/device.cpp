@@ -1,0 +1,87 @@
+#include "runtime/plan/device.h"
+
+#include <dlfcn.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <map>
+#include <mutex>
+#include <vector>
+
+#include "runtime/core/error.h"
+#include "runtime/cpu/cpu_backend.h"
+#include "runtime/cuda/plugin.h"
+
+namespace graft {
+namespace {
+
+constexpr const char* kDriver = "libcuda.so.1";
+constexpr const char* kPlugin = "libgraft_cuda.so";
+
+/// Beside the program in a build tree, in lib/ beside its bin/ where it is installed.
+std::vector<std::string> plugin_places() {
+  if (const char* set = std::getenv("GRAFT_CUDA_PLUGIN"); set && *set) return {set};
+  std::error_code failed;
+  const auto program = std::filesystem::read_symlink("/proc/self/exe", failed);
+  if (failed) return {kPlugin};
+  const auto folder = program.parent_path();
+  return {folder / kPlugin, folder / "../lib" / kPlugin, folder / "../lib/graft" / kPlugin, kPlugin};
+}
+
+std::string last_failure() {
+  const char* text = dlerror();
+  return text ? text : "unknown reason";
+}
+
+/// The GPU's number in "cuda" or "cuda:N"; -1 where the name is another.
+int gpu_number(const std::string& device) {
+  if (device == "cuda") return 0;
+  if (device.rfind("cuda:", 0) != 0 || device.size() == 5 || device.size() > 8) return -1;
+  for (size_t i = 5; i < device.size(); ++i)
+    if (device[i] < '0' || device[i] > '9') return -1;
+  return std::atoi(device.c_str() + 5);
+}
+
+/// Throws Error with the reason where it cannot be opened.
+OpenedDevice open_gpu(int number, const std::string& precision) {
+  if (!dlopen(kDriver, RTLD_NOW | RTLD_GLOBAL)) throw Error("there is no NVIDIA driver (" + last_failure() + ")");
+  void* plugin = nullptr;
+  std::string reason;
+  for (const std::string& place : plugin_places()) {
+    if (place.find('/') != std::string::npos && !std::filesystem::exists(place)) continue;
+    plugin = dlopen(place.c_str(), RTLD_NOW | RTLD_LOCAL);
+    if (plugin) break;
+    reason = last_failure();
+  }
+  if (!plugin) throw Error("the CUDA backend cannot be loaded (" + (reason.empty() ? std::string(kPlugin) + " was not found beside the program" : reason) + ")");
+  const auto open = reinterpret_cast<decltype(&graft_open_cuda)>(dlsym(plugin, "graft_open_cuda"));
+  if (!open) throw Error("the CUDA backend has another shape (" + last_failure() + ")");
+  OpenedDevice opened;
+  // Kept until the program ends, as the processor's backend is: plans hold on to it.
+  opened.backend = open(cuda::kPluginInterface, number, precision.c_str(), &cpu_backend(), &opened.description);
+  return opened;
+}
+
+}  // namespace
+
+OpenedDevice open_device(const DeviceChoice& choice) {
+  const OpenedDevice processor{&cpu_backend(), "processor", {}};
+  if (choice.device == "cpu" || choice.device == "auto") return processor;
+  const int number = gpu_number(choice.device);
+  if (number < 0) throw Error("--device " + choice.device + ": no such device", "use auto, cpu, cuda or cuda:N");
+  static std::mutex mutex;
+  static std::map<std::pair<int, std::string>, OpenedDevice> opened;
+  const std::lock_guard lock(mutex);
+  auto& known = opened[{number, choice.precision}];
+  if (known.backend) return known;
+  try {
+    known = open_gpu(number, choice.precision);
+    return known;
+  } catch (const Error& error) {
+    OpenedDevice instead = processor;
+    instead.note = "--device " + choice.device + ": " + error.what() + "; computing on the processor";
+    return instead;
+  }
+}
+
+}  // namespace graft
