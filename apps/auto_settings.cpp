@@ -28,18 +28,22 @@ void write_trials(const std::string& path, const AutoSearch& search) {
       const AutoTrial& t = search.trials[i];
       std::string remark = i == search.chosen ? "chosen" : t.remark;
       std::replace(remark.begin(), remark.end(), ',', ';');
-      stream << t.settings.head << ',' << t.settings.freeze << ',' << t.settings.lr << ',' << t.settings.weight_decay << ',' << t.folds.mean << ',' << t.folds.deviation << ',' << t.folds.scores.size() << ','
+      stream << t.settings.head << ',' << t.settings.freeze << ',' << t.settings.lr << ',' << t.settings.weight_decay
+             << ',' << t.folds.mean << ',' << t.folds.deviation << ',' << t.folds.scores.size() << ','
              << t.folds.seconds << ',' << remark << '\n';
     }
   });
 }
 
 void tell(const AutoSearch& search, Task task, const TrainListener& listener) {
-  listener.note(formatted("%-10s %-8s %10s %12s %8s %10s %7s  ", "head", "freeze", "rate", "weight decay", score_names(task).first, "deviation", "s"));
+  listener.note(formatted("%-10s %-8s %10s %12s %8s %10s %7s  ", "head", "freeze", "rate", "weight decay",
+                          score_names(task).first, "deviation", "s"));
   for (size_t i = 0; i < search.trials.size(); ++i) {
     const AutoTrial& t = search.trials[i];
-    listener.note(formatted("%-10s %-8s %10.4g %12.4g %8.4f %10.4f %7.2f  %s", t.settings.head.c_str(), t.settings.freeze.c_str(), static_cast<double>(t.settings.lr),
-                            static_cast<double>(t.settings.weight_decay), t.folds.mean, t.folds.deviation, t.folds.seconds, i == search.chosen ? "chosen" : t.remark.c_str()));
+    listener.note(formatted("%-10s %-8s %10.4g %12.4g %8.4f %10.4f %7.2f  %s", t.settings.head.c_str(),
+                            t.settings.freeze.c_str(), static_cast<double>(t.settings.lr),
+                            static_cast<double>(t.settings.weight_decay), t.folds.mean, t.folds.deviation,
+                            t.folds.seconds, i == search.chosen ? "chosen" : t.remark.c_str()));
   }
 }
 
@@ -50,16 +54,20 @@ AutoSettings chosen_before(const std::string& path) {
     std::istringstream stream(line);
     AutoSettings settings;
     char comma = 0;
-    if (std::getline(stream, settings.head, ',') && std::getline(stream, settings.freeze, ',') && stream >> settings.lr >> comma >> settings.weight_decay) return settings;
+    if (std::getline(stream, settings.head, ',') && std::getline(stream, settings.freeze, ',') &&
+        stream >> settings.lr >> comma >> settings.weight_decay)
+      return settings;
   }
   throw Error(path + ": does not say what was chosen", "start the run without --resume");
 }
 
 }  // namespace
 
-AutoSearch choose_automatically(FinetuneOptions& o, const Graph& base, const SampleSource& source, int classes, const TrainListener& listener) {
+AutoSearch choose_automatically(FinetuneOptions& o, const Graph& base, const SampleSource& source, int classes,
+                                const TrainListener& listener) {
   const auto optimizer = make_optimizer(o.train.optimizer, o.train.optimizer_options);
-  AutoSettings given{o.head, o.freeze.policy, o.train.lr > 0 ? o.train.lr : optimizer->default_lr(), o.train.weight_decay < 0 ? optimizer->default_weight_decay() : o.train.weight_decay};
+  AutoSettings given{o.head, o.freeze.policy, o.train.lr > 0 ? o.train.lr : optimizer->default_lr(),
+                     o.train.weight_decay < 0 ? optimizer->default_weight_decay() : o.train.weight_decay};
   const auto with = [&](const AutoSettings& s) {
     FinetuneOptions options = o;
     options.head = s.head;
@@ -79,7 +87,9 @@ AutoSearch choose_automatically(FinetuneOptions& o, const Graph& base, const Sam
   freedom.freeze = freedom.freeze && !optimizer->minimises();
   const std::string path = (std::filesystem::path(o.output) / "auto.csv").string();
   // What a search comes to depends on the time it has: a run that goes on keeps what was chosen.
-  AutoSearch search = o.train.resume ? AutoSearch{{{chosen_before(path), {}, ""}}, 0, 0} : choose_settings(make, given, freedom, source, classes, kFolds, o.auto_seconds, o.train, listener, backend(o.common));
+  AutoSearch search = o.train.resume ? AutoSearch{{{chosen_before(path), {}, ""}}, 0, 0}
+                                     : choose_settings(make, given, freedom, source, classes, kFolds, o.auto_seconds,
+                                                       o.train, listener, backend(o.common));
   if (!o.train.resume) {
     tell(search, o.train.task, listener);
     write_trials(path, search);

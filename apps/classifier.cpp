@@ -12,30 +12,45 @@ namespace {
 
 constexpr size_t kDefaultBatch = 32;
 
-Plan compile(Model& model, const Preprocessing& p, const CommonOptions& common, size_t batch, const std::string& output) {
+Plan compile(Model& model, const Preprocessing& p, const CommonOptions& common, size_t batch,
+             const std::string& output) {
   if (!output.empty()) {
     const ValueId id = model.graph.find(output);
-    const auto by_node = std::find_if(model.graph.nodes.begin(), model.graph.nodes.end(), [&](const Node& n) { return n.name == output; });
-    if (id != kNoValue && !model.graph.value(id).constant) model.graph.outputs = {id};
-    else if (by_node != model.graph.nodes.end()) model.graph.outputs = {by_node->outputs[0]};
-    else throw Error(model.path + ": has no layer \"" + output + "\"", "graft inspect " + model.path + " lists them");
+    const auto by_node = std::find_if(model.graph.nodes.begin(), model.graph.nodes.end(),
+                                      [&](const Node& n) { return n.name == output; });
+    if (id != kNoValue && !model.graph.value(id).constant)
+      model.graph.outputs = {id};
+    else if (by_node != model.graph.nodes.end())
+      model.graph.outputs = {by_node->outputs[0]};
+    else
+      throw Error(model.path + ": has no layer \"" + output + "\"", "graft inspect " + model.path + " lists them");
   }
   model.graph.outputs.resize(1);
-  return with_place([&] { return model.path; }, [&] { return compile_inference(model.graph, {static_cast<int64_t>(batch), p.crop_height, p.crop_width}, backend(common), common.threads); });
+  return with_place([&] { return model.path; },
+                    [&] {
+                      return compile_inference(model.graph, {static_cast<int64_t>(batch), p.crop_height, p.crop_width},
+                                               backend(common), common.threads);
+                    });
 }
 
 }  // namespace
 
-PictureRunner::PictureRunner(Model model, const Preprocessing& p, const CommonOptions& common, size_t pictures, const std::string& output)
-    : quiet_(common.quiet), pipeline_(evaluation_pipeline(p)), batch_(std::max<size_t>(1, std::min(pictures, common.batch > 0 ? static_cast<size_t>(common.batch) : kDefaultBatch))),
+PictureRunner::PictureRunner(Model model, const Preprocessing& p, const CommonOptions& common, size_t pictures,
+                             const std::string& output)
+    : quiet_(common.quiet),
+      pipeline_(evaluation_pipeline(p)),
+      batch_(std::max<size_t>(
+          1, std::min(pictures, common.batch > 0 ? static_cast<size_t>(common.batch) : kDefaultBatch))),
       plan_(compile(model, p, common, batch_, output)) {
   const View out = plan_.output(0);
   if (out.dtype != DType::f32) throw Error("the output holds " + std::string(name_of(out.dtype)) + ", not float32");
-  if (out.shape.empty() || out.shape[0] != static_cast<int64_t>(batch_)) throw Error("the output " + out.shape.str() + " has no batch in front", "choose another --layer");
+  if (out.shape.empty() || out.shape[0] != static_cast<int64_t>(batch_))
+    throw Error("the output " + out.shape.str() + " has no batch in front", "choose another --layer");
   width_ = static_cast<size_t>(out.shape.elements()) / batch_;
 }
 
-size_t PictureRunner::run(const std::string& task, const std::vector<std::string>& paths, const Row& row, const Failed& failed) {
+size_t PictureRunner::run(const std::string& task, const std::vector<std::string>& paths, const Row& row,
+                          const Failed& failed) {
   Progress progress(quiet_);
   std::vector<LoadRequest> requests;
   for (const std::string& path : paths) requests.push_back({path, 0});
@@ -75,7 +90,8 @@ bool ends_in_softmax(const Graph& graph) {
     const int index = producer[static_cast<size_t>(at)];
     if (index < 0) return false;
     const Node& node = graph.nodes[static_cast<size_t>(index)];
-    if (const auto* softmax = dynamic_cast<const Softmax*>(node.op.get())) return softmax->form == Softmax::Form::probability;
+    if (const auto* softmax = dynamic_cast<const Softmax*>(node.op.get()))
+      return softmax->form == Softmax::Form::probability;
     if (!node.op->is_reshape()) return false;
     at = node.inputs[0];
   }

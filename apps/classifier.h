@@ -13,13 +13,14 @@ namespace graft::app {
 class PictureRunner {
  public:
   /// `output`: name of the value to read; empty: the model's first output.
-  PictureRunner(Model model, const Preprocessing& preprocessing, const CommonOptions& common, size_t pictures, const std::string& output = "");
+  PictureRunner(Model model, const Preprocessing& preprocessing, const CommonOptions& common, size_t pictures,
+                const std::string& output = "");
   size_t width() const { return width_; }
 
   using Row = std::function<void(size_t index, std::span<const float> values)>;
   using Failed = std::function<void(size_t index, const std::string& reason)>;
-  /// Calls row in order, with a progress bar named `task`. A picture that cannot be read is named on stderr, handed to `failed`
-  /// and makes the exit status "some skipped". Returns how many those were.
+  /// Calls row in order, with a progress bar named `task`. A picture that cannot be read is named on stderr, handed to
+  /// `failed` and makes the exit status "some skipped". Returns how many those were.
   size_t run(const std::string& task, const std::vector<std::string>& paths, const Row& row, const Failed& failed = {});
 
  private:

@@ -15,8 +15,8 @@ inline constexpr int kDone = 0, kFailed = 1, kWrongUsage = 2, kSomeSkipped = 3;
 
 /// How pictures are brought to a model that does not say it itself.
 struct PictureOptions {
-  std::string preprocess;            // imagenet | tf | caffe | unit | FILE.json; empty: the model's own, else imagenet
-  int64_t resize = -1, crop = 0;     // -1, 0: as the preprocessing says
+  std::string preprocess;         // imagenet | tf | caffe | unit | FILE.json; empty: the model's own, else imagenet
+  int64_t resize = -1, crop = 0;  // -1, 0: as the preprocessing says
 };
 void add_picture_options(CLI::App& command, PictureOptions& options);
 
@@ -28,8 +28,8 @@ struct PictureModelOptions {
 };
 void add_picture_model(CLI::App& command, PictureModelOptions& options);
 
-/// The preprocessing that holds for this model: what the user says, else what the file says, else imagenet (which is told on
-/// stderr). The size comes from the graph's input where it is fixed.
+/// The preprocessing that holds for this model: what the user says, else what the file says, else imagenet (which is
+/// told on stderr). The size comes from the graph's input where it is fixed.
 Preprocessing resolve_preprocessing(const Model& model, const PictureOptions& options, const CommonOptions& common);
 
 TransformContext transform_context(const Preprocessing& preprocessing);

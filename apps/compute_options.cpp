@@ -11,7 +11,9 @@ namespace graft::app {
 void add_common(CLI::App& command, CommonOptions& o) {
   command.add_option("--device", o.device, "auto | cpu | cuda:N")->capture_default_str();
   command.add_option("--dtype", o.dtype, "auto | fp32; on a GPU also tf32, bf16, fp16")->capture_default_str();
-  command.add_option("--threads", o.threads, "Threads to compute with (0: all cores)")->check(CLI::Range(0, 1024))->capture_default_str();
+  command.add_option("--threads", o.threads, "Threads to compute with (0: all cores)")
+      ->check(CLI::Range(0, 1024))
+      ->capture_default_str();
   command.add_option("--seed", o.seed, "Seed of everything random")->capture_default_str();
   command.add_option("--batch", o.batch, "Pictures in a batch")->check(CLI::Range(1, 4096));
   command.add_flag("--json", o.json, "One JSON object on stdout, all else on stderr");
@@ -20,7 +22,11 @@ void add_common(CLI::App& command, CommonOptions& o) {
 }
 
 void add_memory_option(CLI::App& command, std::string& memory) {
-  command.add_option("--memory", memory, "What activations and gradients of a step may take: 2G, 900M, or 50% of what they would; where they do not fit they are made again")->type_name("SIZE");
+  command
+      .add_option("--memory", memory,
+                  "What activations and gradients of a step may take: 2G, 900M, or 50% of what they would; where they "
+                  "do not fit they are made again")
+      ->type_name("SIZE");
 }
 
 MemoryLimit memory_limit(const std::string& memory) {
@@ -34,7 +40,8 @@ MemoryLimit memory_limit(const std::string& memory) {
   const std::string unit = memory.substr(used);
   const double factor = unit == "G" ? 1 << 30 : unit == "M" ? 1 << 20 : unit == "K" ? 1 << 10 : unit.empty() ? 1 : 0;
   const bool part = unit == "%" && number <= 100;
-  if (!(number > 0) || !std::isfinite(number * factor) || (factor == 0 && !part)) throw Error("--memory " + memory + ": is no amount of memory", "write 2G, 900M or 50%");
+  if (!(number > 0) || !std::isfinite(number * factor) || (factor == 0 && !part))
+    throw Error("--memory " + memory + ": is no amount of memory", "write 2G, 900M or 50%");
   return part ? MemoryLimit{0, number / 100} : MemoryLimit{static_cast<size_t>(number * factor), 0};
 }
 
@@ -42,13 +49,15 @@ const Backend& backend(const CommonOptions& o) {
   const std::string precision = o.dtype == "auto" ? "tf32" : o.dtype;
   for (const char* known : {"fp32", "tf32", "bf16", "fp16", ""}) {
     if (precision == known) break;
-    if (!*known) throw Error("--dtype " + o.dtype + ": not a type that graft computes in", "use auto, fp32, tf32, bf16 or fp16");
+    if (!*known)
+      throw Error("--dtype " + o.dtype + ": not a type that graft computes in", "use auto, fp32, tf32, bf16 or fp16");
   }
   const OpenedDevice opened = open_device({o.device, precision});
   static bool told = false;
   if (!opened.note.empty() && !o.quiet && !told) std::cerr << "graft: note: " << opened.note << '\n';
   told = true;
-  if (o.dtype != "auto" && o.dtype != "fp32" && !opened.backend->memory()) throw Error("--dtype " + o.dtype + ": the processor computes in fp32 only", "use --dtype fp32");
+  if (o.dtype != "auto" && o.dtype != "fp32" && !opened.backend->memory())
+    throw Error("--dtype " + o.dtype + ": the processor computes in fp32 only", "use --dtype fp32");
   return *opened.backend;
 }
 

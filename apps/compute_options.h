@@ -23,7 +23,8 @@ void add_common(CLI::App& command, CommonOptions& options);
 /// The backend that --device and --dtype name. Throws Error for what this build does not have.
 const Backend& backend(const CommonOptions& options);
 
-/// --memory: "50%" of what would be taken without it, or bytes with K, M or G behind them (powers of 1024); empty: no limit. Throws Error.
+/// --memory: "50%" of what would be taken without it, or bytes with K, M or G behind them (powers of 1024); empty: no
+/// limit. Throws Error.
 void add_memory_option(CLI::App& command, std::string& memory);
 MemoryLimit memory_limit(const std::string& memory);
 

@@ -4,9 +4,9 @@
 #include <vector>
 
 #include "apps/common.h"
+#include "finetune/heads/freeze.h"
 #include "finetune/selection/auto_choice.h"
 #include "finetune/selection/cross_validation.h"
-#include "finetune/heads/freeze.h"
 #include "finetune/selection/rate_finder.h"
 #include "finetune/training/trainer.h"
 
@@ -17,7 +17,8 @@ struct FinetuneOptions {
   PictureOptions pictures;
   TrainOptions train;
   FreezeOptions freeze;
-  std::string task = "classes", model, data, output, teacher, recipe = "default", cache = "auto", batch_norm = "auto", memory, unfreeze, preset, head = "linear", head_init;
+  std::string task = "classes", model, data, output, teacher, recipe = "default", cache = "auto", batch_norm = "auto",
+              memory, unfreeze, preset, head = "linear", head_init;
   std::vector<std::string> class_weights;
   float dropout = 0, stochastic_depth = 0;
   bool vanilla_dropout = false;
@@ -44,8 +45,8 @@ struct FinetuneReport {
   double seconds = 0;          // the whole job
 };
 
-/// Import, graft, train, write: the whole of `graft finetune`. RUN gets model.onnx, checkpoint.safetensors, history.csv,
-/// metrics.json and config.toml. Throws Error.
+/// Import, graft, train, write: the whole of `graft finetune`. RUN gets model.onnx, checkpoint.safetensors,
+/// history.csv, metrics.json and config.toml. Throws Error.
 FinetuneReport run_finetune(const FinetuneOptions& options);
 
 std::string to_json_text(const FinetuneReport& report);

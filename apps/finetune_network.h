@@ -15,7 +15,8 @@ struct Network {
   int skippable_branches = 0;  // of stochastic depth
 };
 
-/// `base`: the model's graph, its picture's size settled. Reads head, freeze and regularisation of `options`. Throws Error.
+/// `base`: the model's graph, its picture's size settled. Reads head, freeze and regularisation of `options`. Throws
+/// Error.
 Network make_network(const Graph& base, const FinetuneOptions& options, int64_t classes);
 
 /// --head and --head-init. Throws Error.

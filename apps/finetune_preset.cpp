@@ -5,9 +5,9 @@
 namespace graft::app {
 namespace {
 
-/// "Accelerating BN networks" [Ioffe & Szegedy 2015, §4.2.1-2], relative to the optimizer's own values: five times the rate (their BN-x5), a
-/// fifth of the weight decay, a rate that falls six times as fast as Inception's 4 % each eight epochs, no LRN, no dropout, less distorted
-/// pictures. Every epoch is shuffled anew anyway.
+/// "Accelerating BN networks" [Ioffe & Szegedy 2015, §4.2.1-2], relative to the optimizer's own values: five times the
+/// rate (their BN-x5), a fifth of the weight decay, a rate that falls six times as fast as Inception's 4 % each eight
+/// epochs, no LRN, no dropout, less distorted pictures. Every epoch is shuffled anew anyway.
 void accelerate_batch_norm(FinetuneOptions& o, const CLI::App& command) {
   const auto free = [&](const char* option) { return command.count(option) == 0; };
   const auto optimizer = make_optimizer(o.train.optimizer, o.train.optimizer_options);

@@ -10,7 +10,8 @@ namespace graft::app {
 
 std::vector<std::string> preset_names();
 
-/// Settles what `options.preset` stands for, except where the user said otherwise on the command line or in the config file.
+/// Settles what `options.preset` stands for, except where the user said otherwise on the command line or in the config
+/// file.
 void apply_preset(FinetuneOptions& options, const CLI::App& command);
 
 }  // namespace graft::app

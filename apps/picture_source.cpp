@@ -9,13 +9,17 @@ namespace {
 class LoaderStream final : public SampleStream {
  public:
   LoaderStream(const Pipeline& pipeline, std::vector<LoadRequest> requests, size_t batch, PixelForm form)
-      : pipeline_(pipeline), loader_(pipeline, std::move(requests), batch, 0, form), batch_(batch), floats_(static_cast<size_t>(pipeline.height() * pipeline.width() * pipeline.channels())) {}
+      : pipeline_(pipeline),
+        loader_(pipeline, std::move(requests), batch, 0, form),
+        batch_(batch),
+        floats_(static_cast<size_t>(pipeline.height() * pipeline.width() * pipeline.channels())) {}
   bool next(SampleBatch& batch) override {
     const Loader::Batch* loaded = loader_.next();
     if (!loaded) return false;
     batch = {loaded->pixels.data(), loaded->count, floats_, loaded->errors, {}};
     if (!loaded->bytes.empty()) {
-      batch.bytes = {loaded->bytes.data(), loaded->turns.data(), pipeline_.table().data(), static_cast<int64_t>(batch_), pipeline_.height(), pipeline_.width(), pipeline_.channels()};
+      batch.bytes = {loaded->bytes.data(), loaded->turns.data(), pipeline_.table().data(), static_cast<int64_t>(batch_),
+                     pipeline_.height(),   pipeline_.width(),    pipeline_.channels()};
     }
     return true;
   }
@@ -28,16 +32,22 @@ class LoaderStream final : public SampleStream {
 
 }  // namespace
 
-std::unique_ptr<SampleStream> PictureSource::stream(std::vector<SampleRef> order, size_t batch) const { return stream_of(order, batch, PixelForm::floats); }
+std::unique_ptr<SampleStream> PictureSource::stream(std::vector<SampleRef> order, size_t batch) const {
+  return stream_of(order, batch, PixelForm::floats);
+}
 
-std::unique_ptr<SampleStream> PictureSource::byte_stream(const std::vector<SampleRef>& order, size_t batch) const { return stream_of(order, batch, PixelForm::bytes); }
+std::unique_ptr<SampleStream> PictureSource::byte_stream(const std::vector<SampleRef>& order, size_t batch) const {
+  return stream_of(order, batch, PixelForm::bytes);
+}
 
-std::unique_ptr<SampleStream> PictureSource::stream_of(const std::vector<SampleRef>& order, size_t batch, PixelForm form) const {
+std::unique_ptr<SampleStream> PictureSource::stream_of(const std::vector<SampleRef>& order, size_t batch,
+                                                       PixelForm form) const {
   const bool plain = !order.empty() && order.front().variant == 0;
   std::vector<LoadRequest> requests;
   for (const SampleRef& ref : order) {
     if ((ref.variant == 0) != plain) throw Error("evaluation and training views cannot share a stream");
-    requests.push_back({items_[static_cast<size_t>(ref.index)].path, mix(mix(seed_, ref.variant), static_cast<uint64_t>(ref.index))});
+    requests.push_back(
+        {items_[static_cast<size_t>(ref.index)].path, mix(mix(seed_, ref.variant), static_cast<uint64_t>(ref.index))});
   }
   return std::make_unique<LoaderStream>(plain ? evaluation_ : training_, std::move(requests), batch, form);
 }

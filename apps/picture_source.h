@@ -10,11 +10,12 @@
 
 namespace graft::app {
 
-/// Pictures of a dataset as a trainer sees them: variant 0 through the evaluation pipeline, others through the training one,
-/// with random numbers that follow from (seed, variant, index). Both pipelines must outlive it.
+/// Pictures of a dataset as a trainer sees them: variant 0 through the evaluation pipeline, others through the training
+/// one, with random numbers that follow from (seed, variant, index). Both pipelines must outlive it.
 class PictureSource final : public SampleSource {
  public:
-  PictureSource(std::vector<Item> items, const Pipeline& evaluation, const Pipeline& training, uint64_t seed) : items_(std::move(items)), evaluation_(evaluation), training_(training), seed_(seed) {}
+  PictureSource(std::vector<Item> items, const Pipeline& evaluation, const Pipeline& training, uint64_t seed)
+      : items_(std::move(items)), evaluation_(evaluation), training_(training), seed_(seed) {}
   int64_t size() const override { return static_cast<int64_t>(items_.size()); }
   int label(int64_t index) const override { return items_[static_cast<size_t>(index)].label; }
   std::span<const float> target(int64_t index) const override { return items_[static_cast<size_t>(index)].target; }

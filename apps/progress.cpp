@@ -48,7 +48,8 @@ void Progress::show(const std::string& phase, int64_t done, int64_t total) {
     return;
   }
   const auto filled = static_cast<int>(done * kBarWidth / total);
-  std::cerr << "\r\x1b[K[" << std::string(static_cast<size_t>(filled), '#') << std::string(static_cast<size_t>(kBarWidth - filled), '.') << "] " << text.str() << std::flush;
+  std::cerr << "\r\x1b[K[" << std::string(static_cast<size_t>(filled), '#')
+            << std::string(static_cast<size_t>(kBarWidth - filled), '.') << "] " << text.str() << std::flush;
   bar_shown_ = true;
   if (done == total) clear_bar();
 }

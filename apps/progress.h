@@ -6,7 +6,8 @@
 
 namespace graft::app {
 
-/// Tells on stderr how far a phase has come: a bar on a terminal, otherwise a line every ten seconds. Silent when told so.
+/// Tells on stderr how far a phase has come: a bar on a terminal, otherwise a line every ten seconds. Silent when told
+/// so.
 class Progress {
  public:
   explicit Progress(bool quiet);

@@ -19,7 +19,8 @@ ColourAxes measure_colour_axes(const std::vector<std::string>& paths, size_t lim
     } catch (const Error&) {
       continue;  // the loader will name it
     }
-    const Image small = resize(image, {0, 0, static_cast<double>(image.width), static_cast<double>(image.height)}, kSide, kSide);
+    const Image small =
+        resize(image, {0, 0, static_cast<double>(image.width), static_cast<double>(image.height)}, kSide, kSide);
     for (size_t p = 0; p < small.pixels.size(); p += 3) {
       double v[3];
       for (size_t c = 0; c < 3; ++c) {
@@ -39,7 +40,8 @@ ColourAxes measure_colour_axes(const std::vector<std::string>& paths, size_t lim
   ColourAxes axes;
   for (int k = 0; k < 3; ++k) {
     axes.values[static_cast<size_t>(k)] = static_cast<float>(values.at<double>(k));
-    for (int c = 0; c < 3; ++c) axes.vectors[static_cast<size_t>(c)][static_cast<size_t>(k)] = static_cast<float>(vectors.at<double>(k, c));
+    for (int c = 0; c < 3; ++c)
+      axes.vectors[static_cast<size_t>(c)][static_cast<size_t>(k)] = static_cast<float>(vectors.at<double>(k, c));
   }
   return axes;
 }

@@ -22,7 +22,8 @@ namespace fs = std::filesystem;
 std::vector<fs::path> sorted_entries(const fs::path& folder) {
   std::vector<fs::path> entries;
   std::error_code code;
-  for (fs::directory_iterator it(folder, code), end; !code && it != end; it.increment(code)) entries.push_back(it->path());
+  for (fs::directory_iterator it(folder, code), end; !code && it != end; it.increment(code))
+    entries.push_back(it->path());
   if (code) throw Error(folder.string() + ": cannot be listed (" + code.message() + ")");
   std::sort(entries.begin(), entries.end());
   return entries;
@@ -35,14 +36,17 @@ std::vector<std::string> class_folders(const fs::path& root) {
   return names;
 }
 
-void collect(const fs::path& root, const std::vector<std::string>& classes, std::vector<Item>& items, std::vector<std::string>& skipped) {
+void collect(const fs::path& root, const std::vector<std::string>& classes, std::vector<Item>& items,
+             std::vector<std::string>& skipped) {
   for (size_t label = 0; label < classes.size(); ++label) {
     const fs::path folder = root / classes[label];
     if (!fs::is_directory(folder)) continue;
     for (const fs::path& p : sorted_entries(folder)) {
       if (!fs::is_regular_file(p) || p.filename().string()[0] == '.') continue;
-      if (has_picture_extension(p.string())) items.push_back({p.string(), static_cast<int>(label)});
-      else skipped.push_back(p.string() + ": has no picture's extension");
+      if (has_picture_extension(p.string()))
+        items.push_back({p.string(), static_cast<int>(label)});
+      else
+        skipped.push_back(p.string() + ": has no picture's extension");
     }
   }
 }
@@ -53,8 +57,10 @@ void split_off(Dataset& data, double part, uint64_t seed) {
   for (Item& item : data.train) by_class[item.label].push_back(item);
   data.train.clear();
   for (auto& [label, items] : by_class) {
-    for (size_t i = items.size(); i > 1; --i) std::swap(items[i - 1], items[mix(mix(seed, static_cast<uint64_t>(label)), i) % i]);
-    const auto taken = items.size() < 2 ? 0 : std::max<size_t>(1, static_cast<size_t>(static_cast<double>(items.size()) * part));
+    for (size_t i = items.size(); i > 1; --i)
+      std::swap(items[i - 1], items[mix(mix(seed, static_cast<uint64_t>(label)), i) % i]);
+    const auto taken =
+        items.size() < 2 ? 0 : std::max<size_t>(1, static_cast<size_t>(static_cast<double>(items.size()) * part));
     for (size_t i = 0; i < items.size(); ++i) (i < taken ? data.validation : data.train).push_back(items[i]);
   }
   const auto by_path = [](const Item& a, const Item& b) { return a.path < b.path; };
@@ -68,10 +74,14 @@ std::vector<std::string> csv_fields(const std::string& line) {
   bool quoted = false;
   for (size_t i = 0; i < line.size(); ++i) {
     const char c = line[i];
-    if (c == '"' && quoted && i + 1 < line.size() && line[i + 1] == '"') fields.back() += line[++i];
-    else if (c == '"') quoted = !quoted;
-    else if (c == ',' && !quoted) fields.emplace_back();
-    else if (c != '\r') fields.back() += c;
+    if (c == '"' && quoted && i + 1 < line.size() && line[i + 1] == '"')
+      fields.back() += line[++i];
+    else if (c == '"')
+      quoted = !quoted;
+    else if (c == ',' && !quoted)
+      fields.emplace_back();
+    else if (c != '\r')
+      fields.back() += c;
   }
   return fields;
 }
@@ -97,7 +107,8 @@ std::vector<float> numbers(const std::string& text, const std::string& place) {
     } catch (const std::exception&) {
       used = 0;
     }
-    if (used != word.size() || !std::isfinite(value)) throw Error(place + ": \"" + word + "\" is no number", "write path,value[;value…][,split]");
+    if (used != word.size() || !std::isfinite(value))
+      throw Error(place + ": \"" + word + "\" is no number", "write path,value[;value…][,split]");
     values.push_back(value);
   }
   return values;
@@ -119,7 +130,8 @@ Dataset read_csv(const std::string& path, double part, uint64_t seed, Labelling 
     ++number;
     if (line.find_first_not_of(" \t\r") == std::string::npos) continue;
     const auto fields = csv_fields(line);
-    if (fields.size() < 2) throw Error(path + ", line " + std::to_string(number) + ": has no label", "write path,label or path,label,split");
+    if (fields.size() < 2)
+      throw Error(path + ", line " + std::to_string(number) + ": has no label", "write path,label or path,label,split");
     if (rows.empty() && labels.empty() && (fields[0] == "path" || fields[0] == "file" || fields[0] == "filename")) {
       value_names = separated(fields[1]);
       continue;
@@ -136,7 +148,10 @@ Dataset read_csv(const std::string& path, double part, uint64_t seed, Labelling 
   const auto place = [&](const Row& row) { return path + ", line " + std::to_string(row.line); };
   if (labelling == Labelling::values) {
     const size_t count = rows.empty() ? 0 : numbers(rows[0].label, place(rows[0])).size();
-    for (size_t k = 0; k < count; ++k) data.classes.push_back(k < value_names.size() ? value_names[k] : count == 1 ? "value" : "value" + std::to_string(k + 1));
+    for (size_t k = 0; k < count; ++k)
+      data.classes.push_back(k < value_names.size() ? value_names[k]
+                             : count == 1           ? "value"
+                                                    : "value" + std::to_string(k + 1));
   } else {
     data.classes.assign(labels.begin(), labels.end());
   }
@@ -144,10 +159,13 @@ Dataset read_csv(const std::string& path, double part, uint64_t seed, Labelling 
     Item item{file, 0};
     if (labelling == Labelling::values) {
       item.target = numbers(row.label, place(row));
-      if (item.target.size() != data.classes.size() || item.target.empty()) throw Error(place(row) + ": has " + std::to_string(item.target.size()) + " values where the first has " + std::to_string(data.classes.size()));
+      if (item.target.size() != data.classes.size() || item.target.empty())
+        throw Error(place(row) + ": has " + std::to_string(item.target.size()) + " values where the first has " +
+                    std::to_string(data.classes.size()));
     } else if (labelling == Labelling::multi_label) {
       item.target.assign(data.classes.size(), 0);
-      for (const std::string& label : separated(row.label)) item.target[static_cast<size_t>(std::distance(labels.begin(), labels.find(label)))] = 1;
+      for (const std::string& label : separated(row.label))
+        item.target[static_cast<size_t>(std::distance(labels.begin(), labels.find(label)))] = 1;
     } else {
       item.label = static_cast<int>(std::distance(labels.begin(), labels.find(row.label)));
     }
@@ -155,8 +173,10 @@ Dataset read_csv(const std::string& path, double part, uint64_t seed, Labelling 
   };
   const fs::path folder = fs::path(path).parent_path();
   for (const Row& row : rows) {
-    const bool validates = row.split == "val" || row.split == "valid" || row.split == "validation" || row.split == "test";
-    if (!row.split.empty() && !validates && row.split != "train") throw Error(path + ": unknown split \"" + row.split + "\"", "use train or val");
+    const bool validates =
+        row.split == "val" || row.split == "valid" || row.split == "validation" || row.split == "test";
+    if (!row.split.empty() && !validates && row.split != "train")
+      throw Error(path + ": unknown split \"" + row.split + "\"", "use train or val");
     (validates ? data.validation : data.train).push_back(item_of(row, (folder / row.path).string()));
   }
   if (!has_split) split_off(data, part, seed);
@@ -164,7 +184,9 @@ Dataset read_csv(const std::string& path, double part, uint64_t seed, Labelling 
 }
 
 void check_targets(const Dataset& data, const std::string& path, Labelling labelling) {
-  if (data.train.empty() || data.validation.empty()) throw Error(path + ": there are too few pictures to train and to validate", "add rows, or mark some with the split val");
+  if (data.train.empty() || data.validation.empty())
+    throw Error(path + ": there are too few pictures to train and to validate",
+                "add rows, or mark some with the split val");
   if (data.classes.empty()) throw Error(path + ": no picture has a label", "write path,label;label or path,value");
   if (labelling != Labelling::multi_label) return;
   for (size_t k = 0; k < data.classes.size(); ++k)
@@ -174,21 +196,29 @@ void check_targets(const Dataset& data, const std::string& path, Labelling label
 }
 
 void check(const Dataset& data, const std::string& path) {
-  if (data.classes.empty()) throw Error(path + ": holds no class folders", "put pictures into " + path + "/train/CLASS/ and " + path + "/val/CLASS/, or into " + path + "/CLASS/");
+  if (data.classes.empty())
+    throw Error(path + ": holds no class folders",
+                "put pictures into " + path + "/train/CLASS/ and " + path + "/val/CLASS/, or into " + path + "/CLASS/");
   std::vector<size_t> count(data.classes.size(), 0);
   for (const Item& item : data.train) ++count[static_cast<size_t>(item.label)];
   for (size_t i = 0; i < count.size(); ++i)
-    if (count[i] == 0) throw Error(path + ": class \"" + data.classes[i] + "\" has no training picture", "add pictures or remove its folder");
-  if (data.classes.size() < 2) throw Error(path + ": there is only one class, \"" + data.classes[0] + "\"", "a classifier needs at least two");
-  if (data.validation.empty()) throw Error(path + ": there is no validation picture", "add " + path + "/val/CLASS/ or more pictures");
+    if (count[i] == 0)
+      throw Error(path + ": class \"" + data.classes[i] + "\" has no training picture",
+                  "add pictures or remove its folder");
+  if (data.classes.size() < 2)
+    throw Error(path + ": there is only one class, \"" + data.classes[0] + "\"", "a classifier needs at least two");
+  if (data.validation.empty())
+    throw Error(path + ": there is no validation picture", "add " + path + "/val/CLASS/ or more pictures");
 }
 
 }  // namespace
 
 bool has_picture_extension(const std::string& path) {
   std::string extension = fs::path(path).extension().string();
-  std::transform(extension.begin(), extension.end(), extension.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  static const std::set<std::string> known{".jpg", ".jpeg", ".jpe", ".png", ".bmp", ".tif", ".tiff", ".webp", ".ppm", ".pgm", ".pbm", ".pnm"};
+  std::transform(extension.begin(), extension.end(), extension.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  static const std::set<std::string> known{".jpg",  ".jpeg", ".jpe", ".png", ".bmp", ".tif",
+                                           ".tiff", ".webp", ".ppm", ".pgm", ".pbm", ".pnm"};
   return known.contains(extension);
 }
 
@@ -211,7 +241,9 @@ Dataset read_dataset(const std::string& path, double validation_part, uint64_t s
       for (const char* name : {"val", "valid", "validation", "test"}) {
         if (!fs::is_directory(root / name)) continue;
         for (const std::string& c : class_folders(root / name))
-          if (std::find(data.classes.begin(), data.classes.end(), c) == data.classes.end()) throw Error(path + ": class \"" + c + "\" is validated but never trained", "add " + train.string() + "/" + c);
+          if (std::find(data.classes.begin(), data.classes.end(), c) == data.classes.end())
+            throw Error(path + ": class \"" + c + "\" is validated but never trained",
+                        "add " + train.string() + "/" + c);
         collect(root / name, data.classes, data.validation, data.skipped);
         break;
       }
@@ -242,17 +274,22 @@ std::vector<std::string> list_pictures(const std::vector<std::string>& inputs) {
         if (!line.empty()) paths.push_back(line);
     } else if (fs::is_directory(input, code)) {
       std::vector<std::string> found;
-      for (fs::recursive_directory_iterator it(input, fs::directory_options::skip_permission_denied, code), end; !code && it != end; it.increment(code))
-        if (it->is_regular_file(code) && has_picture_extension(it->path().string())) found.push_back(it->path().string());
+      for (fs::recursive_directory_iterator it(input, fs::directory_options::skip_permission_denied, code), end;
+           !code && it != end; it.increment(code))
+        if (it->is_regular_file(code) && has_picture_extension(it->path().string()))
+          found.push_back(it->path().string());
       std::sort(found.begin(), found.end());
-      if (found.empty()) throw Error(input + ": holds no pictures", "give a folder with JPEG, PNG, BMP, TIFF, WebP or PNM files");
+      if (found.empty())
+        throw Error(input + ": holds no pictures", "give a folder with JPEG, PNG, BMP, TIFF, WebP or PNM files");
       paths.insert(paths.end(), found.begin(), found.end());
     } else if (fs::exists(input, code)) {
       paths.push_back(input);
     } else {
       glob_t matches{};
-      if (glob(input.c_str(), 0, nullptr, &matches) == 0) paths.insert(paths.end(), matches.gl_pathv, matches.gl_pathv + matches.gl_pathc);
-      else paths.push_back(input);  // named when it cannot be opened
+      if (glob(input.c_str(), 0, nullptr, &matches) == 0)
+        paths.insert(paths.end(), matches.gl_pathv, matches.gl_pathv + matches.gl_pathc);
+      else
+        paths.push_back(input);  // named when it cannot be opened
       globfree(&matches);
     }
   }

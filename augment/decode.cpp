@@ -38,40 +38,48 @@ bool is_truncated_jpeg(const std::vector<uint8_t>& bytes) {
 }  // namespace
 
 Image decode_image(const std::string& path) {
-  return with_place([&] { return path; }, [&] {
-    const std::vector<uint8_t> bytes = read_file(path);
-    const auto header = read_image_header(bytes);
-    if (!header) throw Error("is not a JPEG, PNG, BMP, TIFF, WebP or PNM picture");
-    if (header->width <= 0 || header->height <= 0) throw Error("has no pixels");
-    if (header->width * header->height > kLargestPixels) {
-      throw Error("is " + std::to_string(header->width) + "×" + std::to_string(header->height) + ", over the limit of 100 megapixels");
-    }
-    if (header->format == "JPEG" && is_truncated_jpeg(bytes)) throw Error("is truncated");
-    cv::Mat decoded;
-    try {
-      decoded = cv::imdecode(bytes, cv::IMREAD_COLOR);
-    } catch (const std::exception&) {
-      decoded.release();
-    }
-    if (decoded.empty()) throw Error("cannot be decoded: the " + std::string(header->format) + " data is damaged");
-    Image image(decoded.cols, decoded.rows);
-    cv::Mat rgb(decoded.rows, decoded.cols, CV_8UC3, image.pixels.data());
-    cv::cvtColor(decoded, rgb, cv::COLOR_BGR2RGB);
-    return image;
-  });
+  return with_place([&] { return path; },
+                    [&] {
+                      const std::vector<uint8_t> bytes = read_file(path);
+                      const auto header = read_image_header(bytes);
+                      if (!header) throw Error("is not a JPEG, PNG, BMP, TIFF, WebP or PNM picture");
+                      if (header->width <= 0 || header->height <= 0) throw Error("has no pixels");
+                      if (header->width * header->height > kLargestPixels) {
+                        throw Error("is " + std::to_string(header->width) + "×" + std::to_string(header->height) +
+                                    ", over the limit of 100 megapixels");
+                      }
+                      if (header->format == "JPEG" && is_truncated_jpeg(bytes)) throw Error("is truncated");
+                      cv::Mat decoded;
+                      try {
+                        decoded = cv::imdecode(bytes, cv::IMREAD_COLOR);
+                      } catch (const std::exception&) {
+                        decoded.release();
+                      }
+                      if (decoded.empty())
+                        throw Error("cannot be decoded: the " + std::string(header->format) + " data is damaged");
+                      Image image(decoded.cols, decoded.rows);
+                      cv::Mat rgb(decoded.rows, decoded.cols, CV_8UC3, image.pixels.data());
+                      cv::cvtColor(decoded, rgb, cv::COLOR_BGR2RGB);
+                      return image;
+                    });
 }
 
 void write_image(const Image& image, const std::string& path) {
   const auto dot = path.rfind('.');
   std::string extension = dot == std::string::npos ? "" : path.substr(dot);
-  std::transform(extension.begin(), extension.end(), extension.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  if (extension != ".png" && extension != ".jpg" && extension != ".jpeg") throw Error(path + ": unknown picture format", "end the name in .png or .jpg");
-  const cv::Mat rgb(static_cast<int>(image.height), static_cast<int>(image.width), CV_8UC3, const_cast<uint8_t*>(image.pixels.data()));
+  std::transform(extension.begin(), extension.end(), extension.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  if (extension != ".png" && extension != ".jpg" && extension != ".jpeg")
+    throw Error(path + ": unknown picture format", "end the name in .png or .jpg");
+  const cv::Mat rgb(static_cast<int>(image.height), static_cast<int>(image.width), CV_8UC3,
+                    const_cast<uint8_t*>(image.pixels.data()));
   cv::Mat bgr;
   cv::cvtColor(rgb, bgr, cv::COLOR_RGB2BGR);
   std::vector<uint8_t> bytes;
   cv::imencode(extension, bgr, bytes);
-  write_atomically(path, [&](std::ostream& stream) { stream.write(reinterpret_cast<const char*>(bytes.data()), static_cast<std::streamsize>(bytes.size())); });
+  write_atomically(path, [&](std::ostream& stream) {
+    stream.write(reinterpret_cast<const char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
+  });
 }
 
 }  // namespace graft

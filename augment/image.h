@@ -6,8 +6,9 @@
 
 namespace graft {
 
-/// A decoded picture: 8-bit RGB, rows top to bottom, no padding between them. What is meant may be its mirror image: whoever reads the pixels in their
-/// last place turns them then, and upright() does for whoever needs them in place before.
+/// A decoded picture: 8-bit RGB, rows top to bottom, no padding between them. What is meant may be its mirror image:
+/// whoever reads the pixels in their last place turns them then, and upright() does for whoever needs them in place
+/// before.
 struct Image {
   int64_t width = 0, height = 0;
   std::vector<uint8_t> pixels;  // height × width × 3

@@ -20,7 +20,9 @@ uint32_t little(Bytes b, size_t at, size_t n) {
   return v;
 }
 
-bool starts(Bytes b, const char* magic, size_t n, size_t at = 0) { return b.size() >= at + n && std::memcmp(b.data() + at, magic, n) == 0; }
+bool starts(Bytes b, const char* magic, size_t n, size_t at = 0) {
+  return b.size() >= at + n && std::memcmp(b.data() + at, magic, n) == 0;
+}
 
 /// Walks the markers up to the frame header.
 std::optional<ImageHeader> jpeg(Bytes b) {
@@ -78,7 +80,8 @@ std::optional<ImageHeader> pnm(Bytes b) {
     while (at < b.size() && (std::isspace(b[at]) || b[at] == '#')) {
       if (b[at] == '#')
         while (at < b.size() && b[at] != '\n') ++at;
-      else ++at;
+      else
+        ++at;
     }
     while (at < b.size() && std::isdigit(b[at]) && number < (int64_t{1} << 40)) number = number * 10 + (b[at++] - '0');
   }
@@ -93,7 +96,8 @@ std::optional<ImageHeader> read_image_header(Bytes b) {
   if (starts(b, "\x89PNG\r\n\x1a\n", 8) && b.size() >= 24) return ImageHeader{"PNG", big(b, 16, 4), big(b, 20, 4)};
   if (starts(b, "BM", 2) && b.size() >= 26) {
     const auto height = static_cast<int32_t>(little(b, 22, 4));
-    return ImageHeader{"BMP", static_cast<int32_t>(little(b, 18, 4)), height < 0 ? -static_cast<int64_t>(height) : height};
+    return ImageHeader{"BMP", static_cast<int32_t>(little(b, 18, 4)),
+                       height < 0 ? -static_cast<int64_t>(height) : height};
   }
   if (starts(b, "II*\0", 4) || starts(b, "MM\0*", 4)) return tiff(b);
   if (starts(b, "RIFF", 4) && starts(b, "WEBP", 4, 8)) return webp(b);

@@ -12,8 +12,14 @@ constexpr size_t kBatchesAhead = 3;  // one in the caller's hands, two in work
 
 }  // namespace
 
-Loader::Loader(const Pipeline& pipeline, std::vector<LoadRequest> requests, size_t batch_size, int threads, PixelForm form)
-    : pipeline_(pipeline), requests_(std::move(requests)), batch_size_(batch_size), batches_((requests_.size() + batch_size - 1) / batch_size), form_(form), slots_(kBatchesAhead) {
+Loader::Loader(const Pipeline& pipeline, std::vector<LoadRequest> requests, size_t batch_size, int threads,
+               PixelForm form)
+    : pipeline_(pipeline),
+      requests_(std::move(requests)),
+      batch_size_(batch_size),
+      batches_((requests_.size() + batch_size - 1) / batch_size),
+      form_(form),
+      slots_(kBatchesAhead) {
   const size_t floats = batch_size_ * static_cast<size_t>(pipeline.height() * pipeline.width() * pipeline.channels());
   for (size_t i = 0; i < slots_.size(); ++i) {
     Slot& slot = slots_[i];
@@ -27,7 +33,8 @@ Loader::Loader(const Pipeline& pipeline, std::vector<LoadRequest> requests, size
     slot.batch.first = i * batch_size_;
     slot.missing = std::min(batch_size_, requests_.size() - std::min(requests_.size(), slot.batch.first));
   }
-  const unsigned count = threads > 0 ? static_cast<unsigned>(threads) : std::max(1u, std::thread::hardware_concurrency());
+  const unsigned count =
+      threads > 0 ? static_cast<unsigned>(threads) : std::max(1u, std::thread::hardware_concurrency());
   for (unsigned i = 0; i < count; ++i) threads_.emplace_back([this] { work(); });
 }
 
@@ -48,12 +55,15 @@ void Loader::load_one(size_t request, Batch& batch, size_t at) const {
       pipeline_.normalise(image, batch.pixels.data() + at * floats);
     } else {
       pipeline_.pack(image, batch.bytes.data() + at * floats);
-      batch.turns[at] = static_cast<uint8_t>((image.mirrored ? PictureBytes::kMirrored : 0) | (image.upside_down ? PictureBytes::kUpsideDown : 0));
+      batch.turns[at] = static_cast<uint8_t>((image.mirrored ? PictureBytes::kMirrored : 0) |
+                                             (image.upside_down ? PictureBytes::kUpsideDown : 0));
     }
     batch.errors[at].clear();
   } catch (const std::exception& e) {
-    if (form_ == PixelForm::floats) std::fill_n(batch.pixels.data() + at * floats, floats, 0.0f);
-    else batch.turns[at] = PictureBytes::kBlank;
+    if (form_ == PixelForm::floats)
+      std::fill_n(batch.pixels.data() + at * floats, floats, 0.0f);
+    else
+      batch.turns[at] = PictureBytes::kBlank;
     batch.errors[at] = e.what();
   }
 }
@@ -61,7 +71,10 @@ void Loader::load_one(size_t request, Batch& batch, size_t at) const {
 void Loader::work() {
   std::unique_lock lock(mutex_);
   while (true) {
-    work_.wait(lock, [&] { return stopping_ || (next_request_ < requests_.size() && next_request_ / batch_size_ < recycled() + kBatchesAhead); });
+    work_.wait(lock, [&] {
+      return stopping_ ||
+             (next_request_ < requests_.size() && next_request_ / batch_size_ < recycled() + kBatchesAhead);
+    });
     if (stopping_) return;
     const size_t request = next_request_++;
     Slot& slot = slots_[request / batch_size_ % kBatchesAhead];
@@ -85,7 +98,8 @@ const Loader::Batch* Loader::next() {
   work_.notify_all();
   ready_.wait(lock, [&] { return slot.missing == 0; });
   slot.batch.count = std::min(batch_size_, requests_.size() - slot.batch.first);
-  std::fill(slot.batch.pixels.begin() + static_cast<int64_t>(slot.batch.count * slot.batch.pixels.size() / batch_size_), slot.batch.pixels.end(), 0.0f);
+  std::fill(slot.batch.pixels.begin() + static_cast<int64_t>(slot.batch.count * slot.batch.pixels.size() / batch_size_),
+            slot.batch.pixels.end(), 0.0f);
   for (size_t i = slot.batch.count; i < slot.batch.turns.size(); ++i) slot.batch.turns[i] = PictureBytes::kBlank;
   return &slot.batch;
 }

@@ -27,15 +27,17 @@ enum class PixelForm : uint8_t { floats, bytes };
 class Loader {
  public:
   struct Batch {
-    std::vector<float> pixels;         // batch × height × width × channels; slots without a picture are zero
-    std::vector<uint8_t> bytes, turns; // in the form of bytes: the same numbers of them, and one PictureBytes::Turn a slot
-    std::vector<std::string> errors;   // one a slot; empty where the picture is good
-    size_t count = 0;                  // slots in use; fewer than the batch size only in the last batch
-    size_t first = 0;                  // index of slot 0 among the requests
+    std::vector<float> pixels;  // batch × height × width × channels; slots without a picture are zero
+    std::vector<uint8_t> bytes,
+        turns;  // in the form of bytes: the same numbers of them, and one PictureBytes::Turn a slot
+    std::vector<std::string> errors;  // one a slot; empty where the picture is good
+    size_t count = 0;                 // slots in use; fewer than the batch size only in the last batch
+    size_t first = 0;                 // index of slot 0 among the requests
   };
 
   /// `threads` 0: one a core. The pipeline must outlive the loader.
-  Loader(const Pipeline& pipeline, std::vector<LoadRequest> requests, size_t batch_size, int threads = 0, PixelForm form = PixelForm::floats);
+  Loader(const Pipeline& pipeline, std::vector<LoadRequest> requests, size_t batch_size, int threads = 0,
+         PixelForm form = PixelForm::floats);
   ~Loader();
   Loader(const Loader&) = delete;
   Loader& operator=(const Loader&) = delete;

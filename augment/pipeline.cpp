@@ -10,22 +10,26 @@ namespace graft {
 namespace {
 
 /// ITU-R BT.601, rounded as Pillow does.
-uint8_t luma(const uint8_t* p) { return static_cast<uint8_t>((19595u * p[0] + 38470u * p[1] + 7471u * p[2] + 0x8000u) >> 16); }
+uint8_t luma(const uint8_t* p) {
+  return static_cast<uint8_t>((19595u * p[0] + 38470u * p[1] + 7471u * p[2] + 0x8000u) >> 16);
+}
 
 }  // namespace
 
 Pipeline::Pipeline(std::vector<TransformPtr> transforms, Normalisation normalisation, int64_t height, int64_t width)
     : transforms_(std::move(transforms)), normalisation_(normalisation), height_(height), width_(width) {
   for (size_t c = 0; c < 3; ++c)
-    for (size_t v = 0; v < 256; ++v) table_[c][v] = (static_cast<float>(v) * normalisation_.scale - normalisation_.mean[c]) / normalisation_.std[c];
+    for (size_t v = 0; v < 256; ++v)
+      table_[c][v] = (static_cast<float>(v) * normalisation_.scale - normalisation_.mean[c]) / normalisation_.std[c];
 }
 
 Image Pipeline::transform(Image image, uint64_t random_key) const {
   Random random(random_key);
-  for (const TransformPtr& t : transforms_) image = t->apply(t->looks_at_places() ? upright(std::move(image)) : std::move(image), random);
+  for (const TransformPtr& t : transforms_)
+    image = t->apply(t->looks_at_places() ? upright(std::move(image)) : std::move(image), random);
   if (image.width != width_ || image.height != height_) {
-    throw Error("the transforms leave " + std::to_string(image.width) + "×" + std::to_string(image.height) + " where the network takes " + std::to_string(width_) + "×" +
-                    std::to_string(height_),
+    throw Error("the transforms leave " + std::to_string(image.width) + "×" + std::to_string(image.height) +
+                    " where the network takes " + std::to_string(width_) + "×" + std::to_string(height_),
                 "add a crop to --augment");
   }
   return image;
@@ -50,11 +54,13 @@ void Pipeline::pack(const Image& image, uint8_t* out) const {
 }
 
 void Pipeline::normalise(const Image& image, float* out) const {
-  const bool grey = normalisation_.order == Normalisation::Order::grey, bgr = normalisation_.order == Normalisation::Order::bgr;
+  const bool grey = normalisation_.order == Normalisation::Order::grey,
+             bgr = normalisation_.order == Normalisation::Order::bgr;
   const size_t first = bgr ? 2 : 0, last = bgr ? 0 : 2;
   const int64_t step = image.mirrored ? -3 : 3;
   for (int64_t y = 0; y < image.height; ++y) {
-    const uint8_t* p = image.row(image.upside_down ? image.height - 1 - y : y) + (image.mirrored ? 3 * (image.width - 1) : 0);
+    const uint8_t* p =
+        image.row(image.upside_down ? image.height - 1 - y : y) + (image.mirrored ? 3 * (image.width - 1) : 0);
     if (grey) {
       for (int64_t x = 0; x < image.width; ++x, p += step) *out++ = table_[0][luma(p)];
       continue;
@@ -68,9 +74,11 @@ void Pipeline::normalise(const Image& image, float* out) const {
 }
 
 std::vector<TransformPtr> make_recipe(const std::string& recipe, const TransformContext& context) {
-  static const std::map<std::string, std::string> named{
-      {"none", "center-crop"}, {"default", "resized-crop,flip"}, {"alexnet", "crop,flip,pca-lighting"},
-      {"resnet", "scale-crop,flip,color-jitter,pca-lighting"}, {"strong", "resized-crop,flip,color-jitter,pca-lighting"}};
+  static const std::map<std::string, std::string> named{{"none", "center-crop"},
+                                                        {"default", "resized-crop,flip"},
+                                                        {"alexnet", "crop,flip,pca-lighting"},
+                                                        {"resnet", "scale-crop,flip,color-jitter,pca-lighting"},
+                                                        {"strong", "resized-crop,flip,color-jitter,pca-lighting"}};
   const auto it = named.find(recipe);
   std::stringstream list(it == named.end() ? recipe : it->second);
   std::vector<TransformPtr> transforms;

@@ -9,7 +9,8 @@
 
 namespace graft {
 
-/// The last step: value = (pixel·scale - mean) / std, channels in the network's order, height × width × channels floats.
+/// The last step: value = (pixel·scale - mean) / std, channels in the network's order, height × width × channels
+/// floats.
 struct Normalisation {
   /// grey: one channel, ITU-R BT.601 luma as Pillow's convert("L") rounds it; takes the first mean and std.
   enum class Order : uint8_t { rgb, bgr, grey };
@@ -26,7 +27,8 @@ class Pipeline {
   int64_t height() const { return height_; }
   int64_t width() const { return width_; }
   int64_t channels() const { return normalisation_.channels(); }
-  /// The picture after the transforms, mirrored or upside down as they left it. Throws Error when they leave another size than height × width.
+  /// The picture after the transforms, mirrored or upside down as they left it. Throws Error when they leave another
+  /// size than height × width.
   Image transform(Image image, uint64_t random_key) const;
   /// Writes height × width × channels floats, upright.
   void normalise(const Image& image, float* out) const;
@@ -41,9 +43,9 @@ class Pipeline {
   std::array<std::array<float, 256>, 3> table_{};  // per output channel: pixel → value
 };
 
-/// The transforms of a named recipe: none (centre crop), alexnet (crop 224 of 256, flip, PCA lighting), resnet (scale crop, flip,
-/// colour jitter, PCA lighting), default (resized crop, flip), strong (resized crop, flip, jitter, lighting); or a
-/// comma-separated list of transform names. Throws Error for an unknown name.
+/// The transforms of a named recipe: none (centre crop), alexnet (crop 224 of 256, flip, PCA lighting), resnet (scale
+/// crop, flip, colour jitter, PCA lighting), default (resized crop, flip), strong (resized crop, flip, jitter,
+/// lighting); or a comma-separated list of transform names. Throws Error for an unknown name.
 std::vector<TransformPtr> make_recipe(const std::string& recipe, const TransformContext& context);
 
 }  // namespace graft

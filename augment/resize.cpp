@@ -7,7 +7,8 @@
 namespace graft {
 namespace {
 
-constexpr int kPrecisionBits = 32 - 8 - 2;  // as Pillow's Resample.c: 8-bit pixels, weights that sum to 1, a sign and a carry
+constexpr int kPrecisionBits =
+    32 - 8 - 2;  // as Pillow's Resample.c: 8-bit pixels, weights that sum to 1, a sign and a carry
 
 /// For each output pixel: the first input pixel, and its weights in fixed point.
 struct Weights {
@@ -65,17 +66,21 @@ void horizontal_row(const uint8_t* in, const Weights& w, int64_t out_width, uint
 }  // namespace
 
 Image resize(const Image& image, Box box, int64_t width, int64_t height) {
-  const bool whole = box.left == 0 && box.top == 0 && box.right == static_cast<double>(image.width) && box.bottom == static_cast<double>(image.height);
+  const bool whole = box.left == 0 && box.top == 0 && box.right == static_cast<double>(image.width) &&
+                     box.bottom == static_cast<double>(image.height);
   if (whole && width == image.width && height == image.height) return image;
-  const Weights across = triangle_weights(image.width, box.left, box.right, width), down = triangle_weights(image.height, box.top, box.bottom, height);
+  const Weights across = triangle_weights(image.width, box.left, box.right, width),
+                down = triangle_weights(image.height, box.top, box.bottom, height);
   // Only the rows that the vertical pass will read; a pass that changes nothing is left out, as in Pillow.
   const int64_t first_row = down.first.front(), last_row = down.first.back() + down.count.back();
   const bool needs_across = width != image.width || box.left != 0 || box.right != static_cast<double>(width);
   const bool needs_down = height != image.height || box.top != 0 || box.bottom != static_cast<double>(height);
   Image narrow(width, last_row - first_row);
   for (int64_t y = first_row; y < last_row; ++y) {
-    if (needs_across) horizontal_row(image.row(y), across, width, narrow.row(y - first_row));
-    else std::memcpy(narrow.row(y - first_row), image.row(y), static_cast<size_t>(width * 3));
+    if (needs_across)
+      horizontal_row(image.row(y), across, width, narrow.row(y - first_row));
+    else
+      std::memcpy(narrow.row(y - first_row), image.row(y), static_cast<size_t>(width * 3));
   }
   if (!needs_down) return narrow;
   Image result(width, height);
@@ -96,15 +101,19 @@ Image resize(const Image& image, Box box, int64_t width, int64_t height) {
 
 Image resize_to_fit(const Image& image, int64_t short_side, int64_t width, int64_t height) {
   const int64_t shorter = std::min(image.width, image.height), side = std::max<int64_t>(short_side, 1);
-  const int64_t w = std::max<int64_t>(1, side * image.width / shorter), h = std::max<int64_t>(1, side * image.height / shorter);
+  const int64_t w = std::max<int64_t>(1, side * image.width / shorter),
+                h = std::max<int64_t>(1, side * image.height / shorter);
   const auto in_proportion = [](int64_t a, int64_t b, int64_t c) { return (2 * a * b + c) / (2 * c); };
-  const int64_t grown_width = std::max({w, width, in_proportion(w, height, h)}), grown_height = std::max({h, height, in_proportion(h, width, w)});
-  return resize(image, {0, 0, static_cast<double>(image.width), static_cast<double>(image.height)}, grown_width, grown_height);
+  const int64_t grown_width = std::max({w, width, in_proportion(w, height, h)}),
+                grown_height = std::max({h, height, in_proportion(h, width, w)});
+  return resize(image, {0, 0, static_cast<double>(image.width), static_cast<double>(image.height)}, grown_width,
+                grown_height);
 }
 
 Image crop(const Image& image, int64_t left, int64_t top, int64_t width, int64_t height) {
   Image result(width, height);
-  for (int64_t y = 0; y < height; ++y) std::memcpy(result.row(y), image.row(top + y) + left * 3, static_cast<size_t>(width * 3));
+  for (int64_t y = 0; y < height; ++y)
+    std::memcpy(result.row(y), image.row(top + y) + left * 3, static_cast<size_t>(width * 3));
   return result;
 }
 

@@ -24,10 +24,14 @@ class Builder {
     graph_.append_node(name, std::move(op), std::move(inputs), {name});
     return graph_.nodes.back().outputs[0];
   }
-  ValueId binary(const char* what, Binary::Kind kind, ValueId a, ValueId b) { return add(what, make_binary(kind), {a, b}); }
+  ValueId binary(const char* what, Binary::Kind kind, ValueId a, ValueId b) {
+    return add(what, make_binary(kind), {a, b});
+  }
   ValueId whole(const char* what, int64_t value) { return constant(what, Tensor::of<int64_t>({}, {value})); }
   ValueId real(const char* what, float value) { return constant(what, Tensor::of<float>({}, {value})); }
-  ValueId constant(const char* what, Tensor tensor) { return graph_.add_constant(graph_.unused_name("preprocess." + std::string(what)), std::move(tensor)); }
+  ValueId constant(const char* what, Tensor tensor) {
+    return graph_.add_constant(graph_.unused_name("preprocess." + std::string(what)), std::move(tensor));
+  }
   ValueId to_float(ValueId x) { return add("float", std::make_shared<Cast>(), {x}); }
   ValueId gather(const char* what, ValueId x, ValueId index, int64_t axis) {
     auto op = std::make_shared<Gather>();
@@ -40,7 +44,9 @@ class Builder {
     return add(what, op, {x});
   }
   /// To the nearest whole number, halves upwards, as resizing in 8 bits rounds.
-  ValueId rounded(const char* what, ValueId x) { return add(what, make_unary(Unary::Kind::floor), {binary("half_up", Binary::Kind::add, x, real("half", 0.5f))}); }
+  ValueId rounded(const char* what, ValueId x) {
+    return add(what, make_unary(Unary::Kind::floor), {binary("half_up", Binary::Kind::add, x, real("half", 0.5f))});
+  }
 
  private:
   Graph& graph_;
@@ -52,13 +58,15 @@ struct Size {
   ValueId height, width;  // int64 scalars
 };
 
-/// The size before the crop: short side `resize`, then enlarged as far as the crop needs it; a picture of the crop's own size stays.
-/// In whole numbers, as CenterCrop in augment/ has it.
+/// The size before the crop: short side `resize`, then enlarged as far as the crop needs it; a picture of the crop's
+/// own size stays. In whole numbers, as CenterCrop in augment/ has it.
 Size scaled_size(Builder& b, const Size& picture, const Preprocessing& p) {
-  const ValueId ch = b.whole("crop_height", p.crop_height), cw = b.whole("crop_width", p.crop_width), two = b.whole("two", 2);
+  const ValueId ch = b.whole("crop_height", p.crop_height), cw = b.whole("crop_width", p.crop_width),
+                two = b.whole("two", 2);
   Size s = picture;
   if (p.resize > 0) {
-    const ValueId resize = b.whole("resize", p.resize), shorter = b.binary("shorter", B::min, picture.height, picture.width);
+    const ValueId resize = b.whole("resize", p.resize),
+                  shorter = b.binary("shorter", B::min, picture.height, picture.width);
     s.height = b.binary("scaled_height", B::div, b.binary("height_times", B::mul, resize, picture.height), shorter);
     s.width = b.binary("scaled_width", B::div, b.binary("width_times", B::mul, resize, picture.width), shorter);
     const ValueId one = b.whole("one", 1);
@@ -67,17 +75,24 @@ Size scaled_size(Builder& b, const Size& picture, const Preprocessing& p) {
   // ⌊(2·a·c + d) / 2d⌋: a·c/d to the nearest
   const auto in_proportion = [&](ValueId a, ValueId c, ValueId d) {
     const ValueId twice = b.binary("twice", B::mul, b.binary("product", B::mul, a, c), two);
-    return b.binary("in_proportion", B::div, b.binary("dividend", B::add, twice, d), b.binary("divisor", B::mul, d, two));
+    return b.binary("in_proportion", B::div, b.binary("dividend", B::add, twice, d),
+                    b.binary("divisor", B::mul, d, two));
   };
-  const Size grown{b.binary("grown_height", B::max, b.binary("least_height", B::max, s.height, ch), in_proportion(s.height, cw, s.width)),
-                   b.binary("grown_width", B::max, b.binary("least_width", B::max, s.width, cw), in_proportion(s.width, ch, s.height))};
-  const auto equal = [&](ValueId x, ValueId y) { return b.add("equal", make_comparison(Comparison::Kind::equal), {x, y}); };
-  const ValueId fits = b.add("fits", make_comparison(Comparison::Kind::logical_and), {equal(picture.height, ch), equal(picture.width, cw)});
+  const Size grown{b.binary("grown_height", B::max, b.binary("least_height", B::max, s.height, ch),
+                            in_proportion(s.height, cw, s.width)),
+                   b.binary("grown_width", B::max, b.binary("least_width", B::max, s.width, cw),
+                            in_proportion(s.width, ch, s.height))};
+  const auto equal = [&](ValueId x, ValueId y) {
+    return b.add("equal", make_comparison(Comparison::Kind::equal), {x, y});
+  };
+  const ValueId fits = b.add("fits", make_comparison(Comparison::Kind::logical_and),
+                             {equal(picture.height, ch), equal(picture.width, cw)});
   const auto where = std::make_shared<Where>();
   return {b.add("new_height", where, {fits, ch, grown.height}), b.add("new_width", where, {fits, cw, grown.width})};
 }
 
-/// crop × extent: each row holds the triangle filter of one pixel of the crop, as wide as the picture shrinks (antialiasing).
+/// crop × extent: each row holds the triangle filter of one pixel of the crop, as wide as the picture shrinks
+/// (antialiasing).
 ValueId filter_matrix(Builder& b, ValueId extent, ValueId scaled, int64_t crop) {
   const ValueId one = b.real("one", 1), half = b.real("half", 0.5f), zero = b.real("zero", 0);
   const ValueId real_scaled = b.to_float(scaled);
@@ -87,12 +102,14 @@ ValueId filter_matrix(Builder& b, ValueId extent, ValueId scaled, int64_t crop) 
   Tensor places(DType::f32, {crop, 1});
   for (int64_t i = 0; i < crop; ++i) places.data<float>()[static_cast<size_t>(i)] = static_cast<float>(i) + 0.5f;
   const ValueId scale = b.binary("scale", B::div, b.to_float(extent), real_scaled);
-  const ValueId centre = b.binary("centre", B::mul, b.binary("place", B::add, b.constant("places", std::move(places)), first), scale);
+  const ValueId centre =
+      b.binary("centre", B::mul, b.binary("place", B::add, b.constant("places", std::move(places)), first), scale);
   const ValueId reach = b.binary("reach", B::max, scale, one);
   const ValueId range = b.add("range", std::make_shared<Range>(), {b.whole("start", 0), extent, b.whole("step", 1)});
   const ValueId pixel = b.binary("pixel", B::add, b.to_float(range), half);
   const ValueId distance = b.add("distance", make_unary(Unary::Kind::abs), {b.binary("offset", B::sub, pixel, centre)});
-  const ValueId weight = b.binary("triangle", B::max, b.binary("slope", B::sub, one, b.binary("relative", B::div, distance, reach)), zero);
+  const ValueId weight =
+      b.binary("triangle", B::max, b.binary("slope", B::sub, one, b.binary("relative", B::div, distance, reach)), zero);
   auto sum = std::make_shared<Reduce>();
   sum->kind = Reduce::Kind::sum;
   sum->axes = {1};
@@ -101,11 +118,13 @@ ValueId filter_matrix(Builder& b, ValueId extent, ValueId scaled, int64_t crop) 
 
 /// 8-bit luma of N×3×h×w in whole numbers below 2²⁴, which float32 holds exactly.
 ValueId grey(Builder& b, ValueId x) {
-  const ValueId parts = b.binary("luma", B::mul, x, b.constant("luma_weights", Tensor::of<float>({3, 1, 1}, {19595, 38470, 7471})));
+  const ValueId parts =
+      b.binary("luma", B::mul, x, b.constant("luma_weights", Tensor::of<float>({3, 1, 1}, {19595, 38470, 7471})));
   auto sum = std::make_shared<Reduce>();
   sum->kind = Reduce::Kind::sum;
   sum->axes = {1};
-  return b.rounded("grey", b.binary("shift", B::mul, b.add("luma_sum", sum, {parts}), b.real("shift_by", 1.0f / 65536)));
+  return b.rounded("grey",
+                   b.binary("shift", B::mul, b.add("luma_sum", sum, {parts}), b.real("shift_by", 1.0f / 65536)));
 }
 
 Tensor per_channel(const std::array<float, 3>& values, bool one) {
@@ -116,7 +135,8 @@ Tensor per_channel(const std::array<float, 3>& values, bool one) {
 }  // namespace
 
 void embed_preprocessing(Model& model) {
-  if (!model.metadata.preprocessing) throw Error("the model does not say how its pictures are prepared", "give --preprocess");
+  if (!model.metadata.preprocessing)
+    throw Error("the model does not say how its pictures are prepared", "give --preprocess");
   const Preprocessing p = *model.metadata.preprocessing;
   Graph& graph = model.graph;
   const size_t before = graph.nodes.size();
@@ -136,11 +156,13 @@ void embed_preprocessing(Model& model) {
   const ValueId down = filter_matrix(b, size.height, scaled.height, p.crop_height);
   ValueId x = b.rounded("resized", b.add("resize_down", std::make_shared<MatMul>(), {down, narrow}));
   const bool one = p.colour == Preprocessing::Colour::grey;
-  if (p.colour == Preprocessing::Colour::bgr) x = b.gather("bgr", x, b.constant("order", Tensor::of<int64_t>({3}, {2, 1, 0})), 1);
+  if (p.colour == Preprocessing::Colour::bgr)
+    x = b.gather("bgr", x, b.constant("order", Tensor::of<int64_t>({3}, {2, 1, 0})), 1);
   if (one) x = grey(b, x);
   x = b.binary("scaled", B::mul, x, b.real("pixel_scale", p.scale));
   x = b.binary("centred", B::sub, x, b.constant("mean", per_channel(p.mean, one)));
-  graph.append_node(graph.unused_name("preprocess.normalised"), make_binary(B::div), {x, b.constant("std", per_channel(p.std, one))}, {});
+  graph.append_node(graph.unused_name("preprocess.normalised"), make_binary(B::div),
+                    {x, b.constant("std", per_channel(p.std, one))}, {});
   graph.nodes.back().outputs = {network_input};
   std::rotate(graph.nodes.begin(), graph.nodes.begin() + static_cast<int64_t>(before), graph.nodes.end());
 

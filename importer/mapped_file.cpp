@@ -15,7 +15,8 @@ namespace graft {
 MappedFile::MappedFile(const std::string& path) {
   file_ = open(path.c_str(), O_RDONLY | O_CLOEXEC);
   if (file_ < 0) {
-    throw Error(std::string("cannot be opened (") + std::strerror(errno) + ")", errno == ENOENT ? "check the path" : "check its permissions");
+    throw Error(std::string("cannot be opened (") + std::strerror(errno) + ")",
+                errno == ENOENT ? "check the path" : "check its permissions");
   }
   struct stat status {};
   const bool regular = fstat(file_, &status) == 0 && S_ISREG(status.st_mode);

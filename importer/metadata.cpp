@@ -29,8 +29,13 @@ auto parsed(const char* what, const std::string& text, Body body) {
 }  // namespace
 
 std::string to_json(const Preprocessing& p) {
-  return json{{"resize", p.resize}, {"crop", {p.crop_height, p.crop_width}}, {"interpolation", "bilinear-antialiased"},
-              {"colour", kColours[static_cast<size_t>(p.colour)]}, {"scale", p.scale}, {"mean", p.mean}, {"std", p.std}}
+  return json{{"resize", p.resize},
+              {"crop", {p.crop_height, p.crop_width}},
+              {"interpolation", "bilinear-antialiased"},
+              {"colour", kColours[static_cast<size_t>(p.colour)]},
+              {"scale", p.scale},
+              {"mean", p.mean},
+              {"std", p.std}}
       .dump();
 }
 
@@ -42,13 +47,15 @@ Preprocessing preprocessing_from_json(const std::string& text) {
     p.crop_width = j.at("crop").at(1).get<int64_t>();
     const std::string colour = j.at("colour").get<std::string>();
     const auto known = std::find(std::begin(kColours), std::end(kColours), colour);
-    if (known == std::end(kColours)) throw Error("preprocessing: colour is \"" + colour + "\"", "rgb, bgr and grey are known");
+    if (known == std::end(kColours))
+      throw Error("preprocessing: colour is \"" + colour + "\"", "rgb, bgr and grey are known");
     p.colour = static_cast<Preprocessing::Colour>(known - std::begin(kColours));
     p.scale = j.at("scale").get<float>();
     p.mean = j.at("mean").get<std::array<float, 3>>();
     p.std = j.at("std").get<std::array<float, 3>>();
     constexpr int64_t kLargest = 1 << 14;
-    const bool sizes = p.resize >= 0 && p.resize <= kLargest && p.crop_height > 0 && p.crop_height <= kLargest && p.crop_width > 0 && p.crop_width <= kLargest;
+    const bool sizes = p.resize >= 0 && p.resize <= kLargest && p.crop_height > 0 && p.crop_height <= kLargest &&
+                       p.crop_width > 0 && p.crop_width <= kLargest;
     if (!sizes) throw Error("preprocessing: sizes must lie in 1…16384");
     for (float s : p.std)
       if (!(s > 0) || !std::isfinite(s)) throw Error("preprocessing: std must be positive");
@@ -74,7 +81,8 @@ Metadata metadata_from_properties(const std::map<std::string, std::string>& prop
 
 std::map<std::string, std::string> properties_from_metadata(const Metadata& metadata) {
   auto properties = metadata.other;
-  if (!metadata.labels.empty()) properties[kLabels] = json(metadata.labels).dump(-1, ' ', false, json::error_handler_t::replace);
+  if (!metadata.labels.empty())
+    properties[kLabels] = json(metadata.labels).dump(-1, ' ', false, json::error_handler_t::replace);
   if (!metadata.task.empty()) properties[kTask] = metadata.task;
   if (metadata.preprocessing) properties[kPreprocessing] = to_json(*metadata.preprocessing);
   return properties;

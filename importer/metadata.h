@@ -15,8 +15,8 @@ Preprocessing preprocessing_from_json(const std::string& text);
 Metadata metadata_from_properties(const std::map<std::string, std::string>& properties);
 std::map<std::string, std::string> properties_from_metadata(const Metadata& metadata);
 
-/// The named conventions of published networks: imagenet | tf | caffe | unit, for pictures of this size; grey where there is one
-/// channel. Throws Error for other names.
+/// The named conventions of published networks: imagenet | tf | caffe | unit, for pictures of this size; grey where
+/// there is one channel. Throws Error for other names.
 Preprocessing named_preprocessing(const std::string& name, const Model::Picture& picture);
 
 }  // namespace graft

@@ -10,11 +10,12 @@
 
 namespace graft {
 
-/// How a decoded RGB picture becomes the network's input. Stored in the model file, so that training and use cannot differ.
+/// How a decoded RGB picture becomes the network's input. Stored in the model file, so that training and use cannot
+/// differ.
 struct Preprocessing {
   enum class Colour : uint8_t { rgb, bgr, grey };  // grey: one channel of luma, with the first mean and std
-  int64_t resize = 256;      // short side in pixels, antialiased bilinear; 0: no resizing
-  int64_t crop_height = 224, crop_width = 224;  // centre crop
+  int64_t resize = 256;                            // short side in pixels, antialiased bilinear; 0: no resizing
+  int64_t crop_height = 224, crop_width = 224;     // centre crop
   Colour colour = Colour::rgb;
   /// value = (pixel in 0…255 · scale - mean) / std, channel by channel in the network's own order
   float scale = 1.0f / 255;
@@ -27,7 +28,7 @@ inline constexpr const char* kAuxiliaryOutputs = "graft.auxiliary_outputs";
 /// What an ONNX file says about itself beside the graph.
 struct Metadata {
   std::vector<std::string> labels;  // class names in the order of the outputs
-  std::string task;  // "multi-label", "regression"; empty: one class a picture
+  std::string task;                 // "multi-label", "regression"; empty: one class a picture
   std::optional<Preprocessing> preprocessing;
   std::map<std::string, std::string> other;
 };

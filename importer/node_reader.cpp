@@ -48,7 +48,9 @@ ValueId NodeReader::input(size_t i) const {
   }
   const std::string& name = node_.input(static_cast<int>(i));
   const auto it = values_.find(name);
-  if (it == values_.end()) throw Error("reads \"" + name + "\", which no earlier node makes", "the file is damaged, or its nodes form a cycle");
+  if (it == values_.end())
+    throw Error("reads \"" + name + "\", which no earlier node makes",
+                "the file is damaged, or its nodes form a cycle");
   return it->second;
 }
 
@@ -59,7 +61,9 @@ std::vector<ValueId> NodeReader::inputs() const {
   return ids;
 }
 
-const Tensor* NodeReader::constant(size_t i) const { return has_input(i) ? graph_.value(input(i)).constant.get() : nullptr; }
+const Tensor* NodeReader::constant(size_t i) const {
+  return has_input(i) ? graph_.value(input(i)).constant.get() : nullptr;
+}
 
 void NodeReader::emit(OperatorPtr op, std::vector<ValueId> inputs, size_t outputs) {
   if (output_count() == 0) throw Error("has no output");
@@ -68,15 +72,18 @@ void NodeReader::emit(OperatorPtr op, std::vector<ValueId> inputs, size_t output
   graph_.append_node(name(), std::move(op), std::move(inputs), names);
   for (size_t i = 0; i < names.size(); ++i) {
     if (names[i].empty()) continue;
-    if (!values_.emplace(names[i], graph_.nodes.back().outputs[i]).second) throw Error("makes \"" + names[i] + "\", which another node makes too", "the file is damaged");
+    if (!values_.emplace(names[i], graph_.nodes.back().outputs[i]).second)
+      throw Error("makes \"" + names[i] + "\", which another node makes too", "the file is damaged");
   }
 }
 
 void NodeReader::emit_output(size_t output, OperatorPtr op, std::vector<ValueId> inputs) {
   const std::string& wanted = node_.output(static_cast<int>(output));
   if (wanted.empty()) return;
-  graph_.append_node(output == 0 ? name() : name() + ":" + std::to_string(output), std::move(op), std::move(inputs), {wanted});
-  if (!values_.emplace(wanted, graph_.nodes.back().outputs[0]).second) throw Error("makes \"" + wanted + "\", which another node makes too", "the file is damaged");
+  graph_.append_node(output == 0 ? name() : name() + ":" + std::to_string(output), std::move(op), std::move(inputs),
+                     {wanted});
+  if (!values_.emplace(wanted, graph_.nodes.back().outputs[0]).second)
+    throw Error("makes \"" + wanted + "\", which another node makes too", "the file is damaged");
 }
 
 ValueId NodeReader::emit_helper(const std::string& suffix, OperatorPtr op, std::vector<ValueId> inputs) {
@@ -84,25 +91,29 @@ ValueId NodeReader::emit_helper(const std::string& suffix, OperatorPtr op, std::
   return graph_.nodes.back().outputs[0];
 }
 
-std::vector<ValueId> NodeReader::emit_with_helpers(OperatorPtr op, std::vector<ValueId> inputs, const std::vector<std::string>& suffixes) {
+std::vector<ValueId> NodeReader::emit_with_helpers(OperatorPtr op, std::vector<ValueId> inputs,
+                                                   const std::vector<std::string>& suffixes) {
   if (output_count() == 0) throw Error("has no output");
   std::vector<std::string> names{node_.output(0)};
   for (const std::string& suffix : suffixes) names.push_back(name() + ":" + suffix);
   graph_.append_node(name(), std::move(op), std::move(inputs), names);
   const auto& outputs = graph_.nodes.back().outputs;
-  if (!values_.emplace(names[0], outputs[0]).second) throw Error("makes \"" + names[0] + "\", which another node makes too", "the file is damaged");
+  if (!values_.emplace(names[0], outputs[0]).second)
+    throw Error("makes \"" + names[0] + "\", which another node makes too", "the file is damaged");
   return {outputs.begin() + 1, outputs.end()};
 }
 
 void NodeReader::emit_alias(ValueId value) {
   if (output_count() == 0) throw Error("has no output");
-  if (!values_.emplace(node_.output(0), value).second) throw Error("makes \"" + node_.output(0) + "\", which another node makes too", "the file is damaged");
+  if (!values_.emplace(node_.output(0), value).second)
+    throw Error("makes \"" + node_.output(0) + "\", which another node makes too", "the file is damaged");
 }
 
 void NodeReader::emit_constant(Tensor tensor) {
   if (output_count() == 0) throw Error("has no output");
   const std::string& output = node_.output(0);
-  if (values_.contains(output)) throw Error("makes \"" + output + "\", which another node makes too", "the file is damaged");
+  if (values_.contains(output))
+    throw Error("makes \"" + output + "\", which another node makes too", "the file is damaged");
   values_[output] = graph_.add_constant(output, std::move(tensor));
 }
 
@@ -112,7 +123,9 @@ Window2d NodeReader::window(Extent2d kernel) const {
   const auto pair = [&](const char* name, Extent2d& extent) {
     const auto v = integers(name);
     if (v.empty()) return;
-    if (v.size() != 2) throw Error(std::string(name) + " has " + std::to_string(v.size()) + " entries: only two spatial dimensions are supported");
+    if (v.size() != 2)
+      throw Error(std::string(name) + " has " + std::to_string(v.size()) +
+                  " entries: only two spatial dimensions are supported");
     extent = {v[0], v[1]};
   };
   pair("kernel_shape", w.kernel);
@@ -120,14 +133,19 @@ Window2d NodeReader::window(Extent2d kernel) const {
   pair("dilations", w.dilation);
   const auto pads = integers("pads");
   if (!pads.empty()) {
-    if (pads.size() != 4) throw Error("pads has " + std::to_string(pads.size()) + " entries: only two spatial dimensions are supported");
+    if (pads.size() != 4)
+      throw Error("pads has " + std::to_string(pads.size()) + " entries: only two spatial dimensions are supported");
     w.padding = {pads[0], pads[1], pads[2], pads[3]};
   }
   const std::string automatic = text("auto_pad", "NOTSET");
-  if (automatic == "SAME_UPPER") w.auto_pad = AutoPad::same_upper;
-  else if (automatic == "SAME_LOWER") w.auto_pad = AutoPad::same_lower;
-  else if (automatic == "VALID") w.padding = {};
-  else if (automatic != "NOTSET") throw Error("auto_pad \"" + automatic + "\" is unknown");
+  if (automatic == "SAME_UPPER")
+    w.auto_pad = AutoPad::same_upper;
+  else if (automatic == "SAME_LOWER")
+    w.auto_pad = AutoPad::same_lower;
+  else if (automatic == "VALID")
+    w.padding = {};
+  else if (automatic != "NOTSET")
+    throw Error("auto_pad \"" + automatic + "\" is unknown");
   if (integer("ceil_mode", 0) != 0) w.rounding = Rounding::ceil;
   return w;
 }

@@ -20,14 +20,18 @@ onnx::AttributeProto& NodeWriter::attribute(const char* name, onnx::AttributePro
 
 void NodeWriter::set(const char* name, int64_t value) { attribute(name, onnx::AttributeProto::INT).set_i(value); }
 void NodeWriter::set(const char* name, float value) { attribute(name, onnx::AttributeProto::FLOAT).set_f(value); }
-void NodeWriter::set(const char* name, const char* value) { attribute(name, onnx::AttributeProto::STRING).set_s(value); }
+void NodeWriter::set(const char* name, const char* value) {
+  attribute(name, onnx::AttributeProto::STRING).set_s(value);
+}
 void NodeWriter::set(const char* name, const std::vector<int64_t>& values) {
   auto& a = attribute(name, onnx::AttributeProto::INTS);
   for (int64_t v : values) a.add_ints(v);
 }
 
-std::string NodeWriter::helper(const char* type, const std::vector<std::string>& inputs, const std::string& suffix, const std::string& output) {
-  const std::string name = suffix.empty() ? node_.name : node_.name + ":" + suffix, result = output.empty() ? name : output;
+std::string NodeWriter::helper(const char* type, const std::vector<std::string>& inputs, const std::string& suffix,
+                               const std::string& output) {
+  const std::string name = suffix.empty() ? node_.name : node_.name + ":" + suffix,
+                    result = output.empty() ? name : output;
   current_ = proto_.add_node();
   current_->set_op_type(type);
   current_->set_name(name);
@@ -42,7 +46,9 @@ std::string NodeWriter::constant(const std::string& suffix, const Tensor& tensor
   return name;
 }
 
-void NodeWriter::add_input(const std::string& suffix, const Tensor& tensor) { current_->add_input(constant(suffix, tensor)); }
+void NodeWriter::add_input(const std::string& suffix, const Tensor& tensor) {
+  current_->add_input(constant(suffix, tensor));
+}
 
 void NodeWriter::add_input(const std::string& suffix, const std::vector<int64_t>& values) {
   add_input(suffix, Tensor::copy_of<int64_t>({static_cast<int64_t>(values.size())}, values));
@@ -53,9 +59,15 @@ void NodeWriter::set_window(const Window2d& w, bool kernel) {
   set("strides", {w.stride.height, w.stride.width});
   if (w.dilation.height != 1 || w.dilation.width != 1) set("dilations", {w.dilation.height, w.dilation.width});
   switch (w.auto_pad) {
-    case AutoPad::given: set("pads", {w.padding.top, w.padding.left, w.padding.bottom, w.padding.right}); break;
-    case AutoPad::same_upper: set("auto_pad", "SAME_UPPER"); break;
-    case AutoPad::same_lower: set("auto_pad", "SAME_LOWER"); break;
+    case AutoPad::given:
+      set("pads", {w.padding.top, w.padding.left, w.padding.bottom, w.padding.right});
+      break;
+    case AutoPad::same_upper:
+      set("auto_pad", "SAME_UPPER");
+      break;
+    case AutoPad::same_lower:
+      set("auto_pad", "SAME_LOWER");
+      break;
   }
   if (w.rounding == Rounding::ceil) set("ceil_mode", int64_t{1});
 }

@@ -16,11 +16,13 @@
 
 namespace graft {
 
-/// One ONNX node as a mapping reads it. Attributes are checked for their type; asking for one that is absent gives the default.
+/// One ONNX node as a mapping reads it. Attributes are checked for their type; asking for one that is absent gives the
+/// default.
 class NodeReader {
  public:
   /// `read_names`: every name that a node or the graph's outputs read.
-  NodeReader(const onnx::NodeProto& node, int64_t opset, const Weights& weights, const std::set<std::string>& read_names, Graph& graph, std::map<std::string, ValueId>& values)
+  NodeReader(const onnx::NodeProto& node, int64_t opset, const Weights& weights,
+             const std::set<std::string>& read_names, Graph& graph, std::map<std::string, ValueId>& values)
       : node_(node), opset_(opset), weights_(weights), read_names_(read_names), graph_(graph), values_(values) {}
 
   std::string_view type() const { return node_.op_type(); }
@@ -47,7 +49,9 @@ class NodeReader {
   /// The shape an input declares, as far as it is known now.
   const Shape& shape(size_t i) const { return graph_.value(input(i)).shape; }
   /// True where something reads this output.
-  bool output_is_read(size_t i) const { return i < output_count() && read_names_.contains(node_.output(static_cast<int>(i))); }
+  bool output_is_read(size_t i) const {
+    return i < output_count() && read_names_.contains(node_.output(static_cast<int>(i)));
+  }
   size_t output_count() const { return static_cast<size_t>(node_.output_size()); }
 
   /// Appends the operator as this node. Outputs past `outputs` may only be named when nobody is expected to read them.
@@ -57,12 +61,16 @@ class NodeReader {
   /// Appends a helper node; returns its output.
   ValueId emit_helper(const std::string& suffix, OperatorPtr op, std::vector<ValueId> inputs);
   /// Appends an operator that makes output 0 of this node and, under these suffixes, further values; returns those.
-  std::vector<ValueId> emit_with_helpers(OperatorPtr op, std::vector<ValueId> inputs, const std::vector<std::string>& suffixes);
+  std::vector<ValueId> emit_with_helpers(OperatorPtr op, std::vector<ValueId> inputs,
+                                         const std::vector<std::string>& suffixes);
   /// Makes the first output of this node another name of a value.
   void emit_alias(ValueId value);
   /// Makes an output of this node a constant.
   void emit_constant(Tensor tensor);
-  std::string name() const { return node_.name().empty() ? (node_.output_size() > 0 ? node_.output(0) : std::string(node_.op_type())) : node_.name(); }
+  std::string name() const {
+    return node_.name().empty() ? (node_.output_size() > 0 ? node_.output(0) : std::string(node_.op_type()))
+                                : node_.name();
+  }
 
   /// kernel_shape, strides, dilations, pads and auto_pad of convolutions and pools.
   Window2d window(Extent2d kernel) const;
@@ -80,7 +88,8 @@ class NodeReader {
 /// One node on its way into a file.
 class NodeWriter {
  public:
-  NodeWriter(const Graph& graph, const Node& node, onnx::GraphProto& proto) : graph_(graph), node_(node), proto_(proto) {}
+  NodeWriter(const Graph& graph, const Node& node, onnx::GraphProto& proto)
+      : graph_(graph), node_(node), proto_(proto) {}
   const Node& node() const { return node_; }
   const Graph& graph() const { return graph_; }
   const Shape& input_shape(size_t i) const { return graph_.value(node_.inputs[i]).shape; }
@@ -96,9 +105,10 @@ class NodeWriter {
   void add_input(const std::string& suffix, const Tensor& tensor);
   void add_input(const std::string& suffix, const std::vector<int64_t>& values);
   void add_absent_input() { current_->add_input(""); }
-  /// For operators that the written opset lacks: appends a node of others; returns the name of its result, which is `output`
-  /// where given and made from the node's name and `suffix` otherwise.
-  std::string helper(const char* type, const std::vector<std::string>& inputs, const std::string& suffix, const std::string& output = "");
+  /// For operators that the written opset lacks: appends a node of others; returns the name of its result, which is
+  /// `output` where given and made from the node's name and `suffix` otherwise.
+  std::string helper(const char* type, const std::vector<std::string>& inputs, const std::string& suffix,
+                     const std::string& output = "");
   /// Adds a constant; returns its name.
   std::string constant(const std::string& suffix, const Tensor& tensor);
   void set_window(const Window2d& window, bool kernel);
@@ -118,7 +128,9 @@ class OpTable {
   void read(const std::string& type, Read function) { readers_[type] = function; }
   template <typename Op>
   void write(void (*function)(const Op&, NodeWriter&)) {
-    writers_[typeid(Op)] = [function](const Operator& op, NodeWriter& writer) { function(static_cast<const Op&>(op), writer); };
+    writers_[typeid(Op)] = [function](const Operator& op, NodeWriter& writer) {
+      function(static_cast<const Op&>(op), writer);
+    };
   }
   /// Both directions of an operator without attributes.
   template <typename Op>
@@ -144,7 +156,8 @@ class OpTable {
 /// All mappings; made once.
 const OpTable& op_table();
 
-/// A TensorProto's content, checked against its own length and converted: half and double to float32, other integers to int64.
+/// A TensorProto's content, checked against its own length and converted: half and double to float32, other integers to
+/// int64.
 Tensor read_tensor(const onnx::TensorProto& proto, const Weights& weights);
 void write_tensor(const Tensor& tensor, const std::string& name, onnx::TensorProto& proto);
 

@@ -16,11 +16,16 @@ enum class Message : uint8_t { other, model, graph, node, attribute, tensor };
 /// The messages on the way to tensors, by their field numbers in onnx.proto.
 Message child(Message parent, uint64_t field) {
   switch (parent) {
-    case Message::model: return field == 7 ? Message::graph : Message::other;
-    case Message::graph: return field == 1 ? Message::node : field == 5 ? Message::tensor : Message::other;
-    case Message::node: return field == 5 ? Message::attribute : Message::other;
-    case Message::attribute: return field == 5 ? Message::tensor : field == 6 ? Message::graph : Message::other;
-    default: return Message::other;
+    case Message::model:
+      return field == 7 ? Message::graph : Message::other;
+    case Message::graph:
+      return field == 1 ? Message::node : field == 5 ? Message::tensor : Message::other;
+    case Message::node:
+      return field == 5 ? Message::attribute : Message::other;
+    case Message::attribute:
+      return field == 5 ? Message::tensor : field == 6 ? Message::graph : Message::other;
+    default:
+      return Message::other;
   }
 }
 
@@ -87,7 +92,8 @@ class Rewriter {
           write_field(out, field, rewritten);
           continue;
         }
-        default: return false;
+        default:
+          return false;
       }
       out.append(start.substr(0, start.size() - in.size()));
     }
@@ -119,7 +125,8 @@ class Rewriter {
 std::optional<std::string> Weights::take_from(std::shared_ptr<const MappedFile> file) {
   ranges_.clear();
   std::string message;
-  if (!Rewriter(file->data(), ranges_).rewrite(Message::model, {file->data(), file->size()}, message, 0)) return std::nullopt;
+  if (!Rewriter(file->data(), ranges_).rewrite(Message::model, {file->data(), file->size()}, message, 0))
+    return std::nullopt;
   file_ = std::move(file);
   return message;
 }
@@ -127,7 +134,9 @@ std::optional<std::string> Weights::take_from(std::shared_ptr<const MappedFile> 
 void Weights::read_own(size_t range, void* to, size_t bytes) const {
   if (range >= ranges_.size()) throw Error("names content that the file does not hold", "the file is damaged");
   const Range& r = ranges_[range];
-  if (r.bytes != bytes) throw Error("holds " + std::to_string(r.bytes) + " bytes where its shape needs " + std::to_string(bytes), "the file is damaged");
+  if (r.bytes != bytes)
+    throw Error("holds " + std::to_string(r.bytes) + " bytes where its shape needs " + std::to_string(bytes),
+                "the file is damaged");
   file_->read(r.offset, to, bytes);
 }
 
@@ -136,13 +145,17 @@ void Weights::read_beside(const std::string& location, size_t offset, void* to, 
   const fs::path relative(location);
   bool leaves = location.empty() || relative.is_absolute();
   for (const auto& part : relative) leaves = leaves || part == "..";
-  if (leaves) throw Error("external data at \"" + location + "\" lies outside the model's folder", "refused, because a model file must not read other files");
+  if (leaves)
+    throw Error("external data at \"" + location + "\" lies outside the model's folder",
+                "refused, because a model file must not read other files");
   const fs::path path = fs::path(folder_) / relative;
   std::error_code code;
-  if (fs::is_symlink(fs::symlink_status(path, code))) throw Error("external data \"" + location + "\" is a link, which is refused");
+  if (fs::is_symlink(fs::symlink_status(path, code)))
+    throw Error("external data \"" + location + "\" is a link, which is refused");
   const auto size = fs::file_size(path, code);
   if (code) throw Error("external data file \"" + location + "\" is missing", "put it beside the model");
-  if (offset > size || size - offset < bytes) throw Error("external data \"" + location + "\" is shorter than the tensor needs", "the file is truncated");
+  if (offset > size || size - offset < bytes)
+    throw Error("external data \"" + location + "\" is shorter than the tensor needs", "the file is truncated");
   MappedFile(path.string()).read(offset, to, bytes);
 }
 

@@ -10,8 +10,8 @@
 
 namespace graft {
 
-/// Where the bytes of a model's large tensors are: in the model's own file, or in files beside it. They are read straight into
-/// their tensors, so that no second copy of them is ever in memory.
+/// Where the bytes of a model's large tensors are: in the model's own file, or in files beside it. They are read
+/// straight into their tensors, so that no second copy of them is ever in memory.
 class Weights {
  public:
   Weights() = default;  // messages hold all their bytes themselves
@@ -21,8 +21,8 @@ class Weights {
     size_t offset = 0, bytes = 0;
   };
 
-  /// A model file's message without the bytes of its large tensors, which stay behind as ranges of the file: their tensors name
-  /// the range as external data at `kOwnFile`. Nothing when the file is no well-formed message.
+  /// A model file's message without the bytes of its large tensors, which stay behind as ranges of the file: their
+  /// tensors name the range as external data at `kOwnFile`. Nothing when the file is no well-formed message.
   std::optional<std::string> take_from(std::shared_ptr<const MappedFile> file);
 
   static constexpr const char* kOwnFile = "\x01own";

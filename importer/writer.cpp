@@ -18,12 +18,18 @@ constexpr int64_t kSmallTable = 4096;  // constants up to this size keep their p
 
 int onnx_type(DType dtype) {
   switch (dtype) {
-    case DType::i64: return onnx::TensorProto::INT64;
-    case DType::i32: return onnx::TensorProto::INT32;
-    case DType::u8: return onnx::TensorProto::UINT8;
-    case DType::i8: return onnx::TensorProto::INT8;
-    case DType::boolean: return onnx::TensorProto::BOOL;
-    default: return onnx::TensorProto::FLOAT;
+    case DType::i64:
+      return onnx::TensorProto::INT64;
+    case DType::i32:
+      return onnx::TensorProto::INT32;
+    case DType::u8:
+      return onnx::TensorProto::UINT8;
+    case DType::i8:
+      return onnx::TensorProto::INT8;
+    case DType::boolean:
+      return onnx::TensorProto::BOOL;
+    default:
+      return onnx::TensorProto::FLOAT;
   }
 }
 
@@ -35,9 +41,12 @@ void write_info(const Value& value, bool open_batch, onnx::ValueInfoProto& info)
   const size_t rows = value.dtype == DType::u8 ? 1 : 2;  // whole pictures are N×height×width×3
   for (size_t i = 0; i < value.shape.size(); ++i) {
     auto& dim = *shape.add_dim();
-    if (i == 0 && open_batch) dim.set_dim_param("N");
-    else if (value.shape[i] == kOpenDim) dim.set_dim_param(i == rows ? "height" : "width");
-    else dim.set_dim_value(value.shape[i]);
+    if (i == 0 && open_batch)
+      dim.set_dim_param("N");
+    else if (value.shape[i] == kOpenDim)
+      dim.set_dim_param(i == rows ? "height" : "width");
+    else
+      dim.set_dim_value(value.shape[i]);
   }
 }
 
@@ -88,7 +97,9 @@ class WeightWriter {
 /// Writes a weight as float16 under another name; returns the Cast that gives it back.
 onnx::NodeProto write_half(const Tensor& tensor, const std::string& name, WeightWriter& weights) {
   for (float v : tensor.data<float>())
-    if (std::fabs(v) > 65504.0f) throw Error("weight \"" + name + "\" holds " + std::to_string(v) + ", too large for float16", "write float32 weights");
+    if (std::fabs(v) > 65504.0f)
+      throw Error("weight \"" + name + "\" holds " + std::to_string(v) + ", too large for float16",
+                  "write float32 weights");
   weights.write(std::make_shared<Tensor>(cast(tensor, DType::f16)), name + ":half");
   onnx::NodeProto node;
   node.set_op_type("Cast");
@@ -117,17 +128,19 @@ void fill(onnx::ModelProto& proto, const Model& model, const WriteOptions& optio
   for (ValueId id : graph.inputs) write_info(graph.value(id), true, *out.add_input());
   for (ValueId id : graph.outputs) write_info(graph.value(id), true, *out.add_output());
   for (const Node& node : graph.nodes) {
-    with_place([&] { return describe(node); }, [&] {
-      const auto* write = op_table().writer(*node.op);
-      if (!write) throw Error("has no ONNX form");
-      NodeWriter writer(graph, node, out);
-      (*write)(*node.op, writer);
-    });
+    with_place([&] { return describe(node); },
+               [&] {
+                 const auto* write = op_table().writer(*node.op);
+                 if (!write) throw Error("has no ONNX form");
+                 NodeWriter writer(graph, node, out);
+                 (*write)(*node.op, writer);
+               });
   }
   // Only what the written nodes read: mappings may have replaced inputs by attributes.
   std::map<std::string, ValueId> constants;
   for (size_t i = 0; i < graph.value_count(); ++i)
-    if (graph.value(static_cast<ValueId>(i)).constant) constants[graph.value(static_cast<ValueId>(i)).name] = static_cast<ValueId>(i);
+    if (graph.value(static_cast<ValueId>(i)).constant)
+      constants[graph.value(static_cast<ValueId>(i)).name] = static_cast<ValueId>(i);
   std::map<std::string, bool> written;
   std::vector<onnx::NodeProto> casts;
   for (const auto& node : out.node()) {
@@ -136,12 +149,16 @@ void fill(onnx::ModelProto& proto, const Model& model, const WriteOptions& optio
       if (it == constants.end() || written[name]) continue;
       written[name] = true;
       const Value& value = graph.value(it->second);
-      if (options.half_weights && value.dtype == DType::f32 && value.shape.rank() > 1 && value.shape.elements() > kSmallTable) casts.push_back(write_half(*value.constant, name, weights));
-      else weights.write(value.constant, name);
+      if (options.half_weights && value.dtype == DType::f32 && value.shape.rank() > 1 &&
+          value.shape.elements() > kSmallTable)
+        casts.push_back(write_half(*value.constant, name, weights));
+      else
+        weights.write(value.constant, name);
     }
   }
   if (casts.empty()) return;
-  google::protobuf::RepeatedPtrField<onnx::NodeProto> nodes(casts.begin(), casts.end());  // nodes stand in topological order
+  google::protobuf::RepeatedPtrField<onnx::NodeProto> nodes(casts.begin(),
+                                                            casts.end());  // nodes stand in topological order
   nodes.MergeFrom(out.node());
   out.mutable_node()->Swap(&nodes);
 }
@@ -178,7 +195,8 @@ std::string attributes_text(const Graph& graph, const Node& node) {
     return "";
   }
   std::string text;
-  for (const auto& attribute : proto.node(proto.node_size() - 1).attribute()) text += (text.empty() ? "" : ", ") + attribute.ShortDebugString();
+  for (const auto& attribute : proto.node(proto.node_size() - 1).attribute())
+    text += (text.empty() ? "" : ", ") + attribute.ShortDebugString();
   return text;
 }
 

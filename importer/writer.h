@@ -8,14 +8,17 @@
 namespace graft {
 
 struct WriteOptions {
-  /// Weights as float16, each followed by a Cast: half the file, computed in float32 as before. Vectors (biases, norms) and small tables stay float32.
+  /// Weights as float16, each followed by a Cast: half the file, computed in float32 as before. Vectors (biases, norms)
+  /// and small tables stay float32.
   bool half_weights = false;
-  /// Weights over a kilobyte go to PATH.data beside the file. Where the file would pass Protocol Buffers' 2 GiB they do in any case.
+  /// Weights over a kilobyte go to PATH.data beside the file. Where the file would pass Protocol Buffers' 2 GiB they do
+  /// in any case.
   bool external_weights = false;
 };
 
-/// Writes the model as ONNX (opset 17, IR 8), weights inside the file unless asked otherwise, batch open. Written beside and
-/// renamed, so that the target is never half a file. Returns the bytes written, weights beside the file included. Throws Error when an operator has no ONNX form or the disk refuses.
+/// Writes the model as ONNX (opset 17, IR 8), weights inside the file unless asked otherwise, batch open. Written
+/// beside and renamed, so that the target is never half a file. Returns the bytes written, weights beside the file
+/// included. Throws Error when an operator has no ONNX form or the disk refuses.
 uintmax_t write_model(const Model& model, const std::string& path, const WriteOptions& options = {});
 
 /// A node's attributes as ONNX has them, in one line; empty for nodes without any, or without an ONNX form.

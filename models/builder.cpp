@@ -36,7 +36,9 @@ Graph NetworkBuilder::take(const std::vector<ValueId>& outputs) {
   return std::move(graph_);
 }
 
-ValueId NetworkBuilder::picture(int64_t channels, int64_t height, int64_t width) { return graph_.add_input("input", DType::f32, {1, channels, height, width}); }
+ValueId NetworkBuilder::picture(int64_t channels, int64_t height, int64_t width) {
+  return graph_.add_input("input", DType::f32, {1, channels, height, width});
+}
 
 ValueId NetworkBuilder::convolution(const std::string& name, ValueId x, int64_t out, const ConvolutionOptions& o) {
   auto op = std::make_shared<Convolution>();
@@ -46,26 +48,40 @@ ValueId NetworkBuilder::convolution(const std::string& name, ValueId x, int64_t 
   op->window.stride = {o.stride, o.stride};
   op->window.padding = {vertical, horizontal, vertical, horizontal};
   op->groups = o.groups;
-  std::vector<ValueId> inputs{x, graph_.add_constant(name + ".weight", drawn({out, channels(x) / o.groups, o.kernel.height, o.kernel.width}, convolutions))};
+  std::vector<ValueId> inputs{
+      x, graph_.add_constant(name + ".weight",
+                             drawn({out, channels(x) / o.groups, o.kernel.height, o.kernel.width}, convolutions))};
   if (o.bias) inputs.push_back(vector(name + ".bias", out, o.bias_value));
   return graph_.add(name, op, inputs);
 }
 
 ValueId NetworkBuilder::batch_norm(const std::string& name, ValueId x) {
   const int64_t n = channels(x);
-  const ValueId scale = vector(name + ".scale", n, 1), bias = vector(name + ".bias", n, 0), mean = vector(name + ".mean", n, 0), variance = vector(name + ".variance", n, 1);
+  const ValueId scale = vector(name + ".scale", n, 1), bias = vector(name + ".bias", n, 0),
+                mean = vector(name + ".mean", n, 0), variance = vector(name + ".variance", n, 1);
   auto op = std::make_shared<BatchNorm>();
   op->epsilon = epsilon;
   return graph_.add(name, op, {x, scale, bias, mean, variance});
 }
 
-ValueId NetworkBuilder::relu(const std::string& name, ValueId x) { return graph_.add(name, make_unary(Unary::Kind::relu), {x}); }
-ValueId NetworkBuilder::relu6(const std::string& name, ValueId x) { return graph_.add(name, make_unary(Unary::Kind::clip, 0, 6), {x}); }
-ValueId NetworkBuilder::tanh(const std::string& name, ValueId x) { return graph_.add(name, make_unary(Unary::Kind::tanh), {x}); }
-ValueId NetworkBuilder::add(const std::string& name, ValueId a, ValueId b) { return graph_.add(name, make_binary(Binary::Kind::add), {a, b}); }
-ValueId NetworkBuilder::concat(const std::string& name, std::vector<ValueId> parts) { return graph_.add(name, std::make_shared<Concat>(), std::move(parts)); }
+ValueId NetworkBuilder::relu(const std::string& name, ValueId x) {
+  return graph_.add(name, make_unary(Unary::Kind::relu), {x});
+}
+ValueId NetworkBuilder::relu6(const std::string& name, ValueId x) {
+  return graph_.add(name, make_unary(Unary::Kind::clip, 0, 6), {x});
+}
+ValueId NetworkBuilder::tanh(const std::string& name, ValueId x) {
+  return graph_.add(name, make_unary(Unary::Kind::tanh), {x});
+}
+ValueId NetworkBuilder::add(const std::string& name, ValueId a, ValueId b) {
+  return graph_.add(name, make_binary(Binary::Kind::add), {a, b});
+}
+ValueId NetworkBuilder::concat(const std::string& name, std::vector<ValueId> parts) {
+  return graph_.add(name, std::make_shared<Concat>(), std::move(parts));
+}
 
-ValueId NetworkBuilder::max_pool(const std::string& name, ValueId x, int64_t kernel, int64_t stride, int64_t padding, Rounding rounding) {
+ValueId NetworkBuilder::max_pool(const std::string& name, ValueId x, int64_t kernel, int64_t stride, int64_t padding,
+                                 Rounding rounding) {
   auto op = std::make_shared<MaxPool>();
   op->window.kernel = {kernel, kernel};
   op->window.stride = {stride, stride};
@@ -74,7 +90,8 @@ ValueId NetworkBuilder::max_pool(const std::string& name, ValueId x, int64_t ker
   return graph_.add_node(name, op, {x})[0];
 }
 
-ValueId NetworkBuilder::average_pool(const std::string& name, ValueId x, int64_t kernel, int64_t stride, int64_t padding) {
+ValueId NetworkBuilder::average_pool(const std::string& name, ValueId x, int64_t kernel, int64_t stride,
+                                     int64_t padding) {
   auto op = std::make_shared<AveragePool>();
   op->window.kernel = {kernel, kernel};
   op->window.stride = {stride, stride};
@@ -98,7 +115,9 @@ ValueId NetworkBuilder::dropout(const std::string& name, ValueId x, float ratio)
   return graph_.add(name, op, {x});
 }
 
-ValueId NetworkBuilder::flatten(const std::string& name, ValueId x) { return graph_.add(name, std::make_shared<Flatten>(), {x}); }
+ValueId NetworkBuilder::flatten(const std::string& name, ValueId x) {
+  return graph_.add(name, std::make_shared<Flatten>(), {x});
+}
 
 ValueId NetworkBuilder::global_average(const std::string& name, ValueId x) {
   auto pool = std::make_shared<Reduce>();

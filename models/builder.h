@@ -15,8 +15,8 @@ struct ConvolutionOptions {
   int64_t groups = 1;
   bool bias = false;
   float bias_value = 0;
-  bool valid = false;               // no padding at all
-  Extent2d padding{-1, -1};         // -1: kernel / 2
+  bool valid = false;        // no padding at all
+  Extent2d padding{-1, -1};  // -1: kernel / 2
 };
 
 /// Appends the layers that architectures are made of, with initialised parameters.
@@ -45,7 +45,8 @@ class NetworkBuilder {
   ValueId tanh(const std::string& name, ValueId x);
   ValueId add(const std::string& name, ValueId a, ValueId b);
   ValueId concat(const std::string& name, std::vector<ValueId> parts);
-  ValueId max_pool(const std::string& name, ValueId x, int64_t kernel, int64_t stride, int64_t padding = 0, Rounding rounding = Rounding::floor);
+  ValueId max_pool(const std::string& name, ValueId x, int64_t kernel, int64_t stride, int64_t padding = 0,
+                   Rounding rounding = Rounding::floor);
   /// Padding does not count.
   ValueId average_pool(const std::string& name, ValueId x, int64_t kernel, int64_t stride, int64_t padding = 0);
   /// n = 5 channels, α = 1e-4, β = 0.75, as published; k as given [Krizhevsky et al. 2012: 2].

@@ -5,7 +5,9 @@
 namespace graft {
 namespace {
 
-ValueId active(NetworkBuilder& net, const std::string& name, ValueId x) { return net.relu(name + ".relu", net.batch_norm(name + ".bn", x)); }
+ValueId active(NetworkBuilder& net, const std::string& name, ValueId x) {
+  return net.relu(name + ".relu", net.batch_norm(name + ".bn", x));
+}
 
 Graph build(const std::vector<int>& depths, int64_t growth, const ArchitectureOptions& o) {
   NetworkBuilder net(o.seed, o.initialise);

@@ -18,20 +18,74 @@ using Stroke = std::vector<Point>;
 std::vector<Stroke> strokes_of(int digit, Random& random) {
   const bool other_way = random.below(2) == 1;
   switch (digit) {
-    case 0: return {{{0, 0.95f}, {-0.35f, 0.7f}, {-0.48f, 0}, {-0.33f, -0.72f}, {0, -0.95f}, {0.35f, -0.7f}, {0.48f, 0}, {0.33f, 0.72f}, {0, 0.95f}}};
+    case 0:
+      return {{{0, 0.95f},
+               {-0.35f, 0.7f},
+               {-0.48f, 0},
+               {-0.33f, -0.72f},
+               {0, -0.95f},
+               {0.35f, -0.7f},
+               {0.48f, 0},
+               {0.33f, 0.72f},
+               {0, 0.95f}}};
     case 1:
       if (other_way) return {{{0.05f, 0.95f}, {0, 0}, {-0.05f, -0.95f}}};
       return {{{-0.28f, 0.5f}, {0, 0.75f}, {0.08f, 0.95f}}, {{0.08f, 0.95f}, {0.06f, 0}, {0.05f, -0.95f}}};
-    case 2: return {{{-0.43f, 0.5f}, {-0.25f, 0.87f}, {0.15f, 0.92f}, {0.42f, 0.55f}, {0.25f, 0.05f}, {-0.15f, -0.5f}, {-0.47f, -0.9f}}, {{-0.47f, -0.9f}, {0, -0.86f}, {0.5f, -0.92f}}};
-    case 3: return {{{-0.4f, 0.72f}, {0, 0.95f}, {0.38f, 0.62f}, {0.22f, 0.2f}, {-0.12f, 0.06f}}, {{-0.12f, 0.06f}, {0.3f, -0.08f}, {0.45f, -0.48f}, {0.1f, -0.93f}, {-0.42f, -0.72f}}};
-    case 4: return {{{0.1f, 0.95f}, {-0.25f, 0.3f}, {-0.5f, -0.2f}}, {{-0.5f, -0.2f}, {0, -0.18f}, {0.5f, -0.2f}}, {{0.22f, 0.45f}, {0.2f, -0.2f}, {0.15f, -0.95f}}};
-    case 5: return {{{0.42f, 0.9f}, {0, 0.9f}, {-0.32f, 0.88f}}, {{-0.32f, 0.88f}, {-0.35f, 0.5f}, {-0.37f, 0.15f}}, {{-0.37f, 0.15f}, {0.05f, 0.28f}, {0.43f, -0.08f}, {0.36f, -0.62f}, {-0.05f, -0.93f}, {-0.45f, -0.7f}}};
-    case 6: return {{{0.33f, 0.92f}, {-0.1f, 0.6f}, {-0.4f, 0}, {-0.36f, -0.65f}, {0.03f, -0.95f}, {0.42f, -0.62f}, {0.32f, -0.12f}, {-0.02f, 0.02f}, {-0.38f, -0.32f}}};
+    case 2:
+      return {{{-0.43f, 0.5f},
+               {-0.25f, 0.87f},
+               {0.15f, 0.92f},
+               {0.42f, 0.55f},
+               {0.25f, 0.05f},
+               {-0.15f, -0.5f},
+               {-0.47f, -0.9f}},
+              {{-0.47f, -0.9f}, {0, -0.86f}, {0.5f, -0.92f}}};
+    case 3:
+      return {{{-0.4f, 0.72f}, {0, 0.95f}, {0.38f, 0.62f}, {0.22f, 0.2f}, {-0.12f, 0.06f}},
+              {{-0.12f, 0.06f}, {0.3f, -0.08f}, {0.45f, -0.48f}, {0.1f, -0.93f}, {-0.42f, -0.72f}}};
+    case 4:
+      return {{{0.1f, 0.95f}, {-0.25f, 0.3f}, {-0.5f, -0.2f}},
+              {{-0.5f, -0.2f}, {0, -0.18f}, {0.5f, -0.2f}},
+              {{0.22f, 0.45f}, {0.2f, -0.2f}, {0.15f, -0.95f}}};
+    case 5:
+      return {{{0.42f, 0.9f}, {0, 0.9f}, {-0.32f, 0.88f}},
+              {{-0.32f, 0.88f}, {-0.35f, 0.5f}, {-0.37f, 0.15f}},
+              {{-0.37f, 0.15f}, {0.05f, 0.28f}, {0.43f, -0.08f}, {0.36f, -0.62f}, {-0.05f, -0.93f}, {-0.45f, -0.7f}}};
+    case 6:
+      return {{{0.33f, 0.92f},
+               {-0.1f, 0.6f},
+               {-0.4f, 0},
+               {-0.36f, -0.65f},
+               {0.03f, -0.95f},
+               {0.42f, -0.62f},
+               {0.32f, -0.12f},
+               {-0.02f, 0.02f},
+               {-0.38f, -0.32f}}};
     case 7:
-      if (other_way) return {{{-0.45f, 0.85f}, {0, 0.88f}, {0.45f, 0.85f}}, {{0.45f, 0.85f}, {0.15f, 0.1f}, {-0.1f, -0.95f}}, {{-0.2f, 0}, {0.1f, 0.02f}, {0.4f, 0.02f}}};
+      if (other_way)
+        return {{{-0.45f, 0.85f}, {0, 0.88f}, {0.45f, 0.85f}},
+                {{0.45f, 0.85f}, {0.15f, 0.1f}, {-0.1f, -0.95f}},
+                {{-0.2f, 0}, {0.1f, 0.02f}, {0.4f, 0.02f}}};
       return {{{-0.45f, 0.85f}, {0, 0.88f}, {0.45f, 0.85f}}, {{0.45f, 0.85f}, {0.15f, 0.1f}, {-0.1f, -0.95f}}};
-    case 8: return {{{0, 0.06f}, {-0.35f, 0.48f}, {0, 0.94f}, {0.35f, 0.48f}, {0, 0.06f}, {-0.4f, -0.45f}, {0, -0.95f}, {0.4f, -0.45f}, {0, 0.06f}}};
-    default: return {{{0.36f, 0.5f}, {0.02f, 0.15f}, {-0.36f, 0.42f}, {-0.2f, 0.86f}, {0.2f, 0.9f}, {0.37f, 0.5f}, {0.3f, -0.3f}, {0.08f, -0.95f}}};
+    case 8:
+      return {{{0, 0.06f},
+               {-0.35f, 0.48f},
+               {0, 0.94f},
+               {0.35f, 0.48f},
+               {0, 0.06f},
+               {-0.4f, -0.45f},
+               {0, -0.95f},
+               {0.4f, -0.45f},
+               {0, 0.06f}}};
+    default:
+      return {{{0.36f, 0.5f},
+               {0.02f, 0.15f},
+               {-0.36f, 0.42f},
+               {-0.2f, 0.86f},
+               {0.2f, 0.9f},
+               {0.37f, 0.5f},
+               {0.3f, -0.3f},
+               {0.08f, -0.95f}}};
   }
 }
 
@@ -66,12 +120,17 @@ float distance_to_segment(Point p, Point a, Point b) {
 std::vector<uint8_t> draw_digit(int digit, int side, uint64_t seed, uint64_t index) {
   Random random(mix(mix(seed, 0x64696769 + static_cast<uint64_t>(digit)), index));
   std::vector<Stroke> strokes = strokes_of(digit, random);
-  const float slant = random.uniform(-0.1f, 0.35f), turn = random.uniform(-0.2f, 0.2f), height = random.uniform(0.55f, 0.72f), width = height * random.uniform(0.7f, 1.15f);
-  const float cx = random.uniform(-0.12f, 0.12f), cy = random.uniform(-0.12f, 0.12f), shake = random.uniform(0.02f, 0.07f);
-  const float pen = random.uniform(0.05f, 0.12f), softness = random.uniform(0.03f, 0.08f), ink = random.uniform(0.75f, 1.0f), ground = random.uniform(0.0f, 0.1f), noise = random.uniform(0.0f, 0.05f);
+  const float slant = random.uniform(-0.1f, 0.35f), turn = random.uniform(-0.2f, 0.2f),
+              height = random.uniform(0.55f, 0.72f), width = height * random.uniform(0.7f, 1.15f);
+  const float cx = random.uniform(-0.12f, 0.12f), cy = random.uniform(-0.12f, 0.12f),
+              shake = random.uniform(0.02f, 0.07f);
+  const float pen = random.uniform(0.05f, 0.12f), softness = random.uniform(0.03f, 0.08f),
+              ink = random.uniform(0.75f, 1.0f), ground = random.uniform(0.0f, 0.1f),
+              noise = random.uniform(0.0f, 0.05f);
   for (Stroke& stroke : strokes) {
     for (Point& p : stroke) {
-      const float x = (p.x + shake * random.normal()) * width + slant * p.y * height, y = (p.y + shake * random.normal()) * height;
+      const float x = (p.x + shake * random.normal()) * width + slant * p.y * height,
+                  y = (p.y + shake * random.normal()) * height;
       p = {cx + x * std::cos(turn) - y * std::sin(turn), cy + x * std::sin(turn) + y * std::cos(turn)};
     }
     stroke = smooth(stroke);
@@ -79,13 +138,16 @@ std::vector<uint8_t> draw_digit(int digit, int side, uint64_t seed, uint64_t ind
   std::vector<uint8_t> pixels(static_cast<size_t>(side) * static_cast<size_t>(side) * 3);
   for (int y = 0; y < side; ++y) {
     for (int x = 0; x < side; ++x) {
-      const Point p{2 * (static_cast<float>(x) + 0.5f) / static_cast<float>(side) - 1, 1 - 2 * (static_cast<float>(y) + 0.5f) / static_cast<float>(side)};
+      const Point p{2 * (static_cast<float>(x) + 0.5f) / static_cast<float>(side) - 1,
+                    1 - 2 * (static_cast<float>(y) + 0.5f) / static_cast<float>(side)};
       float nearest = 4;
       for (const Stroke& stroke : strokes)
-        for (size_t i = 0; i + 1 < stroke.size(); ++i) nearest = std::min(nearest, distance_to_segment(p, stroke[i], stroke[i + 1]));
+        for (size_t i = 0; i + 1 < stroke.size(); ++i)
+          nearest = std::min(nearest, distance_to_segment(p, stroke[i], stroke[i + 1]));
       const float cover = std::clamp(0.5f + (pen - nearest) / (2 * softness), 0.0f, 1.0f);
       const float value = ground + (ink - ground) * cover + noise * random.normal();
-      std::fill_n(pixels.begin() + (static_cast<int64_t>(y) * side + x) * 3, 3, static_cast<uint8_t>(std::clamp(value * 255, 0.0f, 255.0f)));
+      std::fill_n(pixels.begin() + (static_cast<int64_t>(y) * side + x) * 3, 3,
+                  static_cast<uint8_t>(std::clamp(value * 255, 0.0f, 255.0f)));
     }
   }
   return pixels;

@@ -1,12 +1,13 @@
-// GoogLeNet [Szegedy et al. 2015], table 1, in its form with batch norm [Ioffe & Szegedy 2015] and 3×3 in the place of 5×5, which is the one
-// that published weights have. Two auxiliary heads hang on 4a and 4d while it trains.
+// GoogLeNet [Szegedy et al. 2015], table 1, in its form with batch norm [Ioffe & Szegedy 2015] and 3×3 in the place of
+// 5×5, which is the one that published weights have. Two auxiliary heads hang on 4a and 4d while it trains.
 #include "models/builder.h"
 #include "models/registry.h"
 
 namespace graft {
 namespace {
 
-ValueId layer(NetworkBuilder& net, const std::string& name, ValueId x, int64_t out, int64_t kernel, int64_t stride = 1) {
+ValueId layer(NetworkBuilder& net, const std::string& name, ValueId x, int64_t out, int64_t kernel,
+              int64_t stride = 1) {
   return net.relu(name + ".relu", net.batch_norm(name + ".bn", net.convolution(name, x, out, kernel, stride)));
 }
 
@@ -18,7 +19,8 @@ ValueId inception(NetworkBuilder& net, const std::string& name, ValueId x, const
   const ValueId one = layer(net, name + ".1x1", x, i.one, 1);
   const ValueId three = layer(net, name + ".3x3", layer(net, name + ".3x3_reduce", x, i.reduce3, 1), i.three, 3);
   const ValueId five = layer(net, name + ".5x5", layer(net, name + ".5x5_reduce", x, i.reduce5, 1), i.five, 3);
-  const ValueId pool = layer(net, name + ".pool_proj", net.max_pool(name + ".pool", x, 3, 1, 1, Rounding::ceil), i.pool, 1);
+  const ValueId pool =
+      layer(net, name + ".pool_proj", net.max_pool(name + ".pool", x, 3, 1, 1, Rounding::ceil), i.pool, 1);
   return net.concat(name + ".concat", {one, three, five, pool});
 }
 
@@ -33,7 +35,9 @@ Graph build(const ArchitectureOptions& o) {
   NetworkBuilder net(o.seed, o.initialise);
   net.convolutions = net.denses = {Initialiser::Kind::xavier, 0};
   net.epsilon = 1e-3f;
-  const auto pool = [&](const std::string& name, ValueId x, int64_t kernel) { return net.max_pool(name, x, kernel, 2, 0, Rounding::ceil); };
+  const auto pool = [&](const std::string& name, ValueId x, int64_t kernel) {
+    return net.max_pool(name, x, kernel, 2, 0, Rounding::ceil);
+  };
   const int64_t classes = o.classes_or(1000);
   std::vector<ValueId> outputs{kNoValue};
   ValueId x = pool("pool1", layer(net, "conv1", net.picture(3, 224, 224), 64, 7, 2), 3);

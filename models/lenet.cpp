@@ -1,4 +1,5 @@
-// LeNet-5 [LeCun, Bottou, Bengio, Haffner: Gradient-based learning applied to document recognition, 1998], with fully connected C3.
+// LeNet-5 [LeCun, Bottou, Bengio, Haffner: Gradient-based learning applied to document recognition, 1998], with fully
+// connected C3.
 #include "models/builder.h"
 #include "models/registry.h"
 

@@ -8,19 +8,9 @@
 namespace graft {
 
 // One word for each family's file: NAME stands for add_NAME, which it defines.
-#define GRAFT_FAMILIES(file) \
-  file(alexnet) \
-  file(densenet) \
-  file(googlenet) \
-  file(inception_v4) \
-  file(lenet) \
-  file(mobilenet) \
-  file(resnet) \
-  file(resnet_cifar) \
-  file(small_resnet) \
-  file(squeezenet) \
-  file(vgg) \
-  file(wide_resnet)
+#define GRAFT_FAMILIES(file)                                                                               \
+  file(alexnet) file(densenet) file(googlenet) file(inception_v4) file(lenet) file(mobilenet) file(resnet) \
+      file(resnet_cifar) file(small_resnet) file(squeezenet) file(vgg) file(wide_resnet)
 
 #define GRAFT_DECLARE(name) void add_##name(ArchitectureTable& table);
 GRAFT_FAMILIES(GRAFT_DECLARE)
@@ -41,7 +31,9 @@ const Registry<Graph, const ArchitectureOptions&>& registry() {
 
 }  // namespace
 
-Graph build_architecture(const std::string& name, const ArchitectureOptions& options) { return registry().make(name, options); }
+Graph build_architecture(const std::string& name, const ArchitectureOptions& options) {
+  return registry().make(name, options);
+}
 
 std::vector<std::string> architecture_names() { return registry().names(); }
 
@@ -52,7 +44,9 @@ int64_t parameter_count(const Graph& graph) {
     const size_t last = dynamic_cast<const BatchNorm*>(node.op.get()) ? 3 : node.inputs.size();
     for (size_t i = 0; i < last; ++i) {
       const ValueId id = node.inputs[i];
-      if (id == kNoValue || !graph.value(id).constant || graph.value(id).dtype != DType::f32 || graph.value(id).shape.rank() == 0) continue;
+      if (id == kNoValue || !graph.value(id).constant || graph.value(id).dtype != DType::f32 ||
+          graph.value(id).shape.rank() == 0)
+        continue;
       if (counted.insert(id).second) count += graph.value(id).shape.elements();
     }
   }

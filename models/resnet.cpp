@@ -1,5 +1,5 @@
-// ResNet [He et al. 2016], with the stride of a bottleneck in its 3×3 layer; ResNeXt [Xie et al. 2017]; wide bottlenecks [Zagoruyko &
-// Komodakis 2016].
+// ResNet [He et al. 2016], with the stride of a bottleneck in its 3×3 layer; ResNeXt [Xie et al. 2017]; wide
+// bottlenecks [Zagoruyko & Komodakis 2016].
 #include "models/builder.h"
 #include "models/registry.h"
 
@@ -12,16 +12,19 @@ struct Configuration {
   int64_t groups = 1, width = 64;  // of the 3×3 layers in the first stage, all groups: groups·width·channels/64
 };
 
-ValueId normalised(NetworkBuilder& net, const std::string& name, ValueId x, int64_t out, const ConvolutionOptions& options) {
+ValueId normalised(NetworkBuilder& net, const std::string& name, ValueId x, int64_t out,
+                   const ConvolutionOptions& options) {
   return net.batch_norm(name + ".bn", net.convolution(name + ".conv", x, out, options));
 }
 
-ValueId block(NetworkBuilder& net, const std::string& name, ValueId x, int64_t channels, int64_t stride, const Configuration& c) {
+ValueId block(NetworkBuilder& net, const std::string& name, ValueId x, int64_t channels, int64_t stride,
+              const Configuration& c) {
   const int64_t out = c.bottleneck ? channels * 4 : channels, width = c.groups * (channels * c.width / 64);
   ValueId y = kNoValue;
   if (c.bottleneck) {
     y = net.relu(name + ".relu1", normalised(net, name + ".1", x, width, {}));
-    y = net.relu(name + ".relu2", normalised(net, name + ".2", y, width, {.kernel = {3, 3}, .stride = stride, .groups = c.groups}));
+    y = net.relu(name + ".relu2",
+                 normalised(net, name + ".2", y, width, {.kernel = {3, 3}, .stride = stride, .groups = c.groups}));
     y = normalised(net, name + ".3", y, out, {});
   } else {
     y = net.relu(name + ".relu1", normalised(net, name + ".1", x, channels, {.kernel = {3, 3}, .stride = stride}));

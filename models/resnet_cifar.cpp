@@ -1,4 +1,5 @@
-// ResNets for 32×32 pictures [He et al. 2016, §4.2]: 6n + 2 layers, shortcuts that skip pixels and pad channels with zeros (option A).
+// ResNets for 32×32 pictures [He et al. 2016, §4.2]: 6n + 2 layers, shortcuts that skip pixels and pad channels with
+// zeros (option A).
 #include "models/builder.h"
 #include "models/registry.h"
 #include "runtime/ops/movement.h"
@@ -23,7 +24,8 @@ ValueId shortcut(NetworkBuilder& net, const std::string& name, ValueId x, int64_
 }
 
 ValueId block(NetworkBuilder& net, const std::string& name, ValueId x, int64_t channels, int64_t stride) {
-  ValueId y = net.relu(name + ".relu1", net.batch_norm(name + ".bn1", net.convolution(name + ".conv1", x, channels, 3, stride)));
+  ValueId y = net.relu(name + ".relu1",
+                       net.batch_norm(name + ".bn1", net.convolution(name + ".conv1", x, channels, 3, stride)));
   y = net.batch_norm(name + ".bn2", net.convolution(name + ".conv2", y, channels, 3));
   return net.relu(name + ".relu2", net.add(name + ".add", y, shortcut(net, name + ".shortcut", x, channels, stride)));
 }
@@ -45,7 +47,9 @@ Graph build(int n, const ArchitectureOptions& o) {
 
 void add_resnet_cifar(ArchitectureTable& table) {
   for (const int layers : {20, 32, 44, 56, 110, 1202}) {
-    table["resnet-cifar-" + std::to_string(layers)] = [n = (layers - 2) / 6](const ArchitectureOptions& o) { return build(n, o); };
+    table["resnet-cifar-" + std::to_string(layers)] = [n = (layers - 2) / 6](const ArchitectureOptions& o) {
+      return build(n, o);
+    };
   }
 }
 

@@ -11,7 +11,8 @@ ValueId basic_block(NetworkBuilder& net, const std::string& name, ValueId x, int
   y = net.batch_norm(name + ".bn2", net.convolution(name + ".conv2", y, channels, 3, 1));
   ValueId shortcut = x;
   if (stride != 1 || net.channels(x) != channels) {
-    shortcut = net.batch_norm(name + ".downsample.bn", net.convolution(name + ".downsample.conv", x, channels, 1, stride));
+    shortcut =
+        net.batch_norm(name + ".downsample.bn", net.convolution(name + ".downsample.conv", x, channels, 1, stride));
   }
   return net.relu(name + ".relu2", net.add(name + ".add", y, shortcut));
 }

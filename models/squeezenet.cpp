@@ -12,7 +12,8 @@ ValueId layer(NetworkBuilder& net, const std::string& name, ValueId x, int64_t o
 ValueId fire(NetworkBuilder& net, int i, ValueId x, int64_t squeeze, int64_t expand) {
   const std::string name = "fire" + std::to_string(i);
   const ValueId s = layer(net, name + ".squeeze", x, squeeze, 1);
-  return net.concat(name + ".concat", {layer(net, name + ".expand1x1", s, expand, 1), layer(net, name + ".expand3x3", s, expand, 3)});
+  return net.concat(name + ".concat",
+                    {layer(net, name + ".expand1x1", s, expand, 1), layer(net, name + ".expand3x3", s, expand, 3)});
 }
 
 Graph build(bool newer, const ArchitectureOptions& o) {
@@ -20,7 +21,8 @@ Graph build(bool newer, const ArchitectureOptions& o) {
   net.convolutions = {Initialiser::Kind::he_fan_in, 0};
   ValueId x = net.picture(3, 224, 224);
   const int64_t kernel = newer ? 3 : 7;
-  x = net.relu("conv1.relu", net.convolution("conv1", x, newer ? 64 : 96, {.kernel = {kernel, kernel}, .stride = 2, .bias = true, .valid = true}));
+  x = net.relu("conv1.relu", net.convolution("conv1", x, newer ? 64 : 96,
+                                             {.kernel = {kernel, kernel}, .stride = 2, .bias = true, .valid = true}));
   const auto pool = [&](int after) { x = net.max_pool("pool" + std::to_string(after), x, 3, 2, 0, Rounding::ceil); };
   pool(1);
   const int64_t squeeze[] = {16, 16, 32, 32, 48, 48, 64, 64};

@@ -1,5 +1,5 @@
-// VGG [Simonyan & Zisserman 2015], table 1. Weights begin as the paper recommends in its footnote [Glorot & Bengio 2010]; with batch norm
-// as [He et al. 2015].
+// VGG [Simonyan & Zisserman 2015], table 1. Weights begin as the paper recommends in its footnote [Glorot & Bengio
+// 2010]; with batch norm as [He et al. 2015].
 #include "models/builder.h"
 #include "models/registry.h"
 
@@ -51,10 +51,11 @@ Graph build(const Configuration& configuration, bool batch_norm, const Architect
 }  // namespace
 
 void add_vgg(ArchitectureTable& table) {
-  const Configuration a{blocks({1, 1, 2, 2, 2})}, a_lrn{blocks({1, 1, 2, 2, 2}), true}, b{blocks({2, 2, 2, 2, 2})}, c{blocks({2, 2, 3, 3, 3}, 1)}, d{blocks({2, 2, 3, 3, 3})},
-      e{blocks({2, 2, 4, 4, 4})};
-  const std::vector<std::pair<std::string, Configuration>> all{{"vgg-a", a}, {"vgg-a-lrn", a_lrn}, {"vgg-b", b}, {"vgg-c", c}, {"vgg-d", d}, {"vgg-e", e},
-                                                               {"vgg-11", a}, {"vgg-13", b}, {"vgg-16", d}, {"vgg-19", e}};
+  const Configuration a{blocks({1, 1, 2, 2, 2})}, a_lrn{blocks({1, 1, 2, 2, 2}), true}, b{blocks({2, 2, 2, 2, 2})},
+      c{blocks({2, 2, 3, 3, 3}, 1)}, d{blocks({2, 2, 3, 3, 3})}, e{blocks({2, 2, 4, 4, 4})};
+  const std::vector<std::pair<std::string, Configuration>> all{
+      {"vgg-a", a}, {"vgg-a-lrn", a_lrn}, {"vgg-b", b},  {"vgg-c", c},  {"vgg-d", d},
+      {"vgg-e", e}, {"vgg-11", a},        {"vgg-13", b}, {"vgg-16", d}, {"vgg-19", e}};
   for (const auto& [name, configuration] : all) {
     table[name] = [configuration](const ArchitectureOptions& o) { return build(configuration, false, o); };
     table[name + "-bn"] = [configuration](const ArchitectureOptions& o) { return build(configuration, true, o); };

@@ -5,14 +5,17 @@
 namespace graft {
 namespace {
 
-ValueId active(NetworkBuilder& net, const std::string& name, ValueId x) { return net.relu(name + ".relu", net.batch_norm(name + ".bn", x)); }
+ValueId active(NetworkBuilder& net, const std::string& name, ValueId x) {
+  return net.relu(name + ".relu", net.batch_norm(name + ".bn", x));
+}
 
 /// Where the width changes, the shortcut projects what batch norm and ReLU made; elsewhere it carries the input itself.
 ValueId block(NetworkBuilder& net, const std::string& name, ValueId x, int64_t channels, int64_t stride) {
   const ValueId first = active(net, name + ".1", x);
   ValueId y = net.convolution(name + ".conv1", first, channels, 3, stride);
   y = net.convolution(name + ".conv2", active(net, name + ".2", y), channels, 3);
-  const ValueId shortcut = net.channels(x) == channels ? x : net.convolution(name + ".shortcut", first, channels, 1, stride);
+  const ValueId shortcut =
+      net.channels(x) == channels ? x : net.convolution(name + ".shortcut", first, channels, 1, stride);
   return net.add(name + ".add", y, shortcut);
 }
 

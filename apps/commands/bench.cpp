@@ -58,16 +58,22 @@ void print_profile(std::vector<StepTime> steps) {
     total += s.seconds;
   }
   std::sort(steps.begin(), steps.end(), [](const StepTime& a, const StepTime& b) { return a.seconds > b.seconds; });
-  for (const StepTime& s : steps) std::fprintf(stderr, "%9.3f ms %5.1f %%  %-22s %s\n", s.seconds * 1e3, 100 * s.seconds / total, s.type.c_str(), s.node.c_str());
+  for (const StepTime& s : steps)
+    std::fprintf(stderr, "%9.3f ms %5.1f %%  %-22s %s\n", s.seconds * 1e3, 100 * s.seconds / total, s.type.c_str(),
+                 s.node.c_str());
   std::fprintf(stderr, "\n");
-  for (const auto& [type, seconds] : by_type) std::fprintf(stderr, "%9.3f ms %5.1f %%  %s\n", seconds * 1e3, 100 * seconds / total, type.c_str());
+  for (const auto& [type, seconds] : by_type)
+    std::fprintf(stderr, "%9.3f ms %5.1f %%  %s\n", seconds * 1e3, 100 * seconds / total, type.c_str());
 }
 
 /// What a device's memory holds of this run. Plans take theirs before they run, so looking once is enough.
 class DeviceUse {
  public:
-  explicit DeviceUse(const Backend& backend) : memory_(backend.memory()), free_before_(memory_ ? memory_->available() : 0) {}
-  void look() { if (memory_) mebibytes_ = (free_before_ - std::min(free_before_, memory_->available())) >> 20; }
+  explicit DeviceUse(const Backend& backend)
+      : memory_(backend.memory()), free_before_(memory_ ? memory_->available() : 0) {}
+  void look() {
+    if (memory_) mebibytes_ = (free_before_ - std::min(free_before_, memory_->available())) >> 20;
+  }
   size_t mebibytes() const { return mebibytes_; }
 
  private:
@@ -85,7 +91,8 @@ std::vector<double> bench_inference(const Options& o, const Model& model, const 
 }
 
 /// `updates`: what of each step went into the weights' update, where this program does it.
-std::vector<double> bench_training(const Options& o, Model& model, OpenDims dims, DeviceUse& device, std::vector<double>& updates) {
+std::vector<double> bench_training(const Options& o, Model& model, OpenDims dims, DeviceUse& device,
+                                   std::vector<double>& updates) {
   retype(model.graph, dims, backend(o.common));
   const GraftedHead head = graft_head(model.graph, {o.classes, 0, o.common.seed});
   apply_freeze(model.graph, {o.freeze, BatchNormPolicy::automatic}, head.parameters);
@@ -95,7 +102,9 @@ std::vector<double> bench_training(const Options& o, Model& model, OpenDims dims
   options.optimizer = o.optimizer;
   const auto optimizer = make_optimizer(o.optimizer, {});
   const bool along = o.mode != "update" && updates_go_along(backend(o.common), *optimizer, options, 1);
-  TrainingPlan training = compile_training(split.rest, dims, backend(o.common), o.common.threads, memory_limit(o.memory), along ? GradientLifetime::released_early : GradientLifetime::kept);
+  TrainingPlan training =
+      compile_training(split.rest, dims, backend(o.common), o.common.threads, memory_limit(o.memory),
+                       along ? GradientLifetime::released_early : GradientLifetime::kept);
   model = Model();  // the packed copies in the plan are enough; a job keeps what it needs in the same way
   const auto loss = make_loss(options.loss, {});
   TrainingState state;
@@ -145,16 +154,36 @@ void bench(const Options& o) {
   const bool training = o.train || o.mode != "inference";
   const std::string mode = o.train ? "training" : o.mode;
   std::vector<double> updates;
-  const auto times = with_place([&] { return o.model; }, [&] { return training ? bench_training(o, model, dims, device, updates) : bench_inference(o, model, dims, device); });
+  const auto times = with_place([&] { return o.model; },
+                                [&] {
+                                  return training ? bench_training(o, model, dims, device, updates)
+                                                  : bench_inference(o, model, dims, device);
+                                });
   rusage usage{};
   getrusage(RUSAGE_SELF, &usage);
   const double median = times[times.size() / 2];
-  json result{{"images_per_s", static_cast<double>(batch) / median}, {"median_s", median}, {"min_s", times.front()}, {"max_s", times.back()}, {"runs", times.size()},
-                    {"peak_rss_mib", usage.ru_maxrss / 1024}, {"batch", batch}, {"dtype", where.memory() && o.common.dtype != "auto" ? o.common.dtype : where.memory() ? "tf32" : "fp32"}, {"device", where.name()}, {"device_memory_mib", device.mebibytes()}, {"mode", mode}, {"model", o.model}};
+  json result{{"images_per_s", static_cast<double>(batch) / median},
+              {"median_s", median},
+              {"min_s", times.front()},
+              {"max_s", times.back()},
+              {"runs", times.size()},
+              {"peak_rss_mib", usage.ru_maxrss / 1024},
+              {"batch", batch},
+              {"dtype", where.memory() && o.common.dtype != "auto" ? o.common.dtype
+                        : where.memory()                           ? "tf32"
+                                                                   : "fp32"},
+              {"device", where.name()},
+              {"device_memory_mib", device.mebibytes()},
+              {"mode", mode},
+              {"model", o.model}};
   if (!updates.empty()) result["update_s"] = updates[updates.size() / 2];
-  if (o.common.json) std::cout << result.dump() << "\n";
-  else std::printf("%s, batch %lld: %.1f images/s (median %.2f ms of %zu runs, %.2f to %.2f), peak memory %ld MiB%s\n", mode.c_str(), static_cast<long long>(batch),
-                   static_cast<double>(batch) / median, median * 1e3, times.size(), times.front() * 1e3, times.back() * 1e3, usage.ru_maxrss / 1024, where.memory() ? (", on the device " + std::to_string(device.mebibytes()) + " MiB").c_str() : "");
+  if (o.common.json)
+    std::cout << result.dump() << "\n";
+  else
+    std::printf("%s, batch %lld: %.1f images/s (median %.2f ms of %zu runs, %.2f to %.2f), peak memory %ld MiB%s\n",
+                mode.c_str(), static_cast<long long>(batch), static_cast<double>(batch) / median, median * 1e3,
+                times.size(), times.front() * 1e3, times.back() * 1e3, usage.ru_maxrss / 1024,
+                where.memory() ? (", on the device " + std::to_string(device.mebibytes()) + " MiB").c_str() : "");
 }
 
 }  // namespace
@@ -164,14 +193,23 @@ void register_bench(CLI::App& app) {
   auto* command = app.add_subcommand("bench", "Measure images/s and memory");
   add_common(*command, o->common);
   command->add_option("model", o->model, "ONNX model")->required();
-  command->add_option("--mode", o->mode, "inference | training | update (of the weights alone)")->check(CLI::IsMember({"inference", "training", "update"}))->capture_default_str();
+  command->add_option("--mode", o->mode, "inference | training | update (of the weights alone)")
+      ->check(CLI::IsMember({"inference", "training", "update"}))
+      ->capture_default_str();
   command->add_flag("--train", o->train, "The same as --mode training");
-  command->add_option("--freeze", o->freeze, "training: what is frozen; a frozen trunk counts as cached")->capture_default_str();
+  command->add_option("--freeze", o->freeze, "training: what is frozen; a frozen trunk counts as cached")
+      ->capture_default_str();
   command->add_option("--optimizer", o->optimizer, "training: update rule")->capture_default_str();
   add_memory_option(*command, o->memory);
-  command->add_option("--classes", o->classes, "training: outputs of the new head")->check(CLI::Range(2, 1000000))->capture_default_str();
-  command->add_option("--size", o->size, "Picture side, where the model leaves it open")->check(CLI::Range(8, 4096))->capture_default_str();
-  command->add_option("--seconds", o->seconds, "How long to measure")->check(CLI::Range(0.1, 3600.0))->capture_default_str();
+  command->add_option("--classes", o->classes, "training: outputs of the new head")
+      ->check(CLI::Range(2, 1000000))
+      ->capture_default_str();
+  command->add_option("--size", o->size, "Picture side, where the model leaves it open")
+      ->check(CLI::Range(8, 4096))
+      ->capture_default_str();
+  command->add_option("--seconds", o->seconds, "How long to measure")
+      ->check(CLI::Range(0.1, 3600.0))
+      ->capture_default_str();
   command->add_flag("--profile", o->profile, "Time of every layer, on stderr");
   command->callback([o] { bench(*o); });
 }

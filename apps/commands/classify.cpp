@@ -6,8 +6,8 @@
 #include "apps/classifier.h"
 #include "apps/commands/commands.h"
 #include "augment/dataset.h"
-#include "finetune/metrics/metrics.h"
 #include "finetune/data/task.h"
+#include "finetune/metrics/metrics.h"
 #include "importer/reader.h"
 #include "runtime/core/error.h"
 
@@ -34,7 +34,8 @@ std::string dump(const json& j) { return j.dump(-1, ' ', false, json::error_hand
 /// Prints results as they come, or keeps them for --json.
 class Report {
  public:
-  Report(const Options& options, const Metadata& metadata, Task task) : options_(options), metadata_(metadata), task_(task) {
+  Report(const Options& options, const Metadata& metadata, Task task)
+      : options_(options), metadata_(metadata), task_(task) {
     if (options.format == "csv" && !options.common.json) std::cout << "path,label,index,score,error\n";
   }
   void row(const std::string& path, std::span<const float> probabilities) {
@@ -42,19 +43,34 @@ class Report {
     auto best = top_indices(probabilities, task_ == Task::regression ? probabilities.size() : options_.top);
     if (task_ == Task::regression) std::sort(best.begin(), best.end());
     json top = json::array();
-    for (int i : best) top.push_back({{"label", class_name(metadata_, i)}, {"index", i}, {"score", probabilities[static_cast<size_t>(i)]}});
-    const json entry{{"path", path}, {"label", top[0]["label"]}, {"index", best[0]}, {"score", probabilities[static_cast<size_t>(best[0])]}, {"top", top}};
-    if (options_.common.json) results_.push_back(entry);
-    else if (options_.format == "jsonl") std::cout << dump(entry) << "\n";
-    else if (options_.format == "csv") std::cout << csv_field(path) << ',' << csv_field(class_name(metadata_, best[0])) << ',' << best[0] << ',' << probabilities[static_cast<size_t>(best[0])] << ",\n";
-    else text(path, top);
+    for (int i : best)
+      top.push_back(
+          {{"label", class_name(metadata_, i)}, {"index", i}, {"score", probabilities[static_cast<size_t>(i)]}});
+    const json entry{{"path", path},
+                     {"label", top[0]["label"]},
+                     {"index", best[0]},
+                     {"score", probabilities[static_cast<size_t>(best[0])]},
+                     {"top", top}};
+    if (options_.common.json)
+      results_.push_back(entry);
+    else if (options_.format == "jsonl")
+      std::cout << dump(entry) << "\n";
+    else if (options_.format == "csv")
+      std::cout << csv_field(path) << ',' << csv_field(class_name(metadata_, best[0])) << ',' << best[0] << ','
+                << probabilities[static_cast<size_t>(best[0])] << ",\n";
+    else
+      text(path, top);
   }
   void failed(const std::string& path, const std::string& reason) {
     const json entry{{"path", path}, {"error", reason}};
-    if (options_.common.json) results_.push_back(entry);
-    else if (options_.format == "jsonl") std::cout << dump(entry) << "\n";
-    else if (options_.format == "csv") std::cout << csv_field(path) << ",,,," << csv_field(reason) << "\n";
-    else std::cout << path << ": error: cannot be read\n";
+    if (options_.common.json)
+      results_.push_back(entry);
+    else if (options_.format == "jsonl")
+      std::cout << dump(entry) << "\n";
+    else if (options_.format == "csv")
+      std::cout << csv_field(path) << ",,,," << csv_field(reason) << "\n";
+    else
+      std::cout << path << ": error: cannot be read\n";
   }
   void finish(size_t skipped) {
     if (options_.common.json) std::cout << dump({{"results", results_}, {"skipped", skipped}}) << "\n";
@@ -65,8 +81,10 @@ class Report {
     std::cout << path << ":";
     for (size_t i = 0; i < top.size(); ++i) {
       char score[16];
-      if (task_ == Task::regression) std::snprintf(score, sizeof score, "%.4g", top[i]["score"].get<double>());
-      else std::snprintf(score, sizeof score, "%.1f %%", top[i]["score"].get<double>() * 100);
+      if (task_ == Task::regression)
+        std::snprintf(score, sizeof score, "%.4g", top[i]["score"].get<double>());
+      else
+        std::snprintf(score, sizeof score, "%.1f %%", top[i]["score"].get<double>() * 100);
       std::cout << (i == 0 ? " " : ", ") << top[i]["label"].get<std::string>() << " " << score;
     }
     std::cout << "\n";
@@ -95,7 +113,8 @@ void classify(const Options& o) {
         scores.assign(row.begin(), row.end());
         if (task == Task::multi_label)
           for (float& v : scores) v = 1 / (1 + std::exp(-v));
-        else if (task == Task::classes && !probabilities) softmax_rows(scores, scores.size());
+        else if (task == Task::classes && !probabilities)
+          softmax_rows(scores, scores.size());
         report.row(paths[i], scores);
       },
       [&](size_t i, const std::string& reason) { report.failed(paths[i], reason); });
@@ -109,9 +128,13 @@ void register_classify(CLI::App& app) {
   auto* command = app.add_subcommand("classify", "Name what pictures show");
   add_picture_model(*command, *o);
   command->add_option("inputs", o->inputs, "Pictures, folders, globs, or - for a list on standard input")->required();
-  command->add_option("--format", o->format, "text | csv | jsonl")->check(CLI::IsMember({"text", "csv", "jsonl"}))->capture_default_str();
+  command->add_option("--format", o->format, "text | csv | jsonl")
+      ->check(CLI::IsMember({"text", "csv", "jsonl"}))
+      ->capture_default_str();
   command->add_option("--labels", o->labels, "Class names, one a line, instead of the model's own");
-  command->add_option("--top", o->top, "Classes to name for each picture")->check(CLI::Range(1, 1000))->capture_default_str();
+  command->add_option("--top", o->top, "Classes to name for each picture")
+      ->check(CLI::Range(1, 1000))
+      ->capture_default_str();
   command->callback([o] { classify(*o); });
 }
 

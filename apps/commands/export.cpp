@@ -41,21 +41,27 @@ void export_model(const Options& o) {
     embed_preprocessing(model);
   }
   const uintmax_t bytes = write_model(model, o.output, {.half_weights = o.fp16, .external_weights = o.external});
-  if (o.common.json) std::cout << nlohmann::json{{"model", o.output}, {"bytes", bytes}}.dump() << "\n";
-  else if (!o.common.quiet) std::cerr << o.output << ": " << bytes / 1024 << " KiB\n";
+  if (o.common.json)
+    std::cout << nlohmann::json{{"model", o.output}, {"bytes", bytes}}.dump() << "\n";
+  else if (!o.common.quiet)
+    std::cerr << o.output << ": " << bytes / 1024 << " KiB\n";
 }
 
 }  // namespace
 
 void register_export(CLI::App& app) {
   auto o = std::make_shared<Options>();
-  auto* command = app.add_subcommand("export", "Write the deploy form: batch norms folded, dropout and auxiliary heads gone");
+  auto* command =
+      app.add_subcommand("export", "Write the deploy form: batch norms folded, dropout and auxiliary heads gone");
   add_common(*command, o->common);
   command->add_option("run", o->source, "RUN folder of finetune, or an ONNX model")->required();
   auto* fp32 = command->add_flag("--fp32", o->fp32, "float32 weights (the default)");
   command->add_flag("--fp16", o->fp16, "float16 weights, computed in float32: half the file")->excludes(fp32);
-  command->add_flag("--with-preprocessing", o->preprocessing, "The graph takes whole pictures, uint8 N×height×width×3 RGB: resize, crop and normalise are inside");
-  command->add_flag("--external-data", o->external, "Weights in OUTPUT.data beside the model (over 2 GiB they always are)");
+  command->add_flag(
+      "--with-preprocessing", o->preprocessing,
+      "The graph takes whole pictures, uint8 N×height×width×3 RGB: resize, crop and normalise are inside");
+  command->add_flag("--external-data", o->external,
+                    "Weights in OUTPUT.data beside the model (over 2 GiB they always are)");
   add_picture_options(*command, o->pictures);
   command->add_option("-o,--output", o->output, "ONNX file to write")->required();
   command->callback([o] { export_model(*o); });

@@ -8,8 +8,8 @@
 #include "apps/commands/commands.h"
 #include "apps/scatter.h"
 #include "augment/dataset.h"
-#include "finetune/heads/head.h"
 #include "finetune/features/tsne.h"
+#include "finetune/heads/head.h"
 #include "importer/reader.h"
 #include "runtime/core/atomic_file.h"
 #include "runtime/core/error.h"
@@ -26,7 +26,8 @@ struct Options : PictureModelOptions {
   std::vector<std::string> inputs;
 };
 
-/// A picture's class, where its folder's name is one of the model's labels or all pictures lie in class folders; -1 otherwise.
+/// A picture's class, where its folder's name is one of the model's labels or all pictures lie in class folders; -1
+/// otherwise.
 std::vector<int64_t> labels_of(const std::vector<std::string>& paths, const Metadata& metadata) {
   std::map<std::string, int64_t> index;
   for (size_t i = 0; i < metadata.labels.size(); ++i) index[metadata.labels[i]] = static_cast<int64_t>(i);
@@ -44,7 +45,8 @@ std::vector<int64_t> labels_of(const std::vector<std::string>& paths, const Meta
   return labels;
 }
 
-void write_csv(const std::string& path, const Tensor& features, const std::vector<int64_t>& labels, const std::vector<std::string>& paths) {
+void write_csv(const std::string& path, const Tensor& features, const std::vector<int64_t>& labels,
+               const std::vector<std::string>& paths) {
   write_atomically(path, [&](std::ostream& stream) {
     stream << "path,label";
     const auto width = static_cast<size_t>(features.shape()[1]);
@@ -74,18 +76,25 @@ std::vector<std::string> class_names(const std::vector<std::string>& paths, cons
 }
 
 /// The features in the plane, by t-SNE.
-void write_map(const Options& o, const Tensor& features, const std::vector<int64_t>& labels, const std::vector<std::string>& paths) {
+void write_map(const Options& o, const Tensor& features, const std::vector<int64_t>& labels,
+               const std::vector<std::string>& paths) {
   const int64_t samples = features.shape()[0];
-  if (samples > kMostInAPicture) throw Error("--tsne: " + std::to_string(samples) + " pictures are too many, work grows with their square", "give at most " + std::to_string(kMostInAPicture));
+  if (samples > kMostInAPicture)
+    throw Error("--tsne: " + std::to_string(samples) + " pictures are too many, work grows with their square",
+                "give at most " + std::to_string(kMostInAPicture));
   // Few pictures have few neighbours: the perplexity that is usual for more is taken down to what they can have.
-  const TsneResult map = tsne(features.data<float>(), samples, {std::min(o.perplexity, static_cast<double>(samples - 1) / 3), 1000, o.common.seed});
-  const Scatter scatter{"t-SNE of " + std::to_string(features.shape()[1]) + " features of " + std::to_string(samples) + " pictures", map.places, labels, class_names(paths, labels), paths};
+  const TsneResult map = tsne(features.data<float>(), samples,
+                              {std::min(o.perplexity, static_cast<double>(samples - 1) / 3), 1000, o.common.seed});
+  const Scatter scatter{
+      "t-SNE of " + std::to_string(features.shape()[1]) + " features of " + std::to_string(samples) + " pictures",
+      map.places, labels, class_names(paths, labels), paths};
   write_atomically(o.picture, [&](std::ostream& stream) { stream << to_svg(scatter); });
 }
 
 void extract(const Options& o) {
   const std::string extension = std::filesystem::path(o.output).extension().string();
-  if (extension != ".npy" && extension != ".npz" && extension != ".csv") throw Error(o.output + ": unknown format", "end the name in .npy, .npz or .csv");
+  if (extension != ".npy" && extension != ".npz" && extension != ".csv")
+    throw Error(o.output + ": unknown format", "end the name in .npy, .npz or .csv");
   Model model = read_model(o.model);
   const Preprocessing preprocessing = resolve_preprocessing(model, o.pictures, o.common);
   const auto paths = list_pictures(o.inputs);
@@ -116,8 +125,12 @@ void extract(const Options& o) {
     write_csv(o.output, features, labels, kept);
   }
   if (!o.picture.empty()) write_map(o, features, labels, kept);
-  if (o.common.json) std::cout << nlohmann::json{{"output", o.output}, {"pictures", rows}, {"features", width}, {"skipped", skipped}}.dump() << "\n";
-  else if (!o.common.quiet) std::cerr << rows << " pictures, " << width << " features each: " << o.output << "\n";
+  if (o.common.json)
+    std::cout
+        << nlohmann::json{{"output", o.output}, {"pictures", rows}, {"features", width}, {"skipped", skipped}}.dump()
+        << "\n";
+  else if (!o.common.quiet)
+    std::cerr << rows << " pictures, " << width << " features each: " << o.output << "\n";
 }
 
 }  // namespace
@@ -128,8 +141,11 @@ void register_extract(CLI::App& app) {
   add_picture_model(*command, *o);
   command->add_option("inputs", o->inputs, "Pictures, folders, globs, or - for a list on standard input")->required();
   command->add_option("--layer", o->layer, "Name of a node or value, or penultimate")->capture_default_str();
-  command->add_option("--tsne", o->picture, "SVG of the features in the plane, coloured by class")->type_name("FILE.svg");
-  command->add_option("--perplexity", o->perplexity, "--tsne: how many neighbours a picture has, about")->check(CLI::Range(1.0, 1000.0))->capture_default_str();
+  command->add_option("--tsne", o->picture, "SVG of the features in the plane, coloured by class")
+      ->type_name("FILE.svg");
+  command->add_option("--perplexity", o->perplexity, "--tsne: how many neighbours a picture has, about")
+      ->check(CLI::Range(1.0, 1000.0))
+      ->capture_default_str();
   command->add_option("-o,--output", o->output, ".npy, .npz or .csv")->required();
   command->callback([o] { extract(*o); });
 }

@@ -24,7 +24,9 @@ void generate(const Options& o) {
       const fs::path folder = fs::path(o.output) / (train ? "train" : "val") / kind.name;
       std::error_code code;
       fs::create_directories(folder, code);
-      if (code) throw Error(folder.string() + ": cannot be created (" + code.message() + ")", "choose a folder you may write to");
+      if (code)
+        throw Error(folder.string() + ": cannot be created (" + code.message() + ")",
+                    "choose a folder you may write to");
       for (int i = 0; i < (train ? o.train : o.validation); ++i, ++count) {
         Image image(o.side, o.side);
         image.pixels = draw_picture(kind, o.side, o.common.seed + (train ? 0 : 0x76616c), static_cast<uint64_t>(i));
@@ -41,12 +43,17 @@ void generate(const Options& o) {
 
 void register_generate(CLI::App& app) {
   auto o = std::make_shared<Options>();
-  auto* command = app.add_subcommand("generate", "Draw labelled pictures: those of the bundled model and the demo, or handwritten digits");
+  auto* command = app.add_subcommand(
+      "generate", "Draw labelled pictures: those of the bundled model and the demo, or handwritten digits");
   add_common(*command, o->common);
   command->add_option("output", o->output, "Folder for train/CLASS and val/CLASS")->required();
   command->add_option("--set", o->set, "pretrain | demo | digits")->capture_default_str();
-  command->add_option("--train", o->train, "Training pictures a class")->check(CLI::Range(1, 100000))->capture_default_str();
-  command->add_option("--val", o->validation, "Validation pictures a class")->check(CLI::Range(1, 100000))->capture_default_str();
+  command->add_option("--train", o->train, "Training pictures a class")
+      ->check(CLI::Range(1, 100000))
+      ->capture_default_str();
+  command->add_option("--val", o->validation, "Validation pictures a class")
+      ->check(CLI::Range(1, 100000))
+      ->capture_default_str();
   command->add_option("--side", o->side, "Pixels a side")->check(CLI::Range(16, 1024))->capture_default_str();
   command->callback([o] { generate(*o); });
 }

@@ -27,7 +27,12 @@ struct Options {
 /// The parameter that disagrees most, slope by slope.
 void write_picture(const std::string& path, GradientChecker& checker, const GradientCheck& worst) {
   const GradientErrors errors = checker.check_elements(worst.parameter);
-  HeatMap map{worst.parameter + ": error of single slopes, over its largest slope", "output", "input and tap", {}, {}, errors.error};
+  HeatMap map{worst.parameter + ": error of single slopes, over its largest slope",
+              "output",
+              "input and tap",
+              {},
+              {},
+              errors.error};
   for (int64_t row : errors.rows) map.rows.push_back(std::to_string(row));
   for (int64_t column : errors.columns) map.columns.push_back(std::to_string(column));
   write_atomically(path, [&](std::ostream& stream) { stream << to_svg(map); });
@@ -36,26 +41,41 @@ void write_picture(const std::string& path, GradientChecker& checker, const Grad
 void gradcheck(const Options& o) {
   Model model = read_model(o.model);
   const auto picture = model.picture();
-  const OpenDims dims{o.common.batch > 0 ? o.common.batch : 2, picture.height > 0 ? picture.height : o.size, picture.width > 0 ? picture.width : o.size};
+  const OpenDims dims{o.common.batch > 0 ? o.common.batch : 2, picture.height > 0 ? picture.height : o.size,
+                      picture.width > 0 ? picture.width : o.size};
   retype(model.graph, dims, backend(o.common));
   model.graph.outputs.resize(1);
   canonicalise_dense(model.graph);
   apply_freeze(model.graph, {"none", o.batch_norm == "train" ? BatchNormPolicy::train : BatchNormPolicy::frozen}, {});
-  GradientChecker checker = with_place([&] { return o.model; }, [&] { return GradientChecker(model.graph, dims, backend(o.common), o.common.seed, o.common.threads); });
+  GradientChecker checker = with_place(
+      [&] { return o.model; },
+      [&] { return GradientChecker(model.graph, dims, backend(o.common), o.common.seed, o.common.threads); });
   const auto checks = checker.check();
   if (checks.empty()) throw Error(o.model + ": has no parameters");
   double worst = 0;
   json parameters = json::array();
   for (const GradientCheck& c : checks) {
     worst = std::max(worst, c.relative_error);
-    parameters.push_back({{"name", c.parameter}, {"analytic", c.analytic}, {"numerical", c.numerical}, {"relative_error", c.relative_error}});
-    if (!o.common.json) std::printf("%-48s analytic %12.5g  numerical %12.5g  relative error %.2e\n", c.parameter.c_str(), c.analytic, c.numerical, c.relative_error);
+    parameters.push_back({{"name", c.parameter},
+                          {"analytic", c.analytic},
+                          {"numerical", c.numerical},
+                          {"relative_error", c.relative_error}});
+    if (!o.common.json)
+      std::printf("%-48s analytic %12.5g  numerical %12.5g  relative error %.2e\n", c.parameter.c_str(), c.analytic,
+                  c.numerical, c.relative_error);
   }
-  if (o.common.json) std::cout << json{{"max_relative_error", worst}, {"parameters", parameters}}.dump() << "\n";
-  else std::printf("\nlargest relative error %.2e over %zu parameters\n", worst, checks.size());
+  if (o.common.json)
+    std::cout << json{{"max_relative_error", worst}, {"parameters", parameters}}.dump() << "\n";
+  else
+    std::printf("\nlargest relative error %.2e over %zu parameters\n", worst, checks.size());
   std::fflush(stdout);
-  if (!o.picture.empty()) write_picture(o.picture, checker, *std::max_element(checks.begin(), checks.end(), [](const auto& a, const auto& b) { return a.relative_error < b.relative_error; }));
-  if (worst > o.tolerance) throw Error(o.model + ": the gradients disagree by " + std::to_string(worst), "single precision bends deep networks; see the list for where");
+  if (!o.picture.empty())
+    write_picture(o.picture, checker, *std::max_element(checks.begin(), checks.end(), [](const auto& a, const auto& b) {
+                    return a.relative_error < b.relative_error;
+                  }));
+  if (worst > o.tolerance)
+    throw Error(o.model + ": the gradients disagree by " + std::to_string(worst),
+                "single precision bends deep networks; see the list for where");
 }
 
 }  // namespace
@@ -65,9 +85,14 @@ void register_gradcheck(CLI::App& app) {
   auto* command = app.add_subcommand("gradcheck", "Compare analytic with numerical gradients, per parameter");
   add_common(*command, o->common);
   command->add_option("model", o->model, "ONNX model")->required();
-  command->add_option("--batch-norm", o->batch_norm, "frozen | train")->check(CLI::IsMember({"frozen", "train"}))->capture_default_str();
-  command->add_option("--size", o->size, "Picture side, where the model leaves it open")->check(CLI::Range(8, 4096))->capture_default_str();
-  command->add_option("--picture", o->picture, "SVG of the parameter that disagrees most, slope by slope")->type_name("FILE.svg");
+  command->add_option("--batch-norm", o->batch_norm, "frozen | train")
+      ->check(CLI::IsMember({"frozen", "train"}))
+      ->capture_default_str();
+  command->add_option("--size", o->size, "Picture side, where the model leaves it open")
+      ->check(CLI::Range(8, 4096))
+      ->capture_default_str();
+  command->add_option("--picture", o->picture, "SVG of the parameter that disagrees most, slope by slope")
+      ->type_name("FILE.svg");
   command->add_option("--tolerance", o->tolerance, "Relative error that still passes")->capture_default_str();
   command->callback([o] { gradcheck(*o); });
 }

@@ -18,20 +18,29 @@ struct Options {
 };
 
 /// Which array belongs to which value: "NAME=FILE" where NAME is one of them, else FILE in the order of `values`.
-std::vector<std::pair<ValueId, std::string>> assign(const Graph& graph, const std::vector<ValueId>& values, const std::vector<std::string>& words, const char* kind) {
+std::vector<std::pair<ValueId, std::string>> assign(const Graph& graph, const std::vector<ValueId>& values,
+                                                    const std::vector<std::string>& words, const char* kind) {
   std::vector<std::pair<ValueId, std::string>> result;
-  const auto taken = [&](ValueId id) { return std::any_of(result.begin(), result.end(), [&](const auto& r) { return r.first == id; }); };
+  const auto taken = [&](ValueId id) {
+    return std::any_of(result.begin(), result.end(), [&](const auto& r) { return r.first == id; });
+  };
   std::vector<std::string> in_order;
   for (const std::string& word : words) {
-    const auto named = std::find_if(values.begin(), values.end(), [&](ValueId id) { return word.starts_with(graph.value(id).name + "="); });
-    if (named == values.end()) in_order.push_back(word);
-    else if (taken(*named)) throw Error(std::string("--") + kind + " " + word + ": is given twice");
-    else result.emplace_back(*named, word.substr(graph.value(*named).name.size() + 1));
+    const auto named = std::find_if(values.begin(), values.end(),
+                                    [&](ValueId id) { return word.starts_with(graph.value(id).name + "="); });
+    if (named == values.end())
+      in_order.push_back(word);
+    else if (taken(*named))
+      throw Error(std::string("--") + kind + " " + word + ": is given twice");
+    else
+      result.emplace_back(*named, word.substr(graph.value(*named).name.size() + 1));
   }
   size_t next = 0;
   for (const std::string& file : in_order) {
     while (next < values.size() && taken(values[next])) ++next;
-    if (next == values.size()) throw Error(std::string("--") + kind + " " + file + ": the model has only " + std::to_string(values.size()) + " " + kind + "s");
+    if (next == values.size())
+      throw Error(std::string("--") + kind + " " + file + ": the model has only " + std::to_string(values.size()) +
+                  " " + kind + "s");
     result.emplace_back(values[next], file);
   }
   return result;
@@ -47,7 +56,9 @@ Tensor read_array(const Value& input, const std::string& file) {
   const Shape& shape = values.shape();
   bool fits = shape.size() == input.shape.size();
   for (size_t i = 0; fits && i < shape.size(); ++i) fits = input.shape[i] == kOpenDim || input.shape[i] == shape[i];
-  if (!fits) throw Error(file + ": holds " + shape.str() + " but \"" + input.name + "\" takes " + input.shape.str(), "save an array of that shape");
+  if (!fits)
+    throw Error(file + ": holds " + shape.str() + " but \"" + input.name + "\" takes " + input.shape.str(),
+                "save an array of that shape");
   return values;
 }
 
@@ -60,14 +71,18 @@ void infer(const Options& o) {
   OpenDims dims;
   for (size_t i = 0; i < graph.inputs.size(); ++i) {
     const Value& input = graph.value(graph.inputs[i]);
-    const auto given = std::find_if(inputs.begin(), inputs.end(), [&](const auto& g) { return g.first == graph.inputs[i]; });
-    if (given == inputs.end()) throw Error(o.model + ": input \"" + input.name + "\" (" + input.shape.str() + ") is not given", "add --input \"" + input.name + "=FILE.npy\"");
+    const auto given =
+        std::find_if(inputs.begin(), inputs.end(), [&](const auto& g) { return g.first == graph.inputs[i]; });
+    if (given == inputs.end())
+      throw Error(o.model + ": input \"" + input.name + "\" (" + input.shape.str() + ") is not given",
+                  "add --input \"" + input.name + "=FILE.npy\"");
     arrays[i] = read_array(input, given->second);
     dims.shapes[input.name] = arrays[i].shape();
   }
   graph.outputs.clear();
   for (const auto& [id, file] : outputs) graph.outputs.push_back(id);
-  Plan plan = with_place([&] { return o.model; }, [&] { return compile_inference(graph, dims, backend(o.common), o.common.threads); });
+  Plan plan = with_place([&] { return o.model; },
+                         [&] { return compile_inference(graph, dims, backend(o.common), o.common.threads); });
   for (size_t i = 0; i < arrays.size(); ++i) copy_from_plain(arrays[i].raw(), plan.input(i));
   plan.forward();
   nlohmann::json written = nlohmann::json::array();
@@ -76,7 +91,9 @@ void infer(const Options& o) {
     Tensor y(out.dtype, out.shape);
     copy_to_plain(out, y.raw());
     write_npy(outputs[i].second, y);
-    written.push_back({{"output", outputs[i].second}, {"name", graph.value(outputs[i].first).name}, {"shape", static_cast<const std::vector<int64_t>&>(y.shape())}});
+    written.push_back({{"output", outputs[i].second},
+                       {"name", graph.value(outputs[i].first).name},
+                       {"shape", static_cast<const std::vector<int64_t>&>(y.shape())}});
   }
   if (o.common.json) std::cout << nlohmann::json{{"outputs", written}}.dump() << "\n";
 }
@@ -88,7 +105,10 @@ void register_infer(CLI::App& app) {
   auto* command = app.add_subcommand("infer", "Run raw tensors through a model");
   add_common(*command, o->common);
   command->add_option("model", o->model, "ONNX model")->required();
-  command->add_option("--input", o->inputs, "[NAME=]FILE.npy of an input (a picture's batch may be left out); again for the next")->required();
+  command
+      ->add_option("--input", o->inputs,
+                   "[NAME=]FILE.npy of an input (a picture's batch may be left out); again for the next")
+      ->required();
   command->add_option("--output", o->outputs, "[NAME=]FILE.npy to write an output to; again for the next")->required();
   command->callback([o] { infer(*o); });
 }

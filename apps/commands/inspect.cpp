@@ -6,8 +6,8 @@
 #include "apps/commands/commands.h"
 #include "apps/common.h"
 #include "apps/filter_sheet.h"
-#include "augment/decode.h"
 #include "apps/model_text.h"
+#include "augment/decode.h"
 #include "finetune/heads/freeze.h"
 #include "importer/reader.h"
 #include "runtime/core/atomic_file.h"
@@ -47,14 +47,20 @@ json layer_table(const Model& model, const Options& o) {
     const int64_t work = node.op->multiply_adds(input_types(graph, node), outputs);
     Shape shape = outputs[0].shape;
     if (!shape.empty() && two.value(node.outputs[0]).shape[0] != shape[0]) shape[0] = kOpenDim;
-    json layer{{"name", node.name}, {"op", node.op->type()}, {"output_shape", static_cast<const std::vector<int64_t>&>(shape)}, {"output", shape.str()}, {"parameters", own}, {"multiply_adds", work}};
+    json layer{{"name", node.name},
+               {"op", node.op->type()},
+               {"output_shape", static_cast<const std::vector<int64_t>&>(shape)},
+               {"output", shape.str()},
+               {"parameters", own},
+               {"multiply_adds", work}};
     if (!o.freeze.empty()) layer["frozen"] = own > 0 && !trainable;
     layers.push_back(layer);
     parameters += own;
     multiply_adds += work;
   }
-  return {{"model", model.path}, {"opset", model.opset}, {"ir_version", model.ir_version}, {"parameters", parameters}, {"multiply_adds", multiply_adds},
-          {"labels", model.metadata.labels.size()}, {"layers", layers}};
+  return {{"model", model.path},      {"opset", model.opset},           {"ir_version", model.ir_version},
+          {"parameters", parameters}, {"multiply_adds", multiply_adds}, {"labels", model.metadata.labels.size()},
+          {"layers", layers}};
 }
 
 /// Columns count characters, not the bytes of ×.
@@ -65,21 +71,30 @@ std::string padded(const std::string& text, size_t width) {
 }
 
 void print(const json& j) {
-  std::cout << padded("layer", 44) << padded("operator", 20) << padded("output", 18) << "   parameters   multiply-adds\n";
+  std::cout << padded("layer", 44) << padded("operator", 20) << padded("output", 18)
+            << "   parameters   multiply-adds\n";
   for (const auto& l : j["layers"]) {
     char numbers[64];
-    std::snprintf(numbers, sizeof numbers, "%13lld %15lld", l["parameters"].get<long long>(), l["multiply_adds"].get<long long>());
-    std::cout << padded(l["name"].get<std::string>(), 43) << ' ' << padded(l["op"].get<std::string>(), 19) << ' ' << padded(l["output"].get<std::string>(), 18) << numbers
-              << (l.contains("frozen") && l["parameters"].get<int64_t>() > 0 ? (l["frozen"].get<bool>() ? "  frozen" : "  trained") : "") << "\n";
+    std::snprintf(numbers, sizeof numbers, "%13lld %15lld", l["parameters"].get<long long>(),
+                  l["multiply_adds"].get<long long>());
+    std::cout << padded(l["name"].get<std::string>(), 43) << ' ' << padded(l["op"].get<std::string>(), 19) << ' '
+              << padded(l["output"].get<std::string>(), 18) << numbers
+              << (l.contains("frozen") && l["parameters"].get<int64_t>() > 0
+                      ? (l["frozen"].get<bool>() ? "  frozen" : "  trained")
+                      : "")
+              << "\n";
   }
-  std::printf("\n%lld parameters, %lld multiply-adds for one picture; opset %lld, %lld labels\n", j["parameters"].get<long long>(), j["multiply_adds"].get<long long>(), j["opset"].get<long long>(),
+  std::printf("\n%lld parameters, %lld multiply-adds for one picture; opset %lld, %lld labels\n",
+              j["parameters"].get<long long>(), j["multiply_adds"].get<long long>(), j["opset"].get<long long>(),
               j["labels"].get<long long>());
 }
 
 void print_differences(const Options& o, const Model& model) {
   const auto lines = differences(model, read_model(o.other));
   if (o.common.json) {
-    std::cout << json{{"model", o.model}, {"other", o.other}, {"same", lines.empty()}, {"differences", lines}}.dump(-1, ' ', false, json::error_handler_t::replace) << "\n";
+    std::cout << json{{"model", o.model}, {"other", o.other}, {"same", lines.empty()}, {"differences", lines}}.dump(
+                     -1, ' ', false, json::error_handler_t::replace)
+              << "\n";
     return;
   }
   for (const std::string& line : lines) std::cout << line << "\n";
@@ -89,12 +104,15 @@ void print_differences(const Options& o, const Model& model) {
 void inspect(const Options& o) {
   const Model model = read_model(o.model);
   if (!o.graph.empty()) return write_atomically(o.graph, [&](std::ostream& stream) { stream << graphviz(model); });
-  if (!o.filters.empty()) return write_image(with_place([&] { return o.model; }, [&] { return filter_sheet(model.graph, 8); }), o.filters);
+  if (!o.filters.empty())
+    return write_image(with_place([&] { return o.model; }, [&] { return filter_sheet(model.graph, 8); }), o.filters);
   if (!o.other.empty()) return print_differences(o, model);
   const json table = with_place([&] { return o.model; }, [&] { return layer_table(model, o); });
   std::cout.flush();
-  if (o.common.json) std::cout << table.dump(-1, ' ', false, json::error_handler_t::replace) << "\n";
-  else print(table);
+  if (o.common.json)
+    std::cout << table.dump(-1, ' ', false, json::error_handler_t::replace) << "\n";
+  else
+    print(table);
   std::fflush(stdout);
 }
 

@@ -24,7 +24,8 @@ void create(const Options& o) {
   options.auxiliary = o.auxiliary;
   model.graph = build_architecture(o.architecture, options);
   if (o.auxiliary) {
-    if (model.graph.outputs.size() < 2) throw Error("--auxiliary: " + o.architecture + " has no auxiliary heads", "googlenet has");
+    if (model.graph.outputs.size() < 2)
+      throw Error("--auxiliary: " + o.architecture + " has no auxiliary heads", "googlenet has");
     model.metadata.other[kAuxiliaryOutputs] = std::to_string(model.graph.outputs.size() - 1);
   }
   model.metadata.preprocessing = named_preprocessing("imagenet", model.picture());

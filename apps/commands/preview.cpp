@@ -21,7 +21,8 @@ struct Options {
 };
 
 void paste(const Image& from, Image& sheet, int64_t left, int64_t top) {
-  for (int64_t y = 0; y < from.height; ++y) std::memcpy(sheet.row(top + y) + left * 3, from.row(y), static_cast<size_t>(from.width * 3));
+  for (int64_t y = 0; y < from.height; ++y)
+    std::memcpy(sheet.row(top + y) + left * 3, from.row(y), static_cast<size_t>(from.width * 3));
 }
 
 void preview(const Options& o) {
@@ -33,7 +34,8 @@ void preview(const Options& o) {
   p.resize = std::llround(static_cast<double>(o.crop) / 0.875);
   TransformContext context = transform_context(p);
   context.colour_axes = measure_colour_axes(paths, 100);
-  const Pipeline plain(make_recipe("none", context), normalisation(p), o.crop, o.crop), random(make_recipe(o.recipe, context), normalisation(p), o.crop, o.crop);
+  const Pipeline plain(make_recipe("none", context), normalisation(p), o.crop, o.crop),
+      random(make_recipe(o.recipe, context), normalisation(p), o.crop, o.crop);
   constexpr int64_t kGap = 4;
   const int64_t cell = o.crop + kGap;
   const auto rows = std::min<int64_t>(o.pictures, static_cast<int64_t>(paths.size()));
@@ -51,7 +53,9 @@ void preview(const Options& o) {
     }
     paste(upright(plain.transform(image, 0)), sheet, kGap, kGap + row * cell);
     for (int64_t view = 1; view <= o.views; ++view) {
-      paste(upright(random.transform(image, mix(mix(o.common.seed, static_cast<uint64_t>(view)), static_cast<uint64_t>(row)))), sheet, kGap + view * cell, kGap + row * cell);
+      paste(upright(random.transform(image,
+                                     mix(mix(o.common.seed, static_cast<uint64_t>(view)), static_cast<uint64_t>(row)))),
+            sheet, kGap + view * cell, kGap + row * cell);
     }
   }
   write_image(sheet, o.output);
@@ -61,11 +65,15 @@ void preview(const Options& o) {
 
 void register_preview(CLI::App& app) {
   auto o = std::make_shared<Options>();
-  auto* command = app.add_subcommand("preview", "Show what the augmentation does to pictures: the plain view, then random ones");
+  auto* command =
+      app.add_subcommand("preview", "Show what the augmentation does to pictures: the plain view, then random ones");
   add_common(*command, o->common);
   command->add_option("data", o->data, "Labelled pictures")->required();
   command->add_option("-o,--output", o->output, "Sheet to write, .png or .jpg")->required();
-  command->add_option("--augment", o->recipe, "none | default | alexnet | resnet | strong | transforms separated by commas")->capture_default_str();
+  command
+      ->add_option("--augment", o->recipe,
+                   "none | default | alexnet | resnet | strong | transforms separated by commas")
+      ->capture_default_str();
   command->add_option("--pictures", o->pictures, "Rows")->check(CLI::Range(1, 50))->capture_default_str();
   command->add_option("--views", o->views, "Random views in a row")->check(CLI::Range(1, 50))->capture_default_str();
   command->add_option("--crop", o->crop, "Side of the crop")->check(CLI::Range(8, 2048))->capture_default_str();

@@ -22,7 +22,8 @@ void blend(Image& image, float factor, auto&& other) {
 
 class ColourJitter final : public Transform {
  public:
-  ColourJitter(float brightness, float contrast, float saturation, float hue) : strength_{brightness, contrast, saturation, hue} {}
+  ColourJitter(float brightness, float contrast, float saturation, float hue)
+      : strength_{brightness, contrast, saturation, hue} {}
   bool looks_at_places() const override { return false; }
   Image apply(Image image, Random& random) const override {
     int order[4] = {0, 1, 2, 3};
@@ -31,8 +32,10 @@ class ColourJitter final : public Transform {
       const float s = strength_[which];
       const float draw = random.uniform(-s, s);
       if (s == 0) continue;
-      if (which == 3) turn_hue(image, draw);
-      else adjust(image, which, std::max(0.0f, 1 + draw));
+      if (which == 3)
+        turn_hue(image, draw);
+      else
+        adjust(image, which, std::max(0.0f, 1 + draw));
     }
     return image;
   }
@@ -52,7 +55,8 @@ class ColourJitter final : public Transform {
     cv::cvtColor(rgb, hsv, cv::COLOR_RGB2HSV_FULL);
     const auto shift = static_cast<uint8_t>(static_cast<int>(std::lround(turns * 256)) & 0xff);
     for (int y = 0; y < hsv.rows; ++y)
-      for (int x = 0; x < hsv.cols; ++x) hsv.at<cv::Vec3b>(y, x)[0] = static_cast<uint8_t>(hsv.at<cv::Vec3b>(y, x)[0] + shift);
+      for (int x = 0; x < hsv.cols; ++x)
+        hsv.at<cv::Vec3b>(y, x)[0] = static_cast<uint8_t>(hsv.at<cv::Vec3b>(y, x)[0] + shift);
     cv::cvtColor(hsv, rgb, cv::COLOR_HSV2RGB_FULL);
   }
   float strength_[4];

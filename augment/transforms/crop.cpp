@@ -9,7 +9,8 @@ namespace {
 
 class RandomCrop final : public Transform {
  public:
-  RandomCrop(const TransformContext& c, int64_t low, int64_t high) : height_(c.height), width_(c.width), low_(low), high_(high) {}
+  RandomCrop(const TransformContext& c, int64_t low, int64_t high)
+      : height_(c.height), width_(c.width), low_(low), high_(high) {}
   Image apply(Image image, Random& random) const override {
     const int64_t side = low_ + static_cast<int64_t>(random.below(static_cast<uint64_t>(high_ - low_ + 1)));
     const Image scaled = resize_to_fit(image, side, width_, height_);
@@ -28,8 +29,11 @@ class CenterCrop final : public Transform {
   explicit CenterCrop(const TransformContext& c) : height_(c.height), width_(c.width), short_side_(c.short_side) {}
   Image apply(Image image, Random&) const override {
     if (image.width == width_ && image.height == height_) return image;
-    const Image scaled = short_side_ > 0 ? resize_to_fit(image, short_side_, width_, height_) : resize_to_fit(image, std::min(image.width, image.height), width_, height_);
-    const auto middle = [](int64_t extent, int64_t part) { return static_cast<int64_t>(std::nearbyint(static_cast<double>(extent - part) / 2)); };
+    const Image scaled = short_side_ > 0 ? resize_to_fit(image, short_side_, width_, height_)
+                                         : resize_to_fit(image, std::min(image.width, image.height), width_, height_);
+    const auto middle = [](int64_t extent, int64_t part) {
+      return static_cast<int64_t>(std::nearbyint(static_cast<double>(extent - part) / 2));
+    };
     return crop(scaled, middle(scaled.width, width_), middle(scaled.height, height_), width_, height_);
   }
 

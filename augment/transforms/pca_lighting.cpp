@@ -17,7 +17,8 @@ class PcaLighting final : public Transform {
       for (size_t c = 0; c < 3; ++c) shift[c] += axes_.vectors[c][k] * amount * 255;
     }
     for (size_t i = 0; i < image.pixels.size(); ++i) {
-      image.pixels[i] = static_cast<uint8_t>(std::clamp(std::nearbyint(static_cast<float>(image.pixels[i]) + shift[i % 3]), 0.0f, 255.0f));
+      image.pixels[i] = static_cast<uint8_t>(
+          std::clamp(std::nearbyint(static_cast<float>(image.pixels[i]) + shift[i % 3]), 0.0f, 255.0f));
     }
     return image;
   }
@@ -29,6 +30,8 @@ class PcaLighting final : public Transform {
 
 }  // namespace
 
-TransformPtr make_pca_lighting(const ColourAxes& axes, float sigma) { return std::make_unique<PcaLighting>(axes, sigma); }
+TransformPtr make_pca_lighting(const ColourAxes& axes, float sigma) {
+  return std::make_unique<PcaLighting>(axes, sigma);
+}
 
 }  // namespace graft

@@ -15,7 +15,8 @@ class ResizedCrop final : public Transform {
     for (int attempt = 0; attempt < 10; ++attempt) {
       const double part = area * static_cast<double>(random.uniform(smallest_, 1));
       const double aspect = std::exp(static_cast<double>(random.uniform(std::log(3.0f / 4), std::log(4.0f / 3))));
-      const auto w = static_cast<int64_t>(std::lround(std::sqrt(part * aspect))), h = static_cast<int64_t>(std::lround(std::sqrt(part / aspect)));
+      const auto w = static_cast<int64_t>(std::lround(std::sqrt(part * aspect))),
+                 h = static_cast<int64_t>(std::lround(std::sqrt(part / aspect)));
       if (w < 1 || h < 1 || w > image.width || h > image.height) continue;
       const auto left = static_cast<int64_t>(random.below(static_cast<uint64_t>(image.width - w + 1)));
       const auto top = static_cast<int64_t>(random.below(static_cast<uint64_t>(image.height - h + 1)));
@@ -27,7 +28,10 @@ class ResizedCrop final : public Transform {
 
  private:
   Image part_of(const Image& image, int64_t left, int64_t top, int64_t w, int64_t h) const {
-    return resize(image, {static_cast<double>(left), static_cast<double>(top), static_cast<double>(left + w), static_cast<double>(top + h)}, width_, height_);
+    return resize(image,
+                  {static_cast<double>(left), static_cast<double>(top), static_cast<double>(left + w),
+                   static_cast<double>(top + h)},
+                  width_, height_);
   }
   int64_t height_, width_;
   float smallest_;
@@ -35,6 +39,8 @@ class ResizedCrop final : public Transform {
 
 }  // namespace
 
-TransformPtr make_resized_crop(const TransformContext& c, float smallest) { return std::make_unique<ResizedCrop>(c, smallest); }
+TransformPtr make_resized_crop(const TransformContext& c, float smallest) {
+  return std::make_unique<ResizedCrop>(c, smallest);
+}
 
 }  // namespace graft

@@ -11,8 +11,8 @@
 
 namespace graft {
 
-/// One step from a decoded picture towards the network's input. Random steps draw from the sample's own stream, which is a
-/// function of (seed, epoch, sample) alone. Thread-safe: apply() changes nothing but the picture.
+/// One step from a decoded picture towards the network's input. Random steps draw from the sample's own stream, which
+/// is a function of (seed, epoch, sample) alone. Thread-safe: apply() changes nothing but the picture.
 class Transform {
  public:
   virtual ~Transform() = default;

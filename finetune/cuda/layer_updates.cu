@@ -37,12 +37,19 @@ struct SquareOfGradient {
 class LayerUpdate : public DeviceUpdate {
  public:
   LayerUpdate(const std::vector<DeviceParameter>& parameters, const Stream& stream, const DeviceMemory& memory)
-      : parameters_(parameters), stream_(stream), table_(parameters.size(), memory), layers_(table_.device()), pieces_(counts_of(parameters), memory), w_squares_(pieces_, memory), other_squares_(pieces_, memory) {}
+      : parameters_(parameters),
+        stream_(stream),
+        table_(parameters.size(), memory),
+        layers_(table_.device()),
+        pieces_(counts_of(parameters), memory),
+        w_squares_(pieces_, memory),
+        other_squares_(pieces_, memory) {}
 
   void prepare(float lr, int64_t) override {
     for (size_t p = 0; p < parameters_.size(); ++p) {
       const DeviceParameter& d = parameters_[p];
-      table_.host()[p] = {d.weights, d.slots[0], d.slots[1], d.gradient, lr * d.lr_scale, d.weight_decay, d.l1, d.matrix};
+      table_.host()[p] = {d.weights,       d.slots[0],     d.slots[1], d.gradient,
+                          lr * d.lr_scale, d.weight_decay, d.l1,       d.matrix};
     }
     table_.upload();
   }
@@ -71,7 +78,9 @@ struct LarsMove {
 
 class LarsUpdate final : public LayerUpdate {
  public:
-  LarsUpdate(const rules::Lars& rule, const std::vector<DeviceParameter>& parameters, const Stream& stream, const DeviceMemory& memory) : LayerUpdate(parameters, stream, memory), rule_(rule) {}
+  LarsUpdate(const rules::Lars& rule, const std::vector<DeviceParameter>& parameters, const Stream& stream,
+             const DeviceMemory& memory)
+      : LayerUpdate(parameters, stream, memory), rule_(rule) {}
   void apply(const int* go) override {
     w_squares_.compute(stream_, pieces_, SquareOfWeight{layers_});
     other_squares_.compute(stream_, pieces_, SquareOfGradient{layers_});
@@ -118,7 +127,8 @@ struct LambMove {
 
 class LambUpdate final : public LayerUpdate {
  public:
-  LambUpdate(const rules::Lamb& rule, const std::vector<DeviceParameter>& parameters, const Stream& stream, const DeviceMemory& memory)
+  LambUpdate(const rules::Lamb& rule, const std::vector<DeviceParameter>& parameters, const Stream& stream,
+             const DeviceMemory& memory)
       : LayerUpdate(parameters, stream, memory), rule_(rule), bound_(1, memory) {}
   void prepare(float lr, int64_t step) override {
     LayerUpdate::prepare(lr, step);
@@ -143,9 +153,15 @@ class LambUpdate final : public LayerUpdate {
 
 bool knows_layer_rule(const std::string& name) { return name == "lars" || name == "lamb"; }
 
-std::unique_ptr<DeviceUpdate> make_layer_update(const std::string& name, const OptimizerOptions& o, const std::vector<DeviceParameter>& parameters, const Stream& stream, const DeviceMemory& memory) {
-  if (name == "lars") return std::make_unique<LarsUpdate>(rules::Lars{o.momentum, static_cast<double>(o.trust)}, parameters, stream, memory);
-  if (name == "lamb") return std::make_unique<LambUpdate>(rules::Lamb{rules::Moments(o.beta1, o.beta2), rules::epsilon_or(o, 1e-6f)}, parameters, stream, memory);
+std::unique_ptr<DeviceUpdate> make_layer_update(const std::string& name, const OptimizerOptions& o,
+                                                const std::vector<DeviceParameter>& parameters, const Stream& stream,
+                                                const DeviceMemory& memory) {
+  if (name == "lars")
+    return std::make_unique<LarsUpdate>(rules::Lars{o.momentum, static_cast<double>(o.trust)}, parameters, stream,
+                                        memory);
+  if (name == "lamb")
+    return std::make_unique<LambUpdate>(rules::Lamb{rules::Moments(o.beta1, o.beta2), rules::epsilon_or(o, 1e-6f)},
+                                        parameters, stream, memory);
   return nullptr;
 }
 

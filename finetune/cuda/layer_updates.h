@@ -8,7 +8,8 @@ namespace graft::cuda {
 /// Rules that look at the length of whole tensors before they move: lars, lamb.
 bool knows_layer_rule(const std::string& name);
 /// Null for others.
-std::unique_ptr<DeviceUpdate> make_layer_update(const std::string& name, const OptimizerOptions& options, const std::vector<DeviceParameter>& parameters, const Stream& stream,
+std::unique_ptr<DeviceUpdate> make_layer_update(const std::string& name, const OptimizerOptions& options,
+                                                const std::vector<DeviceParameter>& parameters, const Stream& stream,
                                                 const DeviceMemory& memory);
 
 /// Of each parameter's elements.

@@ -1,8 +1,8 @@
 #include "finetune/losses/device_losses.h"
 
-#include "runtime/cuda/table.h"
 #include "finetune/losses/formulas/all.h"
 #include "runtime/cuda/device_backend.h"
+#include "runtime/cuda/table.h"
 
 namespace graft::cuda {
 namespace {
@@ -34,8 +34,9 @@ struct OneRow {
     const int label = batch.labels[i];
     RowSums result{0, 0, !wild};
     if (label >= 0 && !wild) {
-      const Target target{label, batch.rows ? std::span<const float>(batch.rows + i * outputs, n) : std::span<const float>(),
-                          batch.teacher ? std::span<const float>(batch.teacher + i * outputs, n) : std::span<const float>()};
+      const Target target{
+          label, batch.rows ? std::span<const float>(batch.rows + i * outputs, n) : std::span<const float>(),
+          batch.teacher ? std::span<const float>(batch.teacher + i * outputs, n) : std::span<const float>()};
       result.weight = weight_of(target, row);
       result.loss = result.weight * formula(f, target, grad, row);
       GRAFT_FOR_COLUMNS(k, f, row) grad[k] = static_cast<float>(result.weight * static_cast<double>(grad[k]));
@@ -84,15 +85,23 @@ struct Divide {
   double scale;
   GRAFT_DEVICE void operator()(int64_t i) const {
     const double weight = total->weight;
-    slopes[i] = static_cast<float>(scale * (weight > 0 ? static_cast<double>(slopes[i]) / weight : static_cast<double>(slopes[i])));
+    slopes[i] = static_cast<float>(
+        scale * (weight > 0 ? static_cast<double>(slopes[i]) / weight : static_cast<double>(slopes[i])));
   }
 };
 
 template <typename Formula>
 class LossOf final : public LossKernel {
  public:
-  LossOf(const Formula& formula, const std::vector<float>& class_weights, int64_t rows, int64_t outputs, const Stream& stream, const DeviceMemory& memory)
-      : formula_(formula), rows_(rows), outputs_(outputs), stream_(stream), weights_(class_weights.size(), memory), parts_(static_cast<size_t>(rows), memory), total_(1, memory),
+  LossOf(const Formula& formula, const std::vector<float>& class_weights, int64_t rows, int64_t outputs,
+         const Stream& stream, const DeviceMemory& memory)
+      : formula_(formula),
+        rows_(rows),
+        outputs_(outputs),
+        stream_(stream),
+        weights_(class_weights.size(), memory),
+        parts_(static_cast<size_t>(rows), memory),
+        total_(1, memory),
         kept_(1, memory) {
     std::copy(class_weights.begin(), class_weights.end(), weights_.host());
     weights_.upload();
@@ -100,7 +109,8 @@ class LossOf final : public LossKernel {
   }
   void compute(const DeviceBatch& batch, bool keep) override {
     RowSums* const total = (keep ? kept_ : total_).device();
-    stream_.rows(rows_, OneRow<Formula>{formula_, batch, weights_.count() > 0 ? weights_.device() : nullptr, parts_.device(), outputs_});
+    stream_.rows(rows_, OneRow<Formula>{formula_, batch, weights_.count() > 0 ? weights_.device() : nullptr,
+                                        parts_.device(), outputs_});
     stream_.rows(1, AddUp{parts_.device(), total, rows_});
     stream_.each(rows_ * outputs_, Divide{batch.slopes, total, static_cast<double>(batch.scale)});
     if (keep) kept_.download();
@@ -121,9 +131,12 @@ class LossOf final : public LossKernel {
 class Losses final : public DeviceLosses {
  public:
   Losses(const Stream& stream, const DeviceMemory& memory) : stream_(stream), memory_(memory) {}
-  std::unique_ptr<LossKernel> make(const std::string& name, const LossOptions& options, const std::vector<float>& class_weights, int64_t rows, int64_t outputs) const override {
+  std::unique_ptr<LossKernel> make(const std::string& name, const LossOptions& options,
+                                   const std::vector<float>& class_weights, int64_t rows,
+                                   int64_t outputs) const override {
     const auto use = [&](const auto& formula) -> std::unique_ptr<LossKernel> {
-      return std::make_unique<LossOf<std::decay_t<decltype(formula)>>>(formula, class_weights, rows, outputs, stream_, memory_);
+      return std::make_unique<LossOf<std::decay_t<decltype(formula)>>>(formula, class_weights, rows, outputs, stream_,
+                                                                       memory_);
     };
 #define GRAFT_ENTRY(text, builder) \
   if (name == text) return formulas::builder(options, use);
@@ -137,7 +150,10 @@ class Losses final : public DeviceLosses {
   const DeviceMemory& memory_;
 };
 
-const ExtensionEntry kLosses(DeviceLosses::kName, [](const Stream& stream, const DeviceMemory& memory) -> std::unique_ptr<BackendExtension> { return std::make_unique<Losses>(stream, memory); });
+const ExtensionEntry kLosses(DeviceLosses::kName,
+                             [](const Stream& stream, const DeviceMemory& memory) -> std::unique_ptr<BackendExtension> {
+                               return std::make_unique<Losses>(stream, memory);
+                             });
 
 }  // namespace
 }  // namespace graft::cuda

@@ -9,9 +9,11 @@ struct Draw {
   PictureBytes from;
   float* to;
   GRAFT_DEVICE void operator()(int64_t i) const {
-    const int64_t c = i % from.channels, pixel = i / from.channels, x = pixel % from.width, row = pixel / from.width, y = row % from.height, picture = row / from.height;
+    const int64_t c = i % from.channels, pixel = i / from.channels, x = pixel % from.width, row = pixel / from.width,
+                  y = row % from.height, picture = row / from.height;
     const int turn = from.turns[picture];
-    const int64_t left = turn & PictureBytes::kMirrored ? from.width - 1 - x : x, top = turn & PictureBytes::kUpsideDown ? from.height - 1 - y : y;
+    const int64_t left = turn & PictureBytes::kMirrored ? from.width - 1 - x : x,
+                  top = turn & PictureBytes::kUpsideDown ? from.height - 1 - y : y;
     const int byte = from.pixels[((picture * from.height + top) * from.width + left) * from.channels + c];
     to[i] = turn & PictureBytes::kBlank ? 0.0f : from.table[c * 256 + byte];
   }
@@ -20,13 +22,18 @@ struct Draw {
 class Pictures final : public DevicePictures {
  public:
   explicit Pictures(const Stream& stream) : stream_(stream) {}
-  void draw(const PictureBytes& there, float* to) const override { stream_.each(there.pictures * there.height * there.width * there.channels, Draw{there, to}); }
+  void draw(const PictureBytes& there, float* to) const override {
+    stream_.each(there.pictures * there.height * there.width * there.channels, Draw{there, to});
+  }
 
  private:
   const Stream& stream_;
 };
 
-const ExtensionEntry kPictures(DevicePictures::kName, [](const Stream& stream, const DeviceMemory&) -> std::unique_ptr<BackendExtension> { return std::make_unique<Pictures>(stream); });
+const ExtensionEntry kPictures(DevicePictures::kName,
+                               [](const Stream& stream, const DeviceMemory&) -> std::unique_ptr<BackendExtension> {
+                                 return std::make_unique<Pictures>(stream);
+                               });
 
 }  // namespace
 }  // namespace graft::cuda

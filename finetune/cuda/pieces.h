@@ -2,8 +2,8 @@
 
 #include <vector>
 
-#include "runtime/cuda/table.h"
 #include "runtime/cuda/stream.h"
+#include "runtime/cuda/table.h"
 
 namespace graft::cuda {
 
@@ -19,7 +19,8 @@ struct Piece {
 class Pieces {
  public:
   /// `counts`: of each tensor's elements.
-  Pieces(const std::vector<int64_t>& counts, const DeviceMemory& memory) : counts_(counts.size(), memory), first_(counts.size() + 1, memory), pieces_(number(counts), memory) {
+  Pieces(const std::vector<int64_t>& counts, const DeviceMemory& memory)
+      : counts_(counts.size(), memory), first_(counts.size() + 1, memory), pieces_(number(counts), memory) {
     Piece* next = pieces_.host();
     for (size_t t = 0; t < counts.size(); ++t) {
       counts_.host()[t] = counts[t];
@@ -71,7 +72,10 @@ class Pieces {
 /// One sum a tensor, and one over all of them; in the same order each time.
 class TensorSums {
  public:
-  TensorSums(const Pieces& pieces, const DeviceMemory& memory) : tensors_(pieces.tensors()), parts_(static_cast<size_t>(pieces.count()), memory), sums_(static_cast<size_t>(tensors_ + 1), memory) {}
+  TensorSums(const Pieces& pieces, const DeviceMemory& memory)
+      : tensors_(pieces.tensors()),
+        parts_(static_cast<size_t>(pieces.count()), memory),
+        sums_(static_cast<size_t>(tensors_ + 1), memory) {}
 
   /// `measure(tensor, element)` gives the double that is added up.
   template <typename Measure>
@@ -92,7 +96,8 @@ class TensorSums {
     double* parts;
     GRAFT_DEVICE void operator()(int64_t i, Row row) const {
       const Piece piece = pieces[i];
-      const int64_t begin = piece.index * kPiece, count = counts[piece.tensor], end = begin + kPiece < count ? begin + kPiece : count;
+      const int64_t begin = piece.index * kPiece, count = counts[piece.tensor],
+                    end = begin + kPiece < count ? begin + kPiece : count;
       double sum = 0;
       for (int64_t at = begin + row.lane(); at < end; at += row.size()) sum += measure(piece.tensor, at);
       sum = row.sum(sum);

@@ -34,8 +34,13 @@ struct UpdateOne {
 template <typename Rule>
 class Update final : public DeviceUpdate {
  public:
-  Update(const Rule& rule, const std::vector<DeviceParameter>& parameters, const Stream& stream, const DeviceMemory& memory)
-      : rule_(rule), parameters_(parameters), stream_(stream), bound_(parameters.size(), memory), pieces_(counts_of(parameters), memory) {}
+  Update(const Rule& rule, const std::vector<DeviceParameter>& parameters, const Stream& stream,
+         const DeviceMemory& memory)
+      : rule_(rule),
+        parameters_(parameters),
+        stream_(stream),
+        bound_(parameters.size(), memory),
+        pieces_(counts_of(parameters), memory) {}
 
   void prepare(float lr, int64_t step) override {
     rule_.prepare(step);
@@ -45,7 +50,9 @@ class Update final : public DeviceUpdate {
       rule.lr = lr * from.lr_scale;
       rule.decay = from.weight_decay;
       rule.bind();
-      new (bound_.host() + p) Bound<Rule>{from.weights, from.slots[0], from.slots[1], from.slots[2], from.gradient, Rule::kCoupled ? from.weight_decay : 0.0f, from.l1, rule};
+      new (bound_.host() + p) Bound<Rule>{from.weights,  from.slots[0], from.slots[1],
+                                          from.slots[2], from.gradient, Rule::kCoupled ? from.weight_decay : 0.0f,
+                                          from.l1,       rule};
     }
     bound_.upload();
   }
@@ -71,7 +78,8 @@ class Updates final : public DeviceUpdates {
       if (name == known) return true;
     return knows_layer_rule(name);
   }
-  std::unique_ptr<DeviceUpdate> make(const std::string& name, const OptimizerOptions& options, const std::vector<DeviceParameter>& parameters) const override {
+  std::unique_ptr<DeviceUpdate> make(const std::string& name, const OptimizerOptions& options,
+                                     const std::vector<DeviceParameter>& parameters) const override {
     const auto use = [&](const auto& rule) -> std::unique_ptr<DeviceUpdate> {
       return std::make_unique<Update<std::decay_t<decltype(rule)>>>(rule, parameters, stream_, memory_);
     };
@@ -87,7 +95,11 @@ class Updates final : public DeviceUpdates {
   const DeviceMemory& memory_;
 };
 
-const ExtensionEntry kUpdates(DeviceUpdates::kName, [](const Stream& stream, const DeviceMemory& memory) -> std::unique_ptr<BackendExtension> { return std::make_unique<Updates>(stream, memory); });
+const ExtensionEntry kUpdates(DeviceUpdates::kName,
+                              [](const Stream& stream,
+                                 const DeviceMemory& memory) -> std::unique_ptr<BackendExtension> {
+                                return std::make_unique<Updates>(stream, memory);
+                              });
 
 }  // namespace
 }  // namespace graft::cuda

@@ -25,7 +25,9 @@ struct Add {
   const float* const* x;
   float factor;
   int first;
-  GRAFT_DEVICE void operator()(int32_t t, int64_t i) const { sum[t][i] = (first ? 0.0f : sum[t][i]) + factor * x[t][i]; }
+  GRAFT_DEVICE void operator()(int32_t t, int64_t i) const {
+    sum[t][i] = (first ? 0.0f : sum[t][i]) + factor * x[t][i];
+  }
 };
 
 struct Blend {
@@ -107,9 +109,12 @@ class Vectors final : public DeviceVectors {
     if (factor != 1) scale(x, factor);
   }
   void scale(List x, float factor) override { pieces_.each(stream_, Scale{at(x), factor}); }
-  void add(List sum, List x, float factor, bool first) override { pieces_.each(stream_, Add{at(sum), at(x), factor, first}); }
+  void add(List sum, List x, float factor, bool first) override {
+    pieces_.each(stream_, Add{at(sum), at(x), factor, first});
+  }
   void blend(List to, List from, Factors keep, Factors take) override {
-    pieces_.each(stream_, Blend{at(to), at(from), factors_[static_cast<size_t>(keep)]->device(), factors_[static_cast<size_t>(take)]->device()});
+    pieces_.each(stream_, Blend{at(to), at(from), factors_[static_cast<size_t>(keep)]->device(),
+                                factors_[static_cast<size_t>(take)]->device()});
   }
   void clip_values(List x, float limit) override { pieces_.each(stream_, ClipValues{at(x), limit}); }
   void clip_norm(List x, double limit) override {
@@ -120,7 +125,9 @@ class Vectors final : public DeviceVectors {
     squares_.compute(stream_, pieces_, Square{at(g)});
     pieces_.each(stream_, Climb{at(w), at(g), squares_.all(), rho, flag_.device()});
   }
-  void average(List a, List w, float decay) override { pieces_.each(stream_, Average{at(a), at(w), 1 - decay, flag_.device()}); }
+  void average(List a, List w, float decay) override {
+    pieces_.each(stream_, Average{at(a), at(w), 1 - decay, flag_.device()});
+  }
   const int* flag() const override { return flag_.device(); }
   void ask() override { flag_.download(); }
   bool flag_stands() const override { return *flag_.host() != 0; }
@@ -148,14 +155,20 @@ class Vectors final : public DeviceVectors {
 class Extension final : public DeviceVectorsExtension {
  public:
   Extension(const Stream& stream, const DeviceMemory& memory) : stream_(stream), memory_(memory) {}
-  std::unique_ptr<DeviceVectors> make(const std::vector<int64_t>& counts) const override { return std::make_unique<Vectors>(counts, stream_, memory_); }
+  std::unique_ptr<DeviceVectors> make(const std::vector<int64_t>& counts) const override {
+    return std::make_unique<Vectors>(counts, stream_, memory_);
+  }
 
  private:
   const Stream& stream_;
   const DeviceMemory& memory_;
 };
 
-const ExtensionEntry kVectors(DeviceVectorsExtension::kName, [](const Stream& stream, const DeviceMemory& memory) -> std::unique_ptr<BackendExtension> { return std::make_unique<Extension>(stream, memory); });
+const ExtensionEntry kVectors(DeviceVectorsExtension::kName,
+                              [](const Stream& stream,
+                                 const DeviceMemory& memory) -> std::unique_ptr<BackendExtension> {
+                                return std::make_unique<Extension>(stream, memory);
+                              });
 
 }  // namespace
 }  // namespace graft::cuda

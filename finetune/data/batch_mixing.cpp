@@ -51,18 +51,22 @@ void BatchMixing::mix_rows(const Plan& plan, std::span<const float> from, std::s
   for (size_t i = 0; i < plan.partner.size(); ++i) {
     const float *own = from.data() + i * width, *other = from.data() + plan.partner[i] * width;
     float* mixed = to.data() + i * width;
-    if (plan.partner[i] == i) std::copy_n(own, width, mixed);
+    if (plan.partner[i] == i)
+      std::copy_n(own, width, mixed);
     else
       for (size_t k = 0; k < width; ++k) mixed[k] = keep * own[k] + (1 - keep) * other[k];
   }
 }
 
-void BatchMixing::mix_pictures(Plan& plan, std::span<const float> from, std::span<float> to, size_t height, size_t width, size_t channels) const {
+void BatchMixing::mix_pictures(Plan& plan, std::span<const float> from, std::span<float> to, size_t height,
+                               size_t width, size_t channels) const {
   if (!plan.cut) return mix_rows(plan, from, to, height * width * channels);
   const double side = std::sqrt(1 - plan.keep);
   const auto range = [&](double centre, size_t extent) {
     const double half = side * static_cast<double>(extent) / 2, middle = centre * static_cast<double>(extent);
-    const auto clamp = [&](double v) { return static_cast<size_t>(std::clamp(std::round(v), 0.0, static_cast<double>(extent))); };
+    const auto clamp = [&](double v) {
+      return static_cast<size_t>(std::clamp(std::round(v), 0.0, static_cast<double>(extent)));
+    };
     return std::pair(clamp(middle - half), clamp(middle + half));
   };
   const auto [top, bottom] = range(plan.centre_y, height);
@@ -73,7 +77,8 @@ void BatchMixing::mix_pictures(Plan& plan, std::span<const float> from, std::spa
   for (size_t i = 0; i < plan.partner.size(); ++i) {
     for (size_t y = top; y < bottom; ++y) {
       const size_t row = (y * width + left) * channels;
-      std::copy_n(from.data() + plan.partner[i] * picture + row, (right - left) * channels, to.data() + i * picture + row);
+      std::copy_n(from.data() + plan.partner[i] * picture + row, (right - left) * channels,
+                  to.data() + i * picture + row);
     }
   }
 }

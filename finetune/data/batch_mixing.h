@@ -12,14 +12,17 @@ struct MixingOptions {
 };
 
 /// Mixes the samples of a batch with one another, and their targets with them.
-/// mixup: x = λx + (1-λ)x', t = λt + (1-λ)t' with λ ~ Beta(α, α) [Zhang et al. 2018]; on cached features it is manifold mixup at that
-/// layer [Verma et al. 2019]. CutMix: a box of x' of 1-λ of the area is pasted into x, and λ becomes what is left [Yun et al. 2019].
+/// mixup: x = λx + (1-λ)x', t = λt + (1-λ)t' with λ ~ Beta(α, α) [Zhang et al. 2018]; on cached features it is manifold
+/// mixup at that layer [Verma et al. 2019]. CutMix: a box of x' of 1-λ of the area is pasted into x, and λ becomes what
+/// is left [Yun et al. 2019].
 class BatchMixing {
  public:
   /// The targets have `outputs` numbers.
-  BatchMixing(const MixingOptions& options, size_t outputs, uint64_t seed) : options_(options), outputs_(outputs), seed_(seed) {}
+  BatchMixing(const MixingOptions& options, size_t outputs, uint64_t seed)
+      : options_(options), outputs_(outputs), seed_(seed) {}
 
-  /// What happens to batch number `step`: with whom each sample is mixed (itself: left alone) and how much of itself it keeps.
+  /// What happens to batch number `step`: with whom each sample is mixed (itself: left alone) and how much of itself it
+  /// keeps.
   struct Plan {
     std::vector<size_t> partner;
     double keep = 1;
@@ -31,7 +34,8 @@ class BatchMixing {
   /// Mixes rows of `width` numbers each, without places. `to` must be other memory than `from`.
   void mix_rows(const Plan& plan, std::span<const float> from, std::span<float> to, size_t width) const;
   /// Mixes or pastes pictures, N × height × width × channels; a pasted box changes `plan.keep` to its exact share.
-  void mix_pictures(Plan& plan, std::span<const float> from, std::span<float> to, size_t height, size_t width, size_t channels) const;
+  void mix_pictures(Plan& plan, std::span<const float> from, std::span<float> to, size_t height, size_t width,
+                    size_t channels) const;
   /// The targets, batch × outputs: from labels, or from rows where there are any.
   void mix_targets(const Plan& plan, std::span<const int> labels, std::vector<float>& rows) const;
 

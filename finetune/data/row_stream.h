@@ -7,8 +7,8 @@
 
 namespace graft {
 
-/// A stream of samples that are rows of numbers in memory already: `copy` writes one (`floats` of them) and returns why it could not, or
-/// nothing. What `copy` refers to must outlive the stream.
+/// A stream of samples that are rows of numbers in memory already: `copy` writes one (`floats` of them) and returns why
+/// it could not, or nothing. What `copy` refers to must outlive the stream.
 class RowStream final : public SampleStream {
  public:
   using Copy = std::function<std::string(const SampleRef&, float* to)>;
@@ -18,7 +18,8 @@ class RowStream final : public SampleStream {
   bool next(SampleBatch& batch) override {
     if (at_ >= order_.size()) return false;
     size_t count = 0;
-    for (; count < errors_.size() && at_ < order_.size(); ++count, ++at_) errors_[count] = copy_(order_[at_], rows_.data() + count * floats_);
+    for (; count < errors_.size() && at_ < order_.size(); ++count, ++at_)
+      errors_[count] = copy_(order_[at_], rows_.data() + count * floats_);
     batch = {rows_.data(), count, floats_, errors_};
     return true;
   }

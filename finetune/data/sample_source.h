@@ -17,11 +17,11 @@ struct SampleRef {
 };
 
 struct SampleBatch {
-  const float* pixels = nullptr;      // slots × height × width × channels
-  size_t count = 0;                   // slots in use, from the front
-  size_t floats = 0;                  // height × width × channels
+  const float* pixels = nullptr;        // slots × height × width × channels
+  size_t count = 0;                     // slots in use, from the front
+  size_t floats = 0;                    // height × width × channels
   std::span<const std::string> errors;  // one a slot; empty where the sample is good
-  PictureBytes bytes{};               // of a byte_stream(): in the place of `pixels`, for all slots of a batch
+  PictureBytes bytes{};                 // of a byte_stream(): in the place of `pixels`, for all slots of a batch
 };
 
 class SampleStream {
@@ -42,7 +42,9 @@ class SampleSource {
   virtual std::span<const float> target(int64_t /*index*/) const { return {}; }
   virtual std::unique_ptr<SampleStream> stream(std::vector<SampleRef> order, size_t batch) const = 0;
   /// The same samples as bytes, for a device that makes floats of them. Null where the source has floats alone.
-  virtual std::unique_ptr<SampleStream> byte_stream(const std::vector<SampleRef>& /*order*/, size_t /*batch*/) const { return nullptr; }
+  virtual std::unique_ptr<SampleStream> byte_stream(const std::vector<SampleRef>& /*order*/, size_t /*batch*/) const {
+    return nullptr;
+  }
 };
 
 }  // namespace graft

@@ -7,7 +7,8 @@
 namespace graft {
 namespace {
 
-std::vector<int64_t> balanced_draws(const SampleSource& source, const std::vector<int64_t>& readable, uint64_t seed, uint64_t epoch) {
+std::vector<int64_t> balanced_draws(const SampleSource& source, const std::vector<int64_t>& readable, uint64_t seed,
+                                    uint64_t epoch) {
   std::map<int, std::vector<int64_t>> by_class;
   for (int64_t index : readable) by_class[source.label(index)].push_back(index);
   Random random(mix(mix(seed, 0x62616c), epoch));
@@ -21,7 +22,8 @@ std::vector<int64_t> balanced_draws(const SampleSource& source, const std::vecto
 
 }  // namespace
 
-std::vector<SampleRef> epoch_samples(const SampleSource& source, const std::vector<int64_t>& readable, bool balanced, uint64_t seed, uint64_t epoch) {
+std::vector<SampleRef> epoch_samples(const SampleSource& source, const std::vector<int64_t>& readable, bool balanced,
+                                     uint64_t seed, uint64_t epoch) {
   std::vector<SampleRef> refs;
   for (int64_t index : balanced ? balanced_draws(source, readable, seed, epoch) : readable) refs.push_back({index, 0});
   Random random(mix(mix(seed, 0x6f72646572), epoch));

@@ -14,7 +14,8 @@ size_t features_per_sample(const Graph& trunk, const OpenDims& dims, const Backe
   return floats;
 }
 
-void FeatureCache::fill(const Graph& trunk, const OpenDims& dims, const Backend& backend, int threads, const SampleSource& source, const std::vector<uint64_t>& variants, size_t batch,
+void FeatureCache::fill(const Graph& trunk, const OpenDims& dims, const Backend& backend, int threads,
+                        const SampleSource& source, const std::vector<uint64_t>& variants, size_t batch,
                         const std::function<void(int64_t)>& progress) {
   OpenDims batched = dims;
   batched.batch = static_cast<int64_t>(batch);

@@ -14,10 +14,10 @@ namespace graft {
 /// The frozen part of a network, run once over pictures; what it makes of each is kept in memory.
 class FeatureCache {
  public:
-  /// Runs `trunk` over every sample of `source` in each of `variants`. Samples that cannot be read are left out and reported as
-  /// (index, reason). `progress` gets the number of pictures done.
-  void fill(const Graph& trunk, const OpenDims& dims, const Backend& backend, int threads, const SampleSource& source, const std::vector<uint64_t>& variants, size_t batch,
-            const std::function<void(int64_t)>& progress);
+  /// Runs `trunk` over every sample of `source` in each of `variants`. Samples that cannot be read are left out and
+  /// reported as (index, reason). `progress` gets the number of pictures done.
+  void fill(const Graph& trunk, const OpenDims& dims, const Backend& backend, int threads, const SampleSource& source,
+            const std::vector<uint64_t>& variants, size_t batch, const std::function<void(int64_t)>& progress);
 
   /// Samples that could be read, ascending.
   const std::vector<int64_t>& samples() const { return samples_; }

@@ -30,7 +30,14 @@ double fill_row(const double* distance, int64_t n, int64_t i, double beta, doubl
 /// Descends with momentum, each coordinate with a gain of its own.
 class Descent {
  public:
-  Descent(std::vector<double> p, int64_t n, uint64_t seed) : p_(std::move(p)), n_(n), y_(static_cast<size_t>(2 * n)), velocity_(y_.size(), 0.0), gain_(y_.size(), 1.0), gradient_(y_.size()), weights_(static_cast<size_t>(n)) {
+  Descent(std::vector<double> p, int64_t n, uint64_t seed)
+      : p_(std::move(p)),
+        n_(n),
+        y_(static_cast<size_t>(2 * n)),
+        velocity_(y_.size(), 0.0),
+        gain_(y_.size(), 1.0),
+        gradient_(y_.size()),
+        weights_(static_cast<size_t>(n)) {
     Random random(seed);
     for (double& v : y_) v = 1e-4 * static_cast<double>(random.normal());
     rate_ = std::max(static_cast<double>(n) / 12 / 4, 50.0);
@@ -82,7 +89,8 @@ class Descent {
     for (int64_t i = 0; i < n_; ++i) {
       double x = 0, y = 0;
       for (int64_t j = 0; j < n_; ++j) {
-        const double near = closeness(i, j), pull = (exaggeration * p_[static_cast<size_t>(i * n_ + j)] - near / total) * near;
+        const double near = closeness(i, j),
+                     pull = (exaggeration * p_[static_cast<size_t>(i * n_ + j)] - near / total) * near;
         x += pull * (y_[static_cast<size_t>(2 * i)] - y_[static_cast<size_t>(2 * j)]);
         y += pull * (y_[static_cast<size_t>(2 * i + 1)] - y_[static_cast<size_t>(2 * j + 1)]);
       }
@@ -110,7 +118,8 @@ std::vector<double> neighbour_probabilities(std::span<const float> features, int
       for (int64_t j = 0; j < samples; ++j) {
         double sum = 0;
         for (int64_t d = 0; d < width; ++d) {
-          const double difference = static_cast<double>(features[static_cast<size_t>(i * width + d)]) - static_cast<double>(features[static_cast<size_t>(j * width + d)]);
+          const double difference = static_cast<double>(features[static_cast<size_t>(i * width + d)]) -
+                                    static_cast<double>(features[static_cast<size_t>(j * width + d)]);
           sum += difference * difference;
         }
         distance[static_cast<size_t>(j)] = sum;
@@ -130,7 +139,10 @@ std::vector<double> neighbour_probabilities(std::span<const float> features, int
 
 TsneResult tsne(std::span<const float> features, int64_t samples, const TsneOptions& options) {
   if (samples < 4) throw Error("t-SNE needs at least 4 pictures, there are " + std::to_string(samples));
-  if (options.perplexity < 1 || 3 * options.perplexity > static_cast<double>(samples - 1)) throw Error("a perplexity of " + std::to_string(options.perplexity) + " does not suit " + std::to_string(samples) + " pictures", "use at most a third of them");
+  if (options.perplexity < 1 || 3 * options.perplexity > static_cast<double>(samples - 1))
+    throw Error("a perplexity of " + std::to_string(options.perplexity) + " does not suit " + std::to_string(samples) +
+                    " pictures",
+                "use at most a third of them");
   auto p = neighbour_probabilities(features, samples, options.perplexity);
   for (int64_t i = 0; i < samples; ++i)
     for (int64_t j = 0; j <= i; ++j) {

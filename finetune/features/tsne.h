@@ -17,11 +17,11 @@ struct TsneResult {
   double divergence = 0;       // KL(P‖Q) at the end, in nats
 };
 
-/// t-distributed stochastic neighbour embedding in the plane, exact: P by a search of each sample's bandwidth for the perplexity, gradient
-/// descent on KL(P‖Q) with early exaggeration 12 for a quarter of the iterations, momentum 0.5 then 0.8, and gains. Work and memory grow
-/// with the square of the samples. The same seed gives the same picture, with any number of threads.
-/// [van der Maaten & Hinton 2008; rate n/12/4 by Belkina et al. 2019]
-/// `features`: samples × width. Throws Error for fewer than 4 samples or a perplexity that they cannot have.
+/// t-distributed stochastic neighbour embedding in the plane, exact: P by a search of each sample's bandwidth for the
+/// perplexity, gradient descent on KL(P‖Q) with early exaggeration 12 for a quarter of the iterations, momentum 0.5
+/// then 0.8, and gains. Work and memory grow with the square of the samples. The same seed gives the same picture, with
+/// any number of threads. [van der Maaten & Hinton 2008; rate n/12/4 by Belkina et al. 2019] `features`: samples ×
+/// width. Throws Error for fewer than 4 samples or a perplexity that they cannot have.
 TsneResult tsne(std::span<const float> features, int64_t samples, const TsneOptions& options = {});
 
 /// P of the above: for each sample a row of how likely it picks each other one as a neighbour; rows sum to 1.

@@ -16,7 +16,8 @@ namespace {
 std::vector<ValueId> trainable_inputs(const Graph& graph, const Node& node) {
   const Operator* op = node.op.get();
   size_t last = 0;
-  if (dynamic_cast<const Convolution*>(op) || dynamic_cast<const Gemm*>(op) || dynamic_cast<const BatchNorm*>(op)) last = 2;
+  if (dynamic_cast<const Convolution*>(op) || dynamic_cast<const Gemm*>(op) || dynamic_cast<const BatchNorm*>(op))
+    last = 2;
   std::vector<ValueId> ids;
   for (size_t i = 1; i <= last && i < node.inputs.size(); ++i) {
     const ValueId id = node.inputs[i];
@@ -94,7 +95,8 @@ FreezeResult apply_freeze(Graph& graph, const FreezeOptions& options, const std:
   std::set<ValueId> head_values;
   for (const std::string& name : head) head_values.insert(graph.find(name));
   const auto frozen = frozen_nodes(graph, options.policy, head_values);
-  const bool train_norms = options.batch_norm == BatchNormPolicy::train || (options.batch_norm == BatchNormPolicy::automatic && options.policy == "none");
+  const bool train_norms = options.batch_norm == BatchNormPolicy::train ||
+                           (options.batch_norm == BatchNormPolicy::automatic && options.policy == "none");
   FreezeResult result;
   for (size_t i = 0; i < graph.nodes.size(); ++i) {
     const bool norm = is_batch_norm(graph.nodes[i]);

@@ -10,9 +10,9 @@ namespace graft {
 enum class BatchNormPolicy { automatic, frozen, train };
 
 struct FreezeOptions {
-  /// all | none | until:NODE | last:N | match:REGEX, as on the command line. `all` leaves the head; `until:NODE` freezes NODE and
-  /// all that it depends on; `last:N` trains the last N layers with weights below the head; `match:REGEX` freezes the layers whose
-  /// name matches.
+  /// all | none | until:NODE | last:N | match:REGEX, as on the command line. `all` leaves the head; `until:NODE`
+  /// freezes NODE and all that it depends on; `last:N` trains the last N layers with weights below the head;
+  /// `match:REGEX` freezes the layers whose name matches.
   std::string policy = "all";
   /// automatic: batch norms are trained only when nothing is frozen; otherwise they keep their statistics.
   BatchNormPolicy batch_norm = BatchNormPolicy::automatic;
@@ -22,8 +22,8 @@ struct FreezeResult {
   int64_t trainable_parameters = 0, frozen_parameters = 0;
 };
 
-/// Marks the constants that training may change. `head` names constants that always are. Throws Error for an unknown policy, a
-/// node that is not there, or a pattern that is no regular expression.
+/// Marks the constants that training may change. `head` names constants that always are. Throws Error for an unknown
+/// policy, a node that is not there, or a pattern that is no regular expression.
 FreezeResult apply_freeze(Graph& graph, const FreezeOptions& options, const std::vector<std::string>& head);
 
 }  // namespace graft

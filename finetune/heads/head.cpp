@@ -1,6 +1,7 @@
 #include "finetune/heads/head.h"
 
 #include "runtime/core/error.h"
+#include "runtime/core/random.h"
 #include "runtime/ops/binary.h"
 #include "runtime/ops/convolution.h"
 #include "runtime/ops/dropout.h"
@@ -11,7 +12,6 @@
 #include "runtime/ops/softmax.h"
 #include "runtime/ops/unary.h"
 #include "runtime/passes/passes.h"
-#include "runtime/core/random.h"
 
 namespace graft {
 namespace {
@@ -25,11 +25,13 @@ bool is_passed_over(const Operator& op) {
   return op.is_reshape() || dynamic_cast<const Softmax*>(&op) || dynamic_cast<const Dropout*>(&op);
 }
 
-bool is_pointwise(const Convolution& c) { return c.window.kernel.height == 1 && c.window.kernel.width == 1 && c.groups == 1; }
+bool is_pointwise(const Convolution& c) {
+  return c.window.kernel.height == 1 && c.window.kernel.width == 1 && c.groups == 1;
+}
 
 /// How the model ends.
 struct Ending {
-  int classifier = -1;        // node index, or -1
+  int classifier = -1;  // node index, or -1
   int last_softmax = -1;
 };
 
@@ -47,13 +49,16 @@ Ending find_ending(const Graph& graph, ValueId output) {
       return ending;
     }
     if (const auto* c = dynamic_cast<const Convolution*>(&op)) {
-      // A 1×1 convolution is a classifier when its maps are averaged afterwards, or are 1×1 themselves. Trunks of residual
-      // blocks also end in one, but then its output is added to something, which stops the walk before it gets here.
+      // A 1×1 convolution is a classifier when its maps are averaged afterwards, or are 1×1 themselves. Trunks of
+      // residual blocks also end in one, but then its output is added to something, which stops the walk before it gets
+      // here.
       const Shape& y = graph.value(node.outputs[0]).shape;
       const bool single = y[2] == 1 && y[3] == 1;
-      // Behind a ReLU it could as well be the last layer of a trunk; a softmax, a dropout or ImageNet's number of classes tells.
+      // Behind a ReLU it could as well be the last layer of a trunk; a softmax, a dropout or ImageNet's number of
+      // classes tells.
       const int before = producer[static_cast<size_t>(node.inputs[0])];
-      const bool dropped = before >= 0 && dynamic_cast<const Dropout*>(graph.nodes[static_cast<size_t>(before)].op.get());
+      const bool dropped =
+          before >= 0 && dynamic_cast<const Dropout*>(graph.nodes[static_cast<size_t>(before)].op.get());
       const bool told = ending.last_softmax >= 0 || dropped || y[1] == 1000 || y[1] == 1001;
       const bool classifies = is_pointwise(*c) && node.inputs.size() > 2 && (single || pooled) && (!activated || told);
       if (classifies) {
@@ -84,8 +89,13 @@ ValueId with_dropout(Graph& graph, ValueId x, const HeadOptions& options) {
 /// Appends layers of a new head and notes their parameters.
 class HeadBuilder {
  public:
-  HeadBuilder(Graph& graph, std::string name, uint64_t seed, const HeadOptions& options, std::vector<std::string>& parameters)
-      : graph_(graph), name_(std::move(name)), random_(mix(seed, 0x68656164)), options_(options), parameters_(parameters) {}
+  HeadBuilder(Graph& graph, std::string name, uint64_t seed, const HeadOptions& options,
+              std::vector<std::string>& parameters)
+      : graph_(graph),
+        name_(std::move(name)),
+        random_(mix(seed, 0x68656164)),
+        options_(options),
+        parameters_(parameters) {}
 
   /// From N×D features to scores.
   ValueId append(ValueId features) {
@@ -116,7 +126,8 @@ class HeadBuilder {
   }
 
   ValueId convolution(ValueId maps) {
-    const auto [weight, bias] = weights(name_, {options_.classes, graph_.value(maps).shape[1], 1, 1}, options_.kind.initialiser);
+    const auto [weight, bias] =
+        weights(name_, {options_.classes, graph_.value(maps).shape[1], 1, 1}, options_.kind.initialiser);
     return graph_.add(name_, std::make_shared<Convolution>(), {with_dropout(graph_, maps, options_), weight, bias});
   }
 
@@ -138,7 +149,8 @@ class HeadBuilder {
       if (!node.op->is_reshape()) break;
       at = from;
     }
-    throw Error("a head of 1×1 convolutions needs maps whose average are the features, and this model has none", "use --head linear or mlp:H");
+    throw Error("a head of 1×1 convolutions needs maps whose average are the features, and this model has none",
+                "use --head linear or mlp:H");
   }
 
   Graph& graph_;
@@ -169,8 +181,9 @@ std::pair<ValueId, std::string> find_features(Graph& graph, ValueId output) {
   const Ending ending = find_ending(graph, output);
   if (ending.classifier < 0) return {as_features(graph, output), ""};
   const Node old = graph.nodes[static_cast<size_t>(ending.classifier)];
-  // For a 1×1 convolution: linear maps then an average equal an average then a linear map, so the new head is a dense layer
-  // on averaged features, and one vector a picture can be cached instead of maps. A ReLU between them goes with the old one.
+  // For a 1×1 convolution: linear maps then an average equal an average then a linear map, so the new head is a dense
+  // layer on averaged features, and one vector a picture can be cached instead of maps. A ReLU between them goes with
+  // the old one.
   return {as_features(graph, old.inputs[0]), old.name};
 }
 
@@ -192,7 +205,9 @@ GraftedHead graft_head(Graph& graph, const HeadOptions& options) {
     const Value& value = graph.value(old[i]);
     if (value.dtype != DType::f32 || value.shape != scores) continue;
     const auto [inner, classifier] = find_features(graph, old[i]);
-    graph.outputs.push_back(HeadBuilder(graph, "auxiliary" + std::to_string(i) + ".head", mix(options.seed, i), options, head.parameters).append(inner));
+    graph.outputs.push_back(
+        HeadBuilder(graph, "auxiliary" + std::to_string(i) + ".head", mix(options.seed, i), options, head.parameters)
+            .append(inner));
   }
   remove_dead_code(graph);
   return head;

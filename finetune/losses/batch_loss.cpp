@@ -17,8 +17,8 @@ double row_weight(const Target& target, std::span<const float> weights) {
   return mass > 0 ? weighted / mass : 1;
 }
 
-double batch_loss(const Loss& loss, std::span<const float> scores, const Targets& targets, std::span<const float> weights, std::span<float> grad, Reduction reduction,
-                  std::span<float> values) {
+double batch_loss(const Loss& loss, std::span<const float> scores, const Targets& targets,
+                  std::span<const float> weights, std::span<float> grad, Reduction reduction, std::span<float> values) {
   const size_t rows = targets.labels.size(), outputs = rows == 0 ? 0 : scores.size() / rows;
   std::fill(grad.begin(), grad.end(), 0.0f);
   std::fill(values.begin(), values.end(), 0.0f);

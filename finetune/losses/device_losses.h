@@ -28,7 +28,8 @@ class LossKernel {
     double loss = 0, weight = 0;
     bool finite = true;  // false where a score is NaN or infinite; the other numbers mean nothing then
   };
-  /// Queues the loss. Where `keep` is set, its sums are on their way back: after the next wait they are those that sums() tells.
+  /// Queues the loss. Where `keep` is set, its sums are on their way back: after the next wait they are those that
+  /// sums() tells.
   virtual void compute(const DeviceBatch& batch, bool keep) = 0;
   virtual Sums sums() const = 0;
 };
@@ -38,7 +39,9 @@ class DeviceLosses : public BackendExtension {
  public:
   static constexpr const char* kName = "losses";
   /// `class_weights`: one an output, or empty. Null for a loss that the device does not know.
-  virtual std::unique_ptr<LossKernel> make(const std::string& name, const LossOptions& options, const std::vector<float>& class_weights, int64_t rows, int64_t outputs) const = 0;
+  virtual std::unique_ptr<LossKernel> make(const std::string& name, const LossOptions& options,
+                                           const std::vector<float>& class_weights, int64_t rows,
+                                           int64_t outputs) const = 0;
 };
 
 }  // namespace graft

@@ -9,16 +9,19 @@
 
 namespace graft {
 
-/// What one row of scores is held against: a class, or a number for each score (a distribution, marks of 0 and 1, measured values).
+/// What one row of scores is held against: a class, or a number for each score (a distribution, marks of 0 and 1,
+/// measured values).
 struct Target {
   int label = -1;
   std::span<const float> row{};      // empty: 1 at `label`, 0 elsewhere
   std::span<const float> teacher{};  // distillation: another network's scores for the same picture
-  GRAFT_DEVICE double at(size_t k) const { return row.empty() ? (static_cast<int>(k) == label ? 1.0 : 0.0) : static_cast<double>(row[k]); }
+  GRAFT_DEVICE double at(size_t k) const {
+    return row.empty() ? (static_cast<int>(k) == label ? 1.0 : 0.0) : static_cast<double>(row[k]);
+  }
 };
 
-/// A loss of one row of scores against its target. Value and slope come from one function, so they cannot disagree. Stable for scores
-/// up to ±1e4.
+/// A loss of one row of scores against its target. Value and slope come from one function, so they cannot disagree.
+/// Stable for scores up to ±1e4.
 class Loss {
  public:
   virtual ~Loss() = default;
@@ -33,19 +36,20 @@ class Loss {
 using LossPtr = std::unique_ptr<Loss>;
 
 struct LossOptions {
-  float label_smoothing = 0;      // cross-entropy, kl, distillation: ε spread evenly over all classes
-  float margin = 1;               // hinges: Δ
-  float delta = 1;                // huber: δ; smooth-l1: β
-  float gamma = 2;                // focal: γ
-  float temperature = 4;          // distillation: T
-  float teacher_weight = 0.9f;    // distillation: α, the teacher's part
+  float label_smoothing = 0;    // cross-entropy, kl, distillation: ε spread evenly over all classes
+  float margin = 1;             // hinges: Δ
+  float delta = 1;              // huber: δ; smooth-l1: β
+  float gamma = 2;              // focal: γ
+  float temperature = 4;        // distillation: T
+  float teacher_weight = 0.9f;  // distillation: α, the teacher's part
 };
 
 /// By the name on the command line. Throws Error for an unknown one.
 LossPtr make_loss(const std::string& name, const LossOptions& options);
 std::vector<std::string> loss_names();
 
-/// The targets of a batch. Where `rows` is not empty it holds batch × outputs numbers and labels only say which rows count (>= 0).
+/// The targets of a batch. Where `rows` is not empty it holds batch × outputs numbers and labels only say which rows
+/// count (>= 0).
 struct Targets {
   std::span<const int> labels;
   std::span<const float> rows{};
@@ -54,18 +58,21 @@ struct Targets {
 
 enum class Reduction { mean, sum };
 
-/// The loss of a batch, rows × outputs. Rows whose label is negative count for nothing. Writes dL/dscores of the batch's mean (or sum)
-/// to `grad` and, where given, each row's own loss to `values`; returns the sum of the rows' losses. `weights` (one a class, or empty)
-/// scale rows, as PyTorch's `weight`: the mean divides by the weights' sum; a row of several classes weighs what its target says on
-/// average. Throws Error when a score is NaN or infinite.
-double batch_loss(const Loss& loss, std::span<const float> scores, const Targets& targets, std::span<const float> weights, std::span<float> grad,
-                  Reduction reduction = Reduction::mean, std::span<float> values = {});
+/// The loss of a batch, rows × outputs. Rows whose label is negative count for nothing. Writes dL/dscores of the
+/// batch's mean (or sum) to `grad` and, where given, each row's own loss to `values`; returns the sum of the rows'
+/// losses. `weights` (one a class, or empty) scale rows, as PyTorch's `weight`: the mean divides by the weights' sum; a
+/// row of several classes weighs what its target says on average. Throws Error when a score is NaN or infinite.
+double batch_loss(const Loss& loss, std::span<const float> scores, const Targets& targets,
+                  std::span<const float> weights, std::span<float> grad, Reduction reduction = Reduction::mean,
+                  std::span<float> values = {});
 
 /// What a row weighs in batch_loss's mean.
 double row_weight(const Target& target, std::span<const float> weights);
 
 /// t = (1-ε)·target + ε/K.  [Szegedy et al. 2015, §7]
-GRAFT_DEVICE inline double smoothed(const Target& y, size_t k, size_t classes, double epsilon) { return (1 - epsilon) * y.at(k) + epsilon / static_cast<double>(classes); }
+GRAFT_DEVICE inline double smoothed(const Target& y, size_t k, size_t classes, double epsilon) {
+  return (1 - epsilon) * y.at(k) + epsilon / static_cast<double>(classes);
+}
 
 LossPtr make_cross_entropy(const LossOptions& options);
 LossPtr make_binary_cross_entropy(const LossOptions& options);

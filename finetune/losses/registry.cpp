@@ -1,6 +1,6 @@
+#include "runtime/core/registry.h"
 #include "finetune/losses/formulas/all.h"
 #include "runtime/core/error.h"
-#include "runtime/core/registry.h"
 
 namespace graft {
 namespace {
@@ -11,7 +11,8 @@ class RowLoss final : public Loss {
  public:
   explicit RowLoss(const Formula& formula) : formula_(formula) {}
   double row(std::span<const float> f, const Target& y, std::span<float> grad) const override {
-    if (Formula::kNeedsTeacher && y.teacher.size() != f.size()) throw Error("distillation needs a teacher with as many scores as there are classes", "give --teacher");
+    if (Formula::kNeedsTeacher && y.teacher.size() != f.size())
+      throw Error("distillation needs a teacher with as many scores as there are classes", "give --teacher");
     return formula_(f, y, grad, Row{});
   }
   bool takes_rows() const override { return Formula::kTakesRows; }
@@ -24,8 +25,12 @@ class RowLoss final : public Loss {
 
 }  // namespace
 
-#define GRAFT_MAKE(text, name) \
-  LossPtr make_##name(const LossOptions& o) { return formulas::name(o, [](const auto& formula) -> LossPtr { return std::make_unique<RowLoss<std::decay_t<decltype(formula)>>>(formula); }); }
+#define GRAFT_MAKE(text, name)                                                    \
+  LossPtr make_##name(const LossOptions& o) {                                     \
+    return formulas::name(o, [](const auto& formula) -> LossPtr {                 \
+      return std::make_unique<RowLoss<std::decay_t<decltype(formula)>>>(formula); \
+    });                                                                           \
+  }
 GRAFT_LOSSES(GRAFT_MAKE)
 #undef GRAFT_MAKE
 

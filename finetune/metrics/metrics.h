@@ -21,7 +21,9 @@ class Metrics {
   /// Mean cross-entropy.
   double loss() const { return count_ == 0 ? 0 : loss_ / static_cast<double>(count_); }
   /// Rows: true class; columns: predicted.
-  int64_t confusion(int truth, int predicted) const { return confusion_[static_cast<size_t>(truth * classes_ + predicted)]; }
+  int64_t confusion(int truth, int predicted) const {
+    return confusion_[static_cast<size_t>(truth * classes_ + predicted)];
+  }
   int classes() const { return classes_; }
   /// 0 where a class never occurs (or is never predicted).
   double precision(int c) const;

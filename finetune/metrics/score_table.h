@@ -15,12 +15,12 @@ class ScoreTable {
   void add(std::span<const float> scores, int label);
   size_t count() const { return labels_.size(); }
 
-  /// The middle 95 % of the accuracies of `resamples` sets drawn from this one with replacement: how far to trust a small set.
-  /// [Efron & Tibshirani 1993, the percentile interval]
+  /// The middle 95 % of the accuracies of `resamples` sets drawn from this one with replacement: how far to trust a
+  /// small set. [Efron & Tibshirani 1993, the percentile interval]
   std::pair<double, double> accuracy_interval(int resamples = 2000, uint64_t seed = 0) const;
 
-  /// Two classes: the chance that a picture of class 1 gets a higher score for it than one of class 0, ties counting half: the area under
-  /// the ROC curve. [Hanley & McNeil 1982]. 0.5 where a class is missing.
+  /// Two classes: the chance that a picture of class 1 gets a higher score for it than one of class 0, ties counting
+  /// half: the area under the ROC curve. [Hanley & McNeil 1982]. 0.5 where a class is missing.
   double roc_auc() const;
 
   /// The T > 0 that makes softmax(scores / T) most likely. [Guo et al. 2017, temperature scaling]

@@ -25,7 +25,8 @@ double TargetMetrics::average_precision(size_t output) const {
   for (size_t first = 0; first < rows;) {  // pictures of one score count together
     size_t last = first;
     double here = 0;
-    for (; last < rows && score(order[last]) == score(order[first]); ++last) here += targets_[order[last] * outputs_ + output] > 0.5f;
+    for (; last < rows && score(order[last]) == score(order[first]); ++last)
+      here += targets_[order[last] * outputs_ + output] > 0.5f;
     hits += here;
     sum += here * hits / static_cast<double>(last);
     first = last;
@@ -72,13 +73,15 @@ double TargetMetrics::r2() const {
 
 double TargetMetrics::mean_absolute_error() const {
   double sum = 0;
-  for (size_t i = 0; i < scores_.size(); ++i) sum += std::fabs(static_cast<double>(scores_[i]) - static_cast<double>(targets_[i]));
+  for (size_t i = 0; i < scores_.size(); ++i)
+    sum += std::fabs(static_cast<double>(scores_[i]) - static_cast<double>(targets_[i]));
   return scores_.empty() ? 0 : sum / static_cast<double>(scores_.size());
 }
 
 double TargetMetrics::root_mean_squared_error() const {
   double sum = 0;
-  for (size_t i = 0; i < scores_.size(); ++i) sum += std::pow(static_cast<double>(scores_[i]) - static_cast<double>(targets_[i]), 2);
+  for (size_t i = 0; i < scores_.size(); ++i)
+    sum += std::pow(static_cast<double>(scores_[i]) - static_cast<double>(targets_[i]), 2);
   return scores_.empty() ? 0 : std::sqrt(sum / static_cast<double>(scores_.size()));
 }
 

@@ -15,8 +15,8 @@ class TargetMetrics {
   void add(std::span<const float> scores, std::span<const int> labels, std::span<const float> targets);
 
   int64_t count() const { return static_cast<int64_t>(outputs_ == 0 ? 0 : scores_.size() / outputs_); }
-  /// Marks: the mean over the classes that occur of the average precision: Σ precision at each true picture / number of true pictures,
-  /// pictures ordered by score.  [as scikit-learn's average_precision_score, macro]
+  /// Marks: the mean over the classes that occur of the average precision: Σ precision at each true picture / number of
+  /// true pictures, pictures ordered by score.  [as scikit-learn's average_precision_score, macro]
   double mean_average_precision() const;
   /// Marks: share of pictures where every score has the right sign.
   double exact_match() const;

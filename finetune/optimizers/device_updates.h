@@ -24,11 +24,11 @@ struct DeviceParameter {
 class DeviceUpdate {
  public:
   virtual ~DeviceUpdate() = default;
-  /// Sends over what sets this update apart from others. `step` counts from 1. Between two calls something must have been waited for
-  /// (DeviceMemory::wait), so that what the first sent has arrived.
+  /// Sends over what sets this update apart from others. `step` counts from 1. Between two calls something must have
+  /// been waited for (DeviceMemory::wait), so that what the first sent has arrived.
   virtual void prepare(float lr, int64_t step) = 0;
-  /// Queues the update; as part of a recording, that of whatever is prepared when it runs. Where `go` is given and the device finds 0 there,
-  /// nothing changes.
+  /// Queues the update; as part of a recording, that of whatever is prepared when it runs. Where `go` is given and the
+  /// device finds 0 there, nothing changes.
   virtual void apply(const int* go = nullptr) = 0;
 };
 
@@ -38,7 +38,8 @@ class DeviceUpdates : public BackendExtension {
   static constexpr const char* kName = "update rules";
   virtual bool knows(const std::string& name) const = 0;
   /// For a rule that it knows. The results are those of make_optimizer's rule, up to the order of roundings.
-  virtual std::unique_ptr<DeviceUpdate> make(const std::string& name, const OptimizerOptions& options, const std::vector<DeviceParameter>& parameters) const = 0;
+  virtual std::unique_ptr<DeviceUpdate> make(const std::string& name, const OptimizerOptions& options,
+                                             const std::vector<DeviceParameter>& parameters) const = 0;
 };
 
 }  // namespace graft

@@ -7,12 +7,14 @@
 
 namespace graft {
 
-/// What happens to gradients and weights beside the update, on a device: clipping, sums over batches, averages, steps towards sharpness. Lists of
-/// tensors of the same sizes are treated as one vector each. Everything is queued; nothing waits.
+/// What happens to gradients and weights beside the update, on a device: clipping, sums over batches, averages, steps
+/// towards sharpness. Lists of tensors of the same sizes are treated as one vector each. Everything is queued; nothing
+/// waits.
 class DeviceVectors {
  public:
   virtual ~DeviceVectors() = default;
-  /// Where the device keeps the tensors of one list, in the order of `counts`. Not owned. The handle stands for it below.
+  /// Where the device keeps the tensors of one list, in the order of `counts`. Not owned. The handle stands for it
+  /// below.
   using List = int;
   virtual List list(const std::vector<float*>& addresses) = 0;
   /// One number a tensor.

@@ -7,8 +7,8 @@
 
 namespace graft {
 
-/// Turns an update rule for one element into an Optimizer. A rule has kSlots, kDefaultLr and operator()(w, g, slots…) const, where the
-/// slots are float references.
+/// Turns an update rule for one element into an Optimizer. A rule has kSlots, kDefaultLr and operator()(w, g, slots…)
+/// const, where the slots are float references.
 template <typename Rule>
 class Fused final : public Optimizer {
  public:
@@ -19,7 +19,8 @@ class Fused final : public Optimizer {
   float default_weight_decay() const override { return Rule::kDefaultDecay; }
   bool wants_full_batch() const override { return Rule::kFullBatch; }
 
-  void step_on(std::span<const size_t> which, float lr, int64_t step, const std::vector<Parameter>& parameters, OptimizerState& state) override {
+  void step_on(std::span<const size_t> which, float lr, int64_t step, const std::vector<Parameter>& parameters,
+               OptimizerState& state) override {
     rule_.prepare(step);
     for_each_part(parameters, which, [&](size_t p, int64_t first, int64_t last) {
       const Parameter& parameter = parameters[p];
@@ -29,12 +30,14 @@ class Fused final : public Optimizer {
       rule.bind();
       std::array<float*, 3> slot{};
       for (size_t s = 0; s < Rule::kSlots; ++s) slot[s] = state.of(p, s).data() + first;
-      apply(rule, last - first, parameter.tensor->data<float>().data() + first, parameter.gradient + first, parameter.l1, slot[0], slot[1], slot[2]);
+      apply(rule, last - first, parameter.tensor->data<float>().data() + first, parameter.gradient + first,
+            parameter.l1, slot[0], slot[1], slot[2]);
     });
   }
 
  private:
-  GRAFT_VECTOR_CLONES static void apply(const Rule rule, int64_t n, float* __restrict w, const float* __restrict g, float l1, float* __restrict a, float* __restrict b, float* __restrict c) {
+  GRAFT_VECTOR_CLONES static void apply(const Rule rule, int64_t n, float* __restrict w, const float* __restrict g,
+                                        float l1, float* __restrict a, float* __restrict b, float* __restrict c) {
     const float decay = Rule::kCoupled ? rule.decay : 0.0f;
     const float* const streams[] = {w, g, a, b, c};
     for (int64_t first = 0; first < n; first += kBlock) {

@@ -5,12 +5,14 @@
 namespace graft {
 namespace {
 
-GRAFT_VECTOR_CLONES void add_moments(int64_t n, const rules::Lamb rule, float l1, const float* __restrict w, const float* __restrict g, float* __restrict m, float* __restrict v) {
+GRAFT_VECTOR_CLONES void add_moments(int64_t n, const rules::Lamb rule, float l1, const float* __restrict w,
+                                     const float* __restrict g, float* __restrict m, float* __restrict v) {
 #pragma omp simd
   for (int64_t i = 0; i < n; ++i) rule.add(w[i], g[i], l1, m[i], v[i]);
 }
 
-GRAFT_VECTOR_CLONES double squares_of(const rules::Lamb rule, int64_t n, float decay, const float* w, const float* m, const float* v) {
+GRAFT_VECTOR_CLONES double squares_of(const rules::Lamb rule, int64_t n, float decay, const float* w, const float* m,
+                                      const float* v) {
   double sum = 0;
 #pragma omp simd reduction(+ : sum)
   for (int64_t i = 0; i < n; ++i) {
@@ -20,7 +22,8 @@ GRAFT_VECTOR_CLONES double squares_of(const rules::Lamb rule, int64_t n, float d
   return sum;
 }
 
-GRAFT_VECTOR_CLONES void move(const rules::Lamb rule, int64_t n, float rate, float decay, float* __restrict w, const float* __restrict m, const float* __restrict v) {
+GRAFT_VECTOR_CLONES void move(const rules::Lamb rule, int64_t n, float rate, float decay, float* __restrict w,
+                              const float* __restrict m, const float* __restrict v) {
 #pragma omp simd
   for (int64_t i = 0; i < n; ++i) w[i] -= rate * rule.direction(w[i], m[i], v[i], decay);
 }
@@ -31,20 +34,27 @@ class Lamb final : public Optimizer {
   int slots() const override { return 2; }
   float default_lr() const override { return 0.05f; }
   float default_weight_decay() const override { return 1e-2f; }
-  void step_on(std::span<const size_t> which, float lr, int64_t step, const std::vector<Parameter>& parameters, OptimizerState& state) override {
+  void step_on(std::span<const size_t> which, float lr, int64_t step, const std::vector<Parameter>& parameters,
+               OptimizerState& state) override {
     rule_.prepare(step);
     const auto weights = [&](size_t p) { return parameters[p].tensor->data<float>().data(); };
     const auto slot = [&](size_t p, size_t s) { return state.of(p, s).data(); };
     for_each_part(parameters, which, [&](size_t p, int64_t first, int64_t last) {
-      add_moments(last - first, rule_, parameters[p].l1, weights(p) + first, parameters[p].gradient + first, slot(p, 0) + first, slot(p, 1) + first);
+      add_moments(last - first, rule_, parameters[p].l1, weights(p) + first, parameters[p].gradient + first,
+                  slot(p, 0) + first, slot(p, 1) + first);
     });
-    const auto w_squares = sums_of_pieces(parameters, which, [&](size_t p, int64_t first, int64_t last) { return sum_of_squares(weights(p) + first, last - first); });
+    const auto w_squares = sums_of_pieces(parameters, which, [&](size_t p, int64_t first, int64_t last) {
+      return sum_of_squares(weights(p) + first, last - first);
+    });
     const auto r_squares = sums_of_pieces(parameters, which, [&](size_t p, int64_t first, int64_t last) {
-      return squares_of(rule_, last - first, parameters[p].weight_decay, weights(p) + first, slot(p, 0) + first, slot(p, 1) + first);
+      return squares_of(rule_, last - first, parameters[p].weight_decay, weights(p) + first, slot(p, 0) + first,
+                        slot(p, 1) + first);
     });
     for_each_part(parameters, which, [&](size_t p, int64_t first, int64_t last) {
-      const double rate = static_cast<double>(lr * parameters[p].lr_scale) * rules::Lamb::ratio(w_squares[p], r_squares[p]);
-      move(rule_, last - first, static_cast<float>(rate), parameters[p].weight_decay, weights(p) + first, slot(p, 0) + first, slot(p, 1) + first);
+      const double rate =
+          static_cast<double>(lr * parameters[p].lr_scale) * rules::Lamb::ratio(w_squares[p], r_squares[p]);
+      move(rule_, last - first, static_cast<float>(rate), parameters[p].weight_decay, weights(p) + first,
+           slot(p, 0) + first, slot(p, 1) + first);
     });
   }
 
@@ -54,6 +64,8 @@ class Lamb final : public Optimizer {
 
 }  // namespace
 
-OptimizerPtr make_lamb(const OptimizerOptions& o) { return std::make_unique<Lamb>(rules::Lamb{rules::Moments(o.beta1, o.beta2), rules::epsilon_or(o, 1e-6f)}); }
+OptimizerPtr make_lamb(const OptimizerOptions& o) {
+  return std::make_unique<Lamb>(rules::Lamb{rules::Moments(o.beta1, o.beta2), rules::epsilon_or(o, 1e-6f)});
+}
 
 }  // namespace graft

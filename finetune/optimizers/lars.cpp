@@ -5,7 +5,8 @@
 namespace graft {
 namespace {
 
-GRAFT_VECTOR_CLONES void move(int64_t n, const rules::Lars rule, float rate, float decay, float l1, const float* __restrict g, float* __restrict w, float* __restrict v) {
+GRAFT_VECTOR_CLONES void move(int64_t n, const rules::Lars rule, float rate, float decay, float l1,
+                              const float* __restrict g, float* __restrict w, float* __restrict v) {
 #pragma omp simd
   for (int64_t i = 0; i < n; ++i) rule(w[i], g[i], v[i], rate, decay, l1);
 }
@@ -15,14 +16,21 @@ class Lars final : public Optimizer {
   explicit Lars(const rules::Lars& rule) : rule_(rule) {}
   int slots() const override { return 1; }
   float default_lr() const override { return 10.0f; }
-  void step_on(std::span<const size_t> which, float lr, int64_t, const std::vector<Parameter>& parameters, OptimizerState& state) override {
+  void step_on(std::span<const size_t> which, float lr, int64_t, const std::vector<Parameter>& parameters,
+               OptimizerState& state) override {
     const auto weights = [&](size_t p) { return parameters[p].tensor->data<float>().data(); };
-    const auto w_squares = sums_of_pieces(parameters, which, [&](size_t p, int64_t first, int64_t last) { return sum_of_squares(weights(p) + first, last - first); });
-    const auto g_squares = sums_of_pieces(parameters, which, [&](size_t p, int64_t first, int64_t last) { return sum_of_squares(parameters[p].gradient + first, last - first); });
+    const auto w_squares = sums_of_pieces(parameters, which, [&](size_t p, int64_t first, int64_t last) {
+      return sum_of_squares(weights(p) + first, last - first);
+    });
+    const auto g_squares = sums_of_pieces(parameters, which, [&](size_t p, int64_t first, int64_t last) {
+      return sum_of_squares(parameters[p].gradient + first, last - first);
+    });
     for_each_part(parameters, which, [&](size_t p, int64_t first, int64_t last) {
       const Parameter& parameter = parameters[p];
-      const double local = rule_.local(w_squares[p], g_squares[p], static_cast<double>(parameter.weight_decay), parameter.tensor->shape().rank() > 1);
-      move(last - first, rule_, static_cast<float>(static_cast<double>(lr * parameter.lr_scale) * local), parameter.weight_decay, parameter.l1, parameter.gradient + first, weights(p) + first,
+      const double local = rule_.local(w_squares[p], g_squares[p], static_cast<double>(parameter.weight_decay),
+                                       parameter.tensor->shape().rank() > 1);
+      move(last - first, rule_, static_cast<float>(static_cast<double>(lr * parameter.lr_scale) * local),
+           parameter.weight_decay, parameter.l1, parameter.gradient + first, weights(p) + first,
            state.of(p, 0).data() + first);
     });
   }
@@ -33,6 +41,8 @@ class Lars final : public Optimizer {
 
 }  // namespace
 
-OptimizerPtr make_lars(const OptimizerOptions& o) { return std::make_unique<Lars>(rules::Lars{o.momentum, static_cast<double>(o.trust)}); }
+OptimizerPtr make_lars(const OptimizerOptions& o) {
+  return std::make_unique<Lars>(rules::Lars{o.momentum, static_cast<double>(o.trust)});
+}
 
 }  // namespace graft

@@ -8,21 +8,24 @@
 namespace graft {
 namespace {
 
-/// Limited-memory BFGS with a strong Wolfe line search [Nocedal & Wright 2006, §7.2], by liblbfgs: not steps but a whole descent, on
-/// the loss of all samples plus λ/2‖w‖².
+/// Limited-memory BFGS with a strong Wolfe line search [Nocedal & Wright 2006, §7.2], by liblbfgs: not steps but a
+/// whole descent, on the loss of all samples plus λ/2‖w‖².
 class Lbfgs final : public Optimizer {
  public:
   int slots() const override { return 0; }
   float default_lr() const override { return 1; }  // of the first line search; not used otherwise
   bool minimises() const override { return true; }
-  void step_on(std::span<const size_t>, float, int64_t, const std::vector<Parameter>&, OptimizerState&) override { throw Error("lbfgs has no single steps"); }
+  void step_on(std::span<const size_t>, float, int64_t, const std::vector<Parameter>&, OptimizerState&) override {
+    throw Error("lbfgs has no single steps");
+  }
 
   void minimise(std::vector<Parameter>& parameters, Objective& objective, int iterations) override {
     for (const Parameter& p : parameters)
       if (p.l1 > 0) throw Error("lbfgs needs a smooth loss, L1 has corners", "use --weight-decay");
     Run run{parameters, objective, nullptr};
     std::vector<double> x;
-    for (const Parameter& p : parameters) x.insert(x.end(), p.tensor->data<float>().begin(), p.tensor->data<float>().end());
+    for (const Parameter& p : parameters)
+      x.insert(x.end(), p.tensor->data<float>().begin(), p.tensor->data<float>().end());
     lbfgs_parameter_t settings;
     lbfgs_parameter_init(&settings);
     settings.m = 10;
@@ -34,8 +37,15 @@ class Lbfgs final : public Optimizer {
     const int status = lbfgs(static_cast<int>(x.size()), x.data(), &value, evaluate, progress, &run, &settings);
     if (run.failure) std::rethrow_exception(run.failure);
     // Single precision ends a line search before double precision would: that is the optimum as far as it can be told.
-    static constexpr int kFine[] = {LBFGS_SUCCESS, LBFGS_STOP, LBFGS_ALREADY_MINIMIZED, LBFGSERR_MAXIMUMITERATION, LBFGSERR_ROUNDING_ERROR, LBFGSERR_MINIMUMSTEP,
-                                    LBFGSERR_MAXIMUMLINESEARCH, LBFGSERR_WIDTHTOOSMALL, kEnded};
+    static constexpr int kFine[] = {LBFGS_SUCCESS,
+                                    LBFGS_STOP,
+                                    LBFGS_ALREADY_MINIMIZED,
+                                    LBFGSERR_MAXIMUMITERATION,
+                                    LBFGSERR_ROUNDING_ERROR,
+                                    LBFGSERR_MINIMUMSTEP,
+                                    LBFGSERR_MAXIMUMLINESEARCH,
+                                    LBFGSERR_WIDTHTOOSMALL,
+                                    kEnded};
     for (int fine : kFine)
       if (status == fine) return;
     throw Error("liblbfgs ended with status " + std::to_string(status), "use another optimizer");
@@ -74,7 +84,8 @@ class Lbfgs final : public Optimizer {
     return value;
   }
 
-  static int progress(void* instance, const double* x, const double*, const double value, const double, const double, const double, int, int, int) {
+  static int progress(void* instance, const double* x, const double*, const double value, const double, const double,
+                      const double, int, int, int) {
     Run& run = *static_cast<Run*>(instance);
     if (run.failure) return kEnded;
     set_weights(run, x);

@@ -7,9 +7,11 @@ namespace graft {
 /// Pieces of a parameter over which sums run, always the same ones, so that the number of threads changes nothing.
 inline constexpr int64_t kPiece = 16384;
 
-/// Calls piece(p, first, last), which returns a sum, for the pieces of the parameters `which`, and adds each parameter's up.
+/// Calls piece(p, first, last), which returns a sum, for the pieces of the parameters `which`, and adds each
+/// parameter's up.
 template <typename Piece>
-std::vector<double> sums_of_pieces(const std::vector<Parameter>& parameters, std::span<const size_t> which, const Piece& piece) {
+std::vector<double> sums_of_pieces(const std::vector<Parameter>& parameters, std::span<const size_t> which,
+                                   const Piece& piece) {
   struct Range {
     size_t p;
     int64_t first, last;
@@ -17,7 +19,8 @@ std::vector<double> sums_of_pieces(const std::vector<Parameter>& parameters, std
   };
   std::vector<Range> ranges;
   for (size_t p : which)
-    for (int64_t first = 0, n = parameters[p].tensor->elements(); first < n; first += kPiece) ranges.push_back({p, first, std::min(n, first + kPiece)});
+    for (int64_t first = 0, n = parameters[p].tensor->elements(); first < n; first += kPiece)
+      ranges.push_back({p, first, std::min(n, first + kPiece)});
 #pragma omp parallel for schedule(static) if (ranges.size() > 8)
   for (size_t i = 0; i < ranges.size(); ++i) ranges[i].sum = piece(ranges[i].p, ranges[i].first, ranges[i].last);
   std::vector<double> sums(parameters.size());

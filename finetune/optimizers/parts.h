@@ -7,9 +7,10 @@
 
 #include "finetune/optimizers/optimizer.h"
 
-// Loops over elements are compiled for three instruction sets and chosen when the program starts. Sanitizers do not know the
-// mechanism, and need no speed.
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+// Loops over elements are compiled for three instruction sets and chosen when the program starts. Sanitizers do not
+// know the mechanism, and need no speed.
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && !defined(__SANITIZE_ADDRESS__) && \
+    !defined(__SANITIZE_THREAD__)
 #define GRAFT_VECTOR_CLONES __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
 #else
 #define GRAFT_VECTOR_CLONES
@@ -17,14 +18,15 @@
 
 namespace graft {
 
-/// Several streams at once run ahead of the processor's own prefetching: lines are asked for a few blocks early, into the second cache (decision 8).
+/// Several streams at once run ahead of the processor's own prefetching: lines are asked for a few blocks early, into
+/// the second cache (decision 8).
 inline constexpr int64_t kBlock = 64, kAhead = 512;
 inline void prefetch_block(const float* p) {
   for (int64_t line = 0; line < kBlock; line += 16) __builtin_prefetch(p + line, 0, 2);
 }
 
-/// Calls body(p, first, last) for ranges that together are all elements of the parameters `which`, shared evenly among threads whatever the
-/// parameters' sizes: one parallel region for all of them.
+/// Calls body(p, first, last) for ranges that together are all elements of the parameters `which`, shared evenly among
+/// threads whatever the parameters' sizes: one parallel region for all of them.
 template <typename Body>
 void for_each_part(const std::vector<Parameter>& parameters, std::span<const size_t> which, const Body& body) {
   int64_t total = 0;

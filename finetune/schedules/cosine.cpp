@@ -6,7 +6,8 @@
 
 namespace graft {
 
-/// factor = ½(1 + cos(π·t/T)) in each cycle of length T, the run itself where there are no restarts.  [Loshchilov & Hutter 2017]
+/// factor = ½(1 + cos(π·t/T)) in each cycle of length T, the run itself where there are no restarts.  [Loshchilov &
+/// Hutter 2017]
 SchedulePtr make_cosine_schedule(const ScheduleOptions& o) {
   return make_function_schedule([o](double epoch) {
     double length = o.restart_every > 0 ? o.restart_every : o.epochs, at = epoch;

@@ -17,7 +17,9 @@ SchedulePtr make_inverse_time_schedule(const ScheduleOptions& o) {
 
 /// factor = (1 - epoch/epochs)^p
 SchedulePtr make_polynomial_schedule(const ScheduleOptions& o) {
-  return make_function_schedule([epochs = o.epochs, power = o.power](double epoch) { return std::pow(1 - std::min(1.0, epoch / epochs), power); });
+  return make_function_schedule([epochs = o.epochs, power = o.power](double epoch) {
+    return std::pow(1 - std::min(1.0, epoch / epochs), power);
+  });
 }
 
 }  // namespace graft

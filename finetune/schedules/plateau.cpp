@@ -5,8 +5,8 @@
 namespace graft {
 namespace {
 
-/// Drops by the factor when the validation loss has made no progress for more than `patience` epochs. PyTorch's ReduceLROnPlateau
-/// (mode min, relative threshold).
+/// Drops by the factor when the validation loss has made no progress for more than `patience` epochs. PyTorch's
+/// ReduceLROnPlateau (mode min, relative threshold).
 class Plateau final : public Schedule {
  public:
   explicit Plateau(const ScheduleOptions& o) : drop_(o.step_factor), threshold_(o.threshold), patience_(o.patience) {}

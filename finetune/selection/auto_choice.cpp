@@ -13,7 +13,8 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-/// Standard errors that a candidate must be better by. One fold that differs makes exactly one; two that agree make 1.6.
+/// Standard errors that a candidate must be better by. One fold that differs makes exactly one; two that agree
+/// make 1.6.
 constexpr double kErrors = 1.25;
 
 /// Mean of b - a, and its standard error, fold by fold.
@@ -25,21 +26,32 @@ std::pair<double, double> difference(const std::vector<double>& a, const std::ve
   return {mean, std::sqrt(square / (n - 1) / n)};
 }
 
-/// Better in its score by clearly more than chance, and not worse in its loss, which is the finer measure where both have the same.
+/// Better in its score by clearly more than chance, and not worse in its loss, which is the finer measure where both
+/// have the same.
 bool is_better(const AutoTrial& a, const AutoTrial& b) {
   const auto [mean, error] = difference(a.folds.settled_scores, b.folds.settled_scores);
   const bool same_loss = (a.settings.head == "svm") == (b.settings.head == "svm");
-  return mean > kErrors * error && (!same_loss || difference(a.folds.settled_losses, b.folds.settled_losses).first <= 0);
+  return mean > kErrors * error &&
+         (!same_loss || difference(a.folds.settled_losses, b.folds.settled_losses).first <= 0);
 }
 
 class Search {
  public:
-  Search(const std::function<AutoNetwork(const AutoSettings&, TrainOptions&)>& make, const SampleSource& source, int classes, int folds, double seconds, const TrainOptions& options,
-         const TrainListener& listener, const Backend& backend)
-      : make_(make), source_(source), classes_(classes), folds_(folds), seconds_(seconds), options_(options), listener_(listener), backend_(backend) {}
+  Search(const std::function<AutoNetwork(const AutoSettings&, TrainOptions&)>& make, const SampleSource& source,
+         int classes, int folds, double seconds, const TrainOptions& options, const TrainListener& listener,
+         const Backend& backend)
+      : make_(make),
+        source_(source),
+        classes_(classes),
+        folds_(folds),
+        seconds_(seconds),
+        options_(options),
+        listener_(listener),
+        backend_(backend) {}
 
   AutoSearch run(const AutoSettings& given, const AutoFreedom& freedom) {
-    if (!try_settings(given)) throw Error("--auto: the time does not even suffice for what was given", "allow more seconds");
+    if (!try_settings(given))
+      throw Error("--auto: the time does not even suffice for what was given", "allow more seconds");
     result_.trials[0].remark = "as given";
     if (freedom.rate) {
       vary({0.3f, 3.0f, 0.1f, 10.0f}, [](AutoSettings& s, float factor) { s.lr *= factor; });
@@ -63,7 +75,8 @@ class Search {
     for (const T value : values) {
       AutoSettings settings = from;
       change(settings, value);
-      const double needed = features_.contains(settings.freeze) ? 0 : features_seconds_;  // those of another depth take about as long
+      const double needed =
+          features_.contains(settings.freeze) ? 0 : features_seconds_;  // those of another depth take about as long
       if (elapsed() + needed >= seconds_ || !try_settings(settings)) continue;
       AutoTrial& trial = result_.trials.back();
       if (!is_better(result_.trials[result_.chosen], trial)) continue;
@@ -108,15 +121,17 @@ class Search {
   const TrainListener& listener_;
   const Backend& backend_;
   Clock::time_point start_ = Clock::now();
-  double features_seconds_ = 0;  // that one set of them took at most
+  double features_seconds_ = 0;                                      // that one set of them took at most
   std::map<std::string, std::unique_ptr<FoldedFeatures>> features_;  // by what is frozen
   AutoSearch result_;
 };
 
 }  // namespace
 
-AutoSearch choose_settings(const std::function<AutoNetwork(const AutoSettings&, TrainOptions&)>& make, const AutoSettings& given, const AutoFreedom& freedom, const SampleSource& source, int classes,
-                           int folds, double seconds, const TrainOptions& options, const TrainListener& listener, const Backend& backend) {
+AutoSearch choose_settings(const std::function<AutoNetwork(const AutoSettings&, TrainOptions&)>& make,
+                           const AutoSettings& given, const AutoFreedom& freedom, const SampleSource& source,
+                           int classes, int folds, double seconds, const TrainOptions& options,
+                           const TrainListener& listener, const Backend& backend) {
   return Search(make, source, classes, folds, seconds, options, listener, backend).run(given, freedom);
 }
 

@@ -5,8 +5,8 @@
 #include <cmath>
 #include <map>
 
-#include "finetune/features/feature_cache.h"
 #include "finetune/data/row_stream.h"
+#include "finetune/features/feature_cache.h"
 #include "runtime/core/error.h"
 #include "runtime/core/random.h"
 
@@ -20,15 +20,19 @@ class CachedSamples final : public SampleSource {
     FeatureCache plain, augmented;
     uint64_t views = 1;
   };
-  CachedSamples(const Caches& caches, const SampleSource& source, std::vector<int64_t> indices) : caches_(caches), source_(source), indices_(std::move(indices)) {}
+  CachedSamples(const Caches& caches, const SampleSource& source, std::vector<int64_t> indices)
+      : caches_(caches), source_(source), indices_(std::move(indices)) {}
   int64_t size() const override { return static_cast<int64_t>(indices_.size()); }
   int label(int64_t index) const override { return source_.label(indices_[static_cast<size_t>(index)]); }
-  std::span<const float> target(int64_t index) const override { return source_.target(indices_[static_cast<size_t>(index)]); }
+  std::span<const float> target(int64_t index) const override {
+    return source_.target(indices_[static_cast<size_t>(index)]);
+  }
   std::unique_ptr<SampleStream> stream(std::vector<SampleRef> order, size_t batch) const override {
-    return std::make_unique<RowStream>(std::move(order), batch, caches_.plain.width(0), [this](const SampleRef& ref, float* to) {
-      copy(ref, to);
-      return std::string();
-    });
+    return std::make_unique<RowStream>(std::move(order), batch, caches_.plain.width(0),
+                                       [this](const SampleRef& ref, float* to) {
+                                         copy(ref, to);
+                                         return std::string();
+                                       });
   }
 
  private:
@@ -82,25 +86,31 @@ struct FoldedFeatures::Parts {
   int folds;
 };
 
-FoldedFeatures::FoldedFeatures(const Graph& graph, const SampleSource& source, int folds, const TrainOptions& options, const TrainListener& listener, const Backend& backend) {
-  if (folds < 2 || folds > source.size()) throw Error("--folds " + std::to_string(folds) + ": there are " + std::to_string(source.size()) + " pictures", "use 2 to that many");
-  if (options.unfreezing.every > 0) throw Error("cross-validation trains on the results of a part that stays frozen", "leave --unfreeze out");
+FoldedFeatures::FoldedFeatures(const Graph& graph, const SampleSource& source, int folds, const TrainOptions& options,
+                               const TrainListener& listener, const Backend& backend) {
+  if (folds < 2 || folds > source.size())
+    throw Error("--folds " + std::to_string(folds) + ": there are " + std::to_string(source.size()) + " pictures",
+                "use 2 to that many");
+  if (options.unfreezing.every > 0)
+    throw Error("cross-validation trains on the results of a part that stays frozen", "leave --unfreeze out");
   if (options.teacher) throw Error("cross-validation does not go with a teacher");
   parts_ = std::make_unique<Parts>(Parts{source, {}, assign_folds(source, folds, options.seed), folds});
   Graph whole = graph;
   const OpenDims dims{options.batch, options.height, options.width};
   retype(whole, dims, backend);
   const FrozenSplit split = split_frozen(whole);
-  if (split.trunk.outputs.size() != 1 || split.rest.inputs.size() != 1) throw Error("cross-validation needs a frozen part that ends in one place", "use --freeze all, or last:N");
+  if (split.trunk.outputs.size() != 1 || split.rest.inputs.size() != 1)
+    throw Error("cross-validation needs a frozen part that ends in one place", "use --freeze all, or last:N");
   CachedSamples::Caches& caches = parts_->caches;
   caches.views = static_cast<uint64_t>(options.cache.views);
   std::vector<uint64_t> views;
   for (uint64_t v = 1; v <= caches.views; ++v) views.push_back(v);
   const auto fill = [&](FeatureCache& cache, const std::vector<uint64_t>& variants) {
     const int64_t total = source.size() * static_cast<int64_t>(variants.size());
-    cache.fill(split.trunk, dims, backend, options.threads, source, variants, static_cast<size_t>(options.batch), [&](int64_t done) {
-      if (listener.progress) listener.progress("features for cross-validation", done, total);
-    });
+    cache.fill(split.trunk, dims, backend, options.threads, source, variants, static_cast<size_t>(options.batch),
+               [&](int64_t done) {
+                 if (listener.progress) listener.progress("features for cross-validation", done, total);
+               });
   };
   fill(caches.plain, {0});
   fill(caches.augmented, views);
@@ -108,7 +118,9 @@ FoldedFeatures::FoldedFeatures(const Graph& graph, const SampleSource& source, i
 
 FoldedFeatures::~FoldedFeatures() = default;
 
-FoldsResult FoldedFeatures::run(const Graph& graph, const std::vector<std::string>& head, int classes, const TrainOptions& given, const TrainListener& listener, const Backend& backend) const {
+FoldsResult FoldedFeatures::run(const Graph& graph, const std::vector<std::string>& head, int classes,
+                                const TrainOptions& given, const TrainListener& listener,
+                                const Backend& backend) const {
   const auto start = std::chrono::steady_clock::now();
   TrainOptions options = given;
   options.checkpoint.clear();
@@ -129,12 +141,15 @@ FoldsResult FoldedFeatures::run(const Graph& graph, const std::vector<std::strin
       (parts_->fold[static_cast<size_t>(i)] == f ? validation : training).push_back(i);
     }
     Graph rest = split.rest.independent_copy();
-    const CachedSamples train_part(parts_->caches, parts_->source, training), validation_part(parts_->caches, parts_->source, validation);
+    const CachedSamples train_part(parts_->caches, parts_->source, training),
+        validation_part(parts_->caches, parts_->source, validation);
     const TrainResult r = train(rest, head, train_part, validation_part, classes, options, inner, backend);
     if (ended) break;
     histories.push_back(r.history);
     result.scores.push_back(r.best_val_score);
-    if (listener.note) listener.note("fold " + std::to_string(f + 1) + "/" + std::to_string(parts_->folds) + ": " + score_names(options.task).first + " " + std::to_string(r.best_val_score));
+    if (listener.note)
+      listener.note("fold " + std::to_string(f + 1) + "/" + std::to_string(parts_->folds) + ": " +
+                    score_names(options.task).first + " " + std::to_string(r.best_val_score));
   }
   finish(histories, result);
   const auto n = static_cast<double>(result.scores.size());
@@ -145,10 +160,12 @@ FoldsResult FoldedFeatures::run(const Graph& graph, const std::vector<std::strin
   return result;
 }
 
-FoldsResult cross_validate(const Graph& graph, const std::vector<std::string>& head, const SampleSource& source, int classes, int folds, const TrainOptions& options, const TrainListener& listener,
+FoldsResult cross_validate(const Graph& graph, const std::vector<std::string>& head, const SampleSource& source,
+                           int classes, int folds, const TrainOptions& options, const TrainListener& listener,
                            const Backend& backend) {
   const auto start = std::chrono::steady_clock::now();
-  FoldsResult result = FoldedFeatures(graph, source, folds, options, listener, backend).run(graph, head, classes, options, listener, backend);
+  FoldsResult result = FoldedFeatures(graph, source, folds, options, listener, backend)
+                           .run(graph, head, classes, options, listener, backend);
   result.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   return result;
 }

@@ -11,24 +11,27 @@ namespace graft {
 struct FoldsResult {
   std::vector<double> scores;  // best validation score of each fold, as TrainResult has it
   double mean = 0, deviation = 0;
-  /// Score and loss of each fold after that epoch which is best on the average of all folds: unlike `scores` they do not gain from swings
-  /// between epochs, so that settings can be compared by them.
+  /// Score and loss of each fold after that epoch which is best on the average of all folds: unlike `scores` they do
+  /// not gain from swings between epochs, so that settings can be compared by them.
   std::vector<double> settled_scores, settled_losses;
   double seconds = 0;
 };
 
-/// k-fold cross-validation: `source` is cut into `folds` parts, class by class; each part validates once what was trained on the others,
-/// beginning from the same weights. The frozen part is computed once, for all folds and for every way to train what is behind it.
+/// k-fold cross-validation: `source` is cut into `folds` parts, class by class; each part validates once what was
+/// trained on the others, beginning from the same weights. The frozen part is computed once, for all folds and for
+/// every way to train what is behind it.
 class FoldedFeatures {
  public:
-  /// `graph` is marked as for train() and stays as it is. Throws Error where nothing is frozen, or the frozen part does not end in one
-  /// place.
-  FoldedFeatures(const Graph& graph, const SampleSource& source, int folds, const TrainOptions& options, const TrainListener& listener, const Backend& backend);
+  /// `graph` is marked as for train() and stays as it is. Throws Error where nothing is frozen, or the frozen part does
+  /// not end in one place.
+  FoldedFeatures(const Graph& graph, const SampleSource& source, int folds, const TrainOptions& options,
+                 const TrainListener& listener, const Backend& backend);
   ~FoldedFeatures();
 
-  /// `graph` has the same frozen part. Of `listener` `note` and `batch` are told; a batch that ends the run ends all folds, and the result
-  /// then has fewer scores than folds.
-  FoldsResult run(const Graph& graph, const std::vector<std::string>& head, int classes, const TrainOptions& options, const TrainListener& listener, const Backend& backend) const;
+  /// `graph` has the same frozen part. Of `listener` `note` and `batch` are told; a batch that ends the run ends all
+  /// folds, and the result then has fewer scores than folds.
+  FoldsResult run(const Graph& graph, const std::vector<std::string>& head, int classes, const TrainOptions& options,
+                  const TrainListener& listener, const Backend& backend) const;
 
  private:
   struct Parts;
@@ -36,8 +39,9 @@ class FoldedFeatures {
 };
 
 /// One FoldedFeatures, run once.
-FoldsResult cross_validate(const Graph& graph, const std::vector<std::string>& head, const SampleSource& source, int classes, int folds, const TrainOptions& options,
-                           const TrainListener& listener, const Backend& backend);
+FoldsResult cross_validate(const Graph& graph, const std::vector<std::string>& head, const SampleSource& source,
+                           int classes, int folds, const TrainOptions& options, const TrainListener& listener,
+                           const Backend& backend);
 
 /// Which fold each sample validates in: equal shares of every class, drawn by `seed`.
 std::vector<int> assign_folds(const SampleSource& source, int folds, uint64_t seed);

@@ -8,7 +8,8 @@
 
 namespace graft {
 
-RateSearch find_rate(const Graph& graph, const std::vector<std::string>& head, const SampleSource& training, const SampleSource& validation, int classes, const TrainOptions& given,
+RateSearch find_rate(const Graph& graph, const std::vector<std::string>& head, const SampleSource& training,
+                     const SampleSource& validation, int classes, const TrainOptions& given,
                      const TrainListener& listener, const Backend& backend, double low, double high, int batches) {
   TrainOptions options = given;
   const int64_t an_epoch = std::max<int64_t>(1, (training.size() + options.batch - 1) / options.batch);
@@ -40,10 +41,13 @@ RateSearch find_rate(const Graph& graph, const std::vector<std::string>& head, c
   } catch (const Error&) {
     if (search.trials.size() < 5) throw;  // scores ran out of numbers at the high end: that is where the test ends
   }
-  if (search.trials.size() < 5) throw Error("the range test ended after " + std::to_string(search.trials.size()) + " batches", "there are too few pictures, or the loss is never finite");
+  if (search.trials.size() < 5)
+    throw Error("the range test ended after " + std::to_string(search.trials.size()) + " batches",
+                "there are too few pictures, or the loss is never finite");
   double steepest = 0;
   for (size_t i = 1; i + 1 < search.trials.size(); ++i) {
-    const double slope = (search.trials[i + 1].loss - search.trials[i - 1].loss) / (std::log(search.trials[i + 1].rate) - std::log(search.trials[i - 1].rate));
+    const double slope = (search.trials[i + 1].loss - search.trials[i - 1].loss) /
+                         (std::log(search.trials[i + 1].rate) - std::log(search.trials[i - 1].rate));
     if (slope < steepest) {
       steepest = slope;
       search.suggestion = search.trials[i].rate;

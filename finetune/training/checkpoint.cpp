@@ -14,10 +14,14 @@ using nlohmann::json;
 
 const char* code_of(DType dtype) {
   switch (dtype) {
-    case DType::f32: return "F32";
-    case DType::f64: return "F64";
-    case DType::i64: return "I64";
-    default: throw Error(std::string("checkpoints do not hold ") + name_of(dtype));
+    case DType::f32:
+      return "F32";
+    case DType::f64:
+      return "F64";
+    case DType::i64:
+      return "I64";
+    default:
+      throw Error(std::string("checkpoints do not hold ") + name_of(dtype));
   }
 }
 
@@ -35,7 +39,9 @@ void write_checkpoint(const std::string& path, const Checkpoint& checkpoint) {
   header["__metadata__"] = {{"state", checkpoint.state}};
   size_t offset = 0;
   for (const auto& [name, tensor] : checkpoint.tensors) {
-    header[name] = {{"dtype", code_of(tensor.dtype())}, {"shape", static_cast<const std::vector<int64_t>&>(tensor.shape())}, {"data_offsets", {offset, offset + tensor.bytes()}}};
+    header[name] = {{"dtype", code_of(tensor.dtype())},
+                    {"shape", static_cast<const std::vector<int64_t>&>(tensor.shape())},
+                    {"data_offsets", {offset, offset + tensor.bytes()}}};
     offset += tensor.bytes();
   }
   const std::string text = header.dump(-1, ' ', false, json::error_handler_t::replace);
@@ -43,42 +49,48 @@ void write_checkpoint(const std::string& path, const Checkpoint& checkpoint) {
     const uint64_t length = text.size();
     stream.write(reinterpret_cast<const char*>(&length), sizeof length);
     stream << text;
-    for (const auto& [name, tensor] : checkpoint.tensors) stream.write(static_cast<const char*>(tensor.raw()), static_cast<std::streamsize>(tensor.bytes()));
+    for (const auto& [name, tensor] : checkpoint.tensors)
+      stream.write(static_cast<const char*>(tensor.raw()), static_cast<std::streamsize>(tensor.bytes()));
   });
 }
 
 Checkpoint read_checkpoint(const std::string& path) {
-  return with_place([&] { return path; }, [&] {
-    std::ifstream stream(path, std::ios::binary | std::ios::ate);
-    if (!stream) throw Error("cannot be opened", "start the run without --resume");
-    const auto size = static_cast<uint64_t>(stream.tellg());
-    stream.seekg(0);
-    uint64_t length = 0;
-    if (!stream.read(reinterpret_cast<char*>(&length), sizeof length) || length > size - sizeof length) throw Error("is not a checkpoint, or is truncated");
-    std::string text(length, '\0');
-    stream.read(text.data(), static_cast<std::streamsize>(length));
-    try {
-      const json header = json::parse(text);
-      Checkpoint checkpoint;
-      checkpoint.state = header.at("__metadata__").at("state").get<std::string>();
-      const uint64_t base = sizeof length + length;
-      for (const auto& [name, entry] : header.items()) {
-        if (name == "__metadata__") continue;
-        const Shape shape(entry.at("shape").get<std::vector<int64_t>>());
-        const auto begin = entry.at("data_offsets").at(0).get<uint64_t>(), end = entry.at("data_offsets").at(1).get<uint64_t>();
-        if (begin > end || end > size - base) throw Error("is truncated");
-        const DType dtype = dtype_of_code(entry.at("dtype").get<std::string>());
-        if (static_cast<uint64_t>(shape.elements()) * size_of(dtype) != end - begin) throw Error("tensor \"" + name + "\" has the wrong length");
-        Tensor tensor(dtype, shape);
-        stream.seekg(static_cast<std::streamoff>(base + begin));
-        stream.read(static_cast<char*>(tensor.raw()), static_cast<std::streamsize>(tensor.bytes()));
-        checkpoint.tensors.emplace(name, std::move(tensor));
-      }
-      return checkpoint;
-    } catch (const json::exception& e) {
-      throw Error(std::string("is not a checkpoint (") + e.what() + ")");
-    }
-  });
+  return with_place(
+      [&] { return path; },
+      [&] {
+        std::ifstream stream(path, std::ios::binary | std::ios::ate);
+        if (!stream) throw Error("cannot be opened", "start the run without --resume");
+        const auto size = static_cast<uint64_t>(stream.tellg());
+        stream.seekg(0);
+        uint64_t length = 0;
+        if (!stream.read(reinterpret_cast<char*>(&length), sizeof length) || length > size - sizeof length)
+          throw Error("is not a checkpoint, or is truncated");
+        std::string text(length, '\0');
+        stream.read(text.data(), static_cast<std::streamsize>(length));
+        try {
+          const json header = json::parse(text);
+          Checkpoint checkpoint;
+          checkpoint.state = header.at("__metadata__").at("state").get<std::string>();
+          const uint64_t base = sizeof length + length;
+          for (const auto& [name, entry] : header.items()) {
+            if (name == "__metadata__") continue;
+            const Shape shape(entry.at("shape").get<std::vector<int64_t>>());
+            const auto begin = entry.at("data_offsets").at(0).get<uint64_t>(),
+                       end = entry.at("data_offsets").at(1).get<uint64_t>();
+            if (begin > end || end > size - base) throw Error("is truncated");
+            const DType dtype = dtype_of_code(entry.at("dtype").get<std::string>());
+            if (static_cast<uint64_t>(shape.elements()) * size_of(dtype) != end - begin)
+              throw Error("tensor \"" + name + "\" has the wrong length");
+            Tensor tensor(dtype, shape);
+            stream.seekg(static_cast<std::streamoff>(base + begin));
+            stream.read(static_cast<char*>(tensor.raw()), static_cast<std::streamsize>(tensor.bytes()));
+            checkpoint.tensors.emplace(name, std::move(tensor));
+          }
+          return checkpoint;
+        } catch (const json::exception& e) {
+          throw Error(std::string("is not a checkpoint (") + e.what() + ")");
+        }
+      });
 }
 
 }  // namespace graft

@@ -7,8 +7,8 @@
 
 namespace graft {
 
-/// Named tensors and one JSON text, stored in the safetensors format (8-byte length, JSON header, raw data), so that other
-/// programs can read it. The text travels as `__metadata__.state`.
+/// Named tensors and one JSON text, stored in the safetensors format (8-byte length, JSON header, raw data), so that
+/// other programs can read it. The text travels as `__metadata__.state`.
 struct Checkpoint {
   std::map<std::string, Tensor> tensors;
   std::string state;

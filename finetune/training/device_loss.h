@@ -3,8 +3,8 @@
 #include <memory>
 #include <vector>
 
-#include "finetune/training/feed.h"
 #include "finetune/losses/device_losses.h"
+#include "finetune/training/feed.h"
 #include "finetune/training/trainer.h"
 #include "runtime/plan/plan.h"
 
@@ -13,8 +13,8 @@ namespace graft {
 /// The loss on the device where a training plan runs: scores and slopes stay there, and targets go over.
 class DeviceLoss {
  public:
-  /// Null where the plan's backend has no memory of its own or does not know the loss. `plan` outlives this object; its scores no longer
-  /// come to this side, nor do slopes go over. `outputs`: scores a sample.
+  /// Null where the plan's backend has no memory of its own or does not know the loss. `plan` outlives this object; its
+  /// scores no longer come to this side, nor do slopes go over. `outputs`: scores a sample.
   static std::unique_ptr<DeviceLoss> make(TrainingPlan& plan, const TrainOptions& options, int64_t outputs);
   ~DeviceLoss();
   DeviceLoss(const DeviceLoss&) = delete;
@@ -22,8 +22,8 @@ class DeviceLoss {
 
   /// Sends the targets of a batch over; it must not change before the next wait.
   void take(const FeedBatch& batch);
-  /// Queues loss and slopes of the plan's scores, and of its auxiliary heads' with this weight; slopes are multiplied by `scale`. With `keep` the
-  /// loss is the one that sums() tells after the next wait.
+  /// Queues loss and slopes of the plan's scores, and of its auxiliary heads' with this weight; slopes are multiplied
+  /// by `scale`. With `keep` the loss is the one that sums() tells after the next wait.
   void compute(float auxiliary_weight, float scale, bool keep);
   struct Sums {
     double loss = 0, weight = 0;

@@ -9,7 +9,8 @@ size_t bytes_of(const DeviceParameter& p) { return static_cast<size_t>(p.count) 
 
 }  // namespace
 
-DeviceOptimizer::DeviceOptimizer(TrainingPlan& plan, TrainingState& state, const TrainOptions& options) : plan_(plan), state_(state), options_(options), memory_(*plan.plan.backend().memory()) {}
+DeviceOptimizer::DeviceOptimizer(TrainingPlan& plan, TrainingState& state, const TrainOptions& options)
+    : plan_(plan), state_(state), options_(options), memory_(*plan.plan.backend().memory()) {}
 
 std::vector<float*> DeviceOptimizer::rooms() {
   std::vector<float*> made;
@@ -20,7 +21,8 @@ std::vector<float*> DeviceOptimizer::rooms() {
   return made;
 }
 
-std::unique_ptr<DeviceOptimizer> DeviceOptimizer::make(TrainingPlan& plan, TrainingState& state, const TrainOptions& options, int64_t accumulate) {
+std::unique_ptr<DeviceOptimizer> DeviceOptimizer::make(TrainingPlan& plan, TrainingState& state,
+                                                       const TrainOptions& options, int64_t accumulate) {
   const Backend& backend = plan.plan.backend();
   const auto* updates = dynamic_cast<const DeviceUpdates*>(backend.extension(DeviceUpdates::kName));
   const auto* vectors = dynamic_cast<const DeviceVectorsExtension*>(backend.extension(DeviceVectorsExtension::kName));
@@ -28,7 +30,8 @@ std::unique_ptr<DeviceOptimizer> DeviceOptimizer::make(TrainingPlan& plan, Train
   std::unique_ptr<DeviceOptimizer> made(new DeviceOptimizer(plan, state, options));
   std::vector<size_t> outputs;
   for (const Parameter& p : state.parameters) {
-    const auto at = std::find_if(plan.gradients.begin(), plan.gradients.end(), [&](const auto& g) { return g.first == p.tensor; });
+    const auto at =
+        std::find_if(plan.gradients.begin(), plan.gradients.end(), [&](const auto& g) { return g.first == p.tensor; });
     if (at == plan.gradients.end()) return nullptr;
     outputs.push_back(at->second);
   }
@@ -78,10 +81,12 @@ DeviceOptimizer::~DeviceOptimizer() {
 void DeviceOptimizer::leave() {
   if (away_) return;
   for (size_t p = 0; p < parameters_.size(); ++p)
-    for (size_t s = 0; s < state_.slots.slots(); ++s) memory_.upload(parameters_[p].slots[s], state_.slots.of(p, s).data(), bytes_of(parameters_[p]));
+    for (size_t s = 0; s < state_.slots.slots(); ++s)
+      memory_.upload(parameters_[p].slots[s], state_.slots.of(p, s).data(), bytes_of(parameters_[p]));
   averaging_ = state_.average && !state_.average->values().empty();
   if (averaging_)
-    for (size_t p = 0; p < parameters_.size(); ++p) memory_.upload(average_rooms_[p], state_.average->values()[p].raw(), bytes_of(parameters_[p]));
+    for (size_t p = 0; p < parameters_.size(); ++p)
+      memory_.upload(average_rooms_[p], state_.average->values()[p].raw(), bytes_of(parameters_[p]));
   away_ = true;
 }
 
@@ -119,14 +124,14 @@ void DeviceOptimizer::apply() {
   if (options_.clip_value > 0) vectors_->clip_values(gradient_, options_.clip_value);
   update_->apply(state_.loss_scale ? vectors_->flag() : nullptr);
   if (!state_.average) return;
-  if (averaging_) vectors_->average(averages_, weights_, state_.average->decay());
-  else vectors_->copy(averages_, weights_);
+  if (averaging_)
+    vectors_->average(averages_, weights_, state_.average->decay());
+  else
+    vectors_->copy(averages_, weights_);
   averaging_ = true;
 }
 
-bool DeviceOptimizer::applied() {
-  return !state_.loss_scale || vectors_->flag_stands();
-}
+bool DeviceOptimizer::applied() { return !state_.loss_scale || vectors_->flag_stands(); }
 
 void DeviceOptimizer::synchronize() {
   if (!away_) return;
@@ -134,7 +139,8 @@ void DeviceOptimizer::synchronize() {
     for (const Parameter& p : state_.parameters) state_.average->values().emplace_back(DType::f32, p.tensor->shape());
   for (size_t p = 0; p < parameters_.size(); ++p) {
     memory_.download(state_.parameters[p].tensor->raw(), parameters_[p].weights, bytes_of(parameters_[p]));
-    for (size_t s = 0; s < state_.slots.slots(); ++s) memory_.download(state_.slots.of(p, s).data(), parameters_[p].slots[s], bytes_of(parameters_[p]));
+    for (size_t s = 0; s < state_.slots.slots(); ++s)
+      memory_.download(state_.slots.of(p, s).data(), parameters_[p].slots[s], bytes_of(parameters_[p]));
     if (averaging_) memory_.download(state_.average->values()[p].raw(), average_rooms_[p], bytes_of(parameters_[p]));
   }
   memory_.wait();

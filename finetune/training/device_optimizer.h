@@ -9,13 +9,14 @@
 
 namespace graft {
 
-/// Updates on the device where a plan runs: weights, gradients, the rule's memory and averages stay there while an epoch lasts, and nothing of them
-/// crosses. Between epochs the tensors of this program hold what is true.
+/// Updates on the device where a plan runs: weights, gradients, the rule's memory and averages stay there while an
+/// epoch lasts, and nothing of them crosses. Between epochs the tensors of this program hold what is true.
 class DeviceOptimizer final : public WeightUpdate {
  public:
-  /// Null where the plan's backend has no memory of its own or does not know the rule. `plan`, `state` and `options` outlive this object; the
-  /// parameters' gradients no longer come to this side.
-  static std::unique_ptr<DeviceOptimizer> make(TrainingPlan& plan, TrainingState& state, const TrainOptions& options, int64_t accumulate);
+  /// Null where the plan's backend has no memory of its own or does not know the rule. `plan`, `state` and `options`
+  /// outlive this object; the parameters' gradients no longer come to this side.
+  static std::unique_ptr<DeviceOptimizer> make(TrainingPlan& plan, TrainingState& state, const TrainOptions& options,
+                                               int64_t accumulate);
   ~DeviceOptimizer() override;
   DeviceOptimizer(const DeviceOptimizer&) = delete;
   DeviceOptimizer& operator=(const DeviceOptimizer&) = delete;
@@ -44,11 +45,12 @@ class DeviceOptimizer final : public WeightUpdate {
   std::vector<void*> all_rooms_;
   std::unique_ptr<DeviceUpdate> update_;
   std::unique_ptr<DeviceVectors> vectors_;
-  DeviceVectors::List weights_ = 0, fresh_ = 0, gradient_ = 0, before_ = 0, averages_ = 0;  // `fresh_`: of the last batch; `gradient_`: that is stepped along
+  DeviceVectors::List weights_ = 0, fresh_ = 0, gradient_ = 0, before_ = 0,
+                      averages_ = 0;  // `fresh_`: of the last batch; `gradient_`: that is stepped along
   std::vector<float*> average_rooms_;
-  double weight_ = 0;         // of the batches in the sum
-  bool averaging_ = false;    // the average has begun
-  bool away_ = false;         // what is true lies on the device
+  double weight_ = 0;       // of the batches in the sum
+  bool averaging_ = false;  // the average has begun
+  bool away_ = false;       // what is true lies on the device
 };
 
 }  // namespace graft

@@ -16,8 +16,10 @@ std::unique_ptr<DeviceStatistics> DeviceStatistics::make(TrainingPlan& plan) {
       counts.push_back(channels);
       keep.push_back(s.momentum);
       take.push_back((1 - s.momentum) * (variance ? unbias : 1.0f));
-      made->running_.push_back(static_cast<float*>(made->memory_.allocate(static_cast<size_t>(channels) * sizeof(float))));
-      made->measured_.push_back(static_cast<float*>(plan.plan.keep_output(variance ? s.variance_output : s.mean_output)));
+      made->running_.push_back(
+          static_cast<float*>(made->memory_.allocate(static_cast<size_t>(channels) * sizeof(float))));
+      made->measured_.push_back(
+          static_cast<float*>(plan.plan.keep_output(variance ? s.variance_output : s.mean_output)));
     }
   }
   made->vectors_ = vectors->make(counts);
@@ -46,9 +48,7 @@ void DeviceStatistics::leave() {
   away_ = true;
 }
 
-void DeviceStatistics::update() {
-  vectors_->blend(running_list_, measured_list_, keep_, take_);
-}
+void DeviceStatistics::update() { vectors_->blend(running_list_, measured_list_, keep_, take_); }
 
 void DeviceStatistics::fetch(size_t i, std::vector<float>& mean, std::vector<float>& variance) const {
   const auto channels = static_cast<size_t>(plan_.statistics[i].mean->elements());

@@ -8,12 +8,12 @@
 
 namespace graft {
 
-/// Running means and variances of trained batch norms on the device where a plan runs, so that no step waits for what its norms measured. Between
-/// epochs the tensors of this program hold what is true.
+/// Running means and variances of trained batch norms on the device where a plan runs, so that no step waits for what
+/// its norms measured. Between epochs the tensors of this program hold what is true.
 class DeviceStatistics {
  public:
-  /// Null where there are none, or the plan's backend has no memory of its own. `plan` outlives the result; what its norms measure no longer
-  /// comes to this side.
+  /// Null where there are none, or the plan's backend has no memory of its own. `plan` outlives the result; what its
+  /// norms measure no longer comes to this side.
   static std::unique_ptr<DeviceStatistics> make(TrainingPlan& plan);
   ~DeviceStatistics();
   DeviceStatistics(const DeviceStatistics&) = delete;

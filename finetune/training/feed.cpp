@@ -25,7 +25,8 @@ void add_target(const SampleSource& source, int64_t index, size_t slot, FeedBatc
 
 class CachedFeed final : public Feed {
  public:
-  CachedFeed(const FeatureCache& cache, const SampleSource& source, size_t batch, const BatchMixing* mixing) : cache_(cache), source_(source), batch_(batch), mixing_(mixing) {
+  CachedFeed(const FeatureCache& cache, const SampleSource& source, size_t batch, const BatchMixing* mixing)
+      : cache_(cache), source_(source), batch_(batch), mixing_(mixing) {
     for (size_t o = 0; o < cache.outputs(); ++o) buffers_.emplace_back(batch * cache.width(o));
     if (mixing) mixed_ = buffers_;
   }
@@ -69,9 +70,18 @@ class CachedFeed final : public Feed {
 
 class StreamedFeed final : public Feed {
  public:
-  StreamedFeed(const Graph& trunk, bool pass_pictures, const OpenDims& dims, const Backend& backend, int threads, const SampleSource& source, size_t batch, std::vector<std::string>& failures, const BatchMixing* mixing, const FeedForms& forms)
-      : source_(source), batch_(batch), height_(static_cast<size_t>(dims.height)), width_(static_cast<size_t>(dims.width)), pass_pictures_(pass_pictures), failures_(failures), mixing_(mixing) {
-    const bool draws = backend.memory() && dynamic_cast<const DevicePictures*>(backend.extension(DevicePictures::kName));
+  StreamedFeed(const Graph& trunk, bool pass_pictures, const OpenDims& dims, const Backend& backend, int threads,
+               const SampleSource& source, size_t batch, std::vector<std::string>& failures, const BatchMixing* mixing,
+               const FeedForms& forms)
+      : source_(source),
+        batch_(batch),
+        height_(static_cast<size_t>(dims.height)),
+        width_(static_cast<size_t>(dims.width)),
+        pass_pictures_(pass_pictures),
+        failures_(failures),
+        mixing_(mixing) {
+    const bool draws =
+        backend.memory() && dynamic_cast<const DevicePictures*>(backend.extension(DevicePictures::kName));
     as_bytes_ = draws && !mixing && (forms.pictures_as_bytes || !pass_pictures);
     OpenDims batched = dims;
     batched.batch = static_cast<int64_t>(batch);
@@ -94,8 +104,10 @@ class StreamedFeed final : public Feed {
     batch.labels.assign(batch_, -1);
     batch.rows.clear();
     for (size_t i = 0; i < batch_ && at_ + i < real_; ++i) {
-      if (loaded.errors[i].empty()) add_target(source_, order_[at_ + i].index, i, batch);
-      else if (reported_.insert(order_[at_ + i].index).second) failures_.push_back(loaded.errors[i]);
+      if (loaded.errors[i].empty())
+        add_target(source_, order_[at_ + i].index, i, batch);
+      else if (reported_.insert(order_[at_ + i].index).second)
+        failures_.push_back(loaded.errors[i]);
     }
     const bool bytes = loaded.bytes.pixels != nullptr;
     const float* pixels = bytes ? nullptr : mixing_ ? mixed(loaded, batch) : loaded.pixels;
@@ -108,12 +120,15 @@ class StreamedFeed final : public Feed {
         trunk_->bind_input(0, pixels);
       }
       trunk_->forward();
-      for (size_t o = 0; o < trunk_->output_count(); ++o) batch.inputs.push_back(features_.empty() ? trunk_->output(o).as<float>() : nullptr);
+      for (size_t o = 0; o < trunk_->output_count(); ++o)
+        batch.inputs.push_back(features_.empty() ? trunk_->output(o).as<float>() : nullptr);
       batch.there = features_;
     }
     batch.pictures = {};
-    if (pass_pictures_ && bytes) batch.pictures = loaded.bytes;
-    else if (pass_pictures_) batch.inputs.push_back(pixels);
+    if (pass_pictures_ && bytes)
+      batch.pictures = loaded.bytes;
+    else if (pass_pictures_)
+      batch.inputs.push_back(pixels);
     at_ += batch_;
     return true;
   }
@@ -138,7 +153,7 @@ class StreamedFeed final : public Feed {
   std::vector<float> pixels_;
   std::set<int64_t> reported_;
   std::optional<Plan> trunk_;
-  std::vector<const void*> features_;     // of the trunk, where they stay on the device
+  std::vector<const void*> features_;         // of the trunk, where they stay on the device
   std::unique_ptr<PicturePrefetcher> drawn_;  // the trunk's input, where pictures come as bytes
   std::vector<SampleRef> order_;
   std::unique_ptr<SampleStream> stream_;
@@ -146,13 +161,17 @@ class StreamedFeed final : public Feed {
 
 }  // namespace
 
-std::unique_ptr<Feed> make_cached_feed(const FeatureCache& cache, const SampleSource& source, size_t batch, const BatchMixing* mixing) {
+std::unique_ptr<Feed> make_cached_feed(const FeatureCache& cache, const SampleSource& source, size_t batch,
+                                       const BatchMixing* mixing) {
   return std::make_unique<CachedFeed>(cache, source, batch, mixing);
 }
 
-std::unique_ptr<Feed> make_streamed_feed(const Graph& trunk, bool pass_pictures, const OpenDims& dims, const Backend& backend, int threads, const SampleSource& source, size_t batch,
-                                         std::vector<std::string>& failures, const BatchMixing* mixing, const FeedForms& forms) {
-  return std::make_unique<StreamedFeed>(trunk, pass_pictures, dims, backend, threads, source, batch, failures, mixing, forms);
+std::unique_ptr<Feed> make_streamed_feed(const Graph& trunk, bool pass_pictures, const OpenDims& dims,
+                                         const Backend& backend, int threads, const SampleSource& source, size_t batch,
+                                         std::vector<std::string>& failures, const BatchMixing* mixing,
+                                         const FeedForms& forms) {
+  return std::make_unique<StreamedFeed>(trunk, pass_pictures, dims, backend, threads, source, batch, failures, mixing,
+                                        forms);
 }
 
 }  // namespace graft

@@ -5,13 +5,13 @@
 #include <vector>
 
 #include "finetune/data/batch_mixing.h"
-#include "finetune/features/feature_cache.h"
 #include "finetune/data/sample_source.h"
+#include "finetune/features/feature_cache.h"
 
 namespace graft {
 
-/// The inputs of the trained part for one batch: pointers in the order of its graph inputs, labels with -1 where a slot counts
-/// for nothing (padding, unreadable samples).
+/// The inputs of the trained part for one batch: pointers in the order of its graph inputs, labels with -1 where a slot
+/// counts for nothing (padding, unreadable samples).
 struct FeedBatch {
   std::vector<const float*> inputs;
   std::vector<const void*> there;  // where the plan's device holds the first inputs already, which are null in `inputs`
@@ -21,8 +21,8 @@ struct FeedBatch {
   const float* teacher = nullptr;  // the teacher's scores, where there is one
 };
 
-/// Brings samples to the trained part of a network, in whole batches: the last one is filled up with samples from the front, so
-/// that one plan serves all and batch statistics see real pictures.
+/// Brings samples to the trained part of a network, in whole batches: the last one is filled up with samples from the
+/// front, so that one plan serves all and batch statistics see real pictures.
 class Feed {
  public:
   virtual ~Feed() = default;
@@ -32,7 +32,8 @@ class Feed {
 };
 
 /// With `mixing` (not owned, may be null) samples are mixed on the way.
-std::unique_ptr<Feed> make_cached_feed(const FeatureCache& cache, const SampleSource& source, size_t batch, const BatchMixing* mixing = nullptr);
+std::unique_ptr<Feed> make_cached_feed(const FeatureCache& cache, const SampleSource& source, size_t batch,
+                                       const BatchMixing* mixing = nullptr);
 
 /// What whoever reads a streamed feed can do with.
 struct FeedForms {
@@ -40,9 +41,11 @@ struct FeedForms {
   bool features_on_device = false;  // FeedBatch::there, where the backend has memory of its own
 };
 
-/// Runs `trunk` (which may be empty) over the pictures each time. `pass_pictures`: the trained part reads the picture itself, after
-/// the trunk's outputs. Unreadable samples are added to `failures` once.
-std::unique_ptr<Feed> make_streamed_feed(const Graph& trunk, bool pass_pictures, const OpenDims& dims, const Backend& backend, int threads, const SampleSource& source, size_t batch,
-                                         std::vector<std::string>& failures, const BatchMixing* mixing = nullptr, const FeedForms& forms = {});
+/// Runs `trunk` (which may be empty) over the pictures each time. `pass_pictures`: the trained part reads the picture
+/// itself, after the trunk's outputs. Unreadable samples are added to `failures` once.
+std::unique_ptr<Feed> make_streamed_feed(const Graph& trunk, bool pass_pictures, const OpenDims& dims,
+                                         const Backend& backend, int threads, const SampleSource& source, size_t batch,
+                                         std::vector<std::string>& failures, const BatchMixing* mixing = nullptr,
+                                         const FeedForms& forms = {});
 
 }  // namespace graft

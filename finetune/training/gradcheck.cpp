@@ -67,7 +67,8 @@ struct GradientChecker::State {
         return value();
       };
       const double numerical = (moved(epsilon) - moved(-epsilon)) / (2 * static_cast<double>(epsilon));
-      const double error = std::fabs(numerical - best.analytic) / std::max({std::fabs(numerical), std::fabs(best.analytic), 1e-6});
+      const double error =
+          std::fabs(numerical - best.analytic) / std::max({std::fabs(numerical), std::fabs(best.analytic), 1e-6});
       if (error < best.relative_error) {
         best.numerical = numerical;
         best.relative_error = error;
@@ -78,7 +79,8 @@ struct GradientChecker::State {
   }
 };
 
-GradientChecker::GradientChecker(const Graph& graph, const OpenDims& dims, const Backend& backend, uint64_t seed, int threads)
+GradientChecker::GradientChecker(const Graph& graph, const OpenDims& dims, const Backend& backend, uint64_t seed,
+                                 int threads)
     : state_(std::make_unique<State>(State{compile_training(graph, dims, backend, threads), {}, seed})) {
   Plan& plan = state_->training.plan;
   for (size_t i = 0; i < plan.input_count(); ++i) fill_normal(plan.input(i), mix(seed, i));
@@ -100,9 +102,11 @@ std::vector<GradientCheck> GradientChecker::check() {
     Random random(mix(mix(state_->seed, 0x646972), k));
     // A direction that leans on the gradient itself keeps the slope well above the noise of single precision.
     const double norm = inner(s.gradient.data(), s.gradient.data(), s.tensor->elements());
-    const float lean = norm > 0 ? static_cast<float>(1 / std::sqrt(norm)) : 0.0f, breadth = 1 / std::sqrt(static_cast<float>(s.gradient.size()));
+    const float lean = norm > 0 ? static_cast<float>(1 / std::sqrt(norm)) : 0.0f,
+                breadth = 1 / std::sqrt(static_cast<float>(s.gradient.size()));
     std::vector<float> direction(s.gradient.size());
-    for (size_t i = 0; i < direction.size(); ++i) direction[i] = lean * s.gradient[i] + 0.3f * breadth * random.normal();
+    for (size_t i = 0; i < direction.size(); ++i)
+      direction[i] = lean * s.gradient[i] + 0.3f * breadth * random.normal();
     results.push_back(state_->along(s, direction, 1));
   }
   state_->training.plan.refresh();
@@ -110,7 +114,8 @@ std::vector<GradientCheck> GradientChecker::check() {
 }
 
 GradientErrors GradientChecker::check_elements(const std::string& parameter, int64_t side) {
-  const auto found = std::find_if(state_->slopes.begin(), state_->slopes.end(), [&](const State::Slope& s) { return s.name == parameter; });
+  const auto found = std::find_if(state_->slopes.begin(), state_->slopes.end(),
+                                  [&](const State::Slope& s) { return s.name == parameter; });
   if (found == state_->slopes.end()) throw Error("\"" + parameter + "\" is no trained parameter");
   const State::Slope& s = *found;
   const int64_t rows = s.tensor->shape().rank() > 1 ? s.tensor->shape()[0] : 1, columns = s.tensor->elements() / rows;

@@ -17,7 +17,8 @@ GRAFT_VECTOR_CLONES void cut(float* g, int64_t n, float limit) {
   for (int64_t i = 0; i < n; ++i) g[i] = g[i] > limit ? limit : g[i] < -limit ? -limit : g[i];
 }
 
-GRAFT_VECTOR_CLONES void add_scaled(float* __restrict sum, const float* __restrict g, int64_t n, float factor, bool first) {
+GRAFT_VECTOR_CLONES void add_scaled(float* __restrict sum, const float* __restrict g, int64_t n, float factor,
+                                    bool first) {
   const float keep = first ? 0.0f : 1.0f;
 #pragma omp simd
   for (int64_t i = 0; i < n; ++i) sum[i] = keep * sum[i] + factor * g[i];
@@ -26,12 +27,17 @@ GRAFT_VECTOR_CLONES void add_scaled(float* __restrict sum, const float* __restri
 }  // namespace
 
 void scale_gradients(const std::vector<Parameter>& parameters, float factor) {
-  for_each_part(parameters, [&](size_t p, int64_t first, int64_t last) { scale(parameters[p].gradient + first, last - first, factor); });
+  for_each_part(parameters, [&](size_t p, int64_t first, int64_t last) {
+    scale(parameters[p].gradient + first, last - first, factor);
+  });
 }
 
 double gradient_norm(const std::vector<Parameter>& parameters) {
   double total = 0;
-  for (double s : sums_of_pieces(parameters, every(parameters), [&](size_t p, int64_t first, int64_t last) { return sum_of_squares(parameters[p].gradient + first, last - first); })) total += s;
+  for (double s : sums_of_pieces(parameters, every(parameters), [&](size_t p, int64_t first, int64_t last) {
+         return sum_of_squares(parameters[p].gradient + first, last - first);
+       }))
+    total += s;
   return std::sqrt(total);
 }
 
@@ -42,7 +48,9 @@ double clip_gradient_norm(std::vector<Parameter>& parameters, double limit) {
 }
 
 void clip_gradient_values(std::vector<Parameter>& parameters, float limit) {
-  for_each_part(parameters, [&](size_t p, int64_t first, int64_t last) { cut(parameters[p].gradient + first, last - first, limit); });
+  for_each_part(parameters, [&](size_t p, int64_t first, int64_t last) {
+    cut(parameters[p].gradient + first, last - first, limit);
+  });
 }
 
 GradientAccumulator::GradientAccumulator(std::vector<Parameter>& parameters) : parameters_(parameters) {

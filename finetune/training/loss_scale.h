@@ -4,8 +4,9 @@
 
 namespace graft {
 
-/// What the loss is multiplied by where slopes are halves of float16, whose small ones would vanish; gradients are divided by it again. A step whose
-/// gradients are not finite is left out and the scale halved; 2,000 steps without one double it.  [Micikevicius et al. 2018, §3.2; PyTorch's GradScaler]
+/// What the loss is multiplied by where slopes are halves of float16, whose small ones would vanish; gradients are
+/// divided by it again. A step whose gradients are not finite is left out and the scale halved; 2,000 steps without one
+/// double it.  [Micikevicius et al. 2018, §3.2; PyTorch's GradScaler]
 struct LossScale {
   double value = 65536;
   int64_t good = 0;  // steps since it last changed

@@ -18,7 +18,8 @@ std::map<const Tensor*, int> layers_below_head(const Graph& graph) {
     }
     layers += matrix;
     for (ValueId id : node.inputs)
-      if (id != kNoValue && graph.value(id).trainable && graph.value(id).constant) order.emplace(graph.value(id).constant.get(), layers);
+      if (id != kNoValue && graph.value(id).trainable && graph.value(id).constant)
+        order.emplace(graph.value(id).constant.get(), layers);
   }
   for (auto& [tensor, layer] : order) layer = std::max(0, layers - 1 - layer);  // the last layer is the head
   return order;
@@ -35,15 +36,21 @@ std::map<const Tensor*, std::string> constant_names(const Graph& graph) {
   return names;
 }
 
-std::vector<Parameter> trained_parameters(const Graph& graph, const TrainingPlan& plan, const std::map<const Tensor*, std::string>& names, const std::set<std::string>& head,
-                                          const TrainOptions& options, float weight_decay) {
+std::vector<Parameter> trained_parameters(const Graph& graph, const TrainingPlan& plan,
+                                          const std::map<const Tensor*, std::string>& names,
+                                          const std::set<std::string>& head, const TrainOptions& options,
+                                          float weight_decay) {
   std::vector<Parameter> parameters;
   const auto depth = layers_below_head(graph);
   for (const auto& [tensor, output] : plan.gradients) {
     const std::string& name = names.at(tensor.get());
-    const float scale = head.contains(name) ? 1.0f : options.trunk_lr_scale * std::pow(options.layer_decay, static_cast<float>(depth.at(tensor.get())));
+    const float scale =
+        head.contains(name)
+            ? 1.0f
+            : options.trunk_lr_scale * std::pow(options.layer_decay, static_cast<float>(depth.at(tensor.get())));
     const bool decays = options.decay_vectors || tensor->shape().rank() > 1;
-    parameters.push_back({name, tensor, plan.plan.output(output).as<float>(), scale, decays ? weight_decay : 0.0f, decays ? options.l1 : 0.0f});
+    parameters.push_back({name, tensor, plan.plan.output(output).as<float>(), scale, decays ? weight_decay : 0.0f,
+                          decays ? options.l1 : 0.0f});
   }
   return parameters;
 }

@@ -8,7 +8,8 @@ std::unique_ptr<PicturePrefetcher> PicturePrefetcher::make(Plan& plan, size_t in
   const Backend& backend = plan.backend();
   const auto* pictures = dynamic_cast<const DevicePictures*>(backend.extension(DevicePictures::kName));
   if (!backend.memory() || !pictures) return nullptr;
-  return std::unique_ptr<PicturePrefetcher>(new PicturePrefetcher(*backend.memory(), *pictures, static_cast<float*>(plan.keep_input(input))));
+  return std::unique_ptr<PicturePrefetcher>(
+      new PicturePrefetcher(*backend.memory(), *pictures, static_cast<float*>(plan.keep_input(input))));
 }
 
 PicturePrefetcher::~PicturePrefetcher() {

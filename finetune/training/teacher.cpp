@@ -7,15 +7,20 @@
 namespace graft {
 
 void append_network(Graph& graph, const Graph& other) {
-  if (graph.inputs.empty() || other.inputs.size() != 1 || other.outputs.empty()) throw Error("the teacher must have one input and scores as its output");
+  if (graph.inputs.empty() || other.inputs.size() != 1 || other.outputs.empty())
+    throw Error("the teacher must have one input and scores as its output");
   const Shape wanted = graph.value(graph.inputs[0]).shape, found = other.value(other.inputs[0]).shape;
   bool fits = wanted.size() == found.size();
-  for (size_t i = 1; fits && i < wanted.size(); ++i) fits = wanted[i] == found[i] || wanted[i] == kOpenDim || found[i] == kOpenDim;
-  if (!fits) throw Error("the teacher takes pictures of " + found.str() + ", the network " + wanted.str(), "choose one that sees the same pictures");
+  for (size_t i = 1; fits && i < wanted.size(); ++i)
+    fits = wanted[i] == found[i] || wanted[i] == kOpenDim || found[i] == kOpenDim;
+  if (!fits)
+    throw Error("the teacher takes pictures of " + found.str() + ", the network " + wanted.str(),
+                "choose one that sees the same pictures");
   std::map<ValueId, ValueId> known{{kNoValue, kNoValue}, {other.inputs[0], graph.inputs[0]}};
   const auto here = [&](ValueId id) {
     if (const auto it = known.find(id); it != known.end()) return it->second;
-    return known[id] = graph.add_constant(graph.unused_name("teacher." + other.value(id).name), other.value(id).constant);
+    return known[id] =
+               graph.add_constant(graph.unused_name("teacher." + other.value(id).name), other.value(id).constant);
   };
   for (const Node& node : other.nodes) {
     std::vector<ValueId> inputs;

@@ -8,11 +8,11 @@
 #include <optional>
 #include <set>
 
+#include "finetune/data/sampler.h"
 #include "finetune/features/feature_cache.h"
+#include "finetune/metrics/target_metrics.h"
 #include "finetune/training/feed.h"
 #include "finetune/training/parameters.h"
-#include "finetune/data/sampler.h"
-#include "finetune/metrics/target_metrics.h"
 #include "finetune/training/teacher.h"
 #include "finetune/training/training_state.h"
 #include "finetune/training/training_step.h"
@@ -33,11 +33,20 @@ ScheduleOptions over(ScheduleOptions schedule, int epochs) {
 
 class Trainer {
  public:
-  Trainer(Graph& graph, const std::vector<std::string>& head, const SampleSource& training, const SampleSource& validation, int classes, const TrainOptions& options,
-          const TrainListener& listener, const Backend& backend)
-      : graph_(graph), training_(training), validation_(validation), classes_(classes), options_(options), listener_(listener), backend_(backend),
-        loss_(make_loss(options.loss, options.loss_options)), optimizer_(make_optimizer(options.optimizer, options.optimizer_options)),
-        schedule_(make_schedule(options.schedule, over(options.schedule_options, options.epochs))), head_(head.begin(), head.end()) {}
+  Trainer(Graph& graph, const std::vector<std::string>& head, const SampleSource& training,
+          const SampleSource& validation, int classes, const TrainOptions& options, const TrainListener& listener,
+          const Backend& backend)
+      : graph_(graph),
+        training_(training),
+        validation_(validation),
+        classes_(classes),
+        options_(options),
+        listener_(listener),
+        backend_(backend),
+        loss_(make_loss(options.loss, options.loss_options)),
+        optimizer_(make_optimizer(options.optimizer, options.optimizer_options)),
+        schedule_(make_schedule(options.schedule, over(options.schedule_options, options.epochs))),
+        head_(head.begin(), head.end()) {}
 
   TrainResult run() {
     const auto start = Clock::now();
@@ -45,7 +54,8 @@ class Trainer {
     retype(graph_, dims_, backend_);
     const Shape& picture = graph_.value(graph_.inputs[0]).shape;
     if (picture.rank() == 4 && (picture[2] != options_.height || picture[3] != options_.width)) {
-      throw Error("the network takes pictures of " + std::to_string(picture[3]) + "×" + std::to_string(picture[2]) + ", not " + std::to_string(options_.width) + "×" + std::to_string(options_.height),
+      throw Error("the network takes pictures of " + std::to_string(picture[3]) + "×" + std::to_string(picture[2]) +
+                      ", not " + std::to_string(options_.width) + "×" + std::to_string(options_.height),
                   "crop to that size");
     }
     if (options_.mixing.any()) mixing_.emplace(options_.mixing, static_cast<size_t>(classes_), options_.seed);
@@ -58,11 +68,13 @@ class Trainer {
       enter_stage(0);
     }
     plan_->plan.refresh();
-    if (optimizer_->minimises()) minimise();
-    else while (state_.epoch < options_.epochs && !out_of_patience() && !ended_) {
-      if (stage_of(state_.epoch) != stage_) enter_stage(stage_of(state_.epoch));
-      run_epoch();
-    }
+    if (optimizer_->minimises())
+      minimise();
+    else
+      while (state_.epoch < options_.epochs && !out_of_patience() && !ended_) {
+        if (stage_of(state_.epoch) != stage_) enter_stage(stage_of(state_.epoch));
+        run_epoch();
+      }
     result_.stopped_early = state_.epoch < options_.epochs;
     state_.restore_best();
     if (options_.recalibrate) recalibrate();
@@ -77,16 +89,20 @@ class Trainer {
  private:
   int stage_of(int epoch) const { return options_.unfreezing.every > 0 ? epoch / options_.unfreezing.every : 0; }
 
-  /// Settles what is frozen, and with it everything that follows from that; the optimizer begins anew. Each stage of gradual unfreezing
-  /// enters once, other runs do it at their beginning.
+  /// Settles what is frozen, and with it everything that follows from that; the optimizer begins anew. Each stage of
+  /// gradual unfreezing enters once, other runs do it at their beginning.
   void enter_stage(int stage) {
     stage_ = stage;
     if (options_.unfreezing.every > 0) {
-      const std::string policy = stage == 0 ? "all" : "last:" + std::to_string(int64_t{stage} * options_.unfreezing.layers);
-      const int64_t trained = apply_freeze(graph_, {policy, options_.unfreezing.batch_norm}, {head_.begin(), head_.end()}).trainable_parameters;
+      const std::string policy =
+          stage == 0 ? "all" : "last:" + std::to_string(int64_t{stage} * options_.unfreezing.layers);
+      const int64_t trained =
+          apply_freeze(graph_, {policy, options_.unfreezing.batch_norm}, {head_.begin(), head_.end()})
+              .trainable_parameters;
       if (trained == trained_) return;  // the bottom was reached before
       trained_ = trained;
-      note("from epoch " + std::to_string(stage * options_.unfreezing.every + 1) + " on " + std::to_string(trained) + " parameters are trained");
+      note("from epoch " + std::to_string(stage * options_.unfreezing.every + 1) + " on " + std::to_string(trained) +
+           " parameters are trained");
     }
     step_.reset();
     evaluation_.reset();
@@ -102,17 +118,21 @@ class Trainer {
   }
 
   bool caches() {
-    if (split_->trunk.outputs.empty() || rest_reads_picture() || options_.cache.mode == CacheOptions::Mode::off) return false;
-    const auto samples = static_cast<size_t>(training_.size()) * static_cast<size_t>(options_.cache.views) + static_cast<size_t>(validation_.size());
+    if (split_->trunk.outputs.empty() || rest_reads_picture() || options_.cache.mode == CacheOptions::Mode::off)
+      return false;
+    const auto samples = static_cast<size_t>(training_.size()) * static_cast<size_t>(options_.cache.views) +
+                         static_cast<size_t>(validation_.size());
     const size_t bytes = samples * features_per_sample(split_->trunk, dims_, backend_) * sizeof(float);
     if (options_.cache.mode == CacheOptions::Mode::on || bytes <= options_.cache.limit_bytes) return true;
-    note("the frozen part's results would take " + mebibytes(bytes) + " and are not cached; --cache views:1 or a later --freeze makes them smaller");
+    note("the frozen part's results would take " + mebibytes(bytes) +
+         " and are not cached; --cache views:1 or a later --freeze makes them smaller");
     return false;
   }
 
   void fill(FeatureCache& cache, const SampleSource& source, const std::vector<uint64_t>& variants, const char* phase) {
     const int64_t total = source.size() * static_cast<int64_t>(variants.size());
-    cache.fill(split_->trunk, dims_, backend_, options_.threads, source, variants, static_cast<size_t>(options_.batch), [&](int64_t done) { progress(phase, done, total); });
+    cache.fill(split_->trunk, dims_, backend_, options_.threads, source, variants, static_cast<size_t>(options_.batch),
+               [&](int64_t done) { progress(phase, done, total); });
     for (const auto& [index, reason] : cache.failures()) skip(reason);
   }
 
@@ -130,24 +150,34 @@ class Trainer {
       fill(validation_cache_, validation_, {0}, "features of the validation pictures");
       training_samples_ = training_cache_.samples();
       validation_samples_ = validation_cache_.samples();
-      if (options_.mixing.cutmix > 0) throw Error("CutMix pastes parts of pictures, and only the frozen part's results are at hand", "use mixup, or --cache off");
+      if (options_.mixing.cutmix > 0)
+        throw Error("CutMix pastes parts of pictures, and only the frozen part's results are at hand",
+                    "use mixup, or --cache off");
       training_feed_ = make_cached_feed(training_cache_, training_, batch, mixing());
       validation_feed_ = make_cached_feed(validation_cache_, validation_, batch);
     } else {
       for (int64_t i = 0; i < training_.size(); ++i) training_samples_.push_back(i);
       for (int64_t i = 0; i < validation_.size(); ++i) validation_samples_.push_back(i);
       const bool pictures = rest_reads_picture();
-      training_feed_ = make_streamed_feed(split_->trunk, pictures, dims_, backend_, options_.threads, training_, batch, streamed_failures_, mixing(), FeedForms{true, !options_.teacher});
-      validation_feed_ = make_streamed_feed(split_->trunk, pictures, dims_, backend_, options_.threads, validation_, batch, streamed_failures_);
+      training_feed_ = make_streamed_feed(split_->trunk, pictures, dims_, backend_, options_.threads, training_, batch,
+                                          streamed_failures_, mixing(), FeedForms{true, !options_.teacher});
+      validation_feed_ = make_streamed_feed(split_->trunk, pictures, dims_, backend_, options_.threads, validation_,
+                                            batch, streamed_failures_);
     }
-    if (training_samples_.empty()) throw Error("none of the training pictures can be read", "check the files named above");
-    if (validation_samples_.empty()) throw Error("none of the validation pictures can be read", "check the files named above");
+    if (training_samples_.empty())
+      throw Error("none of the training pictures can be read", "check the files named above");
+    if (validation_samples_.empty())
+      throw Error("none of the validation pictures can be read", "check the files named above");
   }
 
   void prepare_state() {
     const auto batches = (static_cast<int64_t>(training_samples_.size()) + options_.batch - 1) / options_.batch;
-    const int64_t accumulate = optimizer_->minimises() ? std::numeric_limits<int64_t>::max() : optimizer_->wants_full_batch() ? batches : options_.accumulate;
-    const auto gradients = updates_go_along(backend_, *optimizer_, options_, accumulate) ? GradientLifetime::released_early : GradientLifetime::kept;
+    const int64_t accumulate = optimizer_->minimises()          ? std::numeric_limits<int64_t>::max()
+                               : optimizer_->wants_full_batch() ? batches
+                                                                : options_.accumulate;
+    const auto gradients = updates_go_along(backend_, *optimizer_, options_, accumulate)
+                               ? GradientLifetime::released_early
+                               : GradientLifetime::kept;
     plan_.emplace(compile_training(split_->rest, dims_, backend_, options_.threads, options_.memory, gradients));
     const float decay = options_.weight_decay < 0 ? optimizer_->default_weight_decay() : options_.weight_decay;
     const auto names = constant_names(graph_);
@@ -161,7 +191,8 @@ class Trainer {
     if (state_.parameters.empty()) throw Error("nothing is left to train", "choose another --freeze");
     if (options_.average > 0) state_.average.emplace(options_.average);
     if (backend_.activations() == DType::f16 && !state_.loss_scale) state_.loss_scale.emplace();
-    if (accumulate > 1 && options_.sharpness > 0) throw Error("sharpness-aware steps and accumulated batches do not go together", "use one of them");
+    if (accumulate > 1 && options_.sharpness > 0)
+      throw Error("sharpness-aware steps and accumulated batches do not go together", "use one of them");
     step_.emplace(*plan_, state_, *loss_, *optimizer_, options_, classes_, accumulate);
   }
 
@@ -169,7 +200,10 @@ class Trainer {
   std::vector<SampleRef> order() const {
     const auto epoch = static_cast<uint64_t>(state_.epoch);
     auto refs = epoch_samples(training_, training_samples_, options_.balanced, options_.seed, epoch);
-    for (SampleRef& ref : refs) ref.variant = 1 + (cached_ ? (epoch + static_cast<uint64_t>(ref.index)) % static_cast<uint64_t>(options_.cache.views) : epoch);
+    for (SampleRef& ref : refs)
+      ref.variant =
+          1 +
+          (cached_ ? (epoch + static_cast<uint64_t>(ref.index)) % static_cast<uint64_t>(options_.cache.views) : epoch);
     return refs;
   }
 
@@ -206,7 +240,9 @@ class Trainer {
         ended_ = true;
         break;
       }
-      if (!cached_) progress("epoch " + std::to_string(state_.epoch + 1), static_cast<int64_t>(done + 1), static_cast<int64_t>(batches));
+      if (!cached_)
+        progress("epoch " + std::to_string(state_.epoch + 1), static_cast<int64_t>(done + 1),
+                 static_cast<int64_t>(batches));
     }
     step_->synchronize();
     return weight > 0 ? loss / weight : 0;
@@ -241,11 +277,13 @@ class Trainer {
         continue;
       }
       target_metrics.add(scores, batch.labels, batch.rows);
-      loss += batch_loss(*loss_, scores, {batch.labels, batch.rows, {batch.teacher, batch.teacher ? scores_count : 0}}, {}, slopes);
+      loss += batch_loss(*loss_, scores, {batch.labels, batch.rows, {batch.teacher, batch.teacher ? scores_count : 0}},
+                         {}, slopes);
     }
     if (options_.task == Task::classes) return {metrics.loss(), metrics.top1(), metrics.top5()};
     loss /= static_cast<double>(std::max<int64_t>(1, target_metrics.count()));
-    if (options_.task == Task::multi_label) return {loss, target_metrics.mean_average_precision(), target_metrics.exact_match()};
+    if (options_.task == Task::multi_label)
+      return {loss, target_metrics.mean_average_precision(), target_metrics.exact_match()};
     return {loss, target_metrics.r2(), target_metrics.mean_absolute_error()};
   }
 
@@ -287,9 +325,13 @@ class Trainer {
   };
 
   void minimise() {
-    if (!cached_) throw Error("--optimizer " + options_.optimizer + " goes over all pictures many times and needs their features cached", "use --freeze all, or another optimizer");
+    if (!cached_)
+      throw Error(
+          "--optimizer " + options_.optimizer + " goes over all pictures many times and needs their features cached",
+          "use --freeze all, or another optimizer");
     if (options_.resume || options_.sharpness > 0 || options_.mixing.any() || options_.balanced) {
-      throw Error("--optimizer " + options_.optimizer + " minimises one fixed loss from the beginning", "leave --resume, --sam, --mixup, --cutmix and --balanced out");
+      throw Error("--optimizer " + options_.optimizer + " minimises one fixed loss from the beginning",
+                  "leave --resume, --sam, --mixup, --cutmix and --balanced out");
     }
     WholeSet objective(*this);
     optimizer_->minimise(state_.parameters, objective, options_.epochs);
@@ -306,7 +348,8 @@ class Trainer {
 
   /// Validates, keeps the best, writes the checkpoint, and tells.
   void close_epoch(EpochReport report, Clock::time_point start) {
-    if (state_.average) state_.average->swap(state_.parameters);  // validated, and kept when best, in the weights' place
+    if (state_.average)
+      state_.average->swap(state_.parameters);  // validated, and kept when best, in the weights' place
     const Validation validation = validate();
     report.epoch = ++state_.epoch;
     report.val_loss = validation.loss;
@@ -314,7 +357,8 @@ class Trainer {
     report.val_second = validation.second;
     report.seconds = seconds_since(start);
     // Small validation sets tie often; among equals the lower loss is the better model.
-    if (report.val_score > state_.best_val_score || (report.val_score == state_.best_val_score && report.val_loss < state_.best_val_loss)) {
+    if (report.val_score > state_.best_val_score ||
+        (report.val_score == state_.best_val_score && report.val_loss < state_.best_val_loss)) {
       state_.best_val_score = report.val_score;
       state_.best_val_loss = report.val_loss;
       state_.best_epoch = report.epoch;
@@ -323,16 +367,20 @@ class Trainer {
     if (state_.average) state_.average->swap(state_.parameters);
     schedule_->observe(report.val_loss);
     state_.history.push_back(report);
-    if (!options_.checkpoint.empty()) write_checkpoint(options_.checkpoint, to_checkpoint(state_, options_.fingerprint));
+    if (!options_.checkpoint.empty())
+      write_checkpoint(options_.checkpoint, to_checkpoint(state_, options_.fingerprint));
     for (const std::string& reason : streamed_failures_) skip(reason);
     streamed_failures_.clear();
     if (listener_.epoch) listener_.epoch(report);
   }
 
-  /// Running statistics trail behind the weights by some hundred batches, and an average of weights never had any of its own: one pass
-  /// over the training pictures measures them for the weights that are kept. [Wu & Johnson 2021, "precise BN"]
+  /// Running statistics trail behind the weights by some hundred batches, and an average of weights never had any of
+  /// its own: one pass over the training pictures measures them for the weights that are kept. [Wu & Johnson 2021,
+  /// "precise BN"]
   void recalibrate() {
-    if (plan_->statistics.empty()) throw Error("there is no trained batch norm whose statistics could be measured", "leave --recalibrate out, or add --batch-norm train");
+    if (plan_->statistics.empty())
+      throw Error("there is no trained batch norm whose statistics could be measured",
+                  "leave --recalibrate out, or add --batch-norm train");
     plan_->plan.refresh();
     training_feed_->start(order(), static_cast<uint64_t>(state_.batches));
     std::vector<std::pair<std::vector<double>, std::vector<double>>> sums(plan_->statistics.size());
@@ -349,10 +397,13 @@ class Trainer {
       }
     }
     const Validation validation = validate();
-    note("batch norms measured anew: " + std::string(score_names(options_.task).first) + " " + std::to_string(validation.score) + ", loss " + std::to_string(validation.loss));
+    note("batch norms measured anew: " + std::string(score_names(options_.task).first) + " " +
+         std::to_string(validation.score) + ", loss " + std::to_string(validation.loss));
   }
 
-  bool out_of_patience() const { return options_.patience > 0 && state_.epoch - state_.best_epoch >= options_.patience; }
+  bool out_of_patience() const {
+    return options_.patience > 0 && state_.epoch - state_.best_epoch >= options_.patience;
+  }
   const BatchMixing* mixing() const { return mixing_ ? &*mixing_ : nullptr; }
 
   void skip(const std::string& reason) {
@@ -398,19 +449,33 @@ class Trainer {
 
 }  // namespace
 
-TrainResult train(Graph& graph, const std::vector<std::string>& head, const SampleSource& training, const SampleSource& validation, int classes, const TrainOptions& options,
+TrainResult train(Graph& graph, const std::vector<std::string>& head, const SampleSource& training,
+                  const SampleSource& validation, int classes, const TrainOptions& options,
                   const TrainListener& listener, const Backend& backend) {
-  if (options.batch < 1 || options.epochs < 0 || options.cache.views < 1) throw Error("batch and views must be at least 1, epochs at least 0");
+  if (options.batch < 1 || options.epochs < 0 || options.cache.views < 1)
+    throw Error("batch and views must be at least 1, epochs at least 0");
   if (!options.class_weights.empty() && options.class_weights.size() != static_cast<size_t>(classes)) {
-    throw Error("there are " + std::to_string(options.class_weights.size()) + " class weights for " + std::to_string(classes) + " classes");
+    throw Error("there are " + std::to_string(options.class_weights.size()) + " class weights for " +
+                std::to_string(classes) + " classes");
   }
-  if (options.unfreezing.every > 0 && make_optimizer(options.optimizer, options.optimizer_options)->minimises()) throw Error("--unfreeze changes by and by what is trained, and --optimizer " + options.optimizer + " minimises one fixed loss", "use another optimizer");
+  if (options.unfreezing.every > 0 && make_optimizer(options.optimizer, options.optimizer_options)->minimises())
+    throw Error("--unfreeze changes by and by what is trained, and --optimizer " + options.optimizer +
+                    " minimises one fixed loss",
+                "use another optimizer");
   if (options.accumulate < 1) throw Error("--accumulate must be at least 1");
   const LossPtr loss = make_loss(options.loss, options.loss_options);
-  if (options.mixing.any() && !loss->takes_rows()) throw Error("--loss " + options.loss + " knows one class a picture, mixing makes two of them", "use cross-entropy, bce or focal");
-  if (loss->needs_teacher() != (options.teacher != nullptr)) throw Error(options.teacher ? "a teacher is given, but --loss " + options.loss + " does not listen to one" : "--loss distillation needs a teacher", options.teacher ? "use --loss distillation" : "give --teacher MODEL.onnx");
-  if (options.task != Task::classes && !loss->is_element_wise()) throw Error("--loss " + options.loss + " is for one class a picture", options.task == Task::regression ? "use mse, mae, smooth-l1 or huber" : "use bce or binary-hinge");
-  if (options.task != Task::classes && options.balanced) throw Error("--balanced draws classes, and these pictures have none");
+  if (options.mixing.any() && !loss->takes_rows())
+    throw Error("--loss " + options.loss + " knows one class a picture, mixing makes two of them",
+                "use cross-entropy, bce or focal");
+  if (loss->needs_teacher() != (options.teacher != nullptr))
+    throw Error(options.teacher ? "a teacher is given, but --loss " + options.loss + " does not listen to one"
+                                : "--loss distillation needs a teacher",
+                options.teacher ? "use --loss distillation" : "give --teacher MODEL.onnx");
+  if (options.task != Task::classes && !loss->is_element_wise())
+    throw Error("--loss " + options.loss + " is for one class a picture",
+                options.task == Task::regression ? "use mse, mae, smooth-l1 or huber" : "use bce or binary-hinge");
+  if (options.task != Task::classes && options.balanced)
+    throw Error("--balanced draws classes, and these pictures have none");
   return Trainer(graph, head, training, validation, classes, options, listener, backend).run();
 }
 

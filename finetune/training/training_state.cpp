@@ -13,7 +13,9 @@ using nlohmann::json;
 
 void copy_into(const Tensor& from, Tensor& to) { std::memcpy(to.raw(), from.raw(), to.bytes()); }
 
-std::string slot_name(const std::string& parameter, size_t slot) { return "slot" + std::to_string(slot) + ":" + parameter; }
+std::string slot_name(const std::string& parameter, size_t slot) {
+  return "slot" + std::to_string(slot) + ":" + parameter;
+}
 
 json parsed(const std::string& state) {
   try {
@@ -23,22 +25,26 @@ json parsed(const std::string& state) {
   }
 }
 
-/// The best values of `next`: those that are known, else the present ones. Both hold (tensor, …) in the order of their best values.
+/// The best values of `next`: those that are known, else the present ones. Both hold (tensor, …) in the order of their
+/// best values.
 template <typename Old, typename Next, typename TensorOf>
 std::vector<Tensor> best_of(const Old& old, std::vector<Tensor>& best, const Next& next, const TensorOf& tensor) {
   std::vector<Tensor> values;
   for (const auto& n : next) {
     const auto known = std::find_if(old.begin(), old.end(), [&](const auto& o) { return tensor(o) == tensor(n); });
-    values.push_back(known == old.end() ? tensor(n)->clone() : std::move(best[static_cast<size_t>(known - old.begin())]));
+    values.push_back(known == old.end() ? tensor(n)->clone()
+                                        : std::move(best[static_cast<size_t>(known - old.begin())]));
   }
   return values;
 }
 
 }  // namespace
 
-void TrainingState::take(std::vector<Parameter> next_parameters, std::vector<std::pair<std::string, std::shared_ptr<Tensor>>> next_statistics) {
+void TrainingState::take(std::vector<Parameter> next_parameters,
+                         std::vector<std::pair<std::string, std::shared_ptr<Tensor>>> next_statistics) {
   if (!best_parameters.empty()) {
-    best_parameters = best_of(parameters, best_parameters, next_parameters, [](const Parameter& p) { return p.tensor; });
+    best_parameters =
+        best_of(parameters, best_parameters, next_parameters, [](const Parameter& p) { return p.tensor; });
     best_statistics = best_of(statistics, best_statistics, next_statistics, [](const auto& s) { return s.second; });
   }
   parameters = std::move(next_parameters);
@@ -48,7 +54,8 @@ void TrainingState::take(std::vector<Parameter> next_parameters, std::vector<std
 
 int epochs_done(const Checkpoint& checkpoint) {
   const json state = parsed(checkpoint.state);
-  if (!state.contains("epoch")) throw Error("the checkpoint does not say how many epochs it has done", "start the run without --resume");
+  if (!state.contains("epoch"))
+    throw Error("the checkpoint does not say how many epochs it has done", "start the run without --resume");
   return state.at("epoch").get<int>();
 }
 
@@ -69,45 +76,60 @@ Checkpoint to_checkpoint(const TrainingState& s, const std::string& fingerprint)
   for (size_t p = 0; p < s.parameters.size(); ++p) {
     const std::string& name = s.parameters[p].name;
     c.tensors.emplace("parameter:" + name, s.parameters[p].tensor->clone());
-    for (size_t k = 0; k < s.slots.slots(); ++k) c.tensors.emplace(slot_name(name, k), Tensor::copy_of<float>(s.parameters[p].tensor->shape(), s.slots.of(p, k)));
+    for (size_t k = 0; k < s.slots.slots(); ++k)
+      c.tensors.emplace(slot_name(name, k), Tensor::copy_of<float>(s.parameters[p].tensor->shape(), s.slots.of(p, k)));
     if (!s.best_parameters.empty()) c.tensors.emplace("best:" + name, s.best_parameters[p].clone());
     if (s.average && !s.average->values().empty()) c.tensors.emplace("average:" + name, s.average->values()[p].clone());
   }
   for (size_t i = 0; i < s.statistics.size(); ++i) {
     c.tensors.emplace("statistic:" + s.statistics[i].first, s.statistics[i].second->clone());
-    if (!s.best_statistics.empty()) c.tensors.emplace("best_statistic:" + s.statistics[i].first, s.best_statistics[i].clone());
+    if (!s.best_statistics.empty())
+      c.tensors.emplace("best_statistic:" + s.statistics[i].first, s.best_statistics[i].clone());
   }
   json history = json::array();
-  for (const EpochReport& e : s.history) history.push_back({e.epoch, e.train_loss, e.val_loss, e.val_score, e.val_second, e.lr, e.seconds});
+  for (const EpochReport& e : s.history)
+    history.push_back({e.epoch, e.train_loss, e.val_loss, e.val_score, e.val_second, e.lr, e.seconds});
   json scale;
   if (s.loss_scale) scale = {s.loss_scale->value, s.loss_scale->good};
-  c.state = json{{"loss_scale", scale}, {"fingerprint", fingerprint}, {"step", s.step}, {"batches", s.batches}, {"epoch", s.epoch}, {"best_epoch", s.best_epoch}, {"best_val_score", s.best_val_score},
-                 {"best_val_loss", s.best_val_loss}, {"history", history}}
-                .dump();
+  c.state = json{
+      {"loss_scale", scale},
+      {"fingerprint", fingerprint},
+      {"step", s.step},
+      {"batches", s.batches},
+      {"epoch", s.epoch},
+      {"best_epoch", s.best_epoch},
+      {"best_val_score", s.best_val_score},
+      {"best_val_loss", s.best_val_loss},
+      {"history",
+       history}}.dump();
   return c;
 }
 
 void from_checkpoint(const Checkpoint& c, const std::string& fingerprint, TrainingState& s) {
   const json state = parsed(c.state);
   if (state.at("fingerprint").get<std::string>() != fingerprint) {
-    throw Error("the checkpoint was made with other options, pictures or another model", "repeat the options of that run, or start without --resume");
+    throw Error("the checkpoint was made with other options, pictures or another model",
+                "repeat the options of that run, or start without --resume");
   }
   const auto find = [&](const std::string& name, const Shape& shape) -> const Tensor& {
     const auto it = c.tensors.find(name);
-    if (it == c.tensors.end() || it->second.shape() != shape) throw Error("the checkpoint has no fitting \"" + name + "\"", "start the run without --resume");
+    if (it == c.tensors.end() || it->second.shape() != shape)
+      throw Error("the checkpoint has no fitting \"" + name + "\"", "start the run without --resume");
     return it->second;
   };
   const auto load = [&](const std::string& name, Tensor& to) { copy_into(find(name, to.shape()), to); };
   s.epoch = state.at("epoch").get<int>();
   s.step = state.at("step").get<int64_t>();
   s.batches = state.at("batches").get<int64_t>();
-  if (const json scale = state.value("loss_scale", json()); s.loss_scale && scale.is_array()) s.loss_scale = {scale.at(0).get<double>(), scale.at(1).get<int64_t>()};
+  if (const json scale = state.value("loss_scale", json()); s.loss_scale && scale.is_array())
+    s.loss_scale = {scale.at(0).get<double>(), scale.at(1).get<int64_t>()};
   s.best_epoch = state.at("best_epoch").get<int>();
   s.best_val_score = state.at("best_val_score").get<double>();
   s.best_val_loss = state.at("best_val_loss").get<double>();
   s.history.clear();
   for (const auto& e : state.at("history")) {
-    s.history.push_back({e.at(0).get<int>(), e.at(1).get<double>(), e.at(2).get<double>(), e.at(3).get<double>(), e.at(4).get<double>(), e.at(5).get<double>(), e.at(6).get<double>()});
+    s.history.push_back({e.at(0).get<int>(), e.at(1).get<double>(), e.at(2).get<double>(), e.at(3).get<double>(),
+                         e.at(4).get<double>(), e.at(5).get<double>(), e.at(6).get<double>()});
   }
   s.keep_as_best();
   const bool averaged = s.average && !s.parameters.empty() && c.tensors.contains("average:" + s.parameters[0].name);
@@ -119,7 +141,8 @@ void from_checkpoint(const Checkpoint& c, const std::string& fingerprint, Traini
       std::copy(from.begin(), from.end(), s.slots.of(p, k).begin());
     }
     load("best:" + name, s.best_parameters[p]);
-    if (averaged) load("average:" + name, s.average->values().emplace_back(DType::f32, s.parameters[p].tensor->shape()));
+    if (averaged)
+      load("average:" + name, s.average->values().emplace_back(DType::f32, s.parameters[p].tensor->shape()));
   }
   for (size_t i = 0; i < s.statistics.size(); ++i) {
     load("statistic:" + s.statistics[i].first, *s.statistics[i].second);

@@ -7,8 +7,14 @@
 
 namespace graft {
 
-TrainingStep::TrainingStep(TrainingPlan& plan, TrainingState& state, const Loss& loss, Optimizer& optimizer, const TrainOptions& options, int64_t outputs, int64_t accumulate)
-    : plan_(plan), state_(state), loss_(loss), options_(options), scores_(static_cast<size_t>(options.batch * outputs)), accumulate_(accumulate),
+TrainingStep::TrainingStep(TrainingPlan& plan, TrainingState& state, const Loss& loss, Optimizer& optimizer,
+                           const TrainOptions& options, int64_t outputs, int64_t accumulate)
+    : plan_(plan),
+      state_(state),
+      loss_(loss),
+      options_(options),
+      scores_(static_cast<size_t>(options.batch * outputs)),
+      accumulate_(accumulate),
       update_(make_weight_update(plan, state, optimizer, options, accumulate)) {
   if (!optimizer.minimises()) device_loss_ = DeviceLoss::make(plan_, options_, outputs);
   device_statistics_ = DeviceStatistics::make(plan_);
@@ -16,7 +22,8 @@ TrainingStep::TrainingStep(TrainingPlan& plan, TrainingState& state, const Loss&
   parameter_of_.resize(plan_.plan.output_count());
   for (const auto& [tensor, output] : plan_.gradients) {
     const auto is_it = [&, wanted = tensor](const Parameter& p) { return p.tensor == wanted; };
-    parameter_of_[output] = static_cast<size_t>(std::find_if(state_.parameters.begin(), state_.parameters.end(), is_it) - state_.parameters.begin());
+    parameter_of_[output] = static_cast<size_t>(
+        std::find_if(state_.parameters.begin(), state_.parameters.end(), is_it) - state_.parameters.begin());
   }
 }
 
@@ -48,7 +55,9 @@ void TrainingStep::synchronize() {
   if (pictures_ahead_) pictures_ahead_->forget();
 }
 
-StepContext TrainingStep::context() const { return {mix(options_.seed, 0x64726f70), static_cast<uint64_t>(state_.batches)}; }
+StepContext TrainingStep::context() const {
+  return {mix(options_.seed, 0x64726f70), static_cast<uint64_t>(state_.batches)};
+}
 
 template <typename Work>
 void TrainingStep::timed(const Work& work) {
@@ -58,13 +67,17 @@ void TrainingStep::timed(const Work& work) {
 }
 
 void TrainingStep::forward_pass() {
-  if (capturing_) plan_.plan.queue_forward();
-  else plan_.plan.forward(context());
+  if (capturing_)
+    plan_.plan.queue_forward();
+  else
+    plan_.plan.forward(context());
 }
 
 void TrainingStep::backward_pass() {
-  if (capturing_) plan_.plan.queue_backward();
-  else plan_.plan.backward(context(), [this](size_t output) { timed([&] { update_->apply_to(parameter_of_[output]); }); });
+  if (capturing_)
+    plan_.plan.queue_backward();
+  else
+    plan_.plan.backward(context(), [this](size_t output) { timed([&] { update_->apply_to(parameter_of_[output]); }); });
 }
 
 TrainingStep::Result TrainingStep::forward(const FeedBatch& batch, bool keep) {
@@ -75,14 +88,18 @@ TrainingStep::Result TrainingStep::forward(const FeedBatch& batch, bool keep) {
     return {};
   }
   const Targets targets{batch.labels, batch.rows, {batch.teacher, batch.teacher ? scores_ : 0}};
-  const auto seed = [&](size_t output) { return std::span(plan.input(plan_.first_seed + output).as<float>(), scores_); };
+  const auto seed = [&](size_t output) {
+    return std::span(plan.input(plan_.first_seed + output).as<float>(), scores_);
+  };
   Result result;
   result.loss = batch_loss(loss_, {plan.output(0).as<float>(), scores_}, targets, options_.class_weights, seed(0));
   // Auxiliary heads add to the slopes. The loss that is reported stays that of the scores, as in validation.
-  for (size_t s = 1; s < plan_.scores; ++s) batch_loss(loss_, {plan.output(s).as<float>(), scores_}, targets, options_.class_weights, seed(s));
+  for (size_t s = 1; s < plan_.scores; ++s)
+    batch_loss(loss_, {plan.output(s).as<float>(), scores_}, targets, options_.class_weights, seed(s));
   for (size_t s = 0; s < plan_.scores; ++s) {
     const float factor = scale() * (s == 0 ? 1.0f : options_.auxiliary_weight);
-    if (factor != 1) for (float& v : seed(s)) v *= factor;
+    if (factor != 1)
+      for (float& v : seed(s)) v *= factor;
   }
   const size_t width = scores_ / batch.labels.size();
   for (size_t i = 0; i < batch.labels.size(); ++i) {
@@ -109,7 +126,8 @@ void TrainingStep::update_statistics() {
   }
 }
 
-void TrainingStep::forward_statistics(const FeedBatch& batch, std::vector<std::pair<std::vector<double>, std::vector<double>>>& sums) {
+void TrainingStep::forward_statistics(const FeedBatch& batch,
+                                      std::vector<std::pair<std::vector<double>, std::vector<double>>>& sums) {
   bring(batch);
   plan_.plan.forward(context());
   for (size_t i = 0; i < sums.size(); ++i) {
@@ -118,7 +136,8 @@ void TrainingStep::forward_statistics(const FeedBatch& batch, std::vector<std::p
     std::vector<float> fetched[2];
     if (device_statistics_) device_statistics_->fetch(i, fetched[0], fetched[1]);
     const float* const mean = device_statistics_ ? fetched[0].data() : plan_.plan.output(s.mean_output).as<float>();
-    const float* const variance = device_statistics_ ? fetched[1].data() : plan_.plan.output(s.variance_output).as<float>();
+    const float* const variance =
+        device_statistics_ ? fetched[1].data() : plan_.plan.output(s.variance_output).as<float>();
     const double unbias = s.count > 1 ? static_cast<double>(s.count) / static_cast<double>(s.count - 1) : 1.0;
     sums[i].first.resize(channels);
     sums[i].second.resize(channels);
@@ -170,7 +189,8 @@ bool TrainingStep::replay() {
   return true;
 }
 
-TrainingStep::Result TrainingStep::run(const FeedBatch& batch, float lr, bool last, const std::function<void()>& meanwhile) {
+TrainingStep::Result TrainingStep::run(const FeedBatch& batch, float lr, bool last,
+                                       const std::function<void()>& meanwhile) {
   update_seconds_ = 0;
   bring(batch);
   if (device_loss_) device_loss_->take(batch);

@@ -7,8 +7,8 @@
 
 namespace graft {
 
-/// An exponential moving average of the trained weights, which validates and is kept in their place: a ← d·a + (1-d)·w after each step,
-/// beginning as a copy.  [Polyak & Juditsky 1992; Tarvainen & Valpola 2017]
+/// An exponential moving average of the trained weights, which validates and is kept in their place: a ← d·a + (1-d)·w
+/// after each step, beginning as a copy.  [Polyak & Juditsky 1992; Tarvainen & Valpola 2017]
 class WeightAverage {
  public:
   explicit WeightAverage(float decay) : decay_(decay) {}
@@ -25,7 +25,8 @@ class WeightAverage {
   std::vector<Tensor> values_;
 };
 
-/// Sharpness-aware minimisation: the gradient is taken where the loss is worst nearby, at w + ρ·g/‖g‖.  [Foret et al. 2021]
+/// Sharpness-aware minimisation: the gradient is taken where the loss is worst nearby, at w + ρ·g/‖g‖.  [Foret et al.
+/// 2021]
 class SharpnessStep {
  public:
   explicit SharpnessStep(float rho) : rho_(static_cast<double>(rho)) {}

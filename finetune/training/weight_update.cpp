@@ -2,15 +2,17 @@
 
 #include <cmath>
 
-#include "finetune/training/gradient_work.h"
 #include "finetune/training/device_optimizer.h"
+#include "finetune/training/gradient_work.h"
 
 namespace graft {
 namespace {
 
 class UpdateHere final : public WeightUpdate {
  public:
-  UpdateHere(TrainingPlan& plan, TrainingState& state, Optimizer& optimizer, const TrainOptions& options, int64_t accumulate) : plan_(plan), state_(state), optimizer_(optimizer), options_(options) {
+  UpdateHere(TrainingPlan& plan, TrainingState& state, Optimizer& optimizer, const TrainOptions& options,
+             int64_t accumulate)
+      : plan_(plan), state_(state), optimizer_(optimizer), options_(options) {
     if (accumulate > 1) accumulator_.emplace(state_.parameters);
     if (options_.sharpness > 0) sharpness_.emplace(options_.sharpness);
   }
@@ -65,11 +67,14 @@ class UpdateHere final : public WeightUpdate {
 
 }  // namespace
 
-bool updates_go_along(const Backend& backend, const Optimizer& optimizer, const TrainOptions& options, int64_t accumulate) {
-  return !backend.memory() && !optimizer.minimises() && accumulate <= 1 && options.sharpness <= 0 && options.clip_norm <= 0 && options.clip_value <= 0;
+bool updates_go_along(const Backend& backend, const Optimizer& optimizer, const TrainOptions& options,
+                      int64_t accumulate) {
+  return !backend.memory() && !optimizer.minimises() && accumulate <= 1 && options.sharpness <= 0 &&
+         options.clip_norm <= 0 && options.clip_value <= 0;
 }
 
-std::unique_ptr<WeightUpdate> make_weight_update(TrainingPlan& plan, TrainingState& state, Optimizer& optimizer, const TrainOptions& options, int64_t accumulate) {
+std::unique_ptr<WeightUpdate> make_weight_update(TrainingPlan& plan, TrainingState& state, Optimizer& optimizer,
+                                                 const TrainOptions& options, int64_t accumulate) {
   if (!optimizer.minimises())
     if (auto there = DeviceOptimizer::make(plan, state, options, accumulate)) return there;
   return std::make_unique<UpdateHere>(plan, state, optimizer, options, accumulate);

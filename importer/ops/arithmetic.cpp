@@ -8,7 +8,9 @@ namespace {
 
 template <Binary::Kind kind>
 void read(NodeReader& node) {
-  if (node.opset() < 7) throw Error("opset " + std::to_string(node.opset()) + " broadcasts by other rules", "convert the model to opset 7 or later");
+  if (node.opset() < 7)
+    throw Error("opset " + std::to_string(node.opset()) + " broadcasts by other rules",
+                "convert the model to opset 7 or later");
   node.emit(make_binary(kind), node.inputs());
 }
 
@@ -16,7 +18,8 @@ void read(NodeReader& node) {
 ValueId chain(NodeReader& node, Binary::Kind kind, std::vector<ValueId> inputs) {
   if (inputs.empty()) throw Error("needs an operand");
   ValueId sum = inputs[0];
-  for (size_t i = 1; i < inputs.size(); ++i) sum = node.emit_helper(std::to_string(i), make_binary(kind), {sum, inputs[i]});
+  for (size_t i = 1; i < inputs.size(); ++i)
+    sum = node.emit_helper(std::to_string(i), make_binary(kind), {sum, inputs[i]});
   return sum;
 }
 
@@ -32,16 +35,20 @@ void read_chain(NodeReader& node) {
 void read_mean(NodeReader& node) {
   const auto inputs = node.inputs();
   const ValueId sum = chain(node, Binary::Kind::add, inputs);
-  const ValueId share = node.graph().add_constant(node.name() + ":share", Tensor::of<float>({}, {1.0f / static_cast<float>(inputs.size())}));
+  const ValueId share = node.graph().add_constant(node.name() + ":share",
+                                                  Tensor::of<float>({}, {1.0f / static_cast<float>(inputs.size())}));
   node.emit(make_binary(Binary::Kind::mul), {sum, share});
 }
 
-void read_mod(NodeReader& node) { node.emit(make_binary(node.integer("fmod", 0) ? Binary::Kind::fmod : Binary::Kind::mod), node.inputs()); }
+void read_mod(NodeReader& node) {
+  node.emit(make_binary(node.integer("fmod", 0) ? Binary::Kind::fmod : Binary::Kind::mod), node.inputs());
+}
 
 /// The exponent may have another element type; the result has the base's.
 void read_power(NodeReader& node) {
   auto inputs = node.inputs();
-  if (inputs.size() == 2 && node.graph().value(inputs[0]).dtype != node.graph().value(inputs[1]).dtype && node.constant(1)) {
+  if (inputs.size() == 2 && node.graph().value(inputs[0]).dtype != node.graph().value(inputs[1]).dtype &&
+      node.constant(1)) {
     const DType base = node.graph().value(inputs[0]).dtype;
     const bool whole = base != DType::f32 && node.graph().value(inputs[1]).dtype == DType::f32;
     if (whole) {  // an integer to a fraction: through floats

@@ -9,11 +9,13 @@ namespace {
 /// (1 - m)·batch + m·running, as output `output`
 void emit_running(NodeReader& node, size_t output, float momentum, ValueId running, ValueId batch) {
   const auto times = [&](const std::string& what, ValueId x, float factor) {
-    const ValueId by = node.graph().add_constant(node.graph().unused_name(node.name() + ":" + what + "_by"), Tensor::of<float>({}, {factor}));
+    const ValueId by = node.graph().add_constant(node.graph().unused_name(node.name() + ":" + what + "_by"),
+                                                 Tensor::of<float>({}, {factor}));
     return node.emit_helper(what, make_binary(Binary::Kind::mul), {x, by});
   };
   const std::string name = output == 1 ? "mean" : "variance";
-  node.emit_output(output, make_binary(Binary::Kind::add), {times("kept_" + name, running, momentum), times("taken_" + name, batch, 1 - momentum)});
+  node.emit_output(output, make_binary(Binary::Kind::add),
+                   {times("kept_" + name, running, momentum), times("taken_" + name, batch, 1 - momentum)});
 }
 
 /// The training form whose new statistics somebody reads.
@@ -25,8 +27,8 @@ void read_training(NodeReader& node, const std::vector<ValueId>& inputs, const B
   if (node.output_count() > 2) emit_running(node, 2, norm.momentum, inputs[4], batch[1]);
 }
 
-/// A file exported in training mode (training_mode = 1, or with the old extra outputs) is read in its inference form where nobody
-/// reads the new statistics: whether they are trained is decided by the training job.
+/// A file exported in training mode (training_mode = 1, or with the old extra outputs) is read in its inference form
+/// where nobody reads the new statistics: whether they are trained is decided by the training job.
 void read(NodeReader& node) {
   if (node.integer("spatial", 1) != 1) throw Error("spatial = 0 is not supported");
   auto op = std::make_shared<BatchNorm>();
@@ -34,7 +36,8 @@ void read(NodeReader& node) {
   op->momentum = node.real("momentum", 0.9f);
   auto inputs = node.inputs();
   inputs.resize(5, kNoValue);
-  if (node.integer("training_mode", 0) != 0 && (node.output_is_read(1) || node.output_is_read(2))) return read_training(node, inputs, *op);
+  if (node.integer("training_mode", 0) != 0 && (node.output_is_read(1) || node.output_is_read(2)))
+    return read_training(node, inputs, *op);
   node.emit(op, inputs);
 }
 

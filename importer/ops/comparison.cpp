@@ -6,7 +6,9 @@ namespace graft {
 namespace {
 
 template <Comparison::Kind kind>
-void read(NodeReader& node) { node.emit(make_comparison(kind), node.inputs()); }
+void read(NodeReader& node) {
+  node.emit(make_comparison(kind), node.inputs());
+}
 
 template <Predicate::Kind kind>
 void read_predicate(NodeReader& node) {

@@ -9,7 +9,8 @@ namespace {
 void read(NodeReader& node) {
   auto op = std::make_shared<ConvTranspose>();
   const Shape& weight = node.shape(1);
-  if (weight.rank() != 4) throw Error("only 2-D convolutions with a known weight are supported; weight is " + weight.str());
+  if (weight.rank() != 4)
+    throw Error("only 2-D convolutions with a known weight are supported; weight is " + weight.str());
   op->window = node.window(Extent2d{weight[2], weight[3]});
   op->groups = node.integer("group", 1);
   if (const auto more = node.integers("output_padding"); more.size() == 2) op->output_padding = {more[0], more[1]};
@@ -21,14 +22,16 @@ void read(NodeReader& node) {
   Tensor column = bias->clone();
   column.reshape({1, bias->elements(), 1, 1});
   const ValueId product = node.emit_helper("product", op, {node.input(0), node.input(1)});
-  node.emit(make_binary(Binary::Kind::add), {product, node.graph().add_constant(node.name() + ":bias", std::move(column))});
+  node.emit(make_binary(Binary::Kind::add),
+            {product, node.graph().add_constant(node.name() + ":bias", std::move(column))});
 }
 
 void write(const ConvTranspose& op, NodeWriter& node) {
   node.begin();
   node.set_window(op.window, true);
   node.set("group", op.groups);
-  if (op.output_padding.height != 0 || op.output_padding.width != 0) node.set("output_padding", {op.output_padding.height, op.output_padding.width});
+  if (op.output_padding.height != 0 || op.output_padding.width != 0)
+    node.set("output_padding", {op.output_padding.height, op.output_padding.width});
   if (!op.output_shape.empty()) node.set("output_shape", op.output_shape);
 }
 

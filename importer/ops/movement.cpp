@@ -73,8 +73,10 @@ void write_pad(const Pad& op, NodeWriter& node) {
     const auto pads = op.resolved_pads(inputs);
     node.begin("", 1);
     node.add_input("pads", pads);
-    if (has_axes && inputs[2].constant) node.add_input("value", *inputs[2].constant);
-    else if (op.fill != 0) node.add_input("value", Tensor::of<float>({}, {op.fill}));
+    if (has_axes && inputs[2].constant)
+      node.add_input("value", *inputs[2].constant);
+    else if (op.fill != 0)
+      node.add_input("value", Tensor::of<float>({}, {op.fill}));
   }
   node.set("mode", kNames[static_cast<size_t>(op.mode)]);
 }
@@ -93,18 +95,32 @@ void read_cast(NodeReader& node) {
   auto op = std::make_shared<Cast>();
   switch (node.integer("to", 1)) {
     case onnx::TensorProto::FLOAT:
-    case onnx::TensorProto::FLOAT16:   // half and double travel as float32 in graft
+    case onnx::TensorProto::FLOAT16:  // half and double travel as float32 in graft
     case onnx::TensorProto::BFLOAT16:
-    case onnx::TensorProto::DOUBLE: op->to = DType::f32; break;
-    case onnx::TensorProto::INT64: op->to = DType::i64; break;
-    case onnx::TensorProto::INT32: op->to = DType::i32; break;
-    case onnx::TensorProto::UINT8: op->to = DType::u8; break;
-    case onnx::TensorProto::INT8: op->to = DType::i8; break;
-    case onnx::TensorProto::BOOL: op->to = DType::boolean; break;
-    default: throw Error("cast to element type " + std::to_string(node.integer("to", 1)) + " is not supported");
+    case onnx::TensorProto::DOUBLE:
+      op->to = DType::f32;
+      break;
+    case onnx::TensorProto::INT64:
+      op->to = DType::i64;
+      break;
+    case onnx::TensorProto::INT32:
+      op->to = DType::i32;
+      break;
+    case onnx::TensorProto::UINT8:
+      op->to = DType::u8;
+      break;
+    case onnx::TensorProto::INT8:
+      op->to = DType::i8;
+      break;
+    case onnx::TensorProto::BOOL:
+      op->to = DType::boolean;
+      break;
+    default:
+      throw Error("cast to element type " + std::to_string(node.integer("to", 1)) + " is not supported");
   }
   // Half-precision weights were converted when they were read: their casts have nothing left to do.
-  if (const Tensor* weight = node.constant(0); weight && weight->dtype() == op->to) return node.emit_alias(node.input(0));
+  if (const Tensor* weight = node.constant(0); weight && weight->dtype() == op->to)
+    return node.emit_alias(node.input(0));
   node.emit(op, node.inputs());
 }
 void write_cast(const Cast& op, NodeWriter& node) {
@@ -114,12 +130,23 @@ void write_cast(const Cast& op, NodeWriter& node) {
   }
   int64_t to = onnx::TensorProto::FLOAT;
   switch (op.to) {
-    case DType::i64: to = onnx::TensorProto::INT64; break;
-    case DType::i32: to = onnx::TensorProto::INT32; break;
-    case DType::u8: to = onnx::TensorProto::UINT8; break;
-    case DType::i8: to = onnx::TensorProto::INT8; break;
-    case DType::boolean: to = onnx::TensorProto::BOOL; break;
-    default: break;
+    case DType::i64:
+      to = onnx::TensorProto::INT64;
+      break;
+    case DType::i32:
+      to = onnx::TensorProto::INT32;
+      break;
+    case DType::u8:
+      to = onnx::TensorProto::UINT8;
+      break;
+    case DType::i8:
+      to = onnx::TensorProto::INT8;
+      break;
+    case DType::boolean:
+      to = onnx::TensorProto::BOOL;
+      break;
+    default:
+      break;
   }
   node.begin();
   node.set("to", to);

@@ -56,7 +56,9 @@ void read_mean_variance(NodeReader& node) {
   const ValueId square = node.emit_helper("square", make_binary(Binary::Kind::mul), {centred, centred});
   const ValueId variance = node.emit_helper("variance", mean, {square});
   const ValueId least = node.graph().add_constant(node.name() + ":epsilon", Tensor::of<float>({}, {1e-9f}));
-  const ValueId deviation = node.emit_helper("deviation", make_unary(Unary::Kind::sqrt), {node.emit_helper("raised", make_binary(Binary::Kind::add), {variance, least})});
+  const ValueId deviation =
+      node.emit_helper("deviation", make_unary(Unary::Kind::sqrt),
+                       {node.emit_helper("raised", make_binary(Binary::Kind::add), {variance, least})});
   node.emit(make_binary(Binary::Kind::div), {centred, deviation});
 }
 
@@ -70,7 +72,8 @@ void write_group(const Normalise& op, NodeWriter& node) {
   };
   const std::vector<float> ones(static_cast<size_t>(op.groups), 1.0f), zeros(static_cast<size_t>(op.groups), 0.0f);
   const std::string grouped = node.helper("Reshape", {x, numbers("groups", {0, op.groups, -1})}, "grouped");
-  const std::string one = node.constant("ones", Tensor::copy_of<float>({op.groups}, ones)), zero = node.constant("zeros", Tensor::copy_of<float>({op.groups}, zeros));
+  const std::string one = node.constant("ones", Tensor::copy_of<float>({op.groups}, ones)),
+                    zero = node.constant("zeros", Tensor::copy_of<float>({op.groups}, zeros));
   const std::string normal = node.helper("InstanceNormalization", {grouped, one, zero}, "normal");
   node.set("epsilon", op.epsilon);
   std::vector<int64_t> back{0, channels}, ranks;
@@ -78,7 +81,8 @@ void write_group(const Normalise& op, NodeWriter& node) {
   const std::string restored = node.helper("Reshape", {normal, numbers("shape", back)}, "restored");
   const std::string axes = numbers("axes", ranks);
   const auto aligned = [&](size_t input, const char* name) {
-    if (node.input_shape(input) == Shape{channels}) return node.helper("Unsqueeze", {node.name_of(node.node().inputs[input]), axes}, name);
+    if (node.input_shape(input) == Shape{channels})
+      return node.helper("Unsqueeze", {node.name_of(node.node().inputs[input]), axes}, name);
     throw Error("parameters of whole groups have no ONNX form at opset 17");
   };
   const std::string scaled = node.helper("Mul", {restored, aligned(1, "scale")}, "scaled");

@@ -21,10 +21,12 @@ void read_max(NodeReader& node) {
   const DType dtype = node.graph().value(node.input(0)).dtype;
   if (dtype == DType::f32) return node.emit(op, node.inputs());
   // Bytes are exact in float32.
-  if (dtype != DType::u8 && dtype != DType::i8) throw Error("the maximum of " + std::string(name_of(dtype)) + " is not supported");
+  if (dtype != DType::u8 && dtype != DType::i8)
+    throw Error("the maximum of " + std::string(name_of(dtype)) + " is not supported");
   auto back = std::make_shared<Cast>();
   back->to = dtype;
-  node.emit(back, {node.emit_helper("maximum", op, {node.emit_helper("float", std::make_shared<Cast>(), {node.input(0)})})});
+  node.emit(back,
+            {node.emit_helper("maximum", op, {node.emit_helper("float", std::make_shared<Cast>(), {node.input(0)})})});
 }
 
 void read_average(NodeReader& node) {
@@ -40,7 +42,9 @@ void read_lp_sum(NodeReader& node, OperatorPtr absolute_sum, const Sum& sum) {
   const auto p = static_cast<float>(node.integer("p", 2));
   const ValueId magnitude = node.emit_helper("magnitude", make_unary(Unary::Kind::abs), {node.input(0)});
   if (p == 1.0f) return node.emit(absolute_sum, {magnitude});
-  const auto number = [&](const char* name, float value) { return node.graph().add_constant(node.name() + name, Tensor::of<float>({}, {value})); };
+  const auto number = [&](const char* name, float value) {
+    return node.graph().add_constant(node.name() + name, Tensor::of<float>({}, {value}));
+  };
   const ValueId power = node.emit_helper("power", make_binary(Binary::Kind::pow), {magnitude, number(":p", p)});
   node.emit(make_binary(Binary::Kind::pow), {sum(power), number(":root", 1.0f / p)});
 }

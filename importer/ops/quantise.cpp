@@ -18,9 +18,14 @@ void read_quantise(NodeReader& node) {
   op->axis = node.integer("axis", 1);
   switch (node.integer("output_dtype", 0)) {
     case 0:
-    case onnx::TensorProto::UINT8: break;
-    case onnx::TensorProto::INT8: op->to = DType::i8; break;
-    default: throw Error("quantising to element type " + std::to_string(node.integer("output_dtype", 0)) + " is not supported");
+    case onnx::TensorProto::UINT8:
+      break;
+    case onnx::TensorProto::INT8:
+      op->to = DType::i8;
+      break;
+    default:
+      throw Error("quantising to element type " + std::to_string(node.integer("output_dtype", 0)) +
+                  " is not supported");
   }
   node.emit(op, node.inputs());
 }
@@ -40,15 +45,16 @@ ValueId dequantised(NodeReader& node, const char* suffix, size_t value, size_t s
   return node.emit_helper(suffix, op, inputs);
 }
 
-/// Operators on quantised numbers are computed on the numbers that they stand for, and quantised again: the same sums, since
-/// products of eight bits and their sums are exact in float32 up to 2²⁴.
+/// Operators on quantised numbers are computed on the numbers that they stand for, and quantised again: the same sums,
+/// since products of eight bits and their sums are exact in float32 up to 2²⁴.
 void quantise_result(NodeReader& node, ValueId value, size_t scale, size_t zero) {
   node.emit(std::make_shared<Quantise>(), {value, node.input(scale), node.input(zero)});
 }
 
 void read_convolution(NodeReader& node) {
   const Shape& weight = node.shape(3);
-  if (weight.rank() != 4) throw Error("only 2-D convolutions with a known weight are supported; weight is " + weight.str());
+  if (weight.rank() != 4)
+    throw Error("only 2-D convolutions with a known weight are supported; weight is " + weight.str());
   auto op = std::make_shared<Convolution>();
   op->window = node.window(Extent2d{weight[2], weight[3]});
   op->groups = node.integer("group", 1);
@@ -58,7 +64,8 @@ void read_convolution(NodeReader& node) {
     if (!bias || !x_scale || !w_scale) throw Error("bias and scales must be constants");
     Tensor real = cast(*bias, DType::f32);
     const auto scales = w_scale->data<float>();
-    for (size_t i = 0; i < real.data<float>().size(); ++i) real.data<float>()[i] *= x_scale->data<float>()[0] * scales[scales.size() > 1 ? i : 0];
+    for (size_t i = 0; i < real.data<float>().size(); ++i)
+      real.data<float>()[i] *= x_scale->data<float>()[0] * scales[scales.size() > 1 ? i : 0];
     inputs.push_back(node.graph().add_constant(node.name() + ":bias", std::move(real)));
   }
   quantise_result(node, node.emit_helper("product", op, inputs), 6, 7);
@@ -73,7 +80,8 @@ void read_matmul(NodeReader& node) {
 ValueId whole(NodeReader& node, const char* suffix, size_t value, size_t zero, int64_t axis) {
   auto op = std::make_shared<Dequantise>();
   op->axis = axis;
-  std::vector<ValueId> inputs{node.input(value), node.graph().add_constant(node.name() + ":" + suffix + ":scale", Tensor::of<float>({}, {1.0f}))};
+  std::vector<ValueId> inputs{node.input(value), node.graph().add_constant(node.name() + ":" + suffix + ":scale",
+                                                                           Tensor::of<float>({}, {1.0f}))};
   if (node.input_count() > zero && node.has_input(zero)) inputs.push_back(node.input(zero));
   return node.emit_helper(suffix, op, inputs);
 }
@@ -86,7 +94,8 @@ OperatorPtr to_int32() {
 
 void read_whole_convolution(NodeReader& node) {
   const Shape& weight = node.shape(1);
-  if (weight.rank() != 4) throw Error("only 2-D convolutions with a known weight are supported; weight is " + weight.str());
+  if (weight.rank() != 4)
+    throw Error("only 2-D convolutions with a known weight are supported; weight is " + weight.str());
   auto op = std::make_shared<Convolution>();
   op->window = node.window(Extent2d{weight[2], weight[3]});
   op->groups = node.integer("group", 1);
@@ -94,11 +103,13 @@ void read_whole_convolution(NodeReader& node) {
 }
 
 void read_whole_matmul(NodeReader& node) {
-  node.emit(to_int32(), {node.emit_helper("product", std::make_shared<MatMul>(), {whole(node, "a", 0, 2, -2), whole(node, "b", 1, 3, -1)})});
+  node.emit(to_int32(), {node.emit_helper("product", std::make_shared<MatMul>(),
+                                          {whole(node, "a", 0, 2, -2), whole(node, "b", 1, 3, -1)})});
 }
 
 void write_quantise(const Quantise& op, NodeWriter& node) {
-  if (node.node().inputs.size() < 3 && op.to != DType::u8) throw Error("a signed result without a zero point has no ONNX form at opset 17");
+  if (node.node().inputs.size() < 3 && op.to != DType::u8)
+    throw Error("a signed result without a zero point has no ONNX form at opset 17");
   node.begin();
   node.set("axis", op.axis);
 }

@@ -13,8 +13,10 @@ void read(NodeReader& node) {
   op->keep_dims = node.integer("keepdims", 1) != 0;
   op->axes = node.integers("axes");
   op->none_means_none = node.integer("noop_with_empty_axes", 0) != 0;
-  if (const Tensor* axes = node.constant(1)) op->axes = to_int64s(*axes);
-  else if (node.has_input(1)) return node.emit(op, {node.input(0), node.input(1)});
+  if (const Tensor* axes = node.constant(1))
+    op->axes = to_int64s(*axes);
+  else if (node.has_input(1))
+    return node.emit(op, {node.input(0), node.input(1)});
   if (op->axes.empty()) {
     if (op->none_means_none) return node.emit(std::make_shared<Identity>(), {node.input(0)});
     op->all_axes = true;
@@ -36,8 +38,10 @@ void write(const Reduce& op, NodeWriter& node) {
   if (op.global_pool) return;
   if (!op.all_axes) {
     // Up to opset 17 only ReduceSum takes its axes as an input.
-    if (op.kind == Reduce::Kind::sum) node.add_input("axes", op.axes);
-    else node.set("axes", op.axes);
+    if (op.kind == Reduce::Kind::sum)
+      node.add_input("axes", op.axes);
+    else
+      node.set("axes", op.axes);
   }
   node.set("keepdims", int64_t{op.keep_dims});
 }

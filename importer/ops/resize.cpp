@@ -15,7 +15,8 @@ Enum choice(NodeReader& node, const char* name, const std::array<const char*, n>
 }
 
 constexpr std::array kModes{"nearest", "linear", "cubic"};
-constexpr std::array kCoordinates{"half_pixel", "half_pixel_symmetric", "pytorch_half_pixel", "align_corners", "asymmetric", "tf_crop_and_resize"};
+constexpr std::array kCoordinates{"half_pixel",    "half_pixel_symmetric", "pytorch_half_pixel",
+                                  "align_corners", "asymmetric",           "tf_crop_and_resize"};
 constexpr std::array kNearest{"round_prefer_floor", "round_prefer_ceil", "floor", "ceil"};
 constexpr std::array kPolicies{"stretch", "not_larger", "not_smaller"};
 
@@ -49,7 +50,8 @@ void read_resize(NodeReader& node) {
   if (op->coordinates == Resize::Coordinates::tf_crop_and_resize) op->region = floats(node, 1, "regions");
   op->scales = floats(node, 2, "scales");
   if (const Tensor* sizes = node.constant(3)) op->sizes = to_int64s(*sizes);
-  if (op->scales.empty() == op->sizes.empty()) throw Error("needs either scales or sizes, known when the model is read");
+  if (op->scales.empty() == op->sizes.empty())
+    throw Error("needs either scales or sizes, known when the model is read");
   node.emit(op, {node.input(0)});
 }
 
@@ -64,12 +66,15 @@ void read_upsample(NodeReader& node) {
 }
 
 void write(const Resize& op, NodeWriter& node) {
-  if (op.antialias || op.policy != Resize::Policy::stretch || !op.axes.empty() || op.coordinates == Resize::Coordinates::half_pixel_symmetric) {
+  if (op.antialias || op.policy != Resize::Policy::stretch || !op.axes.empty() ||
+      op.coordinates == Resize::Coordinates::half_pixel_symmetric) {
     throw Error("this form of Resize is younger than opset 17");
   }
   node.begin("", 1);
-  if (op.region.empty()) node.add_absent_input();
-  else node.add_input("region", Tensor::copy_of<float>({static_cast<int64_t>(op.region.size())}, op.region));
+  if (op.region.empty())
+    node.add_absent_input();
+  else
+    node.add_input("region", Tensor::copy_of<float>({static_cast<int64_t>(op.region.size())}, op.region));
   if (op.sizes.empty()) {
     node.add_input("scales", Tensor::copy_of<float>({static_cast<int64_t>(op.scales.size())}, op.scales));
   } else {

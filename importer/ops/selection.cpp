@@ -28,7 +28,8 @@ void read_hardmax(NodeReader& node) {
   node.emit(op, node.inputs());
 }
 void write_hardmax(const Hardmax& op, NodeWriter& node) {
-  if (op.flatten && op.axis != node.input_shape(0).rank() - 1) throw Error("a Hardmax over several dimensions cannot be written at opset 17");
+  if (op.flatten && op.axis != node.input_shape(0).rank() - 1)
+    throw Error("a Hardmax over several dimensions cannot be written at opset 17");
   node.begin();
   node.set("axis", op.axis);
 }

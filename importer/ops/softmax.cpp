@@ -18,7 +18,8 @@ void write(const Softmax& op, NodeWriter& node) {
   if (op.flatten) {  // opset 17 takes one axis; the old meaning is the same when all extents after it are 1
     const Shape& x = node.input_shape(0);
     for (int64_t i = (op.axis < 0 ? op.axis + x.rank() : op.axis) + 1; i < x.rank(); ++i)
-      if (x[static_cast<size_t>(i)] != 1) throw Error("a softmax over several dimensions cannot be written at opset 17");
+      if (x[static_cast<size_t>(i)] != 1)
+        throw Error("a softmax over several dimensions cannot be written at opset 17");
   }
   node.begin();
   node.set("axis", op.axis);

@@ -17,7 +17,9 @@ void write_atomically(const std::string& path, const std::function<void(std::ost
   const auto fail = [&](const char* what) {
     const int reason = errno;
     std::remove(beside.c_str());
-    const char* remedy = reason == ENOSPC ? "free some disk space" : reason == EACCES || reason == EROFS ? "choose a folder you may write to" : "check the path";
+    const char* remedy = reason == ENOSPC                      ? "free some disk space"
+                         : reason == EACCES || reason == EROFS ? "choose a folder you may write to"
+                                                               : "check the path";
     throw Error(path + ": " + what + " (" + std::strerror(reason) + ")", remedy);
   };
   errno = 0;

@@ -21,9 +21,9 @@ struct Operand {
   DType dtype = DType::f32;
   Shape shape;
   Strides strides;
-  bool present = true;    // false for an absent optional input
-  /// Null unless the content is known when the plan is made. `mutable_constant` marks a trainable parameter: its address is
-  /// fixed, its content changes between steps, and Kernel::refresh is called after each change.
+  bool present = true;  // false for an absent optional input
+  /// Null unless the content is known when the plan is made. `mutable_constant` marks a trainable parameter: its
+  /// address is fixed, its content changes between steps, and Kernel::refresh is called after each change.
   const Tensor* constant = nullptr;
   bool mutable_constant = false;
 };
@@ -69,7 +69,8 @@ class Kernel {
   virtual bool can_be_captured() const { return true; }
 };
 
-/// Memory that a backend's kernels read and write in the place of the program's own. Calls take their turn with the backend's kernels.
+/// Memory that a backend's kernels read and write in the place of the program's own. Calls take their turn with the
+/// backend's kernels.
 class DeviceMemory {
  public:
   virtual ~DeviceMemory() = default;
@@ -79,12 +80,14 @@ class DeviceMemory {
   /// Memory of the program from and to which transfers are fastest; 64-byte aligned.
   virtual void* allocate_host(size_t bytes) const = 0;
   virtual void release_host(void* address) const noexcept = 0;
-  /// Returns when `host` may be changed again: at once where it came from allocate_host and nothing is written there before the next wait().
+  /// Returns when `host` may be changed again: at once where it came from allocate_host and nothing is written there
+  /// before the next wait().
   virtual void upload(void* device, const void* host, size_t bytes) const = 0;
   /// The bytes are there after the next wait().
   virtual void download(void* host, const void* device, size_t bytes) const = 0;
-  /// A way to the device beside the queue: begins to fill a room there while kernels run. `host` comes from allocate_host, and stays as it is until
-  /// what take() queued is done. What was taken from the room before is taken first.
+  /// A way to the device beside the queue: begins to fill a room there while kernels run. `host` comes from
+  /// allocate_host, and stays as it is until what take() queued is done. What was taken from the room before is taken
+  /// first.
   virtual void send_beside(void* room, const void* host, size_t bytes) const = 0;
   /// Queues a copy on the device, once what was sent has arrived.
   virtual void take(void* device, const void* room, size_t bytes) const = 0;

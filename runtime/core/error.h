@@ -21,7 +21,8 @@ class Error : public std::runtime_error {
   std::string places_, problem_, remedy_, text_;
 };
 
-/// Calls `body`; an Error on its way out gets `place` (a callable that makes the text, so that it costs nothing otherwise).
+/// Calls `body`; an Error on its way out gets `place` (a callable that makes the text, so that it costs nothing
+/// otherwise).
 template <typename Place, typename Body>
 decltype(auto) with_place(Place&& place, Body&& body) {
   try {

@@ -2,7 +2,8 @@
 
 namespace graft {
 
-std::vector<Tensor> evaluate_node(const Operator& op, const std::vector<ValueType>& inputs, const std::vector<ValueType>& outputs, const Backend& backend) {
+std::vector<Tensor> evaluate_node(const Operator& op, const std::vector<ValueType>& inputs,
+                                  const std::vector<ValueType>& outputs, const Backend& backend) {
   std::vector<Operand> ins, outs;
   std::vector<const void*> in_pointers;
   std::vector<void*> out_pointers;

@@ -7,7 +7,8 @@
 namespace graft {
 
 void Operator::differentiate(GradientBuilder&) const {
-  throw Error("operator " + std::string(type()) + " has no gradient", "freeze the layers up to and including this node (--freeze until:NODE)");
+  throw Error("operator " + std::string(type()) + " has no gradient",
+              "freeze the layers up to and including this node (--freeze until:NODE)");
 }
 
 std::string describe(const Node& node) { return "node \"" + node.name + "\" (" + std::string(node.op->type()) + ")"; }
@@ -59,19 +60,23 @@ std::vector<ValueType> input_types(const Graph& graph, const Node& node) {
 std::vector<ValueId> Graph::add_node(std::string name, OperatorPtr op, std::vector<ValueId> node_inputs,
                                      std::vector<std::string> output_names) {
   Node node{std::move(name), std::move(op), std::move(node_inputs), {}};
-  const auto types = with_place([&] { return describe(node); }, [&] { return node.op->infer(input_types(*this, node)); });
+  const auto types =
+      with_place([&] { return describe(node); }, [&] { return node.op->infer(input_types(*this, node)); });
   for (size_t i = 0; i < types.size(); ++i) {
-    std::string output = i < output_names.size() && !output_names[i].empty() ? output_names[i]
-                         : node.name + (i == 0 ? "" : ":" + std::to_string(i));
+    std::string output = i < output_names.size() && !output_names[i].empty()
+                             ? output_names[i]
+                             : node.name + (i == 0 ? "" : ":" + std::to_string(i));
     node.outputs.push_back(add_value({std::move(output), types[i].dtype, types[i].shape, nullptr, false}));
   }
   nodes.push_back(std::move(node));
   return nodes.back().outputs;
 }
 
-void Graph::append_node(std::string name, OperatorPtr op, std::vector<ValueId> node_inputs, const std::vector<std::string>& output_names) {
+void Graph::append_node(std::string name, OperatorPtr op, std::vector<ValueId> node_inputs,
+                        const std::vector<std::string>& output_names) {
   Node node{std::move(name), std::move(op), std::move(node_inputs), {}};
-  for (const std::string& output : output_names) node.outputs.push_back(add_value({output, DType::f32, {}, nullptr, false}));
+  for (const std::string& output : output_names)
+    node.outputs.push_back(add_value({output, DType::f32, {}, nullptr, false}));
   nodes.push_back(std::move(node));
 }
 

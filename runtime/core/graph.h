@@ -26,21 +26,24 @@ struct Value {
 struct Node {
   std::string name;
   OperatorPtr op;
-  std::vector<ValueId> inputs;   // kNoValue where an optional input is absent
+  std::vector<ValueId> inputs;  // kNoValue where an optional input is absent
   std::vector<ValueId> outputs;
 };
 
-/// What is computed: nodes in topological order over SSA values. Shapes are ONNX's N×C×H×W; no layout, device or memory.
+/// What is computed: nodes in topological order over SSA values. Shapes are ONNX's N×C×H×W; no layout, device or
+/// memory.
 class Graph {
  public:
   ValueId add_input(std::string name, DType dtype, Shape shape);
   ValueId add_constant(std::string name, Tensor tensor);
   ValueId add_constant(std::string name, std::shared_ptr<Tensor> tensor);
-  /// Appends a node and its output values, with inferred types when all inputs are closed. Throws Error with the node's name.
+  /// Appends a node and its output values, with inferred types when all inputs are closed. Throws Error with the node's
+  /// name.
   std::vector<ValueId> add_node(std::string name, OperatorPtr op, std::vector<ValueId> inputs,
                                 std::vector<std::string> output_names = {});
   /// Appends a node without inferring: for graphs whose shapes are settled later by `specialise`.
-  void append_node(std::string name, OperatorPtr op, std::vector<ValueId> inputs, const std::vector<std::string>& output_names);
+  void append_node(std::string name, OperatorPtr op, std::vector<ValueId> inputs,
+                   const std::vector<std::string>& output_names);
   /// For operators with one output.
   ValueId add(std::string name, OperatorPtr op, std::vector<ValueId> inputs);
 
@@ -67,8 +70,8 @@ class Graph {
   std::vector<ValueId> inputs, outputs;
   /// Nodes from this index on belong to the backward pass (nodes.size() when there is none).
   size_t backward_begin = SIZE_MAX;
-  /// Outputs of the backward pass that are taken as soon as they are complete and no node still to come reads `constant`, which may change then. Their
-  /// memory is free after that (Plan::backward).
+  /// Outputs of the backward pass that are taken as soon as they are complete and no node still to come reads
+  /// `constant`, which may change then. Their memory is free after that (Plan::backward).
   struct EarlyRelease {
     size_t output;
     ValueId constant;

@@ -16,11 +16,21 @@ Tensor drawn_weights(Shape shape, const Initialiser& initialiser, Random random)
     for (float& v : t.data<float>()) v = random.uniform(-bound, bound);
   };
   switch (initialiser.kind) {
-    case Initialiser::Kind::gaussian: normal(initialiser.sigma); break;
-    case Initialiser::Kind::he_fan_out: normal(std::sqrt(2.0f / fan_out)); break;
-    case Initialiser::Kind::he_fan_in: normal(std::sqrt(2.0f / fan_in)); break;
-    case Initialiser::Kind::xavier: uniform(std::sqrt(6.0f / (fan_in + fan_out))); break;
-    case Initialiser::Kind::lecun: uniform(2.4f / fan_in); break;
+    case Initialiser::Kind::gaussian:
+      normal(initialiser.sigma);
+      break;
+    case Initialiser::Kind::he_fan_out:
+      normal(std::sqrt(2.0f / fan_out));
+      break;
+    case Initialiser::Kind::he_fan_in:
+      normal(std::sqrt(2.0f / fan_in));
+      break;
+    case Initialiser::Kind::xavier:
+      uniform(std::sqrt(6.0f / (fan_in + fan_out)));
+      break;
+    case Initialiser::Kind::lecun:
+      uniform(2.4f / fan_in);
+      break;
   }
   return t;
 }

@@ -16,7 +16,9 @@ class KernelTable {
   /// `make`: (const Op&, const KernelRequest&) → std::unique_ptr<Kernel>.
   template <typename Op, typename Make>
   void add(Make make) {
-    factories_[typeid(Op)] = [make](const KernelRequest& request) { return make(static_cast<const Op&>(request.op), request); };
+    factories_[typeid(Op)] = [make](const KernelRequest& request) {
+      return make(static_cast<const Op&>(request.op), request);
+    };
   }
   const Factory* find(const Operator& op) const {
     const auto it = factories_.find(typeid(op));

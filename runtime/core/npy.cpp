@@ -16,15 +16,24 @@ constexpr size_t kMagicBytes = 8;
 
 std::string code_of(DType dtype) {
   switch (dtype) {
-    case DType::f32: return "<f4";
-    case DType::f64: return "<f8";
-    case DType::i64: return "<i8";
-    case DType::i32: return "<i4";
-    case DType::u8: return "|u1";
-    case DType::i8: return "|i1";
-    case DType::boolean: return "|b1";
-    case DType::f16: return "<f2";
-    case DType::bf16: break;
+    case DType::f32:
+      return "<f4";
+    case DType::f64:
+      return "<f8";
+    case DType::i64:
+      return "<i8";
+    case DType::i32:
+      return "<i4";
+    case DType::u8:
+      return "|u1";
+    case DType::i8:
+      return "|i1";
+    case DType::boolean:
+      return "|b1";
+    case DType::f16:
+      return "<f2";
+    case DType::bf16:
+      break;
   }
   throw Error(std::string("NumPy has no ") + name_of(dtype));
 }
@@ -98,49 +107,60 @@ void put(std::string& out, uint64_t value, int bytes) {
 }  // namespace
 
 Tensor read_npy(const std::string& path) {
-  return with_place([&] { return path; }, [&] {
-    std::ifstream stream(path, std::ios::binary);
-    if (!stream) throw Error("cannot be opened", "check the path");
-    std::string start(10, '\0');
-    if (!stream.read(start.data(), 10) || start.compare(0, 6, kMagic, 6) != 0) throw Error("is not a .npy file");
-    size_t length = static_cast<unsigned char>(start[8]) + 256u * static_cast<unsigned char>(start[9]);
-    if (start[6] != 1) throw Error("has .npy version " + std::to_string(start[6]) + ", 1 is read", "save it with a current NumPy");
-    std::string text(length, '\0');
-    if (!stream.read(text.data(), static_cast<std::streamsize>(length))) throw Error("is truncated");
-    if (field(text, "fortran_order").find("True") < 3) throw Error("is in Fortran order", "save numpy.ascontiguousarray(x)");
-    const std::string code = field(text, "descr");
-    const auto at = code.find('\'');
-    const std::string type = at == std::string::npos ? "" : code.substr(at + 1, 3);
-    DType dtype = DType::f32;
-    if (type == "<f4") dtype = DType::f32;
-    else if (type == "<f8") dtype = DType::f64;
-    else if (type == "<i8") dtype = DType::i64;
-    else if (type == "<i4") dtype = DType::i32;
-    else if (type == "|u1") dtype = DType::u8;
-    else if (type == "|b1") dtype = DType::boolean;
-    else throw Error("holds elements of type " + type + ", which graft does not read", "save it as float32");
-    const std::string dims = field(text, "shape");
-    const auto open = dims.find('('), close = dims.find(')');
-    if (open == std::string::npos || close == std::string::npos) throw Error("header has no shape");
-    Shape shape;
-    std::stringstream list(dims.substr(open + 1, close - open - 1));
-    for (std::string part; std::getline(list, part, ',');) {
-      if (part.find_first_of("0123456789") == std::string::npos) continue;
-      try {
-        shape.push_back(std::stoll(part));
-      } catch (const std::exception&) {
-        throw Error("header has an impossible shape");
-      }
-    }
-    const auto begin = stream.tellg();
-    stream.seekg(0, std::ios::end);
-    const auto available = static_cast<int64_t>(stream.tellg() - begin);
-    if (shape.elements() * static_cast<int64_t>(size_of(dtype)) > available) throw Error("is truncated");
-    stream.seekg(begin);
-    Tensor t(dtype, shape);
-    stream.read(static_cast<char*>(t.raw()), static_cast<std::streamsize>(t.bytes()));
-    return t;
-  });
+  return with_place(
+      [&] { return path; },
+      [&] {
+        std::ifstream stream(path, std::ios::binary);
+        if (!stream) throw Error("cannot be opened", "check the path");
+        std::string start(10, '\0');
+        if (!stream.read(start.data(), 10) || start.compare(0, 6, kMagic, 6) != 0) throw Error("is not a .npy file");
+        size_t length = static_cast<unsigned char>(start[8]) + 256u * static_cast<unsigned char>(start[9]);
+        if (start[6] != 1)
+          throw Error("has .npy version " + std::to_string(start[6]) + ", 1 is read", "save it with a current NumPy");
+        std::string text(length, '\0');
+        if (!stream.read(text.data(), static_cast<std::streamsize>(length))) throw Error("is truncated");
+        if (field(text, "fortran_order").find("True") < 3)
+          throw Error("is in Fortran order", "save numpy.ascontiguousarray(x)");
+        const std::string code = field(text, "descr");
+        const auto at = code.find('\'');
+        const std::string type = at == std::string::npos ? "" : code.substr(at + 1, 3);
+        DType dtype = DType::f32;
+        if (type == "<f4")
+          dtype = DType::f32;
+        else if (type == "<f8")
+          dtype = DType::f64;
+        else if (type == "<i8")
+          dtype = DType::i64;
+        else if (type == "<i4")
+          dtype = DType::i32;
+        else if (type == "|u1")
+          dtype = DType::u8;
+        else if (type == "|b1")
+          dtype = DType::boolean;
+        else
+          throw Error("holds elements of type " + type + ", which graft does not read", "save it as float32");
+        const std::string dims = field(text, "shape");
+        const auto open = dims.find('('), close = dims.find(')');
+        if (open == std::string::npos || close == std::string::npos) throw Error("header has no shape");
+        Shape shape;
+        std::stringstream list(dims.substr(open + 1, close - open - 1));
+        for (std::string part; std::getline(list, part, ',');) {
+          if (part.find_first_of("0123456789") == std::string::npos) continue;
+          try {
+            shape.push_back(std::stoll(part));
+          } catch (const std::exception&) {
+            throw Error("header has an impossible shape");
+          }
+        }
+        const auto begin = stream.tellg();
+        stream.seekg(0, std::ios::end);
+        const auto available = static_cast<int64_t>(stream.tellg() - begin);
+        if (shape.elements() * static_cast<int64_t>(size_of(dtype)) > available) throw Error("is truncated");
+        stream.seekg(begin);
+        Tensor t(dtype, shape);
+        stream.read(static_cast<char*>(t.raw()), static_cast<std::streamsize>(t.bytes()));
+        return t;
+      });
 }
 
 void write_npy(const std::string& path, const Tensor& tensor) {
@@ -156,14 +176,28 @@ void write_npz(const std::string& path, const std::vector<std::pair<std::string,
     std::string directory;
     uint64_t offset = 0, entries = 0;
     const auto add = [&](const std::string& array_name, const std::string& data) {
-      if (data.size() > 0xfffffffeull || offset > 0xfffffffeull) throw Error(path + ": the arrays exceed 4 GiB", "write .npy instead");
+      if (data.size() > 0xfffffffeull || offset > 0xfffffffeull)
+        throw Error(path + ": the arrays exceed 4 GiB", "write .npy instead");
       const std::string name = array_name + ".npy";
-      std::string common;  // version, flags, method, time, date (1980-01-01), checksum, sizes, name length, extra length
-      put(common, 20, 2); put(common, 0, 2); put(common, 0, 2); put(common, 0, 2); put(common, 0x21, 2);
-      put(common, crc32(data), 4); put(common, data.size(), 4); put(common, data.size(), 4); put(common, name.size(), 2); put(common, 0, 2);
+      std::string
+          common;  // version, flags, method, time, date (1980-01-01), checksum, sizes, name length, extra length
+      put(common, 20, 2);
+      put(common, 0, 2);
+      put(common, 0, 2);
+      put(common, 0, 2);
+      put(common, 0x21, 2);
+      put(common, crc32(data), 4);
+      put(common, data.size(), 4);
+      put(common, data.size(), 4);
+      put(common, name.size(), 2);
+      put(common, 0, 2);
       std::string local = "PK\x03\x04" + common + name;
       std::string central = std::string("PK\x01\x02") + std::string("\x14\0", 2) + common;
-      put(central, 0, 2); put(central, 0, 2); put(central, 0, 2); put(central, 0, 4); put(central, offset, 4);
+      put(central, 0, 2);
+      put(central, 0, 2);
+      put(central, 0, 2);
+      put(central, 0, 4);
+      put(central, offset, 4);
       directory += central + name;
       stream << local;
       stream.write(data.data(), static_cast<std::streamsize>(data.size()));
@@ -171,11 +205,18 @@ void write_npz(const std::string& path, const std::vector<std::pair<std::string,
       ++entries;
     };
     for (const auto& [name, tensor] : arrays) {
-      add(name, header(code_of(tensor->dtype()), tensor->shape()) + std::string(static_cast<const char*>(tensor->raw()), tensor->bytes()));
+      add(name, header(code_of(tensor->dtype()), tensor->shape()) +
+                    std::string(static_cast<const char*>(tensor->raw()), tensor->bytes()));
     }
     for (const auto& [name, list] : texts) add(name, unicode_array(list));
     std::string end = "PK\x05\x06";
-    put(end, 0, 2); put(end, 0, 2); put(end, entries, 2); put(end, entries, 2); put(end, directory.size(), 4); put(end, offset, 4); put(end, 0, 2);
+    put(end, 0, 2);
+    put(end, 0, 2);
+    put(end, entries, 2);
+    put(end, entries, 2);
+    put(end, directory.size(), 4);
+    put(end, offset, 4);
+    put(end, 0, 2);
     stream << directory << end;
   });
 }

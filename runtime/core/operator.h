@@ -58,12 +58,16 @@ class Operator {
   virtual bool is_reshape() const { return false; }
 
   /// True when the output is the input's memory seen otherwise, given how both lie.
-  virtual bool is_view(const ValueType& /*input*/, const Strides& /*from*/, const ValueType& /*output*/, const Strides& /*to*/) const { return false; }
+  virtual bool is_view(const ValueType& /*input*/, const Strides& /*from*/, const ValueType& /*output*/,
+                       const Strides& /*to*/) const {
+    return false;
+  }
 
   /// Inputs that an output may overwrite when nobody needs them afterwards, the best first.
   virtual std::vector<int> in_place_inputs(size_t /*output*/) const { return {}; }
 
-  /// The form with everything resolved that depends on the inputs' extents (automatic padding), or null when this one is.
+  /// The form with everything resolved that depends on the inputs' extents (automatic padding), or null when this one
+  /// is.
   virtual std::shared_ptr<const Operator> resolved(std::span<const ValueType>) const { return nullptr; }
 
   /// The form that keeps what the gradient needs (extra outputs are appended), or null when this one does.

@@ -17,7 +17,9 @@ GRAFT_DEVICE inline uint64_t mix(uint64_t key, uint64_t counter) {
 }
 
 /// Uniform in [0, 1).
-GRAFT_DEVICE inline float uniform(uint64_t key, uint64_t counter) { return static_cast<float>(mix(key, counter) >> 40) * 0x1p-24f; }
+GRAFT_DEVICE inline float uniform(uint64_t key, uint64_t counter) {
+  return static_cast<float>(mix(key, counter) >> 40) * 0x1p-24f;
+}
 
 /// A stream of random numbers for one purpose, made from its key.
 class Random {

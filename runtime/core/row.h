@@ -4,8 +4,8 @@
 
 namespace graft {
 
-/// The threads that share one row of a matrix: each takes the columns lane(), lane() + size(), … and what they found comes together in
-/// sum() and max(), whose result all get. One thread on the processor, a warp on a GPU.
+/// The threads that share one row of a matrix: each takes the columns lane(), lane() + size(), … and what they found
+/// comes together in sum() and max(), whose result all get. One thread on the processor, a warp on a GPU.
 struct Row {
 #ifdef __CUDA_ARCH__
   static constexpr int kLanes = 32;
@@ -27,8 +27,14 @@ struct Row {
 #else
   int lane() const { return 0; }
   int size() const { return 1; }
-  template <typename T> T sum(T v) const { return v; }
-  template <typename T> T max(T v) const { return v; }
+  template <typename T>
+  T sum(T v) const {
+    return v;
+  }
+  template <typename T>
+  T max(T v) const {
+    return v;
+  }
 #endif
 };
 

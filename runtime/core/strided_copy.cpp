@@ -17,7 +17,8 @@ bool is_row_major(const Shape& shape, const Strides& strides) {
   return true;
 }
 
-StridedCopy::StridedCopy(size_t element_bytes, const Shape& shape, const Strides& from, const Strides& to) : element_bytes_(element_bytes) {
+StridedCopy::StridedCopy(size_t element_bytes, const Shape& shape, const Strides& from, const Strides& to)
+    : element_bytes_(element_bytes) {
   std::vector<Dim> dims;
   const auto bytes = static_cast<int64_t>(element_bytes);
   for (size_t i = 0; i < shape.size(); ++i) {
@@ -53,7 +54,8 @@ void copy_row(int64_t n, const std::byte* from, int64_t from_step, std::byte* to
     for (int64_t i = 0; i < n; ++i) out[i] = *reinterpret_cast<const T*>(from + i * from_step);
     return;
   }
-  for (int64_t i = 0; i < n; ++i) *reinterpret_cast<T*>(to + i * to_step) = *reinterpret_cast<const T*>(from + i * from_step);
+  for (int64_t i = 0; i < n; ++i)
+    *reinterpret_cast<T*>(to + i * to_step) = *reinterpret_cast<const T*>(from + i * from_step);
 }
 
 }  // namespace
@@ -70,10 +72,14 @@ void StridedCopy::walk(size_t dim, const std::byte* from, std::byte* to) const {
     return;
   }
   switch (element_bytes_) {
-    case 1: return copy_row<uint8_t>(d.extent, from, d.from, to, d.to);
-    case 2: return copy_row<uint16_t>(d.extent, from, d.from, to, d.to);
-    case 4: return copy_row<uint32_t>(d.extent, from, d.from, to, d.to);
-    default: return copy_row<uint64_t>(d.extent, from, d.from, to, d.to);
+    case 1:
+      return copy_row<uint8_t>(d.extent, from, d.from, to, d.to);
+    case 2:
+      return copy_row<uint16_t>(d.extent, from, d.from, to, d.to);
+    case 4:
+      return copy_row<uint32_t>(d.extent, from, d.from, to, d.to);
+    default:
+      return copy_row<uint64_t>(d.extent, from, d.from, to, d.to);
   }
 }
 

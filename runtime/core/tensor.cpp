@@ -16,29 +16,42 @@ namespace graft {
 size_t size_of(DType dtype) {
   switch (dtype) {
     case DType::f64:
-    case DType::i64: return 8;
+    case DType::i64:
+      return 8;
     case DType::f32:
-    case DType::i32: return 4;
+    case DType::i32:
+      return 4;
     case DType::f16:
-    case DType::bf16: return 2;
+    case DType::bf16:
+      return 2;
     case DType::u8:
     case DType::i8:
-    case DType::boolean: return 1;
+    case DType::boolean:
+      return 1;
   }
   return 0;
 }
 
 const char* name_of(DType dtype) {
   switch (dtype) {
-    case DType::f32: return "float32";
-    case DType::f64: return "float64";
-    case DType::f16: return "float16";
-    case DType::bf16: return "bfloat16";
-    case DType::i64: return "int64";
-    case DType::i32: return "int32";
-    case DType::u8: return "uint8";
-    case DType::i8: return "int8";
-    case DType::boolean: return "bool";
+    case DType::f32:
+      return "float32";
+    case DType::f64:
+      return "float64";
+    case DType::f16:
+      return "float16";
+    case DType::bf16:
+      return "bfloat16";
+    case DType::i64:
+      return "int64";
+    case DType::i32:
+      return "int32";
+    case DType::u8:
+      return "uint8";
+    case DType::i8:
+      return "int8";
+    case DType::boolean:
+      return "bool";
   }
   return "?";
 }
@@ -97,11 +110,14 @@ Tensor::Tensor(DType dtype, Shape shape) : dtype_(dtype), shape_(std::move(shape
       bytes > std::numeric_limits<size_t>::max() / 2) {
     throw Error("a tensor of shape " + shape_.str() + " does not fit in memory");
   }
-  // Large pages spare the TLB where whole tensors are streamed; a few of them must fit, or alignment would waste what they save.
+  // Large pages spare the TLB where whole tensors are streamed; a few of them must fit, or alignment would waste what
+  // they save.
   constexpr size_t kHugePage = size_t{2} << 20, kWorthHugePages = 4 * kHugePage;
-  const size_t alignment = bytes >= kWorthHugePages ? kHugePage : 64, rounded = std::max<size_t>((bytes + 63) / 64 * 64, 64);
+  const size_t alignment = bytes >= kWorthHugePages ? kHugePage : 64,
+               rounded = std::max<size_t>((bytes + 63) / 64 * 64, 64);
   void* memory = nullptr;  // not aligned_alloc, whose sizes must be multiples of the alignment
-  if (posix_memalign(&memory, alignment, rounded) != 0) throw Error("out of memory for a tensor of shape " + shape_.str());
+  if (posix_memalign(&memory, alignment, rounded) != 0)
+    throw Error("out of memory for a tensor of shape " + shape_.str());
   data_.reset(static_cast<std::byte*>(memory));
   if (bytes >= kWorthHugePages) (void)madvise(data_.get(), rounded / kHugePage * kHugePage, MADV_HUGEPAGE);
 }
@@ -130,7 +146,8 @@ void Tensor::require(DType wanted) const {
 }
 
 void Tensor::assign(const void* source, size_t size) {
-  if (size != bytes()) throw Error("a tensor of shape " + shape_.str() + " cannot hold " + std::to_string(size) + " bytes");
+  if (size != bytes())
+    throw Error("a tensor of shape " + shape_.str() + " cannot hold " + std::to_string(size) + " bytes");
   if (size > 0) std::memcpy(raw(), source, size);
 }
 
@@ -169,15 +186,23 @@ uint16_t float_to_bfloat(float value) {
 template <typename Visit>
 void visit_storage(DType dtype, Visit visit) {
   switch (dtype) {
-    case DType::f32: return visit(float{});
-    case DType::f64: return visit(double{});
-    case DType::i64: return visit(int64_t{});
-    case DType::i32: return visit(int32_t{});
-    case DType::u8: return visit(uint8_t{});
-    case DType::i8: return visit(int8_t{});
-    case DType::boolean: return visit(bool{});
+    case DType::f32:
+      return visit(float{});
+    case DType::f64:
+      return visit(double{});
+    case DType::i64:
+      return visit(int64_t{});
+    case DType::i32:
+      return visit(int32_t{});
+    case DType::u8:
+      return visit(uint8_t{});
+    case DType::i8:
+      return visit(int8_t{});
+    case DType::boolean:
+      return visit(bool{});
     case DType::f16:
-    case DType::bf16: return visit(uint16_t{});
+    case DType::bf16:
+      return visit(uint16_t{});
   }
 }
 

@@ -15,14 +15,22 @@ enum class DType : uint8_t { f32, f64, f16, bf16, i64, i32, u8, i8, boolean };
 size_t size_of(DType dtype);
 const char* name_of(DType dtype);
 
-/// The C++ type that stores one element of each dtype; half types travel as their bit pattern and are converted at import.
-template <typename T> inline constexpr DType dtype_of = DType::f32;
-template <> inline constexpr DType dtype_of<double> = DType::f64;
-template <> inline constexpr DType dtype_of<int64_t> = DType::i64;
-template <> inline constexpr DType dtype_of<int32_t> = DType::i32;
-template <> inline constexpr DType dtype_of<uint8_t> = DType::u8;
-template <> inline constexpr DType dtype_of<int8_t> = DType::i8;
-template <> inline constexpr DType dtype_of<bool> = DType::boolean;
+/// The C++ type that stores one element of each dtype; half types travel as their bit pattern and are converted at
+/// import.
+template <typename T>
+inline constexpr DType dtype_of = DType::f32;
+template <>
+inline constexpr DType dtype_of<double> = DType::f64;
+template <>
+inline constexpr DType dtype_of<int64_t> = DType::i64;
+template <>
+inline constexpr DType dtype_of<int32_t> = DType::i32;
+template <>
+inline constexpr DType dtype_of<uint8_t> = DType::u8;
+template <>
+inline constexpr DType dtype_of<int8_t> = DType::i8;
+template <>
+inline constexpr DType dtype_of<bool> = DType::boolean;
 
 /// The stand-in for a dimension that is fixed only when a plan is made (the batch, or an image side).
 inline constexpr int64_t kOpenDim = -1;
@@ -72,8 +80,14 @@ class Tensor {
   size_t bytes() const { return static_cast<size_t>(elements()) * size_of(dtype_); }
   void* raw() { return data_.get(); }
   const void* raw() const { return data_.get(); }
-  template <typename T> std::span<T> data() { return {checked<T>(), static_cast<size_t>(elements())}; }
-  template <typename T> std::span<const T> data() const { return {checked<T>(), static_cast<size_t>(elements())}; }
+  template <typename T>
+  std::span<T> data() {
+    return {checked<T>(), static_cast<size_t>(elements())};
+  }
+  template <typename T>
+  std::span<const T> data() const {
+    return {checked<T>(), static_cast<size_t>(elements())};
+  }
   /// Same elements under another shape. Throws Error when the counts differ.
   void reshape(Shape shape);
 
@@ -81,7 +95,8 @@ class Tensor {
   struct Free {
     void operator()(std::byte* p) const;
   };
-  template <typename T> T* checked() const {
+  template <typename T>
+  T* checked() const {
     require(dtype_of<T>);
     return reinterpret_cast<T*>(data_.get());
   }

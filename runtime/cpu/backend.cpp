@@ -2,9 +2,9 @@
 
 #include <omp.h>
 
+#include "runtime/core/error.h"
 #include "runtime/cpu/cpu_backend.h"
 #include "runtime/cpu/kernel_table.h"
-#include "runtime/core/error.h"
 
 namespace graft {
 namespace {

@@ -31,7 +31,10 @@ Rows rows_of(const Operand& x) {
 /// Fixed statistics on any layout by two strides; the fast path is channels-last.
 class FixedKernel final : public Kernel {
  public:
-  FixedKernel(const BatchNorm& op, const KernelRequest& r) : op_(op), shape_(r.inputs[0].shape), walk_(shape_, {r.outputs[0].strides, r.inputs[0].strides, along_channels(shape_)}) {
+  FixedKernel(const BatchNorm& op, const KernelRequest& r)
+      : op_(op),
+        shape_(r.inputs[0].shape),
+        walk_(shape_, {r.outputs[0].strides, r.inputs[0].strides, along_channels(shape_)}) {
     channels_ = shape_[1];
     const Strides& strides = r.inputs[0].strides;
     channels_last_ = (shape_.rank() == 2 || (shape_.rank() == 4 && strides[1] == 1)) && strides == r.outputs[0].strides;
@@ -50,7 +53,8 @@ class FixedKernel final : public Kernel {
     if (channels_last_) {
       parallel_for(shape_.elements() / std::max<int64_t>(channels_, 1), 16, [&](int64_t first, int64_t last) {
         const int64_t at = first * channels_;
-        vector_loops().affine({last - first, channels_, in(0) + at, slope, shift, residual ? residual + at : nullptr, op_.tail.activation, y + at});
+        vector_loops().affine({last - first, channels_, in(0) + at, slope, shift, residual ? residual + at : nullptr,
+                               op_.tail.activation, y + at});
       });
       return;
     }
@@ -78,14 +82,18 @@ class FixedKernel final : public Kernel {
 
 class TrainingKernel final : public Kernel {
  public:
-  TrainingKernel(const BatchNormTraining& op, const KernelRequest& r) : op_(op), rows_(rows_of(r.inputs[0])), statistics_(rows_.rows, rows_.channels) {}
-  size_t scratch_bytes() const override { return statistics_.scratch_bytes() + static_cast<size_t>(2 * rows_.channels) * sizeof(float); }
+  TrainingKernel(const BatchNormTraining& op, const KernelRequest& r)
+      : op_(op), rows_(rows_of(r.inputs[0])), statistics_(rows_.rows, rows_.channels) {}
+  size_t scratch_bytes() const override {
+    return statistics_.scratch_bytes() + static_cast<size_t>(2 * rows_.channels) * sizeof(float);
+  }
   void run(const KernelArguments& a) override {
     const int64_t channels = rows_.channels;
     const auto in = [&](size_t i) { return static_cast<const float*>(a.inputs[i]); };
     auto *mean = static_cast<float*>(a.outputs[1]), *variance = static_cast<float*>(a.outputs[2]);
     statistics_.compute(in(0), a.scratch, mean, variance);
-    float *slope = reinterpret_cast<float*>(static_cast<std::byte*>(a.scratch) + statistics_.scratch_bytes()), *shift = slope + channels;
+    float *slope = reinterpret_cast<float*>(static_cast<std::byte*>(a.scratch) + statistics_.scratch_bytes()),
+          *shift = slope + channels;
     for (int64_t c = 0; c < channels; ++c) {
       slope[c] = in(1)[c] / std::sqrt(variance[c] + op_.epsilon);
       shift[c] = in(2)[c] - mean[c] * slope[c];
@@ -95,7 +103,8 @@ class TrainingKernel final : public Kernel {
     const bool past_caches = rows_.rows * channels * static_cast<int64_t>(sizeof(float)) >= kPastCaches;
     parallel_for(rows_.rows, 16, [&](int64_t first, int64_t last) {
       const int64_t at = first * channels;
-      vector_loops().affine({last - first, channels, in(0) + at, slope, shift, residual ? residual + at : nullptr, op_.tail.activation, y + at, past_caches});
+      vector_loops().affine({last - first, channels, in(0) + at, slope, shift, residual ? residual + at : nullptr,
+                             op_.tail.activation, y + at, past_caches});
     });
   }
 
@@ -105,13 +114,15 @@ class TrainingKernel final : public Kernel {
   ChannelStatistics statistics_;
 };
 
-/// With x̂ = (x - μ)/σ, m rows: dx = γ/σ·(dz - Σdz/m - x̂·Σ(dz·x̂)/m), written as dz·k_dz + x·k_x + k_1. Σdz is dL/dβ and Σ(dz·x̂) dL/dγ.
+/// With x̂ = (x - μ)/σ, m rows: dx = γ/σ·(dz - Σdz/m - x̂·Σ(dz·x̂)/m), written as dz·k_dz + x·k_x + k_1. Σdz is dL/dβ and
+/// Σ(dz·x̂) dL/dγ.
 class InputGradient {
  public:
   explicit InputGradient(Rows rows) : rows_(rows) {}
   size_t scratch_bytes() const { return static_cast<size_t>(3 * rows_.channels) * sizeof(float); }
   /// `arguments`: dy, x and the mask's; k_* are set here.
-  void run(NormGradientArguments all, const float* scale, const float* variance, float epsilon, const float* d_scale, const float* d_bias, void* scratch) const {
+  void run(NormGradientArguments all, const float* scale, const float* variance, float epsilon, const float* d_scale,
+           const float* d_bias, void* scratch) const {
     const int64_t channels = rows_.channels;
     auto *k_dz = static_cast<float*>(scratch), *k_x = k_dz + channels, *k_1 = k_x + channels;
     const double count = static_cast<double>(rows_.rows);
@@ -121,7 +132,8 @@ class InputGradient {
       const double per_x = -gain * inverse * static_cast<double>(d_scale[c]) / count;
       k_dz[c] = static_cast<float>(gain);
       k_x[c] = static_cast<float>(per_x);
-      k_1[c] = static_cast<float>(-gain * static_cast<double>(d_bias[c]) / count - per_x * static_cast<double>(all.mean[c]));
+      k_1[c] =
+          static_cast<float>(-gain * static_cast<double>(d_bias[c]) / count - per_x * static_cast<double>(all.mean[c]));
     }
     all.k_dz = k_dz;
     all.k_x = k_x;
@@ -143,24 +155,37 @@ class InputGradient {
 class GradientKernel final : public Kernel {
  public:
   GradientKernel(const BatchNormGradient& op, const KernelRequest& r)
-      : op_(op), rows_(rows_of(r.inputs[1])), sums_(rows_.rows, rows_.channels, op.tail.activation), input_gradient_(rows_) {}
-  size_t scratch_bytes() const override { return sums_.scratch_bytes() + input_gradient_.scratch_bytes() + static_cast<size_t>(2 * rows_.channels) * sizeof(float); }
+      : op_(op),
+        rows_(rows_of(r.inputs[1])),
+        sums_(rows_.rows, rows_.channels, op.tail.activation),
+        input_gradient_(rows_) {}
+  size_t scratch_bytes() const override {
+    return sums_.scratch_bytes() + input_gradient_.scratch_bytes() +
+           static_cast<size_t>(2 * rows_.channels) * sizeof(float);
+  }
   void run(const KernelArguments& a) override {
     const int64_t channels = rows_.channels;
     const auto in = [&](size_t i) { return static_cast<const float*>(a.inputs[i]); };
     const float *x = in(1), *scale = in(2), *bias = in(3), *mean = in(4), *variance = in(5);
     std::byte* const scratch = static_cast<std::byte*>(a.scratch) + sums_.scratch_bytes();
-    float *const slope = reinterpret_cast<float*>(scratch + input_gradient_.scratch_bytes()), *const shift = slope + channels;
+    float *const slope = reinterpret_cast<float*>(scratch + input_gradient_.scratch_bytes()), *const shift =
+                                                                                                  slope + channels;
     for (int64_t c = 0; c < channels; ++c) {
       slope[c] = scale[c] / std::sqrt(variance[c] + op_.epsilon);
       shift[c] = bias[c] - mean[c] * slope[c];
     }
-    auto *dx = static_cast<float*>(a.outputs[0]), *d_scale = static_cast<float*>(a.outputs[1]), *d_bias = static_cast<float*>(a.outputs[2]);
+    auto *dx = static_cast<float*>(a.outputs[0]), *d_scale = static_cast<float*>(a.outputs[1]),
+         *d_bias = static_cast<float*>(a.outputs[2]);
     // With a residual, dz is its gradient: the first pass writes it, and the second reads it instead of dy and y.
     float* const dz = op_.tail.residual ? static_cast<float*>(a.outputs[3]) : nullptr;
-    sums_.compute({in(0), x, mean, dz ? in(6) : nullptr, dz, slope, shift}, a.scratch, variance, op_.epsilon, d_scale, d_bias);
-    NormGradientArguments all{rows_.rows, channels, dz ? dz : in(0), x, nullptr, slope, shift, mean, dz ? Activation{} : op_.tail.activation,
-                              nullptr, nullptr, nullptr, nullptr, nullptr, nullptr, dx};
+    sums_.compute({in(0), x, mean, dz ? in(6) : nullptr, dz, slope, shift}, a.scratch, variance, op_.epsilon, d_scale,
+                  d_bias);
+    NormGradientArguments all{rows_.rows, channels, dz ? dz : in(0),
+                              x,          nullptr,  slope,
+                              shift,      mean,     dz ? Activation{} : op_.tail.activation,
+                              nullptr,    nullptr,  nullptr,
+                              nullptr,    nullptr,  nullptr,
+                              dx};
     input_gradient_.run(all, scale, variance, op_.epsilon, d_scale, d_bias, scratch);
   }
 
@@ -173,13 +198,15 @@ class GradientKernel final : public Kernel {
 
 class InputGradientKernel final : public Kernel {
  public:
-  InputGradientKernel(const BatchNormInputGradient& op, const KernelRequest& r) : epsilon_(op.epsilon), rows_(rows_of(r.inputs[1])), input_gradient_(rows_) {}
+  InputGradientKernel(const BatchNormInputGradient& op, const KernelRequest& r)
+      : epsilon_(op.epsilon), rows_(rows_of(r.inputs[1])), input_gradient_(rows_) {}
   size_t scratch_bytes() const override { return input_gradient_.scratch_bytes(); }
   void run(const KernelArguments& a) override {
     const auto in = [&](size_t i) { return static_cast<const float*>(a.inputs[i]); };
     // Without an activation the mask's slope and shift are never looked at; the scale stands in for both.
-    NormGradientArguments all{rows_.rows, rows_.channels, in(0), in(1), nullptr, in(2), in(2), in(3), {},
-                              nullptr, nullptr, nullptr, nullptr, nullptr, nullptr, static_cast<float*>(a.outputs[0])};
+    NormGradientArguments all{
+        rows_.rows, rows_.channels, in(0),   in(1),   nullptr, in(2),   in(2),   in(3),
+        {},         nullptr,        nullptr, nullptr, nullptr, nullptr, nullptr, static_cast<float*>(a.outputs[0])};
     input_gradient_.run(all, in(2), in(4), epsilon_, in(5), in(6), a.scratch);
   }
 

@@ -26,22 +26,29 @@ T remainder(T a, T b) {
 template <typename T>
 T combine(Binary::Kind kind, T a, T b) {
   switch (kind) {
-    case Binary::Kind::add: return static_cast<T>(a + b);
-    case Binary::Kind::sub: return static_cast<T>(a - b);
-    case Binary::Kind::mul: return static_cast<T>(a * b);
+    case Binary::Kind::add:
+      return static_cast<T>(a + b);
+    case Binary::Kind::sub:
+      return static_cast<T>(a - b);
+    case Binary::Kind::mul:
+      return static_cast<T>(a * b);
     case Binary::Kind::div:
       if constexpr (std::is_integral_v<T>) {
         if (b == 0) throw Error("integer division by zero");
       }
       return static_cast<T>(a / b);
-    case Binary::Kind::pow: return static_cast<T>(std::pow(a, b));
-    case Binary::Kind::max: return std::isnan(static_cast<double>(a)) ? a : std::max(b, a);
-    case Binary::Kind::min: return std::isnan(static_cast<double>(a)) ? a : std::min(b, a);
+    case Binary::Kind::pow:
+      return static_cast<T>(std::pow(a, b));
+    case Binary::Kind::max:
+      return std::isnan(static_cast<double>(a)) ? a : std::max(b, a);
+    case Binary::Kind::min:
+      return std::isnan(static_cast<double>(a)) ? a : std::min(b, a);
     case Binary::Kind::mod: {  // the result has the divisor's sign
       const T rest = remainder(a, b);
       return rest != 0 && (rest < 0) != (b < 0) ? static_cast<T>(rest + b) : rest;
     }
-    case Binary::Kind::fmod: return remainder(a, b);
+    case Binary::Kind::fmod:
+      return remainder(a, b);
   }
   return a;
 }
@@ -50,15 +57,19 @@ template <typename T>
 class BinaryKernel final : public Kernel {
  public:
   BinaryKernel(const Binary& op, const KernelRequest& r)
-      : kind_(op.kind), activation_(op.activation),
-        walk_(r.outputs[0].shape, {r.outputs[0].strides, broadcast_strides(r.inputs[0].shape, r.inputs[0].strides, r.outputs[0].shape),
-                                   broadcast_strides(r.inputs[1].shape, r.inputs[1].strides, r.outputs[0].shape)}) {}
+      : kind_(op.kind),
+        activation_(op.activation),
+        walk_(r.outputs[0].shape,
+              {r.outputs[0].strides, broadcast_strides(r.inputs[0].shape, r.inputs[0].strides, r.outputs[0].shape),
+               broadcast_strides(r.inputs[1].shape, r.inputs[1].strides, r.outputs[0].shape)}) {}
 
   void run(const KernelArguments& args) override {
     const T *a = static_cast<const T*>(args.inputs[0]), *b = static_cast<const T*>(args.inputs[1]);
     T* y = static_cast<T*>(args.outputs[0]);
     parallel_for(walk_.outer_extent(), 1, [&](int64_t first, int64_t last) {
-      walk_.run_outer(first, last, [&](const auto& at, int64_t n, const auto& step) { row(n, a + at[1], step[1], b + at[2], step[2], y + at[0], step[0]); });
+      walk_.run_outer(first, last, [&](const auto& at, int64_t n, const auto& step) {
+        row(n, a + at[1], step[1], b + at[2], step[2], y + at[0], step[0]);
+      });
     });
   }
 
@@ -75,15 +86,33 @@ class BinaryKernel final : public Kernel {
   void row(int64_t n, const T* a, int64_t a_step, const T* b, int64_t b_step, T* y, int64_t y_step) const {
     using enum Binary::Kind;
     switch (kind_) {
-      case add: apply<add>(n, a, a_step, b, b_step, y, y_step); break;
-      case sub: apply<sub>(n, a, a_step, b, b_step, y, y_step); break;
-      case mul: apply<mul>(n, a, a_step, b, b_step, y, y_step); break;
-      case div: apply<div>(n, a, a_step, b, b_step, y, y_step); break;
-      case pow: apply<pow>(n, a, a_step, b, b_step, y, y_step); break;
-      case max: apply<max>(n, a, a_step, b, b_step, y, y_step); break;
-      case min: apply<min>(n, a, a_step, b, b_step, y, y_step); break;
-      case mod: apply<mod>(n, a, a_step, b, b_step, y, y_step); break;
-      case fmod: apply<fmod>(n, a, a_step, b, b_step, y, y_step); break;
+      case add:
+        apply<add>(n, a, a_step, b, b_step, y, y_step);
+        break;
+      case sub:
+        apply<sub>(n, a, a_step, b, b_step, y, y_step);
+        break;
+      case mul:
+        apply<mul>(n, a, a_step, b, b_step, y, y_step);
+        break;
+      case div:
+        apply<div>(n, a, a_step, b, b_step, y, y_step);
+        break;
+      case pow:
+        apply<pow>(n, a, a_step, b, b_step, y, y_step);
+        break;
+      case max:
+        apply<max>(n, a, a_step, b, b_step, y, y_step);
+        break;
+      case min:
+        apply<min>(n, a, a_step, b, b_step, y, y_step);
+        break;
+      case mod:
+        apply<mod>(n, a, a_step, b, b_step, y, y_step);
+        break;
+      case fmod:
+        apply<fmod>(n, a, a_step, b, b_step, y, y_step);
+        break;
     }
     if constexpr (std::is_same_v<T, float>) {
       if (activation_.kind == Activation::Kind::none) return;
@@ -104,7 +133,9 @@ class AddKernel final : public Kernel {
   void run(const KernelArguments& args) override {
     const float *a = static_cast<const float*>(args.inputs[0]), *b = static_cast<const float*>(args.inputs[1]);
     float* y = static_cast<float*>(args.outputs[0]);
-    parallel_for(elements_, 1 << 14, [&](int64_t first, int64_t last) { vector_loops().add(last - first, a + first, b + first, activation_, y + first); });
+    parallel_for(elements_, 1 << 14, [&](int64_t first, int64_t last) {
+      vector_loops().add(last - first, a + first, b + first, activation_, y + first);
+    });
   }
 
  private:
@@ -115,7 +146,8 @@ class AddKernel final : public Kernel {
 std::unique_ptr<Kernel> make_binary_kernel(const Binary& op, const KernelRequest& r) {
   const Operand &a = r.inputs[0], &b = r.inputs[1], &y = r.outputs[0];
   const bool same = a.shape == y.shape && b.shape == y.shape && a.strides == y.strides && b.strides == y.strides;
-  if (same && op.kind == Binary::Kind::add && y.dtype == DType::f32) return std::make_unique<AddKernel>(op, y.shape.elements());
+  if (same && op.kind == Binary::Kind::add && y.dtype == DType::f32)
+    return std::make_unique<AddKernel>(op, y.shape.elements());
   std::unique_ptr<Kernel> kernel;
   visit_arithmetic(y.dtype, [&](auto tag) { kernel = std::make_unique<BinaryKernel<decltype(tag)>>(op, r); });
   return kernel;

@@ -14,8 +14,11 @@ struct Parts {
   float* origin;
 
   Parts(void* scratch, int64_t channels)
-      : sums(static_cast<double*>(scratch)), squares(sums + kRowPieces * channels), mean(squares + kRowPieces * channels),
-        spread(mean + channels), origin(reinterpret_cast<float*>(spread + channels)) {}
+      : sums(static_cast<double*>(scratch)),
+        squares(sums + kRowPieces * channels),
+        mean(squares + kRowPieces * channels),
+        spread(mean + channels),
+        origin(reinterpret_cast<float*>(spread + channels)) {}
 };
 
 }  // namespace
@@ -39,7 +42,8 @@ void ChannelStatistics::finish(void* scratch, float* mean, float* variance) cons
   for (int64_t p = 0; p < kRowPieces; ++p) {
     const int64_t rows = first_row(p + 1) - first_row(p);
     if (rows == 0) continue;
-    const double n = static_cast<double>(rows), before = static_cast<double>(merged), share = n / (before + n), cross = before * share;
+    const double n = static_cast<double>(rows), before = static_cast<double>(merged), share = n / (before + n),
+                 cross = before * share;
     for (int64_t c = 0; c < channels_; ++c) {
       const int64_t i = p * channels_ + c;
       const double offset = parts.sums[i] / n, piece_mean = static_cast<double>(parts.origin[i]) + offset;

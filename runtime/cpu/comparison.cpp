@@ -13,13 +13,16 @@ template <typename T>
 class ComparisonKernel final : public Kernel {
  public:
   ComparisonKernel(const Comparison& op, const KernelRequest& r)
-      : kind_(op.kind), walk_(r.outputs[0].shape, {r.outputs[0].strides, broadcast_strides(r.inputs[0].shape, r.inputs[0].strides, r.outputs[0].shape),
-                                                   broadcast_strides(r.inputs[1].shape, r.inputs[1].strides, r.outputs[0].shape)}) {}
+      : kind_(op.kind),
+        walk_(r.outputs[0].shape,
+              {r.outputs[0].strides, broadcast_strides(r.inputs[0].shape, r.inputs[0].strides, r.outputs[0].shape),
+               broadcast_strides(r.inputs[1].shape, r.inputs[1].strides, r.outputs[0].shape)}) {}
   void run(const KernelArguments& args) override {
     const T *a = static_cast<const T*>(args.inputs[0]), *b = static_cast<const T*>(args.inputs[1]);
     bool* y = static_cast<bool*>(args.outputs[0]);
     walk_.run([&](const auto& at, int64_t n, const auto& step) {
-      for (int64_t i = 0; i < n; ++i) y[at[0] + i * step[0]] = holds(kind_, a[at[1] + i * step[1]], b[at[2] + i * step[2]]);
+      for (int64_t i = 0; i < n; ++i)
+        y[at[0] + i * step[0]] = holds(kind_, a[at[1] + i * step[1]], b[at[2] + i * step[2]]);
     });
   }
 
@@ -31,7 +34,8 @@ class ComparisonKernel final : public Kernel {
 template <typename T>
 class PredicateKernel final : public Kernel {
  public:
-  PredicateKernel(const Predicate& op, const KernelRequest& r) : op_(op), walk_(r.outputs[0].shape, {r.outputs[0].strides, r.inputs[0].strides}) {}
+  PredicateKernel(const Predicate& op, const KernelRequest& r)
+      : op_(op), walk_(r.outputs[0].shape, {r.outputs[0].strides, r.inputs[0].strides}) {}
   void run(const KernelArguments& args) override {
     const T* x = static_cast<const T*>(args.inputs[0]);
     bool* y = static_cast<bool*>(args.outputs[0]);
@@ -57,15 +61,17 @@ template <typename T>
 class WhereKernel final : public Kernel {
  public:
   explicit WhereKernel(const KernelRequest& r)
-      : walk_(r.outputs[0].shape, {r.outputs[0].strides, broadcast_strides(r.inputs[0].shape, r.inputs[0].strides, r.outputs[0].shape),
-                                   broadcast_strides(r.inputs[1].shape, r.inputs[1].strides, r.outputs[0].shape),
-                                   broadcast_strides(r.inputs[2].shape, r.inputs[2].strides, r.outputs[0].shape)}) {}
+      : walk_(r.outputs[0].shape,
+              {r.outputs[0].strides, broadcast_strides(r.inputs[0].shape, r.inputs[0].strides, r.outputs[0].shape),
+               broadcast_strides(r.inputs[1].shape, r.inputs[1].strides, r.outputs[0].shape),
+               broadcast_strides(r.inputs[2].shape, r.inputs[2].strides, r.outputs[0].shape)}) {}
   void run(const KernelArguments& args) override {
     const bool* condition = static_cast<const bool*>(args.inputs[0]);
     const T *a = static_cast<const T*>(args.inputs[1]), *b = static_cast<const T*>(args.inputs[2]);
     T* y = static_cast<T*>(args.outputs[0]);
     walk_.run([&](const auto& at, int64_t n, const auto& step) {
-      for (int64_t i = 0; i < n; ++i) y[at[0] + i * step[0]] = condition[at[1] + i * step[1]] ? a[at[2] + i * step[2]] : b[at[3] + i * step[3]];
+      for (int64_t i = 0; i < n; ++i)
+        y[at[0] + i * step[0]] = condition[at[1] + i * step[1]] ? a[at[2] + i * step[2]] : b[at[3] + i * step[3]];
     });
   }
 
@@ -75,13 +81,15 @@ class WhereKernel final : public Kernel {
 
 std::unique_ptr<Kernel> make_comparison_kernel(const Comparison& op, const KernelRequest& r) {
   std::unique_ptr<Kernel> kernel;
-  visit_elements(r.inputs[0].dtype, [&](auto tag) { kernel = std::make_unique<ComparisonKernel<decltype(tag)>>(op, r); });
+  visit_elements(r.inputs[0].dtype,
+                 [&](auto tag) { kernel = std::make_unique<ComparisonKernel<decltype(tag)>>(op, r); });
   return kernel;
 }
 
 std::unique_ptr<Kernel> make_predicate(const Predicate& op, const KernelRequest& r) {
   std::unique_ptr<Kernel> kernel;
-  visit_elements(r.inputs[0].dtype, [&](auto tag) { kernel = std::make_unique<PredicateKernel<decltype(tag)>>(op, r); });
+  visit_elements(r.inputs[0].dtype,
+                 [&](auto tag) { kernel = std::make_unique<PredicateKernel<decltype(tag)>>(op, r); });
   return kernel;
 }
 

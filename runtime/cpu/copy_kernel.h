@@ -5,8 +5,8 @@
 #include <vector>
 
 #include "runtime/core/backend.h"
-#include "runtime/cpu/parallel.h"
 #include "runtime/core/strided_copy.h"
+#include "runtime/cpu/parallel.h"
 
 namespace graft::cpu {
 
@@ -25,7 +25,8 @@ class CopyKernel final : public Kernel {
   void run(const KernelArguments& a) override {
     auto* out = static_cast<std::byte*>(a.outputs[0]);
     if (!fill_.empty())
-      for (int64_t i = 0; i < elements_; ++i) std::memcpy(out + static_cast<size_t>(i) * element_bytes_, fill_.data(), element_bytes_);
+      for (int64_t i = 0; i < elements_; ++i)
+        std::memcpy(out + static_cast<size_t>(i) * element_bytes_, fill_.data(), element_bytes_);
     parallel_for(static_cast<int64_t>(pieces_.size()), 1, [&](int64_t first, int64_t last) {
       for (int64_t i = first; i < last; ++i) {
         const Piece& p = pieces_[static_cast<size_t>(i)];
@@ -52,7 +53,8 @@ inline std::unique_ptr<Kernel> whole(const Operand& x, const Shape& shape, const
     part[0] = 1;
     const StridedCopy copy(bytes, part, from, y.strides);
     for (int64_t n = 0; n < shape[0]; ++n) {
-      pieces.push_back({0, n * from[0] * static_cast<int64_t>(bytes), n * y.strides[0] * static_cast<int64_t>(bytes), copy});
+      pieces.push_back(
+          {0, n * from[0] * static_cast<int64_t>(bytes), n * y.strides[0] * static_cast<int64_t>(bytes), copy});
     }
   }
   return std::make_unique<CopyKernel>(std::move(pieces), y.shape.elements(), bytes);

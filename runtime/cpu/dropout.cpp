@@ -1,17 +1,20 @@
 #include "runtime/ops/dropout.h"
 
+#include "runtime/core/random.h"
 #include "runtime/cpu/kernel_table.h"
 #include "runtime/cpu/onednn.h"
 #include "runtime/cpu/parallel.h"
 #include "runtime/cpu/walk.h"
-#include "runtime/core/random.h"
 
 namespace graft::cpu {
 namespace {
 
 class DropoutKernel final : public Kernel {
  public:
-  DropoutKernel(const Dropout& op, const KernelRequest& r) : op_(op), elements_(r.outputs[0].shape.elements()), shared_(op.whole_samples && elements_ > 0 ? elements_ / r.outputs[0].shape[0] : 1) {
+  DropoutKernel(const Dropout& op, const KernelRequest& r)
+      : op_(op),
+        elements_(r.outputs[0].shape.elements()),
+        shared_(op.whole_samples && elements_ > 0 ? elements_ / r.outputs[0].shape[0] : 1) {
     if (r.inputs[0].strides != r.outputs[0].strides) throw Error("dropout needs one layout");
   }
   void run(const KernelArguments& a) override {
@@ -20,7 +23,8 @@ class DropoutKernel final : public Kernel {
     const float scale = op_.vanilla ? 1.0f : 1 / (1 - op_.ratio);
     const uint64_t key = mix(mix(a.step.seed, a.step.step), op_.stream);
     parallel_for(elements_, 1 << 14, [&](int64_t first, int64_t last) {
-      for (int64_t i = first; i < last; ++i) y[i] = uniform(key, static_cast<uint64_t>(i / shared_)) < op_.ratio ? 0.0f : x[i] * scale;
+      for (int64_t i = first; i < last; ++i)
+        y[i] = uniform(key, static_cast<uint64_t>(i / shared_)) < op_.ratio ? 0.0f : x[i] * scale;
     });
   }
 

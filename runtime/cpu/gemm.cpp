@@ -2,11 +2,11 @@
 
 #include <cstring>
 
+#include "runtime/core/strided_copy.h"
 #include "runtime/cpu/kernel_table.h"
 #include "runtime/cpu/onednn.h"
 #include "runtime/cpu/vector_product.h"
 #include "runtime/ops/broadcast.h"
-#include "runtime/core/strided_copy.h"
 
 namespace graft::cpu {
 namespace {
@@ -15,7 +15,8 @@ using dnnl::memory;
 
 memory::desc matrix(const Operand& operand, Transpose2d transpose) {
   const Shape& s = operand.shape;
-  if (transpose == Transpose2d::no) return {memory::dims{s[0], s[1]}, memory::data_type::f32, memory::dims{operand.strides[0], operand.strides[1]}};
+  if (transpose == Transpose2d::no)
+    return {memory::dims{s[0], s[1]}, memory::data_type::f32, memory::dims{operand.strides[0], operand.strides[1]}};
   return {memory::dims{s[1], s[0]}, memory::data_type::f32, memory::dims{operand.strides[1], operand.strides[0]}};
 }
 
@@ -28,7 +29,8 @@ class GemmKernel final : public Kernel {
     residual_in_place_ = request.in_place_input >= 0;
     const bool has_bias = request.inputs.size() > 2 && request.inputs[2].present;
     constant_b_ = b.constant;
-    const auto a_desc = matrix(a, op.transpose_a), b_plain = matrix(b, op.transpose_b), y_desc = matrix(y, Transpose2d::no);
+    const auto a_desc = matrix(a, op.transpose_a), b_plain = matrix(b, op.transpose_b),
+               y_desc = matrix(y, Transpose2d::no);
     dnnl::primitive_attr attributes;
     attributes.set_scratchpad_mode(dnnl::scratchpad_mode::user);
     dnnl::post_ops tail;
@@ -38,14 +40,16 @@ class GemmKernel final : public Kernel {
       const Operand& c = request.inputs[2];
       const Strides strides = broadcast_strides(c.shape, c.strides, y.shape);
       const memory::dims dims{strides[0] == 0 ? 1 : y.shape[0], strides[1] == 0 ? 1 : y.shape[1]};
-      bias_desc = memory::desc(dims, memory::data_type::f32, memory::dims{strides[0] == 0 ? dims[1] : strides[0], strides[1] == 0 ? 1 : strides[1]});
+      bias_desc = memory::desc(dims, memory::data_type::f32,
+                               memory::dims{strides[0] == 0 ? dims[1] : strides[0], strides[1] == 0 ? 1 : strides[1]});
       // β ≠ 1 does not occur in image networks; a scaled copy keeps the primitive simple.
       bias_scale_ = op.beta;
       tail.append_binary(dnnl::algorithm::binary_add, bias_desc);
     }
     if (has_residual_) tail.append_sum(1.0f);
     append_activation(tail, op.tail.activation);
-    const bool plain_bias = has_bias && op.alpha == 1 && op.beta == 1 && bias_desc.get_dims()[0] == 1 && bias_desc.get_dims()[1] == y.shape[1];
+    const bool plain_bias = has_bias && op.alpha == 1 && op.beta == 1 && bias_desc.get_dims()[0] == 1 &&
+                            bias_desc.get_dims()[1] == y.shape[1];
     if (plain_bias) {  // the primitive's own bias is cheaper than a binary post-op
       tail = dnnl::post_ops();
       if (has_residual_) tail.append_sum(1.0f);
@@ -53,9 +57,11 @@ class GemmKernel final : public Kernel {
     }
     attributes.set_post_ops(tail);
     const bool packable = constant_b_ != nullptr;
-    const auto b_desc = packable ? memory::desc(b_plain.get_dims(), memory::data_type::f32, memory::format_tag::any) : b_plain;
-    const auto description = plain_bias ? dnnl::matmul::primitive_desc(engine(), a_desc, b_desc, bias_desc, y_desc, attributes)
-                                        : dnnl::matmul::primitive_desc(engine(), a_desc, b_desc, y_desc, attributes);
+    const auto b_desc =
+        packable ? memory::desc(b_plain.get_dims(), memory::data_type::f32, memory::format_tag::any) : b_plain;
+    const auto description = plain_bias
+                                 ? dnnl::matmul::primitive_desc(engine(), a_desc, b_desc, bias_desc, y_desc, attributes)
+                                 : dnnl::matmul::primitive_desc(engine(), a_desc, b_desc, y_desc, attributes);
     primitive_ = dnnl::matmul(description);
     plain_bias_ = plain_bias;
     has_bias_ = has_bias;
@@ -76,7 +82,9 @@ class GemmKernel final : public Kernel {
     }
   }
 
-  size_t scratch_bytes() const override { return own_scratch_ + (bias_scale_ != 1 ? static_cast<size_t>(bias_elements_) * sizeof(float) : 0); }
+  size_t scratch_bytes() const override {
+    return own_scratch_ + (bias_scale_ != 1 ? static_cast<size_t>(bias_elements_) * sizeof(float) : 0);
+  }
   void refresh() override {
     if (!packed_ || !constant_b_) return;
     b_plain_.set_data_handle(const_cast<void*>(constant_b_->raw()));
@@ -98,11 +106,13 @@ class GemmKernel final : public Kernel {
       void* bias = const_cast<void*>(args.inputs[2]);
       if (bias_scale_ != 1) {
         auto* scaled = reinterpret_cast<float*>(static_cast<std::byte*>(args.scratch) + own_scratch_);
-        for (int64_t i = 0; i < bias_elements_; ++i) scaled[i] = bias_scale_ * static_cast<const float*>(args.inputs[2])[i];
+        for (int64_t i = 0; i < bias_elements_; ++i)
+          scaled[i] = bias_scale_ * static_cast<const float*>(args.inputs[2])[i];
         bias = scaled;
       }
       bias_.set_data_handle(bias);
-      arguments_[plain_bias_ ? DNNL_ARG_BIAS : (DNNL_ARG_ATTR_MULTIPLE_POST_OP(binary_index_) | DNNL_ARG_SRC_1)] = bias_;
+      arguments_[plain_bias_ ? DNNL_ARG_BIAS : (DNNL_ARG_ATTR_MULTIPLE_POST_OP(binary_index_) | DNNL_ARG_SRC_1)] =
+          bias_;
     }
     primitive_.execute(stream(), arguments_);
   }
@@ -132,8 +142,8 @@ std::unique_ptr<Kernel> make_gemm(const Gemm& op, const KernelRequest& request) 
   });
 }
 
-/// Batched product with broadcasting: operands are seen with strides of zero only along whole batch dimensions of 1, which
-/// oneDNN broadcasts itself.
+/// Batched product with broadcasting: operands are seen with strides of zero only along whole batch dimensions of 1,
+/// which oneDNN broadcasts itself.
 class MatMulKernel final : public Kernel {
  public:
   explicit MatMulKernel(const KernelRequest& request) {
@@ -161,7 +171,8 @@ class MatMulKernel final : public Kernel {
     b_.set_data_handle(const_cast<void*>(args.inputs[1]));
     y_.set_data_handle(args.outputs[0]);
     scratch_.set_data_handle(args.scratch);
-    primitive_.execute(stream(), {{DNNL_ARG_SRC, a_}, {DNNL_ARG_WEIGHTS, b_}, {DNNL_ARG_DST, y_}, {DNNL_ARG_SCRATCHPAD, scratch_}});
+    primitive_.execute(
+        stream(), {{DNNL_ARG_SRC, a_}, {DNNL_ARG_WEIGHTS, b_}, {DNNL_ARG_DST, y_}, {DNNL_ARG_SCRATCHPAD, scratch_}});
   }
 
  private:

@@ -4,16 +4,16 @@
 #include <cstring>
 #include <vector>
 
+#include "runtime/core/error.h"
+#include "runtime/core/strided_copy.h"
 #include "runtime/cpu/copy_kernel.h"
 #include "runtime/cpu/kernel_table.h"
 #include "runtime/cpu/onednn.h"
 #include "runtime/cpu/parallel.h"
 #include "runtime/cpu/row_layout.h"
 #include "runtime/cpu/walk.h"
-#include "runtime/core/error.h"
 #include "runtime/ops/broadcast.h"
 #include "runtime/ops/reshape.h"
-#include "runtime/core/strided_copy.h"
 
 namespace graft::cpu {
 namespace {
@@ -24,8 +24,10 @@ class ReshapeKernel final : public Kernel {
   explicit ReshapeKernel(const KernelRequest& r)
       : bytes_(static_cast<size_t>(r.inputs[0].shape.elements()) * size_of(r.inputs[0].dtype)),
         to_plain_(size_of(r.inputs[0].dtype), r.inputs[0].shape, r.inputs[0].strides, plain_strides(r.inputs[0].shape)),
-        from_plain_(size_of(r.inputs[0].dtype), r.outputs[0].shape, plain_strides(r.outputs[0].shape), r.outputs[0].strides),
-        input_plain_(is_row_major(r.inputs[0].shape, r.inputs[0].strides)), output_plain_(is_row_major(r.outputs[0].shape, r.outputs[0].strides)) {}
+        from_plain_(size_of(r.inputs[0].dtype), r.outputs[0].shape, plain_strides(r.outputs[0].shape),
+                    r.outputs[0].strides),
+        input_plain_(is_row_major(r.inputs[0].shape, r.inputs[0].strides)),
+        output_plain_(is_row_major(r.outputs[0].shape, r.outputs[0].strides)) {}
   size_t scratch_bytes() const override { return input_plain_ || output_plain_ ? 0 : bytes_; }
   void run(const KernelArguments& a) override {
     if (output_plain_) return to_plain_.run(a.inputs[0], a.outputs[0]);
@@ -59,7 +61,8 @@ std::unique_ptr<Kernel> make_concat(const Concat& op, const KernelRequest& r) {
   int64_t offset = 0;
   for (size_t i = 0; i < r.inputs.size(); ++i) {
     const Operand& x = r.inputs[i];
-    pieces.push_back({i, 0, offset * y.strides[axis] * bytes, StridedCopy(static_cast<size_t>(bytes), x.shape, x.strides, y.strides)});
+    pieces.push_back({i, 0, offset * y.strides[axis] * bytes,
+                      StridedCopy(static_cast<size_t>(bytes), x.shape, x.strides, y.strides)});
     offset += x.shape[axis];
   }
   return std::make_unique<CopyKernel>(std::move(pieces), y.shape.elements(), static_cast<size_t>(bytes));
@@ -99,9 +102,12 @@ int64_t padded_source(Pad::Mode mode, int64_t i, int64_t extent) {
   if (i >= 0 && i < extent) return i;
   if (extent == 0) return -1;
   switch (mode) {
-    case Pad::Mode::constant: return -1;
-    case Pad::Mode::edge: return i < 0 ? 0 : extent - 1;
-    case Pad::Mode::wrap: return (i % extent + extent) % extent;
+    case Pad::Mode::constant:
+      return -1;
+    case Pad::Mode::edge:
+      return i < 0 ? 0 : extent - 1;
+    case Pad::Mode::wrap:
+      return (i % extent + extent) % extent;
     case Pad::Mode::reflect: {
       if (extent == 1) return 0;
       const int64_t period = 2 * (extent - 1), m = (i % period + period) % period;
@@ -114,13 +120,17 @@ int64_t padded_source(Pad::Mode mode, int64_t i, int64_t extent) {
 /// Modes that copy from inside the picture, one element at a time through index tables.
 class PadKernel final : public Kernel {
  public:
-  PadKernel(const Pad& op, const std::vector<int64_t>& pads, const Operand& x, const Operand& y) : x_(x.strides), y_(y.strides), bytes_(size_of(x.dtype)) {
+  PadKernel(const Pad& op, const std::vector<int64_t>& pads, const Operand& x, const Operand& y)
+      : x_(x.strides), y_(y.strides), bytes_(size_of(x.dtype)) {
     for (size_t d = 0; d < y.shape.size(); ++d) {
       tables_.emplace_back();
-      for (int64_t i = 0; i < y.shape[d]; ++i) tables_.back().push_back(padded_source(op.mode, i - pads[d], x.shape[d]));
+      for (int64_t i = 0; i < y.shape[d]; ++i)
+        tables_.back().push_back(padded_source(op.mode, i - pads[d], x.shape[d]));
     }
   }
-  void run(const KernelArguments& a) override { walk(0, static_cast<const std::byte*>(a.inputs[0]), static_cast<std::byte*>(a.outputs[0])); }
+  void run(const KernelArguments& a) override {
+    walk(0, static_cast<const std::byte*>(a.inputs[0]), static_cast<std::byte*>(a.outputs[0]));
+  }
 
  private:
   void walk(size_t d, const std::byte* x, std::byte* y) const {
@@ -129,7 +139,8 @@ class PadKernel final : public Kernel {
       return;
     }
     const auto bytes = static_cast<int64_t>(bytes_);
-    for (size_t i = 0; i < tables_[d].size(); ++i) walk(d + 1, x + tables_[d][i] * x_[d] * bytes, y + static_cast<int64_t>(i) * y_[d] * bytes);
+    for (size_t i = 0; i < tables_[d].size(); ++i)
+      walk(d + 1, x + tables_[d][i] * x_[d] * bytes, y + static_cast<int64_t>(i) * y_[d] * bytes);
   }
   Strides x_, y_;
   size_t bytes_;
@@ -183,7 +194,8 @@ std::unique_ptr<Kernel> make_gather(const Gather& op, const KernelRequest& r) {
       rest /= indices.shape[d];
     }
     const int64_t extent = x.shape[axis];
-    if (list[i] < -extent || list[i] >= extent) throw Error("index " + std::to_string(list[i]) + " lies outside a dimension of " + std::to_string(extent));
+    if (list[i] < -extent || list[i] >= extent)
+      throw Error("index " + std::to_string(list[i]) + " lies outside a dimension of " + std::to_string(extent));
     const int64_t index = list[i] < 0 ? list[i] + extent : list[i];
     pieces.push_back({0, index * x.strides[axis] * bytes, offset * bytes, copy});
   }
@@ -197,13 +209,15 @@ class GatherGradientKernel final : public Kernel {
     const Operand &dy = r.inputs[0], &indices = r.inputs[1], &dx = r.outputs[0];
     if (!indices.constant) throw Error("the indices of Gather depend on the data");
     const auto axis = static_cast<size_t>(resolve_axis(op.axis, dx.shape.rank()));
-    const RowLayout from(dy.shape, dy.strides, range(dy.shape.size(), axis, axis + static_cast<size_t>(indices.shape.rank())));
+    const RowLayout from(dy.shape, dy.strides,
+                         range(dy.shape.size(), axis, axis + static_cast<size_t>(indices.shape.rank())));
     const RowLayout to(dx.shape, dx.strides, range(dx.shape.size(), axis, axis + 1));
     const auto list = to_int64s(*indices.constant);
     for (size_t row = 0; row < from.starts.size(); ++row)
       for (size_t i = 0; i < list.size(); ++i) {
         const int64_t index = list[i] < 0 ? list[i] + dx.shape[axis] : list[i];
-        moves_.push_back({from.starts[row] + from.elements[i], to.starts[row] + to.elements[static_cast<size_t>(index)]});
+        moves_.push_back(
+            {from.starts[row] + from.elements[i], to.starts[row] + to.elements[static_cast<size_t>(index)]});
       }
   }
   void run(const KernelArguments& a) override {
@@ -235,7 +249,8 @@ std::unique_ptr<Kernel> make_expand(const Expand&, const KernelRequest& r) {
 
 class CastKernel final : public Kernel {
  public:
-  explicit CastKernel(const KernelRequest& r) : from_(r.inputs[0].dtype), to_(r.outputs[0].dtype), shape_(r.inputs[0].shape) {
+  explicit CastKernel(const KernelRequest& r)
+      : from_(r.inputs[0].dtype), to_(r.outputs[0].dtype), shape_(r.inputs[0].shape) {
     if (r.inputs[0].strides != r.outputs[0].strides) throw Error("Cast needs one layout");
   }
   void run(const KernelArguments& a) override {
@@ -266,7 +281,8 @@ class RangeKernel final : public Kernel {
   explicit RangeKernel(int64_t count) : count_(count) {}
   void run(const KernelArguments& a) override {
     const T first = *static_cast<const T*>(a.inputs[0]), step = *static_cast<const T*>(a.inputs[2]);
-    for (int64_t i = 0; i < count_; ++i) static_cast<T*>(a.outputs[0])[i] = static_cast<T>(first + static_cast<T>(i) * step);
+    for (int64_t i = 0; i < count_; ++i)
+      static_cast<T*>(a.outputs[0])[i] = static_cast<T>(first + static_cast<T>(i) * step);
   }
 
  private:
@@ -275,7 +291,9 @@ class RangeKernel final : public Kernel {
 
 std::unique_ptr<Kernel> make_range(const Range&, const KernelRequest& r) {
   std::unique_ptr<Kernel> kernel;
-  visit_arithmetic(r.outputs[0].dtype, [&](auto tag) { kernel = std::make_unique<RangeKernel<decltype(tag)>>(r.outputs[0].shape.elements()); });
+  visit_arithmetic(r.outputs[0].dtype, [&](auto tag) {
+    kernel = std::make_unique<RangeKernel<decltype(tag)>>(r.outputs[0].shape.elements());
+  });
   return kernel;
 }
 

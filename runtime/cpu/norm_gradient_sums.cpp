@@ -7,10 +7,7 @@
 #include "runtime/cpu/vector/vector.h"
 
 namespace graft::cpu {
-namespace {
-
-
-}  // namespace
+namespace {}  // namespace
 
 void NormGradientSums::add(int64_t piece, int64_t row, int64_t count, const Arrays& arrays, void* scratch) const {
   auto* const sum = static_cast<double*>(scratch) + piece * channels_;
@@ -20,12 +17,27 @@ void NormGradientSums::add(int64_t piece, int64_t row, int64_t count, const Arra
     std::fill_n(sum_x, channels_, 0.0);
   }
   const int64_t at = row * channels_;
-  NormGradientArguments a{count, channels_, arrays.dy + at, arrays.x + at, arrays.y ? arrays.y + at : nullptr, arrays.slope, arrays.shift, arrays.mean, activation_,
-                          sum, sum_x, arrays.dz ? arrays.dz + at : nullptr, nullptr, nullptr, nullptr, nullptr};
+  NormGradientArguments a{count,
+                          channels_,
+                          arrays.dy + at,
+                          arrays.x + at,
+                          arrays.y ? arrays.y + at : nullptr,
+                          arrays.slope,
+                          arrays.shift,
+                          arrays.mean,
+                          activation_,
+                          sum,
+                          sum_x,
+                          arrays.dz ? arrays.dz + at : nullptr,
+                          nullptr,
+                          nullptr,
+                          nullptr,
+                          nullptr};
   vector_loops().norm_gradient_sums(a);
 }
 
-void NormGradientSums::finish(void* scratch, const float* variance, float epsilon, float* d_scale, float* d_bias) const {
+void NormGradientSums::finish(void* scratch, const float* variance, float epsilon, float* d_scale,
+                              float* d_bias) const {
   const auto* const sums = static_cast<const double*>(scratch);
   double *const total = static_cast<double*>(scratch) + 2 * kRowPieces * channels_, *const total_x = total + channels_;
   std::fill_n(total, 2 * channels_, 0.0);
@@ -38,14 +50,17 @@ void NormGradientSums::finish(void* scratch, const float* variance, float epsilo
   }
   for (int64_t c = 0; c < channels_; ++c) {
     d_bias[c] = static_cast<float>(total[c]);
-    d_scale[c] = static_cast<float>(total_x[c] / std::sqrt(static_cast<double>(variance[c]) + static_cast<double>(epsilon)));
+    d_scale[c] =
+        static_cast<float>(total_x[c] / std::sqrt(static_cast<double>(variance[c]) + static_cast<double>(epsilon)));
   }
 }
 
-void NormGradientSums::compute(const Arrays& arrays, void* scratch, const float* variance, float epsilon, float* d_scale, float* d_bias) const {
+void NormGradientSums::compute(const Arrays& arrays, void* scratch, const float* variance, float epsilon,
+                               float* d_scale, float* d_bias) const {
   parallel_for(kRowPieces, rows_ * 4 >= kRowPieces ? 1 : kRowPieces, [&](int64_t first, int64_t last) {
     for (int64_t p = first; p < last; ++p)
-      if (const int64_t count = first_row(p + 1) - first_row(p); count > 0) add(p, first_row(p), count, arrays, scratch);
+      if (const int64_t count = first_row(p + 1) - first_row(p); count > 0)
+        add(p, first_row(p), count, arrays, scratch);
   });
   finish(scratch, variance, epsilon, d_scale, d_bias);
 }

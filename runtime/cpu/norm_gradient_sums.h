@@ -3,8 +3,8 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "runtime/cpu/row_pieces.h"
 #include "runtime/core/operator.h"
+#include "runtime/cpu/row_pieces.h"
 
 namespace graft::cpu {
 
@@ -12,10 +12,11 @@ namespace graft::cpu {
 /// the result does not depend on the thread count.
 class NormGradientSums {
  public:
-  NormGradientSums(int64_t rows, int64_t channels, Activation activation) : rows_(rows), channels_(channels), activation_(activation) {}
+  NormGradientSums(int64_t rows, int64_t channels, Activation activation)
+      : rows_(rows), channels_(channels), activation_(activation) {}
 
-  /// Where everything lies. `y`, the activated output, gives the mask, and `dz` gets the masked gradient (it may be dy); without them the
-  /// mask is recomputed from x·slope + shift.
+  /// Where everything lies. `y`, the activated output, gives the mask, and `dz` gets the masked gradient (it may be
+  /// dy); without them the mask is recomputed from x·slope + shift.
   struct Arrays {
     const float *dy, *x, *mean, *y = nullptr;
     float* dz = nullptr;
@@ -29,7 +30,8 @@ class NormGradientSums {
   /// One float a channel each.
   void finish(void* scratch, const float* variance, float epsilon, float* d_scale, float* d_bias) const;
   /// All rows at once.
-  void compute(const Arrays& arrays, void* scratch, const float* variance, float epsilon, float* d_scale, float* d_bias) const;
+  void compute(const Arrays& arrays, void* scratch, const float* variance, float epsilon, float* d_scale,
+               float* d_bias) const;
 
  private:
   int64_t rows_, channels_;

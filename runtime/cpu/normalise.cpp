@@ -12,7 +12,9 @@ namespace graft::cpu {
 namespace {
 
 RowLayout data(const NormView& view, const Operand& x) { return {view.shape, view.data(x), view.inner}; }
-RowLayout parameters(const NormView& view, const Operand& scale) { return {view.shape, view.parameters(scale), view.inner}; }
+RowLayout parameters(const NormView& view, const Operand& scale) {
+  return {view.shape, view.parameters(scale), view.inner};
+}
 
 struct Statistics {
   float mean, inverse;
@@ -25,16 +27,23 @@ Statistics measure(const Normalise& op, const float* x, const std::vector<int64_
     for (int64_t at : elements) sum += static_cast<double>(x[at]);
   const double mean = sum / count;
   for (int64_t at : elements) squares += (static_cast<double>(x[at]) - mean) * (static_cast<double>(x[at]) - mean);
-  return {static_cast<float>(mean), static_cast<float>(1 / std::sqrt(squares / count + static_cast<double>(op.epsilon)))};
+  return {static_cast<float>(mean),
+          static_cast<float>(1 / std::sqrt(squares / count + static_cast<double>(op.epsilon)))};
 }
 
 class NormaliseKernel final : public Kernel {
  public:
   NormaliseKernel(const Normalise& op, const KernelRequest& r)
-      : op_(op), view_(op, r.inputs[0].shape), x_(data(view_, r.inputs[0])), y_(data(view_, r.outputs[0])), parameters_(parameters(view_, r.inputs[1])),
+      : op_(op),
+        view_(op, r.inputs[0].shape),
+        x_(data(view_, r.inputs[0])),
+        y_(data(view_, r.outputs[0])),
+        parameters_(parameters(view_, r.inputs[1])),
         bias_(r.inputs.size() > 2 && r.inputs[2].present) {
-    if (bias_ && (r.inputs[2].shape != r.inputs[1].shape || r.inputs[2].strides != r.inputs[1].strides)) throw Error("scale and bias have different shapes");
-    for (size_t i = 1; i < r.outputs.size(); ++i) statistics_.push_back(RowLayout(r.outputs[i].shape, r.outputs[i].strides, view_.inner).starts);
+    if (bias_ && (r.inputs[2].shape != r.inputs[1].shape || r.inputs[2].strides != r.inputs[1].strides))
+      throw Error("scale and bias have different shapes");
+    for (size_t i = 1; i < r.outputs.size(); ++i)
+      statistics_.push_back(RowLayout(r.outputs[i].shape, r.outputs[i].strides, view_.inner).starts);
   }
   void run(const KernelArguments& a) override {
     const auto* x = static_cast<const float*>(a.inputs[0]);
@@ -52,7 +61,8 @@ class NormaliseKernel final : public Kernel {
           const int64_t p = parameter + parameters_.elements[i];
           out[y_.elements[i]] = (in[x_.elements[i]] - s.mean) * s.inverse * scale[p] + (bias ? bias[p] : 0.0f);
         }
-        for (size_t k = 0; k < statistics_.size(); ++k) static_cast<float*>(a.outputs[k + 1])[statistics_[k][row]] = k == 0 ? s.mean : s.inverse;
+        for (size_t k = 0; k < statistics_.size(); ++k)
+          static_cast<float*>(a.outputs[k + 1])[statistics_[k][row]] = k == 0 ? s.mean : s.inverse;
       }
     });
   }
@@ -65,16 +75,26 @@ class NormaliseKernel final : public Kernel {
   std::vector<std::vector<int64_t>> statistics_;
 };
 
-/// With x̂ = (x - μ)·r and g = dy·scale over a row of n: dx = r·(g - Σg/n - x̂·Σ(g·x̂)/n) [Ba et al. 2016]; the middle term is
-/// absent where μ is not subtracted.
+/// With x̂ = (x - μ)·r and g = dy·scale over a row of n: dx = r·(g - Σg/n - x̂·Σ(g·x̂)/n) [Ba et al. 2016]; the middle
+/// term is absent where μ is not subtracted.
 class GradientKernel final : public Kernel {
  public:
   GradientKernel(const NormaliseGradient& op, const KernelRequest& r)
-      : op_(op.forward), view_(op_, r.inputs[1].shape), dy_(data(view_, r.inputs[0])), x_(data(view_, r.inputs[1])), dx_(data(view_, r.outputs[0])),
-        parameters_(parameters(view_, r.inputs[2])), sums_(parameters(view_, r.outputs[1])), parameter_count_(r.inputs[2].shape.elements()) {}
-  size_t scratch_bytes() const override { return static_cast<size_t>(2 * parameter_count_) * sizeof(double) + static_cast<size_t>(x_.rows()) * sizeof(Statistics); }
+      : op_(op.forward),
+        view_(op_, r.inputs[1].shape),
+        dy_(data(view_, r.inputs[0])),
+        x_(data(view_, r.inputs[1])),
+        dx_(data(view_, r.outputs[0])),
+        parameters_(parameters(view_, r.inputs[2])),
+        sums_(parameters(view_, r.outputs[1])),
+        parameter_count_(r.inputs[2].shape.elements()) {}
+  size_t scratch_bytes() const override {
+    return static_cast<size_t>(2 * parameter_count_) * sizeof(double) +
+           static_cast<size_t>(x_.rows()) * sizeof(Statistics);
+  }
   void run(const KernelArguments& a) override {
-    const auto *dy = static_cast<const float*>(a.inputs[0]), *x = static_cast<const float*>(a.inputs[1]), *scale = static_cast<const float*>(a.inputs[2]);
+    const auto *dy = static_cast<const float*>(a.inputs[0]), *x = static_cast<const float*>(a.inputs[1]),
+               *scale = static_cast<const float*>(a.inputs[2]);
     auto* dx = static_cast<float*>(a.outputs[0]);
     auto* sums = static_cast<double*>(a.scratch);
     auto* statistics = reinterpret_cast<Statistics*>(sums + 2 * parameter_count_);
@@ -89,10 +109,12 @@ class GradientKernel final : public Kernel {
           sum += static_cast<double>(g);
           sum_x += static_cast<double>(g * (in[x_.elements[i]] - s.mean) * s.inverse);
         }
-        const auto mean_g = op_.root_mean_square ? 0.0f : static_cast<float>(sum / static_cast<double>(n)), mean_gx = static_cast<float>(sum_x / static_cast<double>(n));
+        const auto mean_g = op_.root_mean_square ? 0.0f : static_cast<float>(sum / static_cast<double>(n)),
+                   mean_gx = static_cast<float>(sum_x / static_cast<double>(n));
         for (size_t i = 0; i < n; ++i) {
           const float g = d[dy_.elements[i]] * scale[parameters_.starts[row] + parameters_.elements[i]];
-          dx[dx_.starts[row] + dx_.elements[i]] = s.inverse * (g - mean_g - (in[x_.elements[i]] - s.mean) * s.inverse * mean_gx);
+          dx[dx_.starts[row] + dx_.elements[i]] =
+              s.inverse * (g - mean_g - (in[x_.elements[i]] - s.mean) * s.inverse * mean_gx);
         }
       }
     });
@@ -102,11 +124,14 @@ class GradientKernel final : public Kernel {
       for (size_t i = 0; i < n; ++i) {
         const auto d = static_cast<double>(dy[dy_.starts[row] + dy_.elements[i]]);
         const int64_t p = sums_.starts[row] + sums_.elements[i];
-        sums[p] += d * static_cast<double>((x[x_.starts[row] + x_.elements[i]] - statistics[row].mean) * statistics[row].inverse);
+        sums[p] += d * static_cast<double>((x[x_.starts[row] + x_.elements[i]] - statistics[row].mean) *
+                                           statistics[row].inverse);
         sums[parameter_count_ + p] += d;
       }
     for (int64_t k = 0; k < 2; ++k)
-      for (int64_t p = 0; p < parameter_count_; ++p) static_cast<float*>(a.outputs[static_cast<size_t>(k + 1)])[p] = static_cast<float>(sums[k * parameter_count_ + p]);
+      for (int64_t p = 0; p < parameter_count_; ++p)
+        static_cast<float*>(a.outputs[static_cast<size_t>(k + 1)])[p] =
+            static_cast<float>(sums[k * parameter_count_ + p]);
   }
 
  private:

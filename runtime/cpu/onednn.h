@@ -32,10 +32,14 @@ inline dnnl::memory unbound(const dnnl::memory::desc& desc) { return dnnl::memor
 
 inline void append_activation(dnnl::post_ops& ops, const Activation& activation) {
   switch (activation.kind) {
-    case Activation::Kind::none: return;
-    case Activation::Kind::relu: return ops.append_eltwise(dnnl::algorithm::eltwise_relu, 0, 0);
-    case Activation::Kind::leaky_relu: return ops.append_eltwise(dnnl::algorithm::eltwise_relu, activation.alpha, 0);
-    case Activation::Kind::clip: return ops.append_eltwise(dnnl::algorithm::eltwise_clip, activation.alpha, activation.beta);
+    case Activation::Kind::none:
+      return;
+    case Activation::Kind::relu:
+      return ops.append_eltwise(dnnl::algorithm::eltwise_relu, 0, 0);
+    case Activation::Kind::leaky_relu:
+      return ops.append_eltwise(dnnl::algorithm::eltwise_relu, activation.alpha, 0);
+    case Activation::Kind::clip:
+      return ops.append_eltwise(dnnl::algorithm::eltwise_clip, activation.alpha, activation.beta);
   }
 }
 

@@ -19,10 +19,12 @@ struct Plane {
   bool vectors;  // channels contiguous
 };
 
-Plane plane_of(const Operand& x) { return {x.shape[0], x.shape[1], x.shape[2], x.shape[3], x.strides, x.strides[1] == 1}; }
+Plane plane_of(const Operand& x) {
+  return {x.shape[0], x.shape[1], x.shape[2], x.shape[3], x.strides, x.strides[1] == 1};
+}
 
-/// Calls body(offset into picture-level arrays, channel count) in a way that serves both layouts: with vectors, once with all
-/// channels; otherwise once a channel.
+/// Calls body(offset into picture-level arrays, channel count) in a way that serves both layouts: with vectors, once
+/// with all channels; otherwise once a channel.
 template <typename Body>
 void for_channels(const Plane& p, const Body& body) {
   if (p.vectors) return body(int64_t{0}, p.channels);
@@ -43,7 +45,8 @@ Taps taps(int64_t out, int64_t stride, int64_t before, int64_t kernel, int64_t d
 
 class MaxKernel final : public Kernel {
  public:
-  MaxKernel(const MaxPool& op, const KernelRequest& r) : window_(op.window), positions_(op.keep_positions), x_(plane_of(r.inputs[0])), y_(plane_of(r.outputs[0])) {}
+  MaxKernel(const MaxPool& op, const KernelRequest& r)
+      : window_(op.window), positions_(op.keep_positions), x_(plane_of(r.inputs[0])), y_(plane_of(r.outputs[0])) {}
   void run(const KernelArguments& a) override {
     const auto* x = static_cast<const float*>(a.inputs[0]);
     auto* y = static_cast<float*>(a.outputs[0]);
@@ -57,8 +60,10 @@ class MaxKernel final : public Kernel {
 
  private:
   void one(const float* x, float* y, int32_t* positions, int64_t n, int64_t h, int64_t w) const {
-    const Taps rows = taps(h, window_.stride.height, window_.padding.top, window_.kernel.height, window_.dilation.height, x_.height);
-    const Taps columns = taps(w, window_.stride.width, window_.padding.left, window_.kernel.width, window_.dilation.width, x_.width);
+    const Taps rows =
+        taps(h, window_.stride.height, window_.padding.top, window_.kernel.height, window_.dilation.height, x_.height);
+    const Taps columns =
+        taps(w, window_.stride.width, window_.padding.left, window_.kernel.width, window_.dilation.width, x_.width);
     for_channels(x_, [&](int64_t c, int64_t count) {
       const int64_t out = n * y_.strides[0] + c * y_.strides[1] + h * y_.strides[2] + w * y_.strides[3];
       std::fill_n(y + out, count, -std::numeric_limits<float>::infinity());
@@ -68,7 +73,8 @@ class MaxKernel final : public Kernel {
         for (int64_t j = columns.first; j < columns.last; ++j) {
           const int64_t iw = w * window_.stride.width - window_.padding.left + j * window_.dilation.width;
           const float* tap = x + n * x_.strides[0] + c * x_.strides[1] + ih * x_.strides[2] + iw * x_.strides[3];
-          vector_loops().max_accumulate(count, tap, y + out, positions ? positions + out : nullptr, static_cast<int32_t>(ih * x_.width + iw));
+          vector_loops().max_accumulate(count, tap, y + out, positions ? positions + out : nullptr,
+                                        static_cast<int32_t>(ih * x_.width + iw));
         }
       }
     });
@@ -81,7 +87,8 @@ class MaxKernel final : public Kernel {
 /// Scatters dL/dy to where the maxima stood. Pictures are independent, so threads split the batch.
 class MaxGradientKernel final : public Kernel {
  public:
-  MaxGradientKernel(const MaxPoolGradient&, const KernelRequest& r) : dy_(plane_of(r.inputs[0])), dx_(plane_of(r.outputs[0])) {
+  MaxGradientKernel(const MaxPoolGradient&, const KernelRequest& r)
+      : dy_(plane_of(r.inputs[0])), dx_(plane_of(r.outputs[0])) {
     if (!dy_.vectors || !dx_.vectors) throw Error("the gradient of pooling needs channels-last operands");
   }
   void run(const KernelArguments& a) override {
@@ -95,7 +102,8 @@ class MaxGradientKernel final : public Kernel {
         const int64_t pixels = dy_.height * dy_.width, base = n * dy_.strides[0];
         for (int64_t p = 0; p < pixels; ++p) {
           const int64_t at = base + p * dy_.channels;
-          for (int64_t c = 0; c < dy_.channels; ++c) picture[static_cast<int64_t>(positions[at + c]) * dx_.channels + c] += dy[at + c];
+          for (int64_t c = 0; c < dy_.channels; ++c)
+            picture[static_cast<int64_t>(positions[at + c]) * dx_.channels + c] += dy[at + c];
         }
       }
     });
@@ -106,16 +114,20 @@ class MaxGradientKernel final : public Kernel {
 };
 
 /// Divisor of one average: the taps inside the picture, or inside picture and padding.
-float divisor(const Window2d& w, AveragePool::Count count, Taps rows, Taps columns, int64_t h, int64_t wo, const Plane& x) {
+float divisor(const Window2d& w, AveragePool::Count count, Taps rows, Taps columns, int64_t h, int64_t wo,
+              const Plane& x) {
   if (count == AveragePool::Count::none) return 1.0f;
-  if (count == AveragePool::Count::picture_only) return static_cast<float>(std::max<int64_t>(1, (rows.last - rows.first) * (columns.last - columns.first)));
+  if (count == AveragePool::Count::picture_only)
+    return static_cast<float>(std::max<int64_t>(1, (rows.last - rows.first) * (columns.last - columns.first)));
   // Windows of ceil rounding may hang over the padding; what hangs over does not count.
-  const auto inside = [](int64_t out, int64_t stride, int64_t before, int64_t after, int64_t kernel, int64_t dilation, int64_t extent) {
+  const auto inside = [](int64_t out, int64_t stride, int64_t before, int64_t after, int64_t kernel, int64_t dilation,
+                         int64_t extent) {
     const int64_t origin = out * stride - before;
     return std::min(kernel, (extent + after - origin + dilation - 1) / dilation);
   };
-  return static_cast<float>(inside(h, w.stride.height, w.padding.top, w.padding.bottom, w.kernel.height, w.dilation.height, x.height) *
-                            inside(wo, w.stride.width, w.padding.left, w.padding.right, w.kernel.width, w.dilation.width, x.width));
+  return static_cast<float>(
+      inside(h, w.stride.height, w.padding.top, w.padding.bottom, w.kernel.height, w.dilation.height, x.height) *
+      inside(wo, w.stride.width, w.padding.left, w.padding.right, w.kernel.width, w.dilation.width, x.width));
 }
 
 enum class Direction { forward, backward };
@@ -123,13 +135,15 @@ enum class Direction { forward, backward };
 template <Direction direction>
 class AverageKernel final : public Kernel {
  public:
-  AverageKernel(const Window2d& window, AveragePool::Count count, const Operand& x, const Operand& y) : window_(window), count_(count), x_(plane_of(x)), y_(plane_of(y)) {}
+  AverageKernel(const Window2d& window, AveragePool::Count count, const Operand& x, const Operand& y)
+      : window_(window), count_(count), x_(plane_of(x)), y_(plane_of(y)) {}
   void run(const KernelArguments& a) override {
     const auto* in = static_cast<const float*>(a.inputs[0]);
     auto* out = static_cast<float*>(a.outputs[0]);
     parallel_for(x_.batch, 1, [&](int64_t first, int64_t last) {
       for (int64_t n = first; n < last; ++n) {
-        if (direction == Direction::backward) std::memset(out + n * x_.strides[0], 0, static_cast<size_t>(x_.strides[0]) * sizeof(float));
+        if (direction == Direction::backward)
+          std::memset(out + n * x_.strides[0], 0, static_cast<size_t>(x_.strides[0]) * sizeof(float));
         for (int64_t h = 0; h < y_.height; ++h)
           for (int64_t w = 0; w < y_.width; ++w) one(in, out, n, h, w);
       }
@@ -138,8 +152,10 @@ class AverageKernel final : public Kernel {
 
  private:
   void one(const float* in, float* out, int64_t n, int64_t h, int64_t w) const {
-    const Taps rows = taps(h, window_.stride.height, window_.padding.top, window_.kernel.height, window_.dilation.height, x_.height);
-    const Taps columns = taps(w, window_.stride.width, window_.padding.left, window_.kernel.width, window_.dilation.width, x_.width);
+    const Taps rows =
+        taps(h, window_.stride.height, window_.padding.top, window_.kernel.height, window_.dilation.height, x_.height);
+    const Taps columns =
+        taps(w, window_.stride.width, window_.padding.left, window_.kernel.width, window_.dilation.width, x_.width);
     const float weight = 1.0f / divisor(window_, count_, rows, columns, h, w, x_);
     for_channels(x_, [&](int64_t c, int64_t count) {
       const int64_t y_at = n * y_.strides[0] + c * y_.strides[1] + h * y_.strides[2] + w * y_.strides[3];
@@ -149,8 +165,10 @@ class AverageKernel final : public Kernel {
         for (int64_t j = columns.first; j < columns.last; ++j) {
           const int64_t iw = w * window_.stride.width - window_.padding.left + j * window_.dilation.width;
           const int64_t x_at = n * x_.strides[0] + c * x_.strides[1] + ih * x_.strides[2] + iw * x_.strides[3];
-          if (direction == Direction::forward) vector_loops().add_scaled(count, in + x_at, weight, out + y_at);
-          else vector_loops().add_scaled(count, in + y_at, weight, out + x_at);
+          if (direction == Direction::forward)
+            vector_loops().add_scaled(count, in + x_at, weight, out + y_at);
+          else
+            vector_loops().add_scaled(count, in + y_at, weight, out + x_at);
         }
       }
     });
@@ -161,10 +179,13 @@ class AverageKernel final : public Kernel {
 };
 
 std::unique_ptr<Kernel> make_max(const MaxPool& op, const KernelRequest& r) {
-  if (r.inputs[0].dtype != DType::f32) throw Error(std::string("pooling of ") + name_of(r.inputs[0].dtype) + " is not supported");
+  if (r.inputs[0].dtype != DType::f32)
+    throw Error(std::string("pooling of ") + name_of(r.inputs[0].dtype) + " is not supported");
   return std::make_unique<MaxKernel>(op, r);
 }
-std::unique_ptr<Kernel> make_max_gradient(const MaxPoolGradient& op, const KernelRequest& r) { return std::make_unique<MaxGradientKernel>(op, r); }
+std::unique_ptr<Kernel> make_max_gradient(const MaxPoolGradient& op, const KernelRequest& r) {
+  return std::make_unique<MaxGradientKernel>(op, r);
+}
 std::unique_ptr<Kernel> make_average(const AveragePool& op, const KernelRequest& r) {
   require_f32(r);
   return std::make_unique<AverageKernel<Direction::forward>>(op.window, op.count, r.inputs[0], r.outputs[0]);

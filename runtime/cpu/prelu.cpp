@@ -12,7 +12,8 @@ template <typename T>
 class PReluKernel final : public Kernel {
  public:
   explicit PReluKernel(const KernelRequest& r)
-      : walk_(r.outputs[0].shape, {r.outputs[0].strides, r.inputs[0].strides, broadcast_strides(r.inputs[1].shape, r.inputs[1].strides, r.outputs[0].shape)}) {}
+      : walk_(r.outputs[0].shape, {r.outputs[0].strides, r.inputs[0].strides,
+                                   broadcast_strides(r.inputs[1].shape, r.inputs[1].strides, r.outputs[0].shape)}) {}
   void run(const KernelArguments& args) override {
     const T *x = static_cast<const T*>(args.inputs[0]), *slope = static_cast<const T*>(args.inputs[1]);
     T* y = static_cast<T*>(args.outputs[0]);

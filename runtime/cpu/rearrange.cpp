@@ -13,19 +13,31 @@ namespace {
 
 std::unique_ptr<Kernel> arranged(const Arrangement& a, const KernelRequest& r) {
   const size_t bytes = size_of(r.inputs[0].dtype);
-  std::vector<Piece> pieces{{0, a.from_offset * static_cast<int64_t>(bytes), 0, StridedCopy(bytes, a.shape, a.from, a.to)}};
+  std::vector<Piece> pieces{
+      {0, a.from_offset * static_cast<int64_t>(bytes), 0, StridedCopy(bytes, a.shape, a.from, a.to)}};
   return std::make_unique<CopyKernel>(std::move(pieces), r.outputs[0].shape.elements(), bytes);
 }
 
-std::unique_ptr<Kernel> make_split_slice(const SplitSlice& op, const KernelRequest& r) { return arranged(part(op, r.inputs[0], r.outputs[0]), r); }
-std::unique_ptr<Kernel> make_tile(const Tile&, const KernelRequest& r) { return arranged(tiled(r.inputs[0], r.outputs[0]), r); }
-std::unique_ptr<Kernel> make_depth_space(const DepthSpace& op, const KernelRequest& r) { return arranged(depth_space(op, r.inputs[0], r.outputs[0]), r); }
-std::unique_ptr<Kernel> make_rows(const PixelsToRows&, const KernelRequest& r) { return arranged(pixel_rows(r.inputs[0], false), r); }
-std::unique_ptr<Kernel> make_pixels(const RowsToPixels&, const KernelRequest& r) { return arranged(pixel_rows(r.outputs[0], true), r); }
+std::unique_ptr<Kernel> make_split_slice(const SplitSlice& op, const KernelRequest& r) {
+  return arranged(part(op, r.inputs[0], r.outputs[0]), r);
+}
+std::unique_ptr<Kernel> make_tile(const Tile&, const KernelRequest& r) {
+  return arranged(tiled(r.inputs[0], r.outputs[0]), r);
+}
+std::unique_ptr<Kernel> make_depth_space(const DepthSpace& op, const KernelRequest& r) {
+  return arranged(depth_space(op, r.inputs[0], r.outputs[0]), r);
+}
+std::unique_ptr<Kernel> make_rows(const PixelsToRows&, const KernelRequest& r) {
+  return arranged(pixel_rows(r.inputs[0], false), r);
+}
+std::unique_ptr<Kernel> make_pixels(const RowsToPixels&, const KernelRequest& r) {
+  return arranged(pixel_rows(r.outputs[0], true), r);
+}
 
 class TileGradientKernel final : public Kernel {
  public:
-  explicit TileGradientKernel(const KernelRequest& r) : TileGradientKernel(tiled(r.outputs[0], r.inputs[0]), r.outputs[0].shape.elements()) {}
+  explicit TileGradientKernel(const KernelRequest& r)
+      : TileGradientKernel(tiled(r.outputs[0], r.inputs[0]), r.outputs[0].shape.elements()) {}
   void run(const KernelArguments& a) override {
     const auto* dy = static_cast<const float*>(a.inputs[0]);
     auto* dx = static_cast<float*>(a.outputs[0]);

@@ -13,7 +13,8 @@
 namespace graft::cpu {
 namespace {
 
-/// Strides of a reduced output along the input's dimensions (0 where reduced), whether the dimensions were kept or dropped.
+/// Strides of a reduced output along the input's dimensions (0 where reduced), whether the dimensions were kept or
+/// dropped.
 Strides strides_along_input(const std::vector<bool>& reduced, const Operand& y, bool keep_dims) {
   Strides result(reduced.size(), 0);
   size_t next = 0;
@@ -31,12 +32,17 @@ template <typename T>
 class ReduceKernel final : public Kernel {
  public:
   ReduceKernel(const Reduce& op, const KernelRequest& r)
-      : kind_(op.kind), elements_(r.outputs[0].shape.elements()),
-        walk_(r.inputs[0].shape, {r.inputs[0].strides, strides_along_input(op.reduced(r.inputs[0].shape.rank()), r.outputs[0], op.keep_dims || op.global_pool)}) {
+      : kind_(op.kind),
+        elements_(r.outputs[0].shape.elements()),
+        walk_(r.inputs[0].shape,
+              {r.inputs[0].strides, strides_along_input(op.reduced(r.inputs[0].shape.rank()), r.outputs[0],
+                                                        op.keep_dims || op.global_pool)}) {
     const int64_t inputs = r.inputs[0].shape.elements();
     count_ = elements_ == 0 ? 1.0 : static_cast<double>(inputs) / static_cast<double>(elements_);
   }
-  size_t scratch_bytes() const override { return static_cast<size_t>(kind_ == K::log_sum_exp ? 2 * elements_ : elements_) * sizeof(Sum); }
+  size_t scratch_bytes() const override {
+    return static_cast<size_t>(kind_ == K::log_sum_exp ? 2 * elements_ : elements_) * sizeof(Sum);
+  }
   void run(const KernelArguments& a) override {
     const T* x = static_cast<const T*>(a.inputs[0]);
     T* y = static_cast<T*>(a.outputs[0]);
@@ -57,35 +63,55 @@ class ReduceKernel final : public Kernel {
     std::fill_n(largest, elements_, std::numeric_limits<Sum>::lowest());
     std::fill_n(total, elements_, Sum{0});
     walk_.run([&](const auto& at, int64_t n, const auto& step) {
-      for (int64_t i = 0; i < n; ++i) largest[at[1] + i * step[1]] = std::max(largest[at[1] + i * step[1]], static_cast<Sum>(x[at[0] + i * step[0]]));
+      for (int64_t i = 0; i < n; ++i)
+        largest[at[1] + i * step[1]] = std::max(largest[at[1] + i * step[1]], static_cast<Sum>(x[at[0] + i * step[0]]));
     });
     if constexpr (std::is_floating_point_v<Sum>) {
       walk_.run([&](const auto& at, int64_t n, const auto& step) {
-        for (int64_t i = 0; i < n; ++i) total[at[1] + i * step[1]] += std::exp(static_cast<Sum>(x[at[0] + i * step[0]]) - largest[at[1] + i * step[1]]);
+        for (int64_t i = 0; i < n; ++i)
+          total[at[1] + i * step[1]] +=
+              std::exp(static_cast<Sum>(x[at[0] + i * step[0]]) - largest[at[1] + i * step[1]]);
       });
       for (int64_t i = 0; i < elements_; ++i) y[i] = static_cast<T>(largest[i] + std::log(total[i]));
     }
   }
   Sum start() const {
     switch (kind_) {
-      case K::max: return std::numeric_limits<Sum>::lowest();
-      case K::min: return std::numeric_limits<Sum>::max();
-      case K::prod: return 1;
-      default: return 0;
+      case K::max:
+        return std::numeric_limits<Sum>::lowest();
+      case K::min:
+        return std::numeric_limits<Sum>::max();
+      case K::prod:
+        return 1;
+      default:
+        return 0;
     }
   }
   void accumulate(Sum& total, Sum v) const {
     switch (kind_) {
       case K::mean:
       case K::sum:
-      case K::log_sum: total += v; return;
-      case K::max: total = std::max(total, v); return;
-      case K::min: total = std::min(total, v); return;
-      case K::prod: total *= v; return;
+      case K::log_sum:
+        total += v;
+        return;
+      case K::max:
+        total = std::max(total, v);
+        return;
+      case K::min:
+        total = std::min(total, v);
+        return;
+      case K::prod:
+        total *= v;
+        return;
       case K::sum_square:
-      case K::l2: total += v * v; return;
-      case K::l1: total += v < 0 ? -v : v; return;
-      case K::log_sum_exp: return;  // has its own loops
+      case K::l2:
+        total += v * v;
+        return;
+      case K::l1:
+        total += v < 0 ? -v : v;
+        return;
+      case K::log_sum_exp:
+        return;  // has its own loops
     }
   }
   Sum finish(Sum total) const {
@@ -103,14 +129,17 @@ class ReduceKernel final : public Kernel {
 /// Mean over the spatial dimensions of a channels-last picture: the end of most networks.
 class GlobalAverageKernel final : public Kernel {
  public:
-  explicit GlobalAverageKernel(const Operand& x) : batch_(x.shape[0]), channels_(x.shape[1]), pixels_(x.shape[2] * x.shape[3]) {}
+  explicit GlobalAverageKernel(const Operand& x)
+      : batch_(x.shape[0]), channels_(x.shape[1]), pixels_(x.shape[2] * x.shape[3]) {}
   void run(const KernelArguments& a) override {
     const auto* x = static_cast<const float*>(a.inputs[0]);
     auto* y = static_cast<float*>(a.outputs[0]);
     parallel_for(batch_, 1, [&](int64_t first, int64_t last) {
       for (int64_t n = first; n < last; ++n) {
         std::fill_n(y + n * channels_, channels_, 0.0f);
-        for (int64_t p = 0; p < pixels_; ++p) vector_loops().add_scaled(channels_, x + (n * pixels_ + p) * channels_, 1.0f / static_cast<float>(pixels_), y + n * channels_);
+        for (int64_t p = 0; p < pixels_; ++p)
+          vector_loops().add_scaled(channels_, x + (n * pixels_ + p) * channels_, 1.0f / static_cast<float>(pixels_),
+                                    y + n * channels_);
       }
     });
   }
@@ -122,8 +151,10 @@ class GlobalAverageKernel final : public Kernel {
 class SumToKernel final : public Kernel {
  public:
   SumToKernel(const SumTo& op, const KernelRequest& r)
-      : scale_(op.scale), elements_(op.target.elements()),
-        walk_(r.inputs[0].shape, {r.inputs[0].strides, broadcast_strides(r.outputs[0].shape, r.outputs[0].strides, r.inputs[0].shape)}) {}
+      : scale_(op.scale),
+        elements_(op.target.elements()),
+        walk_(r.inputs[0].shape,
+              {r.inputs[0].strides, broadcast_strides(r.outputs[0].shape, r.outputs[0].strides, r.inputs[0].shape)}) {}
   size_t scratch_bytes() const override { return static_cast<size_t>(elements_) * sizeof(double); }
   void run(const KernelArguments& a) override {
     const auto* x = static_cast<const float*>(a.inputs[0]);
@@ -156,7 +187,8 @@ Strides strides_under(const Operand& x, const Shape& from) {
 
 class BroadcastToKernel final : public Kernel {
  public:
-  BroadcastToKernel(const BroadcastTo& op, const KernelRequest& r) : scale_(op.scale), walk_(op.target, {r.outputs[0].strides, strides_under(r.inputs[0], op.from)}) {}
+  BroadcastToKernel(const BroadcastTo& op, const KernelRequest& r)
+      : scale_(op.scale), walk_(op.target, {r.outputs[0].strides, strides_under(r.inputs[0], op.from)}) {}
   void run(const KernelArguments& a) override {
     const auto* x = static_cast<const float*>(a.inputs[0]);
     auto* y = static_cast<float*>(a.outputs[0]);
@@ -173,11 +205,13 @@ class BroadcastToKernel final : public Kernel {
 std::unique_ptr<Kernel> make_reduce(const Reduce& op, const KernelRequest& r) {
   const Operand& x = r.inputs[0];
   const bool spatial = x.shape.rank() == 4 && op.reduced(4) == std::vector<bool>{false, false, true, true};
-  if (spatial && op.kind == Reduce::Kind::mean && x.dtype == DType::f32 && x.strides == channels_last_strides(x.shape)) {
+  if (spatial && op.kind == Reduce::Kind::mean && x.dtype == DType::f32 &&
+      x.strides == channels_last_strides(x.shape)) {
     return std::make_unique<GlobalAverageKernel>(x);
   }
   std::unique_ptr<Kernel> kernel;
-  if (op.kind == Reduce::Kind::log_sum_exp && x.dtype != DType::f32 && x.dtype != DType::f64) throw Error("ReduceLogSumExp of integers is not supported");
+  if (op.kind == Reduce::Kind::log_sum_exp && x.dtype != DType::f32 && x.dtype != DType::f64)
+    throw Error("ReduceLogSumExp of integers is not supported");
   visit_arithmetic(x.dtype, [&](auto tag) { kernel = std::make_unique<ReduceKernel<decltype(tag)>>(op, r); });
   return kernel;
 }

@@ -2,22 +2,26 @@
 
 #include <algorithm>
 
+#include "runtime/core/strided_copy.h"
 #include "runtime/cpu/kernel_table.h"
 #include "runtime/cpu/onednn.h"
 #include "runtime/cpu/parallel.h"
 #include "runtime/cpu/vector/vector.h"
-#include "runtime/core/strided_copy.h"
 
 namespace graft::cpu {
 namespace {
 
-/// One dimension after the other, through row-major copies seen as before × extent × after. Forward gathers the taps; backward
-/// scatters along the same taps, dimensions in reverse.
+/// One dimension after the other, through row-major copies seen as before × extent × after. Forward gathers the taps;
+/// backward scatters along the same taps, dimensions in reverse.
 class ResizeKernel final : public Kernel {
  public:
   ResizeKernel(const Resize& op, const Operand& x, const Operand& y, bool backward)
-      : backward_(backward), taps_(op.taps(x.shape)), load_(size_of(DType::f32), side(x, y, backward).shape, side(x, y, backward).strides, plain_strides(side(x, y, backward).shape)),
-        store_(size_of(DType::f32), side(y, x, backward).shape, plain_strides(side(y, x, backward).shape), side(y, x, backward).strides) {
+      : backward_(backward),
+        taps_(op.taps(x.shape)),
+        load_(size_of(DType::f32), side(x, y, backward).shape, side(x, y, backward).strides,
+              plain_strides(side(x, y, backward).shape)),
+        store_(size_of(DType::f32), side(y, x, backward).shape, plain_strides(side(y, x, backward).shape),
+               side(y, x, backward).strides) {
     Shape shape = x.shape;
     largest_ = std::max(x.shape.elements(), y.shape.elements());
     for (size_t d = 0; d < shape.size(); ++d) {
@@ -36,8 +40,10 @@ class ResizeKernel final : public Kernel {
     auto *from = static_cast<float*>(a.scratch), *to = from + largest_;
     load_.run(a.inputs[0], from);
     for (const Step& step : steps_) {
-      if (backward_) scatter(step, from, to);
-      else gather(step, from, to);
+      if (backward_)
+        scatter(step, from, to);
+      else
+        gather(step, from, to);
       std::swap(from, to);
     }
     store_.run(from, a.outputs[0]);
@@ -48,7 +54,9 @@ class ResizeKernel final : public Kernel {
     size_t dimension;
     int64_t before, extent, result, after;
   };
-  static const Operand& side(const Operand& forward, const Operand& backward, bool is_backward) { return is_backward ? backward : forward; }
+  static const Operand& side(const Operand& forward, const Operand& backward, bool is_backward) {
+    return is_backward ? backward : forward;
+  }
 
   void gather(const Step& s, const float* from, float* to) const {
     const Resize::Taps& taps = taps_[s.dimension];
@@ -57,7 +65,8 @@ class ResizeKernel final : public Kernel {
         for (int64_t i = 0; i < s.result; ++i) {
           float* row = to + (b * s.result + i) * s.after;
           std::fill_n(row, s.after, taps.constant[static_cast<size_t>(i)]);
-          for (const auto& [index, weight] : taps.of[static_cast<size_t>(i)]) vector_loops().add_scaled(s.after, from + (b * s.extent + index) * s.after, weight, row);
+          for (const auto& [index, weight] : taps.of[static_cast<size_t>(i)])
+            vector_loops().add_scaled(s.after, from + (b * s.extent + index) * s.after, weight, row);
         }
     });
   }
@@ -69,7 +78,8 @@ class ResizeKernel final : public Kernel {
       for (int64_t b = first; b < last; ++b)
         for (int64_t i = 0; i < s.result; ++i)
           for (const auto& [index, weight] : taps.of[static_cast<size_t>(i)]) {
-            vector_loops().add_scaled(s.after, from + (b * s.result + i) * s.after, weight, to + (b * s.extent + index) * s.after);
+            vector_loops().add_scaled(s.after, from + (b * s.result + i) * s.after, weight,
+                                      to + (b * s.extent + index) * s.after);
           }
     });
   }

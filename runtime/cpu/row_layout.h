@@ -7,8 +7,8 @@
 
 namespace graft::cpu {
 
-/// Rows of a tensor along any set of dimensions: where each begins, and where its elements lie within. Offsets in elements, in
-/// logical order.
+/// Rows of a tensor along any set of dimensions: where each begins, and where its elements lie within. Offsets in
+/// elements, in logical order.
 struct RowLayout {
   std::vector<int64_t> starts, elements;
 
@@ -20,7 +20,8 @@ struct RowLayout {
   int64_t length() const { return static_cast<int64_t>(elements.size()); }
 
  private:
-  static std::vector<int64_t> offsets(const Shape& shape, const Strides& strides, const std::vector<bool>& inner, bool wanted) {
+  static std::vector<int64_t> offsets(const Shape& shape, const Strides& strides, const std::vector<bool>& inner,
+                                      bool wanted) {
     std::vector<int64_t> list{0};
     for (size_t i = 0; i < inner.size(); ++i) {
       if (inner[i] != wanted) continue;

@@ -4,7 +4,8 @@
 
 namespace graft::cpu {
 
-/// Pieces that sums over rows are divided into, by the number of rows alone, so that results do not depend on how many threads add them.
+/// Pieces that sums over rows are divided into, by the number of rows alone, so that results do not depend on how many
+/// threads add them.
 inline constexpr int64_t kRowPieces = 16;
 
 /// The first row of a piece; that of kRowPieces is the number of rows. Long pieces are whole tiles of a matrix unit.

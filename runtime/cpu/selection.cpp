@@ -17,7 +17,8 @@ RowLayout along(const Operand& x, int64_t axis) { return {x.shape, x.strides, on
 template <typename T>
 class ArgExtremeKernel final : public Kernel {
  public:
-  ArgExtremeKernel(const ArgExtreme& op, const KernelRequest& r) : op_(op), x_(along(r.inputs[0], resolve_axis(op.axis, r.inputs[0].shape.rank()))) {
+  ArgExtremeKernel(const ArgExtreme& op, const KernelRequest& r)
+      : op_(op), x_(along(r.inputs[0], resolve_axis(op.axis, r.inputs[0].shape.rank()))) {
     const Operand& y = r.outputs[0];
     std::vector<bool> none(y.shape.size(), false);
     y_ = RowLayout(y.shape, y.strides, none).starts;
@@ -69,7 +70,8 @@ class HardmaxKernel final : public Kernel {
 template <typename T>
 class TopKKernel final : public Kernel {
  public:
-  TopKKernel(const TopK& op, const KernelRequest& r) : TopKKernel(op, r, resolve_axis(op.axis, r.inputs[0].shape.rank())) {}
+  TopKKernel(const TopK& op, const KernelRequest& r)
+      : TopKKernel(op, r, resolve_axis(op.axis, r.inputs[0].shape.rank())) {}
   size_t scratch_bytes() const override { return x_.elements.size() * sizeof(int64_t); }
   void run(const KernelArguments& a) override {
     const T* x = static_cast<const T*>(a.inputs[0]);
@@ -94,8 +96,10 @@ class TopKKernel final : public Kernel {
   }
 
  private:
-  TopKKernel(const TopK& op, const KernelRequest& r, int64_t axis) : largest_(op.largest), x_(along(r.inputs[0], axis)), y_(along(r.outputs[0], axis)) {
-    if (r.outputs.size() > 1 && r.outputs[1].strides != r.outputs[0].strides) throw Error("values and places lie differently");
+  TopKKernel(const TopK& op, const KernelRequest& r, int64_t axis)
+      : largest_(op.largest), x_(along(r.inputs[0], axis)), y_(along(r.outputs[0], axis)) {
+    if (r.outputs.size() > 1 && r.outputs[1].strides != r.outputs[0].strides)
+      throw Error("values and places lie differently");
   }
   bool largest_;
   RowLayout x_, y_;
@@ -104,7 +108,9 @@ class TopKKernel final : public Kernel {
 class TopKGradientKernel final : public Kernel {
  public:
   TopKGradientKernel(const TopKGradient& op, const KernelRequest& r)
-      : elements_(r.outputs[0].shape.elements()), dy_(along(r.inputs[0], resolve_axis(op.axis, r.inputs[0].shape.rank()))), dx_(along(r.outputs[0], resolve_axis(op.axis, r.inputs[0].shape.rank()))) {}
+      : elements_(r.outputs[0].shape.elements()),
+        dy_(along(r.inputs[0], resolve_axis(op.axis, r.inputs[0].shape.rank()))),
+        dx_(along(r.outputs[0], resolve_axis(op.axis, r.inputs[0].shape.rank()))) {}
   void run(const KernelArguments& a) override {
     const auto* dy = static_cast<const float*>(a.inputs[0]);
     const auto* places = static_cast<const int64_t*>(a.inputs[1]);
@@ -125,7 +131,8 @@ class TopKGradientKernel final : public Kernel {
 template <typename T>
 class CumSumKernel final : public Kernel {
  public:
-  CumSumKernel(const CumSum& op, const KernelRequest& r, int64_t axis) : op_(op), x_(along(r.inputs[0], axis)), y_(along(r.outputs[0], axis)) {}
+  CumSumKernel(const CumSum& op, const KernelRequest& r, int64_t axis)
+      : op_(op), x_(along(r.inputs[0], axis)), y_(along(r.outputs[0], axis)) {}
   void run(const KernelArguments& a) override {
     const T* x = static_cast<const T*>(a.inputs[0]);
     T* y = static_cast<T*>(a.outputs[0]);
@@ -154,11 +161,15 @@ std::unique_ptr<Kernel> make(const Op& op, const KernelRequest& r) {
   return kernel;
 }
 
-std::unique_ptr<Kernel> make_top_k_gradient(const TopKGradient& op, const KernelRequest& r) { return std::make_unique<TopKGradientKernel>(op, r); }
+std::unique_ptr<Kernel> make_top_k_gradient(const TopKGradient& op, const KernelRequest& r) {
+  return std::make_unique<TopKGradientKernel>(op, r);
+}
 
 std::unique_ptr<Kernel> make_cum_sum(const CumSum& op, const KernelRequest& r) {
   std::unique_ptr<Kernel> kernel;
-  visit_arithmetic(r.inputs[0].dtype, [&](auto tag) { kernel = std::make_unique<CumSumKernel<decltype(tag)>>(op, r, CumSum::axis(types_of(r.inputs))); });
+  visit_arithmetic(r.inputs[0].dtype, [&](auto tag) {
+    kernel = std::make_unique<CumSumKernel<decltype(tag)>>(op, r, CumSum::axis(types_of(r.inputs)));
+  });
   return kernel;
 }
 

@@ -3,18 +3,20 @@
 #include <algorithm>
 #include <cmath>
 
+#include "runtime/core/strided_copy.h"
 #include "runtime/cpu/kernel_table.h"
 #include "runtime/cpu/onednn.h"
 #include "runtime/cpu/row_layout.h"
-#include "runtime/core/strided_copy.h"
 
 namespace graft::cpu {
 namespace {
 
-/// The rows a softmax runs along, for both meanings of the axis: flattened (rows are contiguous in logical order) or single.
+/// The rows a softmax runs along, for both meanings of the axis: flattened (rows are contiguous in logical order) or
+/// single.
 RowLayout rows_of(const Softmax& op, const Operand& x) {
   const int64_t rank = x.shape.rank();
-  const size_t axis = op.flatten && op.axis == rank ? static_cast<size_t>(rank) : static_cast<size_t>(resolve_axis(op.axis, rank));
+  const size_t axis =
+      op.flatten && op.axis == rank ? static_cast<size_t>(rank) : static_cast<size_t>(resolve_axis(op.axis, rank));
   std::vector<bool> inner(static_cast<size_t>(rank), false);
   for (size_t i = 0; i < inner.size(); ++i) inner[i] = op.flatten ? i >= axis : i == axis;
   return {x.shape, x.strides, inner};
@@ -22,7 +24,8 @@ RowLayout rows_of(const Softmax& op, const Operand& x) {
 
 class SoftmaxKernel final : public Kernel {
  public:
-  SoftmaxKernel(const Softmax& op, const KernelRequest& r) : form_(op.form), x_(rows_of(op, r.inputs[0])), y_(rows_of(op, r.outputs[0])) {}
+  SoftmaxKernel(const Softmax& op, const KernelRequest& r)
+      : form_(op.form), x_(rows_of(op, r.inputs[0])), y_(rows_of(op, r.outputs[0])) {}
   void run(const KernelArguments& a) override {
     const auto* x = static_cast<const float*>(a.inputs[0]);
     auto* y = static_cast<float*>(a.outputs[0]);
@@ -50,7 +53,11 @@ class SoftmaxKernel final : public Kernel {
 /// softmax: dx = y·(dy - Σ dy·y); log-softmax: dx = dy - exp(y)·Σ dy.
 class SoftmaxGradientKernel final : public Kernel {
  public:
-  SoftmaxGradientKernel(const SoftmaxGradient& op, const KernelRequest& r) : form_(op.forward.form), dy_(rows_of(op.forward, r.inputs[0])), y_(rows_of(op.forward, r.inputs[1])), dx_(rows_of(op.forward, r.outputs[0])) {}
+  SoftmaxGradientKernel(const SoftmaxGradient& op, const KernelRequest& r)
+      : form_(op.forward.form),
+        dy_(rows_of(op.forward, r.inputs[0])),
+        y_(rows_of(op.forward, r.inputs[1])),
+        dx_(rows_of(op.forward, r.outputs[0])) {}
   void run(const KernelArguments& a) override {
     const auto *dy = static_cast<const float*>(a.inputs[0]), *y = static_cast<const float*>(a.inputs[1]);
     auto* dx = static_cast<float*>(a.outputs[0]);
@@ -60,7 +67,8 @@ class SoftmaxGradientKernel final : public Kernel {
       float* out = dx + dx_.starts[row];
       double sum = 0;
       const bool probability = form_ == Softmax::Form::probability;
-      for (size_t i = 0; i < n; ++i) sum += static_cast<double>(g[dy_.elements[i]]) * (probability ? static_cast<double>(v[y_.elements[i]]) : 1.0);
+      for (size_t i = 0; i < n; ++i)
+        sum += static_cast<double>(g[dy_.elements[i]]) * (probability ? static_cast<double>(v[y_.elements[i]]) : 1.0);
       for (size_t i = 0; i < n; ++i) {
         const float value = v[y_.elements[i]], slope = g[dy_.elements[i]], total = static_cast<float>(sum);
         out[dx_.elements[i]] = probability ? value * (slope - total) : slope - std::exp(value) * total;

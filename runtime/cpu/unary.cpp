@@ -21,26 +21,36 @@ using Kind = Unary::Kind;
 template <typename T>
 T whole_value(Kind kind, T x, T alpha, T beta) {
   switch (kind) {
-    case Kind::relu: return std::max<T>(x, 0);
-    case Kind::clip: return std::min(std::max(x, alpha), beta);
-    case Kind::neg: return static_cast<T>(-x);
-    case Kind::abs: return static_cast<T>(x < 0 ? -x : x);
-    case Kind::sign: return static_cast<T>((x > 0) - (x < 0));
-    case Kind::shrink: return static_cast<T>(x < -alpha ? x + beta : (x > alpha ? x - beta : 0));
-    default: throw Error("this function is not defined for integers");
+    case Kind::relu:
+      return std::max<T>(x, 0);
+    case Kind::clip:
+      return std::min(std::max(x, alpha), beta);
+    case Kind::neg:
+      return static_cast<T>(-x);
+    case Kind::abs:
+      return static_cast<T>(x < 0 ? -x : x);
+    case Kind::sign:
+      return static_cast<T>((x > 0) - (x < 0));
+    case Kind::shrink:
+      return static_cast<T>(x < -alpha ? x + beta : (x > alpha ? x - beta : 0));
+    default:
+      throw Error("this function is not defined for integers");
   }
 }
 
 template <Kind kind, typename T>
 T evaluate(T x, T alpha, T beta) {
-  if constexpr (std::is_integral_v<T>) return whole_value(kind, x, alpha, beta);
-  else return unary_value(kind, x, alpha, beta);
+  if constexpr (std::is_integral_v<T>)
+    return whole_value(kind, x, alpha, beta);
+  else
+    return unary_value(kind, x, alpha, beta);
 }
 
 /// Loops over one row, by Kind.
 template <typename T>
 using ValueRow = void (*)(int64_t n, const T* x, int64_t x_step, T alpha, T beta, T* y, int64_t y_step);
-using SlopeRow = void (*)(int64_t n, const float* dy, int64_t dy_step, const float* v, int64_t v_step, float alpha, float beta, float* dx, int64_t dx_step);
+using SlopeRow = void (*)(int64_t n, const float* dy, int64_t dy_step, const float* v, int64_t v_step, float alpha,
+                          float beta, float* dx, int64_t dx_step);
 
 template <Kind kind, typename T>
 void value_row(int64_t n, const T* x, int64_t x_step, T alpha, T beta, T* y, int64_t y_step) {
@@ -48,7 +58,8 @@ void value_row(int64_t n, const T* x, int64_t x_step, T alpha, T beta, T* y, int
 }
 
 template <Kind kind>
-void slope_row(int64_t n, const float* dy, int64_t dy_step, const float* v, int64_t v_step, float alpha, float beta, float* dx, int64_t dx_step) {
+void slope_row(int64_t n, const float* dy, int64_t dy_step, const float* v, int64_t v_step, float alpha, float beta,
+               float* dx, int64_t dx_step) {
   for (int64_t i = 0; i < n; ++i) dx[i * dx_step] = dy[i * dy_step] * unary_slope(kind, v[i * v_step], alpha, beta);
 }
 
@@ -56,14 +67,16 @@ template <typename T>
 ValueRow<T> value_row_of(Kind kind) {
   static constexpr auto table = []<size_t... i>(std::index_sequence<i...>) {
     return std::array{ValueRow<T>{value_row<static_cast<Kind>(i), T>}...};
-  }(std::make_index_sequence<VectorFunctions::kKinds>());
+  }
+  (std::make_index_sequence<VectorFunctions::kKinds>());
   return table[static_cast<size_t>(kind)];
 }
 
 SlopeRow slope_row_of(Kind kind) {
   static constexpr auto table = []<size_t... i>(std::index_sequence<i...>) {
     return std::array{SlopeRow{slope_row<static_cast<Kind>(i)>}...};
-  }(std::make_index_sequence<VectorFunctions::kKinds>());
+  }
+  (std::make_index_sequence<VectorFunctions::kKinds>());
   return table[static_cast<size_t>(kind)];
 }
 
@@ -78,14 +91,17 @@ Activation fused(Kind kind, float alpha, float beta) {
 template <typename T>
 class UnaryKernel final : public Kernel {
  public:
-  UnaryKernel(const Unary& op, const KernelRequest& r) : op_(op), walk_(r.outputs[0].shape, {r.outputs[0].strides, r.inputs[0].strides}) {}
+  UnaryKernel(const Unary& op, const KernelRequest& r)
+      : op_(op), walk_(r.outputs[0].shape, {r.outputs[0].strides, r.inputs[0].strides}) {}
   void run(const KernelArguments& args) override {
     const T* x = static_cast<const T*>(args.inputs[0]);
     T* y = static_cast<T*>(args.outputs[0]);
     T alpha{}, beta{};
     if constexpr (std::is_integral_v<T>) {  // Clip's open ends are infinite
-      alpha = op_.alpha <= static_cast<float>(std::numeric_limits<T>::lowest()) ? std::numeric_limits<T>::lowest() : static_cast<T>(op_.alpha);
-      beta = op_.beta >= static_cast<float>(std::numeric_limits<T>::max()) ? std::numeric_limits<T>::max() : static_cast<T>(op_.beta);
+      alpha = op_.alpha <= static_cast<float>(std::numeric_limits<T>::lowest()) ? std::numeric_limits<T>::lowest()
+                                                                                : static_cast<T>(op_.alpha);
+      beta = op_.beta >= static_cast<float>(std::numeric_limits<T>::max()) ? std::numeric_limits<T>::max()
+                                                                           : static_cast<T>(op_.beta);
     } else {
       alpha = static_cast<T>(op_.alpha);
       beta = static_cast<T>(op_.beta);
@@ -95,7 +111,8 @@ class UnaryKernel final : public Kernel {
       parallel_for(n, 1 << 13, [&](int64_t first, int64_t last) {
         if constexpr (std::is_same_v<T, float>) {
           const auto loop = vector_functions().value[static_cast<size_t>(op_.kind)];
-          if (loop && step[0] == 1 && step[1] == 1) return loop(last - first, x + at[1] + first, alpha, beta, y + at[0] + first);
+          if (loop && step[0] == 1 && step[1] == 1)
+            return loop(last - first, x + at[1] + first, alpha, beta, y + at[0] + first);
         }
         row(last - first, x + at[1] + first * step[1], step[1], alpha, beta, y + at[0] + first * step[0], step[0]);
       });
@@ -113,7 +130,9 @@ class ActivationKernel final : public Kernel {
   void run(const KernelArguments& args) override {
     const float* x = static_cast<const float*>(args.inputs[0]);
     float* y = static_cast<float*>(args.outputs[0]);
-    parallel_for(elements_, 1 << 14, [&](int64_t first, int64_t last) { vector_loops().activate(last - first, x + first, activation_, y + first); });
+    parallel_for(elements_, 1 << 14, [&](int64_t first, int64_t last) {
+      vector_loops().activate(last - first, x + first, activation_, y + first);
+    });
   }
 
  private:
@@ -124,7 +143,9 @@ class ActivationKernel final : public Kernel {
 class GradientKernel final : public Kernel {
  public:
   GradientKernel(const UnaryGradient& op, const KernelRequest& r)
-      : op_(op), activation_(fused(op.kind, op.alpha, op.beta)), elements_(r.outputs[0].shape.elements()),
+      : op_(op),
+        activation_(fused(op.kind, op.alpha, op.beta)),
+        elements_(r.outputs[0].shape.elements()),
         same_(r.inputs[0].strides == r.outputs[0].strides && r.inputs[1].strides == r.outputs[0].strides),
         walk_(r.outputs[0].shape, {r.outputs[0].strides, r.inputs[0].strides, r.inputs[1].strides}) {}
   void run(const KernelArguments& args) override {
@@ -144,7 +165,8 @@ class GradientKernel final : public Kernel {
         if (loop && step[0] == 1 && step[1] == 1 && step[2] == 1) {
           return loop(count, dy + at[1] + first, v + at[2] + first, op_.alpha, op_.beta, dx + at[0] + first);
         }
-        row(count, dy + at[1] + first * step[1], step[1], v + at[2] + first * step[2], step[2], op_.alpha, op_.beta, dx + at[0] + first * step[0], step[0]);
+        row(count, dy + at[1] + first * step[1], step[1], v + at[2] + first * step[2], step[2], op_.alpha, op_.beta,
+            dx + at[0] + first * step[0], step[0]);
       });
     });
   }
@@ -168,7 +190,9 @@ std::unique_ptr<Kernel> make_unary_kernel(const Unary& op, const KernelRequest& 
   return kernel;
 }
 
-std::unique_ptr<Kernel> make_gradient(const UnaryGradient& op, const KernelRequest& r) { return std::make_unique<GradientKernel>(op, r); }
+std::unique_ptr<Kernel> make_gradient(const UnaryGradient& op, const KernelRequest& r) {
+  return std::make_unique<GradientKernel>(op, r);
+}
 
 }  // namespace
 

@@ -14,7 +14,10 @@ constexpr int64_t kFewestWeights = int64_t{1} << 18;  // below this they stay in
 class VectorProduct final : public Kernel {
  public:
   VectorProduct(const Gemm& op, const KernelRequest& request)
-      : op_(op), depth_(request.inputs[0].shape[1]), columns_(request.outputs[0].shape[1]), has_bias_(request.inputs.size() > 2 && request.inputs[2].present) {}
+      : op_(op),
+        depth_(request.inputs[0].shape[1]),
+        columns_(request.outputs[0].shape[1]),
+        has_bias_(request.inputs.size() > 2 && request.inputs[2].present) {}
 
   void run(const KernelArguments& a) override {
     const auto* x = static_cast<const float*>(a.inputs[0]);

@@ -8,8 +8,8 @@
 
 namespace graft::cpu {
 
-/// Walks up to kOperands tensors of one shape in step, rows innermost: dimensions are ordered by the first operand's strides
-/// and merged where all operands allow it. Strides in elements; 0 broadcasts.
+/// Walks up to kOperands tensors of one shape in step, rows innermost: dimensions are ordered by the first operand's
+/// strides and merged where all operands allow it. Strides in elements; 0 broadcasts.
 template <size_t kOperands>
 class Walk {
  public:
@@ -29,7 +29,8 @@ class Walk {
     }
     for (const Dim& d : dims) {
       bool mergeable = rank_ > 0;
-      for (size_t k = 0; k < kOperands && mergeable; ++k) mergeable = dims_[rank_ - 1].strides[k] == d.strides[k] * d.extent;
+      for (size_t k = 0; k < kOperands && mergeable; ++k)
+        mergeable = dims_[rank_ - 1].strides[k] == d.strides[k] * d.extent;
       if (mergeable) {
         dims_[rank_ - 1] = {dims_[rank_ - 1].extent * d.extent, d.strides};
         continue;
@@ -82,13 +83,20 @@ class Walk {
 template <typename Visit>
 void visit_arithmetic(DType dtype, Visit visit) {
   switch (dtype) {
-    case DType::f32: return visit(float{});
-    case DType::f64: return visit(double{});
-    case DType::i64: return visit(int64_t{});
-    case DType::i32: return visit(int32_t{});
-    case DType::u8: return visit(uint8_t{});
-    case DType::i8: return visit(int8_t{});
-    default: throw Error(std::string("arithmetic on ") + name_of(dtype) + " is not supported");
+    case DType::f32:
+      return visit(float{});
+    case DType::f64:
+      return visit(double{});
+    case DType::i64:
+      return visit(int64_t{});
+    case DType::i32:
+      return visit(int32_t{});
+    case DType::u8:
+      return visit(uint8_t{});
+    case DType::i8:
+      return visit(int8_t{});
+    default:
+      throw Error(std::string("arithmetic on ") + name_of(dtype) + " is not supported");
   }
 }
 

@@ -14,7 +14,8 @@ struct Rows {
 };
 
 inline std::optional<Rows> rows_of(const Operand& x) {
-  const bool last = x.shape.rank() == 2 ? x.strides == plain_strides(x.shape) : x.shape.rank() == 4 && x.strides == channels_last_strides(x.shape);
+  const bool last = x.shape.rank() == 2 ? x.strides == plain_strides(x.shape)
+                                        : x.shape.rank() == 4 && x.strides == channels_last_strides(x.shape);
   if (!last || x.shape.elements() == 0) return std::nullopt;
   return Rows{x.shape.elements() / x.shape[1], x.shape[1]};
 }
@@ -49,11 +50,13 @@ class ChannelStatistics {
     float *mean, *variance;
     int64_t rows, channels;
     GRAFT_DEVICE void operator()(int64_t c) const {
-      const double count = static_cast<double>(rows), offset = sums[c] / count, spread = sums[channels + c] / count - offset * offset;
+      const double count = static_cast<double>(rows), offset = sums[c] / count,
+                   spread = sums[channels + c] / count - offset * offset;
       mean[c] = static_cast<float>(static_cast<double>(value_of(x[c])) + offset);
       variance[c] = static_cast<float>(spread > 0 ? spread : 0);
     }
   };
+
  private:
   Rows rows_;
   ColumnSums sums_;
@@ -63,7 +66,8 @@ class ChannelStatistics {
 ///   dz = dy masked by the activation;  d_bias = Σ dz;  d_scale = Σ dz·x̂;  dx = scale/σ·(dz - d_bias/m - x̂·d_scale/m)
 class NormGradient {
  public:
-  NormGradient(Rows rows, Activation activation, const Stream& stream) : rows_(rows), activation_(activation), sums_(rows.rows, rows.channels, 2, stream) {}
+  NormGradient(Rows rows, Activation activation, const Stream& stream)
+      : rows_(rows), activation_(activation), sums_(rows.rows, rows.channels, 2, stream) {}
   size_t scratch_bytes() const { return sums_.scratch_bytes(); }
 
   /// The mask comes from `y`, the activated output, or where that is null from x·scale/σ + bias - mean·scale/σ.
@@ -90,7 +94,8 @@ class NormGradient {
   template <typename T>
   void sums(const Stream& stream, const Mask<T>& mask, void* scratch, float* d_scale, float* d_bias) const {
     sums_.compute<2>(stream, Products<T>{mask}, scratch);
-    stream.each(rows_.channels, Finish{sums_.result(scratch), mask.variance, mask.epsilon, rows_.channels, d_scale, d_bias});
+    stream.each(rows_.channels,
+                Finish{sums_.result(scratch), mask.variance, mask.epsilon, rows_.channels, d_scale, d_bias});
   }
   /// Writes dz where it is wanted and dx where it is wanted; either may take the place of dy, dx that of x.
   template <typename T>
@@ -116,7 +121,8 @@ class NormGradient {
     float *d_scale, *d_bias;
     GRAFT_DEVICE void operator()(int64_t c) const {
       d_bias[c] = static_cast<float>(sums[c]);
-      d_scale[c] = static_cast<float>(sums[channels + c] / std::sqrt(static_cast<double>(variance[c]) + static_cast<double>(epsilon)));
+      d_scale[c] = static_cast<float>(sums[channels + c] /
+                                      std::sqrt(static_cast<double>(variance[c]) + static_cast<double>(epsilon)));
     }
   };
   template <typename T>

@@ -7,8 +7,8 @@
 
 namespace graft::cuda {
 
-/// The matrices of a product with NumPy's broadcasting, as runs of evenly spaced ones: what a library multiplies in one call. Offsets and steps in
-/// elements.
+/// The matrices of a product with NumPy's broadcasting, as runs of evenly spaced ones: what a library multiplies in one
+/// call. Offsets and steps in elements.
 struct Batches {
   struct Run {
     int64_t a, b, y;
@@ -22,7 +22,8 @@ struct Batches {
     // The last dimensions whose matrices are evenly spaced in all three make a run.
     while (inner > 0) {
       const size_t d = inner - 1;
-      const bool evenly = count == 1 || leading[d] == 1 || (a[d] == a_step * count && b[d] == b_step * count && y[d] == y_step * count);
+      const bool evenly =
+          count == 1 || leading[d] == 1 || (a[d] == a_step * count && b[d] == b_step * count && y[d] == y_step * count);
       if (!evenly) break;
       if (leading[d] != 1) {
         if (count == 1) a_step = a[d], b_step = b[d], y_step = y[d];

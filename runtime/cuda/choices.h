@@ -7,11 +7,12 @@
 
 namespace graft::cuda {
 
-/// Which of a library's ways to compute a shape was the fastest: measured once, kept in a file for one GPU, driver and library versions.
+/// Which of a library's ways to compute a shape was the fastest: measured once, kept in a file for one GPU, driver and
+/// library versions.
 class Choices {
  public:
-  /// `machine` names GPU, driver and versions. The file lies in $XDG_CACHE_HOME/graft (or ~/.cache/graft); where it cannot be read or
-  /// written, choices live as long as the program.
+  /// `machine` names GPU, driver and versions. The file lies in $XDG_CACHE_HOME/graft (or ~/.cache/graft); where it
+  /// cannot be read or written, choices live as long as the program.
   explicit Choices(std::string machine);
   /// With a folder of its own, for tests.
   Choices(std::string machine, const std::string& folder);

@@ -6,25 +6,31 @@
 
 namespace graft::cuda {
 
-/// Sums over the rows of a row-major rows × channels array, `sums` of them for each channel. Rows are dealt out in parts whose sums are
-/// added in a fixed order, so that the same device gives the same bits each time.
+/// Sums over the rows of a row-major rows × channels array, `sums` of them for each channel. Rows are dealt out in
+/// parts whose sums are added in a fixed order, so that the same device gives the same bits each time.
 class ColumnSums {
  public:
-  ColumnSums(int64_t rows, int64_t channels, int sums, const Stream& stream) : rows_(rows), channels_(channels), sums_(sums) {
+  ColumnSums(int64_t rows, int64_t channels, int sums, const Stream& stream)
+      : rows_(rows), channels_(channels), sums_(sums) {
     const int64_t full = int64_t{2048} * stream.multiprocessors() * 2;
-    parts_ = std::clamp<int64_t>(full / std::max<int64_t>(channels, 1), 1, std::max<int64_t>(1, rows / kRowsWorthAPart));
+    parts_ =
+        std::clamp<int64_t>(full / std::max<int64_t>(channels, 1), 1, std::max<int64_t>(1, rows / kRowsWorthAPart));
     groups_ = parts_ > kFew ? kFew : 0;
   }
 
-  size_t scratch_bytes() const { return static_cast<size_t>((parts_ + groups_ + 1) * channels_ * sums_) * sizeof(double); }
+  size_t scratch_bytes() const {
+    return static_cast<size_t>((parts_ + groups_ + 1) * channels_ * sums_) * sizeof(double);
+  }
   /// Where compute() leaves the sums: [sum][channel].
   const double* result(const void* scratch) const { return static_cast<const double*>(scratch); }
 
   /// `measure(row, channel, float out[])` gives what is added up, `out` having room for the sums.
   template <int sums, typename Measure>
   void compute(const Stream& stream, const Measure& measure, void* scratch) const {
-    auto *result = static_cast<double*>(scratch), *parts = result + channels_ * sums_, *groups = parts + parts_ * channels_ * sums_;
-    stream.each(parts_ * channels_, AddRows<sums, Measure>{measure, parts_ == 1 ? result : parts, rows_, channels_, parts_});
+    auto *result = static_cast<double*>(scratch), *parts = result + channels_ * sums_,
+         *groups = parts + parts_ * channels_ * sums_;
+    stream.each(parts_ * channels_,
+                AddRows<sums, Measure>{measure, parts_ == 1 ? result : parts, rows_, channels_, parts_});
     const double* from = parts;
     int64_t left = parts_;
     if (groups_ > 0) {
@@ -65,7 +71,8 @@ class ColumnSums {
     GRAFT_DEVICE void operator()(int64_t i) const {
       const int64_t group = i / width, column = i - group * width;
       double total = 0;
-      for (int64_t part = parts * group / groups; part < parts * (group + 1) / groups; ++part) total += from[part * width + column];
+      for (int64_t part = parts * group / groups; part < parts * (group + 1) / groups; ++part)
+        total += from[part * width + column];
       to[i] = total;
     }
   };

@@ -22,8 +22,13 @@ const BackendExtension* DeviceBackend::extension(std::string_view name) const {
   return at == extensions_.end() ? nullptr : at->second.get();
 }
 
-DeviceBackend::DeviceBackend(std::unique_ptr<const DeviceMemory> memory, std::unique_ptr<const Library> library, Stream::Way way, int multiprocessors, DType activations, const Backend& host)
-    : memory_(std::move(memory)), library_(std::move(library)), activations_(activations), host_(host), device_step_(static_cast<StepContext*>(memory_->allocate(sizeof(StepContext)))),
+DeviceBackend::DeviceBackend(std::unique_ptr<const DeviceMemory> memory, std::unique_ptr<const Library> library,
+                             Stream::Way way, int multiprocessors, DType activations, const Backend& host)
+    : memory_(std::move(memory)),
+      library_(std::move(library)),
+      activations_(activations),
+      host_(host),
+      device_step_(static_cast<StepContext*>(memory_->allocate(sizeof(StepContext)))),
       stream_(way, multiprocessors, *memory_, device_step_) {
 #define GRAFT_REGISTER(name) register_##name(table_, stream_);
   GRAFT_CUDA_KERNEL_FILES(GRAFT_REGISTER)
@@ -36,17 +41,18 @@ DeviceBackend::DeviceBackend(std::unique_ptr<const DeviceMemory> memory, std::un
   for (const auto& [extension_name, make] : entries()) extensions_[extension_name] = make(stream_, *memory_);
 }
 
-DeviceBackend::~DeviceBackend() {
-  memory_->release(device_step_);
-}
+DeviceBackend::~DeviceBackend() { memory_->release(device_step_); }
 
 void DeviceBackend::begin(const StepContext& step) const {
-  // Not from page-locked memory, which must stay as it is until it was read: another plan of this backend may begin before this one has.
+  // Not from page-locked memory, which must stay as it is until it was read: another plan of this backend may begin
+  // before this one has.
   memory_->upload(device_step_, &step, sizeof step);
 }
 
 // A library does not promise that a convolution's result may lie where its residual lay.
-bool DeviceBackend::may_overwrite(const Operator& op, int) const { return dynamic_cast<const Convolution*>(&op) == nullptr; }
+bool DeviceBackend::may_overwrite(const Operator& op, int) const {
+  return dynamic_cast<const Convolution*>(&op) == nullptr;
+}
 
 std::unique_ptr<Kernel> DeviceBackend::make_kernel(const KernelRequest& request) const {
   if (const auto* factory = table_.find(request.op))

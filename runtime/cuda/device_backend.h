@@ -6,24 +6,27 @@
 #include <string>
 
 #include "runtime/core/backend.h"
+#include "runtime/core/kernel_table.h"
 #include "runtime/cuda/library.h"
 #include "runtime/cuda/stream.h"
-#include "runtime/core/kernel_table.h"
 
 namespace graft::cuda {
 
-/// Adds an extension to every device backend that is made from now on. One object of this type a kind of extension, at namespace scope.
+/// Adds an extension to every device backend that is made from now on. One object of this type a kind of extension, at
+/// namespace scope.
 struct ExtensionEntry {
   using Make = std::unique_ptr<BackendExtension> (*)(const Stream& stream, const DeviceMemory& memory);
   ExtensionEntry(const char* name, Make make);
 };
 
-/// A backend whose kernels run on a Stream: those of kernels/, what a derived backend adds from libraries, and the processor's for the rest.
+/// A backend whose kernels run on a Stream: those of kernels/, what a derived backend adds from libraries, and the
+/// processor's for the rest.
 class DeviceBackend : public Backend {
  public:
-  /// `memory` must hold what kernels that go this way can read. `library`: null where there is none; the processor takes its place. `host` outlives this
-  /// object. `activations`: float or a half type.
-  DeviceBackend(std::unique_ptr<const DeviceMemory> memory, std::unique_ptr<const Library> library, Stream::Way way, int multiprocessors, DType activations, const Backend& host);
+  /// `memory` must hold what kernels that go this way can read. `library`: null where there is none; the processor
+  /// takes its place. `host` outlives this object. `activations`: float or a half type.
+  DeviceBackend(std::unique_ptr<const DeviceMemory> memory, std::unique_ptr<const Library> library, Stream::Way way,
+                int multiprocessors, DType activations, const Backend& host);
   ~DeviceBackend() override;
   DeviceBackend(const DeviceBackend&) = delete;
   DeviceBackend& operator=(const DeviceBackend&) = delete;
@@ -48,8 +51,8 @@ class DeviceBackend : public Backend {
   std::map<std::string, std::unique_ptr<BackendExtension>, std::less<>> extensions_;
 };
 
-/// The device's kernels run by the calling thread, on memory that is kept apart from the program's: what can be tested of a GPU's work
-/// without one. Lives as long as the program.
+/// The device's kernels run by the calling thread, on memory that is kept apart from the program's: what can be tested
+/// of a GPU's work without one. Lives as long as the program.
 const Backend& emulated_backend(const Backend& host, DType activations = DType::f32);
 
 }  // namespace graft::cuda

@@ -8,13 +8,15 @@
 namespace graft::cuda {
 namespace {
 
-/// Ordinary memory that only transfers and kernels touch, in their turn. Fresh memory holds what no result may: a kernel that reads what nobody wrote is noticed.
+/// Ordinary memory that only transfers and kernels touch, in their turn. Fresh memory holds what no result may: a
+/// kernel that reads what nobody wrote is noticed.
 class EmulatedMemory final : public DeviceMemory {
  public:
   explicit EmulatedMemory(EmulatedStream& emulated) : emulated_(emulated) {}
   void* allocate(size_t bytes) const override {
     void* p = std::aligned_alloc(kAlignment, (bytes + kAlignment - 1) / kAlignment * kAlignment);
-    if (!p) throw Error("out of memory: " + std::to_string(bytes >> 20) + " MiB were asked for", "use a smaller --batch");
+    if (!p)
+      throw Error("out of memory: " + std::to_string(bytes >> 20) + " MiB were asked for", "use a smaller --batch");
     std::memset(p, 0xff, bytes);  // NaN
     return p;
   }
@@ -75,7 +77,9 @@ class EmulatedBackend final : public DeviceBackend {
  public:
   EmulatedBackend(DType activations, const Backend& host) : EmulatedBackend(Parts(), activations, host) {}
   std::string_view name() const override { return "emulated"; }
-  std::unique_ptr<CapturedGraph> capture(const std::function<void()>& work) const override { return std::make_unique<EmulatedGraph>(emulated_->capture(work)); }
+  std::unique_ptr<CapturedGraph> capture(const std::function<void()>& work) const override {
+    return std::make_unique<EmulatedGraph>(emulated_->capture(work));
+  }
   std::unique_ptr<Kernel> make_kernel(const KernelRequest& request) const override {
     auto kernel = DeviceBackend::make_kernel(request);
     if (kernel->can_be_captured()) return kernel;
@@ -83,9 +87,12 @@ class EmulatedBackend final : public DeviceBackend {
   }
 
  private:
-  EmulatedBackend(Parts parts, DType activations, const Backend& host) : EmulatedBackend(emulated_library(*parts.memory, *parts.emulated, host), parts, activations, host) {}
+  EmulatedBackend(Parts parts, DType activations, const Backend& host)
+      : EmulatedBackend(emulated_library(*parts.memory, *parts.emulated, host), parts, activations, host) {}
   EmulatedBackend(std::unique_ptr<Library> library, Parts& parts, DType activations, const Backend& host)
-      : DeviceBackend(std::move(parts.memory), std::move(library), {nullptr, parts.emulated.get()}, kMultiprocessors, activations, host), emulated_(std::move(parts.emulated)) {}
+      : DeviceBackend(std::move(parts.memory), std::move(library), {nullptr, parts.emulated.get()}, kMultiprocessors,
+                      activations, host),
+        emulated_(std::move(parts.emulated)) {}
   static constexpr int kMultiprocessors = 2;  // few, so that small tensors too are dealt out in parts
   std::unique_ptr<EmulatedStream> emulated_;
 };

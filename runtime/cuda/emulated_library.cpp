@@ -4,10 +4,10 @@
 #include <cstring>
 #include <vector>
 
+#include "runtime/core/strided_copy.h"
 #include "runtime/cuda/host_kernel.h"
 #include "runtime/cuda/numbers.h"
 #include "runtime/ops/convolution.h"
-#include "runtime/core/strided_copy.h"
 
 namespace graft::cuda {
 namespace {
@@ -24,10 +24,17 @@ std::shared_ptr<Op> windowed(const ConvolutionProblem& p) {
 class ByTheProcessor final : public LibraryConvolution {
  public:
   ByTheProcessor(const ConvolutionProblem& p, const DeviceMemory& memory, EmulatedStream& emulated, const Backend& host)
-      : problem_(p), emulated_(emulated), weights_(static_cast<size_t>(p.w.elements()) * size_of(p.dtype)),
-        inward_(size_of(p.dtype), p.w, plain_strides(p.w), channels_last_strides(p.w)), outward_(size_of(p.dtype), p.w, channels_last_strides(p.w), plain_strides(p.w)) {
-    const auto picture = [&](const Shape& shape) { return Operand{p.dtype, shape, channels_last_strides(shape), true, nullptr, false}; };
-    const auto plain = [&](const Shape& shape) { return Operand{p.dtype, shape, plain_strides(shape), true, nullptr, false}; };
+      : problem_(p),
+        emulated_(emulated),
+        weights_(static_cast<size_t>(p.w.elements()) * size_of(p.dtype)),
+        inward_(size_of(p.dtype), p.w, plain_strides(p.w), channels_last_strides(p.w)),
+        outward_(size_of(p.dtype), p.w, channels_last_strides(p.w), plain_strides(p.w)) {
+    const auto picture = [&](const Shape& shape) {
+      return Operand{p.dtype, shape, channels_last_strides(shape), true, nullptr, false};
+    };
+    const auto plain = [&](const Shape& shape) {
+      return Operand{p.dtype, shape, plain_strides(shape), true, nullptr, false};
+    };
     const Operand absent{p.dtype, {}, {}, false, nullptr, false};
     switch (p.kind) {
       case ConvolutionProblem::Kind::forward: {
@@ -97,7 +104,8 @@ class PlainProduct final : public LibraryProduct {
       std::memset(workspace, 0xff, kWorkspaceBytes);
       visit_real(problem_.dtype, [&](auto tag) {
         using T = decltype(tag);
-        multiply(static_cast<const T*>(a), static_cast<const T*>(b), static_cast<const T*>(residual), static_cast<T*>(y));
+        multiply(static_cast<const T*>(a), static_cast<const T*>(b), static_cast<const T*>(residual),
+                 static_cast<T*>(y));
       });
     });
   }
@@ -131,12 +139,15 @@ class PlainProduct final : public LibraryProduct {
 
 class EmulatedLibrary final : public Library {
  public:
-  EmulatedLibrary(const DeviceMemory& memory, EmulatedStream& emulated, const Backend& host) : memory_(memory), emulated_(emulated), host_(host) {}
+  EmulatedLibrary(const DeviceMemory& memory, EmulatedStream& emulated, const Backend& host)
+      : memory_(memory), emulated_(emulated), host_(host) {}
   std::unique_ptr<LibraryConvolution> convolution(const ConvolutionProblem& problem) const override {
     if (problem.activation.kind == Activation::Kind::leaky_relu) return nullptr;
     return std::make_unique<ByTheProcessor>(problem, memory_, emulated_, host_);
   }
-  std::unique_ptr<LibraryProduct> product(const ProductProblem& problem) const override { return std::make_unique<PlainProduct>(problem, emulated_); }
+  std::unique_ptr<LibraryProduct> product(const ProductProblem& problem) const override {
+    return std::make_unique<PlainProduct>(problem, emulated_);
+  }
 
  private:
   const DeviceMemory& memory_;
@@ -146,6 +157,8 @@ class EmulatedLibrary final : public Library {
 
 }  // namespace
 
-std::unique_ptr<Library> emulated_library(const DeviceMemory& memory, EmulatedStream& emulated, const Backend& host) { return std::make_unique<EmulatedLibrary>(memory, emulated, host); }
+std::unique_ptr<Library> emulated_library(const DeviceMemory& memory, EmulatedStream& emulated, const Backend& host) {
+  return std::make_unique<EmulatedLibrary>(memory, emulated, host);
+}
 
 }  // namespace graft::cuda

@@ -12,7 +12,9 @@ class HostKernel final : public Kernel {
  public:
   HostKernel(const KernelRequest& request, const DeviceMemory& memory, const Backend& host)
       // Nothing is overwritten in place: inputs and outputs have room of their own here.
-      : kernel_(host.make_kernel({request.op, known(request.inputs), as_floats(request.outputs, made_), -1})), memory_(memory), scratch_(room(kernel_->scratch_bytes())) {
+      : kernel_(host.make_kernel({request.op, known(request.inputs), as_floats(request.outputs, made_), -1})),
+        memory_(memory),
+        scratch_(room(kernel_->scratch_bytes())) {
     for (const Operand& o : request.inputs) inputs_.push_back(side(o));
     for (const Operand& o : request.outputs) outputs_.push_back(side(o));
     in_.resize(inputs_.size());
@@ -29,10 +31,12 @@ class HostKernel final : public Kernel {
     }
     memory_.wait();
     for (const Side& s : inputs_) s.widen();
-    for (size_t i = 0; i < outputs_.size(); ++i) out_[i] = (outputs_[i].widened ? outputs_[i].widened : outputs_[i].room).get();
+    for (size_t i = 0; i < outputs_.size(); ++i)
+      out_[i] = (outputs_[i].widened ? outputs_[i].widened : outputs_[i].room).get();
     kernel_->run({in_, out_, scratch_.get(), a.step});
     for (const Side& s : outputs_) s.narrow();
-    for (size_t i = 0; i < outputs_.size(); ++i) memory_.upload(a.outputs[i], outputs_[i].room.get(), outputs_[i].bytes);
+    for (size_t i = 0; i < outputs_.size(); ++i)
+      memory_.upload(a.outputs[i], outputs_[i].room.get(), outputs_[i].bytes);
     memory_.wait();
   }
 
@@ -54,20 +58,23 @@ class HostKernel final : public Kernel {
       if (!widened) return;
       visit_real(dtype, [&](auto tag) {
         using T = decltype(tag);
-        for (size_t i = 0; i < bytes / sizeof(T); ++i) static_cast<float*>(widened.get())[i] = value_of(static_cast<const T*>(room.get())[i]);
+        for (size_t i = 0; i < bytes / sizeof(T); ++i)
+          static_cast<float*>(widened.get())[i] = value_of(static_cast<const T*>(room.get())[i]);
       });
     }
     void narrow() const {
       if (!widened) return;
       visit_real(dtype, [&](auto tag) {
         using T = decltype(tag);
-        for (size_t i = 0; i < bytes / sizeof(T); ++i) static_cast<T*>(room.get())[i] = rounded<T>(static_cast<const float*>(widened.get())[i]);
+        for (size_t i = 0; i < bytes / sizeof(T); ++i)
+          static_cast<T*>(room.get())[i] = rounded<T>(static_cast<const float*>(widened.get())[i]);
       });
     }
   };
 
   static bool is_half(DType dtype) { return dtype == DType::f16 || dtype == DType::bf16; }
-  /// What is trained changes on the device: the processor must not rely on its own copy. Nor has it one of a half constant as floats.
+  /// What is trained changes on the device: the processor must not rely on its own copy. Nor has it one of a half
+  /// constant as floats.
   static std::span<const Operand> as_floats(std::span<const Operand> from, std::vector<Operand>& to) {
     to.assign(from.begin(), from.end());
     for (Operand& o : to) {
@@ -76,9 +83,7 @@ class HostKernel final : public Kernel {
     }
     return to;
   }
-  std::span<const Operand> known(std::span<const Operand> inputs) {
-    return as_floats(inputs, known_);
-  }
+  std::span<const Operand> known(std::span<const Operand> inputs) { return as_floats(inputs, known_); }
   Room room(size_t bytes) const { return {memory_.allocate_host(std::max<size_t>(bytes, 1)), Release{&memory_}}; }
   Side side(const Operand& o) const {
     Side s;
@@ -86,8 +91,10 @@ class HostKernel final : public Kernel {
     s.bytes = static_cast<size_t>(o.shape.elements()) * size_of(o.dtype);
     s.dtype = o.dtype;
     const bool half = is_half(o.dtype);
-    if (o.constant && !o.mutable_constant && !half) s.content = o.constant->raw();
-    else s.room = room(s.bytes);
+    if (o.constant && !o.mutable_constant && !half)
+      s.content = o.constant->raw();
+    else
+      s.room = room(s.bytes);
     if (half) s.widened = room(static_cast<size_t>(o.shape.elements()) * sizeof(float));
     return s;
   }
@@ -103,7 +110,8 @@ class HostKernel final : public Kernel {
 
 }  // namespace
 
-std::unique_ptr<Kernel> on_the_processor(const KernelRequest& request, const DeviceMemory& memory, const Backend& host) {
+std::unique_ptr<Kernel> on_the_processor(const KernelRequest& request, const DeviceMemory& memory,
+                                         const Backend& host) {
   return std::make_unique<HostKernel>(request, memory, host);
 }
 

@@ -5,15 +5,15 @@
 #include <cstdint>
 #include <cstdlib>
 
-#include "runtime/cuda/stream.h"
 #include "runtime/core/tensor.h"
+#include "runtime/cuda/stream.h"
 
 namespace graft::cuda {
 
 inline constexpr int kMostDims = 6;
 
-/// Where element i of a loop over a shape lies in each of N operands. Neighbouring i are neighbours in operand 0; dimensions that lie
-/// alike in all operands are merged.
+/// Where element i of a loop over a shape lies in each of N operands. Neighbouring i are neighbours in operand 0;
+/// dimensions that lie alike in all operands are merged.
 template <int N>
 class Indexer {
  public:
@@ -28,7 +28,8 @@ class Indexer {
       count_ *= shape[d];
       if (shape[d] != 1) order.push_back(d);
     }
-    std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) { return std::abs(strides[0][a]) > std::abs(strides[0][b]); });
+    std::stable_sort(order.begin(), order.end(),
+                     [&](size_t a, size_t b) { return std::abs(strides[0][a]) > std::abs(strides[0][b]); });
     for (const size_t d : order) {
       bool merges = rank_ > 0;
       for (size_t n = 0; n < N && merges; ++n) merges = stride_[n][rank_ - 1] == strides[n][d] * shape[d];
@@ -50,8 +51,10 @@ class Indexer {
 
   GRAFT_DEVICE Places operator()(int64_t i) const {
     Places p{};
-    if (small_) split(static_cast<uint32_t>(i), p);
-    else split(static_cast<uint64_t>(i), p);
+    if (small_)
+      split(static_cast<uint32_t>(i), p);
+    else
+      split(static_cast<uint64_t>(i), p);
     return p;
   }
 

@@ -52,8 +52,8 @@ class LibraryProduct {
   virtual void run(const void* a, const void* b, const void* residual, void* y, void* workspace) const = 0;
 };
 
-/// What the device's vendor multiplies and convolves with. Makers return null for what it has no way for, and throw Error when it fails. Lives as long
-/// as what it made.
+/// What the device's vendor multiplies and convolves with. Makers return null for what it has no way for, and throw
+/// Error when it fails. Lives as long as what it made.
 class Library {
  public:
   virtual ~Library() = default;

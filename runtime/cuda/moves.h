@@ -38,17 +38,22 @@ struct Fill {
 template <typename Visit>
 void visit_bytes(size_t bytes, const Visit& visit) {
   switch (bytes) {
-    case 1: return visit(uint8_t{});
-    case 2: return visit(uint16_t{});
-    case 4: return visit(uint32_t{});
-    default: return visit(uint64_t{});
+    case 1:
+      return visit(uint8_t{});
+    case 2:
+      return visit(uint16_t{});
+    case 4:
+      return visit(uint32_t{});
+    default:
+      return visit(uint64_t{});
   }
 }
 
 inline void move(const Stream& stream, size_t bytes, const Move& m, const void* from, void* to) {
   visit_bytes(bytes, [&](auto tag) {
     using T = decltype(tag);
-    stream.each(m.places.count(), MoveOne<T>{static_cast<const T*>(from) + m.from, static_cast<T*>(to) + m.to, m.places});
+    stream.each(m.places.count(),
+                MoveOne<T>{static_cast<const T*>(from) + m.from, static_cast<T*>(to) + m.to, m.places});
   });
 }
 
@@ -60,11 +65,13 @@ inline void fill(const Stream& stream, size_t bytes, uint64_t pattern, int64_t e
 }
 
 /// Parts of the inputs to parts of output 0, whose other elements hold `pattern` where `filled`.
-inline std::unique_ptr<Kernel> moves(const Stream& stream, const KernelRequest& r, std::vector<Move> parts, bool filled = false, uint64_t pattern = 0) {
+inline std::unique_ptr<Kernel> moves(const Stream& stream, const KernelRequest& r, std::vector<Move> parts,
+                                     bool filled = false, uint64_t pattern = 0) {
   for (const Move& m : parts)
     if (!m.places.fits()) return nullptr;
   const Operand& y = r.outputs[0];
-  return launched([&stream, parts = std::move(parts), bytes = size_of(y.dtype), filled, pattern, elements = y.shape.elements()](const KernelArguments& a) {
+  return launched([&stream, parts = std::move(parts), bytes = size_of(y.dtype), filled, pattern,
+                   elements = y.shape.elements()](const KernelArguments& a) {
     if (filled) fill(stream, bytes, pattern, elements, a.outputs[0]);
     for (const Move& m : parts) move(stream, bytes, m, a.inputs[m.input], a.outputs[0]);
   });

@@ -6,8 +6,8 @@
 #include <type_traits>
 
 #include "runtime/core/error.h"
-#include "runtime/cuda/stream.h"
 #include "runtime/core/tensor.h"
+#include "runtime/cuda/stream.h"
 
 namespace graft::cuda {
 
@@ -40,10 +40,7 @@ GRAFT_DEVICE inline float float_of(uint32_t bits) {
 }
 
 template <typename T>
-  requires std::is_arithmetic_v<T>
-GRAFT_DEVICE T value_of(T v) {
-  return v;
-}
+requires std::is_arithmetic_v<T> GRAFT_DEVICE T value_of(T v) { return v; }
 GRAFT_DEVICE inline float value_of(BFloat16 v) { return float_of(static_cast<uint32_t>(v.bits) << 16); }
 GRAFT_DEVICE inline float value_of(Float16 v) {
   const uint32_t sign = static_cast<uint32_t>(v.bits & 0x8000u) << 16, magnitude = v.bits & 0x7fffu;
@@ -64,7 +61,7 @@ GRAFT_DEVICE T rounded(float v) {
     const uint32_t sign = bits >> 16 & 0x8000u, magnitude = bits & 0x7fffffffu;
     if (magnitude > 0x7f800000u) return {static_cast<uint16_t>(sign | 0x7e00u)};
     if (magnitude >= 0x477ff000u) return {static_cast<uint16_t>(sign | 0x7c00u)};  // 65,520 and above
-    if (magnitude < 0x38800000u) {                                                  // below 2⁻¹⁴: the last place of ½ is 2⁻²⁴, so adding it rounds there
+    if (magnitude < 0x38800000u) {  // below 2⁻¹⁴: the last place of ½ is 2⁻²⁴, so adding it rounds there
       const float aligned = float_of(magnitude) + 0.5f;
       return {static_cast<uint16_t>(sign | (bits_of(aligned) - 0x3f000000u))};
     }
@@ -77,8 +74,10 @@ GRAFT_DEVICE T rounded(float v) {
 /// What value_of gave, as it is stored.
 template <typename T, typename V>
 GRAFT_DEVICE T stored(V v) {
-  if constexpr (std::is_arithmetic_v<T>) return static_cast<T>(v);
-  else return rounded<T>(static_cast<float>(v));
+  if constexpr (std::is_arithmetic_v<T>)
+    return static_cast<T>(v);
+  else
+    return rounded<T>(static_cast<float>(v));
 }
 
 /// `width` neighbours, read and written at once.
@@ -102,7 +101,8 @@ GRAFT_DEVICE void store(const float* from, T* to) {
 
 /// Whether all operands that are there have this type.
 inline bool all_of(std::span<const Operand> operands, DType dtype) {
-  return std::all_of(operands.begin(), operands.end(), [&](const Operand& o) { return !o.present || o.dtype == dtype; });
+  return std::all_of(operands.begin(), operands.end(),
+                     [&](const Operand& o) { return !o.present || o.dtype == dtype; });
 }
 
 inline bool is_real(DType dtype) { return dtype == DType::f32 || dtype == DType::f16 || dtype == DType::bf16; }
@@ -111,9 +111,12 @@ inline bool is_real(DType dtype) { return dtype == DType::f32 || dtype == DType:
 template <typename Visit>
 auto visit_real(DType dtype, const Visit& visit) {
   switch (dtype) {
-    case DType::f16: return visit(Float16{});
-    case DType::bf16: return visit(BFloat16{});
-    default: return visit(float{});
+    case DType::f16:
+      return visit(Float16{});
+    case DType::bf16:
+      return visit(BFloat16{});
+    default:
+      return visit(float{});
   }
 }
 
@@ -121,26 +124,36 @@ auto visit_real(DType dtype, const Visit& visit) {
 template <typename Visit>
 auto visit_any(DType dtype, const Visit& visit) {
   switch (dtype) {
-    case DType::f64: return visit(double{});
-    case DType::i64: return visit(int64_t{});
-    case DType::i32: return visit(int32_t{});
-    case DType::u8: return visit(uint8_t{});
-    case DType::i8: return visit(int8_t{});
-    case DType::boolean: return visit(bool{});
-    default: return visit_real(dtype, visit);
+    case DType::f64:
+      return visit(double{});
+    case DType::i64:
+      return visit(int64_t{});
+    case DType::i32:
+      return visit(int32_t{});
+    case DType::u8:
+      return visit(uint8_t{});
+    case DType::i8:
+      return visit(int8_t{});
+    case DType::boolean:
+      return visit(bool{});
+    default:
+      return visit_real(dtype, visit);
   }
 }
 
 /// The activation of an epilogue.
 GRAFT_DEVICE inline float activated(float v, const Activation& a) {
   switch (a.kind) {
-    case Activation::Kind::none: return v;
-    case Activation::Kind::relu: return v > 0 ? v : 0 * v;
+    case Activation::Kind::none:
+      return v;
+    case Activation::Kind::relu:
+      return v > 0 ? v : 0 * v;
     case Activation::Kind::clip: {
       const float above = v < a.alpha ? a.alpha : v;
       return above > a.beta ? a.beta : above;
     }
-    case Activation::Kind::leaky_relu: return v > 0 ? v : a.alpha * v;
+    case Activation::Kind::leaky_relu:
+      return v > 0 ? v : a.alpha * v;
   }
   return v;
 }
@@ -148,10 +161,14 @@ GRAFT_DEVICE inline float activated(float v, const Activation& a) {
 /// Its slope, from its result.
 GRAFT_DEVICE inline float activation_slope(float y, const Activation& a) {
   switch (a.kind) {
-    case Activation::Kind::none: return 1;
-    case Activation::Kind::relu: return y > 0 ? 1.0f : 0.0f;
-    case Activation::Kind::clip: return y > a.alpha && y < a.beta ? 1.0f : 0.0f;
-    case Activation::Kind::leaky_relu: return y > 0 ? 1.0f : a.alpha;
+    case Activation::Kind::none:
+      return 1;
+    case Activation::Kind::relu:
+      return y > 0 ? 1.0f : 0.0f;
+    case Activation::Kind::clip:
+      return y > a.alpha && y < a.beta ? 1.0f : 0.0f;
+    case Activation::Kind::leaky_relu:
+      return y > 0 ? 1.0f : a.alpha;
   }
   return 1;
 }

@@ -2,8 +2,8 @@
 
 #include <vector>
 
-#include "runtime/cuda/indexing.h"
 #include "runtime/core/dimensions.h"
+#include "runtime/cuda/indexing.h"
 
 namespace graft::cuda {
 

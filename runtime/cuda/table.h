@@ -11,7 +11,10 @@ template <typename T>
 class Table {
  public:
   Table(size_t count, const DeviceMemory& memory)
-      : count_(count), memory_(memory), host_(static_cast<T*>(memory.allocate_host(bytes()))), device_(static_cast<T*>(memory.allocate(bytes()))) {}
+      : count_(count),
+        memory_(memory),
+        host_(static_cast<T*>(memory.allocate_host(bytes()))),
+        device_(static_cast<T*>(memory.allocate(bytes()))) {}
   ~Table() {
     memory_.release_host(host_);
     memory_.release(device_);

@@ -29,7 +29,8 @@ Arrangement depth_space(const DepthSpace& op, const Operand& x, const Operand& y
   const Operand &deep = op.to_depth ? y : x, &wide = op.to_depth ? x : y;
   const int64_t b = op.block, channels = wide.shape[1];
   const Strides &w = wide.strides, &d = deep.strides;
-  const int64_t per_channel = op.channel_first ? b * b : 1, per_row = op.channel_first ? b : b * channels, per_column = op.channel_first ? 1 : channels;
+  const int64_t per_channel = op.channel_first ? b * b : 1, per_row = op.channel_first ? b : b * channels,
+                per_column = op.channel_first ? 1 : channels;
   Strides wide_strides{w[0], w[1], w[2], w[3], w[2] * b, w[3] * b};
   Strides deep_strides{d[0], d[1] * per_channel, d[1] * per_row, d[1] * per_column, d[2], d[3]};
   if (!op.to_depth) std::swap(wide_strides, deep_strides);

@@ -1,9 +1,9 @@
 #include "runtime/ops/batch_norm.h"
 
 #include "runtime/core/error.h"
-#include "runtime/ops/gradient.h"
-#include "runtime/ops/binary.h"
 #include "runtime/core/tensor.h"
+#include "runtime/ops/binary.h"
+#include "runtime/ops/gradient.h"
 
 #include <cmath>
 
@@ -25,7 +25,8 @@ void check_channels(std::span<const ValueType> inputs, size_t first, size_t last
 std::vector<ValueType> BatchNorm::infer(std::span<const ValueType> inputs) const {
   if (inputs.size() < 5) throw Error("needs input, scale, bias, mean and variance");
   check_channels(inputs, 1, 5);
-  if (tail.residual && (inputs.size() < 6 || inputs[5].shape != inputs[0].shape)) throw Error("residual does not have the shape " + inputs[0].shape.str());
+  if (tail.residual && (inputs.size() < 6 || inputs[5].shape != inputs[0].shape))
+    throw Error("residual does not have the shape " + inputs[0].shape.str());
   return {{inputs[0].dtype, inputs[0].shape}};
 }
 
@@ -59,8 +60,10 @@ std::vector<ValueType> BatchNormTraining::infer(std::span<const ValueType> input
   if (inputs.size() < 3) throw Error("needs input, scale and bias");
   check_channels(inputs, 1, 3);
   const Shape& x = inputs[0].shape;
-  if (x[0] * x.elements() / (x[0] * x[1]) < 2) throw Error("one value a channel has no variance", "use a larger --batch");
-  if (tail.residual && (inputs.size() < 4 || inputs[3].shape != x)) throw Error("residual does not have the shape " + x.str());
+  if (x[0] * x.elements() / (x[0] * x[1]) < 2)
+    throw Error("one value a channel has no variance", "use a larger --batch");
+  if (tail.residual && (inputs.size() < 4 || inputs[3].shape != x))
+    throw Error("residual does not have the shape " + x.str());
   return {{inputs[0].dtype, x}, {inputs[0].dtype, Shape{x[1]}}, {inputs[0].dtype, Shape{x[1]}}};
 }
 
@@ -74,8 +77,8 @@ void BatchNormTraining::differentiate(GradientBuilder& grad) const {
   auto op = std::make_shared<BatchNormGradient>();
   op->epsilon = epsilon;
   op->tail = tail;
-  const auto results = grad.emit_all(op, {grad.grad_output(), grad.input(0), grad.input(1), grad.input(2), grad.output(1), grad.output(2),
-                                          tail.residual ? grad.output(0) : kNoValue});
+  const auto results = grad.emit_all(op, {grad.grad_output(), grad.input(0), grad.input(1), grad.input(2),
+                                          grad.output(1), grad.output(2), tail.residual ? grad.output(0) : kNoValue});
   for (size_t i = 0; i < 3; ++i)
     if (grad.wanted(i)) grad.give(i, results[i]);
   if (tail.residual && grad.wanted(3)) grad.give(3, results[3]);

@@ -4,12 +4,13 @@
 
 namespace graft {
 
-/// Batch normalisation with fixed statistics (ONNX BatchNormalization in inference): y = scale·(x - mean)/√(var + ε) + bias.
-/// Inputs x, scale, bias, mean, var, then the residual where the epilogue has one. Statistics and affine parameters count as
-/// frozen: only dL/dx exists.
+/// Batch normalisation with fixed statistics (ONNX BatchNormalization in inference): y = scale·(x - mean)/√(var + ε) +
+/// bias. Inputs x, scale, bias, mean, var, then the residual where the epilogue has one. Statistics and affine
+/// parameters count as frozen: only dL/dx exists.
 struct BatchNorm final : Operator {
   float epsilon = 1e-5f;
-  float momentum = 0.9f;  // ONNX's: running = momentum·running + (1 - momentum)·batch; used when the statistics are trained
+  float momentum =
+      0.9f;  // ONNX's: running = momentum·running + (1 - momentum)·batch; used when the statistics are trained
   Epilogue tail;
 
   std::string_view type() const override { return "BatchNormalization"; }
@@ -17,11 +18,13 @@ struct BatchNorm final : Operator {
   void differentiate(GradientBuilder& grad) const override;
   const Epilogue* epilogue() const override { return &tail; }
   OperatorPtr with_epilogue(const Epilogue& epilogue) const override;
-  std::vector<int> in_place_inputs(size_t) const override { return tail.residual ? std::vector<int>{0, 5} : std::vector<int>{0}; }
+  std::vector<int> in_place_inputs(size_t) const override {
+    return tail.residual ? std::vector<int>{0, 5} : std::vector<int>{0};
+  }
 };
 
-/// Batch normalisation with the batch's own statistics [Ioffe & Szegedy 2015]. Inputs x, scale, bias, then the residual;
-/// outputs y, batch mean (C), biased batch variance (C).
+/// Batch normalisation with the batch's own statistics [Ioffe & Szegedy 2015]. Inputs x, scale, bias, then the
+/// residual; outputs y, batch mean (C), biased batch variance (C).
 struct BatchNormTraining final : Operator {
   float epsilon = 1e-5f;
   Epilogue tail;
@@ -33,9 +36,9 @@ struct BatchNormTraining final : Operator {
   OperatorPtr with_epilogue(const Epilogue& epilogue) const override;
 };
 
-/// Gradient of BatchNormTraining. Inputs dL/dy, x, scale, bias, mean, variance, y; outputs dL/dx, dL/dscale, dL/dbias and,
-/// with a residual, dL/dresidual. The fused activation is undone here: with a residual its mask comes from y, without one it
-/// is recomputed from x, which saves reading y.
+/// Gradient of BatchNormTraining. Inputs dL/dy, x, scale, bias, mean, variance, y; outputs dL/dx, dL/dscale, dL/dbias
+/// and, with a residual, dL/dresidual. The fused activation is undone here: with a residual its mask comes from y,
+/// without one it is recomputed from x, which saves reading y.
 struct BatchNormGradient final : Operator {
   float epsilon = 1e-5f;
   Epilogue tail;
@@ -49,13 +52,15 @@ struct BatchNormGradient final : Operator {
   }
 };
 
-/// The rest of BatchNormGradient where the gradients of scale and bias are known already. Inputs dL/d(norm's output), x, scale, mean,
-/// variance, dL/dscale, dL/dbias; output dL/dx.
+/// The rest of BatchNormGradient where the gradients of scale and bias are known already. Inputs dL/d(norm's output),
+/// x, scale, mean, variance, dL/dscale, dL/dbias; output dL/dx.
 struct BatchNormInputGradient final : Operator {
   float epsilon = 1e-5f;
 
   std::string_view type() const override { return "BatchNormInputGradient"; }
-  std::vector<ValueType> infer(std::span<const ValueType> inputs) const override { return {{inputs[1].dtype, inputs[1].shape}}; }
+  std::vector<ValueType> infer(std::span<const ValueType> inputs) const override {
+    return {{inputs[1].dtype, inputs[1].shape}};
+  }
   std::vector<int> in_place_inputs(size_t) const override { return {0, 1}; }
 };
 

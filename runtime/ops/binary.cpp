@@ -1,9 +1,9 @@
 #include "runtime/ops/binary.h"
 
 #include "runtime/core/error.h"
-#include "runtime/ops/gradient.h"
 #include "runtime/ops/broadcast.h"
 #include "runtime/ops/comparison.h"
+#include "runtime/ops/gradient.h"
 #include "runtime/ops/reduce.h"
 #include "runtime/ops/unary.h"
 
@@ -11,15 +11,23 @@ namespace graft {
 
 std::string_view Binary::type() const {
   switch (kind) {
-    case Kind::add: return "Add";
-    case Kind::sub: return "Sub";
-    case Kind::mul: return "Mul";
-    case Kind::div: return "Div";
-    case Kind::pow: return "Pow";
-    case Kind::max: return "Max";
-    case Kind::min: return "Min";
+    case Kind::add:
+      return "Add";
+    case Kind::sub:
+      return "Sub";
+    case Kind::mul:
+      return "Mul";
+    case Kind::div:
+      return "Div";
+    case Kind::pow:
+      return "Pow";
+    case Kind::max:
+      return "Max";
+    case Kind::min:
+      return "Min";
     case Kind::mod:
-    case Kind::fmod: return "Mod";
+    case Kind::fmod:
+      return "Mod";
   }
   return "Binary";
 }
@@ -81,7 +89,8 @@ void Binary::differentiate(GradientBuilder& grad) const {
       return;
     case Kind::max:
     case Kind::min: {  // the winner takes it; where both are equal, the first does
-      const auto first = make_comparison(kind == Kind::max ? Comparison::Kind::greater_or_equal : Comparison::Kind::less_or_equal);
+      const auto first =
+          make_comparison(kind == Kind::max ? Comparison::Kind::greater_or_equal : Comparison::Kind::less_or_equal);
       const ValueId wins = grad.emit(first, {a, b}, "wins");
       const ValueId zero = grad.graph().add_constant(grad.node().name + ":zero", Tensor::of<float>({}, {0.0f}));
       if (grad.wanted(0)) give(0, grad.emit(std::make_shared<Where>(), {wins, dy, zero}, "a"));
@@ -89,7 +98,8 @@ void Binary::differentiate(GradientBuilder& grad) const {
       return;
     }
     case Kind::mod:
-    case Kind::fmod: throw Error(std::string(type()) + " has no gradient", "freeze the layers up to this node");
+    case Kind::fmod:
+      throw Error(std::string(type()) + " has no gradient", "freeze the layers up to this node");
   }
 }
 

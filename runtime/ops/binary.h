@@ -14,7 +14,9 @@ struct Binary final : Operator {
   std::string_view type() const override;
   std::vector<ValueType> infer(std::span<const ValueType> inputs) const override;
   void differentiate(GradientBuilder& grad) const override;
-  std::vector<int> in_place_inputs(size_t output) const override { return output == 0 ? std::vector<int>{0, 1} : std::vector<int>{}; }
+  std::vector<int> in_place_inputs(size_t output) const override {
+    return output == 0 ? std::vector<int>{0, 1} : std::vector<int>{};
+  }
 };
 
 OperatorPtr make_binary(Binary::Kind kind);

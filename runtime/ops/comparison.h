@@ -4,10 +4,19 @@
 
 namespace graft {
 
-/// Element-wise questions with broadcasting, boolean results: ONNX Equal, Greater, GreaterOrEqual, Less, LessOrEqual of numbers;
-/// And, Or, Xor of booleans. Nothing flows back through them.
+/// Element-wise questions with broadcasting, boolean results: ONNX Equal, Greater, GreaterOrEqual, Less, LessOrEqual of
+/// numbers; And, Or, Xor of booleans. Nothing flows back through them.
 struct Comparison final : Operator {
-  enum class Kind : uint8_t { equal, greater, greater_or_equal, less, less_or_equal, logical_and, logical_or, logical_xor };
+  enum class Kind : uint8_t {
+    equal,
+    greater,
+    greater_or_equal,
+    less,
+    less_or_equal,
+    logical_and,
+    logical_or,
+    logical_xor
+  };
   Kind kind = Kind::equal;
   std::string_view type() const override;
   std::vector<ValueType> infer(std::span<const ValueType> inputs) const override;

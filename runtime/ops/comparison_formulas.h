@@ -10,14 +10,22 @@ template <typename T>
 GRAFT_DEVICE bool holds(Comparison::Kind kind, T a, T b) {
   using enum Comparison::Kind;
   switch (kind) {
-    case equal: return a == b;
-    case greater: return a > b;
-    case greater_or_equal: return a >= b;
-    case less: return a < b;
-    case less_or_equal: return a <= b;
-    case logical_and: return a && b;
-    case logical_or: return a || b;
-    case logical_xor: return static_cast<bool>(a) != static_cast<bool>(b);
+    case equal:
+      return a == b;
+    case greater:
+      return a > b;
+    case greater_or_equal:
+      return a >= b;
+    case less:
+      return a < b;
+    case less_or_equal:
+      return a <= b;
+    case logical_and:
+      return a && b;
+    case logical_or:
+      return a || b;
+    case logical_xor:
+      return static_cast<bool>(a) != static_cast<bool>(b);
   }
   return false;
 }

@@ -5,9 +5,9 @@
 
 namespace graft {
 
-/// ONNX ConvTranspose over two dimensions: the gradient of a convolution's input, used forwards. Inputs x (N×C×H×W), weight
-/// (C×(K/groups)×R×S); output N×K×H'×W' with H' = stride·(H - 1) + output_padding + dilation·(R - 1) + 1 - pads, or
-/// `output_shape`, which then fixes the pads. `window` is the convolution's.
+/// ONNX ConvTranspose over two dimensions: the gradient of a convolution's input, used forwards. Inputs x (N×C×H×W),
+/// weight (C×(K/groups)×R×S); output N×K×H'×W' with H' = stride·(H - 1) + output_padding + dilation·(R - 1) + 1 - pads,
+/// or `output_shape`, which then fixes the pads. `window` is the convolution's.
 struct ConvTranspose final : Operator {
   Window2d window;
   int64_t groups = 1;

@@ -16,16 +16,19 @@ std::vector<ValueType> Convolution::infer(std::span<const ValueType> inputs) con
                 std::to_string(w[0]) + " output channels");
   }
   if (x[1] != w[1] * groups) {
-    throw Error("weight is " + w.str() + (groups > 1 ? " in " + std::to_string(groups) + " groups" : "") + " but its input has " +
-                std::to_string(x[1]) + " channels", "is this the right model?");
+    throw Error("weight is " + w.str() + (groups > 1 ? " in " + std::to_string(groups) + " groups" : "") +
+                    " but its input has " + std::to_string(x[1]) + " channels",
+                "is this the right model?");
   }
-  if (w[2] != window.kernel.height || w[3] != window.kernel.width) throw Error("kernel_shape does not match the weight " + w.str());
+  if (w[2] != window.kernel.height || w[3] != window.kernel.width)
+    throw Error("kernel_shape does not match the weight " + w.str());
   if (inputs.size() > 2 && inputs[2].shape.rank() > 0 && inputs[2].shape != Shape{w[0]}) {
     throw Error("bias is " + inputs[2].shape.str() + " but there are " + std::to_string(w[0]) + " output channels");
   }
   const Extent2d out = window.output({x[2], x[3]});
   const Shape y{x[0], w[0], out.height, out.width};
-  if (tail.residual && (inputs.size() < 4 || inputs[3].shape != y)) throw Error("residual does not have the shape " + y.str());
+  if (tail.residual && (inputs.size() < 4 || inputs[3].shape != y))
+    throw Error("residual does not have the shape " + y.str());
   std::vector<ValueType> types{{inputs[0].dtype, y}};
   if (statistics) types.insert(types.end(), 2, {inputs[0].dtype, Shape{w[0]}});
   return types;

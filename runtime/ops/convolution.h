@@ -8,8 +8,8 @@
 namespace graft {
 
 /// 2-D cross-correlation (ONNX Conv). Input N×C×H×W, weight K×(C/groups)×R×S, optional bias K, then the residual
-/// N×K×Ho×Wo where the epilogue has one. `window.kernel` is R×S. With `statistics`, outputs 1 and 2 are the mean and the biased
-/// variance of each output channel over the batch (K each); the epilogue is then empty.
+/// N×K×Ho×Wo where the epilogue has one. `window.kernel` is R×S. With `statistics`, outputs 1 and 2 are the mean and
+/// the biased variance of each output channel over the batch (K each); the epilogue is then empty.
 struct Convolution final : Operator {
   Window2d window;
   int64_t groups = 1;
@@ -23,14 +23,16 @@ struct Convolution final : Operator {
   int64_t multiply_adds(std::span<const ValueType> inputs, std::span<const ValueType> outputs) const override;
   const Epilogue* epilogue() const override { return &tail; }
   OperatorPtr with_epilogue(const Epilogue& epilogue) const override;
-  std::vector<int> in_place_inputs(size_t) const override { return tail.residual ? std::vector<int>{3} : std::vector<int>{}; }
+  std::vector<int> in_place_inputs(size_t) const override {
+    return tail.residual ? std::vector<int>{3} : std::vector<int>{};
+  }
 };
 
-/// dL/dx of a convolution. Inputs dL/dy, weight, then the residual where the epilogue has one (another branch's gradient of the
-/// same value); output N×C×H×W.
-/// With `norm` the gradient goes on through what made x, x = activation(batch norm(u) + r), whose x, u, batch mean and variance are
-/// the last four inputs: output 0 is then the gradient before that activation, and outputs 1 and 2 are the gradients of the norm's
-/// scale and bias (C each). The epilogue has no activation then.
+/// dL/dx of a convolution. Inputs dL/dy, weight, then the residual where the epilogue has one (another branch's
+/// gradient of the same value); output N×C×H×W. With `norm` the gradient goes on through what made x, x =
+/// activation(batch norm(u) + r), whose x, u, batch mean and variance are the last four inputs: output 0 is then the
+/// gradient before that activation, and outputs 1 and 2 are the gradients of the norm's scale and bias (C each). The
+/// epilogue has no activation then.
 struct ConvolutionBackwardData final : Operator {
   Window2d window;
   int64_t groups = 1;
@@ -46,7 +48,9 @@ struct ConvolutionBackwardData final : Operator {
   std::vector<ValueType> infer(std::span<const ValueType> inputs) const override;
   const Epilogue* epilogue() const override { return &tail; }
   OperatorPtr with_epilogue(const Epilogue& epilogue) const override;
-  std::vector<int> in_place_inputs(size_t) const override { return tail.residual ? std::vector<int>{2} : std::vector<int>{}; }
+  std::vector<int> in_place_inputs(size_t) const override {
+    return tail.residual ? std::vector<int>{2} : std::vector<int>{};
+  }
 };
 
 /// dL/dw and, when asked, dL/db of a convolution. Inputs x, dL/dy; outputs the weight's shape, then K.

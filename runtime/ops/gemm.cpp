@@ -1,8 +1,8 @@
 #include "runtime/ops/gemm.h"
 
 #include "runtime/core/error.h"
-#include "runtime/ops/gradient.h"
 #include "runtime/ops/broadcast.h"
+#include "runtime/ops/gradient.h"
 #include "runtime/ops/reduce.h"
 
 namespace graft {
@@ -32,8 +32,10 @@ std::vector<ValueType> Gemm::infer(std::span<const ValueType> inputs) const {
                 "is this the right model for this picture size?");
   }
   const Shape y{m, n};
-  if (inputs.size() > 2 && broadcast(inputs[2].shape, y) != y) throw Error("bias " + inputs[2].shape.str() + " does not fit " + y.str());
-  if (tail.residual && (inputs.size() < 4 || inputs[3].shape != y)) throw Error("residual does not have the shape " + y.str());
+  if (inputs.size() > 2 && broadcast(inputs[2].shape, y) != y)
+    throw Error("bias " + inputs[2].shape.str() + " does not fit " + y.str());
+  if (tail.residual && (inputs.size() < 4 || inputs[3].shape != y))
+    throw Error("residual does not have the shape " + y.str());
   return {{inputs[0].dtype, y}};
 }
 
@@ -75,10 +77,12 @@ std::vector<ValueType> MatMul::infer(std::span<const ValueType> inputs) const {
   if (vector_a) a.insert(a.begin(), 1);
   if (vector_b) b.push_back(1);
   if (a.back() != b[b.size() - 2]) {
-    throw Error("weight takes " + std::to_string(b[b.size() - 2]) + " features but its input has " + std::to_string(a.back()),
-                "is this the right model for this picture size?");
+    throw Error(
+        "weight takes " + std::to_string(b[b.size() - 2]) + " features but its input has " + std::to_string(a.back()),
+        "is this the right model for this picture size?");
   }
-  Shape y = broadcast(Shape(std::vector<int64_t>(a.begin(), a.end() - 2)), Shape(std::vector<int64_t>(b.begin(), b.end() - 2)));
+  Shape y = broadcast(Shape(std::vector<int64_t>(a.begin(), a.end() - 2)),
+                      Shape(std::vector<int64_t>(b.begin(), b.end() - 2)));
   if (!vector_a) y.push_back(a[a.size() - 2]);
   if (!vector_b) y.push_back(b.back());
   return {{inputs[0].dtype, y}};
@@ -91,7 +95,8 @@ int64_t MatMul::multiply_adds(std::span<const ValueType> inputs, std::span<const
 void MatMul::differentiate(GradientBuilder& grad) const {
   using enum Transpose2d;
   const ValueId a = grad.input(0), b = grad.input(1), dy = grad.grad_output();
-  if (grad.shape(a).rank() != 2 || grad.shape(b).rank() != 2) throw Error("only the product of two matrices has a gradient");
+  if (grad.shape(a).rank() != 2 || grad.shape(b).rank() != 2)
+    throw Error("only the product of two matrices has a gradient");
   if (grad.wanted(0)) grad.give(0, grad.emit(product(no, yes, 1, false), {dy, b}, "a"));
   if (grad.wanted(1)) grad.give(1, grad.emit(product(yes, no, 1, true), {a, dy}, "b"));
 }

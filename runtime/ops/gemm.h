@@ -6,8 +6,8 @@ namespace graft {
 
 enum class Transpose2d : bool { no, yes };
 
-/// Dense layer (ONNX Gemm): Y = α·op(A)·op(B) + β·C. A is M×K, B is K×N after their transposes, C broadcasts to M×N (absent:
-/// zero). With an epilogue's residual, input 3 has Y's shape.
+/// Dense layer (ONNX Gemm): Y = α·op(A)·op(B) + β·C. A is M×K, B is K×N after their transposes, C broadcasts to M×N
+/// (absent: zero). With an epilogue's residual, input 3 has Y's shape.
 struct Gemm final : Operator {
   Transpose2d transpose_a = Transpose2d::no, transpose_b = Transpose2d::no;
   float alpha = 1, beta = 1;
@@ -20,7 +20,9 @@ struct Gemm final : Operator {
   int64_t multiply_adds(std::span<const ValueType> inputs, std::span<const ValueType> outputs) const override;
   const Epilogue* epilogue() const override { return &tail; }
   OperatorPtr with_epilogue(const Epilogue& epilogue) const override;
-  std::vector<int> in_place_inputs(size_t) const override { return tail.residual ? std::vector<int>{3} : std::vector<int>{}; }
+  std::vector<int> in_place_inputs(size_t) const override {
+    return tail.residual ? std::vector<int>{3} : std::vector<int>{};
+  }
   bool output_is_weight_like() const override { return weight_like; }
 };
 

@@ -27,7 +27,9 @@ ValueId GradientBuilder::input_again(size_t i) {
   auto again = std::make_shared<BatchNorm>();
   again->epsilon = norm->epsilon;
   again->tail = norm->tail;
-  const ValueId copy = graph_.add(made_by.name + ":again", again, {made_by.inputs[0], made_by.inputs[1], made_by.inputs[2], made_by.outputs[1], made_by.outputs[2]});
+  const ValueId copy =
+      graph_.add(made_by.name + ":again", again,
+                 {made_by.inputs[0], made_by.inputs[1], made_by.inputs[2], made_by.outputs[1], made_by.outputs[2]});
   state_.recomputed[id] = copy;
   return copy;
 }

@@ -19,7 +19,9 @@ struct Lrn final : Operator {
 struct LrnGradient final : Operator {
   Lrn forward;
   std::string_view type() const override { return "LRNGradient"; }
-  std::vector<ValueType> infer(std::span<const ValueType> inputs) const override { return {{inputs[0].dtype, inputs[0].shape}}; }
+  std::vector<ValueType> infer(std::span<const ValueType> inputs) const override {
+    return {{inputs[0].dtype, inputs[0].shape}};
+  }
 };
 
 }  // namespace graft

@@ -5,9 +5,9 @@
 #include <numeric>
 
 #include "runtime/core/error.h"
+#include "runtime/ops/broadcast.h"
 #include "runtime/ops/gradient.h"
 #include "runtime/ops/reduce.h"
-#include "runtime/ops/broadcast.h"
 
 namespace graft {
 namespace {
@@ -32,7 +32,8 @@ std::vector<size_t> Transpose::order(int64_t rank) const {
     return order;
   }
   std::vector<bool> seen(order.size(), false);
-  if (permutation.size() != order.size()) throw Error("perm has " + std::to_string(permutation.size()) + " entries for rank " + std::to_string(rank));
+  if (permutation.size() != order.size())
+    throw Error("perm has " + std::to_string(permutation.size()) + " entries for rank " + std::to_string(rank));
   for (size_t i = 0; i < order.size(); ++i) {
     order[i] = static_cast<size_t>(resolve_axis(permutation[i], rank));
     if (seen[order[i]]) throw Error("perm names a dimension twice");
@@ -101,7 +102,8 @@ std::vector<Slice::Range> Slice::ranges(std::span<const ValueType> inputs) const
   if (along.empty())
     for (size_t i = 0; i < from.size(); ++i) along.push_back(static_cast<int64_t>(i));
   if (by.empty()) by.assign(from.size(), 1);
-  if (to.size() != from.size() || along.size() != from.size() || by.size() != from.size()) throw Error("starts, ends, axes and steps differ in length");
+  if (to.size() != from.size() || along.size() != from.size() || by.size() != from.size())
+    throw Error("starts, ends, axes and steps differ in length");
   std::vector<Range> result;
   for (int64_t d : x) result.push_back({0, 1, d});
   for (size_t i = 0; i < from.size(); ++i) {
@@ -146,7 +148,8 @@ std::vector<int64_t> Pad::resolved_pads(std::span<const ValueType> inputs) const
     }
     given = full;
   }
-  if (static_cast<int64_t>(given.size()) != 2 * rank) throw Error("pads has " + std::to_string(given.size()) + " entries for rank " + std::to_string(rank));
+  if (static_cast<int64_t>(given.size()) != 2 * rank)
+    throw Error("pads has " + std::to_string(given.size()) + " entries for rank " + std::to_string(rank));
   return given;
 }
 
@@ -156,8 +159,10 @@ std::vector<ValueType> Pad::infer(std::span<const ValueType> inputs) const {
   for (size_t i = 0; i < y.size(); ++i) {
     const int64_t before = amounts[i], after = amounts[i + y.size()];
     constexpr int64_t kLimit = 1 << 20;
-    if (std::abs(before) > kLimit || std::abs(after) > kLimit) throw Error("padding of " + std::to_string(std::max(before, after)) + " is out of all proportion");
-    if (mode == Mode::reflect && (before >= y[i] || after >= y[i]) && (before > 0 || after > 0)) throw Error("reflection reaches past the picture");
+    if (std::abs(before) > kLimit || std::abs(after) > kLimit)
+      throw Error("padding of " + std::to_string(std::max(before, after)) + " is out of all proportion");
+    if (mode == Mode::reflect && (before >= y[i] || after >= y[i]) && (before > 0 || after > 0))
+      throw Error("reflection reaches past the picture");
     y[i] += before + after;
     if (y[i] < 0) throw Error("negative padding leaves nothing");
   }
@@ -186,7 +191,8 @@ std::vector<ValueType> Gather::infer(std::span<const ValueType> inputs) const {
 
 std::vector<ValueType> Expand::infer(std::span<const ValueType> inputs) const {
   if (inputs.size() < 2) throw Error("needs a target shape");
-  return {{inputs[0].dtype, broadcast(inputs[0].shape, Shape(to_int64s(constant_input(inputs, 1, "the target shape"))))}};
+  return {
+      {inputs[0].dtype, broadcast(inputs[0].shape, Shape(to_int64s(constant_input(inputs, 1, "the target shape"))))}};
 }
 
 void Gather::differentiate(GradientBuilder& grad) const {
@@ -218,7 +224,8 @@ std::vector<ValueType> Range::infer(std::span<const ValueType> inputs) const {
   if (inputs.size() != 3) throw Error("needs start, limit and step");
   double number[3];
   for (size_t i = 0; i < 3; ++i) {
-    if (!inputs[i].constant || inputs[i].constant->elements() != 1) throw Error("start, limit and step must be constant numbers");
+    if (!inputs[i].constant || inputs[i].constant->elements() != 1)
+      throw Error("start, limit and step must be constant numbers");
     number[i] = cast(*inputs[i].constant, DType::f64).data<double>()[0];
   }
   if (number[2] == 0) throw Error("step is 0");

@@ -39,11 +39,13 @@ struct SliceGradient final : Operator {
   std::vector<Slice::Range> ranges;
   Shape input_shape;
   std::string_view type() const override { return "SliceGradient"; }
-  std::vector<ValueType> infer(std::span<const ValueType> inputs) const override { return {{inputs[0].dtype, input_shape}}; }
+  std::vector<ValueType> infer(std::span<const ValueType> inputs) const override {
+    return {{inputs[0].dtype, input_shape}};
+  }
 };
 
-/// ONNX Pad, all modes. Pads (and the constant) come as constant inputs when there are any. Order: all befores, then all
-/// afters; negative pads crop.
+/// ONNX Pad, all modes. Pads (and the constant) come as constant inputs when there are any. Order: all befores, then
+/// all afters; negative pads crop.
 struct Pad final : Operator {
   enum class Mode : uint8_t { constant, reflect, edge, wrap };
   Mode mode = Mode::constant;
@@ -68,7 +70,9 @@ struct GatherGradient final : Operator {
   int64_t axis = 0;
   Shape input_shape;
   std::string_view type() const override { return "GatherGradient"; }
-  std::vector<ValueType> infer(std::span<const ValueType> inputs) const override { return {{inputs[0].dtype, input_shape}}; }
+  std::vector<ValueType> infer(std::span<const ValueType> inputs) const override {
+    return {{inputs[0].dtype, input_shape}};
+  }
 };
 
 /// ONNX Expand: NumPy broadcasting to the constant second input.

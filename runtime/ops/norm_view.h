@@ -7,7 +7,8 @@
 
 namespace graft {
 
-/// x, y and the parameters of a norm under one shape whose dimensions marked `inner` are what statistics run over (group norms split the channels).
+/// x, y and the parameters of a norm under one shape whose dimensions marked `inner` are what statistics run over
+/// (group norms split the channels).
 struct NormView {
   Shape shape;
   std::vector<bool> inner;

@@ -8,9 +8,10 @@ namespace graft {
 ///   instance: channel [Ulyanov et al. 2016],
 ///   group: block of channels/groups channels [Wu & He 2018],
 ///   layer: dimensions from `axis` on [Ba et al. 2016].
-/// Inputs x (N×C×…), scale, optional bias: one number a channel (instance, group), or broadcast to the dimensions from `axis` on
-/// (layer). Group: scale and bias may have one number a group instead (ONNX before opset 21). A layer norm has two more outputs
-/// when asked: μ and 1/√(σ² + ε), with 1 for each extent they run over. With `root_mean_square`, μ counts as 0 and bias is absent.
+/// Inputs x (N×C×…), scale, optional bias: one number a channel (instance, group), or broadcast to the dimensions from
+/// `axis` on (layer). Group: scale and bias may have one number a group instead (ONNX before opset 21). A layer norm
+/// has two more outputs when asked: μ and 1/√(σ² + ε), with 1 for each extent they run over. With `root_mean_square`, μ
+/// counts as 0 and bias is absent.
 struct Normalise final : Operator {
   enum class Over : uint8_t { instance, group, layer };
   Over over = Over::layer;

@@ -18,12 +18,14 @@ void PixelsToRows::differentiate(GradientBuilder& grad) const {
   grad.give(0, grad.emit(back, {grad.grad_output()}));
 }
 
-bool PixelsToRows::is_view(const ValueType& input, const Strides& from, const ValueType& output, const Strides& to) const {
+bool PixelsToRows::is_view(const ValueType& input, const Strides& from, const ValueType& output,
+                           const Strides& to) const {
   return from == channels_last_strides(input.shape) && to == plain_strides(output.shape);
 }
 
 std::vector<ValueType> RowsToPixels::infer(std::span<const ValueType> inputs) const {
-  if (inputs.empty() || inputs[0].shape != Shape{picture[0] * picture[2] * picture[3], picture[1]}) throw Error("needs the rows of " + picture.str());
+  if (inputs.empty() || inputs[0].shape != Shape{picture[0] * picture[2] * picture[3], picture[1]})
+    throw Error("needs the rows of " + picture.str());
   return {{inputs[0].dtype, picture}};
 }
 
@@ -31,7 +33,8 @@ void RowsToPixels::differentiate(GradientBuilder& grad) const {
   if (grad.wanted(0)) grad.give(0, grad.emit(std::make_shared<PixelsToRows>(), {grad.grad_output()}));
 }
 
-bool RowsToPixels::is_view(const ValueType& input, const Strides& from, const ValueType& output, const Strides& to) const {
+bool RowsToPixels::is_view(const ValueType& input, const Strides& from, const ValueType& output,
+                           const Strides& to) const {
   return from == plain_strides(input.shape) && to == channels_last_strides(output.shape);
 }
 

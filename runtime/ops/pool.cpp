@@ -20,7 +20,8 @@ Shape pooled(const Window2d& window, std::span<const ValueType> inputs) {
 std::vector<ValueType> MaxPool::infer(std::span<const ValueType> inputs) const {
   const Shape y = pooled(window, inputs);
   const Padding2d& p = window.padding;
-  const int64_t reach_h = window.dilation.height * (window.kernel.height - 1) + 1, reach_w = window.dilation.width * (window.kernel.width - 1) + 1;
+  const int64_t reach_h = window.dilation.height * (window.kernel.height - 1) + 1,
+                reach_w = window.dilation.width * (window.kernel.width - 1) + 1;
   if (p.top >= reach_h || p.left >= reach_w) {
     throw Error("padding is as large as the window");
   }
@@ -52,7 +53,9 @@ void MaxPool::differentiate(GradientBuilder& grad) const {
   grad.give(0, grad.emit(op, {grad.grad_output(), grad.output(1)}));
 }
 
-std::vector<ValueType> AveragePool::infer(std::span<const ValueType> inputs) const { return {{inputs[0].dtype, pooled(window, inputs)}}; }
+std::vector<ValueType> AveragePool::infer(std::span<const ValueType> inputs) const {
+  return {{inputs[0].dtype, pooled(window, inputs)}};
+}
 
 OperatorPtr AveragePool::resolved(std::span<const ValueType> inputs) const {
   if (window.auto_pad == AutoPad::given) return nullptr;

@@ -5,8 +5,8 @@
 
 namespace graft {
 
-/// ONNX MaxPool over N×C×H×W. With `keep_positions` a second output (int32, N×C×Ho×Wo) holds, for the gradient, the flat
-/// position h·W + w of each maximum.
+/// ONNX MaxPool over N×C×H×W. With `keep_positions` a second output (int32, N×C×Ho×Wo) holds, for the gradient, the
+/// flat position h·W + w of each maximum.
 struct MaxPool final : Operator {
   Window2d window;
   bool keep_positions = false;
@@ -23,7 +23,9 @@ struct MaxPoolGradient final : Operator {
   Window2d window;  // MaxPool's: which outputs may have taken an input
   Shape input_shape;
   std::string_view type() const override { return "MaxPoolGradient"; }
-  std::vector<ValueType> infer(std::span<const ValueType> inputs) const override { return {{inputs[0].dtype, input_shape}}; }
+  std::vector<ValueType> infer(std::span<const ValueType> inputs) const override {
+    return {{inputs[0].dtype, input_shape}};
+  }
 };
 
 /// ONNX AveragePool over N×C×H×W; padding counts in the divisor or does not, or nothing is divided (a sum).
@@ -44,7 +46,9 @@ struct AveragePoolGradient final : Operator {
   AveragePool::Count count = AveragePool::Count::picture_only;
   Shape input_shape;
   std::string_view type() const override { return "AveragePoolGradient"; }
-  std::vector<ValueType> infer(std::span<const ValueType> inputs) const override { return {{inputs[0].dtype, input_shape}}; }
+  std::vector<ValueType> infer(std::span<const ValueType> inputs) const override {
+    return {{inputs[0].dtype, input_shape}};
+  }
 };
 
 }  // namespace graft

@@ -1,10 +1,10 @@
 #include "runtime/ops/prelu.h"
 
 #include "runtime/core/error.h"
-#include "runtime/ops/gradient.h"
 #include "runtime/ops/binary.h"
 #include "runtime/ops/broadcast.h"
 #include "runtime/ops/comparison.h"
+#include "runtime/ops/gradient.h"
 #include "runtime/ops/reduce.h"
 
 namespace graft {
@@ -12,7 +12,8 @@ namespace graft {
 std::vector<ValueType> PRelu::infer(std::span<const ValueType> inputs) const {
   if (inputs.size() != 2) throw Error("needs an input and slopes");
   if (inputs[0].dtype != inputs[1].dtype) throw Error("input and slopes have different element types");
-  if (broadcast(inputs[0].shape, inputs[1].shape) != inputs[0].shape) throw Error("slopes of " + inputs[1].shape.str() + " do not fit an input of " + inputs[0].shape.str());
+  if (broadcast(inputs[0].shape, inputs[1].shape) != inputs[0].shape)
+    throw Error("slopes of " + inputs[1].shape.str() + " do not fit an input of " + inputs[0].shape.str());
   return {{inputs[0].dtype, inputs[0].shape}};
 }
 

@@ -4,8 +4,8 @@
 
 namespace graft {
 
-/// ONNX QuantizeLinear: saturate(round(x / scale) + zero_point), halves to the even neighbour, into uint8 or int8. Inputs x, scale,
-/// optional zero point; one of each, or one for each index along `axis`.
+/// ONNX QuantizeLinear: saturate(round(x / scale) + zero_point), halves to the even neighbour, into uint8 or int8.
+/// Inputs x, scale, optional zero point; one of each, or one for each index along `axis`.
 struct Quantise final : Operator {
   int64_t axis = 1;
   DType to = DType::u8;  // where there is no zero point

@@ -33,8 +33,10 @@ std::vector<ValueType> SplitSlice::infer(std::span<const ValueType> inputs) cons
   Shape y = inputs[0].shape;
   const auto a = static_cast<size_t>(resolve_axis(axis, y.rank()));
   for (int64_t size : sizes)
-    if (size < 0 || size > y[a]) throw Error("a piece has " + std::to_string(size) + " of " + std::to_string(y[a]) + " elements");
-  if (!sizes.empty() && std::accumulate(sizes.begin(), sizes.end(), int64_t{0}) != y[a]) throw Error("the pieces do not add up to " + std::to_string(y[a]));
+    if (size < 0 || size > y[a])
+      throw Error("a piece has " + std::to_string(size) + " of " + std::to_string(y[a]) + " elements");
+  if (!sizes.empty() && std::accumulate(sizes.begin(), sizes.end(), int64_t{0}) != y[a])
+    throw Error("the pieces do not add up to " + std::to_string(y[a]));
   y[a] = range(inputs[0].shape).count;
   return {{inputs[0].dtype, y}};
 }
@@ -45,7 +47,8 @@ OperatorPtr SplitSlice::resolved(std::span<const ValueType> inputs) const {
   if (!inputs[1].constant) throw Error("the sizes of the pieces depend on the data");
   auto form = std::make_shared<SplitSlice>(*this);
   form->sizes = to_int64s(*inputs[1].constant);
-  if (static_cast<int64_t>(form->sizes.size()) != count) throw Error("has " + std::to_string(count) + " outputs but " + std::to_string(form->sizes.size()) + " sizes");
+  if (static_cast<int64_t>(form->sizes.size()) != count)
+    throw Error("has " + std::to_string(count) + " outputs but " + std::to_string(form->sizes.size()) + " sizes");
   return form;
 }
 
@@ -65,7 +68,8 @@ std::vector<ValueType> Tile::infer(std::span<const ValueType> inputs) const {
   Shape y = inputs[0].shape;
   if (repeats.size() != y.size()) throw Error(std::to_string(repeats.size()) + " repeats for an input of " + y.str());
   for (size_t i = 0; i < y.size(); ++i) {
-    if (repeats[i] < 0 || __builtin_mul_overflow(y[i], repeats[i], &y[i])) throw Error("dimension " + std::to_string(i) + " cannot be repeated " + std::to_string(repeats[i]) + " times");
+    if (repeats[i] < 0 || __builtin_mul_overflow(y[i], repeats[i], &y[i]))
+      throw Error("dimension " + std::to_string(i) + " cannot be repeated " + std::to_string(repeats[i]) + " times");
   }
   return {{inputs[0].dtype, y}};
 }
@@ -80,13 +84,16 @@ void Tile::differentiate(GradientBuilder& grad) const {
 std::vector<ValueType> DepthSpace::infer(std::span<const ValueType> inputs) const {
   if (inputs.empty() || inputs[0].shape.rank() != 4) throw Error("needs an input N×C×H×W");
   const Shape& x = inputs[0].shape;
-  if (block < 1 || block > kLargestBlock) throw Error("blocksize must lie in 1…" + std::to_string(kLargestBlock) + ", found " + std::to_string(block));
+  if (block < 1 || block > kLargestBlock)
+    throw Error("blocksize must lie in 1…" + std::to_string(kLargestBlock) + ", found " + std::to_string(block));
   const int64_t area = block * block;
   if (to_depth) {
-    if (x[2] % block != 0 || x[3] % block != 0) throw Error("a picture of " + x.str() + " cannot be divided into blocks of " + std::to_string(block));
+    if (x[2] % block != 0 || x[3] % block != 0)
+      throw Error("a picture of " + x.str() + " cannot be divided into blocks of " + std::to_string(block));
     return {{inputs[0].dtype, Shape{x[0], x[1] * area, x[2] / block, x[3] / block}}};
   }
-  if (x[1] % area != 0) throw Error(std::to_string(x[1]) + " channels cannot be divided into blocks of " + std::to_string(area));
+  if (x[1] % area != 0)
+    throw Error(std::to_string(x[1]) + " channels cannot be divided into blocks of " + std::to_string(area));
   return {{inputs[0].dtype, Shape{x[0], x[1] / area, x[2] * block, x[3] * block}}};
 }
 

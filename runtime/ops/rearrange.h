@@ -4,8 +4,8 @@
 
 namespace graft {
 
-/// One of the pieces that ONNX Split makes along an axis: of `sizes`, or of the constant second input where there is one, or as
-/// many equal ones (the last may be shorter) as `count`.
+/// One of the pieces that ONNX Split makes along an axis: of `sizes`, or of the constant second input where there is
+/// one, or as many equal ones (the last may be shorter) as `count`.
 struct SplitSlice final : Operator {
   int64_t axis = 0;
   int64_t index = 0, count = 1;
@@ -31,11 +31,14 @@ struct Tile final : Operator {
 struct TileGradient final : Operator {
   Shape input_shape;
   std::string_view type() const override { return "TileGradient"; }
-  std::vector<ValueType> infer(std::span<const ValueType> inputs) const override { return {{inputs[0].dtype, input_shape}}; }
+  std::vector<ValueType> infer(std::span<const ValueType> inputs) const override {
+    return {{inputs[0].dtype, input_shape}};
+  }
 };
 
-/// Blocks of block×block pixels become channels (to_depth, ONNX SpaceToDepth) or channels become blocks (DepthToSpace). Channels are
-/// ordered by place in the block, then by what they were (DCR), or the other way round (`channel_first`, CRD).
+/// Blocks of block×block pixels become channels (to_depth, ONNX SpaceToDepth) or channels become blocks (DepthToSpace).
+/// Channels are ordered by place in the block, then by what they were (DCR), or the other way round (`channel_first`,
+/// CRD).
 struct DepthSpace final : Operator {
   bool to_depth = false;
   int64_t block = 1;

@@ -1,9 +1,9 @@
 #include "runtime/ops/reduce.h"
 
 #include "runtime/core/error.h"
-#include "runtime/ops/gradient.h"
 #include "runtime/ops/binary.h"
 #include "runtime/ops/comparison.h"
+#include "runtime/ops/gradient.h"
 #include "runtime/ops/unary.h"
 
 namespace graft {
@@ -11,16 +11,26 @@ namespace graft {
 std::string_view Reduce::type() const {
   if (global_pool) return kind == Kind::max ? "GlobalMaxPool" : "GlobalAveragePool";
   switch (kind) {
-    case Kind::mean: return "ReduceMean";
-    case Kind::sum: return "ReduceSum";
-    case Kind::max: return "ReduceMax";
-    case Kind::min: return "ReduceMin";
-    case Kind::prod: return "ReduceProd";
-    case Kind::sum_square: return "ReduceSumSquare";
-    case Kind::l1: return "ReduceL1";
-    case Kind::l2: return "ReduceL2";
-    case Kind::log_sum: return "ReduceLogSum";
-    case Kind::log_sum_exp: return "ReduceLogSumExp";
+    case Kind::mean:
+      return "ReduceMean";
+    case Kind::sum:
+      return "ReduceSum";
+    case Kind::max:
+      return "ReduceMax";
+    case Kind::min:
+      return "ReduceMin";
+    case Kind::prod:
+      return "ReduceProd";
+    case Kind::sum_square:
+      return "ReduceSumSquare";
+    case Kind::l1:
+      return "ReduceL1";
+    case Kind::l2:
+      return "ReduceL2";
+    case Kind::log_sum:
+      return "ReduceLogSum";
+    case Kind::log_sum_exp:
+      return "ReduceLogSumExp";
   }
   return "Reduce";
 }
@@ -43,8 +53,10 @@ std::vector<ValueType> Reduce::infer(std::span<const ValueType> inputs) const {
   const auto is_reduced = reduced(x.rank());
   Shape y;
   for (size_t i = 0; i < x.size(); ++i) {
-    if (!is_reduced[i]) y.push_back(x[i]);
-    else if (keep_dims) y.push_back(1);
+    if (!is_reduced[i])
+      y.push_back(x[i]);
+    else if (keep_dims)
+      y.push_back(1);
   }
   return {{inputs[0].dtype, y}};
 }
@@ -77,17 +89,28 @@ void Reduce::differentiate(GradientBuilder& grad) const {
     op->scale = scale;
     return grad.emit(op, {value}, suffix);
   };
-  const auto combine = [&](Binary::Kind op, ValueId a, ValueId b, const char* suffix) { return grad.emit(make_binary(op), {a, b}, suffix); };
-  const auto apply = [&](Unary::Kind op, ValueId a, const char* suffix) { return grad.emit(make_unary(op), {a}, suffix); };
+  const auto combine = [&](Binary::Kind op, ValueId a, ValueId b, const char* suffix) {
+    return grad.emit(make_binary(op), {a, b}, suffix);
+  };
+  const auto apply = [&](Unary::Kind op, ValueId a, const char* suffix) {
+    return grad.emit(make_unary(op), {a}, suffix);
+  };
   using B = Binary::Kind;
   switch (kind) {
-    case Kind::sum: return grad.give(0, spread(dy, ""));
-    case Kind::mean: return grad.give(0, spread(dy, "", static_cast<float>(1 / count)));
-    case Kind::sum_square: return grad.give(0, combine(B::mul, x, spread(dy, "spread", 2), "x"));
-    case Kind::l1: return grad.give(0, combine(B::mul, apply(Unary::Kind::sign, x, "sign"), spread(dy, "spread"), "x"));
-    case Kind::l2: return grad.give(0, combine(B::mul, x, spread(combine(B::div, dy, y, "over_y"), "spread"), "x"));
-    case Kind::prod: return grad.give(0, combine(B::div, spread(combine(B::mul, dy, y, "times_y"), "spread"), x, "x"));
-    case Kind::log_sum: return grad.give(0, spread(combine(B::div, dy, apply(Unary::Kind::exp, y, "sum"), "over_sum"), "x"));
+    case Kind::sum:
+      return grad.give(0, spread(dy, ""));
+    case Kind::mean:
+      return grad.give(0, spread(dy, "", static_cast<float>(1 / count)));
+    case Kind::sum_square:
+      return grad.give(0, combine(B::mul, x, spread(dy, "spread", 2), "x"));
+    case Kind::l1:
+      return grad.give(0, combine(B::mul, apply(Unary::Kind::sign, x, "sign"), spread(dy, "spread"), "x"));
+    case Kind::l2:
+      return grad.give(0, combine(B::mul, x, spread(combine(B::div, dy, y, "over_y"), "spread"), "x"));
+    case Kind::prod:
+      return grad.give(0, combine(B::div, spread(combine(B::mul, dy, y, "times_y"), "spread"), x, "x"));
+    case Kind::log_sum:
+      return grad.give(0, spread(combine(B::div, dy, apply(Unary::Kind::exp, y, "sum"), "over_sum"), "x"));
     case Kind::log_sum_exp: {
       const ValueId share = apply(Unary::Kind::exp, combine(B::sub, x, spread(y, "y"), "log_share"), "share");
       return grad.give(0, combine(B::mul, share, spread(dy, "spread"), "x"));

@@ -14,7 +14,8 @@ struct Reduce final : Operator {
   bool all_axes = false;
   bool keep_dims = true;
   bool global_pool = false;  // keeps ONNX's name for the pooling form
-  bool none_means_none = false;  // an empty list of axes, computed by the graph (second input), leaves everything as it is
+  bool none_means_none =
+      false;  // an empty list of axes, computed by the graph (second input), leaves everything as it is
 
   std::string_view type() const override;
   std::vector<ValueType> infer(std::span<const ValueType> inputs) const override;

@@ -28,7 +28,8 @@ void ReshapeLike::differentiate(GradientBuilder& grad) const {
 }
 
 std::vector<ValueType> ReshapeTo::infer(std::span<const ValueType> inputs) const {
-  if (inputs[0].shape.elements() != target.elements()) throw Error("cannot view " + inputs[0].shape.str() + " as " + target.str());
+  if (inputs[0].shape.elements() != target.elements())
+    throw Error("cannot view " + inputs[0].shape.str() + " as " + target.str());
   return {{inputs[0].dtype, target}};
 }
 
@@ -40,7 +41,8 @@ std::vector<ValueType> Reshape::infer(std::span<const ValueType> inputs) const {
   int64_t known = 1, open = -1;
   for (size_t i = 0; i < y.size(); ++i) {
     if (y[i] == 0 && !allow_zero) {
-      if (i >= x.size()) throw Error("target " + Shape(y).str() + " copies a dimension that " + x.str() + " does not have");
+      if (i >= x.size())
+        throw Error("target " + Shape(y).str() + " copies a dimension that " + x.str() + " does not have");
       y[i] = x[i];
     }
     if (y[i] == -1) {

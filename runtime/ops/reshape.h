@@ -10,7 +10,8 @@ struct ReshapeLike : Operator {
   void differentiate(GradientBuilder& grad) const override;
 };
 
-/// ONNX Reshape: the target is the constant second input; 0 copies a dimension (unless `allow_zero`), -1 takes the rest.
+/// ONNX Reshape: the target is the constant second input; 0 copies a dimension (unless `allow_zero`), -1 takes the
+/// rest.
 struct Reshape final : ReshapeLike {
   bool allow_zero = false;
   std::string_view type() const override { return "Reshape"; }
@@ -31,14 +32,16 @@ struct Flatten final : ReshapeLike {
   std::vector<ValueType> infer(std::span<const ValueType> inputs) const override;
 };
 
-/// ONNX Squeeze: axes come as the second input when it is there; otherwise the attribute, or every extent of 1 when empty.
+/// ONNX Squeeze: axes come as the second input when it is there; otherwise the attribute, or every extent of 1 when
+/// empty.
 struct Squeeze final : ReshapeLike {
   std::vector<int64_t> axes;
   std::string_view type() const override { return "Squeeze"; }
   std::vector<ValueType> infer(std::span<const ValueType> inputs) const override;
 };
 
-/// ONNX Unsqueeze: axes (positions in the result) come as the second input when it is there, otherwise as the attribute.
+/// ONNX Unsqueeze: axes (positions in the result) come as the second input when it is there, otherwise as the
+/// attribute.
 struct Unsqueeze final : ReshapeLike {
   std::vector<int64_t> axes;
   std::string_view type() const override { return "Unsqueeze"; }

@@ -4,11 +4,18 @@
 
 namespace graft {
 
-/// ONNX Resize and Upsample as one product of a sparse matrix for each dimension that changes: every result is a weighted sum of
-/// few elements along that dimension.
+/// ONNX Resize and Upsample as one product of a sparse matrix for each dimension that changes: every result is a
+/// weighted sum of few elements along that dimension.
 struct Resize final : Operator {
   enum class Mode : uint8_t { nearest, linear, cubic };
-  enum class Coordinates : uint8_t { half_pixel, half_pixel_symmetric, pytorch_half_pixel, align_corners, asymmetric, tf_crop_and_resize };
+  enum class Coordinates : uint8_t {
+    half_pixel,
+    half_pixel_symmetric,
+    pytorch_half_pixel,
+    align_corners,
+    asymmetric,
+    tf_crop_and_resize
+  };
   enum class Nearest : uint8_t { round_prefer_floor, round_prefer_ceil, floor, ceil };
   enum class Policy : uint8_t { stretch, not_larger, not_smaller };
   Mode mode = Mode::nearest;
@@ -18,17 +25,18 @@ struct Resize final : Operator {
   bool antialias = false, exclude_outside = false;
   float cubic = -0.75f;
   float extrapolation = 0;
-  std::vector<int64_t> axes;            // empty: all
+  std::vector<int64_t> axes;  // empty: all
   // Exactly one of them is set. For each of `axes`.
   std::vector<float> scales;
   std::vector<int64_t> sizes;
-  std::vector<float> region;            // tf_crop_and_resize: starts, then ends, each for `axes`
+  std::vector<float> region;  // tf_crop_and_resize: starts, then ends, each for `axes`
 
   std::string_view type() const override { return "Resize"; }
   std::vector<ValueType> infer(std::span<const ValueType> inputs) const override;
   void differentiate(GradientBuilder& grad) const override;
 
-  /// The weighted sums along one dimension: result i is Σ weight·x[index] over its taps, plus `constant` where it lies outside.
+  /// The weighted sums along one dimension: result i is Σ weight·x[index] over its taps, plus `constant` where it lies
+  /// outside.
   struct Taps {
     struct Tap {
       int64_t index;
@@ -46,7 +54,9 @@ struct ResizeGradient final : Operator {
   Resize forward;
   Shape input_shape;
   std::string_view type() const override { return "ResizeGradient"; }
-  std::vector<ValueType> infer(std::span<const ValueType> inputs) const override { return {{inputs[0].dtype, input_shape}}; }
+  std::vector<ValueType> infer(std::span<const ValueType> inputs) const override {
+    return {{inputs[0].dtype, input_shape}};
+  }
 };
 
 }  // namespace graft

@@ -9,9 +9,12 @@ std::vector<ValueType> ArgExtreme::infer(std::span<const ValueType> inputs) cons
   if (inputs.empty()) throw Error("needs an input");
   Shape y = inputs[0].shape;
   const int64_t at = resolve_axis(axis, y.rank());
-  if (y[static_cast<size_t>(at)] == 0) throw Error("nothing has no extreme: dimension " + std::to_string(at) + " is empty");
-  if (keep_dims) y[static_cast<size_t>(at)] = 1;
-  else y.erase(y.begin() + at);
+  if (y[static_cast<size_t>(at)] == 0)
+    throw Error("nothing has no extreme: dimension " + std::to_string(at) + " is empty");
+  if (keep_dims)
+    y[static_cast<size_t>(at)] = 1;
+  else
+    y.erase(y.begin() + at);
   return {{DType::i64, y}};
 }
 
@@ -44,7 +47,8 @@ void TopK::differentiate(GradientBuilder& grad) const {
 }
 
 int64_t CumSum::axis(std::span<const ValueType> inputs) {
-  if (inputs.size() < 2 || !inputs[1].constant || inputs[1].constant->elements() != 1) throw Error("the axis depends on the data");
+  if (inputs.size() < 2 || !inputs[1].constant || inputs[1].constant->elements() != 1)
+    throw Error("the axis depends on the data");
   return resolve_axis(to_int64s(*inputs[1].constant)[0], inputs[0].shape.rank());
 }
 

@@ -14,7 +14,8 @@ struct ArgExtreme final : Operator {
   std::vector<ValueType> infer(std::span<const ValueType> inputs) const override;
 };
 
-/// ONNX Hardmax: 1 at the first maximum along the axis, 0 elsewhere. Before opset 13 the input is flattened at `axis` first.
+/// ONNX Hardmax: 1 at the first maximum along the axis, 0 elsewhere. Before opset 13 the input is flattened at `axis`
+/// first.
 struct Hardmax final : Operator {
   int64_t axis = -1;
   bool flatten = false;
@@ -22,8 +23,8 @@ struct Hardmax final : Operator {
   std::vector<ValueType> infer(std::span<const ValueType> inputs) const override;
 };
 
-/// ONNX TopK: the k (constant second input) largest or smallest along an axis, best first, and their places (int64). Equal values
-/// keep their order.
+/// ONNX TopK: the k (constant second input) largest or smallest along an axis, best first, and their places (int64).
+/// Equal values keep their order.
 struct TopK final : Operator {
   int64_t axis = -1;
   bool largest = true;
@@ -38,7 +39,9 @@ struct TopKGradient final : Operator {
   int64_t axis = -1;
   Shape input_shape;
   std::string_view type() const override { return "TopKGradient"; }
-  std::vector<ValueType> infer(std::span<const ValueType> inputs) const override { return {{inputs[0].dtype, input_shape}}; }
+  std::vector<ValueType> infer(std::span<const ValueType> inputs) const override {
+    return {{inputs[0].dtype, input_shape}};
+  }
 };
 
 /// ONNX CumSum along the axis that the constant second input names.

@@ -20,7 +20,9 @@ struct Softmax final : Operator {
 struct SoftmaxGradient final : Operator {
   Softmax forward;
   std::string_view type() const override { return "SoftmaxGradient"; }
-  std::vector<ValueType> infer(std::span<const ValueType> inputs) const override { return {{inputs[0].dtype, inputs[0].shape}}; }
+  std::vector<ValueType> infer(std::span<const ValueType> inputs) const override {
+    return {{inputs[0].dtype, inputs[0].shape}};
+  }
 };
 
 }  // namespace graft

@@ -84,28 +84,35 @@ OperatorPtr make_unary(Unary::Kind kind, float alpha, float beta) {
 void Unary::differentiate(GradientBuilder& grad) const {
   if (!grad.wanted(0)) return;
   const UnaryTraits::Slope slope = traits(kind).slope;
-  if (slope == UnaryTraits::Slope::none) throw Error(std::string(type()) + " has no useful gradient", "freeze the layers up to this node");
+  if (slope == UnaryTraits::Slope::none)
+    throw Error(std::string(type()) + " has no useful gradient", "freeze the layers up to this node");
   auto op = std::make_shared<UnaryGradient>();
   op->kind = kind;
   op->alpha = alpha;
   op->beta = beta;
-  grad.give(0, grad.emit(op, {grad.grad_output(), slope == UnaryTraits::Slope::from_output ? grad.output() : grad.input(0)}));
+  grad.give(
+      0, grad.emit(op, {grad.grad_output(), slope == UnaryTraits::Slope::from_output ? grad.output() : grad.input(0)}));
 }
 
 Activation as_activation(const Unary& op) {
   switch (op.kind) {
-    case Unary::Kind::relu: return {Activation::Kind::relu, 0, 0};
-    case Unary::Kind::clip: return {Activation::Kind::clip, op.alpha, op.beta};
-    case Unary::Kind::leaky_relu: return {Activation::Kind::leaky_relu, op.alpha, 0};
-    default: return {};
+    case Unary::Kind::relu:
+      return {Activation::Kind::relu, 0, 0};
+    case Unary::Kind::clip:
+      return {Activation::Kind::clip, op.alpha, op.beta};
+    case Unary::Kind::leaky_relu:
+      return {Activation::Kind::leaky_relu, op.alpha, 0};
+    default:
+      return {};
   }
 }
 
 int32_t activation_gradient(GradientBuilder& grad, const Activation& activation, int32_t y, int32_t dy) {
   if (activation.kind == Activation::Kind::none) return dy;
   auto op = std::make_shared<UnaryGradient>();
-  op->kind = activation.kind == Activation::Kind::relu ? Unary::Kind::relu
-             : activation.kind == Activation::Kind::clip ? Unary::Kind::clip : Unary::Kind::leaky_relu;
+  op->kind = activation.kind == Activation::Kind::relu   ? Unary::Kind::relu
+             : activation.kind == Activation::Kind::clip ? Unary::Kind::clip
+                                                         : Unary::Kind::leaky_relu;
   op->alpha = activation.alpha;
   op->beta = activation.beta;
   return grad.emit(op, {dy, y}, "activation");

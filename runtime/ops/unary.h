@@ -6,11 +6,50 @@
 
 namespace graft {
 
-/// Element-wise functions of one tensor. alpha and beta are the function's own constants (clip: low, high; leaky_relu: slope).
+/// Element-wise functions of one tensor. alpha and beta are the function's own constants (clip: low, high; leaky_relu:
+/// slope).
 struct Unary final : Operator {
   enum class Kind : uint8_t {
-    relu, clip, leaky_relu, elu, selu, celu, thresholded_relu, shrink, sigmoid, hard_sigmoid, hard_swish, swish, gelu, gelu_tanh, mish, softplus, softsign,
-    tanh, erf, exp, log, sqrt, reciprocal, neg, abs, sign, floor, ceil, round, sin, cos, tan, asin, acos, atan, sinh, cosh, asinh, acosh, atanh
+    relu,
+    clip,
+    leaky_relu,
+    elu,
+    selu,
+    celu,
+    thresholded_relu,
+    shrink,
+    sigmoid,
+    hard_sigmoid,
+    hard_swish,
+    swish,
+    gelu,
+    gelu_tanh,
+    mish,
+    softplus,
+    softsign,
+    tanh,
+    erf,
+    exp,
+    log,
+    sqrt,
+    reciprocal,
+    neg,
+    abs,
+    sign,
+    floor,
+    ceil,
+    round,
+    sin,
+    cos,
+    tan,
+    asin,
+    acos,
+    atan,
+    sinh,
+    cosh,
+    asinh,
+    acosh,
+    atanh
   };
   Kind kind = Kind::relu;
   float alpha = 0, beta = 0;
@@ -18,7 +57,9 @@ struct Unary final : Operator {
   std::string_view type() const override;
   std::vector<ValueType> infer(std::span<const ValueType> inputs) const override;
   void differentiate(GradientBuilder& grad) const override;
-  std::vector<int> in_place_inputs(size_t output) const override { return output == 0 ? std::vector<int>{0} : std::vector<int>{}; }
+  std::vector<int> in_place_inputs(size_t output) const override {
+    return output == 0 ? std::vector<int>{0} : std::vector<int>{};
+  }
 };
 
 /// dL/dx = dL/dy · f'(x). Inputs: dL/dy, and x, or y for functions whose slope follows from their result.
@@ -27,13 +68,18 @@ struct UnaryGradient final : Operator {
   float alpha = 0, beta = 0;
 
   std::string_view type() const override { return "UnaryGradient"; }
-  std::vector<ValueType> infer(std::span<const ValueType> inputs) const override { return {{inputs[0].dtype, inputs[0].shape}}; }
-  std::vector<int> in_place_inputs(size_t output) const override { return output == 0 ? std::vector<int>{0} : std::vector<int>{}; }
+  std::vector<ValueType> infer(std::span<const ValueType> inputs) const override {
+    return {{inputs[0].dtype, inputs[0].shape}};
+  }
+  std::vector<int> in_place_inputs(size_t output) const override {
+    return output == 0 ? std::vector<int>{0} : std::vector<int>{};
+  }
 };
 
 /// What is known of a function besides its values.
 struct UnaryTraits {
-  /// Where f' comes from: x; y, so that x need not be kept (and a fused activation can be undone); or f has no useful slope.
+  /// Where f' comes from: x; y, so that x need not be kept (and a fused activation can be undone); or f has no useful
+  /// slope.
   enum class Slope : uint8_t { from_input, from_output, none };
   /// An attribute of ONNX's and its default; no name where the function has no such constant.
   struct Constant {

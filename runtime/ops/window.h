@@ -15,8 +15,8 @@ struct Padding2d {
 
 enum class Rounding : uint8_t { floor, ceil };
 
-/// ONNX's auto_pad: the padding is given, or follows from the input's extents so that out = ⌈in / stride⌉ (the odd element
-/// after the picture, or before it).
+/// ONNX's auto_pad: the padding is given, or follows from the input's extents so that out = ⌈in / stride⌉ (the odd
+/// element after the picture, or before it).
 enum class AutoPad : uint8_t { given, same_upper, same_lower };
 
 /// A sliding window over the two spatial dimensions, shared by convolution and pooling.
@@ -30,8 +30,8 @@ struct Window2d {
 
   /// The same window with its padding resolved for this input.
   Window2d resolved(Extent2d input) const;
-  /// (in + before + after - dilation·(kernel-1) - 1) / stride + 1, rounded as asked; with ceil, a window that would start
-  /// in the padding after the picture is dropped (as ONNX and PyTorch do). Throws Error when nothing fits.
+  /// (in + before + after - dilation·(kernel-1) - 1) / stride + 1, rounded as asked; with ceil, a window that would
+  /// start in the padding after the picture is dropped (as ONNX and PyTorch do). Throws Error when nothing fits.
   Extent2d output(Extent2d input) const;
 };
 

@@ -17,7 +17,8 @@ int only_reader(const Graph& graph, const std::vector<std::vector<int>>& readers
 /// The constant operand of a plain Add that follows value `id`, or kNoValue.
 ValueId added_constant(const Graph& graph, const Node& add, ValueId id) {
   const auto* binary = dynamic_cast<const Binary*>(add.op.get());
-  if (!binary || binary->kind != Binary::Kind::add || binary->activation.kind != Activation::Kind::none) return kNoValue;
+  if (!binary || binary->kind != Binary::Kind::add || binary->activation.kind != Activation::Kind::none)
+    return kNoValue;
   const ValueId other = add.inputs[0] == id ? add.inputs[1] : add.inputs[0];
   return graph.value(other).constant ? other : kNoValue;
 }
@@ -32,7 +33,8 @@ bool is_channel_bias(const Shape& shape, int64_t channels) {
 void canonicalise_dense(Graph& graph) {
   for (Node& node : graph.nodes) {
     if (!dynamic_cast<const MatMul*>(node.op.get())) continue;
-    const bool matrices = graph.value(node.inputs[0]).shape.rank() == 2 && graph.value(node.inputs[1]).shape.rank() == 2;
+    const bool matrices =
+        graph.value(node.inputs[0]).shape.rank() == 2 && graph.value(node.inputs[1]).shape.rank() == 2;
     if (matrices && graph.value(node.inputs[1]).constant) node.op = std::make_shared<Gemm>();
   }
   const auto readers = graph.consumers();

@@ -44,7 +44,8 @@ class RowForms {
 
   void convert(const Node& node) {
     if (node.inputs.empty() || node.inputs[0] == kNoValue) return;
-    if (const auto* transpose = dynamic_cast<const Transpose*>(node.op.get())) return convert_transpose(node, *transpose);
+    if (const auto* transpose = dynamic_cast<const Transpose*>(node.op.get()))
+      return convert_transpose(node, *transpose);
     std::vector<ValueId> inputs = node.inputs;
     const OperatorPtr op = row_form(node, inputs);
     if (op) rows_[node.outputs[0]] = graph_.add_node(node.name + ":rows", op, inputs)[0];

@@ -10,8 +10,10 @@ void erase_nodes(Graph& graph, const std::vector<bool>& dead) {
   std::vector<Node> kept;
   size_t backward_begin = graph.backward_begin;
   for (size_t i = 0; i < graph.nodes.size(); ++i) {
-    if (!dead[i]) kept.push_back(std::move(graph.nodes[i]));
-    else if (i < graph.backward_begin && graph.backward_begin <= graph.nodes.size()) --backward_begin;
+    if (!dead[i])
+      kept.push_back(std::move(graph.nodes[i]));
+    else if (i < graph.backward_begin && graph.backward_begin <= graph.nodes.size())
+      --backward_begin;
   }
   graph.backward_begin = backward_begin;
   graph.nodes = std::move(kept);

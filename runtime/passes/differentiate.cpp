@@ -49,7 +49,8 @@ Gradients differentiate(Graph& graph, const std::vector<ValueId>& outputs, const
     const Shape shape = y.shape;  // adding a value moves the others
     result.seeds.push_back(graph.add_input(name, dtype, shape));
   }
-  GradientState state{std::vector<ValueId>(graph.value_count(), kNoValue), dependent_values(graph, wanted), graph.producers(), {}};
+  GradientState state{
+      std::vector<ValueId>(graph.value_count(), kNoValue), dependent_values(graph, wanted), graph.producers(), {}};
   std::vector<ValueId>& grad_of = state.grad_of;
   for (size_t i = 0; i < outputs.size(); ++i) grad_of[static_cast<size_t>(outputs[i])] = result.seeds[i];
 
@@ -57,12 +58,14 @@ Gradients differentiate(Graph& graph, const std::vector<ValueId>& outputs, const
     const Node node = graph.nodes[i];
     bool has_gradient = false, wanted_here = false;
     for (ValueId id : node.outputs) has_gradient = has_gradient || grad_of[static_cast<size_t>(id)] != kNoValue;
-    for (ValueId id : node.inputs) wanted_here = wanted_here || (id != kNoValue && state.needs[static_cast<size_t>(id)]);
+    for (ValueId id : node.inputs)
+      wanted_here = wanted_here || (id != kNoValue && state.needs[static_cast<size_t>(id)]);
     if (!has_gradient || !wanted_here) continue;
-    with_place([&] { return describe(node); }, [&] {
-      GradientBuilder builder(graph, node, state);
-      node.op->differentiate(builder);
-    });
+    with_place([&] { return describe(node); },
+               [&] {
+                 GradientBuilder builder(graph, node, state);
+                 node.op->differentiate(builder);
+               });
     grad_of.resize(graph.value_count(), kNoValue);
   }
   for (ValueId id : wanted) {

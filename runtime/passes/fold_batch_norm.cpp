@@ -18,7 +18,8 @@ bool all_frozen_constants(const Graph& graph, const Node& node, size_t first) {
 
 void fold(Graph& graph, Node& convolution, const Node& norm, float epsilon) {
   const auto constant = [&](ValueId id) { return graph.value(id).constant->data<float>(); };
-  const auto scale = constant(norm.inputs[1]), bias = constant(norm.inputs[2]), mean = constant(norm.inputs[3]), variance = constant(norm.inputs[4]);
+  const auto scale = constant(norm.inputs[1]), bias = constant(norm.inputs[2]), mean = constant(norm.inputs[3]),
+             variance = constant(norm.inputs[4]);
   Tensor weight = graph.value(convolution.inputs[1]).constant->clone();
   const int64_t channels = weight.shape()[0];
   const size_t per_channel = static_cast<size_t>(weight.elements() / channels);

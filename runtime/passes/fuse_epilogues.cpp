@@ -1,5 +1,5 @@
-#include "runtime/ops/binary.h"
 #include "runtime/ops/batch_norm.h"
+#include "runtime/ops/binary.h"
 #include "runtime/ops/convolution.h"
 #include "runtime/ops/unary.h"
 #include "runtime/passes/passes.h"
@@ -21,7 +21,8 @@ bool is_output(const Graph& graph, ValueId id) {
 
 class Fuser {
  public:
-  explicit Fuser(Graph& graph) : graph_(graph), readers_(graph.consumers()), producer_(graph.producers()), dead_(graph.nodes.size(), false) {}
+  explicit Fuser(Graph& graph)
+      : graph_(graph), readers_(graph.consumers()), producer_(graph.producers()), dead_(graph.nodes.size(), false) {}
 
   void run() {
     for (size_t i = 0; i < graph_.nodes.size(); ++i) {
@@ -50,7 +51,8 @@ class Fuser {
     if (activation.kind == Activation::Kind::none) return false;
     Node& node = graph_.nodes[i];
     if (const auto* add = dynamic_cast<const Binary*>(node.op.get())) {
-      if (add->activation.kind != Activation::Kind::none || graph_.value(node.outputs[0]).dtype != DType::f32) return false;
+      if (add->activation.kind != Activation::Kind::none || graph_.value(node.outputs[0]).dtype != DType::f32)
+        return false;
       auto fused = std::make_shared<Binary>(*add);
       fused->activation = activation;
       node.op = fused;
@@ -72,8 +74,8 @@ class Fuser {
     const Node& next = graph_.nodes[next_index];
     const ValueId y = node.outputs[0], other = next.inputs[0] == y ? next.inputs[1] : next.inputs[0];
     if (other == y || graph_.value(other).constant || graph_.value(other).shape != graph_.value(y).shape) return false;
-    // The residual must exist before this node runs. When the other branch also ends in a node that could take the Add, the
-    // later of the two takes it, so that both convolutions stay in their order.
+    // The residual must exist before this node runs. When the other branch also ends in a node that could take the Add,
+    // the later of the two takes it, so that both convolutions stay in their order.
     const int other_producer = producer_[static_cast<size_t>(other)];
     if (other_producer > static_cast<int>(i)) return false;
     Epilogue more{true, add.activation};

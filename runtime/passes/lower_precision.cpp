@@ -3,6 +3,7 @@
 #include <set>
 
 #include "runtime/ops/batch_norm.h"
+#include "runtime/ops/binary.h"
 #include "runtime/ops/convolution.h"
 #include "runtime/ops/dropout.h"
 #include "runtime/ops/gemm.h"
@@ -17,7 +18,6 @@
 #include "runtime/ops/reshape.h"
 #include "runtime/ops/resize.h"
 #include "runtime/ops/unary.h"
-#include "runtime/ops/binary.h"
 #include "runtime/passes/passes.h"
 
 namespace graft {
@@ -48,7 +48,8 @@ Halves halves_of(const Operator& op) {
   if (is_any<Convolution>(op)) return {always, first_only};
   if (const auto* data = dynamic_cast<const ConvolutionBackwardData*>(&op)) {
     const bool norm = data->norm.has_value();
-    return {[norm](size_t i, size_t n) { return !norm || i + 2 < n; }, first_only};  // the last two are a norm's mean and variance
+    return {[norm](size_t i, size_t n) { return !norm || i + 2 < n; },
+            first_only};  // the last two are a norm's mean and variance
   }
   if (is_any<BatchNorm>(op)) return of_norm(1, 4, every);
   if (is_any<BatchNormTraining>(op)) return of_norm(1, 2, first_only);
@@ -56,9 +57,10 @@ Halves halves_of(const Operator& op) {
   if (is_any<BatchNormInputGradient>(op)) return of_norm(2, 6, every);
   if (is_any<Normalise>(op)) return of_norm(1, 2, first_only);
   if (is_any<NormaliseGradient>(op)) return of_norm(2, 2, first_only);
-  if (is_any<ConvolutionBackwardWeights, Gemm, MatMul, Unary, UnaryGradient, Binary, PRelu, MaxPool, MaxPoolGradient, AveragePool, AveragePoolGradient, Reduce, BroadcastTo, SumTo, Dropout, Concat,
-             SplitSlice, Tile, TileGradient, DepthSpace, PixelsToRows, RowsToPixels, Gather, GatherGradient, Resize, ResizeGradient, SliceGradient, Transpose, Reshape, ReshapeTo, Flatten, Squeeze,
-             Unsqueeze, Lrn, LrnGradient>(op)) {
+  if (is_any<ConvolutionBackwardWeights, Gemm, MatMul, Unary, UnaryGradient, Binary, PRelu, MaxPool, MaxPoolGradient,
+             AveragePool, AveragePoolGradient, Reduce, BroadcastTo, SumTo, Dropout, Concat, SplitSlice, Tile,
+             TileGradient, DepthSpace, PixelsToRows, RowsToPixels, Gather, GatherGradient, Resize, ResizeGradient,
+             SliceGradient, Transpose, Reshape, ReshapeTo, Flatten, Squeeze, Unsqueeze, Lrn, LrnGradient>(op)) {
     return {always, every};
   }
   return {};

@@ -17,7 +17,8 @@ class Recogniser {
       const auto* unary = dynamic_cast<const Unary*>(graph_.nodes[i].op.get());
       if (!unary) continue;
       if (unary->kind == Unary::Kind::sigmoid) gate(i, Unary::Kind::swish, 1.0f);
-      if (unary->kind == Unary::Kind::hard_sigmoid && near(unary->alpha, 1.0f / 6) && near(unary->beta, 0.5f)) gate(i, Unary::Kind::hard_swish, 0.0f);
+      if (unary->kind == Unary::Kind::hard_sigmoid && near(unary->alpha, 1.0f / 6) && near(unary->beta, 0.5f))
+        gate(i, Unary::Kind::hard_swish, 0.0f);
       if (unary->kind == Unary::Kind::erf) gelu(i);
     }
     erase_nodes(graph_, dead_);
@@ -35,7 +36,8 @@ class Recogniser {
     return is(list[0], kind) ? list[0] : -1;
   }
   bool is(int index, Binary::Kind kind) const {
-    const auto* binary = index < 0 ? nullptr : dynamic_cast<const Binary*>(graph_.nodes[static_cast<size_t>(index)].op.get());
+    const auto* binary =
+        index < 0 ? nullptr : dynamic_cast<const Binary*>(graph_.nodes[static_cast<size_t>(index)].op.get());
     return binary && binary->kind == kind && binary->activation.kind == Activation::Kind::none;
   }
   ValueId other(const Node& node, ValueId id) const { return node.inputs[0] == id ? node.inputs[1] : node.inputs[0]; }
@@ -93,7 +95,8 @@ class Recogniser {
     const int half = producers[static_cast<size_t>(factor)];
     if (!is(half, Binary::Kind::mul) || readers_[static_cast<size_t>(factor)].size() != 1) return;
     const Node& halved = graph_.nodes[static_cast<size_t>(half)];
-    if (other(halved, x) == x || !is_number(other(halved, x), 0.5f) || (halved.inputs[0] != x && halved.inputs[1] != x)) return;
+    if (other(halved, x) == x || !is_number(other(halved, x), 0.5f) || (halved.inputs[0] != x && halved.inputs[1] != x))
+      return;
     become(static_cast<size_t>(product), Unary::Kind::gelu, 0, x, steps);
     dead_[static_cast<size_t>(half)] = true;
   }

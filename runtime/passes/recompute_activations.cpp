@@ -10,28 +10,40 @@ namespace {
 
 /// What a pass over a differentiated graph needs to know of its forward half.
 struct Forward {
-  explicit Forward(const Graph& graph) : end(std::min(graph.backward_begin, graph.nodes.size())), producer(graph.producers()), last_use(graph.value_count(), -1), read_backward(graph.value_count(), false) {
+  explicit Forward(const Graph& graph)
+      : end(std::min(graph.backward_begin, graph.nodes.size())),
+        producer(graph.producers()),
+        last_use(graph.value_count(), -1),
+        read_backward(graph.value_count(), false) {
     for (size_t n = 0; n < graph.nodes.size(); ++n)
       for (ValueId id : graph.nodes[n].inputs) {
         if (id == kNoValue) continue;
-        if (n < end) last_use[static_cast<size_t>(id)] = static_cast<int>(n);
-        else if (made_forward(id)) read_backward[static_cast<size_t>(id)] = true;
+        if (n < end)
+          last_use[static_cast<size_t>(id)] = static_cast<int>(n);
+        else if (made_forward(id))
+          read_backward[static_cast<size_t>(id)] = true;
       }
-    for (ValueId id : graph.outputs) last_use[static_cast<size_t>(id)] = static_cast<int>(graph.nodes.size());  // kept anyway
+    for (ValueId id : graph.outputs)
+      last_use[static_cast<size_t>(id)] = static_cast<int>(graph.nodes.size());  // kept anyway
   }
-  bool made_forward(ValueId id) const { return producer[static_cast<size_t>(id)] >= 0 && static_cast<size_t>(producer[static_cast<size_t>(id)]) < end; }
+  bool made_forward(ValueId id) const {
+    return producer[static_cast<size_t>(id)] >= 0 && static_cast<size_t>(producer[static_cast<size_t>(id)]) < end;
+  }
 
   size_t end;
   std::vector<int> producer, last_use;  // of each value; the last node of the forward half that reads it
   std::vector<bool> read_backward;
 };
 
-int64_t bytes_of(const Graph& graph, ValueId id) { return graph.value(id).shape.elements() * static_cast<int64_t>(size_of(graph.value(id).dtype)); }
+int64_t bytes_of(const Graph& graph, ValueId id) {
+  return graph.value(id).shape.elements() * static_cast<int64_t>(size_of(graph.value(id).dtype));
+}
 
 /// The nodes of one segment again, as far as the backward pass needs their values.
 class Segment {
  public:
-  Segment(Graph& graph, const Forward& forward, size_t first, size_t last) : graph_(graph), forward_(forward), first_(first), last_(last) {}
+  Segment(Graph& graph, const Forward& forward, size_t first, size_t last)
+      : graph_(graph), forward_(forward), first_(first), last_(last) {}
 
   /// Made in this segment, read backward, and not kept for a later one.
   bool makes_again(ValueId id) const {
@@ -53,7 +65,8 @@ class Segment {
       if (!any) continue;
       wanted[n - first_] = true;
       for (ValueId id : graph_.nodes[n].inputs)
-        if (id != kNoValue && inside(id) && !kept(id)) wanted[static_cast<size_t>(forward_.producer[static_cast<size_t>(id)]) - first_] = true;
+        if (id != kNoValue && inside(id) && !kept(id))
+          wanted[static_cast<size_t>(forward_.producer[static_cast<size_t>(id)]) - first_] = true;
     }
     for (size_t n = first_; n < last_; ++n)
       if (wanted[n - first_]) append_copy(graph_.nodes[n], nodes, copies);
@@ -121,7 +134,8 @@ void recompute_activations(Graph& graph, const std::vector<size_t>& cuts) {
 
 std::vector<size_t> place_cuts(const Graph& graph, size_t segments) {
   const Forward forward(graph);
-  // Bytes that the backward pass reads from the nodes before each one, and how many values a cut there would have to keep.
+  // Bytes that the backward pass reads from the nodes before each one, and how many values a cut there would have to
+  // keep.
   std::vector<int64_t> before(forward.end + 1, 0);
   std::vector<int> crossing(forward.end + 1, 0);
   for (size_t n = 0; n < forward.end; ++n) {
@@ -131,7 +145,8 @@ std::vector<size_t> place_cuts(const Graph& graph, size_t segments) {
       if (forward.read_backward[i]) before[n + 1] += bytes_of(graph, id);
       const bool output = std::find(graph.outputs.begin(), graph.outputs.end(), id) != graph.outputs.end();
       if (output || forward.last_use[i] < 0) continue;
-      for (size_t cut = n + 1; cut <= std::min(forward.end, static_cast<size_t>(forward.last_use[i])); ++cut) ++crossing[cut];
+      for (size_t cut = n + 1; cut <= std::min(forward.end, static_cast<size_t>(forward.last_use[i])); ++cut)
+        ++crossing[cut];
     }
   }
   std::vector<size_t> candidates, cuts;
@@ -140,7 +155,8 @@ std::vector<size_t> place_cuts(const Graph& graph, size_t segments) {
   for (size_t s = 1; s < segments && !candidates.empty(); ++s) {
     const int64_t target = before[forward.end] * static_cast<int64_t>(s) / static_cast<int64_t>(segments);
     const auto distance = [&](size_t cut) { return std::abs(before[cut] - target); };
-    const size_t best = *std::min_element(candidates.begin(), candidates.end(), [&](size_t a, size_t b) { return distance(a) < distance(b); });
+    const size_t best = *std::min_element(candidates.begin(), candidates.end(),
+                                          [&](size_t a, size_t b) { return distance(a) < distance(b); });
     if (cuts.empty() || best > cuts.back()) cuts.push_back(best);
   }
   return cuts;

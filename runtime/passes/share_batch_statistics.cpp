@@ -9,7 +9,8 @@ void share_batch_statistics(Graph& graph) {
   for (size_t i = 0; i < graph.nodes.size(); ++i) {
     const auto* norm = dynamic_cast<const BatchNormTraining*>(graph.nodes[i].op.get());
     const int source = norm ? producer[static_cast<size_t>(graph.nodes[i].inputs[0])] : -1;
-    const auto* convolution = source < 0 ? nullptr : dynamic_cast<const Convolution*>(graph.nodes[static_cast<size_t>(source)].op.get());
+    const auto* convolution =
+        source < 0 ? nullptr : dynamic_cast<const Convolution*>(graph.nodes[static_cast<size_t>(source)].op.get());
     if (!convolution || !convolution->tail.empty() || convolution->statistics) continue;
     auto measuring = std::make_shared<Convolution>(*convolution);
     measuring->statistics = true;

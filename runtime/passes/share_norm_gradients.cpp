@@ -14,8 +14,11 @@ void share_norm_gradients(Graph& graph) {
     if (!gradient || !gradient->tail.residual) continue;
     const ValueId dy = graph.nodes[i].inputs[0];
     const int source = producer[static_cast<size_t>(dy)];
-    const auto* convolution = source < 0 ? nullptr : dynamic_cast<const ConvolutionBackwardData*>(graph.nodes[static_cast<size_t>(source)].op.get());
-    const bool alone = readers[static_cast<size_t>(dy)].size() == 1 && std::find(graph.outputs.begin(), graph.outputs.end(), dy) == graph.outputs.end();
+    const auto* convolution =
+        source < 0 ? nullptr
+                   : dynamic_cast<const ConvolutionBackwardData*>(graph.nodes[static_cast<size_t>(source)].op.get());
+    const bool alone = readers[static_cast<size_t>(dy)].size() == 1 &&
+                       std::find(graph.outputs.begin(), graph.outputs.end(), dy) == graph.outputs.end();
     if (!convolution || !alone || convolution->tail.activation.kind != Activation::Kind::none) continue;
 
     auto through = std::make_shared<ConvolutionBackwardData>(*convolution);
@@ -24,7 +27,8 @@ void share_norm_gradients(Graph& graph) {
     rest->epsilon = gradient->epsilon;
 
     Node &from = graph.nodes[static_cast<size_t>(source)], &node = graph.nodes[i];
-    const ValueId x = node.inputs[1], scale = node.inputs[2], mean = node.inputs[4], variance = node.inputs[5], y = node.inputs[6];
+    const ValueId x = node.inputs[1], scale = node.inputs[2], mean = node.inputs[4], variance = node.inputs[5],
+                  y = node.inputs[6];
     const ValueId d_scale = node.outputs[1], d_bias = node.outputs[2], d_residual = node.outputs[3];
     from.op = through;
     from.inputs.insert(from.inputs.end(), {y, x, mean, variance});

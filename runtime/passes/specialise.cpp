@@ -30,7 +30,8 @@ bool is_foldable(const Graph& graph, const Node& node, const std::vector<ValueTy
   return true;
 }
 
-std::vector<Tensor> fold(const Graph& graph, const Node& node, const std::vector<ValueType>& outputs, const Backend& backend) {
+std::vector<Tensor> fold(const Graph& graph, const Node& node, const std::vector<ValueType>& outputs,
+                         const Backend& backend) {
   if (const auto* shape_of = dynamic_cast<const ShapeOf*>(node.op.get())) {
     std::vector<Tensor> result;
     result.push_back(shape_of->evaluate(graph.value(node.inputs[0]).shape));
@@ -46,24 +47,27 @@ Graph specialise(const Graph& graph, const OpenDims& dims, const Backend& backen
   result.nodes.clear();
   for (ValueId id : graph.inputs) result.value(id).shape = closed(graph.value(id), dims);
   for (const Node& node : graph.nodes) {
-    with_place([&] { return describe(node); }, [&] {
-      const auto types = node.op->infer(input_types(result, node));
-      if (types.size() < node.outputs.size()) throw Error("has " + std::to_string(node.outputs.size()) + " outputs where " + std::to_string(types.size()) + " are known");
-      for (size_t i = 0; i < node.outputs.size(); ++i) {
-        result.value(node.outputs[i]).dtype = types[i].dtype;
-        result.value(node.outputs[i]).shape = types[i].shape;
-      }
-      Node resolved = node;
-      if (OperatorPtr form = node.op->resolved(input_types(result, node))) resolved.op = form;
-      if (is_foldable(result, resolved, types)) {
-        auto tensors = fold(result, resolved, types, backend);
-        for (size_t i = 0; i < node.outputs.size(); ++i) {
-          result.value(node.outputs[i]).constant = std::make_shared<Tensor>(std::move(tensors[i]));
-        }
-      } else {
-        result.nodes.push_back(std::move(resolved));
-      }
-    });
+    with_place([&] { return describe(node); },
+               [&] {
+                 const auto types = node.op->infer(input_types(result, node));
+                 if (types.size() < node.outputs.size())
+                   throw Error("has " + std::to_string(node.outputs.size()) + " outputs where " +
+                               std::to_string(types.size()) + " are known");
+                 for (size_t i = 0; i < node.outputs.size(); ++i) {
+                   result.value(node.outputs[i]).dtype = types[i].dtype;
+                   result.value(node.outputs[i]).shape = types[i].shape;
+                 }
+                 Node resolved = node;
+                 if (OperatorPtr form = node.op->resolved(input_types(result, node))) resolved.op = form;
+                 if (is_foldable(result, resolved, types)) {
+                   auto tensors = fold(result, resolved, types, backend);
+                   for (size_t i = 0; i < node.outputs.size(); ++i) {
+                     result.value(node.outputs[i]).constant = std::make_shared<Tensor>(std::move(tensors[i]));
+                   }
+                 } else {
+                   result.nodes.push_back(std::move(resolved));
+                 }
+               });
   }
   return result;
 }

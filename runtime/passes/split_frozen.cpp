@@ -9,7 +9,8 @@ FrozenSplit split_frozen(const Graph& graph) {
   for (size_t id = 0; id < graph.value_count(); ++id) reached[id] = graph.value(static_cast<ValueId>(id)).trainable;
   std::vector<bool> in_rest(graph.nodes.size(), false);
   for (size_t i = 0; i < graph.nodes.size(); ++i) {
-    for (ValueId id : graph.nodes[i].inputs) in_rest[i] = in_rest[i] || (id != kNoValue && reached[static_cast<size_t>(id)]);
+    for (ValueId id : graph.nodes[i].inputs)
+      in_rest[i] = in_rest[i] || (id != kNoValue && reached[static_cast<size_t>(id)]);
     if (in_rest[i])
       for (ValueId id : graph.nodes[i].outputs) reached[static_cast<size_t>(id)] = true;
   }
@@ -39,7 +40,8 @@ FrozenSplit split_frozen(const Graph& graph) {
     if (!split.rest.value(id).shape.empty()) split.rest.value(id).shape[0] = kOpenDim;
   for (ValueId id : graph.inputs) {
     bool read = false;
-    for (const Node& node : split.rest.nodes) read = read || std::find(node.inputs.begin(), node.inputs.end(), id) != node.inputs.end();
+    for (const Node& node : split.rest.nodes)
+      read = read || std::find(node.inputs.begin(), node.inputs.end(), id) != node.inputs.end();
     if (read) split.rest.inputs.push_back(id);
   }
   return split;

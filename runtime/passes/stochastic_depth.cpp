@@ -23,7 +23,8 @@ int add_stochastic_depth(Graph& graph, float last) {
     if (!add || add->kind != Binary::Kind::add) continue;
     const Value &a = graph.value(node.inputs[0]), &b = graph.value(node.inputs[1]);
     const int way_a = depth[static_cast<size_t>(node.inputs[0])], way_b = depth[static_cast<size_t>(node.inputs[1])];
-    if (!a.constant && !b.constant && a.shape == b.shape && a.shape.rank() == 4 && way_a != way_b) branches.push_back({i, way_a > way_b ? size_t{0} : size_t{1}});
+    if (!a.constant && !b.constant && a.shape == b.shape && a.shape.rank() == 4 && way_a != way_b)
+      branches.push_back({i, way_a > way_b ? size_t{0} : size_t{1}});
   }
   std::vector<Node> nodes = std::move(graph.nodes);
   graph.nodes.clear();

@@ -20,8 +20,8 @@ std::vector<BatchStatistics> train_batch_norm(Graph& graph) {
     const auto results = graph.add_node(node.name, op, {x, node.inputs[1], node.inputs[2]});
     graph.nodes.back().outputs[0] = node.outputs[0];
     const Shape& shape = graph.value(x).shape;
-    statistics.push_back({graph.value(node.inputs[3]).constant, graph.value(node.inputs[4]).constant, results[1], results[2],
-                          norm->momentum, shape.elements() / shape[1]});
+    statistics.push_back({graph.value(node.inputs[3]).constant, graph.value(node.inputs[4]).constant, results[1],
+                          results[2], norm->momentum, shape.elements() / shape[1]});
     graph.outputs.push_back(results[1]);
     graph.outputs.push_back(results[2]);
   }

@@ -17,21 +17,25 @@ size_t rounded_up(size_t bytes, size_t to) { return (bytes + to - 1) / to * to; 
 
 }  // namespace
 
-Arena::Arena(size_t bytes, const DeviceMemory* device) : bytes_(std::max<size_t>(bytes, kArenaAlignment)), data_(nullptr, Free{device}) {
+Arena::Arena(size_t bytes, const DeviceMemory* device)
+    : bytes_(std::max<size_t>(bytes, kArenaAlignment)), data_(nullptr, Free{device}) {
   if (device) {
     data_.reset(static_cast<std::byte*>(device->allocate(bytes_)));
     return;
   }
   const size_t alignment = bytes_ >= kHugePage ? kHugePage : kArenaAlignment, rounded = rounded_up(bytes_, alignment);
   data_.reset(static_cast<std::byte*>(std::aligned_alloc(alignment, rounded)));
-  if (!data_) throw Error("out of memory: the plan needs " + std::to_string(bytes_ >> 20) + " MiB", "use a smaller --batch");
+  if (!data_)
+    throw Error("out of memory: the plan needs " + std::to_string(bytes_ >> 20) + " MiB", "use a smaller --batch");
   // Large pages spare the TLB; failing to get them costs nothing but speed.
   if (bytes_ >= kHugePage) (void)madvise(data_.get(), rounded, MADV_HUGEPAGE);
 }
 
 void Arena::Free::operator()(std::byte* p) const {
-  if (device) device->release(p);
-  else std::free(p);
+  if (device)
+    device->release(p);
+  else
+    std::free(p);
 }
 
 }  // namespace graft

@@ -12,20 +12,24 @@ Graph lowered(Graph graph, const Backend& backend) {
   return graph;
 }
 
-/// The largest batch below that of `dims` whose `needed` bytes are at most `allowed`, or 0. `needed_now`: those of `dims`.
+/// The largest batch below that of `dims` whose `needed` bytes are at most `allowed`, or 0. `needed_now`: those of
+/// `dims`.
 template <typename Needed>
 int64_t largest_batch(const OpenDims& dims, size_t needed_now, size_t allowed, const Needed& needed) {
   OpenDims fewer = dims;
   for (fewer.batch = dims.batch - 1; fewer.batch > 0; --fewer.batch) {
     // Nearly all of it grows with the batch: the first guess is close.
-    fewer.batch = std::min(fewer.batch, std::max<int64_t>(1, static_cast<int64_t>(static_cast<double>(dims.batch) * static_cast<double>(allowed) / static_cast<double>(needed_now)) + 1));
+    fewer.batch = std::min(fewer.batch, std::max<int64_t>(1, static_cast<int64_t>(static_cast<double>(dims.batch) *
+                                                                                  static_cast<double>(allowed) /
+                                                                                  static_cast<double>(needed_now)) +
+                                                                 1));
     if (needed(fewer) <= allowed) break;
   }
   return fewer.batch;
 }
 
-/// A graph's plan with its constants, where the backend has memory of its own. Throws Error, with the batch that fits, where that is full.
-/// `graph_of` makes the graph for other dimensions.
+/// A graph's plan with its constants, where the backend has memory of its own. Throws Error, with the batch that fits,
+/// where that is full. `graph_of` makes the graph for other dimensions.
 template <typename GraphOf>
 void require_room(const Graph& graph, const OpenDims& dims, const Backend& backend, const GraphOf& graph_of) {
   if (!backend.memory()) return;
@@ -35,8 +39,10 @@ void require_room(const Graph& graph, const OpenDims& dims, const Backend& backe
     if (const auto& tensor = graph.value(static_cast<ValueId>(i)).constant) constants += tensor->bytes();
   if (needed + constants <= available) return;
   const size_t allowed = available > constants ? available - constants : 0;
-  const int64_t batch = largest_batch(dims, needed, allowed, [&](const OpenDims& fewer) { return Plan::planned_bytes(graph_of(fewer), backend); });
-  throw Error("a batch of " + std::to_string(dims.batch) + " needs " + mebibytes(needed + constants) + " of the device's memory, " + mebibytes(available) + " are free",
+  const int64_t batch = largest_batch(
+      dims, needed, allowed, [&](const OpenDims& fewer) { return Plan::planned_bytes(graph_of(fewer), backend); });
+  throw Error("a batch of " + std::to_string(dims.batch) + " needs " + mebibytes(needed + constants) +
+                  " of the device's memory, " + mebibytes(available) + " are free",
               batch > 0 ? "use --batch " + std::to_string(batch) : "use --device cpu");
 }
 
@@ -115,46 +121,59 @@ Graph fit(const Graph& graph, const Backend& backend, size_t bytes) {
   return best;
 }
 
-Plan plan_within(Graph graph, const Graph& model, const OpenDims& dims, const Backend& backend, int threads, const MemoryLimit& limit) {
+Plan plan_within(Graph graph, const Graph& model, const OpenDims& dims, const Backend& backend, int threads,
+                 const MemoryLimit& limit) {
   if (!limit.any()) {
-    require_room(graph, dims, backend, [&](const OpenDims& fewer) { return lowered(training_graph(model, fewer, backend).graph, backend); });
+    require_room(graph, dims, backend,
+                 [&](const OpenDims& fewer) { return lowered(training_graph(model, fewer, backend).graph, backend); });
     return Plan(std::move(graph), backend, threads);
   }
   Plan plan(graph, backend, threads);
   const size_t scratch = plan.arena_bytes() - Plan::planned_bytes(graph, backend);
-  size_t allowed = limit.part > 0 ? static_cast<size_t>(limit.part * static_cast<double>(plan.arena_bytes())) : limit.bytes;
+  size_t allowed =
+      limit.part > 0 ? static_cast<size_t>(limit.part * static_cast<double>(plan.arena_bytes())) : limit.bytes;
   if (limit.bytes > 0) allowed = std::min(allowed, limit.bytes);
   if (plan.arena_bytes() <= allowed) return plan;
   plan = Plan(fit(graph, backend, allowed > scratch ? allowed - scratch : 0), backend, threads);
   if (plan.arena_bytes() <= allowed) return plan;
   const int64_t batch = largest_batch(dims, plan.arena_bytes(), allowed, [&](const OpenDims& fewer) {
-    return Plan::planned_bytes(fit(lowered(training_graph(model, fewer, backend).graph, backend), backend, allowed > scratch ? allowed - scratch : 0), backend) + scratch;
+    return Plan::planned_bytes(fit(lowered(training_graph(model, fewer, backend).graph, backend), backend,
+                                   allowed > scratch ? allowed - scratch : 0),
+                               backend) +
+           scratch;
   });
-  throw Error("a training step of batch " + std::to_string(dims.batch) + " takes " + mebibytes(plan.arena_bytes()) + " at the least, " + mebibytes(allowed) + " are allowed",
+  throw Error("a training step of batch " + std::to_string(dims.batch) + " takes " + mebibytes(plan.arena_bytes()) +
+                  " at the least, " + mebibytes(allowed) + " are allowed",
               batch > 0 ? "use --batch " + std::to_string(batch) + ", or a larger --memory" : "use a larger --memory");
 }
 
 }  // namespace
 
-TrainingPlan compile_training(const Graph& graph, const OpenDims& dims, const Backend& backend, int threads, const MemoryLimit& limit, GradientLifetime gradients) {
+TrainingPlan compile_training(const Graph& graph, const OpenDims& dims, const Backend& backend, int threads,
+                              const MemoryLimit& limit, GradientLifetime gradients) {
   backend.use_threads(threads);
   TrainingGraph training = training_graph(graph, dims, backend);
   Graph& g = training.graph;
-  const auto output_index = [&](ValueId id) { return static_cast<size_t>(std::find(g.outputs.begin(), g.outputs.end(), id) - g.outputs.begin()); };
+  const auto output_index = [&](ValueId id) {
+    return static_cast<size_t>(std::find(g.outputs.begin(), g.outputs.end(), id) - g.outputs.begin());
+  };
 
   std::vector<std::pair<std::shared_ptr<Tensor>, size_t>> gradient_outputs;
   for (const auto& [parameter, gradient] : training.gradients.of) {
     if (gradient == kNoValue) continue;
     gradient_outputs.emplace_back(g.value(parameter).constant, output_index(gradient));
-    if (gradients == GradientLifetime::released_early && !backend.memory()) g.early_releases.push_back({gradient_outputs.back().second, parameter});
+    if (gradients == GradientLifetime::released_early && !backend.memory())
+      g.early_releases.push_back({gradient_outputs.back().second, parameter});
   }
   std::vector<TrainingPlan::RunningStatistics> statistics;
   for (const BatchStatistics& s : training.norms) {
-    statistics.push_back({s.running_mean, s.running_variance, output_index(s.batch_mean), output_index(s.batch_variance), s.momentum, s.count});
+    statistics.push_back({s.running_mean, s.running_variance, output_index(s.batch_mean),
+                          output_index(s.batch_variance), s.momentum, s.count});
   }
   const size_t first_seed = g.inputs.size() - training.scores;
   // Lowered, outputs keep their places, though not their names.
-  return {plan_within(lowered(std::move(training.graph), backend), graph, dims, backend, threads, limit), training.scores, first_seed, std::move(gradient_outputs), std::move(statistics)};
+  return {plan_within(lowered(std::move(training.graph), backend), graph, dims, backend, threads, limit),
+          training.scores, first_seed, std::move(gradient_outputs), std::move(statistics)};
 }
 
 }  // namespace graft

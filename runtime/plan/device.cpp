@@ -53,7 +53,9 @@ OpenedDevice open_gpu(int number, const std::string& precision) {
     if (plugin) break;
     reason = last_failure();
   }
-  if (!plugin) throw Error("the CUDA backend cannot be loaded (" + (reason.empty() ? std::string(kPlugin) + " was not found beside the program" : reason) + ")");
+  if (!plugin)
+    throw Error("the CUDA backend cannot be loaded (" +
+                (reason.empty() ? std::string(kPlugin) + " was not found beside the program" : reason) + ")");
   const auto open = reinterpret_cast<decltype(&graft_open_cuda)>(dlsym(plugin, "graft_open_cuda"));
   if (!open) throw Error("the CUDA backend has another shape (" + last_failure() + ")");
   OpenedDevice opened;

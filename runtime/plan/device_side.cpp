@@ -5,7 +5,9 @@
 namespace graft {
 namespace {
 
-bool crosses(const DeviceSide::Port& port, DeviceSide::Passes pass) { return !port.resident && (port.passes == pass || port.passes == DeviceSide::Passes::both); }
+bool crosses(const DeviceSide::Port& port, DeviceSide::Passes pass) {
+  return !port.resident && (port.passes == pass || port.passes == DeviceSide::Passes::both);
+}
 
 }  // namespace
 
@@ -24,7 +26,9 @@ void DeviceSide::refresh() {
     if (copy.changes) memory_.upload(copy.device.get(), tensor->raw(), tensor->bytes());
 }
 
-void DeviceSide::add(Direction direction, Port port) { ports(direction).push_back({port, {nullptr, ReleaseHost{&memory_}}}); }
+void DeviceSide::add(Direction direction, Port port) {
+  ports(direction).push_back({port, {nullptr, ReleaseHost{&memory_}}});
+}
 
 void* DeviceSide::host(Direction direction, size_t i) {
   Room& room = ports(direction)[i];

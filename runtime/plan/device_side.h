@@ -8,8 +8,8 @@
 
 namespace graft {
 
-/// What a plan keeps where its backend has memory of its own: copies of constants there, and room in the program's memory from which
-/// inputs go and to which outputs come.
+/// What a plan keeps where its backend has memory of its own: copies of constants there, and room in the program's
+/// memory from which inputs go and to which outputs come.
 class DeviceSide {
  public:
   explicit DeviceSide(const DeviceMemory& memory) : memory_(memory) {}
@@ -26,7 +26,7 @@ class DeviceSide {
     size_t bytes = 0;
     const void* bound = nullptr;  // inputs: read from here in the place of the plan's own room
     Passes passes = Passes::forward;
-    bool resident = false;        // stays on the device: nothing is transferred
+    bool resident = false;  // stays on the device: nothing is transferred
   };
   enum class Direction : bool { in, out };
   /// Ports are added once, in the order of the graph's inputs and outputs.

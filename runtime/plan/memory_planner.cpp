@@ -24,7 +24,9 @@ size_t lay_out(std::vector<Block>& blocks) {
     }
     block.offset = offset;
     total = std::max(total, offset + bytes);
-    by_offset.insert(std::upper_bound(by_offset.begin(), by_offset.end(), offset, [&](size_t value, size_t j) { return value < blocks[j].offset; }), i);
+    by_offset.insert(std::upper_bound(by_offset.begin(), by_offset.end(), offset,
+                                      [&](size_t value, size_t j) { return value < blocks[j].offset; }),
+                     i);
   }
   return total;
 }

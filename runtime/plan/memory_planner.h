@@ -14,9 +14,8 @@ struct Block {
   size_t offset = 0;  // filled in by lay_out
 };
 
-
-/// Gives each block an offset so that blocks alive at the same time never overlap; returns the arena's size. Largest first,
-/// each at the lowest free offset ("greedy by size" [Pisarchyk & Lee 2020]).
+/// Gives each block an offset so that blocks alive at the same time never overlap; returns the arena's size. Largest
+/// first, each at the lowest free offset ("greedy by size" [Pisarchyk & Lee 2020]).
 size_t lay_out(std::vector<Block>& blocks);
 
 }  // namespace graft

@@ -2,8 +2,8 @@
 
 #include <algorithm>
 
-#include "runtime/plan/memory_planner.h"
 #include "runtime/core/strided_copy.h"
+#include "runtime/plan/memory_planner.h"
 
 namespace graft {
 namespace {
@@ -53,7 +53,8 @@ void Placement::schedule_early_releases(const Readers& readers) {
     node = std::max({node, producer[static_cast<size_t>(id)], last_use(id, readers)});
     for (size_t i = 0; i < graph_.value_count(); ++i) {
       const auto other = static_cast<ValueId>(i);
-      if (graph_.value(other).constant == graph_.value(taken.constant).constant) node = std::max(node, last_use(other, readers));
+      if (graph_.value(other).constant == graph_.value(taken.constant).constant)
+        node = std::max(node, last_use(other, readers));
     }
   }
 }
@@ -62,7 +63,8 @@ bool Placement::is_alias(const Node& node) const {
   if (node.inputs.empty() || node.inputs[0] == kNoValue) return false;
   const ValueId from = node.inputs[0], to = node.outputs[0];
   if (node.op->is_view(graph_.type_of(from), strides(from), graph_.type_of(to), strides(to))) return true;
-  return node.op->is_reshape() && is_row_major(graph_.value(from).shape, strides(from)) && is_row_major(graph_.value(to).shape, strides(to));
+  return node.op->is_reshape() && is_row_major(graph_.value(from).shape, strides(from)) &&
+         is_row_major(graph_.value(to).shape, strides(to));
 }
 
 int Placement::overwritten_input(const Node& node, int index, size_t output, const Readers& readers) {
@@ -73,9 +75,12 @@ int Placement::overwritten_input(const Node& node, int index, size_t output, con
     if (x == kNoValue) continue;
     const Storage& s = storage(x);
     if (s.kind != Storage::Kind::arena || s.pinned || s.last > index) continue;
-    if (graph_.value(x).dtype != graph_.value(y).dtype || graph_.value(x).shape != graph_.value(y).shape || strides(x) != strides(y)) continue;
+    if (graph_.value(x).dtype != graph_.value(y).dtype || graph_.value(x).shape != graph_.value(y).shape ||
+        strides(x) != strides(y))
+      continue;
     int sharing = 0;
-    for (ValueId other : node.inputs) sharing += other != kNoValue && storage_of_[static_cast<size_t>(other)] == storage_of_[static_cast<size_t>(x)];
+    for (ValueId other : node.inputs)
+      sharing += other != kNoValue && storage_of_[static_cast<size_t>(other)] == storage_of_[static_cast<size_t>(x)];
     if (sharing == 1 && last_use(x, readers) == index) return i;
   }
   return -1;
@@ -87,10 +92,12 @@ void Placement::share_memory(const Readers& readers) {
   for (ValueId id : graph_.inputs) pinned[static_cast<size_t>(id)] = true;
   for (ValueId id : graph_.outputs) pinned[static_cast<size_t>(id)] = true;
   storage_of_.assign(graph_.value_count(), kNoStorage);
-  for (ValueId id : graph_.inputs) storage_of_[static_cast<size_t>(id)] = new_storage({Storage::Kind::arena, bytes_of(id), -1, end, true, nullptr, 0});
+  for (ValueId id : graph_.inputs)
+    storage_of_[static_cast<size_t>(id)] = new_storage({Storage::Kind::arena, bytes_of(id), -1, end, true, nullptr, 0});
   const auto touch_constant = [&](ValueId id) {
     if (id == kNoValue || !graph_.value(id).constant || is_placed(id)) return;
-    storage_of_[static_cast<size_t>(id)] = new_storage({Storage::Kind::constant, bytes_of(id), 0, 0, true, graph_.value(id).constant->raw(), 0});
+    storage_of_[static_cast<size_t>(id)] =
+        new_storage({Storage::Kind::constant, bytes_of(id), 0, 0, true, graph_.value(id).constant->raw(), 0});
   };
   for (ValueId id : graph_.outputs) touch_constant(id);
   in_place_.assign(graph_.nodes.size(), -1);

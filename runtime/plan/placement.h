@@ -8,7 +8,8 @@
 
 namespace graft {
 
-/// Where the values of a graph lie: their strides, which of them share memory, and for how long each piece of memory is needed.
+/// Where the values of a graph lie: their strides, which of them share memory, and for how long each piece of memory is
+/// needed.
 class Placement {
  public:
   /// Memory shared by a value and its reshaped or in-place successors.
@@ -50,10 +51,10 @@ class Placement {
 
   const Graph& graph_;
   const Backend& backend_;
-  std::vector<Strides> strides_;   // per value
-  std::vector<int> storage_of_;    // per value
+  std::vector<Strides> strides_;  // per value
+  std::vector<int> storage_of_;   // per value
   std::vector<Storage> storages_;
-  std::vector<int> in_place_;      // per node
+  std::vector<int> in_place_;  // per node
   std::map<ValueId, int> taken_after_;
 };
 

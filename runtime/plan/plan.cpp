@@ -4,12 +4,12 @@
 #include <chrono>
 #include <cstring>
 
-#include "runtime/plan/arena.h"
 #include "runtime/core/error.h"
+#include "runtime/core/strided_copy.h"
+#include "runtime/plan/arena.h"
 #include "runtime/plan/device_side.h"
 #include "runtime/plan/memory_planner.h"
 #include "runtime/plan/placement.h"
-#include "runtime/core/strided_copy.h"
 
 namespace graft {
 namespace {
@@ -25,7 +25,8 @@ struct Step {
   bool has_trainable_input = false;
 };
 
-/// One pass (forward or backward) of a plan: run as it is first, which lets kernels choose their ways, recorded when it is run again.
+/// One pass (forward or backward) of a plan: run as it is first, which lets kernels choose their ways, recorded when it
+/// is run again.
 struct Pass {
   size_t first = 0, last = 0;
   bool warm = false, steady = false;  // steady: every kernel can be recorded
@@ -84,7 +85,10 @@ struct Plan::Impl {
         step.has_trainable_input = step.has_trainable_input || (id != kNoValue && graph.value(id).trainable);
       }
       for (ValueId id : node.outputs) outs.push_back(operand(id));
-      step.kernel = with_place([&] { return describe(node); }, [&] { return backend.make_kernel({*node.op, ins, outs, placement.in_place_input(n)}); });
+      step.kernel = with_place([&] { return describe(node); },
+                               [&] {
+                                 return backend.make_kernel({*node.op, ins, outs, placement.in_place_input(n)});
+                               });
       steps.push_back(std::move(step));
     }
     backward_step = std::min(backward_step, steps.size());
@@ -104,14 +108,16 @@ struct Plan::Impl {
     // What stands beside a trainable parameter, as running statistics beside a norm's scale, changes with it.
     std::vector<bool> changes(graph.value_count(), false);
     for (const Node& node : graph.nodes) {
-      const bool trains = std::any_of(node.inputs.begin(), node.inputs.end(), [&](ValueId id) { return id != kNoValue && graph.value(id).trainable; });
+      const bool trains = std::any_of(node.inputs.begin(), node.inputs.end(),
+                                      [&](ValueId id) { return id != kNoValue && graph.value(id).trainable; });
       for (ValueId id : node.inputs)
         if (id != kNoValue) changes[static_cast<size_t>(id)] = changes[static_cast<size_t>(id)] || trains;
     }
     for (size_t i = 0; i < graph.value_count(); ++i) {
       const auto id = static_cast<ValueId>(i);
       const Value& v = graph.value(id);
-      if (v.constant && placement.is_placed(id)) placement.storage(id).fixed = device->constant(*v.constant, changes[i] || v.trainable);
+      if (v.constant && placement.is_placed(id))
+        placement.storage(id).fixed = device->constant(*v.constant, changes[i] || v.trainable);
     }
     const auto readers = graph.consumers();
     using Passes = DeviceSide::Passes;
@@ -120,11 +126,13 @@ struct Plan::Impl {
       for (ValueId id : graph.nodes[n].outputs) passes[static_cast<size_t>(id)] = Passes::backward;
     for (ValueId id : graph.inputs) {
       const auto& list = readers[static_cast<size_t>(id)];
-      const bool read_early = !list.empty() && static_cast<size_t>(*std::min_element(list.begin(), list.end())) < graph.backward_begin;
+      const bool read_early =
+          !list.empty() && static_cast<size_t>(*std::min_element(list.begin(), list.end())) < graph.backward_begin;
       passes[static_cast<size_t>(id)] = list.empty() ? Passes::both : read_early ? Passes::forward : Passes::backward;
       device->add(Direction::in, {address(id), placement.storage(id).bytes, nullptr, passes[static_cast<size_t>(id)]});
     }
-    for (ValueId id : graph.outputs) device->add(Direction::out, {address(id), placement.storage(id).bytes, nullptr, passes[static_cast<size_t>(id)]});
+    for (ValueId id : graph.outputs)
+      device->add(Direction::out, {address(id), placement.storage(id).bytes, nullptr, passes[static_cast<size_t>(id)]});
   }
 
   void* address(ValueId id) {
@@ -158,8 +166,10 @@ struct Plan::Impl {
       pass.captured = backend.capture([this, &pass] { run(pass.first, pass.last, {}); });
       pass.steady = pass.captured != nullptr;
     }
-    if (pass.captured) pass.captured->run();
-    else run(pass.first, pass.last, context);
+    if (pass.captured)
+      pass.captured->run();
+    else
+      run(pass.first, pass.last, context);
     device->fetch_outputs(which);
     pass.warm = true;
   }
@@ -168,8 +178,10 @@ struct Plan::Impl {
     forward.last = backward.first = backward_step;
     backward.last = steps.size();
     for (Pass* pass : {&forward, &backward}) {
-      pass->steady = pass->first < pass->last && std::all_of(steps.begin() + static_cast<int64_t>(pass->first), steps.begin() + static_cast<int64_t>(pass->last),
-                                                             [](const Step& step) { return step.kernel->can_be_captured(); });
+      pass->steady =
+          pass->first < pass->last && std::all_of(steps.begin() + static_cast<int64_t>(pass->first),
+                                                  steps.begin() + static_cast<int64_t>(pass->last),
+                                                  [](const Step& step) { return step.kernel->can_be_captured(); });
     }
   }
 
@@ -187,7 +199,8 @@ struct Plan::Impl {
   }
 };
 
-Plan::Plan(Graph graph, const Backend& backend, int threads) : impl_(std::make_unique<Impl>(std::move(graph), backend, threads)) {
+Plan::Plan(Graph graph, const Backend& backend, int threads)
+    : impl_(std::make_unique<Impl>(std::move(graph), backend, threads)) {
   impl_->make_kernels();
   impl_->schedule_early_releases();
   impl_->lay_out_arena();
@@ -196,9 +209,7 @@ Plan::Plan(Graph graph, const Backend& backend, int threads) : impl_(std::make_u
   impl_->set_passes();
 }
 
-size_t Plan::planned_bytes(const Graph& graph, const Backend& backend) {
-  return Placement(graph, backend).lay_out();
-}
+size_t Plan::planned_bytes(const Graph& graph, const Backend& backend) { return Placement(graph, backend).lay_out(); }
 
 Plan::Plan(Plan&&) noexcept = default;
 Plan& Plan::operator=(Plan&&) noexcept = default;

@@ -17,7 +17,10 @@ struct View {
   Shape shape;
   Strides strides;
   void* data = nullptr;
-  template <typename T = float> T* as() const { return static_cast<T*>(data); }
+  template <typename T = float>
+  T* as() const {
+    return static_cast<T*>(data);
+  }
 };
 
 struct StepTime {
@@ -25,9 +28,10 @@ struct StepTime {
   double seconds = 0;
 };
 
-/// How a graph is computed on one backend: kernels in order, weights packed once, one arena laid out by liveness. Nothing is
-/// allocated while it runs. Where the backend has memory of its own, forward() and backward() bring their inputs there and their outputs
-/// back, and repeat what they recorded of their first run. Activations of rank four lie channels-last. Not thread-safe; make one plan a thread.
+/// How a graph is computed on one backend: kernels in order, weights packed once, one arena laid out by liveness.
+/// Nothing is allocated while it runs. Where the backend has memory of its own, forward() and backward() bring their
+/// inputs there and their outputs back, and repeat what they recorded of their first run. Activations of rank four lie
+/// channels-last. Not thread-safe; make one plan a thread.
 class Plan {
  public:
   /// `graph` must be specialised (all shapes closed). Throws Error naming the node that has no kernel.
@@ -44,22 +48,24 @@ class Plan {
   /// Lets input i be read from `data` (laid out as input(i) says) instead of the plan's own memory.
   void bind_input(size_t i, const void* data);
 
-  /// On a backend with memory of its own, an input or output that nobody reads or writes on this side from now on: it is no longer
-  /// transferred. Returns where the backend keeps it. Elsewhere nothing changes. A pass none of whose outputs are fetched is only queued: what it
-  /// reads on this side must stay as it is until something is waited for.
+  /// On a backend with memory of its own, an input or output that nobody reads or writes on this side from now on: it
+  /// is no longer transferred. Returns where the backend keeps it. Elsewhere nothing changes. A pass none of whose
+  /// outputs are fetched is only queued: what it reads on this side must stay as it is until something is waited for.
   void* keep_input(size_t i);
   void* keep_output(size_t i);
-  /// Where the backend keeps a constant of the graph: the tensor's own memory, or the device's copy, which refresh() overwrites. Null
-  /// where the plan does not read it.
+  /// Where the backend keeps a constant of the graph: the tensor's own memory, or the device's copy, which refresh()
+  /// overwrites. Null where the plan does not read it.
   void* address_of(const Tensor& constant) const;
   const Backend& backend() const;
 
   void forward(const StepContext& step = {});
   void backward(const StepContext& step = {});
-  /// Calls `take` for each output of Graph::early_releases, with its index, as soon as it may be taken, in the midst of the pass.
+  /// Calls `take` for each output of Graph::early_releases, with its index, as soon as it may be taken, in the midst of
+  /// the pass.
   void backward(const StepContext& step, const std::function<void(size_t)>& take);
-  /// Whether a pass, once it has run, is nothing but work that queue_forward() and queue_backward() give the backend's device: everything that goes in
-  /// or comes out stays there, and every kernel can be recorded. Then more than a pass can be recorded as one (Backend::record), after Backend::begin.
+  /// Whether a pass, once it has run, is nothing but work that queue_forward() and queue_backward() give the backend's
+  /// device: everything that goes in or comes out stays there, and every kernel can be recorded. Then more than a pass
+  /// can be recorded as one (Backend::record), after Backend::begin.
   bool can_be_captured() const;
   void queue_forward();
   void queue_backward();
@@ -82,12 +88,14 @@ class Plan {
 /// specialise → clean → canonicalise → fold batch norms → fuse → plan: evaluation of a graph.
 Plan compile_inference(const Graph& graph, const OpenDims& dims, const Backend& backend, int threads = 0);
 
-/// A training plan: forward, the gradients of the graph's outputs seeded by as many inputs, and what batch norms leave behind.
+/// A training plan: forward, the gradients of the graph's outputs seeded by as many inputs, and what batch norms leave
+/// behind.
 struct TrainingPlan {
   Plan plan;
-  size_t scores = 1;                                                 // outputs of the graph, the first of the plan
-  size_t first_seed = 0;                                             // index of dL/d(output 0) among the inputs; the others' follow
-  std::vector<std::pair<std::shared_ptr<Tensor>, size_t>> gradients;  // parameter, index of its gradient among the outputs
+  size_t scores = 1;      // outputs of the graph, the first of the plan
+  size_t first_seed = 0;  // index of dL/d(output 0) among the inputs; the others' follow
+  std::vector<std::pair<std::shared_ptr<Tensor>, size_t>>
+      gradients;  // parameter, index of its gradient among the outputs
   struct RunningStatistics {
     std::shared_ptr<Tensor> mean, variance;
     size_t mean_output, variance_output;
@@ -96,21 +104,24 @@ struct TrainingPlan {
   };
   std::vector<RunningStatistics> statistics;
 };
-/// How much a training plan may take of the memory for activations, gradients and scratch; weights, the optimizer's state and what a
-/// trainer keeps for itself come on top. Where it is set, activations are kept as far as they fit and else made again.
+/// How much a training plan may take of the memory for activations, gradients and scratch; weights, the optimizer's
+/// state and what a trainer keeps for itself come on top. Where it is set, activations are kept as far as they fit and
+/// else made again.
 struct MemoryLimit {
   size_t bytes = 0;  // 0: none
   double part = 0;   // of what the plan takes without a limit; 0: none
   bool any() const { return bytes > 0 || part > 0; }
 };
 
-/// Where gradients are found: all of them once a pass is over, or each as it is made (Plan::backward with `take`), when its memory may serve again and its
-/// parameter may change; not on a backend with memory of its own, where they are kept.
+/// Where gradients are found: all of them once a pass is over, or each as it is made (Plan::backward with `take`), when
+/// its memory may serve again and its parameter may change; not on a backend with memory of its own, where they are
+/// kept.
 enum class GradientLifetime : bool { kept, released_early };
 
-/// Trainable values of `graph` get gradients. A batch norm whose scale is trainable normalises by its batch. Throws Error where the limit
-/// cannot be kept, with the largest batch that can.
-TrainingPlan compile_training(const Graph& graph, const OpenDims& dims, const Backend& backend, int threads = 0, const MemoryLimit& limit = {}, GradientLifetime gradients = GradientLifetime::kept);
+/// Trainable values of `graph` get gradients. A batch norm whose scale is trainable normalises by its batch. Throws
+/// Error where the limit cannot be kept, with the largest batch that can.
+TrainingPlan compile_training(const Graph& graph, const OpenDims& dims, const Backend& backend, int threads = 0,
+                              const MemoryLimit& limit = {}, GradientLifetime gradients = GradientLifetime::kept);
 
 /// Copies between a view and a row-major buffer of the same shape and dtype.
 void copy_to_plain(const View& from, void* to);

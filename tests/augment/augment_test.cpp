@@ -28,7 +28,9 @@ Image gradient(int64_t w, int64_t h) {
 
 class Folder {
  public:
-  explicit Folder(const std::string& name) : path(fs::temp_directory_path() / ("graft_augment_" + name)) { fs::create_directories(path); }
+  explicit Folder(const std::string& name) : path(fs::temp_directory_path() / ("graft_augment_" + name)) {
+    fs::create_directories(path);
+  }
   ~Folder() { fs::remove_all(path); }
   fs::path path;
 };
@@ -112,7 +114,8 @@ TEST(Transforms, CropsAlwaysHaveTheAskedSize) {
   for (const char* name : {"crop", "center-crop", "scale-crop", "resized-crop"}) {
     for (uint64_t key = 0; key < 30; ++key) {
       Random random(key);
-      const Image image = make_transform(name, c)->apply(gradient(10 + static_cast<int64_t>(key) * 3, 90 - static_cast<int64_t>(key) * 2), random);
+      const Image image = make_transform(name, c)->apply(
+          gradient(10 + static_cast<int64_t>(key) * 3, 90 - static_cast<int64_t>(key) * 2), random);
       EXPECT_EQ(image.height, 24) << name;
       EXPECT_EQ(image.width, 32) << name;
     }
@@ -169,7 +172,8 @@ TEST(Pipeline, NormalisesInTheNetworksChannelOrder) {
   EXPECT_FLOAT_EQ(out[2], 10 - 123);
 }
 
-/// Whoever finishes a picture from its bytes gets what normalise() gives; in every order of channels, whichever way it lies.
+/// Whoever finishes a picture from its bytes gets what normalise() gives; in every order of channels, whichever way it
+/// lies.
 TEST(Pipeline, BytesTurnsAndTableAreTheFloats) {
   for (const auto order : {Normalisation::Order::rgb, Normalisation::Order::bgr, Normalisation::Order::grey}) {
     const Pipeline pipeline({}, {1.0f / 255, {0.4f, 0.5f, 0.6f}, {0.2f, 0.25f, 0.3f}, order}, 3, 5);
@@ -189,7 +193,8 @@ TEST(Pipeline, BytesTurnsAndTableAreTheFloats) {
           for (int64_t x = 0; x < 5; ++x)
             for (int64_t c = 0; c < channels; ++c) {
               const int64_t from = ((upside_down ? 2 - y : y) * 5 + (mirrored ? 4 - x : x)) * channels + c;
-              EXPECT_EQ(pipeline.table()[static_cast<size_t>(c * 256 + bytes[static_cast<size_t>(from)])], floats[static_cast<size_t>((y * 5 + x) * channels + c)]);
+              EXPECT_EQ(pipeline.table()[static_cast<size_t>(c * 256 + bytes[static_cast<size_t>(from)])],
+                        floats[static_cast<size_t>((y * 5 + x) * channels + c)]);
             }
       }
   }
@@ -222,7 +227,8 @@ TEST(Loader, DeliversInOrderWithAnyNumberOfThreadsAndNamesBadFiles) {
   std::vector<LoadRequest> requests;
   for (int i = 0; i < 23; ++i) {
     const std::string path = (folder.path / (std::to_string(i) + ".png")).string();
-    if (i == 7) std::ofstream(path) << "no picture at all, only text";
+    if (i == 7)
+      std::ofstream(path) << "no picture at all, only text";
     else {
       Image image(4, 4);
       std::fill(image.pixels.begin(), image.pixels.end(), static_cast<uint8_t>(10 * i));
@@ -251,14 +257,17 @@ TEST(Loader, DeliversBytesThatStandForTheFloats) {
   std::vector<LoadRequest> requests;
   for (int i = 0; i < 7; ++i) {
     const std::string path = (folder.path / (std::to_string(i) + ".png")).string();
-    if (i == 3) std::ofstream(path) << "no picture at all, only text";
-    else write_image(gradient(4 + i, 4), path);
+    if (i == 3)
+      std::ofstream(path) << "no picture at all, only text";
+    else
+      write_image(gradient(4 + i, 4), path);
     requests.push_back({path, static_cast<uint64_t>(i)});
   }
   TransformContext context;
   context.height = context.width = 4;
   context.short_side = 4;
-  const Pipeline pipeline(make_recipe("center-crop,flip,vflip", context), {1.0f / 255, {0.4f, 0.5f, 0.6f}, {0.2f, 0.25f, 0.3f}, Normalisation::Order::rgb}, 4, 4);
+  const Pipeline pipeline(make_recipe("center-crop,flip,vflip", context),
+                          {1.0f / 255, {0.4f, 0.5f, 0.6f}, {0.2f, 0.25f, 0.3f}, Normalisation::Order::rgb}, 4, 4);
   Loader floats(pipeline, requests, 4, 2), bytes(pipeline, requests, 4, 2, PixelForm::bytes);
   int turned = 0;
   while (const Loader::Batch* expected = floats.next()) {
@@ -271,9 +280,11 @@ TEST(Loader, DeliversBytesThatStandForTheFloats) {
       for (int y = 0; y < 4; ++y)
         for (int x = 0; x < 4; ++x)
           for (int c = 0; c < 3; ++c) {
-            const int top = turn & PictureBytes::kUpsideDown ? 3 - y : y, left = turn & PictureBytes::kMirrored ? 3 - x : x;
+            const int top = turn & PictureBytes::kUpsideDown ? 3 - y : y,
+                      left = turn & PictureBytes::kMirrored ? 3 - x : x;
             const uint8_t byte = found->bytes[slot * 48 + static_cast<size_t>((top * 4 + left) * 3 + c)];
-            const float value = turn & PictureBytes::kBlank ? 0.0f : pipeline.table()[static_cast<size_t>(c * 256) + byte];
+            const float value =
+                turn & PictureBytes::kBlank ? 0.0f : pipeline.table()[static_cast<size_t>(c * 256) + byte];
             EXPECT_EQ(value, expected->pixels[slot * 48 + static_cast<size_t>((y * 4 + x) * 3 + c)]);
           }
     }
@@ -337,7 +348,8 @@ TEST(Dataset, SaysWhatIsWrong) {
 TEST(Decode, RefusesABombByItsHeader) {
   const Folder folder("bomb");
   const std::string path = (folder.path / "bomb.png").string();
-  const unsigned char header[] = {0x89, 'P', 'N', 'G', 0x0d, 0x0a, 0x1a, 0x0a, 0, 0, 0, 13, 'I', 'H', 'D', 'R', 0, 0, 0xea, 0x60, 0, 0, 0xea, 0x60, 8, 2, 0, 0, 0};
+  const unsigned char header[] = {0x89, 'P', 'N', 'G',  0x0d, 0x0a, 0x1a, 0x0a, 0,    0, 0, 13, 'I', 'H', 'D',
+                                  'R',  0,   0,   0xea, 0x60, 0,    0,    0xea, 0x60, 8, 2, 0,  0,   0};
   std::ofstream(path, std::ios::binary).write(reinterpret_cast<const char*>(header), sizeof header);
   try {
     decode_image(path);

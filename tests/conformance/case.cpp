@@ -40,12 +40,14 @@ Model import(const onnx::ModelProto& proto) {
 }
 
 void compare(const Tensor& actual, const Tensor& expected) {
-  if (actual.shape() != expected.shape()) throw Error("output is " + actual.shape().str() + ", expected " + expected.shape().str());
+  if (actual.shape() != expected.shape())
+    throw Error("output is " + actual.shape().str() + ", expected " + expected.shape().str());
   const Tensor a = cast(actual, DType::f64), e = cast(expected, DType::f64);
   for (int64_t i = 0; i < a.elements(); ++i) {
     const double x = a.data<double>()[static_cast<size_t>(i)], y = e.data<double>()[static_cast<size_t>(i)];
     const bool same = x == y || (std::isnan(x) && std::isnan(y)) || std::fabs(x - y) <= 1e-5 + 1e-3 * std::fabs(y);
-    if (!same) throw Error("element " + std::to_string(i) + " is " + std::to_string(x) + ", expected " + std::to_string(y));
+    if (!same)
+      throw Error("element " + std::to_string(i) + " is " + std::to_string(x) + ", expected " + std::to_string(y));
   }
 }
 
@@ -58,9 +60,11 @@ OpenDims dims_of(const Tensor& x) {
 /// Numbers that only shape a result are constants even where they come first.
 size_t first_constant(const Case& test, const Case::Data& data) {
   const bool scalar = !data.inputs.empty() && data.inputs[0].dims_size() == 0;
-  const bool makes_values = test.model.graph().node_size() == 1 && test.model.graph().node(0).op_type() == "ConstantOfShape";
+  const bool makes_values =
+      test.model.graph().node_size() == 1 && test.model.graph().node(0).op_type() == "ConstantOfShape";
   bool shapes = false;
-  for (const auto& node : test.model.graph().node()) shapes = shapes || node.op_type() == "Range" || node.op_type() == "If";
+  for (const auto& node : test.model.graph().node())
+    shapes = shapes || node.op_type() == "Range" || node.op_type() == "If";
   return makes_values || (scalar && shapes) ? 0 : 1;
 }
 
@@ -72,7 +76,8 @@ Case load_case(const fs::path& folder) {
     const fs::path data = folder / ("test_data_set_" + std::to_string(set));
     auto& one = test.data.emplace_back();
     const auto load_all = [&](const std::string& stem, std::vector<onnx::TensorProto>& list) {
-      for (int i = 0; fs::exists(data / (stem + std::to_string(i) + ".pb")); ++i) list.push_back(load<onnx::TensorProto>(data / (stem + std::to_string(i) + ".pb")));
+      for (int i = 0; fs::exists(data / (stem + std::to_string(i) + ".pb")); ++i)
+        list.push_back(load<onnx::TensorProto>(data / (stem + std::to_string(i) + ".pb")));
     };
     load_all("input_", one.inputs);
     load_all("output_", one.outputs);
@@ -94,14 +99,16 @@ Case load_light_case(const fs::path& path) {
       tensor.add_dims(dim.has_dim_value() ? dim.dim_value() : 1);
       n *= tensor.dims(tensor.dims_size() - 1);
     }
-    for (int64_t i = 0; i < n; ++i) tensor.add_float_data(static_cast<float>(static_cast<double>(i) / static_cast<double>(n)));
+    for (int64_t i = 0; i < n; ++i)
+      tensor.add_float_data(static_cast<float>(static_cast<double>(i) / static_cast<double>(n)));
   }
   fs::path output = path;
   data.outputs.push_back(load<onnx::TensorProto>(output.replace_filename(path.stem().string() + "_output_0.pb")));
   return test;
 }
 
-onnx::ModelProto with_constant_inputs(onnx::ModelProto model, const std::vector<onnx::TensorProto>& inputs, size_t first) {
+onnx::ModelProto with_constant_inputs(onnx::ModelProto model, const std::vector<onnx::TensorProto>& inputs,
+                                      size_t first) {
   for (size_t i = first; i < inputs.size() && static_cast<int>(i) < model.graph().input_size(); ++i) {
     auto& initialiser = *model.mutable_graph()->add_initializer();
     initialiser = inputs[i];
@@ -135,7 +142,8 @@ constexpr int64_t kLargestChecked = 100000;
 
 bool check_gradient(const Case& test) {
   const Case::Data& data = test.data.at(0);
-  // Constants lie row-major, where statistics of a batch are not taken; tests/runtime/norms_test.cpp checks that gradient.
+  // Constants lie row-major, where statistics of a batch are not taken; tests/runtime/norms_test.cpp checks that
+  // gradient.
   for (const auto& node : test.model.graph().node())
     if (node.op_type() == "BatchNormalization" && node.output_size() > 1) return false;
   Model model = import(with_constant_inputs(test.model, data.inputs, 0));
@@ -151,9 +159,13 @@ bool check_gradient(const Case& test) {
   for (const Node& node : graph.nodes) fixed_statistics = fixed_statistics || node.op->type() == "BatchNormalization";
   for (size_t i = 0; i < graph.value_count(); ++i) {
     Value& value = graph.value(static_cast<ValueId>(i));
-    const bool is_input = std::any_of(test.model.graph().input().begin(), test.model.graph().input().end(), [&](const auto& v) { return v.name() == value.name; });
+    const bool is_input = std::any_of(test.model.graph().input().begin(), test.model.graph().input().end(),
+                                      [&](const auto& v) { return v.name() == value.name; });
     // Numbers that only place or bound things (scales, ratios) are not differentiated.
-    if (!is_input || (fixed_statistics && !inputs.empty()) || !value.constant || value.constant->elements() > kLargestChecked || value.dtype != DType::f32 || value.constant->elements() == 0 || (inputs.size() > 0 && value.shape.rank() == 0)) continue;
+    if (!is_input || (fixed_statistics && !inputs.empty()) || !value.constant ||
+        value.constant->elements() > kLargestChecked || value.dtype != DType::f32 || value.constant->elements() == 0 ||
+        (inputs.size() > 0 && value.shape.rank() == 0))
+      continue;
     value.trainable = true;
     inputs.push_back({value.constant, value.constant->clone(), Tensor(DType::f32, value.shape)});
     for (float& v : inputs.back().direction.data<float>()) v = random.uniform(-1, 1);
@@ -162,7 +174,8 @@ bool check_gradient(const Case& test) {
       if (!(std::fabs(v) < 1e3f)) return false;  // a step would be lost in rounding
       v += random.uniform(0.01f, 0.03f);
     }
-    std::copy_n(inputs.back().start.data<float>().data(), inputs.back().start.elements(), value.constant->data<float>().data());
+    std::copy_n(inputs.back().start.data<float>().data(), inputs.back().start.elements(),
+                value.constant->data<float>().data());
   }
   if (inputs.empty() || graph.value(graph.outputs[0]).dtype != DType::f32) return false;
 
@@ -189,7 +202,8 @@ bool check_gradient(const Case& test) {
     for (const Input& input : inputs) {
       if (input.tensor != parameter) continue;
       for (size_t i = 0; i < static_cast<size_t>(gradient.elements()); ++i) {
-        const double term = static_cast<double>(gradient.data<float>()[i]) * static_cast<double>(input.direction.data<float>()[i]);
+        const double term =
+            static_cast<double>(gradient.data<float>()[i]) * static_cast<double>(input.direction.data<float>()[i]);
         analytic += term;
         scale += std::fabs(term);
       }
@@ -198,14 +212,17 @@ bool check_gradient(const Case& test) {
   const auto loss = [&](double step) {
     for (Input& input : inputs)
       for (size_t i = 0; i < input.start.data<float>().size(); ++i) {
-        input.tensor->data<float>()[i] = static_cast<float>(static_cast<double>(input.start.data<float>()[i]) + step * static_cast<double>(input.direction.data<float>()[i]));
+        input.tensor->data<float>()[i] =
+            static_cast<float>(static_cast<double>(input.start.data<float>()[i]) +
+                               step * static_cast<double>(input.direction.data<float>()[i]));
       }
     plan.refresh();
     plan.forward();
     Tensor value(DType::f32, y.shape);
     copy_to_plain(plan.output(0), value.raw());
     double sum = 0;
-    for (size_t i = 0; i < value.data<float>().size(); ++i) sum += static_cast<double>(value.data<float>()[i]) * static_cast<double>(slopes.data<float>()[i]);
+    for (size_t i = 0; i < value.data<float>().size(); ++i)
+      sum += static_cast<double>(value.data<float>()[i]) * static_cast<double>(slopes.data<float>()[i]);
     return sum;
   };
   // Kinks (a maximum that changes, a bound that is passed) spoil large steps, rounding spoils small ones.
@@ -225,7 +242,8 @@ bool check_gradient(const Case& test) {
     if (error < 1e-2 || std::fabs(numeric - analytic) < rounding) return true;
     best = numeric;
   }
-  throw Error("the gradient is " + std::to_string(analytic) + " along a direction where differences give " + std::to_string(best));
+  throw Error("the gradient is " + std::to_string(analytic) + " along a direction where differences give " +
+              std::to_string(best));
 }
 
 void check_head(const Case& test) {
@@ -237,7 +255,8 @@ void check_head(const Case& test) {
   for (size_t i = 0; i < graph.value_count(); ++i) {
     const Value& value = graph.value(static_cast<ValueId>(i));
     const bool of_head = std::find(head.parameters.begin(), head.parameters.end(), value.name) != head.parameters.end();
-    if (value.constant && value.trainable != of_head) throw Error("\"" + value.name + "\" is " + (value.trainable ? "trained" : "frozen"));
+    if (value.constant && value.trainable != of_head)
+      throw Error("\"" + value.name + "\" is " + (value.trainable ? "trained" : "frozen"));
   }
 }
 

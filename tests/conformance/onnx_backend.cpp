@@ -1,6 +1,6 @@
-// Runs ONNX's backend tests (node, simple, converted, light models) for every operator that graft reads, checks the gradients of
-// what it differentiates, and says what passed, failed, or lies outside.
-// Usage: onnx_backend DATA_DIR [--table FILE] [--check FILE] [--only NAME_PART]
+// Runs ONNX's backend tests (node, simple, converted, light models) for every operator that graft reads, checks the
+// gradients of what it differentiates, and says what passed, failed, or lies outside. Usage: onnx_backend DATA_DIR
+// [--table FILE] [--check FILE] [--only NAME_PART]
 // --table writes the table; --check fails when the file holds another one.
 #include <onnx/defs/schema.h>
 
@@ -81,23 +81,31 @@ std::string versions(const std::string& op) {
 std::string table(const Report& report) {
   std::ostringstream out;
   out << "# Operators\n\n"
-         "Read at opset 7 to 25; written at opset 17. Arithmetic is float32 (half and double weights are converted); shapes, axes and indices\n"
+         "Read at opset 7 to 25; written at opset 17. Arithmetic is float32 (half and double weights are converted); "
+         "shapes, axes and indices\n"
          "are whole numbers known when a plan is made. Two spatial dimensions only.\n\n"
-         "Made by the conformance test from ONNX's backend tests (node, simple and converted tests, light models). *Versions* are the opsets that\n"
-         "changed an operator; graft reads all of them from opset 7 on. *Gradient* counts the tests whose slopes agree with central differences; a\n"
-         "dash stands where nothing flows back (whole numbers, steps, comparisons) or nothing is learnt (quantised forms).\n\n"
+         "Made by the conformance test from ONNX's backend tests (node, simple and converted tests, light models). "
+         "*Versions* are the opsets that\n"
+         "changed an operator; graft reads all of them from opset 7 on. *Gradient* counts the tests whose slopes agree "
+         "with central differences; a\n"
+         "dash stands where nothing flows back (whole numbers, steps, comparisons) or nothing is learnt (quantised "
+         "forms).\n\n"
          "| operator | versions | tests passed | gradient |\n|---|---|---|---|\n";
   for (const auto& [name, reader] : op_table().readers()) {
     const auto it = report.by_operator.find(name);
     const Count count = it == report.by_operator.end() ? Count{} : it->second;
     out << "| " << name << " | " << versions(name) << " | " << count.passed << " of " << count.all << " | ";
-    if (count.gradients > 0) out << count.gradients;
-    else out << "–";
+    if (count.gradients > 0)
+      out << count.gradients;
+    else
+      out << "–";
     out << " |\n";
   }
   out << "\n| suite | passed |\n|---|---|\n";
-  for (const auto& [suite, count] : report.by_suite) out << "| " << suite << " | " << count.passed << " of " << count.all << " |\n";
-  out << "\n## Left out\n\nTests that lie outside of what image classification needs, with the reason:\n\n| tests | reason |\n|---|---|\n";
+  for (const auto& [suite, count] : report.by_suite)
+    out << "| " << suite << " | " << count.passed << " of " << count.all << " |\n";
+  out << "\n## Left out\n\nTests that lie outside of what image classification needs, with the reason:\n\n| tests | "
+         "reason |\n|---|---|\n";
   for (const auto& [reason, count] : report.left_out) out << "| " << count << " | " << reason << " |\n";
   return out.str();
 }
@@ -135,6 +143,7 @@ int main(int argc, char** argv) {
     stale = std::string(std::istreambuf_iterator<char>(stream), {}) != text;
     if (stale) std::printf("%s is not what this run gives: make it anew with --table\n", options["--check"].c_str());
   }
-  std::printf("\n%s\nONNX backend tests: %d passed, %d failed, %d left out; %d gradients checked\n", text.c_str(), passed, report.failed, left_out, gradients);
+  std::printf("\n%s\nONNX backend tests: %d passed, %d failed, %d left out; %d gradients checked\n", text.c_str(),
+              passed, report.failed, left_out, gradients);
   return report.failed == 0 && passed > 0 && !stale ? 0 : 1;
 }

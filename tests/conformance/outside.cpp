@@ -16,8 +16,10 @@ bool known_type(int type) {
     case onnx::TensorProto::INT32:
     case onnx::TensorProto::UINT8:
     case onnx::TensorProto::INT8:
-    case onnx::TensorProto::BOOL: return true;
-    default: return false;
+    case onnx::TensorProto::BOOL:
+      return true;
+    default:
+      return false;
   }
 }
 
@@ -38,7 +40,8 @@ std::vector<onnx::ValueInfoProto> data_inputs(const onnx::ModelProto& model) {
   std::vector<onnx::ValueInfoProto> inputs;
   for (const auto& input : model.graph().input()) {
     const auto& all = model.graph().initializer();
-    if (std::none_of(all.begin(), all.end(), [&](const auto& tensor) { return tensor.name() == input.name(); })) inputs.push_back(input);
+    if (std::none_of(all.begin(), all.end(), [&](const auto& tensor) { return tensor.name() == input.name(); }))
+      inputs.push_back(input);
   }
   return inputs;
 }
@@ -52,16 +55,21 @@ std::string outside_node(const onnx::NodeProto& node, const onnx::ModelProto& mo
       if (v.name() == name) return true;
     return false;
   };
-  const bool spatial = op == "Conv" || op == "ConvTranspose" || op == "MaxPool" || op == "AveragePool" || op == "LpPool" || op == "GlobalLpPool";
+  const bool spatial = op == "Conv" || op == "ConvTranspose" || op == "MaxPool" || op == "AveragePool" ||
+                       op == "LpPool" || op == "GlobalLpPool";
   if (spatial && rank != 4) return "one- and three-dimensional " + op;
-  if (op.starts_with("Reduce") && inputs[0].type().tensor_type().elem_type() == onnx::TensorProto::BOOL) return "reductions of booleans";
+  if (op.starts_with("Reduce") && inputs[0].type().tensor_type().elem_type() == onnx::TensorProto::BOOL)
+    return "reductions of booleans";
   if (op == "MaxPool" && node.output_size() > 1) return "MaxPool with indices (for unpooling only)";
   if (op == "Dropout" && (has_input("t") || has_input("training_mode"))) return "Dropout in training form (random)";
   for (const auto& a : node.attribute()) {
     if (op == "Cast" && a.name() == "to" && !known_type(static_cast<int>(a.i()))) return "Cast to other element types";
-    if (op == "Cast" && a.name() == "to" && (a.i() == onnx::TensorProto::FLOAT16 || a.i() == onnx::TensorProto::BFLOAT16)) return "half precision as a result (graft computes in float32)";
+    if (op == "Cast" && a.name() == "to" &&
+        (a.i() == onnx::TensorProto::FLOAT16 || a.i() == onnx::TensorProto::BFLOAT16))
+      return "half precision as a result (graft computes in float32)";
     if (a.name() == "block_size" && a.i() != 0) return "quantisation by blocks";
-    if (op == "QuantizeLinear" && a.name() == "output_dtype" && !known_type(static_cast<int>(a.i()))) return "quantisation to other element types";
+    if (op == "QuantizeLinear" && a.name() == "output_dtype" && !known_type(static_cast<int>(a.i())))
+      return "quantisation to other element types";
   }
   return "";
 }
@@ -70,9 +78,11 @@ std::string outside_node(const onnx::NodeProto& node, const onnx::ModelProto& mo
 
 std::string outside(const onnx::ModelProto& model) {
   for (const auto& opset : model.opset_import())
-    if (!opset.domain().empty() && opset.domain() != "ai.onnx" && model.functions_size() == 0) return "operators of " + opset.domain();
+    if (!opset.domain().empty() && opset.domain() != "ai.onnx" && model.functions_size() == 0)
+      return "operators of " + opset.domain();
   const std::string& name = model.graph().name();
-  if (name.starts_with("test_qlinearmatmul") && name.find("_int8_") != std::string::npos) return "QLinearMatMul expected to wrap around (the standard says: saturate)";
+  if (name.starts_with("test_qlinearmatmul") && name.find("_int8_") != std::string::npos)
+    return "QLinearMatMul expected to wrap around (the standard says: saturate)";
   if (model.functions_size() == 0)
     if (const std::string op = unknown_operator(model.graph()); !op.empty()) return "operator " + op;
   for (const auto* list : {&model.graph().input(), &model.graph().output()}) {
@@ -80,7 +90,8 @@ std::string outside(const onnx::ModelProto& model) {
       if (!v.type().has_tensor_type()) return "sequences and optionals";
       for (const auto& dim : v.type().tensor_type().shape().dim())
         if (dim.has_dim_value() && dim.dim_value() == 0) return "empty tensors";
-      if (!known_type(v.type().tensor_type().elem_type())) return "strings, complex numbers, other integers and eight-bit or smaller floats";
+      if (!known_type(v.type().tensor_type().elem_type()))
+        return "strings, complex numbers, other integers and eight-bit or smaller floats";
     }
   }
   for (const auto& node : model.graph().node())

@@ -28,7 +28,8 @@ Triples expected(const Shape& leading, const Strides& a, const Strides& b, const
 Triples of(const cuda::Batches& batches) {
   Triples all;
   for (const auto& run : batches.runs)
-    for (int64_t i = 0; i < batches.count; ++i) all.emplace(run.a + i * batches.a_step, run.b + i * batches.b_step, run.y + i * batches.y_step);
+    for (int64_t i = 0; i < batches.count; ++i)
+      all.emplace(run.a + i * batches.a_step, run.b + i * batches.b_step, run.y + i * batches.y_step);
   return all;
 }
 

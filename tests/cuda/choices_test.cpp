@@ -12,7 +12,8 @@ class ChoicesTest : public testing::Test {
  protected:
   ChoicesTest() { std::filesystem::remove_all(folder_); }
   ~ChoicesTest() override { std::filesystem::remove_all(folder_); }
-  const std::string folder_ = testing::TempDir() + "graft_choices_" + testing::UnitTest::GetInstance()->current_test_info()->name();
+  const std::string folder_ =
+      testing::TempDir() + "graft_choices_" + testing::UnitTest::GetInstance()->current_test_info()->name();
 };
 
 TEST_F(ChoicesTest, WhatOneKeepsTheNextFinds) {
@@ -34,7 +35,8 @@ TEST_F(ChoicesTest, AnotherDriverMeasuresAnew) {
 
 TEST_F(ChoicesTest, ADamagedFileIsNoFile) {
   Choices("gpu", folder_).keep("convolution 1", "engine 7");
-  for (const auto& file : std::filesystem::directory_iterator(folder_)) std::ofstream(file.path()) << "something else\n";
+  for (const auto& file : std::filesystem::directory_iterator(folder_))
+    std::ofstream(file.path()) << "something else\n";
   Choices again("gpu", folder_);
   EXPECT_FALSE(again.find("convolution 1"));
   again.keep("convolution 1", "engine 8");

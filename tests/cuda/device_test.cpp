@@ -18,7 +18,8 @@ TEST(Device, TheProcessorIsAlwaysThere) {
 }
 
 TEST(Device, NamesThatMeanNothingAreRefused) {
-  for (const char* name : {"", "gpu", "cuda:", "cuda:x", "cuda:-1", "cuda:99999"}) EXPECT_THROW((void)open_device({name}), Error) << name;
+  for (const char* name : {"", "gpu", "cuda:", "cuda:x", "cuda:-1", "cuda:99999"})
+    EXPECT_THROW((void)open_device({name}), Error) << name;
 }
 
 TEST(Device, WithoutADriverTheProcessorServesAndOneLineSaysSo) {

@@ -5,8 +5,8 @@
 
 #include <cmath>
 
-#include "finetune/training/gradient_work.h"
 #include "finetune/losses/loss.h"
+#include "finetune/training/gradient_work.h"
 #include "finetune/training/training_step.h"
 #include "runtime/cpu/cpu_backend.h"
 #include "runtime/cuda/device_backend.h"
@@ -44,7 +44,9 @@ TEST(LossScale, TrainingInFloat16GoesWhereFloatsGo) {
   const auto plain = run_on(cpu_backend());
   const auto halves = run_on(cuda::emulated_backend(cpu_backend(), DType::f16));
   ASSERT_EQ(halves.history.size(), plain.history.size());
-  for (size_t e = 0; e < plain.history.size(); ++e) EXPECT_NEAR(halves.history[e].train_loss, plain.history[e].train_loss, 0.05 * (1 + plain.history[e].train_loss)) << "epoch " << e + 1;
+  for (size_t e = 0; e < plain.history.size(); ++e)
+    EXPECT_NEAR(halves.history[e].train_loss, plain.history[e].train_loss, 0.05 * (1 + plain.history[e].train_loss))
+        << "epoch " << e + 1;
 }
 
 TEST(LossScale, GoesWithEverythingElseThatLooksAtGradients) {
@@ -56,11 +58,13 @@ TEST(LossScale, GoesWithEverythingElseThatLooksAtGradients) {
   for (const auto& change : changes) {
     const auto plain = run_on(cpu_backend(), change);
     const auto halves = run_on(cuda::emulated_backend(cpu_backend(), DType::f16), change);
-    EXPECT_NEAR(halves.history.back().train_loss, plain.history.back().train_loss, 0.05 * (1 + plain.history.back().train_loss));
+    EXPECT_NEAR(halves.history.back().train_loss, plain.history.back().train_loss,
+                0.05 * (1 + plain.history.back().train_loss));
   }
 }
 
-/// Takes steps with a scale that no slope survives, on this side or there, and returns the scale after each and whether weights moved.
+/// Takes steps with a scale that no slope survives, on this side or there, and returns the scale after each and whether
+/// weights moved.
 TEST(LossScale, StepsThatOverflowAreLeftOutUntilTheScaleFits) {
   for (const char* optimizer_name : {"momentum", "lars"}) {
     Job job = make_job("all");
@@ -73,7 +77,8 @@ TEST(LossScale, StepsThatOverflowAreLeftOutUntilTheScaleFits) {
     const LossPtr loss = make_loss(options.loss, {});
     const OptimizerPtr optimizer = make_optimizer(options.optimizer, {});
     TrainingState state;
-    for (const auto& [tensor, output] : plan.gradients) state.parameters.push_back({"", tensor, plan.plan.output(output).as<float>(), 1, 0, 0});
+    for (const auto& [tensor, output] : plan.gradients)
+      state.parameters.push_back({"", tensor, plan.plan.output(output).as<float>(), 1, 0, 0});
     state.slots = optimizer->make_state(state.parameters);
     state.loss_scale = LossScale{std::ldexp(1.0, 40), 0};
     TrainingStep step(plan, state, *loss, *optimizer, options, 3, 1);

@@ -23,15 +23,23 @@ struct Batch {
       teacher.push_back(random.uniform(-3, 3));
       if (several) rows.push_back(random.uniform() < 0.4f ? 1.0f : 0.0f);
     }
-    for (int64_t i = 0; i < kRows; ++i) labels.push_back(i == 4 ? -1 : static_cast<int>(random.below(kOutputs)));  // one row counts for nothing
+    for (int64_t i = 0; i < kRows; ++i)
+      labels.push_back(i == 4 ? -1 : static_cast<int>(random.below(kOutputs)));  // one row counts for nothing
   }
 };
 
-const DeviceLosses& losses() { return dynamic_cast<const DeviceLosses&>(*cuda::emulated_backend(cpu_backend()).extension(DeviceLosses::kName)); }
+const DeviceLosses& losses() {
+  return dynamic_cast<const DeviceLosses&>(*cuda::emulated_backend(cpu_backend()).extension(DeviceLosses::kName));
+}
 
 /// The emulated device takes any memory.
 DeviceBatch there(const Batch& b, bool teacher, std::vector<float>& slopes, float scale = 1) {
-  return {b.scores.data(), b.labels.data(), b.rows.empty() ? nullptr : b.rows.data(), teacher ? b.teacher.data() : nullptr, slopes.data(), scale};
+  return {b.scores.data(),
+          b.labels.data(),
+          b.rows.empty() ? nullptr : b.rows.data(),
+          teacher ? b.teacher.data() : nullptr,
+          slopes.data(),
+          scale};
 }
 
 void expect_same(const std::string& name, const LossOptions& options, const std::vector<float>& weights, bool several) {
@@ -43,7 +51,10 @@ void expect_same(const std::string& name, const LossOptions& options, const std:
   const double total = batch_loss(*loss, b.scores, {b.labels, b.rows, teacher}, weights, expected);
   double weight = 0;
   for (size_t i = 0; i < b.labels.size(); ++i)
-    if (b.labels[i] >= 0) weight += row_weight({b.labels[i], b.rows.empty() ? std::span<const float>() : std::span(b.rows).subspan(i * kOutputs, kOutputs)}, weights);
+    if (b.labels[i] >= 0)
+      weight += row_weight(
+          {b.labels[i], b.rows.empty() ? std::span<const float>() : std::span(b.rows).subspan(i * kOutputs, kOutputs)},
+          weights);
   const auto device = losses().make(name, options, weights, kRows, kOutputs);
   ASSERT_NE(device, nullptr) << name;
   device->compute(there(b, loss->needs_teacher(), found), true);

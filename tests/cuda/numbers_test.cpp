@@ -49,7 +49,8 @@ void expect_rounding(DType dtype) {
     const float value = random.uniform(-1, 1) * std::exp2(std::floor(random.uniform(-30, 18)));
     ASSERT_EQ(rounded<Half>(value).bits, to_half_by_cast(value, dtype)) << value;
   }
-  for (const float value : {0.0f, -0.0f, 65504.0f, 65519.9f, 65520.0f, 1e30f, -1e30f, 0x1p-24f, 0x1p-25f, 0x1.8p-24f, 0x1.fffffep-15f, std::numeric_limits<float>::infinity()}) {
+  for (const float value : {0.0f, -0.0f, 65504.0f, 65519.9f, 65520.0f, 1e30f, -1e30f, 0x1p-24f, 0x1p-25f, 0x1.8p-24f,
+                            0x1.fffffep-15f, std::numeric_limits<float>::infinity()}) {
     EXPECT_EQ(rounded<Half>(value).bits, to_half_by_cast(value, dtype)) << value;
   }
 }

@@ -20,18 +20,29 @@ struct Batch {
   int64_t pictures, height, width, channels;
   std::vector<uint8_t> pixels, turns;
   std::vector<float> table, floats;
-  Batch(int64_t n, int64_t h, int64_t w, int64_t c, uint64_t key) : pictures(n), height(h), width(w), channels(c), pixels(static_cast<size_t>(n * h * w * c)), table(static_cast<size_t>(c) * 256) {
+  Batch(int64_t n, int64_t h, int64_t w, int64_t c, uint64_t key)
+      : pictures(n),
+        height(h),
+        width(w),
+        channels(c),
+        pixels(static_cast<size_t>(n * h * w * c)),
+        table(static_cast<size_t>(c) * 256) {
     Random random(key);
     for (uint8_t& p : pixels) p = static_cast<uint8_t>(random.below(256));
-    for (size_t v = 0; v < table.size(); ++v) table[v] = static_cast<float>(v % 256) * 0.01f - static_cast<float>(v / 256);
-    for (int64_t i = 0; i < n; ++i) turns.push_back(static_cast<uint8_t>(i % 5));  // as it is, both ways, both at once, blank
+    for (size_t v = 0; v < table.size(); ++v)
+      table[v] = static_cast<float>(v % 256) * 0.01f - static_cast<float>(v / 256);
+    for (int64_t i = 0; i < n; ++i)
+      turns.push_back(static_cast<uint8_t>(i % 5));  // as it is, both ways, both at once, blank
     for (int64_t i = 0; i < n; ++i)
       for (int64_t y = 0; y < h; ++y)
         for (int64_t x = 0; x < w; ++x)
           for (int64_t k = 0; k < c; ++k) {
             const int turn = turns[static_cast<size_t>(i)];
             const int64_t top = turn & 2 ? h - 1 - y : y, left = turn & 1 ? w - 1 - x : x;
-            floats.push_back(turn & 4 ? 0.0f : table[static_cast<size_t>(k * 256 + pixels[static_cast<size_t>(((i * h + top) * w + left) * c + k)])]);
+            floats.push_back(turn & 4
+                                 ? 0.0f
+                                 : table[static_cast<size_t>(
+                                       k * 256 + pixels[static_cast<size_t>(((i * h + top) * w + left) * c + k)])]);
           }
   }
   PictureBytes view() const { return {pixels.data(), turns.data(), table.data(), pictures, height, width, channels}; }
@@ -39,7 +50,8 @@ struct Batch {
 
 TEST(PicturePrefetcher, AreTurnedAndNormalisedOnTheDevice) {
   Graph graph;
-  graph.outputs = {graph.add("negative", make_unary(Unary::Kind::neg), {graph.add_input("x", DType::f32, {10, 3, 5, 7})})};
+  graph.outputs = {
+      graph.add("negative", make_unary(Unary::Kind::neg), {graph.add_input("x", DType::f32, {10, 3, 5, 7})})};
   Plan plan(std::move(graph), device());
   const auto ahead = PicturePrefetcher::make(plan, 0);
   ASSERT_NE(ahead, nullptr);
@@ -51,13 +63,15 @@ TEST(PicturePrefetcher, AreTurnedAndNormalisedOnTheDevice) {
     EXPECT_TRUE(ahead->sent());
     ahead->take();
     plan.forward();
-    for (size_t i = 0; i < expected.size(); ++i) ASSERT_EQ(plan.output(0).as<float>()[i], -expected[i]) << i;  // channels-last, as pictures are
+    for (size_t i = 0; i < expected.size(); ++i)
+      ASSERT_EQ(plan.output(0).as<float>()[i], -expected[i]) << i;  // channels-last, as pictures are
   }
 }
 
 TEST(PicturePrefetcher, OnlyWhereThereIsADevice) {
   Graph graph;
-  graph.outputs = {graph.add("negative", make_unary(Unary::Kind::neg), {graph.add_input("x", DType::f32, {1, 3, 2, 2})})};
+  graph.outputs = {
+      graph.add("negative", make_unary(Unary::Kind::neg), {graph.add_input("x", DType::f32, {1, 3, 2, 2})})};
   Plan plan(std::move(graph), cpu_backend());
   EXPECT_EQ(PicturePrefetcher::make(plan, 0), nullptr);
 }
@@ -68,7 +82,9 @@ class Bright final : public SampleSource {
   Bright(int64_t count, bool bytes) : count_(count), bytes_(bytes) {}
   int64_t size() const override { return count_; }
   int label(int64_t index) const override { return static_cast<int>(index % 3); }
-  std::unique_ptr<SampleStream> stream(std::vector<SampleRef> order, size_t batch) const override { return std::make_unique<Stream>(std::move(order), batch, false); }
+  std::unique_ptr<SampleStream> stream(std::vector<SampleRef> order, size_t batch) const override {
+    return std::make_unique<Stream>(std::move(order), batch, false);
+  }
   std::unique_ptr<SampleStream> byte_stream(const std::vector<SampleRef>& order, size_t batch) const override {
     return bytes_ ? std::make_unique<Stream>(order, batch, true) : nullptr;
   }
@@ -78,7 +94,8 @@ class Bright final : public SampleSource {
   static constexpr int64_t kSide = 64;
   class Stream final : public SampleStream {
    public:
-    Stream(std::vector<SampleRef> order, size_t batch, bool bytes) : order_(std::move(order)), batch_(batch), bytes_(bytes), errors_(batch) {}
+    Stream(std::vector<SampleRef> order, size_t batch, bool bytes)
+        : order_(std::move(order)), batch_(batch), bytes_(bytes), errors_(batch) {}
     bool next(SampleBatch& to) override {
       if (at_ >= order_.size()) return false;
       pixels_.clear();
@@ -90,13 +107,15 @@ class Bright final : public SampleSource {
         const auto turn = static_cast<uint8_t>(ref.variant == 0 ? 0 : random.below(4));
         std::array<std::array<uint8_t, kSide * 3>, kSide> picture;
         for (auto& row : picture)
-          for (uint8_t& p : row) p = static_cast<uint8_t>(random.below(120) + 60 * static_cast<uint64_t>(ref.index % 3));
+          for (uint8_t& p : row)
+            p = static_cast<uint8_t>(random.below(120) + 60 * static_cast<uint64_t>(ref.index % 3));
         for (const auto& row : picture) pixels_.insert(pixels_.end(), row.begin(), row.end());
         turns_.push_back(turn);
         for (int64_t y = 0; y < kSide; ++y)
           for (int64_t x = 0; x < kSide; ++x)
             for (int64_t c = 0; c < 3; ++c)
-              floats_.push_back(value(c, picture[static_cast<size_t>(turn & 2 ? kSide - 1 - y : y)][static_cast<size_t>((turn & 1 ? kSide - 1 - x : x) * 3 + c)]));
+              floats_.push_back(value(c, picture[static_cast<size_t>(turn & 2 ? kSide - 1 - y : y)]
+                                                [static_cast<size_t>((turn & 1 ? kSide - 1 - x : x) * 3 + c)]));
       }
       at_ += batch_;
       to = {bytes_ ? nullptr : floats_.data(), batch_, static_cast<size_t>(kSide * kSide * 3), errors_, {}};
@@ -109,7 +128,9 @@ class Bright final : public SampleSource {
     }
 
    private:
-    static float value(int64_t channel, int byte) { return (static_cast<float>(byte) / 255 - 0.4f - 0.05f * static_cast<float>(channel)) / 0.25f; }
+    static float value(int64_t channel, int byte) {
+      return (static_cast<float>(byte) / 255 - 0.4f - 0.05f * static_cast<float>(channel)) / 0.25f;
+    }
     std::vector<SampleRef> order_;
     size_t batch_, at_ = 0;
     bool bytes_;
@@ -122,7 +143,8 @@ class Bright final : public SampleSource {
   bool bytes_;
 };
 
-/// Trains and returns what became of the weights. `policy`: whether the trained part reads the pictures, or a frozen part before it.
+/// Trains and returns what became of the weights. `policy`: whether the trained part reads the pictures, or a frozen
+/// part before it.
 std::vector<float> trained_on(const Backend& backend, const std::string& policy, bool bytes) {
   Job job = make_job(policy);
   TrainOptions options = small_options(1);

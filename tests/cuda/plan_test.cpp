@@ -27,7 +27,9 @@ struct Dense {
   }
 };
 
-void give(Plan& plan, size_t input, std::vector<float> values) { std::copy(values.begin(), values.end(), plan.input(input).as<float>()); }
+void give(Plan& plan, size_t input, std::vector<float> values) {
+  std::copy(values.begin(), values.end(), plan.input(input).as<float>());
+}
 
 TEST(DevicePlan, RepeatsWithFreshInputsAndRefreshedParameters) {
   Dense dense;
@@ -85,7 +87,8 @@ TEST(DevicePlan, InputsThatLieOnTheDeviceAreTakenFromThere) {
     ahead->send(nothing, made);
     ahead->take();
     plan.forward();
-    EXPECT_EQ(plan.output(0).as<float>()[0], 37.0f + 7.0f * static_cast<float>(step));  // (s + 1, 2) → (s + 7, 2s + 10) → 7s + 37
+    EXPECT_EQ(plan.output(0).as<float>()[0],
+              37.0f + 7.0f * static_cast<float>(step));  // (s + 1, 2) → (s + 7, 2s + 10) → 7s + 37
   }
 }
 
@@ -125,7 +128,8 @@ TEST(DevicePlan, DrawsChangeWithTheStepAlsoWhenRepeated) {
     give(there, 0, std::vector<float>(64, 1.0f));
     here.forward({7, step});
     there.forward({7, step});
-    EXPECT_TRUE(std::equal(here.output(0).as<float>(), here.output(0).as<float>() + 64, there.output(0).as<float>())) << step;
+    EXPECT_TRUE(std::equal(here.output(0).as<float>(), here.output(0).as<float>() + 64, there.output(0).as<float>()))
+        << step;
   }
 }
 
@@ -171,7 +175,8 @@ TEST(ColumnSums, AddUpInPartsAndGroupsOfParts) {
         sum += v;
         squares += v * v;
       }
-      EXPECT_NEAR(sums.result(scratch.data())[c], sum, 1e-6 * static_cast<double>(rows) + 1e-6) << rows << " x " << channels;
+      EXPECT_NEAR(sums.result(scratch.data())[c], sum, 1e-6 * static_cast<double>(rows) + 1e-6)
+          << rows << " x " << channels;
       EXPECT_NEAR(sums.result(scratch.data())[channels + c], squares, 1e-6 * static_cast<double>(rows) + 1e-6);
     }
   }

@@ -4,8 +4,8 @@
 #include <algorithm>
 #include <cmath>
 
-#include "runtime/cuda/device_backend.h"
 #include "runtime/cpu/cpu_backend.h"
+#include "runtime/cuda/device_backend.h"
 #include "runtime/ops/batch_norm.h"
 #include "runtime/ops/binary.h"
 #include "runtime/ops/convolution.h"
@@ -28,7 +28,8 @@ namespace {
 
 const Backend& backend(DType activations) { return cuda::emulated_backend(cpu_backend(), activations); }
 
-/// A residual network in small: convolution, norm, activation, pooling, a block with a shortcut, pooling, dense layer, softmax.
+/// A residual network in small: convolution, norm, activation, pooling, a block with a shortcut, pooling, dense layer,
+/// softmax.
 struct Network {
   Graph graph;
   uint64_t key = 1;
@@ -46,22 +47,29 @@ struct Network {
     return graph.add(name, op, {x, parameter(name + ".w", {out, in, kernel, kernel}, -reach, reach, trainable)});
   }
   ValueId norm(const std::string& name, ValueId x, int64_t channels, bool trainable) {
-    return graph.add(name, std::make_shared<BatchNorm>(), {x, parameter(name + ".scale", {channels}, 0.5f, 1.5f, trainable), parameter(name + ".bias", {channels}, -0.2f, 0.2f, trainable),
-                                                           parameter(name + ".mean", {channels}, -0.1f, 0.1f, false), parameter(name + ".var", {channels}, 0.5f, 1.5f, false)});
+    return graph.add(name, std::make_shared<BatchNorm>(),
+                     {x, parameter(name + ".scale", {channels}, 0.5f, 1.5f, trainable),
+                      parameter(name + ".bias", {channels}, -0.2f, 0.2f, trainable),
+                      parameter(name + ".mean", {channels}, -0.1f, 0.1f, false),
+                      parameter(name + ".var", {channels}, 0.5f, 1.5f, false)});
   }
   explicit Network(bool trainable) {
     const ValueId x = graph.add_input("x", DType::f32, {kOpenDim, 3, 8, 8});
-    ValueId y = graph.add("relu", make_unary(Unary::Kind::relu), {norm("bn1", convolution("conv1", x, 3, 16, 3, trainable), 16, trainable)});
+    ValueId y = graph.add("relu", make_unary(Unary::Kind::relu),
+                          {norm("bn1", convolution("conv1", x, 3, 16, 3, trainable), 16, trainable)});
     auto pool = std::make_shared<MaxPool>();
     pool->window.kernel = pool->window.stride = {2, 2};
     y = graph.add("pool", pool, {y});
     const ValueId branch = norm("bn2", convolution("conv2", y, 16, 16, 3, trainable), 16, trainable);
-    y = graph.add("relu2", make_unary(Unary::Kind::relu), {graph.add("add", make_binary(Binary::Kind::add), {branch, y})});
+    y = graph.add("relu2", make_unary(Unary::Kind::relu),
+                  {graph.add("add", make_binary(Binary::Kind::add), {branch, y})});
     auto mean = std::make_shared<Reduce>();
     mean->global_pool = true;
     y = graph.add("flat", std::make_shared<Flatten>(), {graph.add("mean", mean, {y})});
     auto dense = std::make_shared<Gemm>();
-    y = graph.add("dense", dense, {y, parameter("dense.w", {16, 5}, -0.4f, 0.4f, trainable), parameter("dense.b", {5}, -0.1f, 0.1f, trainable)});
+    y = graph.add(
+        "dense", dense,
+        {y, parameter("dense.w", {16, 5}, -0.4f, 0.4f, trainable), parameter("dense.b", {5}, -0.1f, 0.1f, trainable)});
     graph.outputs = {y};
   }
 };
@@ -115,7 +123,8 @@ TEST(Precision, InferenceInHalvesStaysNearFloats) {
   };
   const auto expected = scores(cpu_backend());
   EXPECT_LT(distance(scores(backend(DType::f32)), expected), 1e-6);
-  const double bf16 = distance(scores(backend(DType::bf16)), expected), fp16 = distance(scores(backend(DType::f16)), expected);
+  const double bf16 = distance(scores(backend(DType::bf16)), expected),
+               fp16 = distance(scores(backend(DType::f16)), expected);
   EXPECT_LT(bf16, 2e-2);
   EXPECT_LT(fp16, 2e-3);
   EXPECT_GT(bf16, 1e-5) << "halves did not take part";
@@ -123,7 +132,8 @@ TEST(Precision, InferenceInHalvesStaysNearFloats) {
 }
 
 TEST(Precision, GradientsInHalvesStayNearFloats) {
-  const Step expected = train_once(cpu_backend()), floats = train_once(backend(DType::f32)), brains = train_once(backend(DType::bf16)), halves = train_once(backend(DType::f16));
+  const Step expected = train_once(cpu_backend()), floats = train_once(backend(DType::f32)),
+             brains = train_once(backend(DType::bf16)), halves = train_once(backend(DType::f16));
   ASSERT_EQ(expected.all.size(), 9u);
   for (size_t i = 0; i < expected.all.size(); ++i) {
     EXPECT_LT(distance(floats.all[i], expected.all[i]), 1e-5) << i;
@@ -172,7 +182,8 @@ TEST(Precision, MovingAndNormalisingOperatorsTakeHalves) {
       if (what == "prelu") inputs.push_back(graph.add_constant("slope", random_tensor({8, 1, 1}, 5)));
       if (what == "layer norm" || what == "group norm") {
         const int64_t numbers = what == "layer norm" ? 6 : 8;
-        for (const char* name : {"scale", "bias"}) inputs.push_back(graph.add_constant(name, random_tensor({numbers}, numbers)));
+        for (const char* name : {"scale", "bias"})
+          inputs.push_back(graph.add_constant(name, random_tensor({numbers}, numbers)));
       }
       graph.outputs = {graph.add("y", make(what), inputs)};
       Plan plan = compile_inference(graph, {kBatch, 6, 6}, b);

@@ -43,7 +43,9 @@ class SmallMemory final : public DeviceMemory {
 
 class SmallDevice final : public cuda::DeviceBackend {
  public:
-  SmallDevice(size_t available, int& held) : DeviceBackend(std::make_unique<SmallMemory>(available, held), nullptr, {nullptr, &emulated_}, 2, DType::f32, cpu_backend()) {}
+  SmallDevice(size_t available, int& held)
+      : DeviceBackend(std::make_unique<SmallMemory>(available, held), nullptr, {nullptr, &emulated_}, 2, DType::f32,
+                      cpu_backend()) {}
   std::string_view name() const override { return "small"; }
 
  private:
@@ -55,7 +57,8 @@ Graph network(bool trainable) {
   const ValueId x = graph.add_input("x", DType::f32, {kOpenDim, 16, 16, 16});
   const ValueId w = graph.add_constant("w", Tensor::zeros(DType::f32, {16, 16, 1, 1}));
   graph.value(w).trainable = trainable;
-  graph.outputs = {graph.add("act", make_unary(Unary::Kind::relu), {graph.add("conv", std::make_shared<Convolution>(), {x, w})})};
+  graph.outputs = {
+      graph.add("act", make_unary(Unary::Kind::relu), {graph.add("conv", std::make_shared<Convolution>(), {x, w})})};
   return graph;
 }
 
@@ -73,8 +76,10 @@ TEST(DeviceRoom, ARefusalNamesTheBatchThatFits) {
   for (const bool training : {false, true}) {
     const SmallDevice device(size_t{1} << 20, held);
     const auto compile = [&](int64_t batch) {
-      if (training) (void)compile_training(network(true), {batch, 16, 16}, device);
-      else (void)compile_inference(network(false), {batch, 16, 16}, device);
+      if (training)
+        (void)compile_training(network(true), {batch, 16, 16}, device);
+      else
+        (void)compile_inference(network(false), {batch, 16, 16}, device);
     };
     const std::string text = refusal([&] { compile(200); });
     const auto at = text.find("use --batch ");

@@ -31,7 +31,9 @@ class CountingBackend final : public Backend {
     ++recorded;
     return std::make_unique<Counted>(*this, device_.capture(work));
   }
-  std::unique_ptr<Kernel> make_kernel(const KernelRequest& request) const override { return device_.make_kernel(request); }
+  std::unique_ptr<Kernel> make_kernel(const KernelRequest& request) const override {
+    return device_.make_kernel(request);
+  }
   void use_threads(int threads) const override { device_.use_threads(threads); }
 
   mutable int recorded = 0, replayed = 0;
@@ -39,7 +41,8 @@ class CountingBackend final : public Backend {
  private:
   class Counted final : public CapturedGraph {
    public:
-    Counted(const CountingBackend& backend, std::unique_ptr<CapturedGraph> captured) : backend_(backend), captured_(std::move(captured)) {}
+    Counted(const CountingBackend& backend, std::unique_ptr<CapturedGraph> captured)
+        : backend_(backend), captured_(std::move(captured)) {}
     void run() override {
       ++backend_.replayed;
       captured_->run();
@@ -94,10 +97,12 @@ TEST(DeviceTraining, GoesWhereTheProcessorsGoes) {
     ASSERT_EQ(here.parameters.size(), there.parameters.size());
     double worst = 0;
     for (size_t i = 0; i < here.parameters.size(); ++i)
-      worst = std::max(worst, std::fabs(static_cast<double>(here.parameters[i] - there.parameters[i])) / (1 + std::fabs(static_cast<double>(here.parameters[i]))));
+      worst = std::max(worst, std::fabs(static_cast<double>(here.parameters[i] - there.parameters[i])) /
+                                  (1 + std::fabs(static_cast<double>(here.parameters[i]))));
     EXPECT_LT(worst, 1e-3);
     ASSERT_EQ(here.result.history.size(), there.result.history.size());
-    for (size_t e = 0; e < here.result.history.size(); ++e) EXPECT_NEAR(here.result.history[e].train_loss, there.result.history[e].train_loss, 1e-3);
+    for (size_t e = 0; e < here.result.history.size(); ++e)
+      EXPECT_NEAR(here.result.history[e].train_loss, there.result.history[e].train_loss, 1e-3);
   }
 }
 
@@ -110,7 +115,8 @@ TEST(DeviceTraining, AStepIsOneRecording) {
   const LossPtr loss = make_loss(options.loss, {});
   const OptimizerPtr optimizer = make_optimizer(options.optimizer, {});
   TrainingState state;
-  for (const auto& [tensor, output] : plan.gradients) state.parameters.push_back({"", tensor, plan.plan.output(output).as<float>(), 1, 0, 0});
+  for (const auto& [tensor, output] : plan.gradients)
+    state.parameters.push_back({"", tensor, plan.plan.output(output).as<float>(), 1, 0, 0});
   state.slots = optimizer->make_state(state.parameters);
   TrainingStep step(plan, state, *loss, *optimizer, options, 3, 1);
   const std::vector<float> picture(kBatch * 64 * 64 * 3, 0.5f);
@@ -121,7 +127,9 @@ TEST(DeviceTraining, AStepIsOneRecording) {
   double before = 0;
   for (int i = 0; i < kSteps; ++i) {
     const double now = step.run(batch, 0.01f, true).loss;
-    if (i > 0) { EXPECT_LT(now, before); }
+    if (i > 0) {
+      EXPECT_LT(now, before);
+    }
     before = now;
   }
   EXPECT_EQ(state.step, kSteps);

@@ -10,7 +10,8 @@
 namespace graft {
 namespace {
 
-const Shape kShapes[] = {{1}, {1023}, {32, 32}, {50, 50}};  // less than a piece, a whole one, several; vectors and matrices
+const Shape kShapes[] = {
+    {1}, {1023}, {32, 32}, {50, 50}};  // less than a piece, a whole one, several; vectors and matrices
 constexpr int kSteps = 7;
 
 struct Setup {
@@ -51,7 +52,9 @@ void expect_same(const std::string& name, const OptimizerOptions& options) {
   std::vector<DeviceParameter> parameters;  // the emulated device takes any memory
   for (size_t i = 0; i < there.parameters.size(); ++i) {
     const Parameter& p = there.parameters[i];
-    DeviceParameter d{p.tensor->data<float>().data(), p.gradient, {}, p.tensor->elements(), p.lr_scale, p.weight_decay, p.l1, p.tensor->shape().rank() > 1};
+    DeviceParameter d{
+        p.tensor->data<float>().data(), p.gradient, {}, p.tensor->elements(), p.lr_scale, p.weight_decay, p.l1,
+        p.tensor->shape().rank() > 1};
     for (size_t s = 0; s < room.slots(); ++s) d.slots[s] = room.of(i, s).data();
     parameters.push_back(d);
   }
@@ -67,7 +70,9 @@ void expect_same(const std::string& name, const OptimizerOptions& options) {
   }
   for (size_t i = 0; i < here.parameters.size(); ++i) {
     const auto expected = here.parameters[i].tensor->data<float>(), found = there.parameters[i].tensor->data<float>();
-    for (size_t k = 0; k < expected.size(); ++k) ASSERT_NEAR(found[k], expected[k], 2e-6f * std::max(1.0f, std::fabs(expected[k]))) << name << ", parameter " << i << ", element " << k;
+    for (size_t k = 0; k < expected.size(); ++k)
+      ASSERT_NEAR(found[k], expected[k], 2e-6f * std::max(1.0f, std::fabs(expected[k])))
+          << name << ", parameter " << i << ", element " << k;
   }
 }
 
@@ -93,18 +98,22 @@ TEST(DeviceUpdates, OptionsReachTheRule) {
 }
 
 TEST(DeviceUpdates, DescentsStayWithTheProcessor) {
-  const auto* updates = dynamic_cast<const DeviceUpdates*>(cuda::emulated_backend(cpu_backend()).extension(DeviceUpdates::kName));
+  const auto* updates =
+      dynamic_cast<const DeviceUpdates*>(cuda::emulated_backend(cpu_backend()).extension(DeviceUpdates::kName));
   ASSERT_NE(updates, nullptr);
   for (const char* name : {"lbfgs", "no such rule"}) EXPECT_FALSE(updates->knows(name)) << name;
 }
 
 TEST(DeviceUpdates, NothingMovesWhereTheFlagIsDown) {
-  const auto* updates = dynamic_cast<const DeviceUpdates*>(cuda::emulated_backend(cpu_backend()).extension(DeviceUpdates::kName));
+  const auto* updates =
+      dynamic_cast<const DeviceUpdates*>(cuda::emulated_backend(cpu_backend()).extension(DeviceUpdates::kName));
   ASSERT_NE(updates, nullptr);
   for (const char* name : {"adam", "lars", "lamb"}) {
     SCOPED_TRACE(name);
-    std::vector<float> weights(40, 1.0f), before = weights, gradient(40, 0.5f), a(40, 0.25f), b(40, 0.125f), c(40, 0.0f);
-    const auto update = updates->make(name, {}, {{weights.data(), gradient.data(), {a.data(), b.data(), c.data()}, 40, 1, 0, 0, true}});
+    std::vector<float> weights(40, 1.0f), before = weights, gradient(40, 0.5f), a(40, 0.25f), b(40, 0.125f),
+                                          c(40, 0.0f);
+    const auto update =
+        updates->make(name, {}, {{weights.data(), gradient.data(), {a.data(), b.data(), c.data()}, 40, 1, 0, 0, true}});
     int flag = 0;
     update->prepare(0.1f, 1);
     update->apply(&flag);

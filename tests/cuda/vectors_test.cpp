@@ -17,7 +17,8 @@ using Values = std::vector<std::vector<float>>;
 class DeviceVectorsTest : public testing::Test {
  protected:
   void SetUp() override {
-    const auto* extension = dynamic_cast<const DeviceVectorsExtension*>(cuda::emulated_backend(cpu_backend()).extension(DeviceVectorsExtension::kName));
+    const auto* extension = dynamic_cast<const DeviceVectorsExtension*>(
+        cuda::emulated_backend(cpu_backend()).extension(DeviceVectorsExtension::kName));
     ASSERT_NE(extension, nullptr);
     vectors_ = extension->make({3, 1024, 2600});
   }
@@ -77,7 +78,9 @@ TEST_F(DeviceVectorsTest, ClippingByNormAndByValue) {
   EXPECT_NEAR(norm(gradient), 0.5, 1e-6);
   expect_near(gradient, [&](size_t t, size_t i) { return before[t][i] * static_cast<float>(0.5 / (length + 1e-6)); });
   vectors_->clip_values(g, 0.005f);
-  expect_near(gradient, [&](size_t t, size_t i) { return std::clamp(before[t][i] * static_cast<float>(0.5 / length), -0.005f, 0.005f); });
+  expect_near(gradient, [&](size_t t, size_t i) {
+    return std::clamp(before[t][i] * static_cast<float>(0.5 / length), -0.005f, 0.005f);
+  });
 }
 
 TEST_F(DeviceVectorsTest, ToTheWorstPlaceNearbyAndBack) {
@@ -108,7 +111,8 @@ TEST_F(DeviceVectorsTest, TheFlagFallsWithWhatIsNotFiniteAndStandsUpAgain) {
     return vectors_->flag_stands() && *vectors_->flag() == 1;
   };
   EXPECT_TRUE(stands());
-  for (const float wild : {std::numeric_limits<float>::infinity(), -std::numeric_limits<float>::infinity(), std::numeric_limits<float>::quiet_NaN()}) {
+  for (const float wild : {std::numeric_limits<float>::infinity(), -std::numeric_limits<float>::infinity(),
+                           std::numeric_limits<float>::quiet_NaN()}) {
     gradient = finite;
     gradient[2][2599] = wild;
     vectors_->unscale(g, 0.5f);

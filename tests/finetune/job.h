@@ -6,8 +6,8 @@
 #include "finetune/heads/head.h"
 #include "finetune/training/trainer.h"
 #include "models/registry.h"
-#include "tests/finetune/array_source.h"
 #include "tests/backend.h"
+#include "tests/finetune/array_source.h"
 
 namespace graft {
 

@@ -36,7 +36,8 @@ Model dense_model() {
   const ValueId x = model.graph.add_input("x", DType::f32, {1, 64});
   Tensor w(DType::f32, {64, 48});
   for (size_t i = 0; i < w.data<float>().size(); ++i) w.data<float>()[i] = static_cast<float>(i) * 0.25f;
-  model.graph.outputs = {model.graph.add("dense", std::make_shared<MatMul>(), {x, model.graph.add_constant("w", std::move(w))})};
+  model.graph.outputs = {
+      model.graph.add("dense", std::make_shared<MatMul>(), {x, model.graph.add_constant("w", std::move(w))})};
   return model;
 }
 
@@ -48,7 +49,9 @@ std::string bytes_of(const std::string& path) {
 class WeightsTest : public testing::Test {
  protected:
   void SetUp() override {
-    path_ = (fs::temp_directory_path() / ("graft_weights_" + std::string(testing::UnitTest::GetInstance()->current_test_info()->name()) + ".onnx")).string();
+    path_ = (fs::temp_directory_path() /
+             ("graft_weights_" + std::string(testing::UnitTest::GetInstance()->current_test_info()->name()) + ".onnx"))
+                .string();
     write_model(dense_model(), path_);
   }
   void TearDown() override { fs::remove(path_); }
@@ -78,8 +81,8 @@ TEST_F(WeightsTest, ARangeThatIsNotThereIsRefused) {
   Weights weights;
   weights.take_from(std::make_shared<const MappedFile>(path_));
   float some[4];
-  EXPECT_THROW(weights.read_own(7, some, sizeof some), Error);   // no such range
-  EXPECT_THROW(weights.read_own(0, some, sizeof some), Error);   // of another length
+  EXPECT_THROW(weights.read_own(7, some, sizeof some), Error);  // no such range
+  EXPECT_THROW(weights.read_own(0, some, sizeof some), Error);  // of another length
   EXPECT_THROW(weights.read_beside("../secret", 0, some, sizeof some), Error);
   EXPECT_THROW(weights.read_beside("/etc/passwd", 0, some, sizeof some), Error);
 }

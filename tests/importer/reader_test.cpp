@@ -20,7 +20,8 @@ namespace fs = std::filesystem;
 class ReaderTest : public ::testing::Test {
  protected:
   void SetUp() override {
-    folder_ = fs::temp_directory_path() / ("graft_reader_" + std::string(::testing::UnitTest::GetInstance()->current_test_info()->name()));
+    folder_ = fs::temp_directory_path() /
+              ("graft_reader_" + std::string(::testing::UnitTest::GetInstance()->current_test_info()->name()));
     fs::create_directories(folder_);
   }
   void TearDown() override { fs::remove_all(folder_); }
@@ -33,14 +34,17 @@ class ReaderTest : public ::testing::Test {
     }
     return "";
   }
-  void write_text(const std::string& name, const std::string& text) const { std::ofstream(path(name), std::ios::binary) << text; }
+  void write_text(const std::string& name, const std::string& text) const {
+    std::ofstream(path(name), std::ios::binary) << text;
+  }
   Model small_model() const {
     Model model;
     const ValueId x = model.graph.add_input("x", DType::f32, {1, 3, 4, 4});
     auto op = std::make_shared<Convolution>();
     op->window.kernel = {3, 3};
     const ValueId w = model.graph.add_constant("w", Tensor::zeros(DType::f32, {2, 3, 3, 3}));
-    model.graph.outputs = {model.graph.add("clip", make_unary(Unary::Kind::clip, 0, 6), {model.graph.add("conv", op, {x, w})})};
+    model.graph.outputs = {
+        model.graph.add("clip", make_unary(Unary::Kind::clip, 0, 6), {model.graph.add("conv", op, {x, w})})};
     model.graph.value(x).shape[0] = kOpenDim;
     return model;
   }
@@ -86,7 +90,9 @@ TEST_F(ReaderTest, RoundTripKeepsGraphLabelsAndPreprocessing) {
 }
 
 TEST_F(ReaderTest, RefusesHostilePreprocessing) {
-  for (const char* text : {"{", "{}", R"({"resize":-5,"crop":[1,1],"colour":"rgb","scale":1,"mean":[0,0,0],"std":[1,1,1]})", R"({"resize":5,"crop":[1,1],"colour":"rgb","scale":1,"mean":[0,0,0],"std":[0,1,1]})"}) {
+  for (const char* text :
+       {"{", "{}", R"({"resize":-5,"crop":[1,1],"colour":"rgb","scale":1,"mean":[0,0,0],"std":[1,1,1]})",
+        R"({"resize":5,"crop":[1,1],"colour":"rgb","scale":1,"mean":[0,0,0],"std":[0,1,1]})"}) {
     EXPECT_THROW(preprocessing_from_json(text), Error) << text;
   }
 }

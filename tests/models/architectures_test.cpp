@@ -65,12 +65,16 @@ TEST(Architectures, HaveThePublishedNumberOfParameters) {
 
 /// Papers give these in millions.
 TEST(Architectures, HaveThePublishedNumberOfParametersInMillions) {
-  const std::map<std::string, double> millions{{"resnet-cifar-20", 0.27}, {"resnet-cifar-32", 0.46}, {"resnet-cifar-44", 0.66}, {"resnet-cifar-56", 0.85},
-                                               {"resnet-cifar-110", 1.7}, {"resnet-cifar-1202", 19.4}, {"wrn-28-10", 36.5}, {"densenet-264", 72.1}};
-  for (const auto& [name, million] : millions) EXPECT_NEAR(static_cast<double>(parameter_count(uninitialised(name))) / 1e6, million, 0.02 * million) << name;
+  const std::map<std::string, double> millions{
+      {"resnet-cifar-20", 0.27}, {"resnet-cifar-32", 0.46},   {"resnet-cifar-44", 0.66}, {"resnet-cifar-56", 0.85},
+      {"resnet-cifar-110", 1.7}, {"resnet-cifar-1202", 19.4}, {"wrn-28-10", 36.5},       {"densenet-264", 72.1}};
+  for (const auto& [name, million] : millions)
+    EXPECT_NEAR(static_cast<double>(parameter_count(uninitialised(name))) / 1e6, million, 0.02 * million) << name;
 }
 
-TEST(Architectures, GoogLeNetCountsItsAuxiliaryHeadsWhileItTrains) { EXPECT_EQ(parameter_count(uninitialised("googlenet", true)), 13004888); }
+TEST(Architectures, GoogLeNetCountsItsAuxiliaryHeadsWhileItTrains) {
+  EXPECT_EQ(parameter_count(uninitialised("googlenet", true)), 13004888);
+}
 
 TEST(Architectures, AlexNetHasThePublishedShapes) {
   const Graph graph = specialise(uninitialised("alexnet"), {1, 227, 227}, test_backend());
@@ -123,7 +127,8 @@ std::vector<std::string> names_for_a_step() {
   std::vector<std::string> names;
   for (const std::string& name : architecture_names()) {
     // One of each family whose dense layers fill gigabytes, and of the deepest.
-    const bool twin = (name.starts_with("vgg") && name != "vgg-a-lrn") || name == "alexnet-one-tower" || name == "resnet-cifar-1202" || name == "wide-resnet-101-2" || name == "resnext-101-32x8d";
+    const bool twin = (name.starts_with("vgg") && name != "vgg-a-lrn") || name == "alexnet-one-tower" ||
+                      name == "resnet-cifar-1202" || name == "wide-resnet-101-2" || name == "resnext-101-32x8d";
     if (!twin) names.push_back(name);
   }
   return names;
@@ -139,9 +144,11 @@ TEST_P(EveryArchitecture, SurvivesOnnx) {
   const Model again = read_model(path);
   std::filesystem::remove(path);
   const Shape picture = model.graph.value(model.graph.inputs[0]).shape;
-  Plan before = compile_inference(model.graph, {1, picture[2], picture[3]}, test_backend()), after = compile_inference(again.graph, {1, picture[2], picture[3]}, test_backend());
+  Plan before = compile_inference(model.graph, {1, picture[2], picture[3]}, test_backend()),
+       after = compile_inference(again.graph, {1, picture[2], picture[3]}, test_backend());
   for (Plan* p : {&before, &after}) {
-    for (int64_t i = 0; i < p->input(0).shape.elements(); ++i) p->input(0).as<float>()[i] = static_cast<float>(i % 17) / 17;
+    for (int64_t i = 0; i < p->input(0).shape.elements(); ++i)
+      p->input(0).as<float>()[i] = static_cast<float>(i % 17) / 17;
     p->forward();
   }
   ASSERT_EQ(after.output(0).shape.str(), "1×5");
@@ -153,12 +160,15 @@ TEST_P(EveryArchitecture, TakesAStepDownhill) {
   for (const Node& node : graph.nodes) {
     const size_t last = node.op->type() == "BatchNormalization" ? 3 : node.inputs.size();
     for (size_t i = 1; i < last; ++i)
-      if (node.inputs[i] != kNoValue && graph.value(node.inputs[i]).constant && graph.value(node.inputs[i]).dtype == DType::f32) graph.value(node.inputs[i]).trainable = true;
+      if (node.inputs[i] != kNoValue && graph.value(node.inputs[i]).constant &&
+          graph.value(node.inputs[i]).dtype == DType::f32)
+        graph.value(node.inputs[i]).trainable = true;
   }
   const Shape picture = graph.value(graph.inputs[0]).shape;
   TrainingPlan training = compile_training(graph, {2, picture[2], picture[3]}, test_backend());
   Plan& plan = training.plan;
-  for (int64_t i = 0; i < plan.input(0).shape.elements(); ++i) plan.input(0).as<float>()[i] = static_cast<float>((i * 7919) % 101) / 50 - 1;
+  for (int64_t i = 0; i < plan.input(0).shape.elements(); ++i)
+    plan.input(0).as<float>()[i] = static_cast<float>((i * 7919) % 101) / 50 - 1;
   // L = Σ y: its slope is 1 everywhere.
   const auto loss = [&] {
     plan.forward({1, 1});
@@ -172,7 +182,8 @@ TEST_P(EveryArchitecture, TakesAStepDownhill) {
   double square = 0;
   for (const auto& [parameter, output] : training.gradients) {
     const View g = plan.output(output);
-    for (int64_t i = 0; i < g.shape.elements(); ++i) square += static_cast<double>(g.as<float>()[i]) * static_cast<double>(g.as<float>()[i]);
+    for (int64_t i = 0; i < g.shape.elements(); ++i)
+      square += static_cast<double>(g.as<float>()[i]) * static_cast<double>(g.as<float>()[i]);
   }
   ASSERT_TRUE(std::isfinite(square));
   ASSERT_GT(square, 0.0);
@@ -180,7 +191,8 @@ TEST_P(EveryArchitecture, TakesAStepDownhill) {
   const auto move = [&](double distance) {
     for (const auto& [parameter, output] : training.gradients) {
       const View g = plan.output(output);
-      for (int64_t i = 0; i < g.shape.elements(); ++i) parameter->data<float>()[static_cast<size_t>(i)] -= static_cast<float>(distance / square) * g.as<float>()[i];
+      for (int64_t i = 0; i < g.shape.elements(); ++i)
+        parameter->data<float>()[static_cast<size_t>(i)] -= static_cast<float>(distance / square) * g.as<float>()[i];
     }
     plan.refresh();
   };

@@ -4,8 +4,8 @@
 #include <vector>
 
 #include "runtime/core/error.h"
-#include "tests/models/two_steps.h"
 #include "tests/backend.h"
+#include "tests/models/two_steps.h"
 
 namespace graft {
 namespace {
@@ -34,12 +34,16 @@ TEST_P(Memory, ItsLimitChangesNoGradient) {
 std::vector<Case> cases() {
   std::vector<Case> all{{"resnet-cifar-20", 32, 32, 0.6}, {"squeezenet-1.1", 16, 96, 0.6}};
 #ifndef GRAFT_SANITIZED
-  all.insert(all.end(), {{"mobilenet-v2", 16, 96, 0.55}, {"densenet-121", 8, 64, 0.8}, {"resnet-18", 16, 96, 0.8}, {"googlenet", 8, 96, 0.7}});
+  all.insert(all.end(), {{"mobilenet-v2", 16, 96, 0.55},
+                         {"densenet-121", 8, 64, 0.8},
+                         {"resnet-18", 16, 96, 0.8},
+                         {"googlenet", 8, 96, 0.7}});
 #endif
   return all;
 }
 
-INSTANTIATE_TEST_SUITE_P(Networks, Memory, testing::ValuesIn(cases()), [](const auto& c) { return test_name(c.param.name); });
+INSTANTIATE_TEST_SUITE_P(Networks, Memory, testing::ValuesIn(cases()),
+                         [](const auto& c) { return test_name(c.param.name); });
 
 TEST(MemoryLimit, SaysWhatBatchWouldFit) {
   const Graph graph = all_trainable("resnet-cifar-20");

@@ -1,8 +1,9 @@
-// The number of threads changes no bit of any gradient: grouped, depthwise, strided and odd convolutions, LRN, dropout, batch norms.
+// The number of threads changes no bit of any gradient: grouped, depthwise, strided and odd convolutions, LRN, dropout,
+// batch norms.
 #include <vector>
 
-#include "tests/models/two_steps.h"
 #include "tests/backend.h"
+#include "tests/models/two_steps.h"
 
 namespace graft {
 namespace {
@@ -31,12 +32,17 @@ TEST_P(Threads, ChangeNoGradient) {
 std::vector<Case> cases() {
   std::vector<Case> all{{"lenet5", 5, 32}, {"alexnet", 3, 227}, {"squeezenet-1.0", 3, 64}};
 #ifndef GRAFT_SANITIZED
-  all.insert(all.end(), {{"mobilenet-v2", 5, 64}, {"googlenet", 3, 64}, {"densenet-121", 3, 64}, {"resnet-50", 3, 64}, {"resnext-50-32x4d", 2, 64}});
+  all.insert(all.end(), {{"mobilenet-v2", 5, 64},
+                         {"googlenet", 3, 64},
+                         {"densenet-121", 3, 64},
+                         {"resnet-50", 3, 64},
+                         {"resnext-50-32x4d", 2, 64}});
 #endif
   return all;
 }
 
-INSTANTIATE_TEST_SUITE_P(Networks, Threads, testing::ValuesIn(cases()), [](const auto& c) { return test_name(c.param.name); });
+INSTANTIATE_TEST_SUITE_P(Networks, Threads, testing::ValuesIn(cases()),
+                         [](const auto& c) { return test_name(c.param.name); });
 
 }  // namespace
 }  // namespace graft

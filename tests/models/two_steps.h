@@ -20,7 +20,9 @@ inline Graph all_trainable(const std::string& name) {
   for (const Node& node : graph.nodes) {
     const size_t last = node.op->type() == "BatchNormalization" ? 3 : node.inputs.size();
     for (size_t i = 1; i < last; ++i)
-      if (node.inputs[i] != kNoValue && graph.value(node.inputs[i]).constant && graph.value(node.inputs[i]).dtype == DType::f32) graph.value(node.inputs[i]).trainable = true;
+      if (node.inputs[i] != kNoValue && graph.value(node.inputs[i]).constant &&
+          graph.value(node.inputs[i]).dtype == DType::f32)
+        graph.value(node.inputs[i]).trainable = true;
   }
   return graph;
 }
@@ -48,12 +50,14 @@ inline void expect_same_bits(const TrainingPlan& a, const TrainingPlan& b) {
   ASSERT_EQ(a.plan.output_count(), b.plan.output_count());
   for (size_t i = 0; i < a.plan.output_count(); ++i) {
     const View one = a.plan.output(i), other = b.plan.output(i);
-    EXPECT_EQ(std::memcmp(one.data, other.data, static_cast<size_t>(one.shape.elements()) * sizeof(float)), 0) << "output " << i;
+    EXPECT_EQ(std::memcmp(one.data, other.data, static_cast<size_t>(one.shape.elements()) * sizeof(float)), 0)
+        << "output " << i;
   }
 }
 
 inline std::string test_name(std::string name) {
-  std::replace_if(name.begin(), name.end(), [](char k) { return !std::isalnum(static_cast<unsigned char>(k)); }, '_');
+  std::replace_if(
+      name.begin(), name.end(), [](char k) { return !std::isalnum(static_cast<unsigned char>(k)); }, '_');
   return name;
 }
 

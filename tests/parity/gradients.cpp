@@ -1,5 +1,5 @@
-// Writes the gradients of L = Σ seed·output for every parameter, batch norms trained: the tool behind test_pytorch_gradients.py.
-// Usage: graft_gradients MODEL.onnx X.npy SEED.npy OUT.npz
+// Writes the gradients of L = Σ seed·output for every parameter, batch norms trained: the tool behind
+// test_pytorch_gradients.py. Usage: graft_gradients MODEL.onnx X.npy SEED.npy OUT.npz
 #include <cstdio>
 
 #include "finetune/heads/freeze.h"
@@ -32,7 +32,8 @@ int main(int argc, char** argv) {
       gradients.emplace_back(DType::f32, view.shape);
       copy_to_plain(view, gradients.back().raw());
       for (size_t i = 0; i < model.graph.value_count(); ++i)
-        if (model.graph.value(static_cast<ValueId>(i)).constant == parameter) names.push_back(model.graph.value(static_cast<ValueId>(i)).name);
+        if (model.graph.value(static_cast<ValueId>(i)).constant == parameter)
+          names.push_back(model.graph.value(static_cast<ValueId>(i)).name);
     }
     std::vector<std::pair<std::string, const Tensor*>> arrays;
     for (size_t i = 0; i < gradients.size(); ++i) arrays.emplace_back(names[i], &gradients[i]);

@@ -6,10 +6,10 @@
 #include <cmath>
 #include <vector>
 
-#include "runtime/plan/plan.h"
 #include "runtime/core/error.h"
 #include "runtime/core/random.h"
 #include "runtime/passes/passes.h"
+#include "runtime/plan/plan.h"
 #include "tests/backend.h"
 
 namespace graft {
@@ -26,15 +26,18 @@ class Given {
   std::shared_ptr<Tensor> tensor_;
 };
 
-inline Given floats(Shape shape, std::initializer_list<float> values) { return Tensor::of<float>(std::move(shape), values); }
+inline Given floats(Shape shape, std::initializer_list<float> values) {
+  return Tensor::of<float>(std::move(shape), values);
+}
 
-/// Runs one operator as a plan would (activations channels-last), with row-major tensors in and out. Inputs after the first are
-/// constants.
+/// Runs one operator as a plan would (activations channels-last), with row-major tensors in and out. Inputs after the
+/// first are constants.
 inline Tensor run_operator(OperatorPtr op, const std::vector<Given>& inputs, size_t output = 0) {
   Graph graph;
   std::vector<ValueId> ids;
   for (size_t i = 0; i < inputs.size(); ++i) {
-    ids.push_back(i == 0 ? graph.add_input("x", inputs[0]->dtype(), inputs[0]->shape()) : graph.add_constant("c" + std::to_string(i), inputs[i]->clone()));
+    ids.push_back(i == 0 ? graph.add_input("x", inputs[0]->dtype(), inputs[0]->shape())
+                         : graph.add_constant("c" + std::to_string(i), inputs[i]->clone()));
   }
   graph.outputs = graph.add_node("node", std::move(op), ids);
   Plan plan(std::move(graph), test_backend());
@@ -46,10 +49,12 @@ inline Tensor run_operator(OperatorPtr op, const std::vector<Given>& inputs, siz
   return result;
 }
 
-inline void expect_floats(const Tensor& actual, const Shape& shape, const std::vector<float>& expected, float tolerance = 1e-5f) {
+inline void expect_floats(const Tensor& actual, const Shape& shape, const std::vector<float>& expected,
+                          float tolerance = 1e-5f) {
   ASSERT_EQ(actual.shape().str(), shape.str());
   ASSERT_EQ(static_cast<size_t>(actual.elements()), expected.size());
-  for (size_t i = 0; i < expected.size(); ++i) EXPECT_NEAR(actual.data<float>()[i], expected[i], tolerance) << "at " << i;
+  for (size_t i = 0; i < expected.size(); ++i)
+    EXPECT_NEAR(actual.data<float>()[i], expected[i], tolerance) << "at " << i;
 }
 
 inline Tensor random_tensor(Shape shape, uint64_t key, float low = -1, float high = 1) {
@@ -59,14 +64,17 @@ inline Tensor random_tensor(Shape shape, uint64_t key, float low = -1, float hig
   return t;
 }
 
-/// Checks dL/d(every float input) of an operator against central differences of L = Σ r·y, in the directions of single elements.
-inline void expect_gradients(const OperatorPtr& op, const std::vector<Given>& inputs, const std::vector<bool>& wanted, float step = 1e-2f, double tolerance = 2e-2) {
+/// Checks dL/d(every float input) of an operator against central differences of L = Σ r·y, in the directions of single
+/// elements.
+inline void expect_gradients(const OperatorPtr& op, const std::vector<Given>& inputs, const std::vector<bool>& wanted,
+                             float step = 1e-2f, double tolerance = 2e-2) {
   Graph graph;
   std::vector<ValueId> ids, wanted_ids;
   std::vector<std::shared_ptr<Tensor>> parameters;
   for (size_t i = 0; i < inputs.size(); ++i) {
     auto tensor = std::make_shared<Tensor>(inputs[i]->clone());
-    // A four-dimensional parameter stays row-major, an activation does not: input 0 goes through an Identity-like addition.
+    // A four-dimensional parameter stays row-major, an activation does not: input 0 goes through an Identity-like
+    // addition.
     ids.push_back(graph.add_constant("p" + std::to_string(i), tensor));
     parameters.push_back(tensor);
     if (wanted[i]) graph.value(ids.back()).trainable = true;
@@ -93,7 +101,9 @@ inline void expect_gradients(const OperatorPtr& op, const std::vector<Given>& in
     Tensor y(DType::f32, plan.output(0).shape);
     copy_to_plain(plan.output(0), y.raw());
     double sum = 0;
-    for (int64_t i = 0; i < y.elements(); ++i) sum += static_cast<double>(y.data<float>()[static_cast<size_t>(i)]) * static_cast<double>(r.data<float>()[static_cast<size_t>(i)]);
+    for (int64_t i = 0; i < y.elements(); ++i)
+      sum += static_cast<double>(y.data<float>()[static_cast<size_t>(i)]) *
+             static_cast<double>(r.data<float>()[static_cast<size_t>(i)]);
     return sum;
   };
   loss();
@@ -102,7 +112,8 @@ inline void expect_gradients(const OperatorPtr& op, const std::vector<Given>& in
   for (size_t g = 0; g < gradients.of.size(); ++g) {
     ASSERT_NE(gradients.of[g].second, kNoValue);
     const auto& outputs = plan.graph().outputs;
-    const auto at = static_cast<size_t>(std::find(outputs.begin(), outputs.end(), gradients.of[g].second) - outputs.begin());
+    const auto at =
+        static_cast<size_t>(std::find(outputs.begin(), outputs.end(), gradients.of[g].second) - outputs.begin());
     Tensor t(DType::f32, plan.output(at).shape);
     copy_to_plain(plan.output(at), t.raw());
     analytic.push_back(std::move(t));
@@ -118,8 +129,10 @@ inline void expect_gradients(const OperatorPtr& op, const std::vector<Given>& in
       values[i] = original - step;
       const double down = loss();
       values[i] = original;
-      const double numerical = (up - down) / (2 * static_cast<double>(step)), expected = static_cast<double>(analytic[g].data<float>()[i]);
-      EXPECT_NEAR(numerical, expected, tolerance * std::max(1.0, std::fabs(expected))) << "gradient " << g << ", element " << i;
+      const double numerical = (up - down) / (2 * static_cast<double>(step)),
+                   expected = static_cast<double>(analytic[g].data<float>()[i]);
+      EXPECT_NEAR(numerical, expected, tolerance * std::max(1.0, std::fabs(expected)))
+          << "gradient " << g << ", element " << i;
     }
   }
 }

@@ -16,12 +16,16 @@ struct CrossEntropy : FormulaDefaults {
       loss += t * (log_sum - static_cast<double>(f[k]));
     }
     mass = row.sum(mass);
-    GRAFT_FOR_COLUMNS(k, f, row) grad[k] += static_cast<float>(mass * std::exp(static_cast<double>(f[k]) - log_sum) - smoothed(y, k, f.size(), smoothing));
+    GRAFT_FOR_COLUMNS(k, f, row)
+    grad[k] +=
+        static_cast<float>(mass * std::exp(static_cast<double>(f[k]) - log_sum) - smoothed(y, k, f.size(), smoothing));
     return row.sum(loss);
   }
 };
 
 template <typename Use>
-auto cross_entropy(const LossOptions& o, const Use& use) { return use(CrossEntropy{{}, static_cast<double>(o.label_smoothing)}); }
+auto cross_entropy(const LossOptions& o, const Use& use) {
+  return use(CrossEntropy{{}, static_cast<double>(o.label_smoothing)});
+}
 
 }  // namespace graft::formulas

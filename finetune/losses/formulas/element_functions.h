@@ -4,7 +4,8 @@
 
 namespace graft::formulas {
 
-/// -t·log σ(f) - (1-t)·log(1-σ(f)) = max(f,0) - t·f + log(1 + e^-|f|); slope σ(f) - t.  Equal to PyTorch's BCEWithLogitsLoss.
+/// -t·log σ(f) - (1-t)·log(1-σ(f)) = max(f,0) - t·f + log(1 + e^-|f|); slope σ(f) - t.  Equal to PyTorch's
+/// BCEWithLogitsLoss.
 struct BinaryCrossEntropy {
   GRAFT_DEVICE double operator()(double f, double t, double& slope) const {
     const double small = std::exp(-std::fabs(f));
@@ -63,7 +64,8 @@ struct Huber {
   }
 };
 
-/// Huber's divided by δ, so that the slope far away is 1.  [Girshick 2015]; equal to PyTorch's SmoothL1Loss with beta = δ.
+/// Huber's divided by δ, so that the slope far away is 1.  [Girshick 2015]; equal to PyTorch's SmoothL1Loss with beta =
+/// δ.
 struct SmoothL1 {
   Huber huber;
   GRAFT_DEVICE double operator()(double f, double t, double& slope) const {
@@ -74,18 +76,32 @@ struct SmoothL1 {
 };
 
 template <typename Use>
-auto binary_cross_entropy(const LossOptions&, const Use& use) { return use(ElementWise<BinaryCrossEntropy>{}); }
+auto binary_cross_entropy(const LossOptions&, const Use& use) {
+  return use(ElementWise<BinaryCrossEntropy>{});
+}
 template <typename Use>
-auto binary_hinge(const LossOptions& o, const Use& use) { return use(ElementWise<BinaryHinge>{{}, {static_cast<double>(o.margin)}}); }
+auto binary_hinge(const LossOptions& o, const Use& use) {
+  return use(ElementWise<BinaryHinge>{{}, {static_cast<double>(o.margin)}});
+}
 template <typename Use>
-auto squared_binary_hinge(const LossOptions& o, const Use& use) { return use(ElementWise<SquaredBinaryHinge>{{}, {static_cast<double>(o.margin)}}); }
+auto squared_binary_hinge(const LossOptions& o, const Use& use) {
+  return use(ElementWise<SquaredBinaryHinge>{{}, {static_cast<double>(o.margin)}});
+}
 template <typename Use>
-auto mean_absolute_error(const LossOptions&, const Use& use) { return use(ElementWise<MeanAbsoluteError>{}); }
+auto mean_absolute_error(const LossOptions&, const Use& use) {
+  return use(ElementWise<MeanAbsoluteError>{});
+}
 template <typename Use>
-auto mean_squared_error(const LossOptions&, const Use& use) { return use(ElementWise<MeanSquaredError>{}); }
+auto mean_squared_error(const LossOptions&, const Use& use) {
+  return use(ElementWise<MeanSquaredError>{});
+}
 template <typename Use>
-auto huber(const LossOptions& o, const Use& use) { return use(ElementWise<Huber>{{}, {static_cast<double>(o.delta)}}); }
+auto huber(const LossOptions& o, const Use& use) {
+  return use(ElementWise<Huber>{{}, {static_cast<double>(o.delta)}});
+}
 template <typename Use>
-auto smooth_l1(const LossOptions& o, const Use& use) { return use(ElementWise<SmoothL1>{{}, {{static_cast<double>(o.delta)}}}); }
+auto smooth_l1(const LossOptions& o, const Use& use) {
+  return use(ElementWise<SmoothL1>{{}, {{static_cast<double>(o.delta)}}});
+}
 
 }  // namespace graft::formulas

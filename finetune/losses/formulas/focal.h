@@ -36,6 +36,8 @@ struct Focal : FormulaDefaults {
 };
 
 template <typename Use>
-auto focal(const LossOptions& o, const Use& use) { return use(Focal{{}, static_cast<double>(o.gamma)}); }
+auto focal(const LossOptions& o, const Use& use) {
+  return use(Focal{{}, static_cast<double>(o.gamma)});
+}
 
 }  // namespace graft::formulas

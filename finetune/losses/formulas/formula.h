@@ -8,8 +8,8 @@
 
 namespace graft::formulas {
 
-/// What formulas have unless they say otherwise. A formula is a function of one row, (scores f, target, slopes, threads of the row), that returns the
-/// loss and adds dL/df to the slopes; the same source serves the processor and the GPU.
+/// What formulas have unless they say otherwise. A formula is a function of one row, (scores f, target, slopes, threads
+/// of the row), that returns the loss and adds dL/df to the slopes; the same source serves the processor and the GPU.
 struct FormulaDefaults {
   static constexpr bool kTakesRows = true, kElementWise = false, kNeedsTeacher = false;
 };
@@ -17,18 +17,21 @@ struct FormulaDefaults {
 /// log Σ exp(f/T), without overflow.
 GRAFT_DEVICE inline double log_sum_exp(std::span<const float> f, Row row, double temperature = 1) {
   float largest = -std::numeric_limits<float>::infinity();
-  for (size_t k = static_cast<size_t>(row.lane()); k < f.size(); k += static_cast<size_t>(row.size())) largest = f[k] > largest ? f[k] : largest;
+  for (size_t k = static_cast<size_t>(row.lane()); k < f.size(); k += static_cast<size_t>(row.size()))
+    largest = f[k] > largest ? f[k] : largest;
   const auto top = static_cast<double>(row.max(largest));
   double sum = 0;
-  for (size_t k = static_cast<size_t>(row.lane()); k < f.size(); k += static_cast<size_t>(row.size())) sum += std::exp((static_cast<double>(f[k]) - top) / temperature);
+  for (size_t k = static_cast<size_t>(row.lane()); k < f.size(); k += static_cast<size_t>(row.size()))
+    sum += std::exp((static_cast<double>(f[k]) - top) / temperature);
   return top / temperature + std::log(row.sum(sum));
 }
 
 /// The columns that a thread takes.
-#define GRAFT_FOR_COLUMNS(k, f, row) for (size_t k = static_cast<size_t>((row).lane()); k < (f).size(); k += static_cast<size_t>((row).size()))
+#define GRAFT_FOR_COLUMNS(k, f, row) \
+  for (size_t k = static_cast<size_t>((row).lane()); k < (f).size(); k += static_cast<size_t>((row).size()))
 
-/// The mean over a row's outputs of a function of one score and its target, as PyTorch's losses of the same names average over all
-/// elements. `Function` has double operator()(double f, double t, double& slope) const.
+/// The mean over a row's outputs of a function of one score and its target, as PyTorch's losses of the same names
+/// average over all elements. `Function` has double operator()(double f, double t, double& slope) const.
 template <typename Function>
 struct ElementWise : FormulaDefaults {
   static constexpr bool kElementWise = true;

@@ -22,14 +22,19 @@ struct Hinge : FormulaDefaults {
     }
     pull = row.sum(pull);
     // By the thread whose column it is, so that each slope has one writer.
-    if (truth % static_cast<size_t>(row.size()) == static_cast<size_t>(row.lane())) grad[truth] -= static_cast<float>(pull);
+    if (truth % static_cast<size_t>(row.size()) == static_cast<size_t>(row.lane()))
+      grad[truth] -= static_cast<float>(pull);
     return row.sum(loss);
   }
 };
 
 template <typename Use>
-auto hinge(const LossOptions& o, const Use& use) { return use(Hinge{{}, static_cast<double>(o.margin), false}); }
+auto hinge(const LossOptions& o, const Use& use) {
+  return use(Hinge{{}, static_cast<double>(o.margin), false});
+}
 template <typename Use>
-auto squared_hinge(const LossOptions& o, const Use& use) { return use(Hinge{{}, static_cast<double>(o.margin), true}); }
+auto squared_hinge(const LossOptions& o, const Use& use) {
+  return use(Hinge{{}, static_cast<double>(o.margin), true});
+}
 
 }  // namespace graft::formulas

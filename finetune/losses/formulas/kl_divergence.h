@@ -4,7 +4,8 @@
 
 namespace graft::formulas {
 
-/// L = Σ_k t_k log(t_k / softmax(f)_k), with 0·log 0 = 0: cross-entropy less the target's entropy.  [Kullback & Leibler 1951]
+/// L = Σ_k t_k log(t_k / softmax(f)_k), with 0·log 0 = 0: cross-entropy less the target's entropy.  [Kullback & Leibler
+/// 1951]
 struct KlDivergence : FormulaDefaults {
   CrossEntropy cross_entropy;
   GRAFT_DEVICE double operator()(std::span<const float> f, const Target& y, std::span<float> grad, Row row) const {
@@ -18,6 +19,8 @@ struct KlDivergence : FormulaDefaults {
 };
 
 template <typename Use>
-auto kl_divergence(const LossOptions& o, const Use& use) { return use(KlDivergence{{}, {{}, static_cast<double>(o.label_smoothing)}}); }
+auto kl_divergence(const LossOptions& o, const Use& use) {
+  return use(KlDivergence{{}, {{}, static_cast<double>(o.label_smoothing)}});
+}
 
 }  // namespace graft::formulas

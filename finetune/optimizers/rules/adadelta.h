@@ -18,6 +18,8 @@ struct AdaDelta : RuleDefaults {
 };
 
 template <typename Use>
-auto adadelta(const OptimizerOptions& o, const Use& use) { return use(AdaDelta{{}, o.rho, epsilon_or(o, 1e-6f)}); }
+auto adadelta(const OptimizerOptions& o, const Use& use) {
+  return use(AdaDelta{{}, o.rho, epsilon_or(o, 1e-6f)});
+}
 
 }  // namespace graft::rules

@@ -20,6 +20,8 @@ struct AdaGrad : RuleDefaults {
 };
 
 template <typename Use>
-auto adagrad(const OptimizerOptions& o, const Use& use) { return use(AdaGrad{{}, epsilon_or(o, 1e-10f), o.lr_decay, o.initial_accumulator}); }
+auto adagrad(const OptimizerOptions& o, const Use& use) {
+  return use(AdaGrad{{}, epsilon_or(o, 1e-10f), o.lr_decay, o.initial_accumulator});
+}
 
 }  // namespace graft::rules

@@ -5,7 +5,8 @@
 namespace graft::rules {
 
 /// m ← β₁m + (1-β₁)g;  v ← β₂v + (1-β₂)g²;  w ← w - η·m̂/(√v̂ + ε), m̂ = m/(1-β₁ᵗ), v̂ = v/(1-β₂ᵗ).  [Kingma & Ba 2015]
-/// amsgrad: the largest v so far in the place of v [Reddi et al. 2018]. decoupled: w ← (1-ηλ)w first [Loshchilov & Hutter 2019].
+/// amsgrad: the largest v so far in the place of v [Reddi et al. 2018]. decoupled: w ← (1-ηλ)w first [Loshchilov &
+/// Hutter 2019].
 template <bool amsgrad, bool decoupled>
 struct Adam : RuleDefaults {
   static constexpr int kSlots = amsgrad ? 3 : 2;
@@ -40,10 +41,16 @@ Adam<amsgrad, decoupled> adam_rule(const OptimizerOptions& o) {
 }
 
 template <typename Use>
-auto adam(const OptimizerOptions& o, const Use& use) { return o.amsgrad ? use(adam_rule<true, false>(o)) : use(adam_rule<false, false>(o)); }
+auto adam(const OptimizerOptions& o, const Use& use) {
+  return o.amsgrad ? use(adam_rule<true, false>(o)) : use(adam_rule<false, false>(o));
+}
 template <typename Use>
-auto adamw(const OptimizerOptions& o, const Use& use) { return o.amsgrad ? use(adam_rule<true, true>(o)) : use(adam_rule<false, true>(o)); }
+auto adamw(const OptimizerOptions& o, const Use& use) {
+  return o.amsgrad ? use(adam_rule<true, true>(o)) : use(adam_rule<false, true>(o));
+}
 template <typename Use>
-auto amsgrad(const OptimizerOptions& o, const Use& use) { return use(adam_rule<true, false>(o)); }
+auto amsgrad(const OptimizerOptions& o, const Use& use) {
+  return use(adam_rule<true, false>(o));
+}
 
 }  // namespace graft::rules

@@ -4,7 +4,8 @@
 
 namespace graft::rules {
 
-/// v ← μ v - λ η w - η g;  w ← w + v: the decay goes into the velocity, scaled by the rate.  [Krizhevsky et al. 2012, §5]
+/// v ← μ v - λ η w - η g;  w ← w + v: the decay goes into the velocity, scaled by the rate.  [Krizhevsky et al. 2012,
+/// §5]
 struct AlexNet : RuleDefaults {
   static constexpr int kSlots = 1;
   static constexpr float kDefaultLr = 0.01f, kDefaultDecay = 5e-4f;
@@ -17,6 +18,8 @@ struct AlexNet : RuleDefaults {
 };
 
 template <typename Use>
-auto alexnet(const OptimizerOptions& o, const Use& use) { return use(AlexNet{{}, o.momentum}); }
+auto alexnet(const OptimizerOptions& o, const Use& use) {
+  return use(AlexNet{{}, o.momentum});
+}
 
 }  // namespace graft::rules

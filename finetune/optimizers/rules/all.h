@@ -12,17 +12,6 @@
 #include "finetune/optimizers/rules/sgd.h"
 
 /// Every rule that updates each element by itself: NAME stands for rules::NAME(options, use), which calls use(rule).
-#define GRAFT_ELEMENT_RULES(rule) \
-  rule(gd) \
-  rule(sgd) \
-  rule(momentum) \
-  rule(nesterov) \
-  rule(alexnet) \
-  rule(adagrad) \
-  rule(adadelta) \
-  rule(rmsprop) \
-  rule(adam) \
-  rule(adamw) \
-  rule(amsgrad) \
-  rule(nadam) \
-  rule(radam)
+#define GRAFT_ELEMENT_RULES(rule)                                                                                      \
+  rule(gd) rule(sgd) rule(momentum) rule(nesterov) rule(alexnet) rule(adagrad) rule(adadelta) rule(rmsprop) rule(adam) \
+      rule(adamw) rule(amsgrad) rule(nadam) rule(radam)

@@ -6,8 +6,8 @@
 
 namespace graft::rules {
 
-/// Adam's direction, in each tensor as long as its weights: r = m̂/(√v̂ + ε) + λw;  w ← w - η‖w‖/‖r‖·r (‖w‖ or ‖r‖ zero: factor 1).
-/// [You et al. 2020, alg. 2]
+/// Adam's direction, in each tensor as long as its weights: r = m̂/(√v̂ + ε) + λw;  w ← w - η‖w‖/‖r‖·r (‖w‖ or ‖r‖ zero:
+/// factor 1). [You et al. 2020, alg. 2]
 struct Lamb {
   Moments moments;
   float epsilon;
@@ -21,9 +21,13 @@ struct Lamb {
     moments.add(g + l1 * sign, m, v);
   }
   /// r
-  GRAFT_DEVICE float direction(float w, float m, float v, float decay) const { return m * correction1 / (std::sqrt(v * correction2) + epsilon) + decay * w; }
+  GRAFT_DEVICE float direction(float w, float m, float v, float decay) const {
+    return m * correction1 / (std::sqrt(v * correction2) + epsilon) + decay * w;
+  }
   /// ‖w‖/‖r‖, from their squares.
-  GRAFT_DEVICE static double ratio(double w_squares, double r_squares) { return w_squares > 0 && r_squares > 0 ? std::sqrt(w_squares / r_squares) : 1; }
+  GRAFT_DEVICE static double ratio(double w_squares, double r_squares) {
+    return w_squares > 0 && r_squares > 0 ? std::sqrt(w_squares / r_squares) : 1;
+  }
 };
 
 }  // namespace graft::rules

@@ -7,8 +7,8 @@
 namespace graft::rules {
 
 /// Momentum whose rate each tensor scales by the share of its gradient in its weights: λ = η‖w‖/(‖g‖ + β‖w‖);
-/// v ← μ v + γλ(g + βw);  w ← w - v, with γ the rate and β the weight decay. Vectors (biases, norms) take λ = η, as if ‖w‖ = ‖g‖.
-/// [You, Gitman & Ginsburg 2017, alg. 1]
+/// v ← μ v + γλ(g + βw);  w ← w - v, with γ the rate and β the weight decay. Vectors (biases, norms) take λ = η, as if
+/// ‖w‖ = ‖g‖. [You, Gitman & Ginsburg 2017, alg. 1]
 struct Lars {
   float mu;
   double trust;  // η

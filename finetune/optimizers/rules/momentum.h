@@ -4,8 +4,8 @@
 
 namespace graft::rules {
 
-/// v ← μ v - η (1-d) g;  w ← w + v, with d = 0 in the first step.  [Polyak 1964]. Equal to PyTorch's SGD with momentum while η is
-/// constant; where it changes, the velocity keeps the rates it was made with.
+/// v ← μ v - η (1-d) g;  w ← w + v, with d = 0 in the first step.  [Polyak 1964]. Equal to PyTorch's SGD with momentum
+/// while η is constant; where it changes, the velocity keeps the rates it was made with.
 struct Momentum : RuleDefaults {
   static constexpr int kSlots = 1;
   static constexpr float kDefaultLr = 0.01f;
@@ -18,6 +18,8 @@ struct Momentum : RuleDefaults {
 };
 
 template <typename Use>
-auto momentum(const OptimizerOptions& o, const Use& use) { return use(Momentum{{}, o.momentum, o.dampening}); }
+auto momentum(const OptimizerOptions& o, const Use& use) {
+  return use(Momentum{{}, o.momentum, o.dampening});
+}
 
 }  // namespace graft::rules

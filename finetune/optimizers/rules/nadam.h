@@ -21,7 +21,7 @@ struct NAdam : RuleDefaults {
   double mu(int64_t t) const { return moments.beta1 * (1 - 0.5 * std::pow(0.96, static_cast<double>(t) * psi)); }
   void prepare(int64_t step) {
     if (step == last_step) return;  // an update in several calls
-    if (step != last_step + 1) {  // a resumed run: the product follows from the step alone
+    if (step != last_step + 1) {    // a resumed run: the product follows from the step alone
       product = 1;
       for (int64_t t = 1; t < step; ++t) product *= mu(t);
     }
@@ -47,6 +47,8 @@ struct NAdam : RuleDefaults {
 };
 
 template <typename Use>
-auto nadam(const OptimizerOptions& o, const Use& use) { return use(NAdam{{}, {o.beta1, o.beta2}, epsilon_or(o, 1e-8f), o.momentum_decay, o.decoupled}); }
+auto nadam(const OptimizerOptions& o, const Use& use) {
+  return use(NAdam{{}, {o.beta1, o.beta2}, epsilon_or(o, 1e-8f), o.momentum_decay, o.decoupled});
+}
 
 }  // namespace graft::rules

@@ -4,7 +4,8 @@
 
 namespace graft::rules {
 
-/// v ← μ v + g;  w ← w - η (g + μ v).  [Nesterov 1983, as Sutskever et al. 2013, §2]; equal to PyTorch's SGD with nesterov.
+/// v ← μ v + g;  w ← w - η (g + μ v).  [Nesterov 1983, as Sutskever et al. 2013, §2]; equal to PyTorch's SGD with
+/// nesterov.
 struct Nesterov : RuleDefaults {
   static constexpr int kSlots = 1;
   static constexpr float kDefaultLr = 0.01f;
@@ -16,6 +17,8 @@ struct Nesterov : RuleDefaults {
 };
 
 template <typename Use>
-auto nesterov(const OptimizerOptions& o, const Use& use) { return use(Nesterov{{}, o.momentum}); }
+auto nesterov(const OptimizerOptions& o, const Use& use) {
+  return use(Nesterov{{}, o.momentum});
+}
 
 }  // namespace graft::rules

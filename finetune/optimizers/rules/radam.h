@@ -20,7 +20,9 @@ struct RAdam : RuleDefaults {
     const double t = static_cast<double>(step), b2 = moments.beta2, power = std::pow(b2, t);
     const double limit = 2 / (1 - b2) - 1, length = limit - 2 * t * power / (1 - power);
     correction1 = moments.correction1(step);
-    rectified = length > 5 ? std::sqrt((length - 4) * (length - 2) * limit / ((limit - 4) * (limit - 2) * length)) * std::sqrt(1 - power) : 0;
+    rectified = length > 5 ? std::sqrt((length - 4) * (length - 2) * limit / ((limit - 4) * (limit - 2) * length)) *
+                                 std::sqrt(1 - power)
+                           : 0;
   }
   void bind() {
     const double whole = static_cast<double>(lr) / correction1;
@@ -37,6 +39,8 @@ struct RAdam : RuleDefaults {
 };
 
 template <typename Use>
-auto radam(const OptimizerOptions& o, const Use& use) { return use(RAdam{{}, {o.beta1, o.beta2}, epsilon_or(o, 1e-8f), o.decoupled}); }
+auto radam(const OptimizerOptions& o, const Use& use) {
+  return use(RAdam{{}, {o.beta1, o.beta2}, epsilon_or(o, 1e-8f), o.decoupled});
+}
 
 }  // namespace graft::rules

@@ -29,7 +29,8 @@ struct RmsProp : RuleDefaults {
 template <typename Use>
 auto rmsprop(const OptimizerOptions& o, const Use& use) {
   const float epsilon = epsilon_or(o, 1e-8f);
-  return o.centred ? use(RmsProp<true>{{}, o.alpha, epsilon, o.rms_momentum}) : use(RmsProp<false>{{}, o.alpha, epsilon, o.rms_momentum});
+  return o.centred ? use(RmsProp<true>{{}, o.alpha, epsilon, o.rms_momentum})
+                   : use(RmsProp<false>{{}, o.alpha, epsilon, o.rms_momentum});
 }
 
 }  // namespace graft::rules

@@ -18,8 +18,12 @@ struct GradientDescent : Sgd {
 };
 
 template <typename Use>
-auto sgd(const OptimizerOptions&, const Use& use) { return use(Sgd{}); }
+auto sgd(const OptimizerOptions&, const Use& use) {
+  return use(Sgd{});
+}
 template <typename Use>
-auto gd(const OptimizerOptions&, const Use& use) { return use(GradientDescent{}); }
+auto gd(const OptimizerOptions&, const Use& use) {
+  return use(GradientDescent{});
+}
 
 }  // namespace graft::rules

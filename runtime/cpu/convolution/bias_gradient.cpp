@@ -20,7 +20,8 @@ void bias_gradient(const float* dy, int64_t pixels, int64_t channels, float* db)
       double total[kChannels] = {};
       for (int64_t p0 = 0; p0 < pixels; p0 += kPixels) {
         float sum[kChannels] = {};
-        for (int64_t p = p0; p < std::min(pixels, p0 + kPixels); ++p) loops.add_scaled(n, dy + p * channels + c0, 1.0f, sum);
+        for (int64_t p = p0; p < std::min(pixels, p0 + kPixels); ++p)
+          loops.add_scaled(n, dy + p * channels + c0, 1.0f, sum);
         for (int64_t c = 0; c < n; ++c) total[c] += static_cast<double>(sum[c]);
       }
       for (int64_t c = 0; c < n; ++c) db[c0 + c] = static_cast<float>(total[c]);

@@ -15,7 +15,8 @@ using Maker = std::unique_ptr<Kernel> (*)(const Op&, const KernelRequest&);
 
 /// The first of `makers` that serves the shape.
 template <typename Op>
-std::unique_ptr<Kernel> first_that_serves(const Op& op, const KernelRequest& request, std::initializer_list<Maker<Op>> makers) {
+std::unique_ptr<Kernel> first_that_serves(const Op& op, const KernelRequest& request,
+                                          std::initializer_list<Maker<Op>> makers) {
   require_f32(request);
   return guarded([&]() -> std::unique_ptr<Kernel> {
     for (const Maker<Op> make : makers)
@@ -28,12 +29,15 @@ std::unique_ptr<Kernel> first_that_serves(const Op& op, const KernelRequest& req
 class MeasuredAfterwards final : public Kernel {
  public:
   MeasuredAfterwards(std::unique_ptr<Kernel> convolution, const Shape& y)
-      : convolution_(std::move(convolution)), scratch_((convolution_->scratch_bytes() + 63) / 64 * 64), statistics_(y[0] * y[2] * y[3], y[1]) {}
+      : convolution_(std::move(convolution)),
+        scratch_((convolution_->scratch_bytes() + 63) / 64 * 64),
+        statistics_(y[0] * y[2] * y[3], y[1]) {}
   size_t scratch_bytes() const override { return std::max(scratch_, statistics_.scratch_bytes()); }
   void refresh() override { convolution_->refresh(); }
   void run(const KernelArguments& a) override {
     convolution_->run(a);
-    statistics_.compute(static_cast<const float*>(a.outputs[0]), a.scratch, static_cast<float*>(a.outputs[1]), static_cast<float*>(a.outputs[2]));
+    statistics_.compute(static_cast<const float*>(a.outputs[0]), a.scratch, static_cast<float*>(a.outputs[1]),
+                        static_cast<float*>(a.outputs[2]));
   }
 
  private:
@@ -46,7 +50,8 @@ class MeasuredAfterwards final : public Kernel {
 class NormAfterwards final : public Kernel {
  public:
   NormAfterwards(std::unique_ptr<Kernel> convolution, const ConvolutionBackwardData& op)
-      : convolution_(std::move(convolution)), epsilon_(op.norm->epsilon),
+      : convolution_(std::move(convolution)),
+        epsilon_(op.norm->epsilon),
         sums_(op.input_shape[0] * op.input_shape[2] * op.input_shape[3], op.input_shape[1], op.norm->activation) {}
   size_t scratch_bytes() const override { return std::max(convolution_->scratch_bytes(), sums_.scratch_bytes()); }
   void refresh() override { convolution_->refresh(); }
@@ -55,7 +60,8 @@ class NormAfterwards final : public Kernel {
     convolution_->run({a.inputs.first(first), a.outputs.first(1), a.scratch, a.step});
     const auto in = [&](size_t i) { return static_cast<const float*>(a.inputs[first + i]); };
     auto* dz = static_cast<float*>(a.outputs[0]);
-    sums_.compute({dz, in(1), in(2), in(0), dz}, a.scratch, in(3), epsilon_, static_cast<float*>(a.outputs[1]), static_cast<float*>(a.outputs[2]));
+    sums_.compute({dz, in(1), in(2), in(0), dz}, a.scratch, in(3), epsilon_, static_cast<float*>(a.outputs[1]),
+                  static_cast<float*>(a.outputs[2]));
   }
 
  private:
@@ -66,31 +72,38 @@ class NormAfterwards final : public Kernel {
 
 std::unique_ptr<Kernel> forward(const Convolution& op, const KernelRequest& request) {
   if (op.statistics) {
-    if (request.outputs[0].strides != channels_last_strides(request.outputs[0].shape)) throw Error("statistics need channels-last results");
+    if (request.outputs[0].strides != channels_last_strides(request.outputs[0].shape))
+      throw Error("statistics need channels-last results");
     for (const auto make : {split_forward, pointwise_forward})
       if (auto kernel = make(op, request)) return kernel;
     Convolution bare = op;
     bare.statistics = false;
     return std::make_unique<MeasuredAfterwards>(forward(bare, request), request.outputs[0].shape);
   }
-  return first_that_serves<Convolution>(op, request, {winograd_forward, split_forward, pointwise_forward, library_forward});
+  return first_that_serves<Convolution>(op, request,
+                                        {winograd_forward, split_forward, pointwise_forward, library_forward});
 }
 
 std::unique_ptr<Kernel> backward_data(const ConvolutionBackwardData& op, const KernelRequest& request) {
   if (op.norm) {
-    if (request.outputs[0].strides != channels_last_strides(request.outputs[0].shape)) throw Error("a norm's gradient needs channels-last results");
+    if (request.outputs[0].strides != channels_last_strides(request.outputs[0].shape))
+      throw Error("a norm's gradient needs channels-last results");
     for (const auto make : {split_backward_data, pointwise_backward_data})
       if (auto kernel = make(op, request)) return kernel;
     ConvolutionBackwardData bare = op;
     bare.norm.reset();
     const size_t inputs = request.inputs.size() - 4;
-    return std::make_unique<NormAfterwards>(backward_data(bare, {bare, request.inputs.first(inputs), request.outputs.first(1), request.in_place_input}), op);
+    return std::make_unique<NormAfterwards>(
+        backward_data(bare, {bare, request.inputs.first(inputs), request.outputs.first(1), request.in_place_input}),
+        op);
   }
-  return first_that_serves<ConvolutionBackwardData>(op, request, {winograd_backward_data, split_backward_data, pointwise_backward_data, library_backward_data});
+  return first_that_serves<ConvolutionBackwardData>(
+      op, request, {winograd_backward_data, split_backward_data, pointwise_backward_data, library_backward_data});
 }
 
 std::unique_ptr<Kernel> backward_weights(const ConvolutionBackwardWeights& op, const KernelRequest& request) {
-  return first_that_serves<ConvolutionBackwardWeights>(op, request, {winograd_backward_weights, split_backward_weights, product_backward_weights, weights_in_pieces});
+  return first_that_serves<ConvolutionBackwardWeights>(
+      op, request, {winograd_backward_weights, split_backward_weights, product_backward_weights, weights_in_pieces});
 }
 
 /// The same sums as a convolution's gradient of its input.

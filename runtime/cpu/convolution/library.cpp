@@ -15,7 +15,10 @@ struct Geometry {
 };
 
 Geometry geometry(const Window2d& w) {
-  return {{w.stride.height, w.stride.width}, {w.dilation.height - 1, w.dilation.width - 1}, {w.padding.top, w.padding.left}, {w.padding.bottom, w.padding.right}};
+  return {{w.stride.height, w.stride.width},
+          {w.dilation.height - 1, w.dilation.width - 1},
+          {w.padding.top, w.padding.left},
+          {w.padding.bottom, w.padding.right}};
 }
 
 Shape grouped_weight_shape(const Shape& w, int64_t groups) {
@@ -25,7 +28,8 @@ Shape grouped_weight_shape(const Shape& w, int64_t groups) {
 memory::desc plain_weights(const Shape& w, int64_t groups) {
   const Shape shape = grouped_weight_shape(w, groups);
   const Strides strides = plain_strides(shape);
-  return {memory::dims(shape.begin(), shape.end()), memory::data_type::f32, memory::dims(strides.begin(), strides.end())};
+  return {memory::dims(shape.begin(), shape.end()), memory::data_type::f32,
+          memory::dims(strides.begin(), strides.end())};
 }
 
 /// Weights in the order the primitive wants: the caller's own when that is row-major, else a packed copy.
@@ -57,7 +61,8 @@ class PackedWeights {
 
 class ConvolutionKernel final : public Kernel {
  public:
-  ConvolutionKernel(const Convolution& op, const KernelRequest& request) : residual_in_place_(request.in_place_input >= 0), has_residual_(op.tail.residual) {
+  ConvolutionKernel(const Convolution& op, const KernelRequest& request)
+      : residual_in_place_(request.in_place_input >= 0), has_residual_(op.tail.residual) {
     const Operand &x = request.inputs[0], &w = request.inputs[1], &y = request.outputs[0];
     const bool bias = request.inputs.size() > 2 && request.inputs[2].present;
     const Geometry g = geometry(op.window);
@@ -67,14 +72,16 @@ class ConvolutionKernel final : public Kernel {
     if (has_residual_) tail.append_sum(1.0f);
     append_activation(tail, op.tail.activation);
     attributes.set_post_ops(tail);
-    const auto source = describe_operand(x), target = describe_operand(y), weights = any_layout(grouped_weight_shape(w.shape, op.groups));
+    const auto source = describe_operand(x), target = describe_operand(y),
+               weights = any_layout(grouped_weight_shape(w.shape, op.groups));
     const memory::desc bias_desc(memory::dims{y.shape[1]}, memory::data_type::f32, memory::format_tag::a);
     using Forward = dnnl::convolution_forward;
     const auto kind = dnnl::prop_kind::forward_inference;
     const auto algorithm = dnnl::algorithm::convolution_direct;
-    const auto description =
-        bias ? Forward::primitive_desc(engine(), kind, algorithm, source, weights, bias_desc, target, g.stride, g.dilation, g.before, g.after, attributes)
-             : Forward::primitive_desc(engine(), kind, algorithm, source, weights, target, g.stride, g.dilation, g.before, g.after, attributes);
+    const auto description = bias ? Forward::primitive_desc(engine(), kind, algorithm, source, weights, bias_desc,
+                                                            target, g.stride, g.dilation, g.before, g.after, attributes)
+                                  : Forward::primitive_desc(engine(), kind, algorithm, source, weights, target,
+                                                            g.stride, g.dilation, g.before, g.after, attributes);
     primitive_ = Forward(description);
     source_ = unbound(source);
     target_ = unbound(target);
@@ -117,20 +124,33 @@ class ConvolutionKernel final : public Kernel {
 };
 
 /// The forward description that oneDNN wants as a hint for the backward ones.
-dnnl::convolution_forward::primitive_desc forward_hint(const memory::desc& x, const memory::desc& w, const memory::desc& y, const Geometry& g) {
-  return {engine(), dnnl::prop_kind::forward_training, dnnl::algorithm::convolution_direct, x, w, y, g.stride, g.dilation, g.before, g.after};
+dnnl::convolution_forward::primitive_desc forward_hint(const memory::desc& x, const memory::desc& w,
+                                                       const memory::desc& y, const Geometry& g) {
+  return {engine(),
+          dnnl::prop_kind::forward_training,
+          dnnl::algorithm::convolution_direct,
+          x,
+          w,
+          y,
+          g.stride,
+          g.dilation,
+          g.before,
+          g.after};
 }
 
 class BackwardDataKernel final : public Kernel {
  public:
-  BackwardDataKernel(const ConvolutionBackwardData& op, const KernelRequest& request) : tail_(op.tail), elements_(request.outputs[0].shape.elements()) {
+  BackwardDataKernel(const ConvolutionBackwardData& op, const KernelRequest& request)
+      : tail_(op.tail), elements_(request.outputs[0].shape.elements()) {
     const Operand &dy = request.inputs[0], &w = request.inputs[1], &dx = request.outputs[0];
     const Geometry g = geometry(op.window);
-    const auto source = describe_operand(dx), target = describe_operand(dy), weights = any_layout(grouped_weight_shape(w.shape, op.groups));
+    const auto source = describe_operand(dx), target = describe_operand(dy),
+               weights = any_layout(grouped_weight_shape(w.shape, op.groups));
     dnnl::primitive_attr attributes;
     attributes.set_scratchpad_mode(dnnl::scratchpad_mode::user);
-    const dnnl::convolution_backward_data::primitive_desc description(engine(), dnnl::algorithm::convolution_direct, source, weights, target, g.stride, g.dilation,
-                                                                      g.before, g.after, forward_hint(source, weights, target, g), attributes);
+    const dnnl::convolution_backward_data::primitive_desc description(
+        engine(), dnnl::algorithm::convolution_direct, source, weights, target, g.stride, g.dilation, g.before, g.after,
+        forward_hint(source, weights, target, g), attributes);
     primitive_ = dnnl::convolution_backward_data(description);
     source_ = unbound(source);
     target_ = unbound(target);
@@ -141,13 +161,16 @@ class BackwardDataKernel final : public Kernel {
     if (w.constant) weights_.pack(w.constant->raw());
   }
   // oneDNN's gradients take no tail: with one, the bare gradient goes to scratch memory first.
-  size_t scratch_bytes() const override { return own_scratch_ + (tail_.empty() ? 0 : static_cast<size_t>(elements_) * sizeof(float)); }
+  size_t scratch_bytes() const override {
+    return own_scratch_ + (tail_.empty() ? 0 : static_cast<size_t>(elements_) * sizeof(float));
+  }
   void refresh() override { weights_.pack(constant_weights_->raw()); }
   void run(const KernelArguments& a) override {
     if (!constant_weights_) weights_.pack(a.inputs[1]);
     target_.set_data_handle(const_cast<void*>(a.inputs[0]));
     auto* const dx = static_cast<float*>(a.outputs[0]);
-    float* const bare = tail_.empty() ? dx : reinterpret_cast<float*>(static_cast<std::byte*>(a.scratch) + own_scratch_);
+    float* const bare =
+        tail_.empty() ? dx : reinterpret_cast<float*>(static_cast<std::byte*>(a.scratch) + own_scratch_);
     source_.set_data_handle(bare);
     scratch_.set_data_handle(a.scratch);
     arguments_[DNNL_ARG_DIFF_SRC] = source_;
@@ -157,8 +180,11 @@ class BackwardDataKernel final : public Kernel {
     primitive_.execute(stream(), arguments_);
     if (tail_.empty()) return;
     parallel_for(elements_, 1 << 14, [&](int64_t first, int64_t last) {
-      if (tail_.residual) vector_loops().add(last - first, bare + first, static_cast<const float*>(a.inputs[2]) + first, tail_.activation, dx + first);
-      else vector_loops().activate(last - first, bare + first, tail_.activation, dx + first);
+      if (tail_.residual)
+        vector_loops().add(last - first, bare + first, static_cast<const float*>(a.inputs[2]) + first, tail_.activation,
+                           dx + first);
+      else
+        vector_loops().activate(last - first, bare + first, tail_.activation, dx + first);
     });
   }
 
@@ -178,16 +204,19 @@ class BackwardWeightsKernel final : public Kernel {
   BackwardWeightsKernel(const ConvolutionBackwardWeights& op, const KernelRequest& request) {
     const Operand &x = request.inputs[0], &dy = request.inputs[1];
     const Geometry g = geometry(op.window);
-    const auto source = describe_operand(x), target = describe_operand(dy), weights = any_layout(grouped_weight_shape(op.weight_shape, op.groups));
+    const auto source = describe_operand(x), target = describe_operand(dy),
+               weights = any_layout(grouped_weight_shape(op.weight_shape, op.groups));
     dnnl::primitive_attr attributes;
     attributes.set_scratchpad_mode(dnnl::scratchpad_mode::user);
     using Backward = dnnl::convolution_backward_weights;
     const auto hint = forward_hint(source, weights, target, g);
     const memory::desc bias_desc(memory::dims{dy.shape[1]}, memory::data_type::f32, memory::format_tag::a);
     const auto algorithm = dnnl::algorithm::convolution_direct;
-    const auto description =
-        op.bias ? Backward::primitive_desc(engine(), algorithm, source, weights, bias_desc, target, g.stride, g.dilation, g.before, g.after, hint, attributes)
-                : Backward::primitive_desc(engine(), algorithm, source, weights, target, g.stride, g.dilation, g.before, g.after, hint, attributes);
+    const auto description = op.bias
+                                 ? Backward::primitive_desc(engine(), algorithm, source, weights, bias_desc, target,
+                                                            g.stride, g.dilation, g.before, g.after, hint, attributes)
+                                 : Backward::primitive_desc(engine(), algorithm, source, weights, target, g.stride,
+                                                            g.dilation, g.before, g.after, hint, attributes);
     primitive_ = Backward(description);
     source_ = unbound(source);
     target_ = unbound(target);
@@ -197,7 +226,8 @@ class BackwardWeightsKernel final : public Kernel {
     plain_ = unbound(plain_weights(op.weight_shape, op.groups));
     packed_ = unbound(packed_desc_);
     needs_reorder_ = packed_desc_ != plain_.get_desc();
-    if (needs_reorder_) reorder_ = dnnl::reorder(dnnl::reorder::primitive_desc(engine(), packed_desc_, engine(), plain_.get_desc()));
+    if (needs_reorder_)
+      reorder_ = dnnl::reorder(dnnl::reorder::primitive_desc(engine(), packed_desc_, engine(), plain_.get_desc()));
     own_scratch_ = (scratch_.get_desc().get_size() + 63) / 64 * 64;
   }
   size_t scratch_bytes() const override { return own_scratch_ + (needs_reorder_ ? packed_desc_.get_size() : 0); }

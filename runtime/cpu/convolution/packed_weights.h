@@ -8,8 +8,8 @@
 
 namespace graft::cpu {
 
-/// Weights in the order a kernel wants: made once where they never change, and made anew in scratch memory at each run where
-/// they do, so that training keeps no second copy of the parameters.
+/// Weights in the order a kernel wants: made once where they never change, and made anew in scratch memory at each run
+/// where they do, so that training keeps no second copy of the parameters.
 class PackedWeights {
  public:
   using Pack = std::function<void(const float* weights, float* packed)>;

@@ -1,4 +1,5 @@
-// Ungrouped convolutions of any window and their gradients of the input, on matrix units that multiply bfloat16, to float32's accuracy.
+// Ungrouped convolutions of any window and their gradients of the input, on matrix units that multiply bfloat16, to
+// float32's accuracy.
 #include <algorithm>
 #include <optional>
 
@@ -21,8 +22,9 @@ bool serves(const Window2d& window, int64_t groups, const Operand& source, const
 }
 
 /// While blocks are in the cache, or afterwards.
-void run_and_see(const SplitProductOverPixels& product, const float* source, const float* packed, const TileTail& tail, float* result, void* scratch,
-                 const SplitProductOverPixels::AfterBlock& after, std::array<const float*, 2> beside) {
+void run_and_see(const SplitProductOverPixels& product, const float* source, const float* packed, const TileTail& tail,
+                 float* result, void* scratch, const SplitProductOverPixels::AfterBlock& after,
+                 std::array<const float*, 2> beside) {
   if (product.has_pieces()) return product.run(source, packed, tail, result, scratch, &after, beside);
   product.run(source, packed, tail, result, scratch);
   product.see_all(after);
@@ -31,30 +33,39 @@ void run_and_see(const SplitProductOverPixels& product, const float* source, con
 class SplitForward final : public Kernel {
  public:
   SplitForward(const Convolution& op, const KernelRequest& request)
-      : product_(request.inputs[0].shape, request.outputs[0].shape, SplitProductOverPixels::forward(op.window, request.outputs[0].shape), strides(op.window, request)),
-        weights_(request.inputs[1], product_.packed_elements(), [product = product_](const float* w, float* packed) { product.pack(w, packed); }),
+      : product_(request.inputs[0].shape, request.outputs[0].shape,
+                 SplitProductOverPixels::forward(op.window, request.outputs[0].shape), strides(op.window, request)),
+        weights_(request.inputs[1], product_.packed_elements(),
+                 [product = product_](const float* w, float* packed) { product.pack(w, packed); }),
         has_bias_(request.inputs.size() > 2 && request.inputs[2].present),
         tail_(op.tail) {
     if (op.statistics) statistics_.emplace(pixels(request.outputs[0]), request.outputs[0].shape[1]);
   }
-  size_t scratch_bytes() const override { return weights_.scratch_bytes() + product_.scratch_bytes() + (statistics_ ? statistics_->scratch_bytes() : 0); }
+  size_t scratch_bytes() const override {
+    return weights_.scratch_bytes() + product_.scratch_bytes() + (statistics_ ? statistics_->scratch_bytes() : 0);
+  }
   void run(const KernelArguments& a) override {
     const float* packed = weights_.get(a.inputs[1], a.scratch);
-    const TileTail tail{has_bias_ ? static_cast<const float*>(a.inputs[2]) : nullptr, tail_.residual ? static_cast<const float*>(a.inputs[3]) : nullptr, tail_.activation};
+    const TileTail tail{has_bias_ ? static_cast<const float*>(a.inputs[2]) : nullptr,
+                        tail_.residual ? static_cast<const float*>(a.inputs[3]) : nullptr, tail_.activation};
     std::byte* const scratch = static_cast<std::byte*>(a.scratch) + weights_.scratch_bytes();
     const auto* x = static_cast<const float*>(a.inputs[0]);
     auto* y = static_cast<float*>(a.outputs[0]);
     if (!statistics_) return product_.run(x, packed, tail, y, scratch);
     const Measure measure(*statistics_, y, product_.columns(), scratch + product_.scratch_bytes());
     run_and_see(product_, x, packed, tail, y, scratch, measure, {});
-    statistics_->finish(scratch + product_.scratch_bytes(), static_cast<float*>(a.outputs[1]), static_cast<float*>(a.outputs[2]));
+    statistics_->finish(scratch + product_.scratch_bytes(), static_cast<float*>(a.outputs[1]),
+                        static_cast<float*>(a.outputs[2]));
   }
 
  private:
   class Measure final : public SplitProductOverPixels::AfterBlock {
    public:
-    Measure(const ChannelStatistics& statistics, const float* y, int64_t channels, void* sums) : statistics_(statistics), y_(y), channels_(channels), sums_(sums) {}
-    void see(int64_t piece, int64_t row, int64_t rows) const override { statistics_.add(piece, row, y_ + row * channels_, rows, sums_); }
+    Measure(const ChannelStatistics& statistics, const float* y, int64_t channels, void* sums)
+        : statistics_(statistics), y_(y), channels_(channels), sums_(sums) {}
+    void see(int64_t piece, int64_t row, int64_t rows) const override {
+      statistics_.add(piece, row, y_ + row * channels_, rows, sums_);
+    }
 
    private:
     const ChannelStatistics& statistics_;
@@ -77,14 +88,18 @@ class SplitForward final : public Kernel {
 class SplitBackwardData final : public Kernel {
  public:
   SplitBackwardData(const ConvolutionBackwardData& op, const KernelRequest& request)
-      : product_(request.inputs[0].shape, request.outputs[0].shape, SplitProductOverPixels::backward(op.window, request.outputs[0].shape), strides(op.window, request),
+      : product_(request.inputs[0].shape, request.outputs[0].shape,
+                 SplitProductOverPixels::backward(op.window, request.outputs[0].shape), strides(op.window, request),
                  op.norm ? 2 : 0),
-        weights_(request.inputs[1], product_.packed_elements(), [product = product_](const float* w, float* packed) { product.pack(w, packed); }),
+        weights_(request.inputs[1], product_.packed_elements(),
+                 [product = product_](const float* w, float* packed) { product.pack(w, packed); }),
         tail_(op.tail),
         norm_(op.norm) {
     if (norm_) sums_.emplace(pixels(request.outputs[0]), request.outputs[0].shape[1], norm_->activation);
   }
-  size_t scratch_bytes() const override { return weights_.scratch_bytes() + product_.scratch_bytes() + (sums_ ? sums_->scratch_bytes() : 0); }
+  size_t scratch_bytes() const override {
+    return weights_.scratch_bytes() + product_.scratch_bytes() + (sums_ ? sums_->scratch_bytes() : 0);
+  }
   void run(const KernelArguments& a) override {
     const float* packed = weights_.get(a.inputs[1], a.scratch);
     const auto* dy = static_cast<const float*>(a.inputs[0]);
@@ -98,13 +113,15 @@ class SplitBackwardData final : public Kernel {
     const NormGradientSums::Arrays arrays{dx, norm_input(1), norm_input(2), norm_input(0), dx};
     const AddToSums add(*sums_, arrays, sums);
     run_and_see(product_, dy, packed, tail, dx, scratch, add, {arrays.x, arrays.y});
-    sums_->finish(sums, norm_input(3), norm_->epsilon, static_cast<float*>(a.outputs[1]), static_cast<float*>(a.outputs[2]));
+    sums_->finish(sums, norm_input(3), norm_->epsilon, static_cast<float*>(a.outputs[1]),
+                  static_cast<float*>(a.outputs[2]));
   }
 
  private:
   class AddToSums final : public SplitProductOverPixels::AfterBlock {
    public:
-    AddToSums(const NormGradientSums& norm, const NormGradientSums::Arrays& arrays, void* sums) : norm_(norm), arrays_(arrays), sums_(sums) {}
+    AddToSums(const NormGradientSums& norm, const NormGradientSums::Arrays& arrays, void* sums)
+        : norm_(norm), arrays_(arrays), sums_(sums) {}
     void see(int64_t piece, int64_t row, int64_t rows) const override { norm_.add(piece, row, rows, arrays_, sums_); }
 
    private:
@@ -127,14 +144,16 @@ class SplitBackwardData final : public Kernel {
 }  // namespace
 
 std::unique_ptr<Kernel> split_forward(const Convolution& op, const KernelRequest& request) {
-  if (!serves(op.window, op.groups, request.inputs[0], request.outputs[0]) || pixels(request.outputs[0]) < kFewestPixels) return nullptr;
+  if (!serves(op.window, op.groups, request.inputs[0], request.outputs[0]) ||
+      pixels(request.outputs[0]) < kFewestPixels)
+    return nullptr;
   return std::make_unique<SplitForward>(op, request);
 }
 
 std::unique_ptr<Kernel> split_backward_data(const ConvolutionBackwardData& op, const KernelRequest& request) {
   if (!serves(op.window, op.groups, request.inputs[0], request.outputs[0])) return nullptr;
-  // What is not pointwise would be oneDNN's, whose sums of strided gradients depend on the number of threads where it has this processor's
-  // instructions (decision 11).
+  // What is not pointwise would be oneDNN's, whose sums of strided gradients depend on the number of threads where it
+  // has this processor's instructions (decision 11).
   const bool pointwise = op.window.kernel.height == 1 && op.window.kernel.width == 1;
   if (pointwise && pixels(request.outputs[0]) < kFewestPixels) return nullptr;
   return std::make_unique<SplitBackwardData>(op, request);

@@ -11,9 +11,10 @@
 namespace graft::cpu {
 namespace {
 
-constexpr int64_t kBlockSteps = 16;                     // of the depth: a panel of weights and two tiles of pixels of that depth stay near
-constexpr int64_t kBlockBytes = int64_t{1} << 20;       // of a block's operands and results: they share the second cache with the weights
-constexpr int64_t kMostRows = 256, kFewestRows = 32;    // of a block
+constexpr int64_t kBlockSteps = 16;  // of the depth: a panel of weights and two tiles of pixels of that depth stay near
+constexpr int64_t kBlockBytes =
+    int64_t{1} << 20;  // of a block's operands and results: they share the second cache with the weights
+constexpr int64_t kMostRows = 256, kFewestRows = 32;  // of a block
 constexpr int64_t kStepBytes = SplitTiles::kStepBytes;
 constexpr int64_t kRowStepBytes = kStepBytes / SplitTiles::kRows;
 
@@ -25,7 +26,8 @@ std::vector<SplitProductOverPixels::Phase> SplitProductOverPixels::forward(const
   Phase phase{y[2], y[3], 0, 0, {1, 1}, window.stride, {}};
   for (int64_t ky = 0; ky < window.kernel.height; ++ky)
     for (int64_t kx = 0; kx < window.kernel.width; ++kx)
-      phase.taps.push_back({ky * window.dilation.height - window.padding.top, kx * window.dilation.width - window.padding.left, ky * window.kernel.width + kx});
+      phase.taps.push_back({ky * window.dilation.height - window.padding.top,
+                            kx * window.dilation.width - window.padding.left, ky * window.kernel.width + kx});
   return {phase};
 }
 
@@ -33,11 +35,17 @@ std::vector<SplitProductOverPixels::Phase> SplitProductOverPixels::backward(cons
   std::vector<Phase> phases;
   for (int64_t top = 0; top < std::min(window.stride.height, dx[2]); ++top)
     for (int64_t left = 0; left < std::min(window.stride.width, dx[3]); ++left) {
-      Phase phase{(dx[2] - top + window.stride.height - 1) / window.stride.height, (dx[3] - left + window.stride.width - 1) / window.stride.width,
-                  top, left, window.stride, {1, 1}, {}};
+      Phase phase{(dx[2] - top + window.stride.height - 1) / window.stride.height,
+                  (dx[3] - left + window.stride.width - 1) / window.stride.width,
+                  top,
+                  left,
+                  window.stride,
+                  {1, 1},
+                  {}};
       for (int64_t ky = 0; ky < window.kernel.height; ++ky)
         for (int64_t kx = 0; kx < window.kernel.width; ++kx) {
-          const int64_t y = top + window.padding.top - ky * window.dilation.height, x = left + window.padding.left - kx * window.dilation.width;
+          const int64_t y = top + window.padding.top - ky * window.dilation.height,
+                        x = left + window.padding.left - kx * window.dilation.width;
           if (y % window.stride.height == 0 && x % window.stride.width == 0)
             phase.taps.push_back({y / window.stride.height, x / window.stride.width, ky * window.kernel.width + kx});
         }
@@ -46,9 +54,20 @@ std::vector<SplitProductOverPixels::Phase> SplitProductOverPixels::backward(cons
   return phases;
 }
 
-SplitProductOverPixels::SplitProductOverPixels(const Shape& source, const Shape& result, std::vector<Phase> phases, WeightStrides strides, int64_t beside)
-    : tiles_(*split_tiles()), phases_(std::move(phases)), strides_(strides), images_(source[0]), source_height_(source[2]), source_width_(source[3]),
-      result_height_(result[2]), result_width_(result[3]), depth_(source[1]), columns_(result[1]), tap_steps_(SplitTiles::steps(depth_)), threads_(omp_get_max_threads()) {
+SplitProductOverPixels::SplitProductOverPixels(const Shape& source, const Shape& result, std::vector<Phase> phases,
+                                               WeightStrides strides, int64_t beside)
+    : tiles_(*split_tiles()),
+      phases_(std::move(phases)),
+      strides_(strides),
+      images_(source[0]),
+      source_height_(source[2]),
+      source_width_(source[3]),
+      result_height_(result[2]),
+      result_width_(result[3]),
+      depth_(source[1]),
+      columns_(result[1]),
+      tap_steps_(SplitTiles::steps(depth_)),
+      threads_(omp_get_max_threads()) {
   for (const Phase& phase : phases_) {
     largest_steps_ = std::max(largest_steps_, steps(phase));
     largest_rows_ = std::max(largest_rows_, rows(phase));
@@ -58,10 +77,12 @@ SplitProductOverPixels::SplitProductOverPixels(const Shape& source, const Shape&
   // Few pixels: threads share the columns, so that each reads only its part of the weights.
   split_columns_ = largest_rows_ < int64_t{threads_} * kFewestRows * 2;
   block_steps_ = std::min(largest_steps_, kBlockSteps);
-  const int64_t row_bytes = block_steps_ * kRowStepBytes + columns_ * static_cast<int64_t>(sizeof(float)) * (1 + beside);
+  const int64_t row_bytes =
+      block_steps_ * kRowStepBytes + columns_ * static_cast<int64_t>(sizeof(float)) * (1 + beside);
   block_rows_ = std::clamp(kBlockBytes / row_bytes / kFewestRows * kFewestRows, kFewestRows, kMostRows);
   a_bytes_ = static_cast<size_t>(block_rows_ / SplitTiles::kRows + 1) * static_cast<size_t>(block_steps_ * kStepBytes);
-  sums_bytes_ = largest_steps_ > block_steps_ ? whole_lines(block_rows_ * columns_ * static_cast<int64_t>(sizeof(float))) : 0;
+  sums_bytes_ =
+      largest_steps_ > block_steps_ ? whole_lines(block_rows_ * columns_ * static_cast<int64_t>(sizeof(float))) : 0;
   thread_bytes_ = a_bytes_ + sums_bytes_ + 2 * whole_lines(block_rows_ * static_cast<int64_t>(sizeof(void*)));
 }
 
@@ -85,10 +106,13 @@ void SplitProductOverPixels::pack(const float* w, float* packed) const {
             const int64_t line = along_k ? strides_.n : strides_.k, stride = along_k ? strides_.k : strides_.n;
             for (int64_t i = 0; i < count; ++i) {
               lines[i] = stride == 1 ? from + i * line : gathered + i * length;
-              if (stride != 1) for (int64_t j = 0; j < length; ++j) gathered[i * length + j] = from[i * line + j * stride];
+              if (stride != 1)
+                for (int64_t j = 0; j < length; ++j) gathered[i * length + j] = from[i * line + j * stride];
             }
-            if (along_k) tiles_.pack_columns(lines, count, depth, step, tile);
-            else tiles_.pack_depth_of_columns(lines, count, kColumns, step, tile);
+            if (along_k)
+              tiles_.pack_columns(lines, count, depth, step, tile);
+            else
+              tiles_.pack_depth_of_columns(lines, count, kColumns, step, tile);
           }
       }
     });
@@ -113,18 +137,22 @@ void SplitProductOverPixels::for_blocks(Range range, const Body& body) const {
   for (int64_t r = range.first; r < range.last; r += size) body(Range{r, std::min(range.last, r + size)});
 }
 
-void SplitProductOverPixels::run(const float* source, const float* packed, const TileTail& tail, float* result, void* scratch, const AfterBlock* after,
-                                 std::array<const float*, 2> beside) const {
+void SplitProductOverPixels::run(const float* source, const float* packed, const TileTail& tail, float* result,
+                                 void* scratch, const AfterBlock* after, std::array<const float*, 2> beside) const {
   const Call call{source, tail, result, beside};
 #pragma omp parallel num_threads(threads_)
   {
     const int64_t t = omp_get_thread_num(), count = omp_get_num_threads();
     std::byte* const mine = static_cast<std::byte*>(scratch) + static_cast<size_t>(t) * thread_bytes_;
     const auto* weights = reinterpret_cast<const std::byte*>(packed);
-    // Pixels that no tap reaches, one beside each that some do, are written all at once, or have their residual already.
-    const bool some_empty = std::any_of(phases_.begin(), phases_.end(), [](const Phase& phase) { return phase.taps.empty(); });
+    // Pixels that no tap reaches, one beside each that some do, are written all at once, or have their residual
+    // already.
+    const bool some_empty =
+        std::any_of(phases_.begin(), phases_.end(), [](const Phase& phase) { return phase.taps.empty(); });
     const bool keep = tail.activation.kind == Activation::Kind::none && tail.residual == result;
-    const bool clear = some_empty && !tail.bias && !tail.residual && (tail.activation.kind == Activation::Kind::none || tail.activation.kind == Activation::Kind::relu);
+    const bool clear =
+        some_empty && !tail.bias && !tail.residual &&
+        (tail.activation.kind == Activation::Kind::none || tail.activation.kind == Activation::Kind::relu);
     if (clear) {
       const int64_t elements = images_ * result_height_ * result_width_ * columns_;
       std::fill(result + elements * t / count, result + elements * (t + 1) / count, 0.0f);
@@ -156,15 +184,18 @@ void SplitProductOverPixels::see_all(const AfterBlock& after) const {
   const int64_t all = images_ * result_height_ * result_width_;
   parallel_for(kRowPieces, 1, [&](int64_t first, int64_t last) {
     for (int64_t piece = first; piece < last; ++piece)
-      for_blocks({first_row_of_piece(all, piece), first_row_of_piece(all, piece + 1)}, [&](Range block) { after.see(piece, block.first, block.size()); });
+      for_blocks({first_row_of_piece(all, piece), first_row_of_piece(all, piece + 1)},
+                 [&](Range block) { after.see(piece, block.first, block.size()); });
   });
 }
 
-void SplitProductOverPixels::run_block(const Phase& phase, const std::byte* packed, Range rows, Range columns, const Call& call, std::byte* scratch) const {
+void SplitProductOverPixels::run_block(const Phase& phase, const std::byte* packed, Range rows, Range columns,
+                                       const Call& call, std::byte* scratch) const {
   const int64_t height = SplitTiles::height(rows.size()), all_steps = steps(phase), tile = block_steps_ * kStepBytes;
   auto* const sums = reinterpret_cast<float*>(scratch + a_bytes_);
   auto** const lines = reinterpret_cast<const float**>(scratch + a_bytes_ + sums_bytes_);
-  auto** const results = reinterpret_cast<float**>(scratch + a_bytes_ + sums_bytes_ + whole_lines(block_rows_ * static_cast<int64_t>(sizeof(void*))));
+  auto** const results = reinterpret_cast<float**>(scratch + a_bytes_ + sums_bytes_ +
+                                                   whole_lines(block_rows_ * static_cast<int64_t>(sizeof(void*))));
   tiles_.configure(height);
   TileTail tail = call.tail;
   if (tail.bias) tail.bias += columns.first;
@@ -176,8 +207,17 @@ void SplitProductOverPixels::run_block(const Phase& phase, const std::byte* pack
     const Range part{first, std::min(all_steps, first + block_steps_)};
     const bool begins = part.first == 0, ends = part.last == all_steps;
     pack_sources(phase, rows, part, height, call.source, lines, scratch, tile);
-    SplitProduct product{rows.size(), columns.size(), part.size(), height, scratch, tile,
-                         packed + columns.first / SplitTiles::kColumns * all_steps * kStepBytes + part.first * kStepBytes, all_steps * kStepBytes, sums, columns.size()};
+    SplitProduct product{
+        rows.size(),
+        columns.size(),
+        part.size(),
+        height,
+        scratch,
+        tile,
+        packed + columns.first / SplitTiles::kColumns * all_steps * kStepBytes + part.first * kStepBytes,
+        all_steps * kStepBytes,
+        sums,
+        columns.size()};
     product.sums = begins ? nullptr : sums;
     product.sums_row = columns.size();
     if (ends) {
@@ -186,26 +226,30 @@ void SplitProductOverPixels::run_block(const Phase& phase, const std::byte* pack
       product.c_rows = dense_ ? nullptr : results;
       product.tail = plain ? nullptr : &tail;
       for (size_t i = 0; i < call.beside.size(); ++i)
-        if (call.beside[i]) product.ahead[i] = {call.beside[i] + rows.first * columns_, 1, rows.size() * columns_ / kLineFloats, 0};
+        if (call.beside[i])
+          product.ahead[i] = {call.beside[i] + rows.first * columns_, 1, rows.size() * columns_ / kLineFloats, 0};
     }
     // Of the rows that come next, the share that falls to this part of the depth.
     const int64_t step_rows = phase.stride.height * phase.stride.width;
     if (phase.taps.size() == 1) {
-      const float* next = call.source + rows.last * step_rows * depth_ + rows.size() * step_rows * first * SplitTiles::kDepth;
+      const float* next =
+          call.source + rows.last * step_rows * depth_ + rows.size() * step_rows * first * SplitTiles::kDepth;
       if (step_rows == 1) product.ahead[2] = {next, 1, rows.size() * part.size() * SplitTiles::kDepth / kLineFloats, 0};
     }
     tiles_.multiply(product);
   }
 }
 
-void SplitProductOverPixels::pack_sources(const Phase& phase, Range rows, Range part, int64_t height, const float* source, const float** lines, std::byte* to, int64_t tile) const {
+void SplitProductOverPixels::pack_sources(const Phase& phase, Range rows, Range part, int64_t height,
+                                          const float* source, const float** lines, std::byte* to, int64_t tile) const {
   const MovedPixels pixels{phase.rows, phase.columns, phase.stride, source_height_, source_width_, depth_};
   for (int64_t step = part.first; step < part.last;) {
     const int64_t tap = step / tap_steps_, end = std::min(part.last, (tap + 1) * tap_steps_);
     const int64_t channel = step % tap_steps_ * SplitTiles::kDepth;
     const Tap& moved = phase.taps[static_cast<size_t>(tap)];
     pixels.locate(rows.first, rows.size(), moved.y, moved.x, source + channel, lines);
-    tiles_.pack_rows(lines, rows.size(), std::min(depth_ - channel, (end - step) * SplitTiles::kDepth), height, to, tile);
+    tiles_.pack_rows(lines, rows.size(), std::min(depth_ - channel, (end - step) * SplitTiles::kDepth), height, to,
+                     tile);
     to += (end - step) * kStepBytes;
     step = end;
   }
@@ -213,8 +257,11 @@ void SplitProductOverPixels::pack_sources(const Phase& phase, Range rows, Range 
 
 void SplitProductOverPixels::locate_results(const Phase& phase, Range rows, float* result, float** lines) const {
   for (int64_t r = 0; r < rows.size(); ++r) {
-    const int64_t at = rows.first + r, j = at % phase.columns, i = at / phase.columns % phase.rows, image = at / phase.columns / phase.rows;
-    lines[r] = result + ((image * result_height_ + phase.top + i * phase.step.height) * result_width_ + phase.left + j * phase.step.width) * columns_;
+    const int64_t at = rows.first + r, j = at % phase.columns, i = at / phase.columns % phase.rows,
+                  image = at / phase.columns / phase.rows;
+    lines[r] = result + ((image * result_height_ + phase.top + i * phase.step.height) * result_width_ + phase.left +
+                         j * phase.step.width) *
+                            columns_;
   }
 }
 

@@ -3,22 +3,23 @@
 #include <array>
 #include <vector>
 
+#include "runtime/core/tensor.h"
 #include "runtime/cpu/vector/split_tiles.h"
 #include "runtime/ops/window.h"
-#include "runtime/core/tensor.h"
 
 namespace graft::cpu {
 
-/// A convolution's sums by SplitTiles: result[pixel][n] = Σ over taps and channels of source[pixel moved by the tap][c]·w[tap][c][n]. Pictures
-/// are channels-last, their channels multiples of 16.
+/// A convolution's sums by SplitTiles: result[pixel][n] = Σ over taps and channels of source[pixel moved by the
+/// tap][c]·w[tap][c][n]. Pictures are channels-last, their channels multiples of 16.
 class SplitProductOverPixels {
  public:
   struct Tap {
     int64_t y, x;    // added to a source pixel's place
     int64_t weight;  // which of the filter's taps
   };
-  /// Pixels of the result that use the same taps: pixel (i, j) of the phase is the result's (top + i·step.height, left + j·step.width) and meets the
-  /// source's (i·stride.height + tap.y, j·stride.width + tap.x), or nothing where that is outside.
+  /// Pixels of the result that use the same taps: pixel (i, j) of the phase is the result's (top + i·step.height, left
+  /// + j·step.width) and meets the source's (i·stride.height + tap.y, j·stride.width + tap.x), or nothing where that is
+  /// outside.
   struct Phase {
     int64_t rows, columns, top, left;
     Extent2d step, stride;
@@ -35,14 +36,15 @@ class SplitProductOverPixels {
   };
 
   /// `beside`: arrays of the result's size that AfterBlock reads.
-  SplitProductOverPixels(const Shape& source, const Shape& result, std::vector<Phase> phases, WeightStrides strides, int64_t beside = 0);
+  SplitProductOverPixels(const Shape& source, const Shape& result, std::vector<Phase> phases, WeightStrides strides,
+                         int64_t beside = 0);
 
   int64_t columns() const { return columns_; }
   int64_t packed_elements() const { return packed_bytes_ / static_cast<int64_t>(sizeof(float)); }
   void pack(const float* w, float* packed) const;
 
-  /// Sees each block of results while it is in the cache; the blocks of one of kRowPieces pieces in order. Only where the result is
-  /// one phase, whole, and threads share its pixels.
+  /// Sees each block of results while it is in the cache; the blocks of one of kRowPieces pieces in order. Only where
+  /// the result is one phase, whole, and threads share its pixels.
   class AfterBlock {
    public:
     virtual void see(int64_t piece, int64_t row, int64_t rows) const = 0;
@@ -56,8 +58,8 @@ class SplitProductOverPixels {
 
   size_t scratch_bytes() const { return thread_bytes_ * static_cast<size_t>(threads_); }
   /// `beside`: read by `after`, fetched ahead.
-  void run(const float* source, const float* packed, const TileTail& tail, float* result, void* scratch, const AfterBlock* after = nullptr,
-           std::array<const float*, 2> beside = {}) const;
+  void run(const float* source, const float* packed, const TileTail& tail, float* result, void* scratch,
+           const AfterBlock* after = nullptr, std::array<const float*, 2> beside = {}) const;
 
  private:
   struct Range {
@@ -70,8 +72,10 @@ class SplitProductOverPixels {
   void for_blocks(Range range, const Body& body) const;
   int64_t rows(const Phase& phase) const { return images_ * phase.rows * phase.columns; }
   int64_t steps(const Phase& phase) const { return static_cast<int64_t>(phase.taps.size()) * tap_steps_; }
-  void run_block(const Phase& phase, const std::byte* packed, Range rows, Range columns, const Call& call, std::byte* scratch) const;
-  void pack_sources(const Phase& phase, Range rows, Range steps, int64_t height, const float* source, const float** lines, std::byte* to, int64_t tile) const;
+  void run_block(const Phase& phase, const std::byte* packed, Range rows, Range columns, const Call& call,
+                 std::byte* scratch) const;
+  void pack_sources(const Phase& phase, Range rows, Range steps, int64_t height, const float* source,
+                    const float** lines, std::byte* to, int64_t tile) const;
   void locate_results(const Phase& phase, Range rows, float* result, float** lines) const;
 
   const SplitTiles& tiles_;

@@ -1,5 +1,5 @@
-// dL/dw as one product: w[k][tap][c] = Σ over pixels of dy[pixel][k]·x[pixel moved by tap][c]. Threads share the result, not the
-// pixels, so that the sums do not depend on how many there are.
+// dL/dw as one product: w[k][tap][c] = Σ over pixels of dy[pixel][k]·x[pixel moved by tap][c]. Threads share the
+// result, not the pixels, so that the sums do not depend on how many there are.
 #include <omp.h>
 
 #include <algorithm>
@@ -13,17 +13,22 @@
 namespace graft::cpu {
 namespace {
 
-constexpr int64_t kPixels = 128;  // pixels in a block: a panel of 128 × 32 inputs and a tile of 14 × 128 gradients stay in the first cache
+constexpr int64_t kPixels =
+    128;  // pixels in a block: a panel of 128 × 32 inputs and a tile of 14 × 128 gradients stay in the first cache
 constexpr int64_t kDirectChannels = 256, kDirectPixels = 256;
-// Channels of either side at a time. Packing one side again for another part of the other costs more than sums that are too many for
-// the second cache: those are fetched while the tile before them is multiplied.
+// Channels of either side at a time. Packing one side again for another part of the other costs more than sums that are
+// too many for the second cache: those are fetched while the tile before them is multiplied.
 constexpr int64_t kGroup = 768;
 constexpr int64_t kSums = kGroup * kGroup;  // of a chunk: rows × taps × columns
 
 class WeightProduct final : public Kernel {
  public:
   WeightProduct(const ConvolutionBackwardWeights& op, const KernelRequest& request)
-      : window_(op.window), x_shape_(request.inputs[0].shape), dy_shape_(request.inputs[1].shape), bias_(op.bias), threads_(omp_get_max_threads()) {
+      : window_(op.window),
+        x_shape_(request.inputs[0].shape),
+        dy_shape_(request.inputs[1].shape),
+        bias_(op.bias),
+        threads_(omp_get_max_threads()) {
     in_ = x_shape_[1];
     out_ = dy_shape_[1];
     taps_ = op.window.kernel.height * op.window.kernel.width;
@@ -33,10 +38,12 @@ class WeightProduct final : public Kernel {
     const int64_t tiles = (out_ + tiles_.rows - 1) / tiles_.rows, rounds = (tiles + threads_ - 1) / threads_;
     split_rows_ = tiles >= panels_;
     // Few channels: rows of x and dy are short enough to be read where they lie, straight from memory and ahead of use.
-    direct_ = taps_ == 1 && window_.stride.height == 1 && window_.stride.width == 1 && in_ <= kDirectChannels && out_ <= kDirectChannels;
+    direct_ = taps_ == 1 && window_.stride.height == 1 && window_.stride.width == 1 && in_ <= kDirectChannels &&
+              out_ <= kDirectChannels;
     tile_rows_ = split_rows_ ? (out_ + rounds * threads_ - 1) / (rounds * threads_) : tiles_.tile_rows(out_);
     row_tiles_ = (out_ + tile_rows_ - 1) / tile_rows_;
-    thread_bytes_ = static_cast<size_t>(packed_dy_floats() + kPixels * kGroup + sums_floats()) * sizeof(float) + kPixels * sizeof(const float*);
+    thread_bytes_ = static_cast<size_t>(packed_dy_floats() + kPixels * kGroup + sums_floats()) * sizeof(float) +
+                    kPixels * sizeof(const float*);
     thread_bytes_ = (thread_bytes_ + 63) / 64 * 64;
   }
 
@@ -60,25 +67,44 @@ class WeightProduct final : public Kernel {
   int64_t sums_floats() const { return std::min(kSums, out_ * taps_ * in_) + kGroup * kLineFloats; }
 
   void accumulate(const float* x, const float* dy, float* dw, std::byte* scratch, int64_t t, int64_t count) const {
-    const int64_t tile0 = split_rows_ ? row_tiles_ * t / count : 0, tile1 = split_rows_ ? row_tiles_ * (t + 1) / count : row_tiles_;
-    const int64_t panel0 = split_rows_ ? 0 : panels_ * t / count, panel1 = split_rows_ ? panels_ : panels_ * (t + 1) / count;
+    const int64_t tile0 = split_rows_ ? row_tiles_ * t / count : 0,
+                  tile1 = split_rows_ ? row_tiles_ * (t + 1) / count : row_tiles_;
+    const int64_t panel0 = split_rows_ ? 0 : panels_ * t / count,
+                  panel1 = split_rows_ ? panels_ : panels_ * (t + 1) / count;
     const int64_t m0 = tile0 * tile_rows_, m1 = std::min(out_, tile1 * tile_rows_);
     const int64_t c0 = panel0 * tiles_.columns, c1 = std::min(in_, panel1 * tiles_.columns);
     const int64_t row_group = kGroup / tile_rows_ * tile_rows_, column_group = kGroup;
     if (direct_) {
       for (int64_t first = 0; first < pixels_; first += kDirectPixels) {
         const int64_t n = std::min(kDirectPixels, pixels_ - first);
-        const Fetch next_dy{dy + (first + n) * out_ + m0, n, (m1 - m0 + kLineFloats - 1) / kLineFloats, out_}, next_x{x + (first + n) * in_ + c0, n, (c1 - c0) / kLineFloats, in_};
-        tiles_.multiply_columns({m1 - m0, c1 - c0, n, dy + first * out_ + m0, out_, tile_rows_, tile_rows_,
-                                 x + first * in_ + c0, in_, tiles_.columns, dw + m0 * in_ + c0, in_, first > 0, nullptr, true, {next_dy, next_x}});
+        const Fetch next_dy{dy + (first + n) * out_ + m0, n, (m1 - m0 + kLineFloats - 1) / kLineFloats, out_},
+            next_x{x + (first + n) * in_ + c0, n, (c1 - c0) / kLineFloats, in_};
+        tiles_.multiply_columns({m1 - m0,
+                                 c1 - c0,
+                                 n,
+                                 dy + first * out_ + m0,
+                                 out_,
+                                 tile_rows_,
+                                 tile_rows_,
+                                 x + first * in_ + c0,
+                                 in_,
+                                 tiles_.columns,
+                                 dw + m0 * in_ + c0,
+                                 in_,
+                                 first > 0,
+                                 nullptr,
+                                 true,
+                                 {next_dy, next_x}});
       }
       return;
     }
     for (int64_t m = m0; m < m1; m += row_group) {
       const int64_t rows = std::min(row_group, m1 - m);
       for (int64_t c = c0; c < c1; c += column_group) {
-        const int64_t columns = std::min(column_group, c1 - c), taps = std::clamp<int64_t>(kSums / (rows * columns), 1, taps_);
-        for (int64_t tap = 0; tap < taps_; tap += taps) add_chunk({m, m + rows}, {c, c + columns}, {tap, std::min(taps_, tap + taps)}, x, dy, dw, scratch);
+        const int64_t columns = std::min(column_group, c1 - c),
+                      taps = std::clamp<int64_t>(kSums / (rows * columns), 1, taps_);
+        for (int64_t tap = 0; tap < taps_; tap += taps)
+          add_chunk({m, m + rows}, {c, c + columns}, {tap, std::min(taps_, tap + taps)}, x, dy, dw, scratch);
       }
     }
   }
@@ -89,24 +115,40 @@ class WeightProduct final : public Kernel {
   };
 
   /// Part of the result, over all pixels. Each block of them is fetched while the one before it is multiplied.
-  void add_chunk(Range rows, Range columns, Range taps, const float* x, const float* dy, float* dw, std::byte* scratch) const {
+  void add_chunk(Range rows, Range columns, Range taps, const float* x, const float* dy, float* dw,
+                 std::byte* scratch) const {
     auto* const packed_dy = reinterpret_cast<float*>(scratch);
     float* const packed_x = packed_dy + packed_dy_floats();
     float* const sums = packed_x + kPixels * kGroup;
     auto** const sources = reinterpret_cast<const float**>(sums + sums_floats());
-    const int64_t sums_row = taps.size() * columns.size() + kLineFloats;  // rows a power of two apart would meet in few sets of the caches
+    const int64_t sums_row =
+        taps.size() * columns.size() + kLineFloats;  // rows a power of two apart would meet in few sets of the caches
     const MovedPixels pixels{dy_shape_[2], dy_shape_[3], window_.stride, x_shape_[2], x_shape_[3], in_};
     for (int64_t first = 0; first < pixels_; first += kPixels) {
       const int64_t n = std::min(kPixels, pixels_ - first), tile = n * tile_rows_ + TileKernels::kPackSlack;
       tiles_.pack_tiles(dy + first * out_ + rows.first, out_, n, rows.size(), tile_rows_, packed_dy, tile);
       const Fetch next_dy{dy + (first + n) * out_ + rows.first, n, rows.size() / kLineFloats + 1, out_};
       for (int64_t tap = taps.first; tap < taps.last; ++tap) {
-        pixels.locate(first, n, tap / window_.kernel.width * window_.dilation.height - window_.padding.top, tap % window_.kernel.width * window_.dilation.width - window_.padding.left,
-                      x + columns.first, sources);
+        pixels.locate(first, n, tap / window_.kernel.width * window_.dilation.height - window_.padding.top,
+                      tap % window_.kernel.width * window_.dilation.width - window_.padding.left, x + columns.first,
+                      sources);
         const Fetch next_x = coming_x(x + columns.first, first + n, n, tap, columns.size());
         tiles_.pack_panels(sources, n, columns.size(), packed_x, n * tiles_.columns);
-        tiles_.multiply_columns({rows.size(), columns.size(), n, packed_dy, tile_rows_, tile, tile_rows_, packed_x, tiles_.columns, n * tiles_.columns,
-                                 sums + (tap - taps.first) * columns.size(), sums_row, first > 0, nullptr, false,
+        tiles_.multiply_columns({rows.size(),
+                                 columns.size(),
+                                 n,
+                                 packed_dy,
+                                 tile_rows_,
+                                 tile,
+                                 tile_rows_,
+                                 packed_x,
+                                 tiles_.columns,
+                                 n * tiles_.columns,
+                                 sums + (tap - taps.first) * columns.size(),
+                                 sums_row,
+                                 first > 0,
+                                 nullptr,
+                                 false,
                                  {tap == taps.first ? next_dy : Fetch{}, next_x}});
       }
     }
@@ -118,13 +160,17 @@ class WeightProduct final : public Kernel {
       }
   }
 
-  /// The pixels of x that n output pixels from `first` on will meet: roughly, since rows of the picture end and others begin.
+  /// The pixels of x that n output pixels from `first` on will meet: roughly, since rows of the picture end and others
+  /// begin.
   Fetch coming_x(const float* x, int64_t first, int64_t n, int64_t tap, int64_t columns) const {
     const int64_t width = dy_shape_[3], height = dy_shape_[2];
     const int64_t column = first % width, row = first / width % height, image = first / width / height;
-    const int64_t yy = row * window_.stride.height + tap / window_.kernel.width * window_.dilation.height - window_.padding.top;
-    const int64_t xx = column * window_.stride.width + tap % window_.kernel.width * window_.dilation.width - window_.padding.left;
-    return {x + ((image * x_shape_[2] + yy) * x_shape_[3] + xx) * in_, n, columns / kLineFloats, window_.stride.width * in_};
+    const int64_t yy =
+        row * window_.stride.height + tap / window_.kernel.width * window_.dilation.height - window_.padding.top;
+    const int64_t xx =
+        column * window_.stride.width + tap % window_.kernel.width * window_.dilation.width - window_.padding.left;
+    return {x + ((image * x_shape_[2] + yy) * x_shape_[3] + xx) * in_, n, columns / kLineFloats,
+            window_.stride.width * in_};
   }
 
   const TileKernels& tiles_ = tile_kernels();

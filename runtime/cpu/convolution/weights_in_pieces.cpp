@@ -1,5 +1,6 @@
-// oneDNN divides a gradient of weights among threads by the batch, so that its sums depend on how many there are. Here the batch falls
-// into pieces that depend on the shape alone; each is one thread's, and their results are added in order.
+// oneDNN divides a gradient of weights among threads by the batch, so that its sums depend on how many there are. Here
+// the batch falls into pieces that depend on the shape alone; each is one thread's, and their results are added in
+// order.
 #include <omp.h>
 
 #include <algorithm>
@@ -38,22 +39,27 @@ class WeightsInPieces final : public Kernel {
       if (kernel) worker_scratch_ = std::max(worker_scratch_, (kernel->scratch_bytes() + 63) / 64 * 64);
   }
 
-  size_t scratch_bytes() const override { return worker_scratch_ * workers_.size() + static_cast<size_t>(pieces_ * stride()) * sizeof(float); }
+  size_t scratch_bytes() const override {
+    return worker_scratch_ * workers_.size() + static_cast<size_t>(pieces_ * stride()) * sizeof(float);
+  }
 
   void run(const KernelArguments& a) override {
     auto* const scratch = static_cast<std::byte*>(a.scratch);
     float* const results = reinterpret_cast<float*>(scratch + worker_scratch_ * workers_.size());
     const auto count = static_cast<int64_t>(workers_.size());
-#pragma omp parallel num_threads(static_cast<int>(count))
+#pragma omp parallel num_threads(static_cast <int>(count))
     {
       // A team may come out smaller than asked for.
       for (int64_t worker = omp_get_thread_num(); worker < count; worker += omp_get_num_threads()) {
         for (int64_t p = pieces_ * worker / count; p < pieces_ * (worker + 1) / count; ++p) {
           const int64_t first = images_ * p / pieces_, size = images_ * (p + 1) / pieces_ - first;
-          const std::array<const void*, 2> inputs{static_cast<const float*>(a.inputs[0]) + first * x_image_, static_cast<const float*>(a.inputs[1]) + first * dy_image_};
+          const std::array<const void*, 2> inputs{static_cast<const float*>(a.inputs[0]) + first * x_image_,
+                                                  static_cast<const float*>(a.inputs[1]) + first * dy_image_};
           float* const dw = results + p * stride();
           const std::array<void*, 2> outputs{dw, dw + weights_};
-          workers_[static_cast<size_t>(worker)][size > images_ / pieces_]->run({inputs, std::span(outputs).first(bias_ ? 2 : 1), scratch + static_cast<size_t>(worker) * worker_scratch_, a.step});
+          workers_[static_cast<size_t>(worker)][size > images_ / pieces_]->run(
+              {inputs, std::span(outputs).first(bias_ ? 2 : 1), scratch + static_cast<size_t>(worker) * worker_scratch_,
+               a.step});
         }
       }
     }
@@ -66,7 +72,8 @@ class WeightsInPieces final : public Kernel {
 
   int64_t stride() const { return (weights_ + bias_ + 15) / 16 * 16; }
 
-  static std::unique_ptr<Kernel> part(const ConvolutionBackwardWeights& op, const KernelRequest& request, int64_t images) {
+  static std::unique_ptr<Kernel> part(const ConvolutionBackwardWeights& op, const KernelRequest& request,
+                                      int64_t images) {
     std::vector<Operand> inputs(request.inputs.begin(), request.inputs.end());
     for (Operand& operand : inputs) operand.shape[0] = images;
     return library_backward_weights(op, {op, inputs, request.outputs, -1});
@@ -87,6 +94,8 @@ class WeightsInPieces final : public Kernel {
 
 }  // namespace
 
-std::unique_ptr<Kernel> weights_in_pieces(const ConvolutionBackwardWeights& op, const KernelRequest& request) { return std::make_unique<WeightsInPieces>(op, request); }
+std::unique_ptr<Kernel> weights_in_pieces(const ConvolutionBackwardWeights& op, const KernelRequest& request) {
+  return std::make_unique<WeightsInPieces>(op, request);
+}
 
 }  // namespace graft::cpu

@@ -1,8 +1,9 @@
 // 3×3 convolutions of stride 1 by Winograd's F(4×4, 3×3): tiles of the picture are transformed, multiplied position by
-// position as 36 products tiles × channels in times channels in × channels out, and transformed back. Where the filters fit the
-// second cache, each thread takes its own blocks of tiles through all three steps, so that what lies between them stays in its
-// cache; where they do not, threads share larger blocks and divide the products among them, so that each reads only its part of
-// the filters. The gradient of the input is the same convolution with the filters turned round.
+// position as 36 products tiles × channels in times channels in × channels out, and transformed back. Where the filters
+// fit the second cache, each thread takes its own blocks of tiles through all three steps, so that what lies between
+// them stays in its cache; where they do not, threads share larger blocks and divide the products among them, so that
+// each reads only its part of the filters. The gradient of the input is the same convolution with the filters turned
+// round.
 #include <omp.h>
 
 #include <algorithm>
@@ -18,19 +19,23 @@
 namespace graft::cpu {
 namespace {
 
-constexpr int64_t kPadding = 16;  // floats between rows of a transformed block, so that they do not fall on one cache set
+constexpr int64_t kPadding =
+    16;  // floats between rows of a transformed block, so that they do not fall on one cache set
 constexpr int64_t kDepthBlock = 256;
-constexpr int64_t kPackDepth = 8;    // channels of filters transformed before they are written: 36 × 8 × 32 floats
+constexpr int64_t kPackDepth = 8;      // channels of filters transformed before they are written: 36 × 8 × 32 floats
 constexpr int64_t kLargestGroup = 32;  // columns of a panel on any processor
-constexpr int64_t kCachedFilters = 128 * 128;  // channels in × channels out whose 36 products fit the caches with a block of tiles
+constexpr int64_t kCachedFilters =
+    128 * 128;  // channels in × channels out whose 36 products fit the caches with a block of tiles
 constexpr int64_t kCachedSplitFilters = 64 * 64;  // the same in three parts
 constexpr int64_t kSharedTiles = 128;
 
 class WinogradProduct {
  public:
-  WinogradProduct(const WinogradTiles& tiles, int64_t in, int64_t out) : tiles_(tiles), in_(in), out_(out), threads_(omp_get_max_threads()) {
+  WinogradProduct(const WinogradTiles& tiles, int64_t in, int64_t out)
+      : tiles_(tiles), in_(in), out_(out), threads_(omp_get_max_threads()) {
     shared_ = in_ * out_ > (split_ ? kCachedSplitFilters : kCachedFilters);
-    const int64_t share = shared_ ? tiles_.count() : (tiles_.count() + threads_ - 1) / threads_, rows = split_ ? kSplitRows : product_.rows;
+    const int64_t share = shared_ ? tiles_.count() : (tiles_.count() + threads_ - 1) / threads_,
+                  rows = split_ ? kSplitRows : product_.rows;
     block_ = std::min(shared_ ? kSharedTiles : rows, (share + rows - 1) / rows * rows);
     panel_ = split_ ? kSplitColumns : product_.columns;
     panels_ = (out_ + panel_ - 1) / panel_;
@@ -38,12 +43,17 @@ class WinogradProduct {
   }
 
   int64_t packed_elements() const { return kWinogradPositions * position_elements(); }
-  size_t scratch_bytes() const { return static_cast<size_t>(threads_ * (in_ + split_floats()) + (shared_ ? 1 : threads_) * block_floats()) * sizeof(float); }
+  size_t scratch_bytes() const {
+    return static_cast<size_t>(threads_ * (in_ + split_floats()) + (shared_ ? 1 : threads_) * block_floats()) *
+           sizeof(float);
+  }
 
-  /// Filter n, channel k, tap t is at w[n·n_stride + k·k_stride + (turned ? 8 - t : t)]. Packed: [position][panel][k][column].
+  /// Filter n, channel k, tap t is at w[n·n_stride + k·k_stride + (turned ? 8 - t : t)]. Packed:
+  /// [position][panel][k][column].
   void pack(const float* w, int64_t k_stride, int64_t n_stride, bool turned, float* packed) const {
     if (split_) return pack_parts(w, k_stride, n_stride, turned, reinterpret_cast<std::byte*>(packed));
-    const int64_t width = product_.columns, group = std::max<int64_t>(width, kWinogradChannels), chunks = in_ / kPackDepth;
+    const int64_t width = product_.columns, group = std::max<int64_t>(width, kWinogradChannels),
+                  chunks = in_ / kPackDepth;
     const int64_t part = std::min<int64_t>(width, kWinogradChannels), run = kPackDepth * width;
     parallel_for((out_ + group - 1) / group * chunks, 1, [&](int64_t first, int64_t last) {
       // The 36 places lie a power of two apart: they are made side by side here, and written in runs.
@@ -74,10 +84,13 @@ class WinogradProduct {
 #pragma omp parallel num_threads(threads_)
     {
       const int64_t t = omp_get_thread_num(), count = omp_get_num_threads(), products = kWinogradPositions * panels_;
-      const int64_t begin = shared_ ? 0 : tiles_.count() * t / count, end = shared_ ? tiles_.count() : tiles_.count() * (t + 1) / count;
+      const int64_t begin = shared_ ? 0 : tiles_.count() * t / count,
+                    end = shared_ ? tiles_.count() : tiles_.count() * (t + 1) / count;
       float* const rows = static_cast<float*>(scratch) + threads_ * in_;
       float* const blocks = rows + threads_ * split_floats();
-      const Block memory(static_cast<float*>(scratch) + t * in_, reinterpret_cast<std::byte*>(rows + t * split_floats()), blocks + (shared_ ? 0 : t * block_floats()), *this);
+      const Block memory(static_cast<float*>(scratch) + t * in_,
+                         reinterpret_cast<std::byte*>(rows + t * split_floats()),
+                         blocks + (shared_ ? 0 : t * block_floats()), *this);
       std::fill_n(memory.zeros, in_, 0.0f);
       for (int64_t first = begin; first < end; first += block_) {
         const int64_t n = std::min(block_, end - first);
@@ -110,15 +123,24 @@ class WinogradProduct {
     float *v, *m;
     int64_t v_row, m_row, v_position, m_position;
     Block(float* zero_pixel, std::byte* split_rows, float* memory, const WinogradProduct& p)
-        : zeros(zero_pixel), rows(split_rows), v(memory), v_row(p.in_ + kPadding), m_row(p.out_ + kPadding), v_position(p.block_ * v_row), m_position(p.block_ * m_row) {
+        : zeros(zero_pixel),
+          rows(split_rows),
+          v(memory),
+          v_row(p.in_ + kPadding),
+          m_row(p.out_ + kPadding),
+          v_position(p.block_ * v_row),
+          m_position(p.block_ * m_row) {
       m = v + kWinogradPositions * v_position;
     }
   };
 
   int64_t position_elements() const {
-    return split_ ? out_ / SplitTiles::kColumns * split_tile_ / static_cast<int64_t>(sizeof(float)) : panels_ * product_.columns * in_;
+    return split_ ? out_ / SplitTiles::kColumns * split_tile_ / static_cast<int64_t>(sizeof(float))
+                  : panels_ * product_.columns * in_;
   }
-  int64_t split_floats() const { return split_ ? (block_ / SplitTiles::kRows + 1) * split_tile_ / static_cast<int64_t>(sizeof(float)) : 0; }
+  int64_t split_floats() const {
+    return split_ ? (block_ / SplitTiles::kRows + 1) * split_tile_ / static_cast<int64_t>(sizeof(float)) : 0;
+  }
   int64_t block_floats() const { return kWinogradPositions * block_ * (in_ + kPadding + out_ + kPadding); }
 
   void transform(int64_t first, Range tiles, const float* x, const Block& block) const {
@@ -133,19 +155,24 @@ class WinogradProduct {
   void pack_parts(const float* w, int64_t k_stride, int64_t n_stride, bool turned, std::byte* packed) const {
     constexpr int64_t kDepth = SplitTiles::kDepth;
     static_assert(kWinogradChannels == SplitTiles::kColumns);
-    const int64_t steps = SplitTiles::steps(in_), position_bytes = position_elements() * static_cast<int64_t>(sizeof(float));
+    const int64_t steps = SplitTiles::steps(in_),
+                  position_bytes = position_elements() * static_cast<int64_t>(sizeof(float));
     parallel_for(out_ / SplitTiles::kColumns * steps, 1, [&](int64_t first, int64_t last) {
       alignas(64) float made[kDepth * kWinogradPositions * kWinogradChannels];
       const float* lines[kDepth];
       for (int64_t unit = first; unit < last; ++unit) {
-        const int64_t n = unit / steps * SplitTiles::kColumns, k0 = unit % steps * kDepth, depth = std::min(kDepth, in_ - k0);
+        const int64_t n = unit / steps * SplitTiles::kColumns, k0 = unit % steps * kDepth,
+                      depth = std::min(kDepth, in_ - k0);
         for (int64_t k = 0; k < depth; ++k) {
           const float* filters = w + n * n_stride + (k0 + k) * k_stride;
-          transforms_.weights(turned ? filters + 8 : filters, n_stride, turned ? -1 : 1, made + k * kWinogradPositions * kWinogradChannels, kWinogradChannels);
+          transforms_.weights(turned ? filters + 8 : filters, n_stride, turned ? -1 : 1,
+                              made + k * kWinogradPositions * kWinogradChannels, kWinogradChannels);
         }
         for (int64_t position = 0; position < kWinogradPositions; ++position) {
           for (int64_t k = 0; k < depth; ++k) lines[k] = made + (k * kWinogradPositions + position) * kWinogradChannels;
-          split_->pack_depth_of_columns(lines, depth, SplitTiles::kColumns, packed + position * position_bytes + unit * SplitTiles::kStepBytes, split_tile_);
+          split_->pack_depth_of_columns(lines, depth, SplitTiles::kColumns,
+                                        packed + position * position_bytes + unit * SplitTiles::kStepBytes,
+                                        split_tile_);
         }
       }
     });
@@ -158,15 +185,17 @@ class WinogradProduct {
     split_->configure(height);
     split_->pack_rows(lines, n, in_, height, block.rows, split_tile_);
     split_->multiply({n, columns.last - columns.first, SplitTiles::steps(in_), height, block.rows, split_tile_,
-                      reinterpret_cast<const std::byte*>(packed + position * position_elements()) + columns.first / SplitTiles::kColumns * split_tile_, split_tile_,
-                      block.m + position * block.m_position + columns.first, block.m_row});
+                      reinterpret_cast<const std::byte*>(packed + position * position_elements()) +
+                          columns.first / SplitTiles::kColumns * split_tile_,
+                      split_tile_, block.m + position * block.m_position + columns.first, block.m_row});
   }
 
   /// `products`: of all panels of all positions.
   void multiply(int64_t n, Range products, const float* packed, const Block& block) const {
     const int64_t tile_rows = product_.tile_rows(n), panels = panels_, width = panel_;
     for (int64_t next = products.first; next < products.last;) {
-      const int64_t position = next / panels, panel = next % panels, last = std::min(panels, panel + products.last - next);
+      const int64_t position = next / panels, panel = next % panels,
+                    last = std::min(panels, panel + products.last - next);
       if (split_) {
         multiply_parts(n, position, {panel * width, std::min(last * width, out_)}, packed, block);
         next += last - panel;
@@ -174,9 +203,22 @@ class WinogradProduct {
       }
       const int64_t columns = std::min(last * width, out_) - panel * width;
       for (int64_t k = 0; k < in_; k += kDepthBlock) {
-        product_.multiply_rows({n, columns, std::min(kDepthBlock, in_ - k), block.v + position * block.v_position + k, block.v_row, tile_rows * block.v_row, tile_rows,
-                                packed + position * position_elements() + (panel * in_ + k) * width, width, in_ * width,
-                                block.m + position * block.m_position + panel * width, block.m_row, k > 0, nullptr, false, {}});
+        product_.multiply_rows({n,
+                                columns,
+                                std::min(kDepthBlock, in_ - k),
+                                block.v + position * block.v_position + k,
+                                block.v_row,
+                                tile_rows * block.v_row,
+                                tile_rows,
+                                packed + position * position_elements() + (panel * in_ + k) * width,
+                                width,
+                                in_ * width,
+                                block.m + position * block.m_position + panel * width,
+                                block.m_row,
+                                k > 0,
+                                nullptr,
+                                false,
+                                {}});
       }
       next += last - panel;
     }
@@ -188,7 +230,8 @@ class WinogradProduct {
     for (int64_t i = tiles.first; i < tiles.last; ++i) {
       tiles_.outputs(first + i, y, out_, nullptr, outputs);
       if (tail.residual) tiles_.outputs(first + i, tail.residual, out_, nullptr, residual);
-      transforms_.output(out_, block.m + i * block.m_row, block.m_position, tail, tail.residual ? residual : nullptr, outputs);
+      transforms_.output(out_, block.m + i * block.m_row, block.m_position, tail, tail.residual ? residual : nullptr,
+                         outputs);
     }
   }
 
@@ -207,17 +250,22 @@ class WinogradProduct {
 class WinogradForward final : public Kernel {
  public:
   WinogradForward(const Convolution& op, const KernelRequest& request)
-      : product_(WinogradTiles(request.inputs[0].shape, request.outputs[0].shape, op.window.padding.top, op.window.padding.left), request.inputs[0].shape[1],
-                 request.outputs[0].shape[1]),
+      : product_(WinogradTiles(request.inputs[0].shape, request.outputs[0].shape, op.window.padding.top,
+                               op.window.padding.left),
+                 request.inputs[0].shape[1], request.outputs[0].shape[1]),
         weights_(request.inputs[1], product_.packed_elements(),
-                 [product = product_, in = request.inputs[0].shape[1]](const float* w, float* packed) { product.pack(w, 9, 9 * in, false, packed); }),
+                 [product = product_, in = request.inputs[0].shape[1]](const float* w, float* packed) {
+                   product.pack(w, 9, 9 * in, false, packed);
+                 }),
         has_bias_(request.inputs.size() > 2 && request.inputs[2].present),
         tail_(op.tail) {}
   size_t scratch_bytes() const override { return weights_.scratch_bytes() + product_.scratch_bytes(); }
   void run(const KernelArguments& a) override {
     const float* packed = weights_.get(a.inputs[1], a.scratch);
-    const TileTail tail{has_bias_ ? static_cast<const float*>(a.inputs[2]) : nullptr, tail_.residual ? static_cast<const float*>(a.inputs[3]) : nullptr, tail_.activation};
-    product_.run(static_cast<const float*>(a.inputs[0]), packed, tail, static_cast<float*>(a.outputs[0]), static_cast<std::byte*>(a.scratch) + weights_.scratch_bytes());
+    const TileTail tail{has_bias_ ? static_cast<const float*>(a.inputs[2]) : nullptr,
+                        tail_.residual ? static_cast<const float*>(a.inputs[3]) : nullptr, tail_.activation};
+    product_.run(static_cast<const float*>(a.inputs[0]), packed, tail, static_cast<float*>(a.outputs[0]),
+                 static_cast<std::byte*>(a.scratch) + weights_.scratch_bytes());
   }
 
  private:
@@ -231,16 +279,20 @@ class WinogradForward final : public Kernel {
 class WinogradBackwardData final : public Kernel {
  public:
   WinogradBackwardData(const ConvolutionBackwardData& op, const KernelRequest& request)
-      : product_(WinogradTiles(request.inputs[0].shape, request.outputs[0].shape, 2 - op.window.padding.top, 2 - op.window.padding.left),
+      : product_(WinogradTiles(request.inputs[0].shape, request.outputs[0].shape, 2 - op.window.padding.top,
+                               2 - op.window.padding.left),
                  request.inputs[0].shape[1], request.outputs[0].shape[1]),
         weights_(request.inputs[1], product_.packed_elements(),
-                 [product = product_, out = request.outputs[0].shape[1]](const float* w, float* packed) { product.pack(w, 9 * out, 9, true, packed); }),
+                 [product = product_, out = request.outputs[0].shape[1]](const float* w, float* packed) {
+                   product.pack(w, 9 * out, 9, true, packed);
+                 }),
         tail_(op.tail) {}
   size_t scratch_bytes() const override { return weights_.scratch_bytes() + product_.scratch_bytes(); }
   void run(const KernelArguments& a) override {
     const float* packed = weights_.get(a.inputs[1], a.scratch);
     const TileTail tail{nullptr, tail_.residual ? static_cast<const float*>(a.inputs[2]) : nullptr, tail_.activation};
-    product_.run(static_cast<const float*>(a.inputs[0]), packed, tail, static_cast<float*>(a.outputs[0]), static_cast<std::byte*>(a.scratch) + weights_.scratch_bytes());
+    product_.run(static_cast<const float*>(a.inputs[0]), packed, tail, static_cast<float*>(a.outputs[0]),
+                 static_cast<std::byte*>(a.scratch) + weights_.scratch_bytes());
   }
 
  private:

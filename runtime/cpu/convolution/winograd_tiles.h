@@ -12,8 +12,15 @@ class WinogradTiles {
  public:
   /// `input` and `output`: N×C×H×W. `pad_top`, `pad_left`: rows and columns of zeros before the input.
   WinogradTiles(const Shape& input, const Shape& output, int64_t pad_top, int64_t pad_left)
-      : images_(input[0]), in_height_(input[2]), in_width_(input[3]), out_height_(output[2]), out_width_(output[3]), pad_top_(pad_top), pad_left_(pad_left),
-        rows_((out_height_ + 3) / 4), columns_((out_width_ + 3) / 4) {}
+      : images_(input[0]),
+        in_height_(input[2]),
+        in_width_(input[3]),
+        out_height_(output[2]),
+        out_width_(output[3]),
+        pad_top_(pad_top),
+        pad_left_(pad_left),
+        rows_((out_height_ + 3) / 4),
+        columns_((out_width_ + 3) / 4) {}
 
   int64_t count() const { return images_ * rows_ * columns_; }
 
@@ -21,13 +28,15 @@ class WinogradTiles {
   template <typename Float>
   void inputs(int64_t tile, Float* x, int64_t channels, std::type_identity_t<Float>* outside, Float** to) const {
     const auto [image, row, column] = place(tile);
-    pixels<6>(x + image * in_height_ * in_width_ * channels, in_height_, in_width_, channels, row * 4 - pad_top_, column * 4 - pad_left_, outside, to);
+    pixels<6>(x + image * in_height_ * in_width_ * channels, in_height_, in_width_, channels, row * 4 - pad_top_,
+              column * 4 - pad_left_, outside, to);
   }
   /// Addresses of the 16 output pixels of a tile; those outside the picture are `outside`.
   template <typename Float>
   void outputs(int64_t tile, Float* y, int64_t channels, std::type_identity_t<Float>* outside, Float** to) const {
     const auto [image, row, column] = place(tile);
-    pixels<4>(y + image * out_height_ * out_width_ * channels, out_height_, out_width_, channels, row * 4, column * 4, outside, to);
+    pixels<4>(y + image * out_height_ * out_width_ * channels, out_height_, out_width_, channels, row * 4, column * 4,
+              outside, to);
   }
 
  private:
@@ -37,7 +46,8 @@ class WinogradTiles {
   Place place(int64_t tile) const { return {tile / columns_ / rows_, tile / columns_ % rows_, tile % columns_}; }
 
   template <int extent, typename Float>
-  static void pixels(Float* picture, int64_t height, int64_t width, int64_t channels, int64_t y0, int64_t x0, Float* outside, Float** to) {
+  static void pixels(Float* picture, int64_t height, int64_t width, int64_t channels, int64_t y0, int64_t x0,
+                     Float* outside, Float** to) {
     for (int64_t i = 0; i < extent; ++i)
       for (int64_t j = 0; j < extent; ++j) {
         const int64_t y = y0 + i, x = x0 + j;

@@ -1,5 +1,6 @@
-// dL/dw of a 3×3 convolution of stride 1: the adjoint of Winograd's algorithm. Tiles of x and of dy are transformed, multiplied
-// position by position as 36 products channels out × tiles times tiles × channels in, and the sums transformed back at the end.
+// dL/dw of a 3×3 convolution of stride 1: the adjoint of Winograd's algorithm. Tiles of x and of dy are transformed,
+// multiplied position by position as 36 products channels out × tiles times tiles × channels in, and the sums
+// transformed back at the end.
 #include <omp.h>
 
 #include <algorithm>
@@ -13,8 +14,9 @@
 namespace graft::cpu {
 namespace {
 
-constexpr int64_t kPadding = 16;  // floats between rows of a transformed block, so that they do not fall on one cache set
-constexpr int64_t kBlock = 128;   // tiles transformed before they are multiplied: the depth of each product
+constexpr int64_t kPadding =
+    16;  // floats between rows of a transformed block, so that they do not fall on one cache set
+constexpr int64_t kBlock = 128;  // tiles transformed before they are multiplied: the depth of each product
 
 class WinogradWeights final : public Kernel {
  public:
@@ -29,7 +31,9 @@ class WinogradWeights final : public Kernel {
   }
 
   size_t scratch_bytes() const override {
-    return static_cast<size_t>(kWinogradPositions * (block_ * (in_ + out_ + 2 * kPadding) + in_ * out_) + std::max(in_, out_)) * sizeof(float);
+    return static_cast<size_t>(kWinogradPositions * (block_ * (in_ + out_ + 2 * kPadding) + in_ * out_) +
+                               std::max(in_, out_)) *
+           sizeof(float);
   }
 
   void run(const KernelArguments& a) override {
@@ -54,13 +58,15 @@ class WinogradWeights final : public Kernel {
     }
     parallel_for(out_, 1, [&](int64_t first, int64_t last) {
       for (int64_t k = first; k < last; ++k)
-        for (int64_t c = 0; c < in_; c += kWinogradChannels) transforms_.weights_adjoint(sums + k * in_ + c, in_ * out_, dw + (k * in_ + c) * 9, 9, 1);
+        for (int64_t c = 0; c < in_; c += kWinogradChannels)
+          transforms_.weights_adjoint(sums + k * in_ + c, in_ * out_, dw + (k * in_ + c) * 9, 9, 1);
     });
     if (bias_) bias_gradient(dy, pixels_, out_, static_cast<float*>(a.outputs[1]));
   }
 
  private:
-  void transform(int64_t block, int64_t first, int64_t last, const float* x, const float* dy, const float* zeros, float* v, float* m) const {
+  void transform(int64_t block, int64_t first, int64_t last, const float* x, const float* dy, const float* zeros,
+                 float* v, float* m) const {
     const float* pixels[36];
     for (int64_t i = first; i < last; ++i) {
       tiles_.inputs(block + i, x, in_, zeros, pixels);
@@ -70,11 +76,26 @@ class WinogradWeights final : public Kernel {
     }
   }
 
-  void multiply(int64_t n, int64_t first, int64_t last, const float* v, const float* m, bool accumulate, float* sums) const {
+  void multiply(int64_t n, int64_t first, int64_t last, const float* v, const float* m, bool accumulate,
+                float* sums) const {
     const int64_t v_row = in_ + kPadding, m_row = out_ + kPadding, tile_rows = product_.tile_rows(out_);
     for (int64_t position = first; position < last; ++position) {
-      product_.multiply_columns({out_, in_, n, m + position * block_ * m_row, m_row, tile_rows, tile_rows, v + position * block_ * v_row, v_row, product_.columns,
-                                 sums + position * in_ * out_, in_, accumulate, nullptr, true, {}});
+      product_.multiply_columns({out_,
+                                 in_,
+                                 n,
+                                 m + position * block_ * m_row,
+                                 m_row,
+                                 tile_rows,
+                                 tile_rows,
+                                 v + position * block_ * v_row,
+                                 v_row,
+                                 product_.columns,
+                                 sums + position * in_ * out_,
+                                 in_,
+                                 accumulate,
+                                 nullptr,
+                                 true,
+                                 {}});
     }
   }
 
@@ -95,9 +116,10 @@ std::unique_ptr<Kernel> winograd_backward_weights(const ConvolutionBackwardWeigh
 }
 
 bool winograd_serves(const Window2d& window, int64_t groups, const Operand& x, const Operand& y) {
-  const bool three_by_three = window.kernel.height == 3 && window.kernel.width == 3 && window.stride.height == 1 && window.stride.width == 1 &&
-                              window.dilation.height == 1 && window.dilation.width == 1;
-  const bool padded_little = window.padding.top <= 2 && window.padding.left <= 2 && window.padding.bottom <= 2 && window.padding.right <= 2;
+  const bool three_by_three = window.kernel.height == 3 && window.kernel.width == 3 && window.stride.height == 1 &&
+                              window.stride.width == 1 && window.dilation.height == 1 && window.dilation.width == 1;
+  const bool padded_little =
+      window.padding.top <= 2 && window.padding.left <= 2 && window.padding.bottom <= 2 && window.padding.right <= 2;
   const bool whole_vectors = groups == 1 && x.shape[1] % kWinogradChannels == 0 && y.shape[1] % kWinogradChannels == 0;
   const bool channels_last = x.strides == channels_last_strides(x.shape) && y.strides == channels_last_strides(y.shape);
   if (!three_by_three || !padded_little || !whole_vectors || !channels_last) return false;

@@ -14,9 +14,12 @@ Isa best_isa();
 template <typename Table>
 const Table& for_this_processor(const Table& baseline, const Table& avx2, const Table& avx512) {
   switch (best_isa()) {
-    case Isa::avx512: return avx512;
-    case Isa::avx2: return avx2;
-    case Isa::baseline: return baseline;
+    case Isa::avx512:
+      return avx512;
+    case Isa::avx2:
+      return avx2;
+    case Isa::baseline:
+      return baseline;
   }
   return baseline;
 }

@@ -7,13 +7,13 @@
 
 namespace graft::cpu {
 
-/// float32 products on matrix units that multiply bfloat16 (Intel's AMX). A factor is the sum of three bfloat16 numbers, which hold all of
-/// its 24 bits: x = x₀ + x₁ + x₂. Of the nine products of parts the six largest are added up in float32; those left out are below
-/// 2⁻²³ of the product, less than what one rounding of the sum costs (Henry, Tang and Heinecke, arXiv 1904.06376). An infinite factor
-/// gives NaN. docs/decisions/0013 has the errors and the speed.
+/// float32 products on matrix units that multiply bfloat16 (Intel's AMX). A factor is the sum of three bfloat16
+/// numbers, which hold all of its 24 bits: x = x₀ + x₁ + x₂. Of the nine products of parts the six largest are added up
+/// in float32; those left out are below 2⁻²³ of the product, less than what one rounding of the sum costs (Henry, Tang
+/// and Heinecke, arXiv 1904.06376). An infinite factor gives NaN. docs/decisions/0013 has the errors and the speed.
 ///
-/// Operands are packed in tiles, each kDepth of the depth at a time: a step of kStepBytes holds the tile's three parts. Depths that
-/// are no multiple of kDepth end in zeros.
+/// Operands are packed in tiles, each kDepth of the depth at a time: a step of kStepBytes holds the tile's three parts.
+/// Depths that are no multiple of kDepth end in zeros.
 struct SplitTiles {
   static constexpr int64_t kRows = 16, kColumns = 16, kDepth = 32;  // of a tile of A, of a tile of B, of both
   static constexpr int64_t kStepBytes = 3 * 1024;
@@ -29,11 +29,12 @@ struct SplitTiles {
   void (*configure)(int64_t height);
   void (*release)();
 
-  /// Lines of `depth` floats (a multiple of 16; zeros where one is null), each a row of A or a column of B: line i goes to tile i / height. Tile t
-  /// begins at to + t·tile bytes.
+  /// Lines of `depth` floats (a multiple of 16; zeros where one is null), each a row of A or a column of B: line i goes
+  /// to tile i / height. Tile t begins at to + t·tile bytes.
   void (*pack_rows)(const float* const* lines, int64_t n, int64_t depth, int64_t height, std::byte* to, int64_t tile);
   void (*pack_columns)(const float* const* lines, int64_t n, int64_t depth, std::byte* to, int64_t tile);
-  /// Lines of `width` floats (a multiple of 16), one for each of n steps of the depth: across rows of A (tiles of kRows) or columns of B.
+  /// Lines of `width` floats (a multiple of 16), one for each of n steps of the depth: across rows of A (tiles of
+  /// kRows) or columns of B.
   void (*pack_depth_of_rows)(const float* const* lines, int64_t n, int64_t width, std::byte* to, int64_t tile);
   void (*pack_depth_of_columns)(const float* const* lines, int64_t n, int64_t width, std::byte* to, int64_t tile);
 
@@ -62,6 +63,8 @@ struct SplitProduct {
 /// Null where the processor has no such units, or ONEDNN_MAX_CPU_ISA keeps to others.
 const SplitTiles* split_tiles();
 
-namespace amx { const SplitTiles& split_tiles(); }
+namespace amx {
+const SplitTiles& split_tiles();
+}
 
 }  // namespace graft::cpu

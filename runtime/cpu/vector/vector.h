@@ -50,7 +50,8 @@ struct VectorLoops {
   /// y += x·scale
   void (*add_scaled)(int64_t n, const float* x, float scale, float* y);
   /// LRN of one pixel over channels; `squares` has room for channels floats
-  void (*lrn)(int64_t channels, int64_t size, float alpha_over_size, float beta, float bias, const float* x, float* squares, float* y);
+  void (*lrn)(int64_t channels, int64_t size, float alpha_over_size, float beta, float bias, const float* x,
+              float* squares, float* y);
   /// sums[r] = Σ over `depth` of x[k]·w[r·stride + k], for `rows` ≤ kDotRows rows that are read once, from memory
   static constexpr int64_t kDotRows = 8;
   void (*dot_rows)(int64_t depth, const float* x, const float* w, int64_t stride, int64_t rows, float* sums);
@@ -59,8 +60,14 @@ struct VectorLoops {
 /// The best set this processor runs; ONEDNN_MAX_CPU_ISA caps it together with oneDNN.
 const VectorLoops& vector_loops();
 
-namespace baseline { const VectorLoops& loops(); }
-namespace avx2 { const VectorLoops& loops(); }
-namespace avx512 { const VectorLoops& loops(); }
+namespace baseline {
+const VectorLoops& loops();
+}
+namespace avx2 {
+const VectorLoops& loops();
+}
+namespace avx512 {
+const VectorLoops& loops();
+}
 
 }  // namespace graft::cpu

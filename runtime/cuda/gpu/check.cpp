@@ -8,7 +8,9 @@
 namespace graft::cuda {
 namespace {
 
-[[noreturn]] void fail(const char* library, const char* doing, const char* reason) { throw Error(std::string(library) + ", " + doing + ": " + reason, "use --device cpu"); }
+[[noreturn]] void fail(const char* library, const char* doing, const char* reason) {
+  throw Error(std::string(library) + ", " + doing + ": " + reason, "use --device cpu");
+}
 
 }  // namespace
 

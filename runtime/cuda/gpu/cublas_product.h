@@ -23,7 +23,8 @@ class CublasProduct final : public LibraryProduct {
  private:
   CublasProduct(const ProductProblem& problem, const Libraries& libraries);
   bool choose();
-  cublasStatus_t multiply(const cublasLtMatmulAlgo_t& algorithm, const void* a, const void* b, const void* residual, void* y, void* workspace) const;
+  cublasStatus_t multiply(const cublasLtMatmulAlgo_t& algorithm, const void* a, const void* b, const void* residual,
+                          void* y, void* workspace) const;
 
   ProductProblem problem_;
   Libraries libraries_;

@@ -25,9 +25,12 @@ constexpr int kTimedRuns = 5;
 
 fe::DataType_t type_of(DType dtype) {
   switch (dtype) {
-    case DType::f16: return fe::DataType_t::HALF;
-    case DType::bf16: return fe::DataType_t::BFLOAT16;
-    default: return fe::DataType_t::FLOAT;
+    case DType::f16:
+      return fe::DataType_t::HALF;
+    case DType::bf16:
+      return fe::DataType_t::BFLOAT16;
+    default:
+      return fe::DataType_t::FLOAT;
   }
 }
 
@@ -37,7 +40,8 @@ std::vector<int64_t> strides_of(const Shape& shape) {
 }
 
 TensorPtr tensor(fe::graph::Graph& graph, const char* name, const Shape& shape) {
-  return graph.tensor(Tensor_attributes().set_name(name).set_dim({shape.begin(), shape.end()}).set_stride(strides_of(shape)));
+  return graph.tensor(
+      Tensor_attributes().set_name(name).set_dim({shape.begin(), shape.end()}).set_stride(strides_of(shape)));
 }
 
 template <typename Attributes>
@@ -49,22 +53,31 @@ Attributes with_window(const Window2d& w) {
       .set_dilation({w.dilation.height, w.dilation.width});
 }
 
-fe::graph::Pointwise_attributes pointwise(fe::PointwiseMode_t mode) { return fe::graph::Pointwise_attributes().set_mode(mode); }
+fe::graph::Pointwise_attributes pointwise(fe::PointwiseMode_t mode) {
+  return fe::graph::Pointwise_attributes().set_mode(mode);
+}
 
 TensorPtr activated(fe::graph::Graph& graph, TensorPtr from, const Activation& a) {
   auto relu = pointwise(fe::PointwiseMode_t::RELU_FWD);
   switch (a.kind) {
-    case Activation::Kind::none: return from;
-    case Activation::Kind::relu: break;
-    case Activation::Kind::clip: relu.set_relu_lower_clip(a.alpha).set_relu_upper_clip(a.beta); break;
-    case Activation::Kind::leaky_relu: relu.set_relu_lower_clip_slope(a.alpha); break;
+    case Activation::Kind::none:
+      return from;
+    case Activation::Kind::relu:
+      break;
+    case Activation::Kind::clip:
+      relu.set_relu_lower_clip(a.alpha).set_relu_upper_clip(a.beta);
+      break;
+    case Activation::Kind::leaky_relu:
+      relu.set_relu_lower_clip_slope(a.alpha);
+      break;
   }
   return graph.pointwise(std::move(from), relu);
 }
 
 class GraphConvolution final : public LibraryConvolution {
  public:
-  GraphConvolution(const ConvolutionProblem& problem, const Libraries& libraries) : problem_(problem), libraries_(libraries) {}
+  GraphConvolution(const ConvolutionProblem& problem, const Libraries& libraries)
+      : problem_(problem), libraries_(libraries) {}
 
   /// False where there is no engine.
   bool prepare() {
@@ -74,7 +87,8 @@ class GraphConvolution final : public LibraryConvolution {
     // The same bits each time, and no more memory than is worth it; TF32 is a rounding of the inputs.
     graph_.deselect_workspace_greater_than(kLargestWorkspace);
     std::vector<fe::NumericalNote_t> unwanted{fe::NumericalNote_t::NONDETERMINISTIC};
-    if (problem_.dtype == DType::f32 && libraries_.arithmetic == Arithmetic::fp32) unwanted.push_back(fe::NumericalNote_t::DOWN_CONVERT_INPUTS);
+    if (problem_.dtype == DType::f32 && libraries_.arithmetic == Arithmetic::fp32)
+      unwanted.push_back(fe::NumericalNote_t::DOWN_CONVERT_INPUTS);
     graph_.deselect_numeric_notes(unwanted);
     if (graph_.check_support(libraries_.cudnn).is_bad()) return false;
     const std::string key = problem_.str() + (libraries_.arithmetic == Arithmetic::tf32 ? " tf32" : " fp32");
@@ -99,12 +113,15 @@ class GraphConvolution final : public LibraryConvolution {
 
  private:
   void build() {
-    graph_.set_io_data_type(type_of(problem_.dtype)).set_intermediate_data_type(fe::DataType_t::FLOAT).set_compute_data_type(fe::DataType_t::FLOAT);
+    graph_.set_io_data_type(type_of(problem_.dtype))
+        .set_intermediate_data_type(fe::DataType_t::FLOAT)
+        .set_compute_data_type(fe::DataType_t::FLOAT);
     switch (problem_.kind) {
       case Kind::forward: {
         first_ = tensor(graph_, "x", problem_.x);
         second_ = tensor(graph_, "w", problem_.w);
-        TensorPtr y = graph_.conv_fprop(first_, second_, with_window<fe::graph::Conv_fprop_attributes>(problem_.window));
+        TensorPtr y =
+            graph_.conv_fprop(first_, second_, with_window<fe::graph::Conv_fprop_attributes>(problem_.window));
         if (problem_.bias) {
           bias_ = tensor(graph_, "bias", Shape{1, problem_.y[1], 1, 1});
           y = graph_.pointwise(y, bias_, pointwise(fe::PointwiseMode_t::ADD));
@@ -133,14 +150,19 @@ class GraphConvolution final : public LibraryConvolution {
   }
 
   void finish(const Shape& shape) {
-    result_->set_output(true).set_data_type(type_of(problem_.dtype)).set_dim({shape.begin(), shape.end()}).set_stride(strides_of(shape));
+    result_->set_output(true)
+        .set_data_type(type_of(problem_.dtype))
+        .set_dim({shape.begin(), shape.end()})
+        .set_stride(strides_of(shape));
   }
 
   /// The engine of an earlier measurement.
   bool take(const std::string& name) {
     for (int64_t i = 0; i < graph_.get_execution_plan_count(); ++i) {
       std::string other;
-      if (graph_.get_plan_name_at_index(i, other).is_good() && other == name && graph_.build_plan_at_index(libraries_.cudnn, i).is_good()) return settle(i);
+      if (graph_.get_plan_name_at_index(i, other).is_good() && other == name &&
+          graph_.build_plan_at_index(libraries_.cudnn, i).is_good())
+        return settle(i);
     }
     return false;
   }
@@ -155,16 +177,24 @@ class GraphConvolution final : public LibraryConvolution {
 
   bool measure(const std::string& key) {
     const auto bytes = [&](const Shape& s) { return static_cast<size_t>(s.elements()) * size_of(problem_.dtype); };
-    const ScopedMemory x(bytes(problem_.x)), w(bytes(problem_.w)), y(bytes(problem_.y)), extra(bytes(problem_.y)), workspace(static_cast<size_t>(kLargestWorkspace));
-    check(cudaMemsetAsync(x.get(), 0x3c, bytes(problem_.x), stream()), "filling a tensor");  // small numbers in every type
+    const ScopedMemory x(bytes(problem_.x)), w(bytes(problem_.w)), y(bytes(problem_.y)), extra(bytes(problem_.y)),
+        workspace(static_cast<size_t>(kLargestWorkspace));
+    check(cudaMemsetAsync(x.get(), 0x3c, bytes(problem_.x), stream()),
+          "filling a tensor");  // small numbers in every type
     check(cudaMemsetAsync(w.get(), 0x3c, bytes(problem_.w), stream()), "filling a tensor");
     check(cudaMemsetAsync(y.get(), 0x3c, bytes(problem_.y), stream()), "filling a tensor");
     check(cudaMemsetAsync(extra.get(), 0x3c, bytes(problem_.y), stream()), "filling a tensor");
     Arguments a{};
     switch (problem_.kind) {
-      case Kind::forward: a = {x.get(), w.get(), extra.get(), extra.get(), y.get()}; break;
-      case Kind::gradient_of_input: a = {y.get(), w.get(), nullptr, nullptr, x.get()}; break;
-      case Kind::gradient_of_weights: a = {x.get(), y.get(), nullptr, nullptr, w.get()}; break;
+      case Kind::forward:
+        a = {x.get(), w.get(), extra.get(), extra.get(), y.get()};
+        break;
+      case Kind::gradient_of_input:
+        a = {y.get(), w.get(), nullptr, nullptr, x.get()};
+        break;
+      case Kind::gradient_of_weights:
+        a = {x.get(), y.get(), nullptr, nullptr, w.get()};
+        break;
     }
     const ScopedEvent before, after;
     float least = std::numeric_limits<float>::infinity();
@@ -208,11 +238,13 @@ class GraphConvolution final : public LibraryConvolution {
 
 }  // namespace
 
-std::unique_ptr<LibraryConvolution> make_cudnn_convolution(const ConvolutionProblem& problem, const Libraries& libraries) {
+std::unique_ptr<LibraryConvolution> make_cudnn_convolution(const ConvolutionProblem& problem,
+                                                           const Libraries& libraries) {
   auto convolution = std::make_unique<GraphConvolution>(problem, libraries);
   if (!convolution->prepare()) return nullptr;
   if (!convolution->has_measured()) return convolution;
-  // Engines that lost hold code and memory of the GPU: the winner is made anew, by the name under which it is known now.
+  // Engines that lost hold code and memory of the GPU: the winner is made anew, by the name under which it is known
+  // now.
   auto winner = std::make_unique<GraphConvolution>(problem, libraries);
   if (winner->prepare() && !winner->has_measured()) return winner;
   return convolution;

@@ -7,9 +7,7 @@
 #include "runtime/cuda/gpu/check.h"
 
 namespace graft::cuda {
-namespace {
-
-}  // namespace
+namespace {}  // namespace
 
 GpuMemory::GpuMemory(cudaStream_t stream) : stream_(stream) {
   check(cudaStreamCreateWithFlags(&beside_, cudaStreamNonBlocking), "making a stream");
@@ -30,7 +28,9 @@ void* GpuMemory::allocate(size_t bytes) const {
   const cudaError_t status = cudaMalloc(&address, bytes);
   if (status == cudaErrorMemoryAllocation) {
     (void)cudaGetLastError();  // the failure is told here, not to the next call
-    throw Error("the GPU's memory is full: " + mebibytes(bytes) + " are needed, " + mebibytes(available()) + " are free", "use a smaller --batch or --memory");
+    throw Error(
+        "the GPU's memory is full: " + mebibytes(bytes) + " are needed, " + mebibytes(available()) + " are free",
+        "use a smaller --batch or --memory");
   }
   check(status, "taking memory");
   return address;

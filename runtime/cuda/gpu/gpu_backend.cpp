@@ -9,7 +9,9 @@
 namespace graft::cuda {
 namespace {
 
-std::string version(int number, int major, int minor) { return std::to_string(number / major) + "." + std::to_string(number % major / minor); }
+std::string version(int number, int major, int minor) {
+  return std::to_string(number / major) + "." + std::to_string(number % major / minor);
+}
 
 /// A CUDA graph: what was queued once, started as a whole.
 class CapturedCudaGraph final : public CapturedGraph {
@@ -40,8 +42,12 @@ class CapturedCudaGraph final : public CapturedGraph {
 class GpuLibrary final : public Library {
  public:
   explicit GpuLibrary(const Libraries& libraries) : libraries_(libraries) {}
-  std::unique_ptr<LibraryConvolution> convolution(const ConvolutionProblem& problem) const override { return make_cudnn_convolution(problem, libraries_); }
-  std::unique_ptr<LibraryProduct> product(const ProductProblem& problem) const override { return CublasProduct::make(problem, libraries_); }
+  std::unique_ptr<LibraryConvolution> convolution(const ConvolutionProblem& problem) const override {
+    return make_cudnn_convolution(problem, libraries_);
+  }
+  std::unique_ptr<LibraryProduct> product(const ProductProblem& problem) const override {
+    return CublasProduct::make(problem, libraries_);
+  }
 
  private:
   Libraries libraries_;
@@ -52,13 +58,16 @@ class GpuLibrary final : public Library {
 GpuSession::GpuSession(int device) : device_(device) {
   int count = 0;
   check(cudaGetDeviceCount(&count), "looking for GPUs");
-  if (device < 0 || device >= count) throw Error("there is no GPU " + std::to_string(device) + ", only " + std::to_string(count), "use --device cuda:0");
+  if (device < 0 || device >= count)
+    throw Error("there is no GPU " + std::to_string(device) + ", only " + std::to_string(count), "use --device cuda:0");
   check(cudaSetDevice(device), "opening the GPU");
   cudaDeviceProp properties{};
   check(cudaGetDeviceProperties(&properties, device), "asking what the GPU is");
   multiprocessors_ = properties.multiProcessorCount;
   // Own kernels are built for these and newer ones; cuDNN 9 needs as much.
-  if (properties.major * 10 + properties.minor < 75) throw Error(std::string(properties.name) + " is older than this build serves (compute capability 7.5)", "use --device cpu");
+  if (properties.major * 10 + properties.minor < 75)
+    throw Error(std::string(properties.name) + " is older than this build serves (compute capability 7.5)",
+                "use --device cpu");
   check(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking), "making a stream");
   check(cudnnCreate(&cudnn_), "starting");
   check(cudnnSetStream(cudnn_, stream_), "starting");
@@ -67,8 +76,10 @@ GpuSession::GpuSession(int device) : device_(device) {
   check(cudaDriverGetVersion(&driver), "asking for the driver's version");
   check(cudaRuntimeGetVersion(&runtime), "asking for CUDA's version");
   const auto cudnn = static_cast<int>(cudnnGetVersion()), cublas = static_cast<int>(cublasLtGetVersion());
-  description_ = std::string(properties.name) + ", compute capability " + std::to_string(properties.major) + "." + std::to_string(properties.minor) + ", driver " + version(driver, 1000, 10) + ", CUDA " +
-                 version(runtime, 1000, 10) + ", cuDNN " + version(cudnn, 10000, 100) + "." + std::to_string(cudnn % 100) + ", cuBLASLt " + std::to_string(cublas);
+  description_ = std::string(properties.name) + ", compute capability " + std::to_string(properties.major) + "." +
+                 std::to_string(properties.minor) + ", driver " + version(driver, 1000, 10) + ", CUDA " +
+                 version(runtime, 1000, 10) + ", cuDNN " + version(cudnn, 10000, 100) + "." +
+                 std::to_string(cudnn % 100) + ", cuBLASLt " + std::to_string(cublas);
   choices_ = std::make_unique<Choices>(description_);
 }
 
@@ -78,11 +89,15 @@ GpuSession::~GpuSession() {
   if (stream_) (void)cudaStreamDestroy(stream_);
 }
 
-Libraries GpuSession::libraries(Arithmetic arithmetic) { return {cudnn_, cublas_, stream_, arithmetic, choices_.get()}; }
+Libraries GpuSession::libraries(Arithmetic arithmetic) {
+  return {cudnn_, cublas_, stream_, arithmetic, choices_.get()};
+}
 
-GpuBackend::GpuBackend(std::unique_ptr<GpuSession> session, Arithmetic arithmetic, DType activations, const Backend& host)
-    : DeviceBackend(std::make_unique<GpuMemory>(session->stream()), std::make_unique<GpuLibrary>(session->libraries(arithmetic)), Stream::Way{session->stream(), nullptr},
-                    session->multiprocessors(), activations, host),
+GpuBackend::GpuBackend(std::unique_ptr<GpuSession> session, Arithmetic arithmetic, DType activations,
+                       const Backend& host)
+    : DeviceBackend(std::make_unique<GpuMemory>(session->stream()),
+                    std::make_unique<GpuLibrary>(session->libraries(arithmetic)),
+                    Stream::Way{session->stream(), nullptr}, session->multiprocessors(), activations, host),
       session_(std::move(session)) {}
 
 void GpuBackend::use_threads(int threads) const {
@@ -90,6 +105,8 @@ void GpuBackend::use_threads(int threads) const {
   DeviceBackend::use_threads(threads);
 }
 
-std::unique_ptr<CapturedGraph> GpuBackend::capture(const std::function<void()>& work) const { return std::make_unique<CapturedCudaGraph>(session_->stream(), work); }
+std::unique_ptr<CapturedGraph> GpuBackend::capture(const std::function<void()>& work) const {
+  return std::make_unique<CapturedCudaGraph>(session_->stream(), work);
+}
 
 }  // namespace graft::cuda

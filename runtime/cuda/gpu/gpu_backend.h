@@ -7,8 +7,8 @@
 
 namespace graft::cuda {
 
-/// What a GPU runs with from its opening to its closing: one stream, and the libraries on it. A stream of its own is what a later exchange
-/// with other GPUs (NCCL) queues on.
+/// What a GPU runs with from its opening to its closing: one stream, and the libraries on it. A stream of its own is
+/// what a later exchange with other GPUs (NCCL) queues on.
 class GpuSession {
  public:
   explicit GpuSession(int device);

@@ -22,9 +22,11 @@ Precision precision_of(std::string_view name) {
 }  // namespace
 }  // namespace graft::cuda
 
-extern "C" graft::Backend* graft_open_cuda(int interface, int device, const char* precision, const graft::Backend* host, std::string* description) {
+extern "C" graft::Backend* graft_open_cuda(int interface, int device, const char* precision, const graft::Backend* host,
+                                           std::string* description) {
   using namespace graft;
-  if (interface != cuda::kPluginInterface) throw Error("the CUDA plugin and the program were not built together", "build both again");
+  if (interface != cuda::kPluginInterface)
+    throw Error("the CUDA plugin and the program were not built together", "build both again");
   auto session = std::make_unique<cuda::GpuSession>(device);
   *description = session->description();
   const cuda::Precision chosen = cuda::precision_of(precision);

@@ -11,7 +11,9 @@ namespace graft::cuda {
 /// Device memory for as long as it is looked at.
 class ScopedMemory {
  public:
-  explicit ScopedMemory(size_t bytes) { check(cudaMalloc(&address_, std::max<size_t>(bytes, 256)), "taking memory for a measurement"); }
+  explicit ScopedMemory(size_t bytes) {
+    check(cudaMalloc(&address_, std::max<size_t>(bytes, 256)), "taking memory for a measurement");
+  }
   ~ScopedMemory() { (void)cudaFree(address_); }
   ScopedMemory(const ScopedMemory&) = delete;
   ScopedMemory& operator=(const ScopedMemory&) = delete;

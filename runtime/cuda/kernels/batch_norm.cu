@@ -42,8 +42,11 @@ struct Normalised {
 
 template <typename T>
 void normalise(const Stream& stream, Rows rows, const Normalised<T, 1>& one) {
-  if (rows.channels % 4 == 0) stream.each(rows.rows * rows.channels / 4, Normalised<T, 4>{one.x, one.residual, one.y, one.affine, one.activation, one.channels});
-  else stream.each(rows.rows * rows.channels, one);
+  if (rows.channels % 4 == 0)
+    stream.each(rows.rows * rows.channels / 4,
+                Normalised<T, 4>{one.x, one.residual, one.y, one.affine, one.activation, one.channels});
+  else
+    stream.each(rows.rows * rows.channels, one);
 }
 
 /// Fixed statistics on any layout.
@@ -61,18 +64,23 @@ struct NormalisedAnywhere {
 };
 
 bool serves(const Operand& x, const Operand& y, const Operand* residual) {
-  return is_real(x.dtype) && y.dtype == x.dtype && x.strides == y.strides && (!residual || (residual->dtype == x.dtype && residual->strides == x.strides));
+  return is_real(x.dtype) && y.dtype == x.dtype && x.strides == y.strides &&
+         (!residual || (residual->dtype == x.dtype && residual->strides == x.strides));
 }
 
 std::unique_ptr<Kernel> make_fixed(const Stream& stream, const BatchNorm& op, const KernelRequest& r) {
   const Operand &x = r.inputs[0], &y = r.outputs[0];
-  const auto affine = [epsilon = op.epsilon](const KernelArguments& a) { return Affine{floats(a, 1), floats(a, 2), floats(a, 3), floats(a, 4), epsilon}; };
+  const auto affine = [epsilon = op.epsilon](const KernelArguments& a) {
+    return Affine{floats(a, 1), floats(a, 2), floats(a, 3), floats(a, 4), epsilon};
+  };
   if (const auto rows = rows_of(x); rows && serves(x, y, op.tail.residual ? &r.inputs[5] : nullptr)) {
     return visit_real(x.dtype, [&](auto tag) {
       using T = decltype(tag);
       return launched([&stream, rows = *rows, affine, tail = op.tail](const KernelArguments& a) {
         const auto* residual = tail.residual ? static_cast<const T*>(a.inputs[5]) : nullptr;
-        normalise<T>(stream, rows, {static_cast<const T*>(a.inputs[0]), residual, static_cast<T*>(a.outputs[0]), affine(a), tail.activation, rows.channels});
+        normalise<T>(stream, rows,
+                     {static_cast<const T*>(a.inputs[0]), residual, static_cast<T*>(a.outputs[0]), affine(a),
+                      tail.activation, rows.channels});
       });
     });
   }
@@ -83,7 +91,8 @@ std::unique_ptr<Kernel> make_fixed(const Stream& stream, const BatchNorm& op, co
   return visit_real(x.dtype, [&](auto tag) {
     using T = decltype(tag);
     return launched([&stream, places, affine, activation = op.tail.activation](const KernelArguments& a) {
-      stream.each(places.count(), NormalisedAnywhere<T>{static_cast<const T*>(a.inputs[0]), static_cast<T*>(a.outputs[0]), places, affine(a), activation});
+      stream.each(places.count(), NormalisedAnywhere<T>{static_cast<const T*>(a.inputs[0]),
+                                                        static_cast<T*>(a.outputs[0]), places, affine(a), activation});
     });
   });
 }
@@ -95,36 +104,57 @@ std::unique_ptr<Kernel> make_training(const Stream& stream, const BatchNormTrain
   const ChannelStatistics statistics(*rows, stream);
   return visit_real(x.dtype, [&](auto tag) {
     using T = decltype(tag);
-    return launched([&stream, rows = *rows, statistics, epsilon = op.epsilon, tail = op.tail](const KernelArguments& a) {
-      auto *mean = static_cast<float*>(a.outputs[1]), *variance = static_cast<float*>(a.outputs[2]);
-      const auto* in = static_cast<const T*>(a.inputs[0]);
-      statistics.compute(stream, in, a.scratch, mean, variance);
-      const auto* residual = tail.residual ? static_cast<const T*>(a.inputs[3]) : nullptr;
-      normalise<T>(stream, rows, {in, residual, static_cast<T*>(a.outputs[0]), {floats(a, 1), floats(a, 2), mean, variance, epsilon}, tail.activation, rows.channels});
-    }, statistics.scratch_bytes());
+    return launched(
+        [&stream, rows = *rows, statistics, epsilon = op.epsilon, tail = op.tail](const KernelArguments& a) {
+          auto *mean = static_cast<float*>(a.outputs[1]), *variance = static_cast<float*>(a.outputs[2]);
+          const auto* in = static_cast<const T*>(a.inputs[0]);
+          statistics.compute(stream, in, a.scratch, mean, variance);
+          const auto* residual = tail.residual ? static_cast<const T*>(a.inputs[3]) : nullptr;
+          normalise<T>(stream, rows,
+                       {in,
+                        residual,
+                        static_cast<T*>(a.outputs[0]),
+                        {floats(a, 1), floats(a, 2), mean, variance, epsilon},
+                        tail.activation,
+                        rows.channels});
+        },
+        statistics.scratch_bytes());
   });
 }
 
 std::unique_ptr<Kernel> make_gradient(const Stream& stream, const BatchNormGradient& op, const KernelRequest& r) {
   const Operand &dy = r.inputs[0], &x = r.inputs[1];
   const auto rows = rows_of(x);
-  if (!rows || !serves(x, r.outputs[0], &dy) || (op.tail.residual && !serves(x, r.outputs[3], &r.inputs[6]))) return nullptr;
+  if (!rows || !serves(x, r.outputs[0], &dy) || (op.tail.residual && !serves(x, r.outputs[3], &r.inputs[6])))
+    return nullptr;
   const NormGradient gradient(*rows, op.tail.activation, stream);
   return visit_real(x.dtype, [&](auto tag) {
     using T = decltype(tag);
-    return launched([&stream, gradient, rows = *rows, epsilon = op.epsilon, residual = op.tail.residual](const KernelArguments& a) {
-      // Without a residual the mask is worked out again from x, which saves reading y.
-      const auto* y = residual ? static_cast<const T*>(a.inputs[6]) : nullptr;
-      const NormGradient::Mask<T> mask{static_cast<const T*>(a.inputs[0]), static_cast<const T*>(a.inputs[1]), y, floats(a, 2), floats(a, 3), floats(a, 4), floats(a, 5), epsilon,
-                                       gradient.activation(), rows.channels};
-      auto *d_scale = static_cast<float*>(a.outputs[1]), *d_bias = static_cast<float*>(a.outputs[2]);
-      gradient.sums(stream, mask, a.scratch, d_scale, d_bias);
-      gradient.apply(stream, mask, d_scale, d_bias, residual ? static_cast<T*>(a.outputs[3]) : nullptr, static_cast<T*>(a.outputs[0]));
-    }, gradient.scratch_bytes());
+    return launched(
+        [&stream, gradient, rows = *rows, epsilon = op.epsilon, residual = op.tail.residual](const KernelArguments& a) {
+          // Without a residual the mask is worked out again from x, which saves reading y.
+          const auto* y = residual ? static_cast<const T*>(a.inputs[6]) : nullptr;
+          const NormGradient::Mask<T> mask{static_cast<const T*>(a.inputs[0]),
+                                           static_cast<const T*>(a.inputs[1]),
+                                           y,
+                                           floats(a, 2),
+                                           floats(a, 3),
+                                           floats(a, 4),
+                                           floats(a, 5),
+                                           epsilon,
+                                           gradient.activation(),
+                                           rows.channels};
+          auto *d_scale = static_cast<float*>(a.outputs[1]), *d_bias = static_cast<float*>(a.outputs[2]);
+          gradient.sums(stream, mask, a.scratch, d_scale, d_bias);
+          gradient.apply(stream, mask, d_scale, d_bias, residual ? static_cast<T*>(a.outputs[3]) : nullptr,
+                         static_cast<T*>(a.outputs[0]));
+        },
+        gradient.scratch_bytes());
   });
 }
 
-std::unique_ptr<Kernel> make_input_gradient(const Stream& stream, const BatchNormInputGradient& op, const KernelRequest& r) {
+std::unique_ptr<Kernel> make_input_gradient(const Stream& stream, const BatchNormInputGradient& op,
+                                            const KernelRequest& r) {
   const Operand &dy = r.inputs[0], &x = r.inputs[1];
   const auto rows = rows_of(x);
   if (!rows || !serves(x, r.outputs[0], &dy)) return nullptr;
@@ -132,7 +162,16 @@ std::unique_ptr<Kernel> make_input_gradient(const Stream& stream, const BatchNor
   return visit_real(x.dtype, [&](auto tag) {
     using T = decltype(tag);
     return launched([&stream, gradient, rows = *rows, epsilon = op.epsilon](const KernelArguments& a) {
-      const NormGradient::Mask<T> mask{static_cast<const T*>(a.inputs[0]), static_cast<const T*>(a.inputs[1]), nullptr, floats(a, 2), nullptr, floats(a, 3), floats(a, 4), epsilon, {}, rows.channels};
+      const NormGradient::Mask<T> mask{static_cast<const T*>(a.inputs[0]),
+                                       static_cast<const T*>(a.inputs[1]),
+                                       nullptr,
+                                       floats(a, 2),
+                                       nullptr,
+                                       floats(a, 3),
+                                       floats(a, 4),
+                                       epsilon,
+                                       {},
+                                       rows.channels};
       gradient.apply(stream, mask, floats(a, 5), floats(a, 6), static_cast<T*>(nullptr), static_cast<T*>(a.outputs[0]));
     });
   });
@@ -142,9 +181,13 @@ std::unique_ptr<Kernel> make_input_gradient(const Stream& stream, const BatchNor
 
 void register_batch_norm(KernelTable& table, const Stream& stream) {
   table.add<BatchNorm>([&stream](const BatchNorm& op, const KernelRequest& r) { return make_fixed(stream, op, r); });
-  table.add<BatchNormTraining>([&stream](const BatchNormTraining& op, const KernelRequest& r) { return make_training(stream, op, r); });
-  table.add<BatchNormGradient>([&stream](const BatchNormGradient& op, const KernelRequest& r) { return make_gradient(stream, op, r); });
-  table.add<BatchNormInputGradient>([&stream](const BatchNormInputGradient& op, const KernelRequest& r) { return make_input_gradient(stream, op, r); });
+  table.add<BatchNormTraining>(
+      [&stream](const BatchNormTraining& op, const KernelRequest& r) { return make_training(stream, op, r); });
+  table.add<BatchNormGradient>(
+      [&stream](const BatchNormGradient& op, const KernelRequest& r) { return make_gradient(stream, op, r); });
+  table.add<BatchNormInputGradient>([&stream](const BatchNormInputGradient& op, const KernelRequest& r) {
+    return make_input_gradient(stream, op, r);
+  });
 }
 
 }  // namespace graft::cuda

@@ -13,18 +13,26 @@ namespace {
 GRAFT_DEVICE inline float combine(Binary::Kind kind, float a, float b) {
   using Kind = Binary::Kind;
   switch (kind) {
-    case Kind::add: return a + b;
-    case Kind::sub: return a - b;
-    case Kind::mul: return a * b;
-    case Kind::div: return a / b;
-    case Kind::pow: return std::pow(a, b);
-    case Kind::max: return a != a ? a : (b < a ? a : b);
-    case Kind::min: return a != a ? a : (a < b ? a : b);
+    case Kind::add:
+      return a + b;
+    case Kind::sub:
+      return a - b;
+    case Kind::mul:
+      return a * b;
+    case Kind::div:
+      return a / b;
+    case Kind::pow:
+      return std::pow(a, b);
+    case Kind::max:
+      return a != a ? a : (b < a ? a : b);
+    case Kind::min:
+      return a != a ? a : (a < b ? a : b);
     case Kind::mod: {  // the result has the divisor's sign
       const float rest = std::fmod(a, b);
       return rest != 0 && (rest < 0) != (b < 0) ? rest + b : rest;
     }
-    case Kind::fmod: return std::fmod(a, b);
+    case Kind::fmod:
+      return std::fmod(a, b);
   }
   return a;
 }
@@ -62,19 +70,24 @@ struct CombineAlike {
 
 std::unique_ptr<Kernel> make(const Stream& stream, const Binary& op, const KernelRequest& r) {
   const Operand &a = r.inputs[0], &b = r.inputs[1], &y = r.outputs[0];
-  const Indexer<3> places(y.shape, {y.strides, broadcast_strides(a.shape, a.strides, y.shape), broadcast_strides(b.shape, b.strides, y.shape)});
+  const Indexer<3> places(y.shape, {y.strides, broadcast_strides(a.shape, a.strides, y.shape),
+                                    broadcast_strides(b.shape, b.strides, y.shape)});
   if (!is_real(y.dtype) || !all_of(r.inputs, y.dtype) || !places.fits()) return nullptr;
-  const bool alike = places.is_contiguous(0) && places.is_contiguous(1) && places.is_contiguous(2) && places.count() % kWidth == 0;
+  const bool alike =
+      places.is_contiguous(0) && places.is_contiguous(1) && places.is_contiguous(2) && places.count() % kWidth == 0;
   return visit_real(y.dtype, [&](auto tag) -> std::unique_ptr<Kernel> {
     using T = decltype(tag);
     const auto in = [](const KernelArguments& args, size_t i) { return static_cast<const T*>(args.inputs[i]); };
     if (alike) {
-      return launched([&stream, in, count = places.count() / kWidth, kind = op.kind, activation = op.activation](const KernelArguments& args) {
-        stream.each(count, CombineAlike<T, kWidth>{in(args, 0), in(args, 1), static_cast<T*>(args.outputs[0]), kind, activation});
+      return launched([&stream, in, count = places.count() / kWidth, kind = op.kind,
+                       activation = op.activation](const KernelArguments& args) {
+        stream.each(count, CombineAlike<T, kWidth>{in(args, 0), in(args, 1), static_cast<T*>(args.outputs[0]), kind,
+                                                   activation});
       });
     }
     return launched([&stream, in, places, kind = op.kind, activation = op.activation](const KernelArguments& args) {
-      stream.each(places.count(), Combine<T>{in(args, 0), in(args, 1), static_cast<T*>(args.outputs[0]), places, kind, activation});
+      stream.each(places.count(),
+                  Combine<T>{in(args, 0), in(args, 1), static_cast<T*>(args.outputs[0]), places, kind, activation});
     });
   });
 }

@@ -32,9 +32,12 @@ struct Ask {
   GRAFT_DEVICE void operator()(int64_t i) const {
     const auto p = places(i);
     const auto v = value_of(x[p.at[1]]);
-    if (kind == Predicate::Kind::logical_not) y[p.at[0]] = !v;
-    else if (kind == Predicate::Kind::is_nan) y[p.at[0]] = v != v;
-    else y[p.at[0]] = v == v && v - v != 0 && (v > 0 ? positive : negative);
+    if (kind == Predicate::Kind::logical_not)
+      y[p.at[0]] = !v;
+    else if (kind == Predicate::Kind::is_nan)
+      y[p.at[0]] = v != v;
+    else
+      y[p.at[0]] = v == v && v - v != 0 && (v > 0 ? positive : negative);
   }
 };
 
@@ -59,7 +62,8 @@ std::unique_ptr<Kernel> make_comparison(const Stream& stream, const Comparison& 
   return visit_any(a.dtype, [&](auto tag) {
     using T = decltype(tag);
     return launched([&stream, places, kind = op.kind](const KernelArguments& k) {
-      stream.each(places.count(), Compare<T>{static_cast<const T*>(k.inputs[0]), static_cast<const T*>(k.inputs[1]), static_cast<bool*>(k.outputs[0]), places, kind});
+      stream.each(places.count(), Compare<T>{static_cast<const T*>(k.inputs[0]), static_cast<const T*>(k.inputs[1]),
+                                             static_cast<bool*>(k.outputs[0]), places, kind});
     });
   });
 }
@@ -70,9 +74,11 @@ std::unique_ptr<Kernel> make_predicate(const Stream& stream, const Predicate& op
   if (!places.fits()) return nullptr;
   return visit_any(x.dtype, [&](auto tag) {
     using T = decltype(tag);
-    return launched([&stream, places, kind = op.kind, positive = op.positive, negative = op.negative](const KernelArguments& k) {
-      stream.each(places.count(), Ask<T>{static_cast<const T*>(k.inputs[0]), static_cast<bool*>(k.outputs[0]), places, kind, positive, negative});
-    });
+    return launched(
+        [&stream, places, kind = op.kind, positive = op.positive, negative = op.negative](const KernelArguments& k) {
+          stream.each(places.count(), Ask<T>{static_cast<const T*>(k.inputs[0]), static_cast<bool*>(k.outputs[0]),
+                                             places, kind, positive, negative});
+        });
   });
 }
 
@@ -83,7 +89,8 @@ std::unique_ptr<Kernel> make_where(const Stream& stream, const KernelRequest& r)
   return launched([&stream, places, bytes = size_of(y.dtype)](const KernelArguments& k) {
     visit_bytes(bytes, [&](auto tag) {
       using T = decltype(tag);
-      stream.each(places.count(), Choose<T>{static_cast<const bool*>(k.inputs[0]), static_cast<const T*>(k.inputs[1]), static_cast<const T*>(k.inputs[2]), static_cast<T*>(k.outputs[0]), places});
+      stream.each(places.count(), Choose<T>{static_cast<const bool*>(k.inputs[0]), static_cast<const T*>(k.inputs[1]),
+                                            static_cast<const T*>(k.inputs[2]), static_cast<T*>(k.outputs[0]), places});
     });
   });
 }
@@ -91,8 +98,10 @@ std::unique_ptr<Kernel> make_where(const Stream& stream, const KernelRequest& r)
 }  // namespace
 
 void register_comparison(KernelTable& table, const Stream& stream) {
-  table.add<Comparison>([&stream](const Comparison& op, const KernelRequest& r) { return make_comparison(stream, op, r); });
-  table.add<Predicate>([&stream](const Predicate& op, const KernelRequest& r) { return make_predicate(stream, op, r); });
+  table.add<Comparison>(
+      [&stream](const Comparison& op, const KernelRequest& r) { return make_comparison(stream, op, r); });
+  table.add<Predicate>(
+      [&stream](const Predicate& op, const KernelRequest& r) { return make_predicate(stream, op, r); });
   table.add<Where>([&stream](const Where&, const KernelRequest& r) { return make_where(stream, r); });
 }
 

@@ -19,12 +19,19 @@ size_t aligned(size_t bytes) { return (bytes + kAlignment - 1) / kAlignment * kA
 class WeightOrder {
  public:
   explicit WeightOrder(const Shape& w, DType dtype)
-      : element_bytes_(size_of(dtype)), trivial_(w[2] * w[3] == 1 || w[1] == 1), bytes_(aligned(static_cast<size_t>(w.elements()) * element_bytes_)),
-        inward_(w, {channels_last_strides(w), plain_strides(w)}), outward_(w, {plain_strides(w), channels_last_strides(w)}) {}
+      : element_bytes_(size_of(dtype)),
+        trivial_(w[2] * w[3] == 1 || w[1] == 1),
+        bytes_(aligned(static_cast<size_t>(w.elements()) * element_bytes_)),
+        inward_(w, {channels_last_strides(w), plain_strides(w)}),
+        outward_(w, {plain_strides(w), channels_last_strides(w)}) {}
   bool trivial() const { return trivial_; }
   size_t bytes() const { return bytes_; }
-  void inward(const Stream& stream, const void* plain, void* last) const { move(stream, element_bytes_, {0, 0, 0, inward_}, plain, last); }
-  void outward(const Stream& stream, const void* last, void* plain) const { move(stream, element_bytes_, {0, 0, 0, outward_}, last, plain); }
+  void inward(const Stream& stream, const void* plain, void* last) const {
+    move(stream, element_bytes_, {0, 0, 0, inward_}, plain, last);
+  }
+  void outward(const Stream& stream, const void* last, void* plain) const {
+    move(stream, element_bytes_, {0, 0, 0, outward_}, last, plain);
+  }
 
  private:
   size_t element_bytes_;
@@ -37,7 +44,10 @@ class WeightOrder {
 class PackedWeights {
  public:
   PackedWeights(const Operand& w, const Stream& stream)
-      : stream_(stream), order_(w.shape, w.dtype), once_(w.constant && !w.mutable_constant && !order_.trivial()), packed_(nullptr, Release{&stream.memory()}) {
+      : stream_(stream),
+        order_(w.shape, w.dtype),
+        once_(w.constant && !w.mutable_constant && !order_.trivial()),
+        packed_(nullptr, Release{&stream.memory()}) {
     if (once_) packed_.reset(stream.memory().allocate(order_.bytes()));
   }
   size_t scratch_bytes() const { return once_ || order_.trivial() ? 0 : order_.bytes(); }
@@ -64,15 +74,18 @@ class PackedWeights {
 };
 
 /// Adds what a library's kernel left out.
-void finish(const Stream& stream, DType dtype, const Indexer<2>& places, void* y, const void* bias, const void* residual, const Activation& activation) {
+void finish(const Stream& stream, DType dtype, const Indexer<2>& places, void* y, const void* bias,
+            const void* residual, const Activation& activation) {
   if (!bias && !residual && activation.kind == Activation::Kind::none) return;
   visit_real(dtype, [&](auto tag) {
     using T = decltype(tag);
-    stream.each(places.count(), EpilogueBody<T>{static_cast<T*>(y), static_cast<const T*>(bias), static_cast<const T*>(residual), places, 1.0f, activation});
+    stream.each(places.count(), EpilogueBody<T>{static_cast<T*>(y), static_cast<const T*>(bias),
+                                                static_cast<const T*>(residual), places, 1.0f, activation});
   });
 }
 
-ConvolutionProblem problem_of(ConvolutionProblem::Kind kind, const Operand& x, const Shape& w, const Operand& y, const Window2d& window) {
+ConvolutionProblem problem_of(ConvolutionProblem::Kind kind, const Operand& x, const Shape& w, const Operand& y,
+                              const Window2d& window) {
   ConvolutionProblem problem;
   problem.kind = kind;
   problem.dtype = x.dtype;
@@ -85,18 +98,29 @@ ConvolutionProblem problem_of(ConvolutionProblem::Kind kind, const Operand& x, c
 
 bool channels_last(const Operand& o) { return o.shape.rank() == 4 && o.strides == channels_last_strides(o.shape); }
 
-bool serves(DType dtype, const Operand& x, const Operand& y) { return is_real(dtype) && channels_last(x) && channels_last(y) && x.dtype == dtype && y.dtype == dtype && x.shape.elements() > 0; }
+bool serves(DType dtype, const Operand& x, const Operand& y) {
+  return is_real(dtype) && channels_last(x) && channels_last(y) && x.dtype == dtype && y.dtype == dtype &&
+         x.shape.elements() > 0;
+}
 
 const Strides kPerChannel{0, 1, 0, 0};
 
 class Forward final : public Kernel {
  public:
-  Forward(const Convolution& op, const KernelRequest& r, const Stream& stream, std::unique_ptr<LibraryConvolution> whole, std::unique_ptr<LibraryConvolution> bare)
-      : stream_(stream), whole_(std::move(whole)), bare_(std::move(bare)), weights_(r.inputs[1], stream), tail_(op.tail), bias_(r.inputs.size() > 2 && r.inputs[2].present),
-        dtype_(r.outputs[0].dtype), places_(r.outputs[0].shape, {r.outputs[0].strides, kPerChannel}) {
+  Forward(const Convolution& op, const KernelRequest& r, const Stream& stream,
+          std::unique_ptr<LibraryConvolution> whole, std::unique_ptr<LibraryConvolution> bare)
+      : stream_(stream),
+        whole_(std::move(whole)),
+        bare_(std::move(bare)),
+        weights_(r.inputs[1], stream),
+        tail_(op.tail),
+        bias_(r.inputs.size() > 2 && r.inputs[2].present),
+        dtype_(r.outputs[0].dtype),
+        places_(r.outputs[0].shape, {r.outputs[0].strides, kPerChannel}) {
     const Shape& y = r.outputs[0].shape;
     if (op.statistics) statistics_.emplace(Rows{y.elements() / y[1], y[1]}, stream);
-    workspace_ = aligned(std::max((whole_ ? whole_ : bare_)->workspace_bytes(), statistics_ ? statistics_->scratch_bytes() : 0));
+    workspace_ =
+        aligned(std::max((whole_ ? whole_ : bare_)->workspace_bytes(), statistics_ ? statistics_->scratch_bytes() : 0));
   }
   size_t scratch_bytes() const override { return workspace_ + weights_.scratch_bytes(); }
   void run(const KernelArguments& a) override {
@@ -111,7 +135,8 @@ class Forward final : public Kernel {
     if (!statistics_) return;
     visit_real(dtype_, [&](auto tag) {
       using T = decltype(tag);
-      statistics_->compute(stream_, static_cast<const T*>(a.outputs[0]), a.scratch, static_cast<float*>(a.outputs[1]), static_cast<float*>(a.outputs[2]));
+      statistics_->compute(stream_, static_cast<const T*>(a.outputs[0]), a.scratch, static_cast<float*>(a.outputs[1]),
+                           static_cast<float*>(a.outputs[2]));
     });
   }
 
@@ -134,7 +159,8 @@ std::unique_ptr<Kernel> make_forward(const LibraryWay& c, const Convolution& op,
   problem.bias = r.inputs.size() > 2 && r.inputs[2].present;
   problem.residual = op.tail.residual;
   problem.activation = op.tail.activation;
-  // A residual in whose place the result goes must be read before it is written, which only a kernel that goes through once does.
+  // A residual in whose place the result goes must be read before it is written, which only a kernel that goes through
+  // once does.
   auto whole = c.library.convolution(problem);
   std::unique_ptr<LibraryConvolution> bare;
   if (!whole) {
@@ -149,9 +175,16 @@ std::unique_ptr<Kernel> make_forward(const LibraryWay& c, const Convolution& op,
 
 class BackwardData final : public Kernel {
  public:
-  BackwardData(const ConvolutionBackwardData& op, const KernelRequest& r, const Stream& stream, std::unique_ptr<LibraryConvolution> gradient)
-      : stream_(stream), gradient_(std::move(gradient)), weights_(r.inputs[1], stream), tail_(op.tail), in_place_(r.in_place_input >= 0), dtype_(r.outputs[0].dtype),
-        bytes_(static_cast<size_t>(r.outputs[0].shape.elements()) * size_of(r.outputs[0].dtype)), places_(r.outputs[0].shape, {r.outputs[0].strides, kPerChannel}) {
+  BackwardData(const ConvolutionBackwardData& op, const KernelRequest& r, const Stream& stream,
+               std::unique_ptr<LibraryConvolution> gradient)
+      : stream_(stream),
+        gradient_(std::move(gradient)),
+        weights_(r.inputs[1], stream),
+        tail_(op.tail),
+        in_place_(r.in_place_input >= 0),
+        dtype_(r.outputs[0].dtype),
+        bytes_(static_cast<size_t>(r.outputs[0].shape.elements()) * size_of(r.outputs[0].dtype)),
+        places_(r.outputs[0].shape, {r.outputs[0].strides, kPerChannel}) {
     const Shape& dx = r.outputs[0].shape;
     if (op.norm) {
       epsilon_ = op.norm->epsilon;
@@ -160,21 +193,37 @@ class BackwardData final : public Kernel {
     }
     workspace_ = aligned(std::max(gradient_->workspace_bytes(), norm_ ? norm_->scratch_bytes() : 0));
   }
-  size_t scratch_bytes() const override { return workspace_ + weights_.scratch_bytes() + (in_place_ ? aligned(bytes_) : 0); }
+  size_t scratch_bytes() const override {
+    return workspace_ + weights_.scratch_bytes() + (in_place_ ? aligned(bytes_) : 0);
+  }
   void run(const KernelArguments& a) override {
     auto* const packed = static_cast<std::byte*>(a.scratch) + workspace_;
     const void* w = weights_.get(a.inputs[1], packed);
-    // Where the result takes the residual's place, the bare gradient is made beside it and the residual's role changes hands.
+    // Where the result takes the residual's place, the bare gradient is made beside it and the residual's role changes
+    // hands.
     void* const bare = in_place_ ? packed + weights_.scratch_bytes() : a.outputs[0];
     gradient_->run({a.inputs[0], w, nullptr, nullptr, bare}, a.scratch);
-    finish(stream_, dtype_, places_, a.outputs[0], nullptr, in_place_ ? bare : tail_.residual ? a.inputs[2] : nullptr, tail_.activation);
+    finish(stream_, dtype_, places_, a.outputs[0], nullptr,
+           in_place_        ? bare
+           : tail_.residual ? a.inputs[2]
+                            : nullptr,
+           tail_.activation);
     if (!norm_) return;
     visit_real(dtype_, [&](auto tag) {
       using T = decltype(tag);
       const size_t first = a.inputs.size() - 4;
       auto* dz = static_cast<T*>(a.outputs[0]);
       const auto floats = [&](size_t i) { return static_cast<const float*>(a.inputs[first + i]); };
-      const NormGradient::Mask<T> mask{dz, static_cast<const T*>(a.inputs[first + 1]), static_cast<const T*>(a.inputs[first]), nullptr, nullptr, floats(2), floats(3), epsilon_, norm_->activation(), rows_.channels};
+      const NormGradient::Mask<T> mask{dz,
+                                       static_cast<const T*>(a.inputs[first + 1]),
+                                       static_cast<const T*>(a.inputs[first]),
+                                       nullptr,
+                                       nullptr,
+                                       floats(2),
+                                       floats(3),
+                                       epsilon_,
+                                       norm_->activation(),
+                                       rows_.channels};
       norm_->sums(stream_, mask, a.scratch, static_cast<float*>(a.outputs[1]), static_cast<float*>(a.outputs[2]));
       norm_->apply(stream_, mask, nullptr, nullptr, dz, static_cast<T*>(nullptr));
     });
@@ -195,10 +244,12 @@ class BackwardData final : public Kernel {
   size_t workspace_ = 0;
 };
 
-std::unique_ptr<Kernel> make_backward_data(const LibraryWay& c, const ConvolutionBackwardData& op, const KernelRequest& r) {
+std::unique_ptr<Kernel> make_backward_data(const LibraryWay& c, const ConvolutionBackwardData& op,
+                                           const KernelRequest& r) {
   const Operand &dy = r.inputs[0], &w = r.inputs[1], &dx = r.outputs[0];
   if (!serves(w.dtype, dx, dy)) return nullptr;
-  auto gradient = c.library.convolution(problem_of(ConvolutionProblem::Kind::gradient_of_input, dx, w.shape, dy, op.window));
+  auto gradient =
+      c.library.convolution(problem_of(ConvolutionProblem::Kind::gradient_of_input, dx, w.shape, dy, op.window));
   if (!gradient) return nullptr;
   return std::make_unique<BackwardData>(op, r, c.stream, std::move(gradient));
 }
@@ -220,9 +271,15 @@ struct Narrowed {
 
 class BackwardWeights final : public Kernel {
  public:
-  BackwardWeights(const ConvolutionBackwardWeights& op, const KernelRequest& r, const Stream& stream, std::unique_ptr<LibraryConvolution> gradient)
-      : stream_(stream), gradient_(std::move(gradient)), order_(op.weight_shape, r.outputs[0].dtype), bias_(op.bias), dtype_(r.outputs[0].dtype),
-        rows_{r.inputs[1].shape.elements() / r.inputs[1].shape[1], r.inputs[1].shape[1]}, sums_(rows_.rows, rows_.channels, 1, stream) {
+  BackwardWeights(const ConvolutionBackwardWeights& op, const KernelRequest& r, const Stream& stream,
+                  std::unique_ptr<LibraryConvolution> gradient)
+      : stream_(stream),
+        gradient_(std::move(gradient)),
+        order_(op.weight_shape, r.outputs[0].dtype),
+        bias_(op.bias),
+        dtype_(r.outputs[0].dtype),
+        rows_{r.inputs[1].shape.elements() / r.inputs[1].shape[1], r.inputs[1].shape[1]},
+        sums_(rows_.rows, rows_.channels, 1, stream) {
     workspace_ = aligned(std::max(gradient_->workspace_bytes(), bias_ ? sums_.scratch_bytes() : 0));
   }
   size_t scratch_bytes() const override { return workspace_ + (order_.trivial() ? 0 : order_.bytes()); }
@@ -249,10 +306,12 @@ class BackwardWeights final : public Kernel {
   size_t workspace_ = 0;
 };
 
-std::unique_ptr<Kernel> make_backward_weights(const LibraryWay& c, const ConvolutionBackwardWeights& op, const KernelRequest& r) {
+std::unique_ptr<Kernel> make_backward_weights(const LibraryWay& c, const ConvolutionBackwardWeights& op,
+                                              const KernelRequest& r) {
   const Operand &x = r.inputs[0], &dy = r.inputs[1], &dw = r.outputs[0];
   if (!serves(dw.dtype, x, dy)) return nullptr;
-  auto gradient = c.library.convolution(problem_of(ConvolutionProblem::Kind::gradient_of_weights, x, op.weight_shape, dy, op.window));
+  auto gradient = c.library.convolution(
+      problem_of(ConvolutionProblem::Kind::gradient_of_weights, x, op.weight_shape, dy, op.window));
   if (!gradient) return nullptr;
   return std::make_unique<BackwardWeights>(op, r, c.stream, std::move(gradient));
 }
@@ -270,9 +329,13 @@ std::unique_ptr<Kernel> make_transposed(const LibraryWay& c, const ConvTranspose
 
 void register_convolution(KernelTable& table, const LibraryWay& way) {
   table.add<Convolution>([way](const Convolution& op, const KernelRequest& r) { return make_forward(way, op, r); });
-  table.add<ConvolutionBackwardData>([way](const ConvolutionBackwardData& op, const KernelRequest& r) { return make_backward_data(way, op, r); });
-  table.add<ConvolutionBackwardWeights>([way](const ConvolutionBackwardWeights& op, const KernelRequest& r) { return make_backward_weights(way, op, r); });
-  table.add<ConvTranspose>([way](const ConvTranspose& op, const KernelRequest& r) { return make_transposed(way, op, r); });
+  table.add<ConvolutionBackwardData>(
+      [way](const ConvolutionBackwardData& op, const KernelRequest& r) { return make_backward_data(way, op, r); });
+  table.add<ConvolutionBackwardWeights>([way](const ConvolutionBackwardWeights& op, const KernelRequest& r) {
+    return make_backward_weights(way, op, r);
+  });
+  table.add<ConvTranspose>(
+      [way](const ConvTranspose& op, const KernelRequest& r) { return make_transposed(way, op, r); });
 }
 
 }  // namespace graft::cuda

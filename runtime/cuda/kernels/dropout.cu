@@ -18,7 +18,8 @@ struct Draw {
   int64_t shared;
   GRAFT_DEVICE void operator()(int64_t i) const {
     const uint64_t key = mix(mix(step->seed, step->step), stream);
-    y[i] = uniform(key, static_cast<uint64_t>(i / shared)) < ratio ? rounded<T>(0.0f) : rounded<T>(value_of(x[i]) * scale);
+    y[i] =
+        uniform(key, static_cast<uint64_t>(i / shared)) < ratio ? rounded<T>(0.0f) : rounded<T>(value_of(x[i]) * scale);
   }
 };
 
@@ -29,9 +30,11 @@ std::unique_ptr<Kernel> make(const Stream& stream, const Dropout& op, const Kern
   const float scale = op.vanilla ? 1.0f : 1 / (1 - op.ratio);
   return visit_real(y.dtype, [&](auto tag) {
     using T = decltype(tag);
-    return launched([&stream, elements, shared, scale, ratio = op.ratio, rng_stream = op.stream](const KernelArguments& a) {
-      stream.each(elements, Draw<T>{static_cast<const T*>(a.inputs[0]), static_cast<T*>(a.outputs[0]), stream.step(), rng_stream, ratio, scale, shared});
-    });
+    return launched(
+        [&stream, elements, shared, scale, ratio = op.ratio, rng_stream = op.stream](const KernelArguments& a) {
+          stream.each(elements, Draw<T>{static_cast<const T*>(a.inputs[0]), static_cast<T*>(a.outputs[0]),
+                                        stream.step(), rng_stream, ratio, scale, shared});
+        });
   });
 }
 

@@ -13,11 +13,12 @@ namespace {
 
 /// `taken` has the shape of `whole` with the dimensions of `indices` in the place of one.
 struct Geometry {
-  int64_t step = 0, extent = 0;    // of that one dimension in `whole`
-  Shape kept, listed;              // the other dimensions; those of the indices
+  int64_t step = 0, extent = 0;  // of that one dimension in `whole`
+  Shape kept, listed;            // the other dimensions; those of the indices
   Strides whole_kept, taken_kept, taken_listed, index;
 
-  Geometry(int64_t axis, const Operand& whole, const Operand& indices, const Operand& taken) : listed(indices.shape), index(indices.strides) {
+  Geometry(int64_t axis, const Operand& whole, const Operand& indices, const Operand& taken)
+      : listed(indices.shape), index(indices.strides) {
     const auto at = static_cast<size_t>(resolve_axis(axis, whole.shape.rank())), rank = indices.shape.size();
     step = whole.strides[at];
     extent = whole.shape[at];
@@ -71,7 +72,8 @@ struct AddTaken {
 bool usable(const Operand& indices, int64_t extent) {
   if (!indices.constant || (indices.dtype != DType::i64 && indices.dtype != DType::i32)) return false;
   for (const int64_t index : to_int64s(*indices.constant))
-    if (index < -extent || index >= extent) throw Error("index " + std::to_string(index) + " lies outside a dimension of " + std::to_string(extent));
+    if (index < -extent || index >= extent)
+      throw Error("index " + std::to_string(index) + " lies outside a dimension of " + std::to_string(extent));
   return true;
 }
 
@@ -95,12 +97,15 @@ std::unique_ptr<Kernel> make_gather(const Stream& stream, const Gather& op, cons
   if (!usable(indices, g.extent) || !places.fits()) return nullptr;
   return visit_index(indices.dtype, [&](auto index_tag) {
     using Index = decltype(index_tag);
-    return launched([&stream, places, bytes = size_of(x.dtype), step = g.step, extent = g.extent](const KernelArguments& k) {
-      visit_bytes(bytes, [&](auto tag) {
-        using T = decltype(tag);
-        stream.each(places.count(), Take<T, Index>{static_cast<const T*>(k.inputs[0]), static_cast<const Index*>(k.inputs[1]), static_cast<T*>(k.outputs[0]), places, step, extent});
-      });
-    });
+    return launched(
+        [&stream, places, bytes = size_of(x.dtype), step = g.step, extent = g.extent](const KernelArguments& k) {
+          visit_bytes(bytes, [&](auto tag) {
+            using T = decltype(tag);
+            stream.each(places.count(),
+                        Take<T, Index>{static_cast<const T*>(k.inputs[0]), static_cast<const Index*>(k.inputs[1]),
+                                       static_cast<T*>(k.outputs[0]), places, step, extent});
+          });
+        });
   });
 }
 
@@ -108,13 +113,16 @@ std::unique_ptr<Kernel> make_gradient(const Stream& stream, const GatherGradient
   const Operand &dy = r.inputs[0], &indices = r.inputs[1], &dx = r.outputs[0];
   const Geometry g(op.axis, dx, indices, dy);
   const Indexer<2> places(g.kept, {g.whole_kept, g.taken_kept}), list(g.listed, {g.taken_listed, g.index});
-  if (!is_real(dx.dtype) || dy.dtype != dx.dtype || !usable(indices, g.extent) || !places.fits() || !list.fits()) return nullptr;
+  if (!is_real(dx.dtype) || dy.dtype != dx.dtype || !usable(indices, g.extent) || !places.fits() || !list.fits())
+    return nullptr;
   return visit_index(indices.dtype, [&](auto index_tag) {
     using Index = decltype(index_tag);
     return visit_real(dx.dtype, [&](auto tag) {
       using T = decltype(tag);
       return launched([&stream, places, list, step = g.step, extent = g.extent](const KernelArguments& k) {
-        stream.each(places.count() * extent, AddTaken<T, Index>{static_cast<const T*>(k.inputs[0]), static_cast<const Index*>(k.inputs[1]), static_cast<T*>(k.outputs[0]), places, list, step, extent});
+        stream.each(places.count() * extent,
+                    AddTaken<T, Index>{static_cast<const T*>(k.inputs[0]), static_cast<const Index*>(k.inputs[1]),
+                                       static_cast<T*>(k.outputs[0]), places, list, step, extent});
       });
     });
   });
@@ -124,7 +132,8 @@ std::unique_ptr<Kernel> make_gradient(const Stream& stream, const GatherGradient
 
 void register_gather(KernelTable& table, const Stream& stream) {
   table.add<Gather>([&stream](const Gather& op, const KernelRequest& r) { return make_gather(stream, op, r); });
-  table.add<GatherGradient>([&stream](const GatherGradient& op, const KernelRequest& r) { return make_gradient(stream, op, r); });
+  table.add<GatherGradient>(
+      [&stream](const GatherGradient& op, const KernelRequest& r) { return make_gradient(stream, op, r); });
 }
 
 }  // namespace graft::cuda

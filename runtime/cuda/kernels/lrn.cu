@@ -34,7 +34,8 @@ struct Forward {
   GRAFT_DEVICE void operator()(int64_t i) const {
     const auto p = places(i);
     const int64_t c = p.at[2];
-    y[p.at[0]] = rounded<T>(value_of(x[p.at[1]]) * std::pow(window.base(x + p.at[1] - c * window.step, c), -window.beta));
+    y[p.at[0]] =
+        rounded<T>(value_of(x[p.at[1]]) * std::pow(window.base(x + p.at[1] - c * window.step, c), -window.beta));
   }
 };
 
@@ -52,7 +53,8 @@ struct Backward {
     const T *row = x + p.at[2] - c * window.step, *slopes = dy + p.at[1] - c * dy_step;
     float sum = 0;
     for (int64_t j = c < window.after ? 0 : c - window.after; j <= c + window.before && j < window.channels; ++j) {
-      sum += value_of(slopes[j * dy_step]) * value_of(row[j * window.step]) * std::pow(window.base(row, j), -window.beta - 1);
+      sum += value_of(slopes[j * dy_step]) * value_of(row[j * window.step]) *
+             std::pow(window.base(row, j), -window.beta - 1);
     }
     const float own = value_of(dy[p.at[1]]) * std::pow(window.base(row, c), -window.beta);
     dx[p.at[0]] = rounded<T>(own - 2 * window.alpha * window.beta * value_of(x[p.at[2]]) * sum);
@@ -61,7 +63,8 @@ struct Backward {
 
 Window window_of(const Lrn& op, const Operand& x) {
   const int64_t before = (op.size - 1) / 2;
-  return {x.shape[1], before, op.size - 1 - before, x.strides[1], op.alpha / static_cast<float>(op.size), op.beta, op.bias};
+  return {x.shape[1], before, op.size - 1 - before, x.strides[1], op.alpha / static_cast<float>(op.size),
+          op.beta,    op.bias};
 }
 
 /// Of four-dimensional operands of one type.
@@ -77,8 +80,10 @@ std::unique_ptr<Kernel> make_forward(const Stream& stream, const Lrn& op, const 
   const Operand &x = r.inputs[0], &y = r.outputs[0];
   return visit_real(y.dtype, [&](auto tag) {
     using T = decltype(tag);
-    return launched([&stream, places = Indexer<3>(y.shape, {y.strides, x.strides, kChannel}), window = window_of(op, x)](const KernelArguments& a) {
-      stream.each(places.count(), Forward<T>{static_cast<const T*>(a.inputs[0]), static_cast<T*>(a.outputs[0]), places, window});
+    return launched([&stream, places = Indexer<3>(y.shape, {y.strides, x.strides, kChannel}),
+                     window = window_of(op, x)](const KernelArguments& a) {
+      stream.each(places.count(),
+                  Forward<T>{static_cast<const T*>(a.inputs[0]), static_cast<T*>(a.outputs[0]), places, window});
     });
   });
 }
@@ -88,9 +93,10 @@ std::unique_ptr<Kernel> make_backward(const Stream& stream, const LrnGradient& o
   const Operand &dy = r.inputs[0], &x = r.inputs[1], &dx = r.outputs[0];
   return visit_real(dx.dtype, [&](auto tag) {
     using T = decltype(tag);
-    return launched([&stream, places = Indexer<4>(dx.shape, {dx.strides, dy.strides, x.strides, kChannel}), window = window_of(op.forward, x),
-                     dy_step = dy.strides[1]](const KernelArguments& a) {
-      stream.each(places.count(), Backward<T>{static_cast<const T*>(a.inputs[0]), static_cast<const T*>(a.inputs[1]), static_cast<T*>(a.outputs[0]), places, window, dy_step});
+    return launched([&stream, places = Indexer<4>(dx.shape, {dx.strides, dy.strides, x.strides, kChannel}),
+                     window = window_of(op.forward, x), dy_step = dy.strides[1]](const KernelArguments& a) {
+      stream.each(places.count(), Backward<T>{static_cast<const T*>(a.inputs[0]), static_cast<const T*>(a.inputs[1]),
+                                              static_cast<T*>(a.outputs[0]), places, window, dy_step});
     });
   });
 }
@@ -99,7 +105,8 @@ std::unique_ptr<Kernel> make_backward(const Stream& stream, const LrnGradient& o
 
 void register_lrn(KernelTable& table, const Stream& stream) {
   table.add<Lrn>([&stream](const Lrn& op, const KernelRequest& r) { return make_forward(stream, op, r); });
-  table.add<LrnGradient>([&stream](const LrnGradient& op, const KernelRequest& r) { return make_backward(stream, op, r); });
+  table.add<LrnGradient>(
+      [&stream](const LrnGradient& op, const KernelRequest& r) { return make_backward(stream, op, r); });
 }
 
 }  // namespace graft::cuda

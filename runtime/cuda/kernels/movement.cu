@@ -2,12 +2,12 @@
 
 #include <cstring>
 
+#include "runtime/core/strided_copy.h"
 #include "runtime/cuda/kernel_files.h"
 #include "runtime/cuda/moves.h"
 #include "runtime/cuda/numbers.h"
 #include "runtime/ops/broadcast.h"
 #include "runtime/ops/reshape.h"
-#include "runtime/core/strided_copy.h"
 
 namespace graft::cuda {
 namespace {
@@ -16,14 +16,17 @@ namespace {
 std::unique_ptr<Kernel> make_reshape(const Stream& stream, const KernelRequest& r) {
   const Operand &x = r.inputs[0], &y = r.outputs[0];
   const size_t bytes = size_of(x.dtype);
-  const Move to_plain{0, 0, 0, Indexer<2>(x.shape, {plain_strides(x.shape), x.strides})}, from_plain{0, 0, 0, Indexer<2>(y.shape, {y.strides, plain_strides(y.shape)})};
+  const Move to_plain{0, 0, 0, Indexer<2>(x.shape, {plain_strides(x.shape), x.strides})},
+      from_plain{0, 0, 0, Indexer<2>(y.shape, {y.strides, plain_strides(y.shape)})};
   if (!to_plain.places.fits() || !from_plain.places.fits()) return nullptr;
   if (is_row_major(y.shape, y.strides)) return moves(stream, r, {to_plain});
   if (is_row_major(x.shape, x.strides)) return moves(stream, r, {from_plain});
-  return launched([&stream, bytes, to_plain, from_plain](const KernelArguments& a) {
-    move(stream, bytes, to_plain, a.inputs[0], a.scratch);
-    move(stream, bytes, from_plain, a.scratch, a.outputs[0]);
-  }, static_cast<size_t>(x.shape.elements()) * bytes);
+  return launched(
+      [&stream, bytes, to_plain, from_plain](const KernelArguments& a) {
+        move(stream, bytes, to_plain, a.inputs[0], a.scratch);
+        move(stream, bytes, from_plain, a.scratch, a.outputs[0]);
+      },
+      static_cast<size_t>(x.shape.elements()) * bytes);
 }
 
 std::unique_ptr<Kernel> make_transpose(const Stream& stream, const Transpose& op, const KernelRequest& r) {
@@ -59,12 +62,14 @@ struct Section {
 
 std::unique_ptr<Kernel> make_slice(const Stream& stream, const Slice& op, const KernelRequest& r) {
   const Section section(op.ranges(types_of(r.inputs)), r.inputs[0].strides);
-  return moves(stream, r, {{0, section.offset, 0, Indexer<2>(r.outputs[0].shape, {r.outputs[0].strides, section.strides})}});
+  return moves(stream, r,
+               {{0, section.offset, 0, Indexer<2>(r.outputs[0].shape, {r.outputs[0].strides, section.strides})}});
 }
 
 std::unique_ptr<Kernel> make_slice_gradient(const Stream& stream, const SliceGradient& op, const KernelRequest& r) {
   const Section section(op.ranges, r.outputs[0].strides);
-  return moves(stream, r, {{0, 0, section.offset, Indexer<2>(r.inputs[0].shape, {section.strides, r.inputs[0].strides})}}, true);
+  return moves(stream, r,
+               {{0, 0, section.offset, Indexer<2>(r.inputs[0].shape, {section.strides, r.inputs[0].strides})}}, true);
 }
 
 std::unique_ptr<Kernel> make_pad(const Stream& stream, const Pad& op, const KernelRequest& r) {
@@ -93,7 +98,8 @@ std::unique_ptr<Kernel> make_pad(const Stream& stream, const Pad& op, const Kern
 
 std::unique_ptr<Kernel> make_expand(const Stream& stream, const KernelRequest& r) {
   const Operand &x = r.inputs[0], &y = r.outputs[0];
-  return moves(stream, r, {{0, 0, 0, Indexer<2>(y.shape, {y.strides, broadcast_strides(x.shape, x.strides, y.shape)})}});
+  return moves(stream, r,
+               {{0, 0, 0, Indexer<2>(y.shape, {y.strides, broadcast_strides(x.shape, x.strides, y.shape)})}});
 }
 
 template <typename From, typename To>
@@ -125,10 +131,12 @@ void add_reshape(KernelTable& table, const Stream& stream) {
 }  // namespace
 
 void register_movement(KernelTable& table, const Stream& stream) {
-  table.add<Transpose>([&stream](const Transpose& op, const KernelRequest& r) { return make_transpose(stream, op, r); });
+  table.add<Transpose>(
+      [&stream](const Transpose& op, const KernelRequest& r) { return make_transpose(stream, op, r); });
   table.add<Concat>([&stream](const Concat& op, const KernelRequest& r) { return make_concat(stream, op, r); });
   table.add<Slice>([&stream](const Slice& op, const KernelRequest& r) { return make_slice(stream, op, r); });
-  table.add<SliceGradient>([&stream](const SliceGradient& op, const KernelRequest& r) { return make_slice_gradient(stream, op, r); });
+  table.add<SliceGradient>(
+      [&stream](const SliceGradient& op, const KernelRequest& r) { return make_slice_gradient(stream, op, r); });
   table.add<Pad>([&stream](const Pad& op, const KernelRequest& r) { return make_pad(stream, op, r); });
   table.add<Expand>([&stream](const Expand&, const KernelRequest& r) { return make_expand(stream, r); });
   table.add<Cast>([&stream](const Cast&, const KernelRequest& r) { return make_cast(stream, r); });

@@ -5,8 +5,8 @@
 #include "runtime/cuda/launched.h"
 #include "runtime/cuda/numbers.h"
 #include "runtime/cuda/rows_of.h"
-#include "runtime/ops/norm_view.h"
 #include "runtime/ops/broadcast.h"
+#include "runtime/ops/norm_view.h"
 
 namespace graft::cuda {
 namespace {
@@ -22,9 +22,11 @@ GRAFT_DEVICE Statistics measure(const In& in, int64_t n, float epsilon, bool roo
   if (!root_mean_square)
     for (int64_t k = row.lane(); k < n; k += row.size()) sum += static_cast<double>(in(k));
   const double mean = row.sum(sum) / static_cast<double>(n);
-  for (int64_t k = row.lane(); k < n; k += row.size()) squares += (static_cast<double>(in(k)) - mean) * (static_cast<double>(in(k)) - mean);
+  for (int64_t k = row.lane(); k < n; k += row.size())
+    squares += (static_cast<double>(in(k)) - mean) * (static_cast<double>(in(k)) - mean);
   squares = row.sum(squares);
-  return {static_cast<float>(mean), static_cast<float>(1 / std::sqrt(squares / static_cast<double>(n) + static_cast<double>(epsilon)))};
+  return {static_cast<float>(mean),
+          static_cast<float>(1 / std::sqrt(squares / static_cast<double>(n) + static_cast<double>(epsilon)))};
 }
 
 template <typename T>
@@ -44,7 +46,8 @@ struct Forward {
     for (int64_t k = row.lane(); k < n; k += row.size()) {
       const auto column = of.columns(k);
       const int64_t p = start.at[2] + column.at[2];
-      y[start.at[0] + column.at[0]] = rounded<T>((value_of(x[start.at[1] + column.at[1]]) - s.mean) * s.inverse * scale[p] + (bias ? bias[p] : 0.0f));
+      y[start.at[0] + column.at[0]] = rounded<T>(
+          (value_of(x[start.at[1] + column.at[1]]) - s.mean) * s.inverse * scale[p] + (bias ? bias[p] : 0.0f));
     }
     if (row.lane() != 0) return;
     if (mean) mean[start.at[3]] = s.mean;
@@ -52,8 +55,8 @@ struct Forward {
   }
 };
 
-/// With x̂ = (x - μ)·r and g = dy·scale over a row of n: dx = r·(g - Σg/n - x̂·Σ(g·x̂)/n) [Ba et al. 2016]; the middle term is
-/// absent where μ is not subtracted.
+/// With x̂ = (x - μ)·r and g = dy·scale over a row of n: dx = r·(g - Σg/n - x̂·Σ(g·x̂)/n) [Ba et al. 2016]; the middle
+/// term is absent where μ is not subtracted.
 template <typename T>
 struct Backward {
   const T *dy, *x;
@@ -76,13 +79,15 @@ struct Backward {
     for (int64_t k = row.lane(); k < n; k += row.size()) {
       const float g = slope(k);
       sum += static_cast<double>(g);
-      sum_x += static_cast<double>(g * (in(k) - s.mean) * s.inverse);
+      sum_x += static_cast<double>(g * (in(k)-s.mean) * s.inverse);
     }
     sum = row.sum(sum);
     sum_x = row.sum(sum_x);
-    const float mean_g = root_mean_square ? 0.0f : static_cast<float>(sum / static_cast<double>(n)), mean_gx = static_cast<float>(sum_x / static_cast<double>(n));
+    const float mean_g = root_mean_square ? 0.0f : static_cast<float>(sum / static_cast<double>(n)),
+                mean_gx = static_cast<float>(sum_x / static_cast<double>(n));
     for (int64_t k = row.lane(); k < n; k += row.size()) {
-      dx[start.at[0] + of.columns(k).at[0]] = rounded<T>(s.inverse * (slope(k) - mean_g - (in(k) - s.mean) * s.inverse * mean_gx));
+      dx[start.at[0] + of.columns(k).at[0]] =
+          rounded<T>(s.inverse * (slope(k) - mean_g - (in(k)-s.mean) * s.inverse * mean_gx));
     }
     if (row.lane() == 0) statistics[start.at[4]] = s;
   }
@@ -149,10 +154,13 @@ std::unique_ptr<Kernel> make_forward(const Stream& stream, const Normalise& op, 
   if (!served(r, 1) || !of.fit()) return nullptr;
   return visit_real(x.dtype, [&](auto tag) {
     using T = decltype(tag);
-    return launched([&stream, of, bias, epsilon = op.epsilon, root_mean_square = op.root_mean_square](const KernelArguments& k) {
+    return launched([&stream, of, bias, epsilon = op.epsilon,
+                     root_mean_square = op.root_mean_square](const KernelArguments& k) {
       const auto asked = [&](size_t o) { return k.outputs.size() > o ? static_cast<float*>(k.outputs[o]) : nullptr; };
-      stream.rows(of.rows.count(), Forward<T>{static_cast<const T*>(k.inputs[0]), static_cast<const float*>(k.inputs[1]), bias ? static_cast<const float*>(k.inputs[2]) : nullptr,
-                                             static_cast<T*>(k.outputs[0]), asked(1), asked(2), of, epsilon, root_mean_square});
+      stream.rows(of.rows.count(),
+                  Forward<T>{static_cast<const T*>(k.inputs[0]), static_cast<const float*>(k.inputs[1]),
+                             bias ? static_cast<const float*>(k.inputs[2]) : nullptr, static_cast<T*>(k.outputs[0]),
+                             asked(1), asked(2), of, epsilon, root_mean_square});
     });
   });
 }
@@ -160,7 +168,8 @@ std::unique_ptr<Kernel> make_forward(const Stream& stream, const Normalise& op, 
 std::unique_ptr<Kernel> make_backward(const Stream& stream, const NormaliseGradient& op, const KernelRequest& r) {
   const Operand &dy = r.inputs[0], &x = r.inputs[1], &scale = r.inputs[2], &dx = r.outputs[0];
   const NormView view(op.forward, x.shape);
-  const Strides per_row = number_a_row(view), in = view.data(x), slopes = view.data(dy), sums = view.parameters(r.outputs[1]);
+  const Strides per_row = number_a_row(view), in = view.data(x), slopes = view.data(dy),
+                sums = view.parameters(r.outputs[1]);
   const RowsOf<5> of(view.shape, {view.data(dx), slopes, in, view.parameters(scale), per_row}, view.inner);
   // What shares a number are the dimensions along which parameters stand still.
   Shape kept, shared;
@@ -177,19 +186,28 @@ std::unique_ptr<Kernel> make_backward(const Stream& stream, const NormaliseGradi
   }
   const Indexer<4> numbers(kept, of_kept);
   const Indexer<3> sharing(shared, of_shared);
-  if (!served(r, 2) || !of.fit() || !numbers.fits() || !sharing.fits() || r.outputs[2].strides != r.outputs[1].strides) return nullptr;
+  if (!served(r, 2) || !of.fit() || !numbers.fits() || !sharing.fits() || r.outputs[2].strides != r.outputs[1].strides)
+    return nullptr;
   const ColumnSums adding(sharing.count(), numbers.count(), 2, stream);
-  const size_t statistics_bytes = static_cast<size_t>(of.rows.count()) * sizeof(Statistics);  // of 8 bytes, so that doubles may follow
+  const size_t statistics_bytes =
+      static_cast<size_t>(of.rows.count()) * sizeof(Statistics);  // of 8 bytes, so that doubles may follow
   return visit_real(x.dtype, [&](auto tag) {
     using T = decltype(tag);
-    return launched([&stream, of, numbers, sharing, adding, statistics_bytes, epsilon = op.forward.epsilon, root_mean_square = op.forward.root_mean_square](const KernelArguments& k) {
-      const auto *const slope = static_cast<const T*>(k.inputs[0]), *const data = static_cast<const T*>(k.inputs[1]);
-      auto* const statistics = static_cast<Statistics*>(k.scratch);
-      void* const room = static_cast<std::byte*>(k.scratch) + statistics_bytes;
-      stream.rows(of.rows.count(), Backward<T>{slope, data, static_cast<const float*>(k.inputs[2]), static_cast<T*>(k.outputs[0]), statistics, of, epsilon, root_mean_square});
-      adding.compute<2>(stream, Share<T>{slope, data, statistics, numbers, sharing}, room);
-      stream.each(numbers.count(), Store{adding.result(room), static_cast<float*>(k.outputs[1]), static_cast<float*>(k.outputs[2]), numbers});
-    }, statistics_bytes + adding.scratch_bytes());
+    return launched(
+        [&stream, of, numbers, sharing, adding, statistics_bytes, epsilon = op.forward.epsilon,
+         root_mean_square = op.forward.root_mean_square](const KernelArguments& k) {
+          const auto *const slope = static_cast<const T*>(k.inputs[0]), *const data =
+                                                                            static_cast<const T*>(k.inputs[1]);
+          auto* const statistics = static_cast<Statistics*>(k.scratch);
+          void* const room = static_cast<std::byte*>(k.scratch) + statistics_bytes;
+          stream.rows(of.rows.count(),
+                      Backward<T>{slope, data, static_cast<const float*>(k.inputs[2]), static_cast<T*>(k.outputs[0]),
+                                  statistics, of, epsilon, root_mean_square});
+          adding.compute<2>(stream, Share<T>{slope, data, statistics, numbers, sharing}, room);
+          stream.each(numbers.count(), Store{adding.result(room), static_cast<float*>(k.outputs[1]),
+                                             static_cast<float*>(k.outputs[2]), numbers});
+        },
+        statistics_bytes + adding.scratch_bytes());
   });
 }
 
@@ -197,7 +215,8 @@ std::unique_ptr<Kernel> make_backward(const Stream& stream, const NormaliseGradi
 
 void register_normalise(KernelTable& table, const Stream& stream) {
   table.add<Normalise>([&stream](const Normalise& op, const KernelRequest& r) { return make_forward(stream, op, r); });
-  table.add<NormaliseGradient>([&stream](const NormaliseGradient& op, const KernelRequest& r) { return make_backward(stream, op, r); });
+  table.add<NormaliseGradient>(
+      [&stream](const NormaliseGradient& op, const KernelRequest& r) { return make_backward(stream, op, r); });
 }
 
 }  // namespace graft::cuda

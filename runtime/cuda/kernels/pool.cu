@@ -14,8 +14,17 @@ namespace {
 struct Plane {
   int64_t batch, channels, height, width, n, c, h, w;
   explicit Plane(const Operand& o)
-      : batch(o.shape[0]), channels(o.shape[1]), height(o.shape[2]), width(o.shape[3]), n(o.strides[0]), c(o.strides[1]), h(o.strides[2]), w(o.strides[3]) {}
-  GRAFT_DEVICE int64_t at(int64_t image, int64_t channel, int64_t y, int64_t x) const { return image * n + channel * c + y * h + x * w; }
+      : batch(o.shape[0]),
+        channels(o.shape[1]),
+        height(o.shape[2]),
+        width(o.shape[3]),
+        n(o.strides[0]),
+        c(o.strides[1]),
+        h(o.strides[2]),
+        w(o.strides[3]) {}
+  GRAFT_DEVICE int64_t at(int64_t image, int64_t channel, int64_t y, int64_t x) const {
+    return image * n + channel * c + y * h + x * w;
+  }
 };
 
 /// Which element a loop over a plane is at, channels running fastest.
@@ -137,7 +146,8 @@ struct Average {
     float sum = 0;
     for (int64_t ky = axes.y.first(e.y); ky < axes.y.last(e.y); ++ky)
       for (int64_t kx = axes.x.first(e.x); kx < axes.x.last(e.x); ++kx) {
-        sum += weight * value_of(in[from.at(e.image, e.channel, axes.y.origin(e.y) + ky * axes.y.dilation, axes.x.origin(e.x) + kx * axes.x.dilation)]);
+        sum += weight * value_of(in[from.at(e.image, e.channel, axes.y.origin(e.y) + ky * axes.y.dilation,
+                                            axes.x.origin(e.x) + kx * axes.x.dilation)]);
       }
     out[to.at(e.image, e.channel, e.y, e.x)] = rounded<T>(sum);
   }
@@ -155,7 +165,8 @@ struct AverageGradient {
     float sum = 0;
     for (int64_t oy = axes.y.first_output(e.y); oy <= axes.y.last_output(e.y); ++oy)
       for (int64_t ox = axes.x.first_output(e.x); ox <= axes.x.last_output(e.x); ++ox) {
-        if (axes.y.holds(oy, e.y) && axes.x.holds(ox, e.x)) sum += value_of(dy[out.at(e.image, e.channel, oy, ox)]) / divisor(axes, count, oy, ox);
+        if (axes.y.holds(oy, e.y) && axes.x.holds(ox, e.x))
+          sum += value_of(dy[out.at(e.image, e.channel, oy, ox)]) / divisor(axes, count, oy, ox);
       }
     dx[in.at(e.image, e.channel, e.y, e.x)] = rounded<T>(sum);
   }
@@ -167,9 +178,11 @@ std::unique_ptr<Kernel> make_max(const Stream& stream, const MaxPool& op, const 
   const Plane from(x), to(y);
   return visit_real(x.dtype, [&](auto tag) {
     using T = decltype(tag);
-    return launched([&stream, from, to, axes = Axes(op.window, from, to), keep = op.keep_positions, count = y.shape.elements()](const KernelArguments& a) {
+    return launched([&stream, from, to, axes = Axes(op.window, from, to), keep = op.keep_positions,
+                     count = y.shape.elements()](const KernelArguments& a) {
       auto* positions = keep ? static_cast<int32_t*>(a.outputs[1]) : nullptr;
-      stream.each(count, Largest<T>{static_cast<const T*>(a.inputs[0]), static_cast<T*>(a.outputs[0]), positions, from, to, axes});
+      stream.each(count, Largest<T>{static_cast<const T*>(a.inputs[0]), static_cast<T*>(a.outputs[0]), positions, from,
+                                    to, axes});
     });
   });
 }
@@ -180,9 +193,12 @@ std::unique_ptr<Kernel> make_max_gradient(const Stream& stream, const MaxPoolGra
   const Plane out(dy), in(dx);
   return visit_real(dy.dtype, [&](auto tag) {
     using T = decltype(tag);
-    return launched([&stream, out, in, axes = Axes(op.window, in, out), count = dx.shape.elements()](const KernelArguments& a) {
-      stream.each(count, LargestGradient<T>{static_cast<const T*>(a.inputs[0]), static_cast<const int32_t*>(a.inputs[1]), static_cast<T*>(a.outputs[0]), out, in, axes});
-    });
+    return launched(
+        [&stream, out, in, axes = Axes(op.window, in, out), count = dx.shape.elements()](const KernelArguments& a) {
+          stream.each(count,
+                      LargestGradient<T>{static_cast<const T*>(a.inputs[0]), static_cast<const int32_t*>(a.inputs[1]),
+                                         static_cast<T*>(a.outputs[0]), out, in, axes});
+        });
   });
 }
 
@@ -192,20 +208,25 @@ std::unique_ptr<Kernel> make_average(const Stream& stream, const AveragePool& op
   const Plane from(x), to(y);
   return visit_real(x.dtype, [&](auto tag) {
     using T = decltype(tag);
-    return launched([&stream, from, to, axes = Axes(op.window, from, to), how = op.count, count = y.shape.elements()](const KernelArguments& a) {
-      stream.each(count, Average<T>{static_cast<const T*>(a.inputs[0]), static_cast<T*>(a.outputs[0]), from, to, axes, how});
+    return launched([&stream, from, to, axes = Axes(op.window, from, to), how = op.count,
+                     count = y.shape.elements()](const KernelArguments& a) {
+      stream.each(count,
+                  Average<T>{static_cast<const T*>(a.inputs[0]), static_cast<T*>(a.outputs[0]), from, to, axes, how});
     });
   });
 }
 
-std::unique_ptr<Kernel> make_average_gradient(const Stream& stream, const AveragePoolGradient& op, const KernelRequest& r) {
+std::unique_ptr<Kernel> make_average_gradient(const Stream& stream, const AveragePoolGradient& op,
+                                              const KernelRequest& r) {
   const Operand &dy = r.inputs[0], &dx = r.outputs[0];
   if (!is_real(dy.dtype)) return nullptr;
   const Plane out(dy), in(dx);
   return visit_real(dy.dtype, [&](auto tag) {
     using T = decltype(tag);
-    return launched([&stream, out, in, axes = Axes(op.window, in, out), how = op.count, count = dx.shape.elements()](const KernelArguments& a) {
-      stream.each(count, AverageGradient<T>{static_cast<const T*>(a.inputs[0]), static_cast<T*>(a.outputs[0]), out, in, axes, how});
+    return launched([&stream, out, in, axes = Axes(op.window, in, out), how = op.count,
+                     count = dx.shape.elements()](const KernelArguments& a) {
+      stream.each(count, AverageGradient<T>{static_cast<const T*>(a.inputs[0]), static_cast<T*>(a.outputs[0]), out, in,
+                                            axes, how});
     });
   });
 }
@@ -214,9 +235,13 @@ std::unique_ptr<Kernel> make_average_gradient(const Stream& stream, const Averag
 
 void register_pool(KernelTable& table, const Stream& stream) {
   table.add<MaxPool>([&stream](const MaxPool& op, const KernelRequest& r) { return make_max(stream, op, r); });
-  table.add<MaxPoolGradient>([&stream](const MaxPoolGradient& op, const KernelRequest& r) { return make_max_gradient(stream, op, r); });
-  table.add<AveragePool>([&stream](const AveragePool& op, const KernelRequest& r) { return make_average(stream, op, r); });
-  table.add<AveragePoolGradient>([&stream](const AveragePoolGradient& op, const KernelRequest& r) { return make_average_gradient(stream, op, r); });
+  table.add<MaxPoolGradient>(
+      [&stream](const MaxPoolGradient& op, const KernelRequest& r) { return make_max_gradient(stream, op, r); });
+  table.add<AveragePool>(
+      [&stream](const AveragePool& op, const KernelRequest& r) { return make_average(stream, op, r); });
+  table.add<AveragePoolGradient>([&stream](const AveragePoolGradient& op, const KernelRequest& r) {
+    return make_average_gradient(stream, op, r);
+  });
 }
 
 }  // namespace graft::cuda

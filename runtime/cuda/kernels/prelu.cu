@@ -28,7 +28,8 @@ std::unique_ptr<Kernel> make(const Stream& stream, const KernelRequest& r) {
   return visit_real(y.dtype, [&](auto tag) {
     using T = decltype(tag);
     return launched([&stream, places](const KernelArguments& k) {
-      stream.each(places.count(), Bend<T>{static_cast<const T*>(k.inputs[0]), static_cast<const T*>(k.inputs[1]), static_cast<T*>(k.outputs[0]), places});
+      stream.each(places.count(), Bend<T>{static_cast<const T*>(k.inputs[0]), static_cast<const T*>(k.inputs[1]),
+                                          static_cast<T*>(k.outputs[0]), places});
     });
   });
 }

@@ -1,13 +1,15 @@
-#include "runtime/ops/arrangement.h"
 #include "runtime/cuda/kernel_files.h"
 #include "runtime/cuda/moves.h"
 #include "runtime/cuda/numbers.h"
+#include "runtime/ops/arrangement.h"
 #include "runtime/ops/pixel_rows.h"
 
 namespace graft::cuda {
 namespace {
 
-std::unique_ptr<Kernel> arranged(const Stream& stream, const Arrangement& a, const KernelRequest& r) { return moves(stream, r, {{0, a.from_offset, 0, Indexer<2>(a.shape, {a.to, a.from})}}); }
+std::unique_ptr<Kernel> arranged(const Stream& stream, const Arrangement& a, const KernelRequest& r) {
+  return moves(stream, r, {{0, a.from_offset, 0, Indexer<2>(a.shape, {a.to, a.from})}});
+}
 
 /// dx is the sum over the repeats of what lies there.
 template <typename T>
@@ -45,7 +47,8 @@ std::unique_ptr<Kernel> make_tile_gradient(const Stream& stream, const KernelReq
   return visit_real(dx.dtype, [&](auto tag) {
     using T = decltype(tag);
     return launched([&stream, places, repeats](const KernelArguments& k) {
-      stream.each(places.count(), AddRepeats<T>{static_cast<const T*>(k.inputs[0]), static_cast<T*>(k.outputs[0]), places, repeats});
+      stream.each(places.count(),
+                  AddRepeats<T>{static_cast<const T*>(k.inputs[0]), static_cast<T*>(k.outputs[0]), places, repeats});
     });
   });
 }
@@ -53,12 +56,22 @@ std::unique_ptr<Kernel> make_tile_gradient(const Stream& stream, const KernelReq
 }  // namespace
 
 void register_rearrange(KernelTable& table, const Stream& stream) {
-  table.add<SplitSlice>([&stream](const SplitSlice& op, const KernelRequest& r) { return arranged(stream, part(op, r.inputs[0], r.outputs[0]), r); });
-  table.add<Tile>([&stream](const Tile&, const KernelRequest& r) { return arranged(stream, tiled(r.inputs[0], r.outputs[0]), r); });
-  table.add<TileGradient>([&stream](const TileGradient&, const KernelRequest& r) { return make_tile_gradient(stream, r); });
-  table.add<DepthSpace>([&stream](const DepthSpace& op, const KernelRequest& r) { return arranged(stream, depth_space(op, r.inputs[0], r.outputs[0]), r); });
-  table.add<PixelsToRows>([&stream](const PixelsToRows&, const KernelRequest& r) { return arranged(stream, pixel_rows(r.inputs[0], false), r); });
-  table.add<RowsToPixels>([&stream](const RowsToPixels&, const KernelRequest& r) { return arranged(stream, pixel_rows(r.outputs[0], true), r); });
+  table.add<SplitSlice>([&stream](const SplitSlice& op, const KernelRequest& r) {
+    return arranged(stream, part(op, r.inputs[0], r.outputs[0]), r);
+  });
+  table.add<Tile>(
+      [&stream](const Tile&, const KernelRequest& r) { return arranged(stream, tiled(r.inputs[0], r.outputs[0]), r); });
+  table.add<TileGradient>(
+      [&stream](const TileGradient&, const KernelRequest& r) { return make_tile_gradient(stream, r); });
+  table.add<DepthSpace>([&stream](const DepthSpace& op, const KernelRequest& r) {
+    return arranged(stream, depth_space(op, r.inputs[0], r.outputs[0]), r);
+  });
+  table.add<PixelsToRows>([&stream](const PixelsToRows&, const KernelRequest& r) {
+    return arranged(stream, pixel_rows(r.inputs[0], false), r);
+  });
+  table.add<RowsToPixels>([&stream](const RowsToPixels&, const KernelRequest& r) {
+    return arranged(stream, pixel_rows(r.outputs[0], true), r);
+  });
 }
 
 }  // namespace graft::cuda

@@ -34,15 +34,20 @@ struct Rule {
   }
 };
 
-/// Outputs × inputs of each. Where there are few outputs their inputs are dealt out in parts, which are put together in a fixed order.
+/// Outputs × inputs of each. Where there are few outputs their inputs are dealt out in parts, which are put together in
+/// a fixed order.
 class Reduction {
  public:
   /// `kept` and `folded`: the dimensions of the outputs (written, read) and of the inputs of one output.
-  Reduction(const Indexer<2>& kept, const Indexer<1>& folded, Rule rule, double scale, const Stream& stream) : kept_(kept), folded_(folded), rule_(rule), scale_(scale) {
+  Reduction(const Indexer<2>& kept, const Indexer<1>& folded, Rule rule, double scale, const Stream& stream)
+      : kept_(kept), folded_(folded), rule_(rule), scale_(scale) {
     const int64_t full = int64_t{2048} * stream.multiprocessors();
-    parts_ = std::clamp<int64_t>(full / std::max<int64_t>(kept.count(), 1), 1, std::max<int64_t>(1, folded.count() / 64));
+    parts_ =
+        std::clamp<int64_t>(full / std::max<int64_t>(kept.count(), 1), 1, std::max<int64_t>(1, folded.count() / 64));
   }
-  size_t scratch_bytes() const { return parts_ == 1 ? 0 : static_cast<size_t>(parts_ * kept_.count()) * sizeof(double); }
+  size_t scratch_bytes() const {
+    return parts_ == 1 ? 0 : static_cast<size_t>(parts_ * kept_.count()) * sizeof(double);
+  }
 
   template <typename T>
   void run(const Stream& stream, const T* x, T* y, void* scratch) const {
@@ -69,8 +74,10 @@ class Reduction {
       for (int64_t k = n * part / count; k < n * (part + 1) / count; ++k) {
         total = rule.together(total, rule.measured(static_cast<double>(value_of(x[at.at[1] + folded(k).at[0]]))));
       }
-      if (count == 1) y[at.at[0]] = rounded<T>(static_cast<float>(scale * rule.finished(total)));
-      else parts[i] = total;
+      if (count == 1)
+        y[at.at[0]] = rounded<T>(static_cast<float>(scale * rule.finished(total)));
+      else
+        parts[i] = total;
     }
   };
   template <typename T>
@@ -97,7 +104,8 @@ class Reduction {
 };
 
 /// `to`: the output's strides along the input's dimensions; those of `folded` are not looked at.
-std::unique_ptr<Kernel> make(const Stream& stream, const Operand& x, const std::vector<bool>& folded, const Strides& to, Rule rule, bool mean, double scale) {
+std::unique_ptr<Kernel> make(const Stream& stream, const Operand& x, const std::vector<bool>& folded, const Strides& to,
+                             Rule rule, bool mean, double scale) {
   if (!is_real(x.dtype)) return nullptr;
   Shape kept_shape, folded_shape;
   Strides kept_to, kept_from, folded_from;
@@ -113,8 +121,11 @@ std::unique_ptr<Kernel> make(const Stream& stream, const Operand& x, const std::
   const Reduction reduction(outputs, inputs, rule, scale, stream);
   return visit_real(x.dtype, [&](auto tag) {
     using T = decltype(tag);
-    return launched([&stream, reduction](const KernelArguments& a) { reduction.run(stream, static_cast<const T*>(a.inputs[0]), static_cast<T*>(a.outputs[0]), a.scratch); },
-                    reduction.scratch_bytes());
+    return launched(
+        [&stream, reduction](const KernelArguments& a) {
+          reduction.run(stream, static_cast<const T*>(a.inputs[0]), static_cast<T*>(a.outputs[0]), a.scratch);
+        },
+        reduction.scratch_bytes());
   });
 }
 
@@ -125,8 +136,10 @@ std::unique_ptr<Kernel> make_reduce(const Stream& stream, const Reduce& op, cons
   Strides to(folded.size(), 0);
   size_t next = 0;
   for (size_t d = 0; d < folded.size(); ++d) {
-    if (folded[d]) next += op.keep_dims || op.global_pool ? 1 : 0;
-    else to[d] = y.strides[next++];
+    if (folded[d])
+      next += op.keep_dims || op.global_pool ? 1 : 0;
+    else
+      to[d] = y.strides[next++];
   }
   return make(stream, x, folded, to, {op.kind}, op.kind == Reduce::Kind::mean, 1);
 }
@@ -167,7 +180,8 @@ std::unique_ptr<Kernel> make_broadcast_to(const Stream& stream, const BroadcastT
   return visit_real(y.dtype, [&](auto tag) {
     using T = decltype(tag);
     return launched([&stream, places, scale = op.scale](const KernelArguments& a) {
-      stream.each(places.count(), SpreadOne<T>{static_cast<const T*>(a.inputs[0]), static_cast<T*>(a.outputs[0]), places, scale});
+      stream.each(places.count(),
+                  SpreadOne<T>{static_cast<const T*>(a.inputs[0]), static_cast<T*>(a.outputs[0]), places, scale});
     });
   });
 }
@@ -177,7 +191,8 @@ std::unique_ptr<Kernel> make_broadcast_to(const Stream& stream, const BroadcastT
 void register_reduce(KernelTable& table, const Stream& stream) {
   table.add<Reduce>([&stream](const Reduce& op, const KernelRequest& r) { return make_reduce(stream, op, r); });
   table.add<SumTo>([&stream](const SumTo& op, const KernelRequest& r) { return make_sum_to(stream, op, r); });
-  table.add<BroadcastTo>([&stream](const BroadcastTo& op, const KernelRequest& r) { return make_broadcast_to(stream, op, r); });
+  table.add<BroadcastTo>(
+      [&stream](const BroadcastTo& op, const KernelRequest& r) { return make_broadcast_to(stream, op, r); });
 }
 
 }  // namespace graft::cuda

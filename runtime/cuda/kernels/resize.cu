@@ -3,27 +3,32 @@
 #include <algorithm>
 #include <vector>
 
+#include "runtime/cuda/indexing.h"
 #include "runtime/cuda/kernel_files.h"
 #include "runtime/cuda/launched.h"
-#include "runtime/cuda/indexing.h"
 #include "runtime/cuda/numbers.h"
 #include "runtime/cuda/table.h"
 
 namespace graft::cuda {
 namespace {
 
-/// A sparse matrix as the device holds it: result i is constant[i] and the weighted sum of taps first[i] to first[i + 1].
+/// A sparse matrix as the device holds it: result i is constant[i] and the weighted sum of taps first[i] to first[i +
+/// 1].
 class Taps {
  public:
   /// `results` × `extent`; with `backward` its transpose.
   Taps(const Resize::Taps& taps, int64_t extent, bool backward, const DeviceMemory& memory)
-      : results_(backward ? extent : static_cast<int64_t>(taps.of.size())), first_(static_cast<size_t>(results_ + 1), memory), index_(count(taps), memory), weight_(count(taps), memory),
+      : results_(backward ? extent : static_cast<int64_t>(taps.of.size())),
+        first_(static_cast<size_t>(results_ + 1), memory),
+        index_(count(taps), memory),
+        weight_(count(taps), memory),
         constant_(static_cast<size_t>(results_), memory) {
     std::vector<std::vector<Resize::Taps::Tap>> of = taps.of;
     if (backward) {
       of.assign(static_cast<size_t>(extent), {});
       for (size_t i = 0; i < taps.of.size(); ++i)
-        for (const auto& [index, weight] : taps.of[i]) of[static_cast<size_t>(index)].push_back({static_cast<int64_t>(i), weight});
+        for (const auto& [index, weight] : taps.of[i])
+          of[static_cast<size_t>(index)].push_back({static_cast<int64_t>(i), weight});
     }
     size_t next = 0;
     for (size_t i = 0; i < of.size(); ++i) {
@@ -69,7 +74,8 @@ struct Weigh {
   GRAFT_DEVICE void operator()(int64_t i) const {
     const int64_t column = i % after, result = i / after % results, before = i / after / results;
     float sum = taps.constant[result];
-    for (int t = taps.first[result]; t < taps.first[result + 1]; ++t) sum += taps.weight[t] * from[(before * extent + taps.index[t]) * after + column];
+    for (int t = taps.first[result]; t < taps.first[result + 1]; ++t)
+      sum += taps.weight[t] * from[(before * extent + taps.index[t]) * after + column];
     to[i] = sum;
   }
 };
@@ -90,10 +96,12 @@ struct Step {
   int64_t before, extent, after;
 };
 
-/// One dimension after the other through row-major copies in float; dimensions in reverse on the way back. `x` and `y` are those of the forward way.
+/// One dimension after the other through row-major copies in float; dimensions in reverse on the way back. `x` and `y`
+/// are those of the forward way.
 std::unique_ptr<Kernel> make(const Stream& stream, const Resize& op, const KernelRequest& r, bool backward) {
   const Operand &in = r.inputs[0], &out = r.outputs[0], &x = backward ? out : in, &y = backward ? in : out;
-  const Indexer<2> load(in.shape, {plain_strides(in.shape), in.strides}), store(out.shape, {out.strides, plain_strides(out.shape)});
+  const Indexer<2> load(in.shape, {plain_strides(in.shape), in.strides}),
+      store(out.shape, {out.strides, plain_strides(out.shape)});
   if (!is_real(in.dtype) || in.dtype != out.dtype || !load.fits() || !store.fits()) return nullptr;
   const auto taps = op.taps(x.shape);
   Shape shape = x.shape;
@@ -101,7 +109,8 @@ std::unique_ptr<Kernel> make(const Stream& stream, const Resize& op, const Kerne
   std::vector<Step> steps;
   for (size_t d = 0; d < shape.size(); ++d) {
     if (taps[d].of.empty()) continue;
-    Step step{std::make_shared<Taps>(taps[d], shape[d], backward, stream.memory()), 1, backward ? y.shape[d] : shape[d], 1};
+    Step step{std::make_shared<Taps>(taps[d], shape[d], backward, stream.memory()), 1, backward ? y.shape[d] : shape[d],
+              1};
     for (size_t i = 0; i < d; ++i) step.before *= shape[i];
     for (size_t i = d + 1; i < shape.size(); ++i) step.after *= shape[i];
     shape[d] = y.shape[d];
@@ -111,15 +120,18 @@ std::unique_ptr<Kernel> make(const Stream& stream, const Resize& op, const Kerne
   if (backward) std::reverse(steps.begin(), steps.end());
   return visit_real(in.dtype, [&](auto tag) {
     using T = decltype(tag);
-    return launched([&stream, load, store, largest, steps = std::move(steps)](const KernelArguments& k) {
-      auto *from = static_cast<float*>(k.scratch), *to = from + largest;
-      stream.each(load.count(), Lay<T, float>{static_cast<const T*>(k.inputs[0]), from, load});
-      for (const Step& s : steps) {
-        stream.each(s.before * s.taps->results() * s.after, Weigh{from, to, s.taps->view(), s.extent, s.taps->results(), s.after});
-        std::swap(from, to);
-      }
-      stream.each(store.count(), Lay<float, T>{from, static_cast<T*>(k.outputs[0]), store});
-    }, static_cast<size_t>(2 * largest) * sizeof(float));
+    return launched(
+        [&stream, load, store, largest, steps = std::move(steps)](const KernelArguments& k) {
+          auto *from = static_cast<float*>(k.scratch), *to = from + largest;
+          stream.each(load.count(), Lay<T, float>{static_cast<const T*>(k.inputs[0]), from, load});
+          for (const Step& s : steps) {
+            stream.each(s.before * s.taps->results() * s.after,
+                        Weigh{from, to, s.taps->view(), s.extent, s.taps->results(), s.after});
+            std::swap(from, to);
+          }
+          stream.each(store.count(), Lay<float, T>{from, static_cast<T*>(k.outputs[0]), store});
+        },
+        static_cast<size_t>(2 * largest) * sizeof(float));
   });
 }
 
@@ -127,7 +139,8 @@ std::unique_ptr<Kernel> make(const Stream& stream, const Resize& op, const Kerne
 
 void register_resize(KernelTable& table, const Stream& stream) {
   table.add<Resize>([&stream](const Resize& op, const KernelRequest& r) { return make(stream, op, r, false); });
-  table.add<ResizeGradient>([&stream](const ResizeGradient& op, const KernelRequest& r) { return make(stream, op.forward, r, true); });
+  table.add<ResizeGradient>(
+      [&stream](const ResizeGradient& op, const KernelRequest& r) { return make(stream, op.forward, r, true); });
 }
 
 }  // namespace graft::cuda

@@ -1,12 +1,13 @@
 #include "runtime/ops/selection.h"
 
+#include "runtime/core/strided_copy.h"
 #include "runtime/cuda/kernel_files.h"
 #include "runtime/cuda/launched.h"
 #include "runtime/cuda/numbers.h"
 #include "runtime/cuda/rows_of.h"
-#include "runtime/core/strided_copy.h"
 
-// One thread a row: none of these stands in the way of a network's speed, and what comes first among equals is then plain.
+// One thread a row: none of these stands in the way of a network's speed, and what comes first among equals is then
+// plain.
 namespace graft::cuda {
 namespace {
 
@@ -44,9 +45,12 @@ struct MarkLargest {
   RowsOf<2> of;  // y, x
   GRAFT_DEVICE void operator()(int64_t i) const {
     const auto start = of.rows(i);
-    // Columns are numbered as they lie in memory; the first among equals is so only where that is their order (see in_order).
-    const int64_t best = extreme([&](int64_t k) { return value_of(x[start.at[1] + of.columns(k).at[1]]); }, of.columns.count(), true, false);
-    for (int64_t k = 0; k < of.columns.count(); ++k) y[start.at[0] + of.columns(k).at[0]] = stored<T>(k == best ? 1.0f : 0.0f);
+    // Columns are numbered as they lie in memory; the first among equals is so only where that is their order (see
+    // in_order).
+    const int64_t best = extreme([&](int64_t k) { return value_of(x[start.at[1] + of.columns(k).at[1]]); },
+                                 of.columns.count(), true, false);
+    for (int64_t k = 0; k < of.columns.count(); ++k)
+      y[start.at[0] + of.columns(k).at[0]] = stored<T>(k == best ? 1.0f : 0.0f);
   }
 };
 
@@ -55,8 +59,8 @@ template <typename T>
 struct TakeBest {
   const T* x;
   T* values;
-  int64_t* places;  // null where nobody asks
-  RowsOf<2> of;     // of values and places, x; columns of x
+  int64_t* places;      // null where nobody asks
+  RowsOf<2> of;         // of values and places, x; columns of x
   int64_t count, step;  // results of a row, and how far apart
   bool largest;
   GRAFT_DEVICE void operator()(int64_t i) const {
@@ -129,12 +133,14 @@ bool number(DType dtype) { return dtype != DType::boolean; }
 std::unique_ptr<Kernel> make_extreme(const Stream& stream, const ArgExtreme& op, const KernelRequest& r) {
   const Operand &x = r.inputs[0], &y = r.outputs[0];
   const int64_t axis = resolve_axis(op.axis, x.shape.rank());
-  const RowsOf<2> of(x.shape, {beside(y, x, static_cast<size_t>(axis)), x.strides}, only_dimension(x.shape.rank(), axis));
+  const RowsOf<2> of(x.shape, {beside(y, x, static_cast<size_t>(axis)), x.strides},
+                     only_dimension(x.shape.rank(), axis));
   if (!number(x.dtype) || !of.fit()) return nullptr;
   return visit_any(x.dtype, [&](auto tag) {
     using T = decltype(tag);
     return launched([&stream, of, largest = op.largest, last = op.last](const KernelArguments& k) {
-      stream.each(of.rows.count(), FindExtreme<T>{static_cast<const T*>(k.inputs[0]), static_cast<int64_t*>(k.outputs[0]), of, largest, last});
+      stream.each(of.rows.count(), FindExtreme<T>{static_cast<const T*>(k.inputs[0]),
+                                                  static_cast<int64_t*>(k.outputs[0]), of, largest, last});
     });
   });
 }
@@ -142,12 +148,16 @@ std::unique_ptr<Kernel> make_extreme(const Stream& stream, const ArgExtreme& op,
 std::unique_ptr<Kernel> make_hardmax(const Stream& stream, const Hardmax& op, const KernelRequest& r) {
   const Operand &x = r.inputs[0], &y = r.outputs[0];
   const int64_t rank = x.shape.rank(), axis = op.flatten && op.axis == rank ? rank : resolve_axis(op.axis, rank);
-  const RowsOf<2> of(x.shape, {y.strides, x.strides}, op.flatten ? from_dimension(rank, axis) : only_dimension(rank, axis));
+  const RowsOf<2> of(x.shape, {y.strides, x.strides},
+                     op.flatten ? from_dimension(rank, axis) : only_dimension(rank, axis));
   const bool in_order = !op.flatten || is_row_major(y.shape, y.strides);
   if (!number(x.dtype) || !in_order || !of.fit()) return nullptr;
   return visit_any(x.dtype, [&](auto tag) {
     using T = decltype(tag);
-    return launched([&stream, of](const KernelArguments& k) { stream.each(of.rows.count(), MarkLargest<T>{static_cast<const T*>(k.inputs[0]), static_cast<T*>(k.outputs[0]), of}); });
+    return launched([&stream, of](const KernelArguments& k) {
+      stream.each(of.rows.count(),
+                  MarkLargest<T>{static_cast<const T*>(k.inputs[0]), static_cast<T*>(k.outputs[0]), of});
+    });
   });
 }
 
@@ -159,10 +169,12 @@ std::unique_ptr<Kernel> make_top_k(const Stream& stream, const TopK& op, const K
   if (!number(x.dtype) || !of.fit() || (r.outputs.size() > 1 && r.outputs[1].strides != y.strides)) return nullptr;
   return visit_any(x.dtype, [&](auto tag) {
     using T = decltype(tag);
-    return launched([&stream, of, count = y.shape[at], step = y.strides[at], largest = op.largest](const KernelArguments& k) {
-      auto* const places = k.outputs.size() > 1 ? static_cast<int64_t*>(k.outputs[1]) : nullptr;
-      stream.each(of.rows.count(), TakeBest<T>{static_cast<const T*>(k.inputs[0]), static_cast<T*>(k.outputs[0]), places, of, count, step, largest});
-    });
+    return launched(
+        [&stream, of, count = y.shape[at], step = y.strides[at], largest = op.largest](const KernelArguments& k) {
+          auto* const places = k.outputs.size() > 1 ? static_cast<int64_t*>(k.outputs[1]) : nullptr;
+          stream.each(of.rows.count(), TakeBest<T>{static_cast<const T*>(k.inputs[0]), static_cast<T*>(k.outputs[0]),
+                                                   places, of, count, step, largest});
+        });
   });
 }
 
@@ -175,7 +187,9 @@ std::unique_ptr<Kernel> make_top_k_gradient(const Stream& stream, const TopKGrad
   return visit_real(dx.dtype, [&](auto tag) {
     using T = decltype(tag);
     return launched([&stream, of, count = dy.shape[at], step = dy.strides[at]](const KernelArguments& k) {
-      stream.each(of.rows.count(), PutBack<T>{static_cast<const T*>(k.inputs[0]), static_cast<const int64_t*>(k.inputs[1]), static_cast<T*>(k.outputs[0]), of, count, step});
+      stream.each(of.rows.count(),
+                  PutBack<T>{static_cast<const T*>(k.inputs[0]), static_cast<const int64_t*>(k.inputs[1]),
+                             static_cast<T*>(k.outputs[0]), of, count, step});
     });
   });
 }
@@ -187,7 +201,8 @@ std::unique_ptr<Kernel> make_cum_sum(const Stream& stream, const CumSum& op, con
   return visit_any(x.dtype, [&](auto tag) {
     using T = decltype(tag);
     return launched([&stream, of, exclusive = op.exclusive, reverse = op.reverse](const KernelArguments& k) {
-      stream.each(of.rows.count(), AddAlong<T>{static_cast<const T*>(k.inputs[0]), static_cast<T*>(k.outputs[0]), of, exclusive, reverse});
+      stream.each(of.rows.count(), AddAlong<T>{static_cast<const T*>(k.inputs[0]), static_cast<T*>(k.outputs[0]), of,
+                                               exclusive, reverse});
     });
   });
 }
@@ -195,10 +210,12 @@ std::unique_ptr<Kernel> make_cum_sum(const Stream& stream, const CumSum& op, con
 }  // namespace
 
 void register_selection(KernelTable& table, const Stream& stream) {
-  table.add<ArgExtreme>([&stream](const ArgExtreme& op, const KernelRequest& r) { return make_extreme(stream, op, r); });
+  table.add<ArgExtreme>(
+      [&stream](const ArgExtreme& op, const KernelRequest& r) { return make_extreme(stream, op, r); });
   table.add<Hardmax>([&stream](const Hardmax& op, const KernelRequest& r) { return make_hardmax(stream, op, r); });
   table.add<TopK>([&stream](const TopK& op, const KernelRequest& r) { return make_top_k(stream, op, r); });
-  table.add<TopKGradient>([&stream](const TopKGradient& op, const KernelRequest& r) { return make_top_k_gradient(stream, op, r); });
+  table.add<TopKGradient>(
+      [&stream](const TopKGradient& op, const KernelRequest& r) { return make_top_k_gradient(stream, op, r); });
   table.add<CumSum>([&stream](const CumSum& op, const KernelRequest& r) { return make_cum_sum(stream, op, r); });
 }
 

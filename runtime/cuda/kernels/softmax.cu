@@ -12,7 +12,8 @@ namespace {
 
 /// What one sum runs over.
 std::vector<bool> inner(const Softmax& op, int64_t rank) {
-  return op.flatten ? from_dimension(rank, op.axis == rank ? rank : resolve_axis(op.axis, rank)) : only_dimension(rank, resolve_axis(op.axis, rank));
+  return op.flatten ? from_dimension(rank, op.axis == rank ? rank : resolve_axis(op.axis, rank))
+                    : only_dimension(rank, resolve_axis(op.axis, rank));
 }
 
 template <typename T>
@@ -29,12 +30,13 @@ struct Forward {
     for (int64_t k = row.lane(); k < n; k += row.size()) largest = in(k) > largest ? in(k) : largest;
     largest = row.max(largest);
     double sum = 0;
-    for (int64_t k = row.lane(); k < n; k += row.size()) sum += static_cast<double>(std::exp(in(k) - largest));
+    for (int64_t k = row.lane(); k < n; k += row.size()) sum += static_cast<double>(std::exp(in(k)-largest));
     sum = row.sum(sum);
     const float log_sum = static_cast<float>(std::log(sum)), inverse = static_cast<float>(1 / sum);
     for (int64_t k = row.lane(); k < n; k += row.size()) {
-      const float shifted = in(k) - largest;
-      y[start.at[0] + of.columns(k).at[0]] = rounded<T>(form == Softmax::Form::probability ? std::exp(shifted) * inverse : shifted - log_sum);
+      const float shifted = in(k)-largest;
+      y[start.at[0] + of.columns(k).at[0]] =
+          rounded<T>(form == Softmax::Form::probability ? std::exp(shifted) * inverse : shifted - log_sum);
     }
   }
 };
@@ -53,10 +55,12 @@ struct Backward {
     const auto slope = [&](int64_t k) { return value_of(dy[start.at[1] + of.columns(k).at[1]]); };
     const auto value = [&](int64_t k) { return value_of(y[start.at[2] + of.columns(k).at[2]]); };
     double sum = 0;
-    for (int64_t k = row.lane(); k < n; k += row.size()) sum += static_cast<double>(slope(k)) * (probability ? static_cast<double>(value(k)) : 1.0);
+    for (int64_t k = row.lane(); k < n; k += row.size())
+      sum += static_cast<double>(slope(k)) * (probability ? static_cast<double>(value(k)) : 1.0);
     const auto total = static_cast<float>(row.sum(sum));
     for (int64_t k = row.lane(); k < n; k += row.size()) {
-      dx[start.at[0] + of.columns(k).at[0]] = rounded<T>(probability ? value(k) * (slope(k) - total) : slope(k) - std::exp(value(k)) * total);
+      dx[start.at[0] + of.columns(k).at[0]] =
+          rounded<T>(probability ? value(k) * (slope(k) - total) : slope(k) - std::exp(value(k)) * total);
     }
   }
 };
@@ -68,7 +72,8 @@ std::unique_ptr<Kernel> make_forward(const Stream& stream, const Softmax& op, co
   return visit_real(x.dtype, [&](auto tag) {
     using T = decltype(tag);
     return launched([&stream, of, form = op.form](const KernelArguments& a) {
-      stream.rows(of.rows.count(), Forward<T>{static_cast<const T*>(a.inputs[0]), static_cast<T*>(a.outputs[0]), of, form});
+      stream.rows(of.rows.count(),
+                  Forward<T>{static_cast<const T*>(a.inputs[0]), static_cast<T*>(a.outputs[0]), of, form});
     });
   });
 }
@@ -80,7 +85,8 @@ std::unique_ptr<Kernel> make_backward(const Stream& stream, const SoftmaxGradien
   return visit_real(dx.dtype, [&](auto tag) {
     using T = decltype(tag);
     return launched([&stream, of, form = op.forward.form](const KernelArguments& a) {
-      stream.rows(of.rows.count(), Backward<T>{static_cast<const T*>(a.inputs[0]), static_cast<const T*>(a.inputs[1]), static_cast<T*>(a.outputs[0]), of, form});
+      stream.rows(of.rows.count(), Backward<T>{static_cast<const T*>(a.inputs[0]), static_cast<const T*>(a.inputs[1]),
+                                               static_cast<T*>(a.outputs[0]), of, form});
     });
   });
 }
@@ -89,7 +95,8 @@ std::unique_ptr<Kernel> make_backward(const Stream& stream, const SoftmaxGradien
 
 void register_softmax(KernelTable& table, const Stream& stream) {
   table.add<Softmax>([&stream](const Softmax& op, const KernelRequest& r) { return make_forward(stream, op, r); });
-  table.add<SoftmaxGradient>([&stream](const SoftmaxGradient& op, const KernelRequest& r) { return make_backward(stream, op, r); });
+  table.add<SoftmaxGradient>(
+      [&stream](const SoftmaxGradient& op, const KernelRequest& r) { return make_backward(stream, op, r); });
 }
 
 }  // namespace graft::cuda

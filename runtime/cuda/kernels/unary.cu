@@ -40,7 +40,8 @@ std::unique_ptr<Kernel> make_value(const Stream& stream, const Unary& op, const 
   return visit_real(y.dtype, [&](auto tag) {
     using T = decltype(tag);
     return launched([&stream, places, kind = op.kind, alpha = op.alpha, beta = op.beta](const KernelArguments& a) {
-      stream.each(places.count(), Value<T>{static_cast<const T*>(a.inputs[0]), static_cast<T*>(a.outputs[0]), places, kind, alpha, beta});
+      stream.each(places.count(), Value<T>{static_cast<const T*>(a.inputs[0]), static_cast<T*>(a.outputs[0]), places,
+                                           kind, alpha, beta});
     });
   });
 }
@@ -52,8 +53,8 @@ std::unique_ptr<Kernel> make_slope(const Stream& stream, const UnaryGradient& op
   return visit_real(dx.dtype, [&](auto tag) {
     using T = decltype(tag);
     return launched([&stream, places, kind = op.kind, alpha = op.alpha, beta = op.beta](const KernelArguments& a) {
-      stream.each(places.count(),
-                 Slope<T>{static_cast<const T*>(a.inputs[0]), static_cast<const T*>(a.inputs[1]), static_cast<T*>(a.outputs[0]), places, kind, alpha, beta});
+      stream.each(places.count(), Slope<T>{static_cast<const T*>(a.inputs[0]), static_cast<const T*>(a.inputs[1]),
+                                           static_cast<T*>(a.outputs[0]), places, kind, alpha, beta});
     });
   });
 }
@@ -62,7 +63,8 @@ std::unique_ptr<Kernel> make_slope(const Stream& stream, const UnaryGradient& op
 
 void register_unary(KernelTable& table, const Stream& stream) {
   table.add<Unary>([&stream](const Unary& op, const KernelRequest& r) { return make_value(stream, op, r); });
-  table.add<UnaryGradient>([&stream](const UnaryGradient& op, const KernelRequest& r) { return make_slope(stream, op, r); });
+  table.add<UnaryGradient>(
+      [&stream](const UnaryGradient& op, const KernelRequest& r) { return make_slope(stream, op, r); });
 }
 
 }  // namespace graft::cuda

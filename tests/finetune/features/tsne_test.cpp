@@ -44,7 +44,8 @@ TEST(Tsne, EndsAsLowAsScikitLearn) {
     int64_t nearest = -1;
     double least = HUGE_VAL;
     for (int64_t j = 0; j < n; ++j) {
-      const double dx = result.places[static_cast<size_t>(2 * i)] - result.places[static_cast<size_t>(2 * j)], dy = result.places[static_cast<size_t>(2 * i + 1)] - result.places[static_cast<size_t>(2 * j + 1)];
+      const double dx = result.places[static_cast<size_t>(2 * i)] - result.places[static_cast<size_t>(2 * j)],
+                   dy = result.places[static_cast<size_t>(2 * i + 1)] - result.places[static_cast<size_t>(2 * j + 1)];
       if (j != i && dx * dx + dy * dy < least) least = dx * dx + dy * dy, nearest = j;
     }
     same += labels[static_cast<size_t>(i)] == labels[static_cast<size_t>(nearest)];

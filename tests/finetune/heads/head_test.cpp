@@ -26,7 +26,8 @@ ValueId global_pool(Graph& g, ValueId x) {
 }
 
 ValueId pointwise(Graph& g, const std::string& name, ValueId x, int64_t out) {
-  const ValueId w = g.add_constant(name + ".w", Tensor::zeros(DType::f32, {out, g.value(x).shape[1], 1, 1})), b = g.add_constant(name + ".b", Tensor::zeros(DType::f32, {out}));
+  const ValueId w = g.add_constant(name + ".w", Tensor::zeros(DType::f32, {out, g.value(x).shape[1], 1, 1})),
+                b = g.add_constant(name + ".b", Tensor::zeros(DType::f32, {out}));
   return g.add(name, std::make_shared<Convolution>(), {x, w, b});
 }
 
@@ -71,8 +72,10 @@ TEST(Head, OfMapsScoresAsALinearOneDoes) {
   graft_head(linear, options);
   options.kind.layers = HeadKind::Layers::convolution;
   graft_head(maps, options);
-  Plan a = compile_inference(linear, {2, 64, 64}, test_backend()), b = compile_inference(maps, {2, 64, 64}, test_backend());
-  for (int64_t i = 0; i < a.input(0).shape.elements(); ++i) a.input(0).as<float>()[i] = b.input(0).as<float>()[i] = static_cast<float>(i % 101) / 50 - 1;
+  Plan a = compile_inference(linear, {2, 64, 64}, test_backend()),
+       b = compile_inference(maps, {2, 64, 64}, test_backend());
+  for (int64_t i = 0; i < a.input(0).shape.elements(); ++i)
+    a.input(0).as<float>()[i] = b.input(0).as<float>()[i] = static_cast<float>(i % 101) / 50 - 1;
   a.forward();
   b.forward();
   for (int i = 0; i < 8; ++i) EXPECT_NEAR(a.output(0).as<float>()[i], b.output(0).as<float>()[i], 1e-5f);
@@ -88,8 +91,10 @@ TEST(Head, OfMapsNeedsMaps) {
 }
 
 TEST(Head, BeginsAsItsInitialiserSays) {
-  for (const auto& [kind, deviation] : {std::pair(Initialiser{Initialiser::Kind::gaussian, 0.05f}, 0.05), std::pair(Initialiser{Initialiser::Kind::he_fan_in, 0}, std::sqrt(2.0 / 96)),
-                                        std::pair(Initialiser{Initialiser::Kind::xavier, 0}, std::sqrt(2.0 / (96 + 400)))}) {
+  for (const auto& [kind, deviation] :
+       {std::pair(Initialiser{Initialiser::Kind::gaussian, 0.05f}, 0.05),
+        std::pair(Initialiser{Initialiser::Kind::he_fan_in, 0}, std::sqrt(2.0 / 96)),
+        std::pair(Initialiser{Initialiser::Kind::xavier, 0}, std::sqrt(2.0 / (96 + 400)))}) {
     Graph g = build_architecture("graft-small", {});
     HeadOptions options{400, 0, 1};
     options.kind.initialiser = kind;
@@ -132,8 +137,11 @@ TEST(Head, DoesNotTakeATrunksLastConvolutionForAClassifier) {
 TEST(Freeze, CountsEachPolicy) {
   Graph g = build_architecture("graft-small", {});
   const GraftedHead head = graft_head(g, {2, 0, 1});
-  const auto count = [&](const std::string& policy) { return apply_freeze(g, {policy, BatchNormPolicy::automatic}, head.parameters); };
-  const FreezeResult all = count("all"), none = count("none"), last = count("last:1"), matched = count("match:^stage|^stem"), until = count("until:stage2.block2.relu2");
+  const auto count = [&](const std::string& policy) {
+    return apply_freeze(g, {policy, BatchNormPolicy::automatic}, head.parameters);
+  };
+  const FreezeResult all = count("all"), none = count("none"), last = count("last:1"),
+                     matched = count("match:^stage|^stem"), until = count("until:stage2.block2.relu2");
   EXPECT_EQ(all.trainable_parameters, 96 * 2 + 2);
   EXPECT_EQ(none.frozen_parameters, 0);
   EXPECT_EQ(last.trainable_parameters, 96 * 2 + 2 + 96 * 96 * 9);
@@ -144,7 +152,8 @@ TEST(Freeze, CountsEachPolicy) {
 
 TEST(Freeze, RefusesWhatItDoesNotKnow) {
   Graph g = build_architecture("graft-small", {});
-  for (const std::string policy : {"some", "until:nowhere", "last:0", "last:x", "match:("}) EXPECT_THROW(apply_freeze(g, {policy, BatchNormPolicy::automatic}, {}), Error) << policy;
+  for (const std::string policy : {"some", "until:nowhere", "last:0", "last:x", "match:("})
+    EXPECT_THROW(apply_freeze(g, {policy, BatchNormPolicy::automatic}, {}), Error) << policy;
 }
 
 TEST(Head, GivesAuxiliaryOutputsNewHeadsOfTheirOwn) {

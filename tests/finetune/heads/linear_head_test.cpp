@@ -1,14 +1,14 @@
 // Descents on cached features end where scikit-learn and SciPy end.
 #include <gtest/gtest.h>
 
+#include "finetune/data/row_stream.h"
 #include "finetune/heads/freeze.h"
 #include "finetune/heads/head.h"
-#include "finetune/data/row_stream.h"
 #include "finetune/training/trainer.h"
 #include "runtime/core/error.h"
+#include "tests/backend.h"
 #include "tests/finetune/fixture.h"
 #include "tests/finetune/job.h"
-#include "tests/backend.h"
 
 namespace graft {
 namespace {
@@ -16,7 +16,8 @@ namespace {
 /// Rows of numbers as 1×1 pictures.
 class Rows final : public SampleSource {
  public:
-  Rows(std::vector<float> x, std::vector<int> labels) : x_(std::move(x)), labels_(std::move(labels)), width_(x_.size() / labels_.size()) {}
+  Rows(std::vector<float> x, std::vector<int> labels)
+      : x_(std::move(x)), labels_(std::move(labels)), width_(x_.size() / labels_.size()) {}
   int64_t size() const override { return static_cast<int64_t>(labels_.size()); }
   int label(int64_t i) const override { return labels_[static_cast<size_t>(i)]; }
   std::unique_ptr<SampleStream> stream(std::vector<SampleRef> order, size_t batch) const override {

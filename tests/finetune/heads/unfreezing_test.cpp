@@ -5,8 +5,8 @@
 #include <filesystem>
 
 #include "runtime/core/error.h"
-#include "tests/finetune/job.h"
 #include "tests/backend.h"
+#include "tests/finetune/job.h"
 
 namespace graft {
 namespace {

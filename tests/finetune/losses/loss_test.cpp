@@ -95,14 +95,17 @@ TEST(Losses, SlopesMatchFiniteDifferences) {
     for (const bool rows : {false, true}) {
       if (rows && !loss->takes_rows()) continue;
       const Target y{2, rows ? std::span<const float>(soft) : std::span<const float>(), teacher};
-      const auto at = [&](const std::vector<float>& scores, std::vector<float>& grad) { return loss->row(scores, y, grad); };
+      const auto at = [&](const std::vector<float>& scores, std::vector<float>& grad) {
+        return loss->row(scores, y, grad);
+      };
       std::vector<float> grad(f.size(), 0), unused(f.size());
       at(f, grad);
       for (size_t i = 0; i < f.size(); ++i) {
         auto up = f, down = f;
         up[i] += 1e-3f;
         down[i] -= 1e-3f;
-        const double numerical = (at(up, unused) - at(down, unused)) / (static_cast<double>(up[i]) - static_cast<double>(down[i]));
+        const double numerical =
+            (at(up, unused) - at(down, unused)) / (static_cast<double>(up[i]) - static_cast<double>(down[i]));
         EXPECT_NEAR(numerical, grad[i], 1e-3) << name << " " << i;
       }
     }
@@ -129,7 +132,8 @@ TEST(Losses, HandValues) {
   EXPECT_DOUBLE_EQ(value(*make_loss("mae", {}), {0.5f, -1}, two), (0.5 + 4) / 2);
   EXPECT_DOUBLE_EQ(value(*make_loss("mse", {}), {0.5f, -1}, two), (0.25 + 16) / 2);
   EXPECT_DOUBLE_EQ(value(*make_loss("huber", {}), {0.5f, -1}, two), (0.125 + 3.5) / 2);
-  EXPECT_DOUBLE_EQ(value(*make_loss("smooth-l1", {}), {0.5f, -1}, two), value(*make_loss("huber", {}), {0.5f, -1}, two));
+  EXPECT_DOUBLE_EQ(value(*make_loss("smooth-l1", {}), {0.5f, -1}, two),
+                   value(*make_loss("huber", {}), {0.5f, -1}, two));
   EXPECT_DOUBLE_EQ(value(*make_loss("binary-hinge", {}), {0.25f, 2}, std::vector<float>{1, 0}), (0.75 + 3) / 2);
   EXPECT_NEAR(value(*make_loss("squared-hinge", {}), {2.2f, 2.5f, -3.1f}, 2), 6.3 * 6.3 + 6.6 * 6.6, 1e-4);
 }
@@ -139,7 +143,8 @@ TEST(Huber, IsContinuousWhereItsPiecesMeet) {
     const LossPtr loss = make_loss(name, {.delta = 0.5f});
     const std::vector<float> zero{0};
     std::vector<float> inside(1, 0), outside(1, 0);
-    const double below = loss->row(std::vector<float>{0.49999f}, {0, zero}, inside), above = loss->row(std::vector<float>{0.50001f}, {0, zero}, outside);
+    const double below = loss->row(std::vector<float>{0.49999f}, {0, zero}, inside),
+                 above = loss->row(std::vector<float>{0.50001f}, {0, zero}, outside);
     EXPECT_NEAR(below, above, 3e-5) << name;
     EXPECT_NEAR(inside[0], outside[0], 3e-5) << name;
   }
@@ -148,7 +153,8 @@ TEST(Huber, IsContinuousWhereItsPiecesMeet) {
 TEST(KlDivergence, IsCrossEntropyLessTheTargetsEntropy) {
   const std::vector<float> t{0.2f, 0, 0.8f};
   const double entropy = -(0.2 * std::log(0.2) + 0.8 * std::log(0.8));
-  EXPECT_NEAR(value(*make_loss("kl", {}), {1, -2, 0.5f}, t), value(*make_loss("cross-entropy", {}), {1, -2, 0.5f}, t) - entropy, 1e-6);
+  EXPECT_NEAR(value(*make_loss("kl", {}), {1, -2, 0.5f}, t),
+              value(*make_loss("cross-entropy", {}), {1, -2, 0.5f}, t) - entropy, 1e-6);
 }
 
 TEST(BatchLoss, AveragesOverTheRowsThatCount) {

@@ -19,7 +19,9 @@ TEST(Metrics, CountsHitsAndConfusions) {
   EXPECT_NEAR(m.f1(1), 2.0 / 3, 1e-12);
 }
 
-TEST(Metrics, TopIndicesBreakTiesByPosition) { EXPECT_EQ(top_indices(std::vector<float>{1, 2, 2, 0}, 3), (std::vector<int>{1, 2, 0})); }
+TEST(Metrics, TopIndicesBreakTiesByPosition) {
+  EXPECT_EQ(top_indices(std::vector<float>{1, 2, 2, 0}, 3), (std::vector<int>{1, 2, 0}));
+}
 
 TEST(Metrics, PerfectConfidenceIsPerfectlyCalibrated) {
   Metrics m(2);

@@ -25,7 +25,9 @@ TEST(TargetMetrics, AveragePrecisionIsScikitLearns) {
   EXPECT_NEAR(metrics_of(2, {2, 0, 1, 0}, {1, 0, 0, 0}).mean_average_precision(), 1, 1e-9);
 }
 
-TEST(TargetMetrics, ExactMatchAsksForEveryMark) { EXPECT_DOUBLE_EQ(metrics_of(2, {1, -1, 1, 1}, {1, 0, 1, 0}).exact_match(), 0.5); }
+TEST(TargetMetrics, ExactMatchAsksForEveryMark) {
+  EXPECT_DOUBLE_EQ(metrics_of(2, {1, -1, 1, 1}, {1, 0, 1, 0}).exact_match(), 0.5);
+}
 
 /// scikit-learn's documented example: r2_score([3, -0.5, 2, 7], [2.5, 0.0, 2, 8]) = 0.948…; MAE 0.5.
 TEST(TargetMetrics, R2AndErrorsAreScikitLearns) {

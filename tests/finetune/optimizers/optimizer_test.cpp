@@ -36,11 +36,12 @@ OptimizerOptions options_of(const json& j) {
   return o;
 }
 
-/// 100 steps on f(w) = Σ a_i (w_i - b_i)² / 2 against tests/fixtures/make_optimizers.py. The difference is relative to the largest
-/// weight: single weights pass through zero.
+/// 100 steps on f(w) = Σ a_i (w_i - b_i)² / 2 against tests/fixtures/make_optimizers.py. The difference is relative to
+/// the largest weight: single weights pass through zero.
 TEST(Optimizers, GoWherePyTorchGoes) {
   const json f = fixture("optimizers.json");
-  const auto a = f.at("a").get<std::vector<float>>(), b = f.at("b").get<std::vector<float>>(), start = f.at("start").get<std::vector<float>>();
+  const auto a = f.at("a").get<std::vector<float>>(), b = f.at("b").get<std::vector<float>>(),
+             start = f.at("start").get<std::vector<float>>();
   const auto steps = f.at("steps").get<std::vector<int64_t>>();
   std::set<std::string> checked;
   for (const json& c : f.at("cases")) {
@@ -61,13 +62,14 @@ TEST(Optimizers, GoWherePyTorchGoes) {
       const auto expected = c.at("w").at(at++).get<std::vector<double>>();
       double largest = 0;
       for (double v : expected) largest = std::max(largest, std::fabs(v));
-      for (size_t i = 0; i < start.size(); ++i) worst = std::max(worst, std::fabs(static_cast<double>(w->data<float>()[i]) - expected[i]) / largest);
+      for (size_t i = 0; i < start.size(); ++i)
+        worst = std::max(worst, std::fabs(static_cast<double>(w->data<float>()[i]) - expected[i]) / largest);
     }
     EXPECT_LT(worst, 1e-6) << c.at("name");
     std::printf("%-28s %.1e\n", c.at("name").get<std::string>().c_str(), worst);
   }
   checked.insert("lbfgs");  // a descent of its own: linear_head_test.cpp
-  checked.insert("gd");  // sgd's rule on the whole set
+  checked.insert("gd");     // sgd's rule on the whole set
   const auto names = optimizer_names();
   EXPECT_EQ(checked, std::set<std::string>(names.begin(), names.end()));
 }
@@ -89,7 +91,8 @@ TEST(Optimizers, StateAndStepAreAllThatCountsWhateverTheThreads) {
       std::vector<std::shared_ptr<Tensor>> gradients;
       for (const int64_t n : {70001, 3, 16385, 1}) {
         gradients.push_back(drawn(n, static_cast<uint64_t>(n)));
-        parameters.push_back({"p", drawn(n, static_cast<uint64_t>(n) + 1), gradients.back()->data<float>().data(), 1, 0.01f, 1e-3f});
+        parameters.push_back(
+            {"p", drawn(n, static_cast<uint64_t>(n) + 1), gradients.back()->data<float>().data(), 1, 0.01f, 1e-3f});
       }
       OptimizerPtr optimizer = make_optimizer(name, {});
       OptimizerState state = optimizer->make_state(parameters);
@@ -98,12 +101,14 @@ TEST(Optimizers, StateAndStepAreAllThatCountsWhateverTheThreads) {
         optimizer->step(0.01f, step, parameters, state);
       }
       std::vector<float> all;
-      for (const Parameter& p : parameters) all.insert(all.end(), p.tensor->data<float>().begin(), p.tensor->data<float>().end());
+      for (const Parameter& p : parameters)
+        all.insert(all.end(), p.tensor->data<float>().begin(), p.tensor->data<float>().end());
       return all;
     };
     const int before = omp_get_max_threads();
     const auto whole = run(false, 1);
-    for (const auto& other : {run(true, 1), run(false, 3)}) EXPECT_EQ(std::memcmp(whole.data(), other.data(), whole.size() * sizeof(float)), 0) << name;
+    for (const auto& other : {run(true, 1), run(false, 3)})
+      EXPECT_EQ(std::memcmp(whole.data(), other.data(), whole.size() * sizeof(float)), 0) << name;
     omp_set_num_threads(before);
   }
 }

@@ -5,8 +5,8 @@
 #include <set>
 
 #include "runtime/core/error.h"
-#include "tests/finetune/job.h"
 #include "tests/backend.h"
+#include "tests/finetune/job.h"
 
 namespace graft {
 namespace {
@@ -50,7 +50,8 @@ TEST(AutoChoice, VariesOnlyWhatItMay) {
 
 TEST(AutoChoice, IsTheSameEachTime) {
   const AutoFreedom freedom{true, true, true, false};
-  const AutoSearch a = search({"linear", "all", 0.02f, 1e-4f}, freedom, 600), b = search({"linear", "all", 0.02f, 1e-4f}, freedom, 600);
+  const AutoSearch a = search({"linear", "all", 0.02f, 1e-4f}, freedom, 600),
+                   b = search({"linear", "all", 0.02f, 1e-4f}, freedom, 600);
   ASSERT_EQ(a.trials.size(), b.trials.size());
   EXPECT_EQ(a.chosen, b.chosen);
   for (size_t i = 0; i < a.trials.size(); ++i) EXPECT_EQ(a.trials[i].folds.scores, b.trials[i].folds.scores);
@@ -63,7 +64,9 @@ TEST(AutoChoice, KeepsWhatWasGivenWhenTheTimeIsOver) {
   EXPECT_EQ(s.trials[0].folds.scores.size(), 5u);
 }
 
-TEST(AutoChoice, SaysWhatIsWrongWithWhatWasGiven) { EXPECT_THROW(search({"linear", "none", 0.02f, 1e-4f}, {}, 60), Error); }
+TEST(AutoChoice, SaysWhatIsWrongWithWhatWasGiven) {
+  EXPECT_THROW(search({"linear", "none", 0.02f, 1e-4f}, {}, 60), Error);
+}
 
 }  // namespace
 }  // namespace graft

@@ -7,8 +7,8 @@
 
 #include "finetune/selection/rate_finder.h"
 #include "runtime/core/error.h"
-#include "tests/finetune/job.h"
 #include "tests/backend.h"
+#include "tests/finetune/job.h"
 
 namespace graft {
 namespace {
@@ -23,7 +23,8 @@ TEST(CrossValidation, PartsHoldEqualSharesOfEveryClass) {
   EXPECT_NE(folds, assign_folds(source, 5, 4));
 }
 
-/// One fold by hand: trained on the pictures of the other folds, the score must be the one that cross-validation reports.
+/// One fold by hand: trained on the pictures of the other folds, the score must be the one that cross-validation
+/// reports.
 TEST(CrossValidation, AFoldIsARunOnTheOtherParts) {
   class Subset final : public SampleSource {
    public:
@@ -51,9 +52,11 @@ TEST(CrossValidation, AFoldIsARunOnTheOtherParts) {
   const auto folds = assign_folds(source, 3, options.seed);
   for (int f = 0; f < 3; ++f) {
     std::vector<int64_t> training, validation;
-    for (int64_t i = 0; i < source.size(); ++i) (folds[static_cast<size_t>(i)] == f ? validation : training).push_back(i);
+    for (int64_t i = 0; i < source.size(); ++i)
+      (folds[static_cast<size_t>(i)] == f ? validation : training).push_back(i);
     Job alone = make_job("all");
-    const TrainResult r = train(alone.graph, alone.head.parameters, Subset(source, training), Subset(source, validation), 3, options, {}, test_backend());
+    const TrainResult r = train(alone.graph, alone.head.parameters, Subset(source, training),
+                                Subset(source, validation), 3, options, {}, test_backend());
     EXPECT_DOUBLE_EQ(r.best_val_score, result.scores[static_cast<size_t>(f)]);
   }
   EXPECT_THROW(cross_validate(job.graph, job.head.parameters, source, 3, 1, options, {}, test_backend()), Error);
@@ -65,7 +68,8 @@ TEST(RateFinder, ClimbsUntilTheLossRunsAwayAndLeavesTheGraphAlone) {
   Job job = make_job("all");
   const auto before = all_parameters(job.graph);
   const ArraySource training("demo", 3, 8, 64, 1), validation("demo", 3, 2, 64, 2);
-  const RateSearch search = find_rate(job.graph, job.head.parameters, training, validation, 3, small_options(1), {}, test_backend(), 1e-5, 1000);
+  const RateSearch search = find_rate(job.graph, job.head.parameters, training, validation, 3, small_options(1), {},
+                                      test_backend(), 1e-5, 1000);
   ASSERT_GT(search.trials.size(), 20u);
   EXPECT_NEAR(search.trials[0].rate, 1e-5, 1e-7);
   for (size_t i = 1; i < search.trials.size(); ++i) EXPECT_GT(search.trials[i].rate, search.trials[i - 1].rate);

@@ -21,7 +21,8 @@ std::vector<float> trained_with(int threads, const std::string& freeze) {
 TEST(Threads, ChangeNoBitOfARun) {
   for (const char* freeze : {"all", "last:2", "none"}) {
     const auto one = trained_with(1, freeze);
-    for (const int threads : {2, 4}) EXPECT_EQ(one, trained_with(threads, freeze)) << threads << " threads, --freeze " << freeze;
+    for (const int threads : {2, 4})
+      EXPECT_EQ(one, trained_with(threads, freeze)) << threads << " threads, --freeze " << freeze;
   }
 }
 

@@ -11,8 +11,8 @@
 #include "finetune/training/checkpoint.h"
 #include "finetune/training/gradcheck.h"
 #include "runtime/core/error.h"
-#include "tests/finetune/job.h"
 #include "tests/backend.h"
+#include "tests/finetune/job.h"
 
 namespace graft {
 namespace {
@@ -23,7 +23,8 @@ TEST(Trainer, LearnsWithEverythingTrained) {
   TrainOptions o = small_options(6);
   o.trunk_lr_scale = 1;
   const TrainResult r = train(job.graph, job.head.parameters, training, validation, 3, o, {}, test_backend());
-  EXPECT_LT(r.history.back().train_loss, 0.9 * r.history.front().train_loss);  // about 0.8; rounding differs by instruction set
+  EXPECT_LT(r.history.back().train_loss,
+            0.9 * r.history.front().train_loss);  // about 0.8; rounding differs by instruction set
   EXPECT_FALSE(r.features_cached);
 }
 
@@ -69,7 +70,8 @@ TEST(Trainer, LeavesWhatIsFrozenUntouchedBitForBit) {
   for (const auto& [now, before] : frozen) EXPECT_EQ(std::memcmp(now->raw(), before.raw(), before.bytes()), 0);
 }
 
-/// Trains four epochs at once, and two and two with a checkpoint between; returns whether the weights are the same bits.
+/// Trains four epochs at once, and two and two with a checkpoint between; returns whether the weights are the same
+/// bits.
 bool resumes(const std::string& policy, float dropout, const std::function<void(TrainOptions&)>& change) {
   namespace fs = std::filesystem;
   const fs::path folder = fs::temp_directory_path() / ("graft_resume_test" + std::to_string(::getpid()));
@@ -109,17 +111,20 @@ TEST(Trainer, ResumesBitForBitWithEveryUpdateRuleAndSchedule) {
   }
   for (const std::string& name : schedule_names()) {
     if (name == "constant") continue;
-    EXPECT_TRUE(resumes("all", 0, [&](TrainOptions& o) {
-      o.schedule = name;
-      // Lengths that do not depend on the run's own, which the first part cuts short.
-      o.schedule_options.step_every = 1;
-      o.schedule_options.milestones = {1, 3};
-      o.schedule_options.restart_every = 3;
-      o.schedule_options.patience = 0;
-      o.schedule_options.threshold = 0.5;
-      o.average = 0.9f;
-      o.accumulate = 2;
-    }) || name == "one-cycle" || name == "polynomial" || name == "range-test") << name;  // these follow the length of the run
+    EXPECT_TRUE(resumes("all", 0,
+                        [&](TrainOptions& o) {
+                          o.schedule = name;
+                          // Lengths that do not depend on the run's own, which the first part cuts short.
+                          o.schedule_options.step_every = 1;
+                          o.schedule_options.milestones = {1, 3};
+                          o.schedule_options.restart_every = 3;
+                          o.schedule_options.patience = 0;
+                          o.schedule_options.threshold = 0.5;
+                          o.average = 0.9f;
+                          o.accumulate = 2;
+                        }) ||
+                name == "one-cycle" || name == "polynomial" || name == "range-test")
+        << name;  // these follow the length of the run
   }
 }
 
@@ -168,13 +173,15 @@ TEST(Checkpoint, ReadsWhatItWroteAndRefusesHalfAFile) {
 
 TEST(GradientCheck, AgreesOnAWholeNetworkWithTrainedBatchNorms) {
   Job job = make_job("none");
-  for (const GradientCheck& c : GradientChecker(job.graph, {4, 64, 64}, test_backend(), 1).check()) EXPECT_LT(c.relative_error, 2e-2) << c.parameter;
+  for (const GradientCheck& c : GradientChecker(job.graph, {4, 64, 64}, test_backend(), 1).check())
+    EXPECT_LT(c.relative_error, 2e-2) << c.parameter;
 }
 
 TEST(GradientCheck, AgreesElementByElementAndLeavesTheParameterAlone) {
   Job job = make_job("all");
   const auto before = all_parameters(job.graph);
-  const GradientErrors errors = GradientChecker(job.graph, {4, 64, 64}, test_backend(), 1).check_elements(job.head.parameters[0], 8);
+  const GradientErrors errors =
+      GradientChecker(job.graph, {4, 64, 64}, test_backend(), 1).check_elements(job.head.parameters[0], 8);
   EXPECT_EQ(errors.rows, (std::vector<int64_t>{0, 1, 2}));
   EXPECT_EQ(errors.columns, (std::vector<int64_t>{0, 13, 27, 40, 54, 67, 81, 95}));
   ASSERT_EQ(errors.error.size(), 24u);

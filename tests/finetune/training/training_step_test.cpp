@@ -10,15 +10,16 @@
 #include "finetune/training/gradient_work.h"
 #include "runtime/core/error.h"
 #include "runtime/ops/dropout.h"
-#include "tests/finetune/job.h"
 #include "tests/backend.h"
+#include "tests/finetune/job.h"
 
 namespace graft {
 namespace {
 
 double largest_difference(const std::vector<float>& a, const std::vector<float>& b) {
   double worst = 0;
-  for (size_t i = 0; i < a.size(); ++i) worst = std::max(worst, std::fabs(static_cast<double>(a[i]) - static_cast<double>(b[i])));
+  for (size_t i = 0; i < a.size(); ++i)
+    worst = std::max(worst, std::fabs(static_cast<double>(a[i]) - static_cast<double>(b[i])));
   return worst;
 }
 
@@ -42,12 +43,14 @@ Outcome outcome(const std::string& policy, const std::function<void(TrainOptions
 TEST(TrainingStep, AccumulatedBatchesEqualOneLargeOne) {
   for (const bool weighted : {false, true}) {
     const auto with = [&](int64_t batch, int64_t accumulate) {
-      return outcome("last:3", [&](TrainOptions& o) {
-        o.batch = batch;
-        o.accumulate = accumulate;
-        o.optimizer = "sgd";
-        if (weighted) o.class_weights = {1, 5, 0.5f};
-      }).after;
+      return outcome("last:3",
+                     [&](TrainOptions& o) {
+                       o.batch = batch;
+                       o.accumulate = accumulate;
+                       o.optimizer = "sgd";
+                       if (weighted) o.class_weights = {1, 5, 0.5f};
+                     })
+          .after;
     };
     const auto large = with(8, 1), parts = with(4, 2);
     EXPECT_LT(largest_difference(large, parts), 1e-5);
@@ -98,14 +101,20 @@ TEST(TrainingStep, WithoutLayerDecayOnlyTheLayerBelowTheHeadFollows) {
   o.layer_decay = 0;
   o.weight_decay = 0;
   run(job, o);
-  for (size_t i = 0; i < 3; ++i) EXPECT_EQ(std::memcmp(trained[i].first->constant->raw(), trained[i].second.raw(), trained[i].second.bytes()) != 0, i == 2) << trained[i].first->name;
+  for (size_t i = 0; i < 3; ++i)
+    EXPECT_EQ(std::memcmp(trained[i].first->constant->raw(), trained[i].second.raw(), trained[i].second.bytes()) != 0,
+              i == 2)
+        << trained[i].first->name;
 }
 
 TEST(TrainingStep, StopsWhenPatienceEnds) {
-  const auto o = outcome("all", [](TrainOptions& options) {
-    options.lr = 1e-30f;  // nothing changes, nothing improves
-    options.patience = 2;
-  }, 10);
+  const auto o = outcome(
+      "all",
+      [](TrainOptions& options) {
+        options.lr = 1e-30f;  // nothing changes, nothing improves
+        options.patience = 2;
+      },
+      10);
   EXPECT_TRUE(o.result.stopped_early);
   EXPECT_EQ(o.result.history.size(), 3u);
 }
@@ -133,22 +142,30 @@ TEST(TrainingStep, DistillationFromItselfMovesNothing) {
 
 TEST(TrainingStep, RefusesWhatDoesNotGoTogether) {
   EXPECT_THROW(outcome("all", [](TrainOptions& o) { o.loss = "distillation"; }), Error);
-  EXPECT_THROW(outcome("all", [](TrainOptions& o) { o.teacher = std::make_shared<Graph>(make_job("all").graph); }), Error);
-  EXPECT_THROW(outcome("all", [](TrainOptions& o) {
-    o.loss = "hinge";
-    o.mixing.mixup = 1;
-  }), Error);
+  EXPECT_THROW(outcome("all", [](TrainOptions& o) { o.teacher = std::make_shared<Graph>(make_job("all").graph); }),
+               Error);
+  EXPECT_THROW(outcome("all",
+                       [](TrainOptions& o) {
+                         o.loss = "hinge";
+                         o.mixing.mixup = 1;
+                       }),
+               Error);
   EXPECT_THROW(outcome("all", [](TrainOptions& o) { o.mixing.cutmix = 1; }), Error);  // features are cached
-  EXPECT_THROW(outcome("all", [](TrainOptions& o) {
-    o.sharpness = 0.05f;
-    o.accumulate = 2;
-  }), Error);
+  EXPECT_THROW(outcome("all",
+                       [](TrainOptions& o) {
+                         o.sharpness = 0.05f;
+                         o.accumulate = 2;
+                       }),
+               Error);
 }
 
-/// Frozen batch norms keep their statistics, trained ones follow the batches, recalibrated ones are what the final weights make of the
-/// training pictures: checked on the first norm, whose input a plan of its own computes.
+/// Frozen batch norms keep their statistics, trained ones follow the batches, recalibrated ones are what the final
+/// weights make of the training pictures: checked on the first norm, whose input a plan of its own computes.
 TEST(TrainingStep, BatchNormStatisticsFollowTheirPolicy) {
-  const auto first_norm = [](const Graph& g) { return *std::find_if(g.nodes.begin(), g.nodes.end(), [](const Node& n) { return n.op->type() == "BatchNormalization"; }); };
+  const auto first_norm = [](const Graph& g) {
+    return *std::find_if(g.nodes.begin(), g.nodes.end(),
+                         [](const Node& n) { return n.op->type() == "BatchNormalization"; });
+  };
   const auto running_mean = [&](const Graph& g) {
     const auto values = g.value(first_norm(g).inputs[3]).constant->data<float>();
     return std::vector<float>(values.begin(), values.end());
@@ -184,11 +201,15 @@ TEST(TrainingStep, BatchNormStatisticsFollowTheirPolicy) {
     for (size_t c = 0; c < channels; ++c) {
       double mean = 0;
       for (size_t n = 0; n < 24; ++n)
-        for (size_t i = 0; i < pixels; ++i) mean += static_cast<double>(values.data<float>()[(n * channels + c) * pixels + i]) / static_cast<double>(24 * pixels);
+        for (size_t i = 0; i < pixels; ++i)
+          mean += static_cast<double>(values.data<float>()[(n * channels + c) * pixels + i]) /
+                  static_cast<double>(24 * pixels);
       worst = std::max(worst, std::fabs(mean - static_cast<double>(after[c])));
     }
-    if (recalibrate) EXPECT_LT(worst, 1e-5);
-    else EXPECT_GT(worst, 1e-4);
+    if (recalibrate)
+      EXPECT_LT(worst, 1e-5);
+    else
+      EXPECT_GT(worst, 1e-4);
   }
   EXPECT_THROW(outcome("all", [](TrainOptions& o) { o.recalibrate = true; }), Error);
 }
@@ -204,7 +225,8 @@ TEST(StochasticDepth, StandsInEveryResidualBranchAndLeavesNoTrace) {
     const auto* d = dynamic_cast<const Dropout*>(node.op.get());
     if (!d || !d->whole_samples) continue;
     ratios.push_back(d->ratio);
-    // What is left out is the branch, which ends in a norm of its own; shortcuts are a ReLU, or a norm after fewer layers.
+    // What is left out is the branch, which ends in a norm of its own; shortcuts are a ReLU, or a norm after fewer
+    // layers.
     EXPECT_NE(graph.value(node.inputs[0]).name.find(".2.bn"), std::string::npos) << graph.value(node.inputs[0]).name;
   }
   ASSERT_EQ(ratios.size(), 8u);

@@ -5,7 +5,6 @@
 #include <limits>
 
 #include "runtime/core/error.h"
-#include "runtime/plan/memory_planner.h"
 #include "runtime/core/npy.h"
 #include "runtime/ops/batch_norm.h"
 #include "runtime/ops/binary.h"
@@ -15,8 +14,9 @@
 #include "runtime/ops/movement.h"
 #include "runtime/ops/reshape.h"
 #include "runtime/ops/unary.h"
-#include "tests/runtime/run_operator.h"
+#include "runtime/plan/memory_planner.h"
 #include "tests/backend.h"
+#include "tests/runtime/run_operator.h"
 
 #include <filesystem>
 
@@ -34,7 +34,8 @@ TEST(FoldBatchNorm, GivesTheSameOutputs) {
   const ValueId w = g.add_constant("w", random_tensor({5, 3, 1, 1}, 1));
   const ValueId c = g.add("conv", pointwise(), {x, w});
   std::vector<ValueId> inputs{c};
-  for (uint64_t i = 0; i < 4; ++i) inputs.push_back(g.add_constant("bn" + std::to_string(i), random_tensor({5}, 2 + i, 0.5f, 2)));
+  for (uint64_t i = 0; i < 4; ++i)
+    inputs.push_back(g.add_constant("bn" + std::to_string(i), random_tensor({5}, 2 + i, 0.5f, 2)));
   g.outputs = {g.add("bn", std::make_shared<BatchNorm>(), inputs)};
   Graph folded = g;
   fold_batch_norm(folded);
@@ -45,7 +46,8 @@ TEST(FoldBatchNorm, GivesTheSameOutputs) {
     copy_from_plain(pixels.raw(), p->input(0));
     p->forward();
   }
-  for (int64_t i = 0; i < 2 * 5 * 16; ++i) EXPECT_NEAR(plain.output(0).as<float>()[i], fused.output(0).as<float>()[i], 1e-5);
+  for (int64_t i = 0; i < 2 * 5 * 16; ++i)
+    EXPECT_NEAR(plain.output(0).as<float>()[i], fused.output(0).as<float>()[i], 1e-5);
 }
 
 TEST(FoldBatchNorm, LeavesTrainableOnesAlone) {
@@ -53,7 +55,8 @@ TEST(FoldBatchNorm, LeavesTrainableOnesAlone) {
   const ValueId x = g.add_input("x", DType::f32, {1, 3, 4, 4});
   const ValueId w = g.add_constant("w", random_tensor({5, 3, 1, 1}, 1));
   std::vector<ValueId> inputs{g.add("conv", pointwise(), {x, w})};
-  for (uint64_t i = 0; i < 4; ++i) inputs.push_back(g.add_constant("bn" + std::to_string(i), random_tensor({5}, i, 0.5f, 2)));
+  for (uint64_t i = 0; i < 4; ++i)
+    inputs.push_back(g.add_constant("bn" + std::to_string(i), random_tensor({5}, i, 0.5f, 2)));
   g.value(inputs[1]).trainable = true;
   g.outputs = {g.add("bn", std::make_shared<BatchNorm>(), inputs)};
   fold_batch_norm(g);
@@ -138,7 +141,8 @@ TEST(Plan, RunsInPlaceOnlyWhereNobodyReadsTheInputLater) {
 TEST(Plan, GivesTheSameBitsWithAnyNumberOfThreads) {
   Graph g;
   const ValueId x = g.add_input("x", DType::f32, {4, 16, 9, 9});
-  const ValueId scale = g.add_constant("scale", random_tensor({16}, 1)), bias = g.add_constant("bias", random_tensor({16}, 2));
+  const ValueId scale = g.add_constant("scale", random_tensor({16}, 1)),
+                bias = g.add_constant("bias", random_tensor({16}, 2));
   g.outputs = {g.add_node("bn", std::make_shared<BatchNormTraining>(), {x, scale, bias})[0]};
   const Tensor pixels = random_tensor({4, 16, 9, 9}, 3);
   Plan one(g, test_backend(), 1), three(g, test_backend(), 3);
@@ -151,7 +155,8 @@ TEST(Plan, GivesTheSameBitsWithAnyNumberOfThreads) {
 
 TEST(Error, CollectsItsPlacesFromTheInsideOut) {
   try {
-    with_place([] { return std::string("model.onnx"); }, [] { with_place([] { return std::string("node \"a\""); }, [] { throw Error("is odd", "mend it"); }); });
+    with_place([] { return std::string("model.onnx"); },
+               [] { with_place([] { return std::string("node \"a\""); }, [] { throw Error("is odd", "mend it"); }); });
   } catch (const Error& e) {
     EXPECT_STREQ(e.what(), "model.onnx: node \"a\": is odd: mend it");
   }

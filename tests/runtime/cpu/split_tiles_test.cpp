@@ -1,4 +1,5 @@
-// float32 products on bfloat16 units: as exact as float32's own, whatever the extents. Skipped where the processor has no such units.
+// float32 products on bfloat16 units: as exact as float32's own, whatever the extents. Skipped where the processor has
+// no such units.
 #include "runtime/cpu/vector/split_tiles.h"
 
 #include <gtest/gtest.h>
@@ -13,10 +14,12 @@ namespace graft::cpu {
 namespace {
 
 struct Free {
-  void operator()(std::byte* p) const { ::operator delete(p, std::align_val_t{64}); }
+  void operator()(std::byte* p) const { ::operator delete (p, std::align_val_t{64}); }
 };
 using Bytes = std::unique_ptr<std::byte, Free>;
-Bytes bytes(int64_t n) { return Bytes(static_cast<std::byte*>(::operator new(static_cast<size_t>(n), std::align_val_t{64}))); }
+Bytes bytes(int64_t n) {
+  return Bytes(static_cast<std::byte*>(::operator new (static_cast<size_t>(n), std::align_val_t{64})));
+}
 
 std::vector<float> numbers(int64_t n, uint64_t key) {
   std::vector<float> v(static_cast<size_t>(n));
@@ -39,14 +42,17 @@ class SplitTilesTest : public testing::Test {
   /// C = A·Bᵀ with A rows × depth and B columns × depth, each packed along its rows.
   static std::vector<float> product(const std::vector<float>& a, const std::vector<float>& b, int64_t depth) {
     const SplitTiles& t = *split_tiles();
-    const int64_t rows = static_cast<int64_t>(a.size()) / depth, columns = static_cast<int64_t>(b.size()) / depth, tile = SplitTiles::steps(depth) * SplitTiles::kStepBytes;
+    const int64_t rows = static_cast<int64_t>(a.size()) / depth, columns = static_cast<int64_t>(b.size()) / depth,
+                  tile = SplitTiles::steps(depth) * SplitTiles::kStepBytes;
     const int64_t height = SplitTiles::height(rows);
-    const Bytes packed_a = bytes((rows + height - 1) / height * tile), packed_b = bytes(columns / SplitTiles::kColumns * tile);
+    const Bytes packed_a = bytes((rows + height - 1) / height * tile),
+                packed_b = bytes(columns / SplitTiles::kColumns * tile);
     std::vector<float> c(static_cast<size_t>(rows * columns));
     t.configure(height);
     t.pack_rows(lines(a, depth).data(), rows, depth, height, packed_a.get(), tile);
     t.pack_columns(lines(b, depth).data(), columns, depth, packed_b.get(), tile);
-    t.multiply({rows, columns, SplitTiles::steps(depth), height, packed_a.get(), tile, packed_b.get(), tile, c.data(), columns});
+    t.multiply({rows, columns, SplitTiles::steps(depth), height, packed_a.get(), tile, packed_b.get(), tile, c.data(),
+                columns});
     t.release();
     return c;
   }
@@ -65,7 +71,8 @@ TEST_F(SplitTilesTest, ErrorsAreNoLargerThanFloat32s) {
         exact += static_cast<double>(x) * static_cast<double>(y);
         sum = std::fma(x, y, sum);
       }
-      const double error = static_cast<double>(c[static_cast<size_t>(m * kColumns + n)]) - exact, plain = static_cast<double>(sum) - exact;
+      const double error = static_cast<double>(c[static_cast<size_t>(m * kColumns + n)]) - exact,
+                   plain = static_cast<double>(sum) - exact;
       ours += error * error;
       float32s += plain * plain;
     }
@@ -77,10 +84,12 @@ TEST_F(SplitTilesTest, ThePartsHoldEveryBitOfAFactor) {
   constexpr int64_t kDepth = 32;
   std::vector<float> a(16 * kDepth, 0.0f), b = numbers(16 * kDepth, 3);
   for (int64_t m = 0; m < 16; ++m) a[static_cast<size_t>(m * kDepth + m)] = 1;
-  b[0] = 16777215.0f, b[kDepth] = 1.0f + std::numeric_limits<float>::epsilon(), b[2 * kDepth] = -3.4e37f, b[3 * kDepth] = 1.5e-30f;
+  b[0] = 16777215.0f, b[kDepth] = 1.0f + std::numeric_limits<float>::epsilon(), b[2 * kDepth] = -3.4e37f,
+  b[3 * kDepth] = 1.5e-30f;
   const std::vector<float> c = product(a, b, kDepth);
   for (int64_t m = 0; m < 16; ++m)
-    for (int64_t n = 0; n < 16; ++n) EXPECT_EQ(c[static_cast<size_t>(m * 16 + n)], b[static_cast<size_t>(n * kDepth + m)]) << m << ", " << n;
+    for (int64_t n = 0; n < 16; ++n)
+      EXPECT_EQ(c[static_cast<size_t>(m * 16 + n)], b[static_cast<size_t>(n * kDepth + m)]) << m << ", " << n;
 }
 
 TEST_F(SplitTilesTest, NotANumberStaysOne) {
@@ -100,7 +109,8 @@ TEST_F(SplitTilesTest, BothDirectionsOfPackingAgree) {
   const std::vector<float> along = numbers(kWidth * kDepth, 6);
   std::vector<float> across(along.size());
   for (int64_t i = 0; i < kWidth; ++i)
-    for (int64_t k = 0; k < kDepth; ++k) across[static_cast<size_t>(k * kWidth + i)] = along[static_cast<size_t>(i * kDepth + k)];
+    for (int64_t k = 0; k < kDepth; ++k)
+      across[static_cast<size_t>(k * kWidth + i)] = along[static_cast<size_t>(i * kDepth + k)];
   const int64_t tile = SplitTiles::steps(kDepth) * SplitTiles::kStepBytes, all = kWidth / 16 * tile;
   const auto same = [&](const auto& pack_along, const auto& pack_across) {
     const Bytes one = bytes(all), other = bytes(all);
@@ -108,10 +118,12 @@ TEST_F(SplitTilesTest, BothDirectionsOfPackingAgree) {
     pack_across(other.get());
     return std::equal(one.get(), one.get() + all, other.get());
   };
-  EXPECT_TRUE(same([&](std::byte* to) { t.pack_rows(lines(along, kDepth).data(), kWidth, kDepth, 16, to, tile); },
-                   [&](std::byte* to) { t.pack_depth_of_rows(lines(across, kWidth).data(), kDepth, kWidth, to, tile); }));
-  EXPECT_TRUE(same([&](std::byte* to) { t.pack_columns(lines(along, kDepth).data(), kWidth, kDepth, to, tile); },
-                   [&](std::byte* to) { t.pack_depth_of_columns(lines(across, kWidth).data(), kDepth, kWidth, to, tile); }));
+  EXPECT_TRUE(
+      same([&](std::byte* to) { t.pack_rows(lines(along, kDepth).data(), kWidth, kDepth, 16, to, tile); },
+           [&](std::byte* to) { t.pack_depth_of_rows(lines(across, kWidth).data(), kDepth, kWidth, to, tile); }));
+  EXPECT_TRUE(
+      same([&](std::byte* to) { t.pack_columns(lines(along, kDepth).data(), kWidth, kDepth, to, tile); },
+           [&](std::byte* to) { t.pack_depth_of_columns(lines(across, kWidth).data(), kDepth, kWidth, to, tile); }));
 }
 
 }  // namespace

@@ -8,7 +8,9 @@ namespace {
 TEST(BatchNorm, UsesItsFixedStatistics) {
   auto op = std::make_shared<BatchNorm>();
   op->epsilon = 0;
-  expect_floats(run_operator(op, {floats({1, 2, 1, 2}, {1, 3, 10, 20}), floats({2}, {2, 1}), floats({2}, {1, 0}), floats({2}, {1, 10}), floats({2}, {4, 25})}), {1, 2, 1, 2}, {1, 3, 0, 2});
+  expect_floats(run_operator(op, {floats({1, 2, 1, 2}, {1, 3, 10, 20}), floats({2}, {2, 1}), floats({2}, {1, 0}),
+                                  floats({2}, {1, 10}), floats({2}, {4, 25})}),
+                {1, 2, 1, 2}, {1, 3, 0, 2});
 }
 
 TEST(BatchNormTraining, NormalisesByTheBatchAndReportsIt) {
@@ -23,11 +25,15 @@ TEST(BatchNormTraining, NormalisesByTheBatchAndReportsIt) {
 
 TEST(BatchNormTraining, KeepsTheVarianceOfValuesFarFromZero) {
   auto op = std::make_shared<BatchNormTraining>();
-  expect_floats(run_operator(op, {floats({4, 1, 1, 1}, {4096, 4097, 4098, 4099}), floats({1}, {1}), floats({1}, {0})}, 2), {1}, {1.25f}, 1e-5f);
+  expect_floats(
+      run_operator(op, {floats({4, 1, 1, 1}, {4096, 4097, 4098, 4099}), floats({1}, {1}), floats({1}, {0})}, 2), {1},
+      {1.25f}, 1e-5f);
 }
 
 TEST(BatchNormTraining, GradientsMatchFiniteDifferences) {
-  expect_gradients(std::make_shared<BatchNormTraining>(), {random_tensor({3, 5, 4, 4}, 1), random_tensor({5}, 2, 0.5f, 2), random_tensor({5}, 3)}, {true, true, true});
+  expect_gradients(std::make_shared<BatchNormTraining>(),
+                   {random_tensor({3, 5, 4, 4}, 1), random_tensor({5}, 2, 0.5f, 2), random_tensor({5}, 3)},
+                   {true, true, true});
 }
 
 TEST(BatchNormTraining, GradientsPassTheFusedActivation) {
@@ -35,12 +41,16 @@ TEST(BatchNormTraining, GradientsPassTheFusedActivation) {
   op->tail.activation = {Activation::Kind::leaky_relu, 0.3f, 0};
   // The bias keeps every channel on one side of the kink, which finite differences cannot cross.
   for (const float bias : {-6.0f, 5.0f}) {
-    expect_gradients(op, {random_tensor({3, 5, 4, 4}, 1), random_tensor({5}, 2, 0.5f, 1), random_tensor({5}, 3, bias, bias + 1)}, {true, true, true});
+    expect_gradients(
+        op, {random_tensor({3, 5, 4, 4}, 1), random_tensor({5}, 2, 0.5f, 1), random_tensor({5}, 3, bias, bias + 1)},
+        {true, true, true});
   }
 }
 
 TEST(BatchNorm, FixedStatisticsPassTheGradientToTheInputAlone) {
-  expect_gradients(std::make_shared<BatchNorm>(), {random_tensor({2, 3, 2, 2}, 1), random_tensor({3}, 2), random_tensor({3}, 3), random_tensor({3}, 4), random_tensor({3}, 5, 0.5f, 1)},
+  expect_gradients(std::make_shared<BatchNorm>(),
+                   {random_tensor({2, 3, 2, 2}, 1), random_tensor({3}, 2), random_tensor({3}, 3), random_tensor({3}, 4),
+                    random_tensor({3}, 5, 0.5f, 1)},
                    {true, false, false, false, false});
 }
 

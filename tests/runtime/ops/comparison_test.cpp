@@ -1,8 +1,8 @@
 #include "runtime/ops/comparison.h"
 
 #include "runtime/ops/binary.h"
-#include "tests/runtime/run_operator.h"
 #include "tests/backend.h"
+#include "tests/runtime/run_operator.h"
 
 namespace graft {
 namespace {
@@ -14,17 +14,23 @@ TEST(Comparison, AnswersEachQuestionWithBroadcasting) {
   const Given a = floats({2, 2}, {1, 2, 3, 4}), b = floats({2}, {2, 2});
   EXPECT_EQ(answers(run_operator(make_comparison(K::equal), {a, b})), (std::vector<bool>{false, true, false, false}));
   EXPECT_EQ(answers(run_operator(make_comparison(K::greater), {a, b})), (std::vector<bool>{false, false, true, true}));
-  EXPECT_EQ(answers(run_operator(make_comparison(K::greater_or_equal), {a, b})), (std::vector<bool>{false, true, true, true}));
+  EXPECT_EQ(answers(run_operator(make_comparison(K::greater_or_equal), {a, b})),
+            (std::vector<bool>{false, true, true, true}));
   EXPECT_EQ(answers(run_operator(make_comparison(K::less), {a, b})), (std::vector<bool>{true, false, false, false}));
-  EXPECT_EQ(answers(run_operator(make_comparison(K::less_or_equal), {a, b})), (std::vector<bool>{true, true, false, false}));
+  EXPECT_EQ(answers(run_operator(make_comparison(K::less_or_equal), {a, b})),
+            (std::vector<bool>{true, true, false, false}));
 }
 
 TEST(Comparison, CombinesBooleans) {
   using K = Comparison::Kind;
-  const Given a = Tensor::of<bool>({4}, {false, false, true, true}), b = Tensor::of<bool>({4}, {false, true, false, true});
-  EXPECT_EQ(answers(run_operator(make_comparison(K::logical_and), {a, b})), (std::vector<bool>{false, false, false, true}));
-  EXPECT_EQ(answers(run_operator(make_comparison(K::logical_or), {a, b})), (std::vector<bool>{false, true, true, true}));
-  EXPECT_EQ(answers(run_operator(make_comparison(K::logical_xor), {a, b})), (std::vector<bool>{false, true, true, false}));
+  const Given a = Tensor::of<bool>({4}, {false, false, true, true}),
+              b = Tensor::of<bool>({4}, {false, true, false, true});
+  EXPECT_EQ(answers(run_operator(make_comparison(K::logical_and), {a, b})),
+            (std::vector<bool>{false, false, false, true}));
+  EXPECT_EQ(answers(run_operator(make_comparison(K::logical_or), {a, b})),
+            (std::vector<bool>{false, true, true, true}));
+  EXPECT_EQ(answers(run_operator(make_comparison(K::logical_xor), {a, b})),
+            (std::vector<bool>{false, true, true, false}));
   EXPECT_THROW(run_operator(make_comparison(K::logical_and), {floats({1}, {1}), floats({1}, {1})}), Error);
 }
 
@@ -32,12 +38,14 @@ TEST(Predicate, TellsInfinitiesApart) {
   auto op = std::make_shared<Predicate>();
   op->kind = Predicate::Kind::is_inf;
   op->negative = false;
-  EXPECT_EQ(answers(run_operator(op, {floats({3}, {INFINITY, -INFINITY, 1})})), (std::vector<bool>{true, false, false}));
+  EXPECT_EQ(answers(run_operator(op, {floats({3}, {INFINITY, -INFINITY, 1})})),
+            (std::vector<bool>{true, false, false}));
 }
 
 TEST(Where, ChoosesAndSendsGradientsTheChosenWay) {
   Graph graph;
-  auto a = graph.add_constant("a", Tensor::of<float>({3}, {1, 2, 3})), b = graph.add_constant("b", Tensor::of<float>({1}, {9}));
+  auto a = graph.add_constant("a", Tensor::of<float>({3}, {1, 2, 3})),
+       b = graph.add_constant("b", Tensor::of<float>({1}, {9}));
   graph.value(a).trainable = graph.value(b).trainable = true;
   const ValueId condition = graph.add_constant("c", Tensor::of<bool>({3}, {true, false, true}));
   graph.outputs = {graph.add("node", std::make_shared<Where>(), {condition, a, b})};
@@ -58,9 +66,12 @@ TEST(Where, ChoosesAndSendsGradientsTheChosenWay) {
 }
 
 TEST(Binary, MaximumSendsItsGradientToTheWinner) {
-  expect_gradients(make_binary(Binary::Kind::max), {random_tensor({3, 4}, 1), random_tensor({4}, 2)}, {true, true}, 1e-3f);
-  expect_gradients(make_binary(Binary::Kind::min), {random_tensor({3, 4}, 1), random_tensor({4}, 2)}, {true, true}, 1e-3f);
-  expect_gradients(make_binary(Binary::Kind::pow), {random_tensor({3, 4}, 1, 0.5f, 2), random_tensor({4}, 2, 1, 3)}, {true, true}, 1e-3f);
+  expect_gradients(make_binary(Binary::Kind::max), {random_tensor({3, 4}, 1), random_tensor({4}, 2)}, {true, true},
+                   1e-3f);
+  expect_gradients(make_binary(Binary::Kind::min), {random_tensor({3, 4}, 1), random_tensor({4}, 2)}, {true, true},
+                   1e-3f);
+  expect_gradients(make_binary(Binary::Kind::pow), {random_tensor({3, 4}, 1, 0.5f, 2), random_tensor({4}, 2, 1, 3)},
+                   {true, true}, 1e-3f);
 }
 
 TEST(Binary, RemaindersTakeTheSignOfEitherOperand) {

@@ -21,7 +21,8 @@ TEST(Convolution, SlidesTheWindowWithoutFlippingIt) {
 }
 
 TEST(Convolution, AddsTheBiasAndPadsWithZero) {
-  const Given x = floats({1, 1, 2, 2}, {1, 2, 3, 4}), w = floats({1, 1, 3, 3}, {1, 1, 1, 1, 1, 1, 1, 1, 1}), b = floats({1}, {0.5f});
+  const Given x = floats({1, 1, 2, 2}, {1, 2, 3, 4}), w = floats({1, 1, 3, 3}, {1, 1, 1, 1, 1, 1, 1, 1, 1}),
+              b = floats({1}, {0.5f});
   expect_floats(run_operator(convolution(3, 1, 1), {x, w, b}), {1, 1, 2, 2}, {10.5f, 10.5f, 10.5f, 10.5f});
 }
 
@@ -40,18 +41,21 @@ TEST(Convolution, KeepsGroupsApart) {
 TEST(Convolution, AppliesTheFusedResidualBeforeTheActivation) {
   auto op = convolution(1);
   op->tail = {true, {Activation::Kind::relu, 0, 0}};
-  const Given x = floats({1, 1, 1, 2}, {1, 2}), w = floats({1, 1, 1, 1}, {1}), b = floats({1}, {0}), r = floats({1, 1, 1, 2}, {-5, 3});
+  const Given x = floats({1, 1, 1, 2}, {1, 2}), w = floats({1, 1, 1, 1}, {1}), b = floats({1}, {0}),
+              r = floats({1, 1, 1, 2}, {-5, 3});
   expect_floats(run_operator(op, {x, w, b, r}), {1, 1, 1, 2}, {0, 5});
 }
 
 TEST(Convolution, NamesTheChannelsThatDoNotFit) {
   Graph g;
-  const ValueId x = g.add_input("x", DType::f32, {1, 4, 8, 8}), w = g.add_constant("w", Tensor::zeros(DType::f32, {64, 3, 7, 7}));
+  const ValueId x = g.add_input("x", DType::f32, {1, 4, 8, 8}),
+                w = g.add_constant("w", Tensor::zeros(DType::f32, {64, 3, 7, 7}));
   try {
     g.add("conv1", convolution(7), {x, w});
     FAIL() << "no error";
   } catch (const Error& e) {
-    EXPECT_STREQ(e.what(), "node \"conv1\" (Conv): weight is 64×3×7×7 but its input has 4 channels: is this the right model?");
+    EXPECT_STREQ(e.what(),
+                 "node \"conv1\" (Conv): weight is 64×3×7×7 but its input has 4 channels: is this the right model?");
   }
 }
 
@@ -66,17 +70,21 @@ TEST(Convolution, AutomaticPaddingKeepsTheExtentDividedByTheStride) {
 }
 
 TEST(Convolution, GradientsMatchFiniteDifferences) {
-  expect_gradients(convolution(3, 1, 1), {random_tensor({2, 3, 5, 5}, 1), random_tensor({4, 3, 3, 3}, 2), random_tensor({4}, 3)}, {true, true, true});
+  expect_gradients(convolution(3, 1, 1),
+                   {random_tensor({2, 3, 5, 5}, 1), random_tensor({4, 3, 3, 3}, 2), random_tensor({4}, 3)},
+                   {true, true, true});
 }
 
 TEST(Convolution, GradientsOfAStridedGroupedOneMatch) {
-  expect_gradients(convolution(3, 2, 1, 2), {random_tensor({2, 4, 6, 6}, 1), random_tensor({6, 2, 3, 3}, 2)}, {true, true});
+  expect_gradients(convolution(3, 2, 1, 2), {random_tensor({2, 4, 6, 6}, 1), random_tensor({6, 2, 3, 3}, 2)},
+                   {true, true});
 }
 
 TEST(Convolution, GradientsPassTheFusedActivation) {
   auto op = convolution(1);
   op->tail.activation = {Activation::Kind::leaky_relu, 0.1f, 0};
-  expect_gradients(op, {random_tensor({1, 2, 3, 3}, 4), random_tensor({3, 2, 1, 1}, 5), random_tensor({3}, 6, 1, 2)}, {true, true, true}, 1e-3f);
+  expect_gradients(op, {random_tensor({1, 2, 3, 3}, 4), random_tensor({3, 2, 1, 1}, 5), random_tensor({3}, 6, 1, 2)},
+                   {true, true, true}, 1e-3f);
 }
 
 }  // namespace

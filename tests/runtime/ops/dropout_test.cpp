@@ -6,8 +6,8 @@
 
 #include "runtime/ops/binary.h"
 #include "runtime/plan/plan.h"
-#include "tests/runtime/run_operator.h"
 #include "tests/backend.h"
+#include "tests/runtime/run_operator.h"
 
 namespace graft {
 namespace {
@@ -27,7 +27,8 @@ Both plans(const Dropout& dropout, const Shape& shape) {
 
 double mean_of(const View& v) {
   double sum = 0;
-  for (int64_t i = 0; i < v.shape.elements(); ++i) sum += static_cast<double>(v.as<float>()[i]) / static_cast<double>(v.shape.elements());
+  for (int64_t i = 0; i < v.shape.elements(); ++i)
+    sum += static_cast<double>(v.as<float>()[i]) / static_cast<double>(v.shape.elements());
   return sum;
 }
 

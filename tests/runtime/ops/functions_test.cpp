@@ -23,7 +23,9 @@ double celu(double x) { return x > 0 ? x : 2 * std::expm1(x / 2); }
 double sigmoid(double x) { return 1 / (1 + std::exp(-x)); }
 double swish(double x) { return x * sigmoid(x); }
 double gelu(double x) { return 0.5 * x * (1 + std::erf(x / std::sqrt(2.0))); }
-double gelu_tanh(double x) { return 0.5 * x * (1 + std::tanh(std::sqrt(2 / 3.14159265358979323846) * (x + 0.044715 * x * x * x))); }
+double gelu_tanh(double x) {
+  return 0.5 * x * (1 + std::tanh(std::sqrt(2 / 3.14159265358979323846) * (x + 0.044715 * x * x * x)));
+}
 double mish(double x) { return x * std::tanh(std::log1p(std::exp(x))); }
 double hard_sigmoid(double x) { return std::fmax(0, std::fmin(1, 0.2 * x + 0.5)); }
 double hard_swish(double x) { return x * std::fmax(0, std::fmin(1, x / 6 + 0.5)); }
@@ -50,7 +52,8 @@ TEST(VectorFunctions, AgreeWithTheStandardLibraryInDouble) {
     const auto loop = cpu::vector_functions().value[static_cast<size_t>(r.kind)];
     ASSERT_NE(loop, nullptr);
     std::vector<float> x, y;
-    for (int i = -4001; i <= 4001; ++i) x.push_back(static_cast<float>(i) * 0.005f);  // an odd count: the last register is not full
+    for (int i = -4001; i <= 4001; ++i)
+      x.push_back(static_cast<float>(i) * 0.005f);  // an odd count: the last register is not full
     y.resize(x.size());
     loop(static_cast<int64_t>(x.size()), x.data(), r.alpha, r.beta, y.data());
     for (size_t i = 0; i < x.size(); ++i) {
@@ -76,8 +79,16 @@ TEST(Functions, GradientsMatchFiniteDifferences) {
     if (f.slope == UnaryTraits::Slope::none) continue;
     SCOPED_TRACE(f.type);
     const bool positive = f.kind == K::log || f.kind == K::sqrt || f.kind == K::reciprocal;
-    const float low = f.kind == K::acosh ? 1.5f : positive ? 0.5f : -0.9f, high = f.kind == K::acosh || positive ? 2.0f : 0.9f;
-    const float alpha = f.kind == K::clip ? -0.5f : f.alpha.name ? f.alpha.otherwise : 0.0f, beta = f.kind == K::clip ? 0.5f : f.beta.name ? f.beta.otherwise : 0.0f;
+    const float low = f.kind == K::acosh ? 1.5f
+                      : positive         ? 0.5f
+                                         : -0.9f,
+                high = f.kind == K::acosh || positive ? 2.0f : 0.9f;
+    const float alpha = f.kind == K::clip ? -0.5f
+                        : f.alpha.name    ? f.alpha.otherwise
+                                          : 0.0f,
+                beta = f.kind == K::clip ? 0.5f
+                       : f.beta.name     ? f.beta.otherwise
+                                         : 0.0f;
     expect_gradients(make_unary(f.kind, alpha, beta), {random_tensor({37}, 5, low, high)}, {true}, 1e-3f);
   }
 }
@@ -90,8 +101,12 @@ TEST(Functions, OnesWithoutAnUsefulSlopeSaySo) {
   EXPECT_THROW(differentiate(graph, {graph.outputs[0]}, {x}), Error);
 }
 
-TEST(Functions, RoundTakesHalvesToTheEvenNeighbour) { expect_floats(run_operator(make_unary(K::round), {floats({4}, {0.5f, 1.5f, 2.5f, -2.5f})}), {4}, {0, 2, 2, -2}); }
-TEST(Functions, ShrinkCutsTheMiddle) { expect_floats(run_operator(make_unary(K::shrink, 1.5f, 0.5f), {floats({3}, {-2, 1, 2})}), {3}, {-1.5f, 0, 1.5f}); }
+TEST(Functions, RoundTakesHalvesToTheEvenNeighbour) {
+  expect_floats(run_operator(make_unary(K::round), {floats({4}, {0.5f, 1.5f, 2.5f, -2.5f})}), {4}, {0, 2, 2, -2});
+}
+TEST(Functions, ShrinkCutsTheMiddle) {
+  expect_floats(run_operator(make_unary(K::shrink, 1.5f, 0.5f), {floats({3}, {-2, 1, 2})}), {3}, {-1.5f, 0, 1.5f});
+}
 
 }  // namespace
 }  // namespace graft

@@ -9,7 +9,9 @@ namespace {
 TEST(Gemm, MultipliesByTheTransposedWeightAndAddsTheBias) {
   auto op = std::make_shared<Gemm>();
   op->transpose_b = Transpose2d::yes;
-  expect_floats(run_operator(op, {floats({1, 2}, {1, 2}), floats({3, 2}, {1, 0, 0, 1, 1, 1}), floats({3}, {10, 20, 30})}), {1, 3}, {11, 22, 33});
+  expect_floats(
+      run_operator(op, {floats({1, 2}, {1, 2}), floats({3, 2}, {1, 0, 0, 1, 1, 1}), floats({3}, {10, 20, 30})}), {1, 3},
+      {11, 22, 33});
 }
 
 TEST(Gemm, ScalesProductAndBias) {
@@ -27,13 +29,17 @@ TEST(Gemm, OfOneRowAndManyWeightsIsTheSumToo) {
   op->alpha = 0.5f;
   op->beta = 2;
   op->tail = {true, {Activation::Kind::relu, 0, 0}};
-  const Given x = random_tensor({1, kDepth}, 1), w = random_tensor({kColumns, kDepth}, 2), bias = random_tensor({kColumns}, 3), residual = random_tensor({1, kColumns}, 4);
+  const Given x = random_tensor({1, kDepth}, 1), w = random_tensor({kColumns, kDepth}, 2),
+              bias = random_tensor({kColumns}, 3), residual = random_tensor({1, kColumns}, 4);
   const Tensor y = run_operator(op, {x, w, bias, residual});
   for (int64_t n = 0; n < kColumns; ++n) {
     double sum = 0;
-    for (int64_t k = 0; k < kDepth; ++k) sum += static_cast<double>(x->data<float>()[static_cast<size_t>(k)]) * static_cast<double>(w->data<float>()[static_cast<size_t>(n * kDepth + k)]);
+    for (int64_t k = 0; k < kDepth; ++k)
+      sum += static_cast<double>(x->data<float>()[static_cast<size_t>(k)]) *
+             static_cast<double>(w->data<float>()[static_cast<size_t>(n * kDepth + k)]);
     const auto at = static_cast<size_t>(n);
-    const double expected = 0.5 * sum + 2 * static_cast<double>(bias->data<float>()[at]) + static_cast<double>(residual->data<float>()[at]);
+    const double expected =
+        0.5 * sum + 2 * static_cast<double>(bias->data<float>()[at]) + static_cast<double>(residual->data<float>()[at]);
     EXPECT_NEAR(y.data<float>()[at], std::max(expected, 0.0), 1e-4) << "column " << n;
   }
 }
@@ -50,14 +56,16 @@ TEST(Gemm, GradientsMatchFiniteDifferencesForEveryTransposition) {
       op->transpose_a = ta;
       op->transpose_b = tb;
       op->alpha = 0.5f;
-      const Shape a = ta == Transpose2d::no ? Shape{3, 4} : Shape{4, 3}, b = tb == Transpose2d::no ? Shape{4, 2} : Shape{2, 4};
+      const Shape a = ta == Transpose2d::no ? Shape{3, 4} : Shape{4, 3},
+                  b = tb == Transpose2d::no ? Shape{4, 2} : Shape{2, 4};
       expect_gradients(op, {random_tensor(a, 1), random_tensor(b, 2), random_tensor({2}, 3)}, {true, true, true});
     }
   }
 }
 
 TEST(MatMul, BroadcastsTheBatch) {
-  expect_floats(run_operator(std::make_shared<MatMul>(), {floats({2, 1, 2}, {1, 2, 3, 4}), floats({2, 1}, {10, 1})}), {2, 1, 1}, {12, 34});
+  expect_floats(run_operator(std::make_shared<MatMul>(), {floats({2, 1, 2}, {1, 2, 3, 4}), floats({2, 1}, {10, 1})}),
+                {2, 1, 1}, {12, 34});
 }
 
 TEST(MatMul, GradientsMatchFiniteDifferences) {

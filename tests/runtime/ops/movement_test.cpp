@@ -7,14 +7,17 @@
 namespace graft {
 namespace {
 
-Given ints(std::initializer_list<int64_t> values) { return Tensor::of<int64_t>({static_cast<int64_t>(values.size())}, values); }
+Given ints(std::initializer_list<int64_t> values) {
+  return Tensor::of<int64_t>({static_cast<int64_t>(values.size())}, values);
+}
 
 TEST(Flatten, KeepsOnnxOrderAlthoughPicturesLieChannelsLast) {
   expect_floats(run_operator(std::make_shared<Flatten>(), {floats({1, 2, 1, 2}, {1, 2, 3, 4})}), {1, 4}, {1, 2, 3, 4});
 }
 
 TEST(Reshape, CopiesZerosAndTakesTheRest) {
-  expect_floats(run_operator(std::make_shared<Reshape>(), {floats({2, 3}, {1, 2, 3, 4, 5, 6}), ints({0, -1, 1})}), {2, 3, 1}, {1, 2, 3, 4, 5, 6});
+  expect_floats(run_operator(std::make_shared<Reshape>(), {floats({2, 3}, {1, 2, 3, 4, 5, 6}), ints({0, -1, 1})}),
+                {2, 3, 1}, {1, 2, 3, 4, 5, 6});
 }
 
 TEST(Reshape, RefusesAnotherCount) {
@@ -30,15 +33,20 @@ TEST(Transpose, MovesDimensions) {
 }
 
 TEST(Concat, JoinsChannels) {
-  expect_floats(run_operator(std::make_shared<Concat>(), {floats({1, 1, 1, 2}, {1, 2}), floats({1, 2, 1, 2}, {3, 4, 5, 6})}), {1, 3, 1, 2}, {1, 2, 3, 4, 5, 6});
+  expect_floats(
+      run_operator(std::make_shared<Concat>(), {floats({1, 1, 1, 2}, {1, 2}), floats({1, 2, 1, 2}, {3, 4, 5, 6})}),
+      {1, 3, 1, 2}, {1, 2, 3, 4, 5, 6});
 }
 
 TEST(Slice, StepsBackwards) {
-  expect_floats(run_operator(std::make_shared<Slice>(), {floats({4}, {1, 2, 3, 4}), ints({-1}), ints({-5}), ints({0}), ints({-2})}), {2}, {4, 2});
+  expect_floats(run_operator(std::make_shared<Slice>(),
+                             {floats({4}, {1, 2, 3, 4}), ints({-1}), ints({-5}), ints({0}), ints({-2})}),
+                {2}, {4, 2});
 }
 
 TEST(Pad, FillsWithItsValue) {
-  expect_floats(run_operator(std::make_shared<Pad>(), {floats({1, 2}, {1, 2}), ints({0, 1, 1, 0}), floats({1}, {9})}), {2, 3}, {9, 1, 2, 9, 9, 9});
+  expect_floats(run_operator(std::make_shared<Pad>(), {floats({1, 2}, {1, 2}), ints({0, 1, 1, 0}), floats({1}, {9})}),
+                {2, 3}, {9, 1, 2, 9, 9, 9});
 }
 
 TEST(Pad, Reflects) {
@@ -55,7 +63,8 @@ TEST(Gather, PicksByIndex) {
 }
 
 TEST(Expand, RepeatsExtentsOfOne) {
-  expect_floats(run_operator(std::make_shared<Expand>(), {floats({2, 1}, {1, 2}), ints({2, 3})}), {2, 3}, {1, 1, 1, 2, 2, 2});
+  expect_floats(run_operator(std::make_shared<Expand>(), {floats({2, 1}, {1, 2}), ints({2, 3})}), {2, 3},
+                {1, 1, 1, 2, 2, 2});
 }
 
 TEST(Movement, GradientsMatchFiniteDifferences) {
@@ -63,7 +72,8 @@ TEST(Movement, GradientsMatchFiniteDifferences) {
   auto transpose = std::make_shared<Transpose>();
   transpose->permutation = {0, 3, 1, 2};
   expect_gradients(transpose, {random_tensor({2, 3, 4, 5}, 1)}, {true});
-  expect_gradients(std::make_shared<Concat>(), {random_tensor({2, 3, 2, 2}, 1), random_tensor({2, 2, 2, 2}, 2)}, {true, false});
+  expect_gradients(std::make_shared<Concat>(), {random_tensor({2, 3, 2, 2}, 1), random_tensor({2, 2, 2, 2}, 2)},
+                   {true, false});
   auto slice = std::make_shared<Slice>();
   slice->starts = {1, 0};
   slice->ends = {3, 4};

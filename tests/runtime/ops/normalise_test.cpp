@@ -6,9 +6,14 @@
 namespace graft {
 namespace {
 
-TEST(Softmax, OfTheKnownScores) { expect_floats(run_operator(std::make_shared<Softmax>(), {floats({1, 3}, {1, -2, 0})}), {1, 3}, {0.705f, 0.035f, 0.259f}, 1e-3f); }
+TEST(Softmax, OfTheKnownScores) {
+  expect_floats(run_operator(std::make_shared<Softmax>(), {floats({1, 3}, {1, -2, 0})}), {1, 3},
+                {0.705f, 0.035f, 0.259f}, 1e-3f);
+}
 
-TEST(Softmax, IsStableForLargeScores) { expect_floats(run_operator(std::make_shared<Softmax>(), {floats({1, 2}, {1e4f, -1e4f})}), {1, 2}, {1, 0}); }
+TEST(Softmax, IsStableForLargeScores) {
+  expect_floats(run_operator(std::make_shared<Softmax>(), {floats({1, 2}, {1e4f, -1e4f})}), {1, 2}, {1, 0});
+}
 
 TEST(Softmax, GradientsMatchFiniteDifferences) {
   for (const auto form : {Softmax::Form::probability, Softmax::Form::log_probability}) {
@@ -47,7 +52,9 @@ TEST(Dropout, KeepsTheMeanAndZeroesTheRatio) {
   EXPECT_NEAR(zeros / 10000, 0.25, 0.02);
 }
 
-TEST(Dropout, GradientUsesTheSameMask) { expect_gradients(std::make_shared<Dropout>(), {random_tensor({64}, 1)}, {true}); }
+TEST(Dropout, GradientUsesTheSameMask) {
+  expect_gradients(std::make_shared<Dropout>(), {random_tensor({64}, 1)}, {true});
+}
 
 }  // namespace
 }  // namespace graft

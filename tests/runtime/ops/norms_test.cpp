@@ -16,13 +16,14 @@ std::shared_ptr<Normalise> norm(Normalise::Over over, int64_t groups = 1, int64_
 
 TEST(Normalise, InstanceStandardisesEachChannelOfEachPicture) {
   const auto op = norm(Normalise::Over::instance);
-  expect_floats(run_operator(op, {floats({1, 2, 1, 2}, {1, 3, 10, 30}), floats({2}, {1, 2}), floats({2}, {0, 5})}), {1, 2, 1, 2}, {-1, 1, 3, 7});
+  expect_floats(run_operator(op, {floats({1, 2, 1, 2}, {1, 3, 10, 30}), floats({2}, {1, 2}), floats({2}, {0, 5})}),
+                {1, 2, 1, 2}, {-1, 1, 3, 7});
 }
 
 TEST(Normalise, GroupStandardisesItsChannelsTogether) {
   const auto op = norm(Normalise::Over::group, 1);
-  expect_floats(run_operator(op, {floats({1, 2, 1, 2}, {-3, -1, 1, 3}), floats({2}, {1, 10}), floats({2}, {0, 0})}), {1, 2, 1, 2},
-                {-1.3416408f, -0.4472136f, 4.472136f, 13.416408f});
+  expect_floats(run_operator(op, {floats({1, 2, 1, 2}, {-3, -1, 1, 3}), floats({2}, {1, 10}), floats({2}, {0, 0})}),
+                {1, 2, 1, 2}, {-1.3416408f, -0.4472136f, 4.472136f, 13.416408f});
 }
 
 TEST(Normalise, LayerStandardisesTheLastDimensionsAndTellsItsStatistics) {
@@ -40,7 +41,8 @@ TEST(Normalise, RootMeanSquareKeepsTheMean) {
 TEST(Normalise, GradientsMatchFiniteDifferences) {
   const auto check = [](std::shared_ptr<Normalise> op, Shape x, Shape parameters) {
     op->epsilon = 1e-3f;
-    expect_gradients(op, {random_tensor(x, 3), random_tensor(parameters, 4, 0.5f, 1.5f), random_tensor(parameters, 5)}, {true, true, true});
+    expect_gradients(op, {random_tensor(x, 3), random_tensor(parameters, 4, 0.5f, 1.5f), random_tensor(parameters, 5)},
+                     {true, true, true});
   };
   check(norm(Normalise::Over::instance), {2, 3, 4, 4}, {3});
   check(norm(Normalise::Over::group, 2), {2, 4, 3, 3}, {4});
@@ -54,12 +56,15 @@ TEST(Normalise, GradientsMatchFiniteDifferences) {
 }
 
 TEST(Normalise, RefusesGroupsThatDoNotDivideTheChannels) {
-  EXPECT_THROW(run_operator(norm(Normalise::Over::group, 2), {floats({1, 3, 1, 1}, {1, 2, 3}), floats({3}, {1, 1, 1}), floats({3}, {0, 0, 0})}), Error);
+  EXPECT_THROW(run_operator(norm(Normalise::Over::group, 2),
+                            {floats({1, 3, 1, 1}, {1, 2, 3}), floats({3}, {1, 1, 1}), floats({3}, {0, 0, 0})}),
+               Error);
 }
 
 TEST(PRelu, ScalesWhatIsBelowZeroAndLearnsItsSlopes) {
   const auto op = std::make_shared<PRelu>();
-  expect_floats(run_operator(op, {floats({1, 2, 1, 2}, {-1, 2, -3, 4}), floats({2, 1, 1}, {0.5f, 0.1f})}), {1, 2, 1, 2}, {-0.5f, 2, -0.3f, 4});
+  expect_floats(run_operator(op, {floats({1, 2, 1, 2}, {-1, 2, -3, 4}), floats({2, 1, 1}, {0.5f, 0.1f})}), {1, 2, 1, 2},
+                {-0.5f, 2, -0.3f, 4});
   expect_gradients(op, {random_tensor({2, 3, 2, 2}, 1), random_tensor({3, 1, 1}, 2)}, {true, true}, 1e-3f);
 }
 

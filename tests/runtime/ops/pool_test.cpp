@@ -12,7 +12,8 @@ TEST(MaxPool, TakesTheLargestAndIgnoresThePadding) {
   op->window.kernel = {2, 2};
   op->window.stride = {2, 2};
   op->window.padding = {1, 1, 0, 0};
-  expect_floats(run_operator(op, {floats({1, 1, 3, 3}, {-1, -2, -3, -4, -5, -6, -7, -8, -9})}), {1, 1, 2, 2}, {-1, -2, -4, -5});
+  expect_floats(run_operator(op, {floats({1, 1, 3, 3}, {-1, -2, -3, -4, -5, -6, -7, -8, -9})}), {1, 1, 2, 2},
+                {-1, -2, -4, -5});
 }
 
 TEST(MaxPool, RoundsUpWhenAsked) {

@@ -7,7 +7,9 @@
 namespace graft {
 namespace {
 
-Given whole(Shape shape, std::initializer_list<int64_t> values) { return Tensor::of<int64_t>(std::move(shape), values); }
+Given whole(Shape shape, std::initializer_list<int64_t> values) {
+  return Tensor::of<int64_t>(std::move(shape), values);
+}
 
 void expect_whole(const Tensor& actual, const Shape& shape, const std::vector<int64_t>& expected) {
   ASSERT_EQ(actual.shape().str(), shape.str());
@@ -40,7 +42,8 @@ TEST(DepthSpace, MovesBlocksBothWays) {
   const Given deep = floats({1, 4, 1, 1}, {1, 2, 3, 4});
   expect_floats(run_operator(std::make_shared<DepthSpace>(op), {deep}), {1, 1, 2, 2}, {1, 2, 3, 4});
   op.to_depth = true;
-  expect_floats(run_operator(std::make_shared<DepthSpace>(op), {floats({1, 1, 2, 2}, {1, 2, 3, 4})}), {1, 4, 1, 1}, {1, 2, 3, 4});
+  expect_floats(run_operator(std::make_shared<DepthSpace>(op), {floats({1, 1, 2, 2}, {1, 2, 3, 4})}), {1, 4, 1, 1},
+                {1, 2, 3, 4});
   for (const bool channel_first : {false, true}) {
     op.channel_first = channel_first;
     expect_gradients(std::make_shared<DepthSpace>(op), {random_tensor({2, 3, 4, 2}, 1)}, {true});
@@ -72,7 +75,9 @@ TEST(TopK, SortsTheBestFirst) {
   expect_gradients(op, {floats({2, 3}, {1, 3, 2, 6, 4, 5}), k}, {true, false});
 }
 
-TEST(Hardmax, MarksTheFirstMaximum) { expect_floats(run_operator(std::make_shared<Hardmax>(), {floats({1, 3}, {1, 5, 5})}), {1, 3}, {0, 1, 0}); }
+TEST(Hardmax, MarksTheFirstMaximum) {
+  expect_floats(run_operator(std::make_shared<Hardmax>(), {floats({1, 3}, {1, 5, 5})}), {1, 3}, {0, 1, 0});
+}
 
 TEST(CumSum, RunsEitherWay) {
   CumSum op;
@@ -86,9 +91,11 @@ TEST(CumSum, RunsEitherWay) {
 TEST(Resize, InterpolatesAndItsGradientIsTheTranspose) {
   Resize op;
   op.scales = {1, 1, 2, 2};
-  expect_floats(run_operator(std::make_shared<Resize>(op), {floats({1, 1, 1, 2}, {1, 2})}), {1, 1, 2, 4}, {1, 1, 2, 2, 1, 1, 2, 2});
+  expect_floats(run_operator(std::make_shared<Resize>(op), {floats({1, 1, 1, 2}, {1, 2})}), {1, 1, 2, 4},
+                {1, 1, 2, 2, 1, 1, 2, 2});
   op.mode = Resize::Mode::linear;
-  expect_floats(run_operator(std::make_shared<Resize>(op), {floats({1, 1, 1, 2}, {1, 2})}), {1, 1, 2, 4}, {1, 1.25f, 1.75f, 2, 1, 1.25f, 1.75f, 2});
+  expect_floats(run_operator(std::make_shared<Resize>(op), {floats({1, 1, 1, 2}, {1, 2})}), {1, 1, 2, 4},
+                {1, 1.25f, 1.75f, 2, 1, 1.25f, 1.75f, 2});
   for (const auto mode : {Resize::Mode::nearest, Resize::Mode::linear, Resize::Mode::cubic}) {
     Resize shape = op;
     shape.mode = mode;

@@ -6,8 +6,8 @@
 #include "runtime/ops/normalise.h"
 #include "runtime/ops/pixel_rows.h"
 #include "runtime/ops/unary.h"
-#include "tests/runtime/run_operator.h"
 #include "tests/backend.h"
+#include "tests/runtime/run_operator.h"
 
 namespace graft {
 namespace {
@@ -36,7 +36,9 @@ void expect_unchanged(const Graph& before, const Graph& after, const Tensor& x) 
   expect_floats(actual, expected.shape(), {expected.data<float>().begin(), expected.data<float>().end()});
 }
 
-ValueId number(Graph& graph, const std::string& name, float value) { return graph.add_constant(name, Tensor::of<float>({}, {value})); }
+ValueId number(Graph& graph, const std::string& name, float value) {
+  return graph.add_constant(name, Tensor::of<float>({}, {value}));
+}
 
 std::shared_ptr<Transpose> transposed(std::vector<int64_t> permutation) {
   auto op = std::make_shared<Transpose>();
@@ -48,7 +50,8 @@ TEST(RecogniseFunctions, FindsGatesOfSigmoids) {
   for (const U kind : {U::sigmoid, U::hard_sigmoid}) {
     Graph graph;
     const ValueId x = graph.add_input("x", DType::f32, {2, 5});
-    const ValueId gate = graph.add("gate", kind == U::sigmoid ? make_unary(kind) : make_unary(kind, 1.0f / 6, 0.5f), {x});
+    const ValueId gate =
+        graph.add("gate", kind == U::sigmoid ? make_unary(kind) : make_unary(kind, 1.0f / 6, 0.5f), {x});
     graph.outputs = {graph.add("product", make_binary(B::mul), {x, gate})};
     Graph after = graph;
     recognise_functions(after);
@@ -74,9 +77,11 @@ TEST(RecogniseFunctions, FindsGeluWithItsHalfBeforeOrAfter) {
     const ValueId raised = graph.add("raised", make_binary(B::add), {erf, number(graph, "one", 1)});
     const ValueId half = number(graph, "half", 0.5f);
     if (before) {
-      graph.outputs = {graph.add("y", make_binary(B::mul), {graph.add("half_x", make_binary(B::mul), {x, half}), raised})};
+      graph.outputs = {
+          graph.add("y", make_binary(B::mul), {graph.add("half_x", make_binary(B::mul), {x, half}), raised})};
     } else {
-      graph.outputs = {graph.add("y", make_binary(B::mul), {graph.add("times", make_binary(B::mul), {x, raised}), half})};
+      graph.outputs = {
+          graph.add("y", make_binary(B::mul), {graph.add("times", make_binary(B::mul), {x, raised}), half})};
     }
     Graph after = graph;
     recognise_functions(after);
@@ -90,9 +95,11 @@ Graph island() {
   Graph graph;
   const ValueId x = graph.add_input("x", DType::f32, {2, 4, 3, 5});
   const ValueId last = graph.add("last", transposed({0, 2, 3, 1}), {x});
-  const ValueId scale = graph.add_constant("scale", random_tensor({4}, 1)), bias = graph.add_constant("bias", random_tensor({4}, 2));
+  const ValueId scale = graph.add_constant("scale", random_tensor({4}, 1)),
+                bias = graph.add_constant("bias", random_tensor({4}, 2));
   const ValueId normal = graph.add_node("norm", std::make_shared<Normalise>(), {last, scale, bias}, {"normal"})[0];
-  const ValueId wide = graph.add("wide", std::make_shared<MatMul>(), {normal, graph.add_constant("w", random_tensor({4, 6}, 3))});
+  const ValueId wide =
+      graph.add("wide", std::make_shared<MatMul>(), {normal, graph.add_constant("w", random_tensor({4, 6}, 3))});
   const ValueId moved = graph.add("moved", make_binary(B::add), {wide, graph.add_constant("b", random_tensor({6}, 4))});
   const ValueId bent = graph.add("bent", make_unary(U::gelu), {moved});
   graph.outputs = {graph.add("first", transposed({0, 3, 1, 2}), {bent})};
@@ -103,7 +110,8 @@ TEST(ChannelsAsRows, TranspositionsVanish) {
   const Graph graph = island();
   Graph after = graph;
   channels_as_rows(after);
-  EXPECT_EQ(types(after), (std::vector<std::string>{"PixelsToRows", "LayerNormalization", "MatMul", "Add", "Gelu", "RowsToPixels"}));
+  EXPECT_EQ(types(after),
+            (std::vector<std::string>{"PixelsToRows", "LayerNormalization", "MatMul", "Add", "Gelu", "RowsToPixels"}));
   expect_unchanged(graph, after, random_tensor({2, 4, 3, 5}, 9));
 }
 

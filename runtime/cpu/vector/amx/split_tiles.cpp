@@ -26,14 +26,18 @@ void configure(int64_t height) {
     c.row_bytes[tile] = kLine;
     c.rows[tile] = static_cast<uint8_t>(tile < 6 ? height : 16);
   }
-  asm volatile("ldtilecfg %0" : : "m"(c));  // GCC 12's own _tile_loadconfig says that it reads eight bytes, and the rest is never written
+  asm volatile(
+      "ldtilecfg %0"
+      :
+      : "m"(c));  // GCC 12's own _tile_loadconfig says that it reads eight bytes, and the rest is never written
 }
 
 void release() { _tile_release(); }
 
 /// Rounded to bfloat16, its bits where a float32 has them.
 inline __m512i rounded(__m512 x) {
-  return _mm512_and_si512(_mm512_add_epi32(_mm512_castps_si512(x), _mm512_set1_epi32(0x8000)), _mm512_set1_epi32(static_cast<int>(0xffff0000)));
+  return _mm512_and_si512(_mm512_add_epi32(_mm512_castps_si512(x), _mm512_set1_epi32(0x8000)),
+                          _mm512_set1_epi32(static_cast<int>(0xffff0000)));
 }
 
 struct Parts {
@@ -47,7 +51,8 @@ inline Parts split(__m512 x) {
   return {{first, second, _mm512_castps_si512(_mm512_sub_ps(rest, _mm512_castsi512_ps(second)))}};
 }
 
-/// The units take numbers too small for normal form as zeros; making parts of that size would cost hundreds of cycles each.
+/// The units take numbers too small for normal form as zeros; making parts of that size would cost hundreds of cycles
+/// each.
 class FlushDenormals {
  public:
   FlushDenormals() : before_(_mm_getcsr()) { _mm_setcsr(before_ | kFlushToZero | kDenormalsAreZero); }
@@ -64,12 +69,15 @@ inline __m512 load_or_zeros(const float* p) { return p ? _mm512_loadu_ps(p) : _m
 
 /// Words 1, 3, … of `low`, then of `high`.
 inline __m512i side_by_side(__m512i low, __m512i high) {
-  const __m512i odd = _mm512_set_epi16(63, 61, 59, 57, 55, 53, 51, 49, 47, 45, 43, 41, 39, 37, 35, 33, 31, 29, 27, 25, 23, 21, 19, 17, 15, 13, 11, 9, 7, 5, 3, 1);
+  const __m512i odd = _mm512_set_epi16(63, 61, 59, 57, 55, 53, 51, 49, 47, 45, 43, 41, 39, 37, 35, 33, 31, 29, 27, 25,
+                                       23, 21, 19, 17, 15, 13, 11, 9, 7, 5, 3, 1);
   return _mm512_permutex2var_epi16(low, odd, high);
 }
 
 /// Upper halves of `even` and `odd` in turns.
-inline __m512i in_turns(__m512i even, __m512i odd) { return _mm512_mask_blend_epi16(0xaaaaaaaa, _mm512_srli_epi32(even, 16), odd); }
+inline __m512i in_turns(__m512i even, __m512i odd) {
+  return _mm512_mask_blend_epi16(0xaaaaaaaa, _mm512_srli_epi32(even, 16), odd);
+}
 
 /// 16×16 numbers of four bytes.
 inline void transpose(__m512i (&v)[16]) {
@@ -130,7 +138,8 @@ void pack_rows(const float* const* lines, int64_t n, int64_t depth, int64_t heig
 void pack_columns(const float* const* lines, int64_t n, int64_t depth, std::byte* to, int64_t tile) {
   const FlushDenormals flush;
   for (int64_t first = 0; first < n; first += SplitTiles::kColumns, to += tile) {
-    for (int64_t i = 0; i < SplitTiles::kColumns; ++i) pack_line(first + i < n ? lines[first + i] : nullptr, depth, to + i * kLine);
+    for (int64_t i = 0; i < SplitTiles::kColumns; ++i)
+      pack_line(first + i < n ? lines[first + i] : nullptr, depth, to + i * kLine);
     for (int64_t part = 0; part < (depth + 31) / 32 * SplitTiles::kStepBytes; part += kPart) transpose_part(to + part);
   }
 }
@@ -147,11 +156,14 @@ void pack_depth(const float* const* lines, int64_t n, int64_t width, std::byte* 
       for (int i = 0; i < 16; ++i) {
         const int64_t k = k0 + 2 * i;
         const float *even = k < n ? lines[k] : nullptr, *odd = k + 1 < n ? lines[k + 1] : nullptr;
-        const Parts a = split(load_or_zeros(even ? even + c : nullptr)), b = split(load_or_zeros(odd ? odd + c : nullptr));
+        const Parts a = split(load_or_zeros(even ? even + c : nullptr)),
+                    b = split(load_or_zeros(odd ? odd + c : nullptr));
 #pragma GCC unroll 3
         for (int p = 0; p < 3; ++p) {
-          if constexpr (transposed) pairs[p][i] = in_turns(a.part[p], b.part[p]);
-          else _mm512_store_si512(target + p * kPart + i * kLine, in_turns(a.part[p], b.part[p]));
+          if constexpr (transposed)
+            pairs[p][i] = in_turns(a.part[p], b.part[p]);
+          else
+            _mm512_store_si512(target + p * kPart + i * kLine, in_turns(a.part[p], b.part[p]));
         }
       }
       if constexpr (transposed) {
@@ -189,9 +201,11 @@ class LineFetcher {
   int64_t row_ = 0, line_ = 0, a_turn_;
 };
 
-/// R × C tiles of sums, to 16·C floats a row at `to`, added to what is there with `add`. The result's lines are fetched meanwhile: `first` row of `rows`, each as wide as the tiles.
+/// R × C tiles of sums, to 16·C floats a row at `to`, added to what is there with `add`. The result's lines are fetched
+/// meanwhile: `first` row of `rows`, each as wide as the tiles.
 template <int R, int C, typename RowOf>
-void sum_tiles(const SplitProduct& p, const std::byte* a, const std::byte* b, float* to, int64_t to_row, bool add, const RowOf& coming, int64_t coming_rows, LineFetcher& fetcher) {
+void sum_tiles(const SplitProduct& p, const std::byte* a, const std::byte* b, float* to, int64_t to_row, bool add,
+               const RowOf& coming, int64_t coming_rows, LineFetcher& fetcher) {
   const std::byte *a0 = a, *a1 = a + p.a_tile, *b0 = b, *b1 = b + p.b_tile;
   const int64_t bytes = to_row * static_cast<int64_t>(sizeof(float));
   if (add) {
@@ -234,7 +248,8 @@ void sum_tiles(const SplitProduct& p, const std::byte* a, const std::byte* b, fl
     load_a(0), multiply();
     load_b(0), multiply();
     load_b(2), multiply();
-    a0 += SplitTiles::kStepBytes, a1 += SplitTiles::kStepBytes, b0 += SplitTiles::kStepBytes, b1 += SplitTiles::kStepBytes;
+    a0 += SplitTiles::kStepBytes, a1 += SplitTiles::kStepBytes, b0 += SplitTiles::kStepBytes,
+        b1 += SplitTiles::kStepBytes;
   }
   _tile_stored(0, to, bytes);
   if constexpr (C > 1) _tile_stored(1, to + 16, bytes);
@@ -267,8 +282,11 @@ void multiply_block(const SplitProduct& p, int64_t m, int64_t n, LineFetcher& fe
   // The next block's results: further down, or at the head of the next columns.
   const bool down = m + rows < p.rows;
   const int64_t next_m = down ? m + rows : 0, next_n = down ? n : n + 16 * C;
-  const int64_t below = p.rows - next_m < 2 * p.height ? p.rows - next_m : 2 * p.height, coming_rows = next_n + 16 * C <= p.columns ? below : 0;
-  const auto coming = [&](int64_t i) { return (p.c_rows ? p.c_rows[next_m + i] : p.c + (next_m + i) * p.c_row) + next_n; };
+  const int64_t below = p.rows - next_m < 2 * p.height ? p.rows - next_m : 2 * p.height,
+                coming_rows = next_n + 16 * C <= p.columns ? below : 0;
+  const auto coming = [&](int64_t i) {
+    return (p.c_rows ? p.c_rows[next_m + i] : p.c + (next_m + i) * p.c_row) + next_n;
+  };
   const bool in_place = !p.sums || (p.sums == p.c && p.sums_row == p.c_row);
   if (!p.c_rows && !p.tail && in_place && rows == R * p.height) {
     sum_tiles<R, C>(p, a, b, p.c + m * p.c_row + n, p.c_row, p.sums != nullptr, coming, coming_rows, fetcher);
@@ -291,8 +309,10 @@ void multiply(const SplitProduct& p) {
   for (int64_t n = 0; n < p.columns; n += width)
     for (int64_t m = 0; m < p.rows; m += pair) {
       const bool tall = p.rows - m > p.height, wide = p.columns - n > SplitTiles::kColumns;
-      if (tall) wide ? multiply_block<2, 2>(p, m, n, fetcher) : multiply_block<2, 1>(p, m, n, fetcher);
-      else wide ? multiply_block<1, 2>(p, m, n, fetcher) : multiply_block<1, 1>(p, m, n, fetcher);
+      if (tall)
+        wide ? multiply_block<2, 2>(p, m, n, fetcher) : multiply_block<2, 1>(p, m, n, fetcher);
+      else
+        wide ? multiply_block<1, 2>(p, m, n, fetcher) : multiply_block<1, 1>(p, m, n, fetcher);
     }
 }
 

@@ -15,7 +15,10 @@ inline Lanes select(Integers mask, Lanes yes, Lanes no) { return mask ? yes : no
 inline Lanes smaller(Lanes a, float b) { return select(a > broadcast(b), broadcast(b), a); }
 inline Lanes larger(Lanes a, float b) { return select(a < broadcast(b), broadcast(b), a); }
 inline Lanes magnitude(Lanes a) { return reinterpret_cast<Lanes>(reinterpret_cast<Integers>(a) & 0x7fffffff); }
-inline Lanes with_sign(Lanes a, Lanes sign) { return reinterpret_cast<Lanes>(reinterpret_cast<Integers>(a) | (reinterpret_cast<Integers>(sign) & (-0x7fffffff - 1))); }
+inline Lanes with_sign(Lanes a, Lanes sign) {
+  return reinterpret_cast<Lanes>(reinterpret_cast<Integers>(a) |
+                                 (reinterpret_cast<Integers>(sign) & (-0x7fffffff - 1)));
+}
 
 /// eˣ = 2ⁿ·(1 + m), n whole, |r| ≤ ln 2 / 2 [Cephes, expf].
 struct Exponential {
@@ -93,71 +96,90 @@ constexpr float kGeluScale = 0.797884561f, kGeluCubic = 0.044715f;  // √(2/π)
 inline Lanes gelu_tanh_gate(Lanes x) { return tanh(kGeluScale * (x + kGeluCubic * x * x * x)); }
 
 // value(x, alpha, beta) and slope(v, alpha, beta) of each function.
-template <K kind> struct Function;
+template <K kind>
+struct Function;
 
-template <> struct Function<K::exp> {
+template <>
+struct Function<K::exp> {
   static Lanes value(Lanes x, float, float) { return exp(x); }
   static Lanes slope(Lanes y, float, float) { return y; }
 };
-template <> struct Function<K::sigmoid> {
+template <>
+struct Function<K::sigmoid> {
   static Lanes value(Lanes x, float, float) { return sigmoid(x); }
   static Lanes slope(Lanes y, float, float) { return y * (1.0f - y); }
 };
-template <> struct Function<K::swish> {
+template <>
+struct Function<K::swish> {
   static Lanes value(Lanes x, float alpha, float) { return x * sigmoid(alpha * x); }
   static Lanes slope(Lanes x, float alpha, float) {
     const Lanes s = sigmoid(alpha * x);
     return s + alpha * x * s * (1.0f - s);
   }
 };
-template <> struct Function<K::hard_sigmoid> {
+template <>
+struct Function<K::hard_sigmoid> {
   static Lanes value(Lanes x, float alpha, float beta) { return larger(smaller(alpha * x + beta, 1.0f), 0.0f); }
   static Lanes slope(Lanes x, float alpha, float beta) {
     const Lanes line = alpha * x + beta;
     return select((line > broadcast(0.0f)) & (line < broadcast(1.0f)), broadcast(alpha), Lanes{});
   }
 };
-template <> struct Function<K::hard_swish> {
+template <>
+struct Function<K::hard_swish> {
   static Lanes value(Lanes x, float, float) { return x * larger(smaller(x * (1.0f / 6.0f) + 0.5f, 1.0f), 0.0f); }
   static Lanes slope(Lanes x, float, float) {
-    return select(x <= broadcast(-3.0f), Lanes{}, select(x >= broadcast(3.0f), broadcast(1.0f), x * (1.0f / 3.0f) + 0.5f));
+    return select(x <= broadcast(-3.0f), Lanes{},
+                  select(x >= broadcast(3.0f), broadcast(1.0f), x * (1.0f / 3.0f) + 0.5f));
   }
 };
-template <> struct Function<K::tanh> {
+template <>
+struct Function<K::tanh> {
   static Lanes value(Lanes x, float, float) { return tanh(x); }
   static Lanes slope(Lanes y, float, float) { return 1.0f - y * y; }
 };
-template <> struct Function<K::erf> {
+template <>
+struct Function<K::erf> {
   static Lanes value(Lanes x, float, float) { return erf(x); }
   static Lanes slope(Lanes x, float, float) { return 1.12837917f * exp(-x * x); }  // 2/√π
 };
-template <> struct Function<K::gelu> {
+template <>
+struct Function<K::gelu> {
   static Lanes value(Lanes x, float, float) { return 0.5f * x * (1.0f + erf(x * kRootHalf)); }
-  static Lanes slope(Lanes x, float, float) { return 0.5f * (1.0f + erf(x * kRootHalf)) + x * kRootHalfOverPi * exp(-0.5f * x * x); }
+  static Lanes slope(Lanes x, float, float) {
+    return 0.5f * (1.0f + erf(x * kRootHalf)) + x * kRootHalfOverPi * exp(-0.5f * x * x);
+  }
 };
-template <> struct Function<K::gelu_tanh> {
+template <>
+struct Function<K::gelu_tanh> {
   static Lanes value(Lanes x, float, float) { return 0.5f * x * (1.0f + gelu_tanh_gate(x)); }
   static Lanes slope(Lanes x, float, float) {
     const Lanes t = gelu_tanh_gate(x);
     return 0.5f * (1.0f + t) + 0.5f * x * (1.0f - t * t) * kGeluScale * (1.0f + 3.0f * kGeluCubic * x * x);
   }
 };
-template <> struct Function<K::mish> {
+template <>
+struct Function<K::mish> {
   static Lanes value(Lanes x, float, float) { return x * Mish(x).gate; }
   static Lanes slope(Lanes x, float, float) {
     const Mish m(x);
     return m.gate + x * (1.0f - m.gate * m.gate) * (m.e / (1.0f + m.e));
   }
 };
-template <> struct Function<K::elu> {
+template <>
+struct Function<K::elu> {
   static Lanes value(Lanes x, float alpha, float) { return select(x > Lanes{}, x, alpha * expm1(x)); }
   static Lanes slope(Lanes y, float alpha, float) { return select(y > Lanes{}, broadcast(1.0f), y + alpha); }
 };
-template <> struct Function<K::selu> {
+template <>
+struct Function<K::selu> {
   static Lanes value(Lanes x, float alpha, float gamma) { return gamma * select(x > Lanes{}, x, alpha * expm1(x)); }
-  static Lanes slope(Lanes x, float alpha, float gamma) { return gamma * select(x > Lanes{}, broadcast(1.0f), alpha * exp(x)); }
+  static Lanes slope(Lanes x, float alpha, float gamma) {
+    return gamma * select(x > Lanes{}, broadcast(1.0f), alpha * exp(x));
+  }
 };
-template <> struct Function<K::celu> {
+template <>
+struct Function<K::celu> {
   static Lanes value(Lanes x, float alpha, float) { return select(x > Lanes{}, x, alpha * expm1(x / alpha)); }
   static Lanes slope(Lanes x, float alpha, float) { return select(x > Lanes{}, broadcast(1.0f), exp(x / alpha)); }
 };
@@ -191,8 +213,8 @@ constexpr VectorFunctions table() {
   return t;
 }
 
-constexpr VectorFunctions kFunctions =
-    table<K::exp, K::sigmoid, K::swish, K::hard_sigmoid, K::hard_swish, K::tanh, K::erf, K::gelu, K::gelu_tanh, K::mish, K::elu, K::selu, K::celu>();
+constexpr VectorFunctions kFunctions = table<K::exp, K::sigmoid, K::swish, K::hard_sigmoid, K::hard_swish, K::tanh,
+                                             K::erf, K::gelu, K::gelu_tanh, K::mish, K::elu, K::selu, K::celu>();
 
 }  // namespace
 

@@ -1,7 +1,7 @@
 #pragma once
 
-// For the files of this folder only, which are compiled once for each instruction set: a register of floats as the compiler's
-// vector type, so that one source serves all of them.
+// For the files of this folder only, which are compiled once for each instruction set: a register of floats as the
+// compiler's vector type, so that one source serves all of them.
 
 #if defined(__x86_64__)
 #include <immintrin.h>
@@ -17,7 +17,7 @@ constexpr int kLanes = 16;
 constexpr int kTileRows = 14;  // 14 × 2 sums, 2 columns and 1 broadcast in 32 registers
 #elif defined(__AVX2__)
 constexpr int kLanes = 8;
-constexpr int kTileRows = 6;   // 6 × 2 sums, 2 columns and 1 broadcast in 16 registers
+constexpr int kTileRows = 6;  // 6 × 2 sums, 2 columns and 1 broadcast in 16 registers
 #else
 constexpr int kLanes = 4;
 constexpr int kTileRows = 6;
@@ -29,7 +29,8 @@ using Lanes = float __attribute__((vector_size(kLanes * sizeof(float)), aligned(
 
 inline Lanes load(const float* p) { return *reinterpret_cast<const Lanes*>(p); }
 inline void store(float* p, Lanes v) { *reinterpret_cast<Lanes*>(p) = v; }
-/// Past the caches, for results that nobody reads soon: spares reading the line that is overwritten. `p` aligned to the register.
+/// Past the caches, for results that nobody reads soon: spares reading the line that is overwritten. `p` aligned to the
+/// register.
 inline void stream(float* p, Lanes v) {
 #if defined(__AVX512F__)
   _mm512_stream_ps(p, reinterpret_cast<__m512>(v));
@@ -54,9 +55,12 @@ inline Lanes broadcast(float v) { return v - Lanes{}; }
 inline Lanes activated(Lanes v, const Activation& activation) {
   const Lanes zero = {};
   switch (activation.kind) {
-    case Activation::Kind::none: return v;
-    case Activation::Kind::relu: return v > zero ? v : zero;
-    case Activation::Kind::leaky_relu: return v > zero ? v : v * activation.alpha;
+    case Activation::Kind::none:
+      return v;
+    case Activation::Kind::relu:
+      return v > zero ? v : zero;
+    case Activation::Kind::leaky_relu:
+      return v > zero ? v : v * activation.alpha;
     case Activation::Kind::clip: {
       const Lanes low = broadcast(activation.alpha), high = broadcast(activation.beta);
       const Lanes raised = v < low ? low : v;

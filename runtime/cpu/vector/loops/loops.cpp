@@ -1,5 +1,5 @@
-// Compiled once per instruction set (GRAFT_ISA). Includes nothing whose inline code another file could share: the linker
-// would keep one copy of it, perhaps the one for a processor that is not here.
+// Compiled once per instruction set (GRAFT_ISA). Includes nothing whose inline code another file could share: the
+// linker would keep one copy of it, perhaps the one for a processor that is not here.
 #include "runtime/cpu/vector/loops/lanes.h"
 #include "runtime/cpu/vector/vector.h"
 
@@ -31,10 +31,14 @@ inline float masked(float dy, float v, float alpha, float beta) {
 template <typename Body>
 inline void by_kind(Kind kind, Body body) {
   switch (kind) {
-    case Kind::none: return body.template operator()<Kind::none>();
-    case Kind::relu: return body.template operator()<Kind::relu>();
-    case Kind::clip: return body.template operator()<Kind::clip>();
-    case Kind::leaky_relu: return body.template operator()<Kind::leaky_relu>();
+    case Kind::none:
+      return body.template operator()<Kind::none>();
+    case Kind::relu:
+      return body.template operator()<Kind::relu>();
+    case Kind::clip:
+      return body.template operator()<Kind::clip>();
+    case Kind::leaky_relu:
+      return body.template operator()<Kind::leaky_relu>();
   }
 }
 
@@ -55,8 +59,10 @@ void affine_rows(const AffineArguments& a) {
       Lanes v = load(x + c) * load(a.scale + c) + load(a.shift + c);
       if (residual) v += load(add + c);
       v = activated(v, a.activation);
-      if (past_caches) stream(y + c, v);
-      else store(y + c, v);
+      if (past_caches)
+        stream(y + c, v);
+      else
+        store(y + c, v);
     }
   }
   if (past_caches) finish_stream();
@@ -71,14 +77,15 @@ void affine(const AffineArguments& a) {
   by_kind(a.activation.kind, [&]<Kind kind>() {
     const float alpha = a.activation.alpha, beta = a.activation.beta;
     const int64_t channels = a.channels;
-    const float *__restrict scale = a.scale, *__restrict shift = a.shift;
+    const float* __restrict scale = a.scale, * __restrict shift = a.shift;
     for (int64_t r = 0; r < a.rows; ++r) {
       const float* x = a.x + r * channels;
       float* y = a.y + r * channels;
       if (a.residual) {
         const float* residual = a.residual + r * channels;
 #pragma GCC ivdep
-        for (int64_t c = 0; c < channels; ++c) y[c] = activated<kind>(x[c] * scale[c] + shift[c] + residual[c], alpha, beta);
+        for (int64_t c = 0; c < channels; ++c)
+          y[c] = activated<kind>(x[c] * scale[c] + shift[c] + residual[c], alpha, beta);
       } else {
 #pragma GCC ivdep
         for (int64_t c = 0; c < channels; ++c) y[c] = activated<kind>(x[c] * scale[c] + shift[c], alpha, beta);
@@ -87,8 +94,8 @@ void affine(const AffineArguments& a) {
   });
 }
 
-// Channels are walked in tiles whose running sums stay in registers or the first cache; single precision inside a tile of
-// rows, double across tiles, so that long sums keep their digits.
+// Channels are walked in tiles whose running sums stay in registers or the first cache; single precision inside a tile
+// of rows, double across tiles, so that long sums keep their digits.
 constexpr int64_t kTile = 64, kRows = 32, kRowsAhead = 8;
 
 void moments(const MomentArguments& a) {
@@ -123,7 +130,7 @@ void norm_gradient_sums(const NormGradientArguments& a) {
       for (int64_t c0 = 0; c0 < a.channels; c0 += kTile) {
         const int64_t n = c0 + kTile < a.channels ? kTile : a.channels - c0;
         float sum[kTile] = {}, sum_x[kTile] = {};
-        const float *__restrict mean = a.mean + c0, *__restrict scale = a.scale + c0, *__restrict shift = a.shift + c0;
+        const float* __restrict mean = a.mean + c0, * __restrict scale = a.scale + c0, * __restrict shift = a.shift + c0;
         for (int64_t r = r0; r < r1; ++r) {
           const int64_t at = r * a.channels + c0;
           const float *x = a.x + at, *dy = a.dy + at;
@@ -163,8 +170,8 @@ void norm_gradient_sums(const NormGradientArguments& a) {
 void norm_gradient_apply(const NormGradientArguments& a) {
   by_kind(a.activation.kind, [&]<Kind kind>() {
     const float alpha = a.activation.alpha, beta = a.activation.beta;
-    const float *__restrict scale = a.scale, *__restrict shift = a.shift;
-    const float *__restrict k_dz = a.k_dz, *__restrict k_x = a.k_x, *__restrict k_1 = a.k_1;
+    const float* __restrict scale = a.scale, * __restrict shift = a.shift;
+    const float* __restrict k_dz = a.k_dz, * __restrict k_x = a.k_x, * __restrict k_1 = a.k_1;
     for (int64_t r = 0; r < a.rows; ++r) {
       const int64_t at = r * a.channels;
       const float *x = a.x + at, *dy = a.dy + at;
@@ -225,7 +232,8 @@ void add_scaled(int64_t n, const float* x, float scale, float* y) {
   for (int64_t i = 0; i < n; ++i) y[i] += x[i] * scale;
 }
 
-void lrn(int64_t channels, int64_t size, float alpha_over_size, float beta, float bias, const float* x, float* squares, float* y) {
+void lrn(int64_t channels, int64_t size, float alpha_over_size, float beta, float bias, const float* x, float* squares,
+         float* y) {
   const int64_t before = (size - 1) / 2, after = size - 1 - before;
   for (int64_t c = 0; c < channels; ++c) y[c] = 0;
   for (int64_t c = 0; c < channels; ++c) squares[c] = x[c] * x[c];
@@ -274,7 +282,17 @@ void dot_rows(int64_t depth, const float* x, const float* w, int64_t stride, int
   for (int64_t r = 0; r < rows; ++r) dot<1>(depth, x, w + r * stride, stride, sums + r);
 }
 
-constexpr VectorLoops kLoops{affine, moments, norm_gradient_sums, norm_gradient_apply, add, activate, activation_gradient, max_accumulate, add_scaled, lrn, dot_rows};
+constexpr VectorLoops kLoops{affine,
+                             moments,
+                             norm_gradient_sums,
+                             norm_gradient_apply,
+                             add,
+                             activate,
+                             activation_gradient,
+                             max_accumulate,
+                             add_scaled,
+                             lrn,
+                             dot_rows};
 
 }  // namespace
 

@@ -21,7 +21,8 @@ constexpr int64_t steps_a_line(Form form) { return form == Form::rows ? 1 : 2; }
 /// Where the next line of a Fetch lies.
 struct FetchCursor {
   const float* at;
-  int64_t step, left, lines, jump;  // to the next line; lines left in this row, and in each; from behind a row to the next
+  int64_t step, left, lines,
+      jump;  // to the next line; lines left in this row, and in each; from behind a row to the next
 };
 
 struct Tile {
@@ -38,7 +39,8 @@ struct Tile {
   FetchCursor* ahead;
 };
 
-/// Hides a pointer's origin, so that the compiler steps it instead of keeping an address for each row in a register it needs.
+/// Hides a pointer's origin, so that the compiler steps it instead of keeping an address for each row in a register it
+/// needs.
 template <typename T>
 inline void forget_origin(T*& p) {
   asm volatile("" : "+r"(p));
@@ -46,12 +48,12 @@ inline void forget_origin(T*& p) {
 
 /// Rows of A in reach of their addressing modes: three bases five rows apart, one row and three rows in bytes.
 struct RowAddresses {
-  const float *base[3];
+  const float* base[3];
   int64_t row, row3;
 };
 
-/// A(m, u) in every lane. Left to itself the compiler keeps sums of strides and offsets in more registers than there are, and what it
-/// spills and adds takes the multipliers' ports.
+/// A(m, u) in every lane. Left to itself the compiler keeps sums of strides and offsets in more registers than there
+/// are, and what it spills and adds takes the multipliers' ports.
 template <int m, int u>
 inline Lanes row_factor(const RowAddresses& a) {
   const float* const base = a.base[m / 5];
@@ -62,7 +64,9 @@ inline Lanes row_factor(const RowAddresses& a) {
     asm("vbroadcastss %c2(%1), %0" : "=v"(v) : "r"(base), "i"(kOffset), "m"(*base));
   } else {
     constexpr int kScale = m % 5 == 3 ? 1 : m % 5;
-    asm("vbroadcastss %c2(%1,%3,%c4), %0" : "=v"(v) : "r"(base), "i"(kOffset), "r"(m % 5 == 3 ? a.row3 : a.row), "i"(kScale), "m"(*base));
+    asm("vbroadcastss %c2(%1,%3,%c4), %0"
+        : "=v"(v)
+        : "r"(base), "i"(kOffset), "r"(m % 5 == 3 ? a.row3 : a.row), "i"(kScale), "m"(*base));
   }
   return v;
 #else
@@ -86,12 +90,16 @@ inline void for_sums(Lanes (&sums)[rows][vectors], float* c, int64_t row, const 
 template <int rows, int vectors>
 inline void finish(const Tile& t, Lanes (&sums)[rows][vectors]) {
   if (t.accumulate) for_sums(sums, t.c, t.c_row, [](Lanes sum, const float* at, int) { return load(at) + sum; });
-  if (t.bias) for_sums(sums, t.c, t.c_row, [bias = t.bias](Lanes sum, const float*, int j) { return sum + load(bias + j * kLanes); });
+  if (t.bias)
+    for_sums(sums, t.c, t.c_row,
+             [bias = t.bias](Lanes sum, const float*, int j) { return sum + load(bias + j * kLanes); });
   if (t.residual) {
-    for_sums(sums, t.c, t.c_row, [offset = t.residual - t.c](Lanes sum, const float* at, int) { return sum + load(at + offset); });
+    for_sums(sums, t.c, t.c_row,
+             [offset = t.residual - t.c](Lanes sum, const float* at, int) { return sum + load(at + offset); });
   }
   if (t.activation && t.activation->kind != Activation::Kind::none) {
-    for_sums(sums, t.c, t.c_row, [activation = *t.activation](Lanes sum, const float*, int) { return activated(sum, activation); });
+    for_sums(sums, t.c, t.c_row,
+             [activation = *t.activation](Lanes sum, const float*, int) { return activated(sum, activation); });
   }
   for_sums(sums, t.c, t.c_row, [](Lanes sum, float* at, int) {
     store(at, sum);
@@ -107,14 +115,16 @@ void multiply_tile(const Tile& t) {
   for (int m = 0; m < rows; ++m)
 #pragma GCC unroll 2
     for (int j = 0; j < vectors; ++j) sums[m][j] = Lanes{};
-  // Several steps of the depth at a time, and addresses of base + {0, 1, 2, 3, 4}·stride: what is not a multiply-add or its load
-  // must be little, or the processor's front end, not its multipliers, sets the speed.
+  // Several steps of the depth at a time, and addresses of base + {0, 1, 2, 3, 4}·stride: what is not a multiply-add or
+  // its load must be little, or the processor's front end, not its multipliers, sets the speed.
   const float *a0 = t.a, *b = t.b;
   FetchCursor ahead = *t.ahead;
   const int64_t a_row = t.a_row, b_row = form == Form::far_columns ? t.b_row : kPanelWidth;
-  RowAddresses by_rows{{a0, a0 + (rows > 5 ? 5 * a_row : 0), a0 + (rows > 10 ? 10 * a_row : 0)}, a_row * kFloat, 3 * a_row * kFloat};
+  RowAddresses by_rows{
+      {a0, a0 + (rows > 5 ? 5 * a_row : 0), a0 + (rows > 10 ? 10 * a_row : 0)}, a_row * kFloat, 3 * a_row * kFloat};
   constexpr int kSteps = form == Form::rows ? 4 : 2;
-  // The result's lines are fetched in the first steps, few at a time: all at once they would hold up the operands' loads.
+  // The result's lines are fetched in the first steps, few at a time: all at once they would hold up the operands'
+  // loads.
   const float *c = t.c, *const c_last = t.c + (rows - 1) * t.c_row;
   int64_t k = t.depth;
   for (; k >= kSteps; k -= kSteps) {
@@ -145,8 +155,10 @@ void multiply_tile(const Tile& t) {
       }
       const auto add_row = [&]<int row>(std::integral_constant<int, row>) {
         Lanes factor;
-        if constexpr (form == Form::rows) factor = row_factor<row, u>(by_rows);
-        else factor = broadcast(a0[row]);
+        if constexpr (form == Form::rows)
+          factor = row_factor<row, u>(by_rows);
+        else
+          factor = broadcast(a0[row]);
 #pragma GCC unroll 2
         for (int j = 0; j < vectors; ++j) sums[row][j] += factor * column[j];
       };
@@ -158,7 +170,9 @@ void multiply_tile(const Tile& t) {
       }
       forget_origin(b);
     };
-    const auto steps = [&]<int... u>(std::integer_sequence<int, u...>) { (step(std::integral_constant<int, u>{}, std::make_integer_sequence<int, rows>{}), ...); };
+    const auto steps = [&]<int... u>(std::integer_sequence<int, u...>) {
+      (step(std::integral_constant<int, u>{}, std::make_integer_sequence<int, rows>{}), ...);
+    };
     steps(std::make_integer_sequence<int, kSteps>{});
     if constexpr (form == Form::rows) {
       a0 += kSteps, b += kSteps * kPanelWidth;
@@ -236,7 +250,9 @@ void multiply(const BlockProduct& p) {
   Fetcher fetcher(p);
   for (int64_t n = 0; n < p.columns; n += width) {
     const int64_t vectors = (p.columns - n < width ? p.columns - n : width) / kLanes;
-    Tile t{p.depth, p.a, p.a_row, p.b + n / width * p.b_panel, p.b_row, p.c + n, p.c_row, p.accumulate, nullptr, nullptr, nullptr, &fetcher.cursor};
+    Tile t{p.depth, p.a,     p.a_row, p.b + n / width * p.b_panel,
+           p.b_row, p.c + n, p.c_row, p.accumulate,
+           nullptr, nullptr, nullptr, &fetcher.cursor};
     const float* residual = nullptr;
     if (p.tail) {
       t.bias = p.tail->bias ? p.tail->bias + n : nullptr;
@@ -270,10 +286,12 @@ void pack_panels(const float* const* sources, int64_t n, int64_t width, float* t
   }
 }
 
-/// Rows packed side by side: enough to write each tile in runs, few enough that rows a power of two apart share a cache set.
+/// Rows packed side by side: enough to write each tile in runs, few enough that rows a power of two apart share a cache
+/// set.
 constexpr int64_t kPackRows = 4;
 
-void pack_tiles(const float* from, int64_t stride, int64_t n, int64_t width, int64_t tile_rows, float* to, int64_t tile) {
+void pack_tiles(const float* from, int64_t stride, int64_t n, int64_t width, int64_t tile_rows, float* to,
+                int64_t tile) {
   // Whole vectors: what a store writes beyond its row of a tile, the next row's overwrites.
   constexpr int kVectors = (kTileRows + kLanes - 1) / kLanes;
   for (int64_t i0 = 0; i0 < n; i0 += kPackRows) {
@@ -295,7 +313,8 @@ void pack_tiles(const float* from, int64_t stride, int64_t n, int64_t width, int
   }
 }
 
-constexpr TileKernels kKernels{kTileRows, int64_t{kTileVectors} * kLanes, kLanes, multiply<Form::rows>, multiply_columns, pack_panels, pack_tiles};
+constexpr TileKernels kKernels{
+    kTileRows, int64_t{kTileVectors} * kLanes, kLanes, multiply<Form::rows>, multiply_columns, pack_panels, pack_tiles};
 
 }  // namespace
 

@@ -94,7 +94,8 @@ void input(int64_t channels, const float* const* pixels, float* v, int64_t posit
   }
 }
 
-void output(int64_t channels, const float* m, int64_t position, const TileTail& tail, const float* const* residual, float* const* pixels) {
+void output(int64_t channels, const float* m, int64_t position, const TileTail& tail, const float* const* residual,
+            float* const* pixels) {
   for (int64_t c = 0; c < channels; c += kLanes) {
     const Lanes bias = tail.bias ? load(tail.bias + c) : Lanes{};
     two_dimensional<6, 4, output_line>([&](int i, int j) { return load(m + (i * 6 + j) * position + c); },
@@ -110,8 +111,9 @@ void output(int64_t channels, const float* m, int64_t position, const TileTail& 
 
 void output_adjoint(int64_t channels, const float* const* pixels, float* m, int64_t position) {
   for (int64_t c = 0; c < channels; c += kLanes) {
-    two_dimensional<4, 6, output_adjoint_line>([&](int i, int j) { return load(pixels[i * 4 + j] + c); },
-                                               [&](int i, int j, Lanes o) { store(m + (i * 6 + j) * position + c, o); });
+    two_dimensional<4, 6, output_adjoint_line>(
+        [&](int i, int j) { return load(pixels[i * 4 + j] + c); },
+        [&](int i, int j, Lanes o) { store(m + (i * 6 + j) * position + c, o); });
   }
 }
 
@@ -131,7 +133,8 @@ void weights_adjoint(const float* u, int64_t position, float* dw, int64_t filter
   for (int64_t c = 0; c < kWinogradChannels; c += kLanes) {
     two_dimensional<6, 3, weight_adjoint_line>([&](int i, int j) { return load(u + (i * 6 + j) * position + c); },
                                                [&](int i, int j, Lanes o) {
-                                                 for (int l = 0; l < kLanes; ++l) dw[(c + l) * filter + (i * 3 + j) * tap] = o[l];
+                                                 for (int l = 0; l < kLanes; ++l)
+                                                   dw[(c + l) * filter + (i * 3 + j) * tap] = o[l];
                                                });
   }
 }
