@@ -12,8 +12,8 @@ namespace {
 
 constexpr size_t kDefaultBatch = 32;
 
-Plan compile(Model& model, const Preprocessing& p, const CommonOptions& common, size_t batch,
-             const std::string& output) {
+RowPlan compile(Model& model, const Preprocessing& p, const CommonOptions& common, size_t batch,
+                const std::string& output) {
   if (!output.empty()) {
     const ValueId id = model.graph.find(output);
     const auto by_node = std::find_if(model.graph.nodes.begin(), model.graph.nodes.end(),
@@ -28,8 +28,8 @@ Plan compile(Model& model, const Preprocessing& p, const CommonOptions& common, 
   model.graph.outputs.resize(1);
   return with_place([&] { return model.path; },
                     [&] {
-                      return compile_inference(model.graph, {static_cast<int64_t>(batch), p.crop_height, p.crop_width},
-                                               backend(common), common.threads);
+                      return RowPlan(model.graph, {static_cast<int64_t>(batch), p.crop_height, p.crop_width},
+                                     backend(common), common.threads);
                     });
 }
 
@@ -42,11 +42,11 @@ PictureRunner::PictureRunner(Model model, const Preprocessing& p, const CommonOp
       batch_(std::max<size_t>(
           1, std::min(pictures, common.batch > 0 ? static_cast<size_t>(common.batch) : kDefaultBatch))),
       plan_(compile(model, p, common, batch_, output)) {
-  const View out = plan_.output(0);
-  if (out.dtype != DType::f32) throw Error("the output holds " + std::string(name_of(out.dtype)) + ", not float32");
-  if (out.shape.empty() || out.shape[0] != static_cast<int64_t>(batch_))
-    throw Error("the output " + out.shape.str() + " has no batch in front", "choose another --layer");
-  width_ = static_cast<size_t>(out.shape.elements()) / batch_;
+  if (plan_.dtype(0) != DType::f32)
+    throw Error("the output holds " + std::string(name_of(plan_.dtype(0))) + ", not float32");
+  if (plan_.one_by_one() && !quiet_)
+    std::cerr << "graft: the model is fixed to one picture at a time: pictures run one by one, which takes longer\n";
+  width_ = plan_.width(0);
 }
 
 size_t PictureRunner::run(const std::string& task, const std::vector<std::string>& paths, const Row& row,
@@ -55,14 +55,11 @@ size_t PictureRunner::run(const std::string& task, const std::vector<std::string
   std::vector<LoadRequest> requests;
   for (const std::string& path : paths) requests.push_back({path, 0});
   Loader loader(pipeline_, std::move(requests), batch_);
-  View out = plan_.output(0);
   std::vector<float> plain(batch_ * width_);
   size_t at = 0, skipped = 0;
   while (const Loader::Batch* batch = loader.next()) {
-    plan_.bind_input(0, batch->pixels.data());
-    plan_.forward();
-    out.data = plan_.output(0).data;
-    copy_to_plain(out, plain.data());
+    plan_.forward(batch->pixels.data());
+    copy_to_plain(plan_.view(0), plain.data());
     for (size_t i = 0; i < batch->count; ++i) {
       if (batch->errors[i].empty()) {
         row(at + i, {plain.data() + i * width_, width_});

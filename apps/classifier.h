@@ -6,6 +6,7 @@
 
 #include "apps/common.h"
 #include "augment/loader.h"
+#include "runtime/plan/row_plan.h"
 
 namespace graft::app {
 
@@ -27,7 +28,7 @@ class PictureRunner {
   bool quiet_;
   Pipeline pipeline_;
   size_t batch_;
-  Plan plan_;
+  RowPlan plan_;
   size_t width_ = 0;
 };
 

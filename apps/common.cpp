@@ -30,8 +30,8 @@ Preprocessing resolve_preprocessing(const Model& model, const PictureOptions& o,
     throw Error(model.path + ": takes " + std::to_string(picture.channels) + " channels, pictures have 3, or 1 in grey",
                 "is this the right model?");
   }
-  const int64_t height = picture.height > 0 ? picture.height : o.crop > 0 ? o.crop : 224;
-  const int64_t width = picture.width > 0 ? picture.width : o.crop > 0 ? o.crop : 224;
+  const int64_t height = picture.height > 0 ? picture.height : o.crop > 0 ? o.crop : model.usual_side;
+  const int64_t width = picture.width > 0 ? picture.width : o.crop > 0 ? o.crop : model.usual_side;
   if (o.crop > 0 && (height != o.crop || width != o.crop)) {
     throw Error("--crop " + std::to_string(o.crop) + ": " + model.path + " takes " + std::to_string(height) + "×" +
                     std::to_string(width),

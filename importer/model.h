@@ -38,6 +38,9 @@ struct Model {
   Metadata metadata;
   std::string path;
   int64_t opset = 0, ir_version = 0;
+  int64_t usual_side = 224;  // of a picture whose size the file leaves open: one that fits the network
+  int64_t declared_batch =
+      0;  // first extent of input 0 as the file fixes it (the graph leaves it open); 0: open there too
 
   struct Picture {
     int64_t channels = 0, height = 0, width = 0;  // 0 where the file leaves the extent open

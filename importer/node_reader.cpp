@@ -47,11 +47,9 @@ ValueId NodeReader::input(size_t i) const {
     throw Error("input " + std::to_string(i) + " is missing");
   }
   const std::string& name = node_.input(static_cast<int>(i));
-  const auto it = values_.find(name);
-  if (it == values_.end())
-    throw Error("reads \"" + name + "\", which no earlier node makes",
-                "the file is damaged, or its nodes form a cycle");
-  return it->second;
+  const ValueId id = scope_.find(name);
+  if (id == kNoValue) throw Error("reads \"" + name + "\", which no node makes", "the file is damaged");
+  return id;
 }
 
 std::vector<ValueId> NodeReader::inputs() const {
@@ -71,9 +69,7 @@ void NodeReader::emit(OperatorPtr op, std::vector<ValueId> inputs, size_t output
   for (size_t i = 0; i < std::min(outputs, output_count()); ++i) names.push_back(node_.output(static_cast<int>(i)));
   graph_.append_node(name(), std::move(op), std::move(inputs), names);
   for (size_t i = 0; i < names.size(); ++i) {
-    if (names[i].empty()) continue;
-    if (!values_.emplace(names[i], graph_.nodes.back().outputs[i]).second)
-      throw Error("makes \"" + names[i] + "\", which another node makes too", "the file is damaged");
+    if (!names[i].empty()) scope_.define(names[i], graph_.nodes.back().outputs[i]);
   }
 }
 
@@ -82,8 +78,7 @@ void NodeReader::emit_output(size_t output, OperatorPtr op, std::vector<ValueId>
   if (wanted.empty()) return;
   graph_.append_node(output == 0 ? name() : name() + ":" + std::to_string(output), std::move(op), std::move(inputs),
                      {wanted});
-  if (!values_.emplace(wanted, graph_.nodes.back().outputs[0]).second)
-    throw Error("makes \"" + wanted + "\", which another node makes too", "the file is damaged");
+  scope_.define(wanted, graph_.nodes.back().outputs[0]);
 }
 
 ValueId NodeReader::emit_helper(const std::string& suffix, OperatorPtr op, std::vector<ValueId> inputs) {
@@ -98,23 +93,19 @@ std::vector<ValueId> NodeReader::emit_with_helpers(OperatorPtr op, std::vector<V
   for (const std::string& suffix : suffixes) names.push_back(name() + ":" + suffix);
   graph_.append_node(name(), std::move(op), std::move(inputs), names);
   const auto& outputs = graph_.nodes.back().outputs;
-  if (!values_.emplace(names[0], outputs[0]).second)
-    throw Error("makes \"" + names[0] + "\", which another node makes too", "the file is damaged");
+  scope_.define(names[0], outputs[0]);
   return {outputs.begin() + 1, outputs.end()};
 }
 
 void NodeReader::emit_alias(ValueId value) {
   if (output_count() == 0) throw Error("has no output");
-  if (!values_.emplace(node_.output(0), value).second)
-    throw Error("makes \"" + node_.output(0) + "\", which another node makes too", "the file is damaged");
+  scope_.define(node_.output(0), value);
 }
 
 void NodeReader::emit_constant(Tensor tensor) {
   if (output_count() == 0) throw Error("has no output");
   const std::string& output = node_.output(0);
-  if (values_.contains(output))
-    throw Error("makes \"" + output + "\", which another node makes too", "the file is damaged");
-  values_[output] = graph_.add_constant(output, std::move(tensor));
+  scope_.define(output, graph_.add_constant(output, std::move(tensor)));
 }
 
 Window2d NodeReader::window(Extent2d kernel) const {

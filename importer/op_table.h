@@ -1,15 +1,14 @@
 #pragma once
 
-#include <onnx/onnx_pb.h>
-
 #include <functional>
 #include <map>
-#include <set>
 #include <string>
 #include <typeindex>
 #include <vector>
 
+#include "importer/name_scope.h"
 #include "importer/weights.h"
+#include "onnx.pb.h"
 #include "runtime/core/error.h"
 #include "runtime/core/graph.h"
 #include "runtime/ops/window.h"
@@ -20,13 +19,12 @@ namespace graft {
 /// default.
 class NodeReader {
  public:
-  /// `read_names`: every name that a node or the graph's outputs read.
-  NodeReader(const onnx::NodeProto& node, int64_t opset, const Weights& weights,
-             const std::set<std::string>& read_names, Graph& graph, std::map<std::string, ValueId>& values)
-      : node_(node), opset_(opset), weights_(weights), read_names_(read_names), graph_(graph), values_(values) {}
+  /// All outlive the reader. Names that the node makes are added to `scope`.
+  NodeReader(const onnx::NodeProto& node, const Weights& weights, Graph& graph, NameScope& scope)
+      : node_(node), weights_(weights), graph_(graph), scope_(scope) {}
 
   std::string_view type() const { return node_.op_type(); }
-  int64_t opset() const { return opset_; }
+  int64_t opset() const { return scope_.opset(); }
   Graph& graph() { return graph_; }
   const Weights& weights() const { return weights_; }
 
@@ -50,7 +48,7 @@ class NodeReader {
   const Shape& shape(size_t i) const { return graph_.value(input(i)).shape; }
   /// True where something reads this output.
   bool output_is_read(size_t i) const {
-    return i < output_count() && read_names_.contains(node_.output(static_cast<int>(i)));
+    return i < output_count() && scope_.read_names.contains(node_.output(static_cast<int>(i)));
   }
   size_t output_count() const { return static_cast<size_t>(node_.output_size()); }
 
@@ -78,11 +76,9 @@ class NodeReader {
  private:
   const onnx::AttributeProto* find(const char* name, int type = 0) const;
   const onnx::NodeProto& node_;
-  int64_t opset_;
   const Weights& weights_;
-  const std::set<std::string>& read_names_;
   Graph& graph_;
-  std::map<std::string, ValueId>& values_;
+  NameScope& scope_;
 };
 
 /// One node on its way into a file.

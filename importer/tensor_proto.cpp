@@ -132,6 +132,7 @@ Tensor read_tensor(const TensorProto& proto, const Weights& weights) {
   return with_place([&] { return "tensor \"" + proto.name() + "\""; },
                     [&] {
                       Tensor t = stored(proto, weights);
+                      normalise_booleans(t);
                       switch (t.dtype()) {
                         case DType::f16:
                         case DType::bf16:

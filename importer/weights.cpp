@@ -157,6 +157,7 @@ void Weights::read_beside(const std::string& location, size_t offset, void* to, 
   if (offset > size || size - offset < bytes)
     throw Error("external data \"" + location + "\" is shorter than the tensor needs", "the file is truncated");
   MappedFile(path.string()).read(offset, to, bytes);
+  bytes_beside_ += bytes;
 }
 
 }  // namespace graft

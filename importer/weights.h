@@ -29,11 +29,14 @@ class Weights {
   /// Fills `to` with exactly `bytes` of the range with this index, or of a file beside the model.
   void read_own(size_t range, void* to, size_t bytes) const;
   void read_beside(const std::string& location, size_t offset, void* to, size_t bytes) const;
+  /// The size of the model's file, and what was read of files beside it.
+  size_t bytes_read() const { return (file_ ? file_->size() : 0) + bytes_beside_; }
 
  private:
   std::string folder_;
   std::shared_ptr<const MappedFile> file_;
   std::vector<Range> ranges_;
+  mutable size_t bytes_beside_ = 0;
 };
 
 }  // namespace graft

@@ -27,7 +27,7 @@ using nlohmann::json;
 struct Options {
   CommonOptions common;
   std::string model, mode = "inference", freeze = "none", optimizer = "momentum", memory;
-  int64_t size = 224, classes = 2;
+  int64_t size = 0, classes = 2;  // size 0: one that fits the model
   double seconds = 8;
   bool profile = false, train = false;
 };
@@ -150,7 +150,9 @@ void bench(const Options& o) {
   Model model = read_model(o.model);
   const auto picture = model.picture();
   const int64_t batch = o.common.batch > 0 ? o.common.batch : 1;
-  const OpenDims dims{batch, picture.height > 0 ? picture.height : o.size, picture.width > 0 ? picture.width : o.size};
+  const int64_t open_side = o.size > 0 ? o.size : model.usual_side;
+  const OpenDims dims{batch, picture.height > 0 ? picture.height : open_side,
+                      picture.width > 0 ? picture.width : open_side};
   const bool training = o.train || o.mode != "inference";
   const std::string mode = o.train ? "training" : o.mode;
   std::vector<double> updates;
@@ -204,9 +206,9 @@ void register_bench(CLI::App& app) {
   command->add_option("--classes", o->classes, "training: outputs of the new head")
       ->check(CLI::Range(2, 1000000))
       ->capture_default_str();
-  command->add_option("--size", o->size, "Picture side, where the model leaves it open")
-      ->check(CLI::Range(8, 4096))
-      ->capture_default_str();
+  command
+      ->add_option("--size", o->size, "Picture side, where the model leaves it open (default: 224, or one that fits)")
+      ->check(CLI::Range(8, 4096));
   command->add_option("--seconds", o->seconds, "How long to measure")
       ->check(CLI::Range(0.1, 3600.0))
       ->capture_default_str();

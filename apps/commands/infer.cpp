@@ -7,6 +7,7 @@
 #include "importer/reader.h"
 #include "runtime/core/error.h"
 #include "runtime/core/npy.h"
+#include "runtime/plan/row_plan.h"
 
 namespace graft::app {
 namespace {
@@ -62,6 +63,43 @@ Tensor read_array(const Value& input, const std::string& file) {
   return values;
 }
 
+Tensor to_plain(const View& view) {
+  Tensor y(view.dtype, view.shape);
+  copy_to_plain(view, y.raw());
+  return y;
+}
+
+/// The model's outputs for these inputs. A model that its file fixes to one picture gives a row for each of several all
+/// the same.
+std::vector<Tensor> run(const Model& model, const std::vector<Tensor>& arrays, OpenDims dims,
+                        const CommonOptions& common) {
+  std::vector<Tensor> results;
+  const bool several = arrays.size() == 1 && !arrays[0].shape().empty() && arrays[0].shape()[0] > 1;
+  if (several && model.declared_batch == 1) {
+    // All else is as the array has it; only the batch is free.
+    dims.batch = arrays[0].shape()[0];
+    const Shape& x = arrays[0].shape();
+    if (x.rank() == 4) dims.height = x[2], dims.width = x[3];
+    dims.shapes.clear();
+    RowPlan plan(model.graph, dims, backend(common), common.threads);
+    const View in = plan.plan().input(0);
+    // Rows stand one behind the other in the plan's layout, as rows of one picture or of the whole batch.
+    View all = in;
+    all.shape = x;
+    Tensor rows(in.dtype, x);
+    all.data = rows.raw();
+    copy_from_plain(arrays[0].raw(), all);
+    plan.forward(rows.raw());
+    for (size_t i = 0; i < plan.output_count(); ++i) results.push_back(to_plain(plan.view(i)));
+    return results;
+  }
+  Plan plan = compile_inference(model.graph, dims, backend(common), common.threads);
+  for (size_t i = 0; i < arrays.size(); ++i) copy_from_plain(arrays[i].raw(), plan.input(i));
+  plan.forward();
+  for (size_t i = 0; i < plan.output_count(); ++i) results.push_back(to_plain(plan.output(i)));
+  return results;
+}
+
 void infer(const Options& o) {
   Model model = read_model(o.model);
   Graph& graph = model.graph;
@@ -81,15 +119,10 @@ void infer(const Options& o) {
   }
   graph.outputs.clear();
   for (const auto& [id, file] : outputs) graph.outputs.push_back(id);
-  Plan plan = with_place([&] { return o.model; },
-                         [&] { return compile_inference(graph, dims, backend(o.common), o.common.threads); });
-  for (size_t i = 0; i < arrays.size(); ++i) copy_from_plain(arrays[i].raw(), plan.input(i));
-  plan.forward();
+  const auto results = with_place([&] { return o.model; }, [&] { return run(model, arrays, dims, o.common); });
   nlohmann::json written = nlohmann::json::array();
   for (size_t i = 0; i < outputs.size(); ++i) {
-    const View out = plan.output(i);
-    Tensor y(out.dtype, out.shape);
-    copy_to_plain(out, y.raw());
+    const Tensor& y = results[i];
     write_npy(outputs[i].second, y);
     written.push_back({{"output", outputs[i].second},
                        {"name", graph.value(outputs[i].first).name},

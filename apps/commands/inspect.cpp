@@ -1,6 +1,7 @@
 #include <cstdio>
 #include <iostream>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <set>
 
 #include "apps/commands/commands.h"
@@ -28,8 +29,16 @@ struct Options {
 json layer_table(const Model& model, const Options& o) {
   Graph marked = model.graph;
   if (!o.freeze.empty()) apply_freeze(marked, {o.freeze, BatchNormPolicy::automatic}, {});
-  const auto typed_for = [&](int64_t batch) { return specialise(marked, {batch, 224, 224}, cpu_backend()); };
-  const Graph graph = typed_for(1), two = typed_for(2);
+  const auto typed_for = [&](int64_t batch) {
+    return specialise(marked, {batch, model.usual_side, model.usual_side}, cpu_backend());
+  };
+  const Graph graph = typed_for(1);
+  std::optional<Graph> two;  // what grows with it is open; a network that is fixed to one picture has nothing open
+  try {
+    two = typed_for(2);
+  } catch (const Error&) {
+    two.reset();
+  }
   json layers = json::array();
   int64_t parameters = 0, multiply_adds = 0;
   std::set<ValueId> counted;
@@ -46,7 +55,7 @@ json layer_table(const Model& model, const Options& o) {
     std::vector<ValueType> outputs{graph.type_of(node.outputs[0])};
     const int64_t work = node.op->multiply_adds(input_types(graph, node), outputs);
     Shape shape = outputs[0].shape;
-    if (!shape.empty() && two.value(node.outputs[0]).shape[0] != shape[0]) shape[0] = kOpenDim;
+    if (two && !shape.empty() && two->value(node.outputs[0]).shape[0] != shape[0]) shape[0] = kOpenDim;
     json layer{{"name", node.name},
                {"op", node.op->type()},
                {"output_shape", static_cast<const std::vector<int64_t>&>(shape)},

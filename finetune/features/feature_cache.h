@@ -1,7 +1,6 @@
 #pragma once
 
 #include <functional>
-#include <map>
 #include <string>
 #include <vector>
 
@@ -24,6 +23,8 @@ class FeatureCache {
   const std::vector<std::pair<int64_t, std::string>>& failures() const { return failures_; }
   /// Copies boundary value `output` of a sample to `to`.
   void copy(size_t output, SampleRef sample, float* to) const;
+  /// Whether the frozen part ran one picture at a time, since its exporter fixed it to that.
+  bool one_by_one() const { return one_by_one_; }
   size_t outputs() const { return widths_.size(); }
   size_t width(size_t output) const { return widths_[output]; }
   size_t bytes() const { return data_.size() * sizeof(float); }
@@ -31,7 +32,9 @@ class FeatureCache {
  private:
   std::vector<size_t> widths_;  // floats a sample, by output
   size_t row_ = 0;              // floats a sample, all outputs
-  std::map<std::pair<int64_t, uint64_t>, size_t> rows_;
+  std::vector<uint64_t> variants_;
+  int64_t source_size_ = 0;
+  bool one_by_one_ = false;
   std::vector<float> data_;
   std::vector<int64_t> samples_;
   std::vector<std::pair<int64_t, std::string>> failures_;

@@ -1,11 +1,10 @@
 #include "finetune/features/tsne.h"
 
-#include <omp.h>
-
 #include <algorithm>
 #include <cmath>
 
 #include "runtime/core/error.h"
+#include "runtime/core/parallel.h"
 #include "runtime/core/random.h"
 
 namespace graft {
@@ -72,12 +71,13 @@ class Descent {
 
   /// Σ of all closenesses: rows apart, then in order.
   double weigh() {
-#pragma omp parallel for schedule(static)
-    for (int64_t i = 0; i < n_; ++i) {
-      double sum = 0;
-      for (int64_t j = 0; j < n_; ++j) sum += i == j ? 0 : closeness(i, j);
-      weights_[static_cast<size_t>(i)] = sum;
-    }
+    parallel_for(n_, 1, [&](int64_t first, int64_t last) {
+      for (int64_t i = first; i < last; ++i) {
+        double sum = 0;
+        for (int64_t j = 0; j < n_; ++j) sum += i == j ? 0 : closeness(i, j);
+        weights_[static_cast<size_t>(i)] = sum;
+      }
+    });
     double total = 0;
     for (double w : weights_) total += w;
     return total;
@@ -85,18 +85,19 @@ class Descent {
 
   void compute_gradient(double exaggeration) {
     const double total = weigh();
-#pragma omp parallel for schedule(static)
-    for (int64_t i = 0; i < n_; ++i) {
-      double x = 0, y = 0;
-      for (int64_t j = 0; j < n_; ++j) {
-        const double near = closeness(i, j),
-                     pull = (exaggeration * p_[static_cast<size_t>(i * n_ + j)] - near / total) * near;
-        x += pull * (y_[static_cast<size_t>(2 * i)] - y_[static_cast<size_t>(2 * j)]);
-        y += pull * (y_[static_cast<size_t>(2 * i + 1)] - y_[static_cast<size_t>(2 * j + 1)]);
+    parallel_for(n_, 1, [&](int64_t first, int64_t last) {
+      for (int64_t i = first; i < last; ++i) {
+        double x = 0, y = 0;
+        for (int64_t j = 0; j < n_; ++j) {
+          const double near = closeness(i, j),
+                       pull = (exaggeration * p_[static_cast<size_t>(i * n_ + j)] - near / total) * near;
+          x += pull * (y_[static_cast<size_t>(2 * i)] - y_[static_cast<size_t>(2 * j)]);
+          y += pull * (y_[static_cast<size_t>(2 * i + 1)] - y_[static_cast<size_t>(2 * j + 1)]);
+        }
+        gradient_[static_cast<size_t>(2 * i)] = 4 * x;
+        gradient_[static_cast<size_t>(2 * i + 1)] = 4 * y;
       }
-      gradient_[static_cast<size_t>(2 * i)] = 4 * x;
-      gradient_[static_cast<size_t>(2 * i + 1)] = 4 * y;
-    }
+    });
   }
 
   std::vector<double> p_;
@@ -110,11 +111,9 @@ class Descent {
 std::vector<double> neighbour_probabilities(std::span<const float> features, int64_t samples, double perplexity) {
   const auto width = static_cast<int64_t>(features.size()) / samples;
   std::vector<double> p(static_cast<size_t>(samples * samples));
-#pragma omp parallel
-  {
+  parallel_for(samples, 1, [&](int64_t first, int64_t last) {
     std::vector<double> distance(static_cast<size_t>(samples));
-#pragma omp for schedule(static)
-    for (int64_t i = 0; i < samples; ++i) {
+    for (int64_t i = first; i < last; ++i) {
       for (int64_t j = 0; j < samples; ++j) {
         double sum = 0;
         for (int64_t d = 0; d < width; ++d) {
@@ -133,7 +132,7 @@ std::vector<double> neighbour_probabilities(std::span<const float> features, int
         beta = std::isinf(high) ? beta * 2 : (low + high) / 2;
       }
     }
-  }
+  });
   return p;
 }
 

@@ -21,8 +21,10 @@ std::vector<double> sums_of_pieces(const std::vector<Parameter>& parameters, std
   for (size_t p : which)
     for (int64_t first = 0, n = parameters[p].tensor->elements(); first < n; first += kPiece)
       ranges.push_back({p, first, std::min(n, first + kPiece)});
-#pragma omp parallel for schedule(static) if (ranges.size() > 8)
-  for (size_t i = 0; i < ranges.size(); ++i) ranges[i].sum = piece(ranges[i].p, ranges[i].first, ranges[i].last);
+  parallel_for(static_cast<int64_t>(ranges.size()), 4, [&](int64_t first, int64_t last) {
+    for (Range& r : std::span(ranges).subspan(static_cast<size_t>(first), static_cast<size_t>(last - first)))
+      r.sum = piece(r.p, r.first, r.last);
+  });
   std::vector<double> sums(parameters.size());
   for (const Range& r : ranges) sums[r.p] += r.sum;
   return sums;

@@ -1,11 +1,10 @@
 #pragma once
 
-#include <omp.h>
-
 #include <algorithm>
 #include <numeric>
 
 #include "finetune/optimizers/optimizer.h"
+#include "runtime/core/parallel.h"
 
 // Loops over elements are compiled for three instruction sets and chosen when the program starts. Sanitizers do not
 // know the mechanism, and need no speed.
@@ -32,9 +31,7 @@ void for_each_part(const std::vector<Parameter>& parameters, std::span<const siz
   int64_t total = 0;
   for (size_t p : which) total += parameters[p].tensor->elements();
   constexpr int64_t kWorthThreads = 65536;
-#pragma omp parallel if (total > kWorthThreads)
-  {
-    const int64_t threads = omp_get_num_threads(), thread = omp_get_thread_num();
+  parallel_team(total > kWorthThreads ? omp_get_max_threads() : 1, [&](int64_t thread, int64_t threads) {
     const int64_t from = total * thread / threads, to = total * (thread + 1) / threads;
     int64_t begin = 0;
     for (size_t p : which) {
@@ -44,7 +41,7 @@ void for_each_part(const std::vector<Parameter>& parameters, std::span<const siz
       if (first < last) body(p, first, last);
       begin += n;
     }
-  }
+  });
 }
 
 /// 0, 1, … for all parameters.

@@ -4,6 +4,7 @@
 #include <set>
 
 #include "finetune/training/picture_prefetcher.h"
+#include "runtime/plan/row_plan.h"
 
 namespace graft {
 namespace {
@@ -85,9 +86,13 @@ class StreamedFeed final : public Feed {
     as_bytes_ = draws && !mixing && (forms.pictures_as_bytes || !pass_pictures);
     OpenDims batched = dims;
     batched.batch = static_cast<int64_t>(batch);
-    if (!trunk.outputs.empty()) trunk_.emplace(compile_inference(trunk, batched, backend, threads));
-    if (trunk_ && forms.features_on_device && backend.memory())
-      for (size_t o = 0; o < trunk_->output_count(); ++o) features_.push_back(trunk_->keep_output(o));
+    if (!trunk.outputs.empty()) trunk_.emplace(trunk, batched, backend, threads);
+    if (!trunk_ || !backend.memory()) return;
+    if (trunk_->one_by_one()) {
+      as_bytes_ = false;
+    } else if (forms.features_on_device) {
+      for (size_t o = 0; o < trunk_->output_count(); ++o) features_.push_back(trunk_->plan().keep_output(o));
+    }
   }
   void start(std::vector<SampleRef> order, uint64_t first_step) override {
     order_ = std::move(order);
@@ -113,15 +118,15 @@ class StreamedFeed final : public Feed {
     const float* pixels = bytes ? nullptr : mixing_ ? mixed(loaded, batch) : loaded.pixels;
     if (trunk_) {
       if (bytes) {
-        if (!drawn_) drawn_ = PicturePrefetcher::make(*trunk_, 0);
+        if (!drawn_) drawn_ = PicturePrefetcher::make(trunk_->plan(), 0);
         drawn_->send(loaded.bytes);
         drawn_->take();
+        trunk_->plan().forward();
       } else {
-        trunk_->bind_input(0, pixels);
+        trunk_->forward(pixels);
       }
-      trunk_->forward();
       for (size_t o = 0; o < trunk_->output_count(); ++o)
-        batch.inputs.push_back(features_.empty() ? trunk_->output(o).as<float>() : nullptr);
+        batch.inputs.push_back(features_.empty() ? static_cast<const float*>(trunk_->output(o)) : nullptr);
       batch.there = features_;
     }
     batch.pictures = {};
@@ -152,7 +157,7 @@ class StreamedFeed final : public Feed {
   uint64_t step_ = 0;
   std::vector<float> pixels_;
   std::set<int64_t> reported_;
-  std::optional<Plan> trunk_;
+  std::optional<RowPlan> trunk_;
   std::vector<const void*> features_;         // of the trunk, where they stay on the device
   std::unique_ptr<PicturePrefetcher> drawn_;  // the trunk's input, where pictures come as bytes
   std::vector<SampleRef> order_;

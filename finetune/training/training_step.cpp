@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 
+#include "runtime/core/error.h"
 #include "runtime/core/random.h"
 
 namespace graft {
@@ -16,6 +17,13 @@ TrainingStep::TrainingStep(TrainingPlan& plan, TrainingState& state, const Loss&
       scores_(static_cast<size_t>(options.batch * outputs)),
       accumulate_(accumulate),
       update_(make_weight_update(plan, state, optimizer, options, accumulate)) {
+  for (size_t o = 0; o < plan_.scores; ++o) {
+    const Shape shape = plan_.plan.output(o).shape;
+    if (shape.empty() || shape[0] != options.batch || shape.elements() != options.batch * outputs)
+      throw Error("the network's scores are " + shape.str() + " for a batch of " + std::to_string(options.batch) +
+                      ": it has no row of " + std::to_string(outputs) + " for each picture",
+                  "a network that is fixed to one picture trains its head alone (all else frozen)");
+  }
   if (!optimizer.minimises()) device_loss_ = DeviceLoss::make(plan_, options_, outputs);
   device_statistics_ = DeviceStatistics::make(plan_);
   if (plan_.plan.graph().early_releases.empty()) return;

@@ -64,6 +64,15 @@ void read_convolution(NodeReader& node) {
     if (!bias || !x_scale || !w_scale) throw Error("bias and scales must be constants");
     Tensor real = cast(*bias, DType::f32);
     const auto scales = w_scale->data<float>();
+    if (x_scale->elements() != 1)
+      throw Error("x_scale has " + std::to_string(x_scale->elements()) + " elements, not one", "the file is damaged");
+    if (real.shape().rank() != 1 || real.elements() != weight[0])
+      throw Error("bias is " + real.shape().str() + " where the weight has " + std::to_string(weight[0]) + " channels",
+                  "the file is damaged");
+    if (scales.size() != 1 && static_cast<int64_t>(scales.size()) != weight[0])
+      throw Error("w_scale has " + std::to_string(scales.size()) + " elements, not one or one for each of " +
+                      std::to_string(weight[0]) + " channels",
+                  "the file is damaged");
     for (size_t i = 0; i < real.data<float>().size(); ++i)
       real.data<float>()[i] *= x_scale->data<float>()[0] * scales[scales.size() > 1 ? i : 0];
     inputs.push_back(node.graph().add_constant(node.name() + ":bias", std::move(real)));

@@ -8,21 +8,26 @@ namespace {
 void read_split(NodeReader& node) {
   SplitSlice part;
   part.axis = node.integer("axis", 0);
-  part.sizes = node.integers("split");
-  if (const Tensor* sizes = node.constant(1)) part.sizes = to_int64s(*sizes);
   part.count = static_cast<int64_t>(node.output_count());
-  if (!part.sizes.empty() && static_cast<int64_t>(part.sizes.size()) != part.count)
-    throw Error("has " + std::to_string(part.count) + " outputs but " + std::to_string(part.sizes.size()) + " sizes");
-  for (; part.index < part.count; ++part.index)
-    node.emit_output(static_cast<size_t>(part.index), std::make_shared<SplitSlice>(part),
-                     part.sizes.empty() ? node.inputs() : std::vector{node.input(0)});
+  std::vector<int64_t> sizes = node.integers("split");
+  if (const Tensor* given = node.constant(1)) sizes = to_int64s(*given);
+  const std::vector<ValueId> inputs = sizes.empty() ? node.inputs() : std::vector{node.input(0)};
+  int64_t first = 0;
+  const int64_t all = sizes.empty() ? 0 : SplitSlice::piece(sizes, 0, part.count).of;
+  for (; part.index < part.count; ++part.index) {
+    if (!sizes.empty()) {
+      const int64_t size = sizes[static_cast<size_t>(part.index)];
+      part.known = SplitSlice::Range{first, size, all};
+      first += size;
+    }
+    node.emit_output(static_cast<size_t>(part.index), std::make_shared<SplitSlice>(part), inputs);
+  }
 }
 
 /// Each piece by itself: nodes of graft's graphs have them apart.
 void write_split_slice(const SplitSlice& op, NodeWriter& node) {
   const Shape& x = node.input_shape(0);
-  if (node.node().inputs.size() > 1 && op.sizes.empty())
-    throw Error("pieces of computed sizes have no form of their own");
+  if (node.node().inputs.size() > 1 && !op.known) throw Error("pieces of computed sizes have no form of their own");
   const SplitSlice::Range range = op.range(x);
   node.begin("Slice", 1);
   node.add_input("starts", {range.first});

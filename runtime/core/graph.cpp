@@ -91,8 +91,9 @@ ValueId Graph::find(const std::string& name) const {
 
 std::string Graph::unused_name(const std::string& wanted) const {
   if (!by_name_.contains(wanted)) return wanted;
-  for (int i = 2;; ++i) {
-    std::string candidate = wanted + "_" + std::to_string(i);
+  int& next = next_suffix_.try_emplace(wanted, 2).first->second;
+  for (;; ++next) {
+    std::string candidate = wanted + "_" + std::to_string(next);
     if (!by_name_.contains(candidate)) return candidate;
   }
 }

@@ -82,6 +82,7 @@ class Graph {
   ValueId add_value(Value value);
   std::vector<Value> values_;
   std::map<std::string, ValueId> by_name_;
+  mutable std::map<std::string, int> next_suffix_;  // per wanted name: where the search for an unused one goes on
 };
 
 /// "node "conv1" (Conv)", the place an Error names.

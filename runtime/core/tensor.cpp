@@ -10,6 +10,7 @@
 #include <new>
 
 #include "runtime/core/error.h"
+#include "runtime/core/integer.h"
 
 namespace graft {
 
@@ -58,9 +59,14 @@ const char* name_of(DType dtype) {
 
 int64_t Shape::elements() const {
   int64_t count = 1;
+  bool overflow = false, empty = false;
   for (int64_t d : *this) {
-    if (d < 0 || __builtin_mul_overflow(count, d, &count)) throw Error("shape " + str() + " has no countable size");
+    if (d < 0) throw Error("shape " + str() + " has no countable size");
+    empty = empty || d == 0;
+    overflow = __builtin_mul_overflow(count, d, &count) || overflow;
   }
+  if (empty) return 0;  // whatever its other extents are
+  if (overflow) throw Error("shape " + str() + " has no countable size");
   return count;
 }
 
@@ -75,7 +81,8 @@ std::string Shape::str() const {
   std::string text;
   for (size_t i = 0; i < size(); ++i) {
     if (i > 0) text += "×";
-    text += (*this)[i] == kOpenDim ? (i == 0 ? "N" : "?") : std::to_string((*this)[i]);
+    const char* const open = i == 0 ? "N" : size() == 4 && i > 1 ? (i == 2 ? "H" : "W") : "?";
+    text += (*this)[i] == kOpenDim ? open : std::to_string((*this)[i]);
   }
   return text;
 }
@@ -211,10 +218,7 @@ To convert(From value) {
   if constexpr (std::is_same_v<To, bool>) {
     return value != From{};
   } else if constexpr (std::is_floating_point_v<From> && std::is_integral_v<To>) {
-    // A float outside the integer's range is undefined behaviour in C++; saturate as the processors do.
-    if (!(value > static_cast<From>(std::numeric_limits<To>::lowest()))) return std::numeric_limits<To>::lowest();
-    if (value >= static_cast<From>(std::numeric_limits<To>::max())) return std::numeric_limits<To>::max();
-    return static_cast<To>(value);
+    return saturating_cast<To>(value);
   } else {
     return static_cast<To>(value);
   }
@@ -222,19 +226,21 @@ To convert(From value) {
 
 }  // namespace
 
-Tensor cast(const Tensor& from, DType to) {
-  if (from.dtype() == to) return from.clone();
-  Tensor result(to, from.shape());
-  const size_t n = static_cast<size_t>(from.elements());
-  visit_storage(from.dtype(), [&](auto source_tag) {
+void cast_elements(DType from, const void* source_bytes, DType to, void* target_bytes, int64_t count) {
+  const size_t n = static_cast<size_t>(count);
+  if (from == to) {
+    std::memcpy(target_bytes, source_bytes, n * size_of(from));
+    return;
+  }
+  visit_storage(from, [&](auto source_tag) {
     using Source = decltype(source_tag);
-    const Source* source = static_cast<const Source*>(from.raw());
+    const Source* source = static_cast<const Source*>(source_bytes);
     visit_storage(to, [&](auto target_tag) {
       using Target = decltype(target_tag);
-      Target* target = static_cast<Target*>(result.raw());
+      Target* target = static_cast<Target*>(target_bytes);
       for (size_t i = 0; i < n; ++i) {
         if constexpr (std::is_same_v<Source, uint16_t>) {
-          const float value = from.dtype() == DType::f16 ? half_to_float(source[i]) : bfloat_to_float(source[i]);
+          const float value = from == DType::f16 ? half_to_float(source[i]) : bfloat_to_float(source[i]);
           if constexpr (std::is_same_v<Target, uint16_t>) {
             target[i] = to == DType::f16 ? float_to_half(value) : float_to_bfloat(value);
           } else {
@@ -249,7 +255,18 @@ Tensor cast(const Tensor& from, DType to) {
       }
     });
   });
+}
+
+Tensor cast(const Tensor& from, DType to) {
+  Tensor result(to, from.shape());
+  if (from.elements() > 0) cast_elements(from.dtype(), from.raw(), to, result.raw(), from.elements());
   return result;
+}
+
+void normalise_booleans(Tensor& tensor) {
+  if (tensor.dtype() != DType::boolean) return;
+  auto* bytes = static_cast<uint8_t*>(tensor.raw());
+  for (size_t i = 0; i < tensor.bytes(); ++i) bytes[i] = bytes[i] != 0;
 }
 
 std::vector<int64_t> to_int64s(const Tensor& tensor) {

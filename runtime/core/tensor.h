@@ -42,7 +42,7 @@ struct Shape : std::vector<int64_t> {
   int64_t elements() const;
   int64_t rank() const { return static_cast<int64_t>(size()); }
   bool is_open() const;
-  /// "64×3×7×7"; open dimensions print as N (first) or ?.
+  /// "64×3×7×7"; open dimensions print as N (first), H and W (last two of four), or ?.
   std::string str() const;
 };
 
@@ -110,6 +110,13 @@ class Tensor {
 
 /// A copy converted element by element (f16 and bf16 included, rounding to nearest even).
 Tensor cast(const Tensor& from, DType to);
+
+/// The same into memory of the caller: `count` elements each.
+void cast_elements(DType from, const void* source, DType to, void* target, int64_t count);
+
+/// Makes every byte but 0 of a boolean tensor 1, which is all that C++ allows a bool to be: for bytes that come from
+/// outside. Other tensors stay as they are.
+void normalise_booleans(Tensor& tensor);
 
 /// The integers of a small i64 or i32 tensor (shapes, axes, pads).
 std::vector<int64_t> to_int64s(const Tensor& tensor);

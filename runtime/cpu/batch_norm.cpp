@@ -2,11 +2,11 @@
 
 #include <cmath>
 
+#include "runtime/core/parallel.h"
 #include "runtime/cpu/channel_statistics.h"
 #include "runtime/cpu/kernel_table.h"
 #include "runtime/cpu/norm_gradient_sums.h"
 #include "runtime/cpu/onednn.h"
-#include "runtime/cpu/parallel.h"
 #include "runtime/cpu/vector/vector.h"
 #include "runtime/cpu/walk.h"
 

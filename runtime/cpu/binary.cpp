@@ -3,8 +3,9 @@
 #include <algorithm>
 #include <cmath>
 
+#include "runtime/core/integer.h"
+#include "runtime/core/parallel.h"
 #include "runtime/cpu/kernel_table.h"
-#include "runtime/cpu/parallel.h"
 #include "runtime/cpu/vector/vector.h"
 #include "runtime/cpu/walk.h"
 #include "runtime/ops/broadcast.h"
@@ -15,34 +16,45 @@ namespace {
 /// With the sign of the dividend.
 template <typename T>
 T remainder(T a, T b) {
-  if constexpr (std::is_integral_v<T>) {
-    if (b == 0) throw Error("integer division by zero");
-    return static_cast<T>(a % b);
-  } else {
+  if constexpr (std::is_integral_v<T>)
+    return wrapping_remainder(a, b);
+  else
     return std::fmod(a, b);
-  }
 }
 
 template <typename T>
 T combine(Binary::Kind kind, T a, T b) {
+  constexpr bool whole = std::is_integral_v<T>;
   switch (kind) {
     case Binary::Kind::add:
-      return static_cast<T>(a + b);
+      if constexpr (whole)
+        return wrapping_add(a, b);
+      else
+        return a + b;
     case Binary::Kind::sub:
-      return static_cast<T>(a - b);
+      if constexpr (whole)
+        return wrapping_subtract(a, b);
+      else
+        return a - b;
     case Binary::Kind::mul:
-      return static_cast<T>(a * b);
+      if constexpr (whole)
+        return wrapping_multiply(a, b);
+      else
+        return a * b;
     case Binary::Kind::div:
-      if constexpr (std::is_integral_v<T>) {
-        if (b == 0) throw Error("integer division by zero");
-      }
-      return static_cast<T>(a / b);
+      if constexpr (whole)
+        return wrapping_divide(a, b);
+      else
+        return a / b;
     case Binary::Kind::pow:
-      return static_cast<T>(std::pow(a, b));
-    case Binary::Kind::max:
-      return std::isnan(static_cast<double>(a)) ? a : std::max(b, a);
+      if constexpr (whole)
+        return wrapping_power(a, b);
+      else
+        return std::pow(a, b);
+    case Binary::Kind::max:  // NaN where either is
+      return a != a || a > b ? a : b;
     case Binary::Kind::min:
-      return std::isnan(static_cast<double>(a)) ? a : std::min(b, a);
+      return a != a || a < b ? a : b;
     case Binary::Kind::mod: {  // the result has the divisor's sign
       const T rest = remainder(a, b);
       return rest != 0 && (rest < 0) != (b < 0) ? static_cast<T>(rest + b) : rest;
@@ -66,10 +78,8 @@ class BinaryKernel final : public Kernel {
   void run(const KernelArguments& args) override {
     const T *a = static_cast<const T*>(args.inputs[0]), *b = static_cast<const T*>(args.inputs[1]);
     T* y = static_cast<T*>(args.outputs[0]);
-    parallel_for(walk_.outer_extent(), 1, [&](int64_t first, int64_t last) {
-      walk_.run_outer(first, last, [&](const auto& at, int64_t n, const auto& step) {
-        row(n, a + at[1], step[1], b + at[2], step[2], y + at[0], step[0]);
-      });
+    walk_.run_parallel(0, kGrain, [&](const auto& at, int64_t n, const auto& step) {
+      row(n, a + at[1], step[1], b + at[2], step[2], y + at[0], step[0]);
     });
   }
 

@@ -2,7 +2,7 @@
 
 #include <cstring>
 
-#include "runtime/cpu/parallel.h"
+#include "runtime/core/parallel.h"
 #include "runtime/cpu/vector/vector.h"
 
 namespace graft::cpu {

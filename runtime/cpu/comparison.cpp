@@ -20,7 +20,7 @@ class ComparisonKernel final : public Kernel {
   void run(const KernelArguments& args) override {
     const T *a = static_cast<const T*>(args.inputs[0]), *b = static_cast<const T*>(args.inputs[1]);
     bool* y = static_cast<bool*>(args.outputs[0]);
-    walk_.run([&](const auto& at, int64_t n, const auto& step) {
+    walk_.run_parallel(0, kGrain, [&](const auto& at, int64_t n, const auto& step) {
       for (int64_t i = 0; i < n; ++i)
         y[at[0] + i * step[0]] = holds(kind_, a[at[1] + i * step[1]], b[at[2] + i * step[2]]);
     });
@@ -39,7 +39,7 @@ class PredicateKernel final : public Kernel {
   void run(const KernelArguments& args) override {
     const T* x = static_cast<const T*>(args.inputs[0]);
     bool* y = static_cast<bool*>(args.outputs[0]);
-    walk_.run([&](const auto& at, int64_t n, const auto& step) {
+    walk_.run_parallel(0, kGrain, [&](const auto& at, int64_t n, const auto& step) {
       for (int64_t i = 0; i < n; ++i) y[at[0] + i * step[0]] = answer(x[at[1] + i * step[1]]);
     });
   }
@@ -69,7 +69,7 @@ class WhereKernel final : public Kernel {
     const bool* condition = static_cast<const bool*>(args.inputs[0]);
     const T *a = static_cast<const T*>(args.inputs[1]), *b = static_cast<const T*>(args.inputs[2]);
     T* y = static_cast<T*>(args.outputs[0]);
-    walk_.run([&](const auto& at, int64_t n, const auto& step) {
+    walk_.run_parallel(0, kGrain, [&](const auto& at, int64_t n, const auto& step) {
       for (int64_t i = 0; i < n; ++i)
         y[at[0] + i * step[0]] = condition[at[1] + i * step[1]] ? a[at[2] + i * step[2]] : b[at[3] + i * step[3]];
     });

@@ -5,8 +5,8 @@
 #include <vector>
 
 #include "runtime/core/backend.h"
+#include "runtime/core/parallel.h"
 #include "runtime/core/strided_copy.h"
-#include "runtime/cpu/parallel.h"
 
 namespace graft::cpu {
 

@@ -1,9 +1,9 @@
 #include "runtime/ops/dropout.h"
 
+#include "runtime/core/parallel.h"
 #include "runtime/core/random.h"
 #include "runtime/cpu/kernel_table.h"
 #include "runtime/cpu/onednn.h"
-#include "runtime/cpu/parallel.h"
 #include "runtime/cpu/walk.h"
 
 namespace graft::cpu {

@@ -47,13 +47,12 @@ class GemmKernel final : public Kernel {
       tail.append_binary(dnnl::algorithm::binary_add, bias_desc);
     }
     if (has_residual_) tail.append_sum(1.0f);
-    append_activation(tail, op.tail.activation);
+    activation_ = op.tail.activation;
     const bool plain_bias = has_bias && op.alpha == 1 && op.beta == 1 && bias_desc.get_dims()[0] == 1 &&
                             bias_desc.get_dims()[1] == y.shape[1];
     if (plain_bias) {  // the primitive's own bias is cheaper than a binary post-op
       tail = dnnl::post_ops();
       if (has_residual_) tail.append_sum(1.0f);
-      append_activation(tail, op.tail.activation);
     }
     attributes.set_post_ops(tail);
     const bool packable = constant_b_ != nullptr;
@@ -115,11 +114,13 @@ class GemmKernel final : public Kernel {
           bias_;
     }
     primitive_.execute(stream(), arguments_);
+    activate_result(activation_, args.outputs[0], static_cast<int64_t>(output_bytes_ / sizeof(float)));
   }
 
   void set_binary_index(int index) { binary_index_ = index; }
 
  private:
+  Activation activation_;
   bool has_residual_ = false, residual_in_place_ = false, plain_bias_ = false, has_bias_ = false;
   float bias_scale_ = 1;
   int binary_index_ = 0;

@@ -3,9 +3,9 @@
 #include <cmath>
 #include <vector>
 
+#include "runtime/core/parallel.h"
 #include "runtime/cpu/kernel_table.h"
 #include "runtime/cpu/onednn.h"
-#include "runtime/cpu/parallel.h"
 #include "runtime/cpu/vector/vector.h"
 
 namespace graft::cpu {

@@ -5,11 +5,12 @@
 #include <vector>
 
 #include "runtime/core/error.h"
+#include "runtime/core/integer.h"
+#include "runtime/core/parallel.h"
 #include "runtime/core/strided_copy.h"
 #include "runtime/cpu/copy_kernel.h"
 #include "runtime/cpu/kernel_table.h"
 #include "runtime/cpu/onednn.h"
-#include "runtime/cpu/parallel.h"
 #include "runtime/cpu/row_layout.h"
 #include "runtime/cpu/walk.h"
 #include "runtime/ops/broadcast.h"
@@ -250,20 +251,21 @@ std::unique_ptr<Kernel> make_expand(const Expand&, const KernelRequest& r) {
 class CastKernel final : public Kernel {
  public:
   explicit CastKernel(const KernelRequest& r)
-      : from_(r.inputs[0].dtype), to_(r.outputs[0].dtype), shape_(r.inputs[0].shape) {
+      : from_(r.inputs[0].dtype), to_(r.outputs[0].dtype), elements_(r.inputs[0].shape.elements()) {
     if (r.inputs[0].strides != r.outputs[0].strides) throw Error("Cast needs one layout");
   }
   void run(const KernelArguments& a) override {
-    // Casts of data do not occur in the networks graft trains; those of shapes are folded. A plain copy is good enough.
-    Tensor source(from_, shape_);
-    std::memcpy(source.raw(), a.inputs[0], source.bytes());
-    const Tensor result = cast(source, to_);
-    std::memcpy(a.outputs[0], result.raw(), result.bytes());
+    const auto* from = static_cast<const std::byte*>(a.inputs[0]);
+    auto* to = static_cast<std::byte*>(a.outputs[0]);
+    parallel_for(elements_, 1 << 14, [&](int64_t first, int64_t last) {
+      const auto at = static_cast<size_t>(first);
+      cast_elements(from_, from + at * size_of(from_), to_, to + at * size_of(to_), last - first);
+    });
   }
 
  private:
   DType from_, to_;
-  Shape shape_;
+  int64_t elements_;
 };
 
 std::unique_ptr<Kernel> make_cast(const Cast&, const KernelRequest& r) { return std::make_unique<CastKernel>(r); }
@@ -281,8 +283,13 @@ class RangeKernel final : public Kernel {
   explicit RangeKernel(int64_t count) : count_(count) {}
   void run(const KernelArguments& a) override {
     const T first = *static_cast<const T*>(a.inputs[0]), step = *static_cast<const T*>(a.inputs[2]);
-    for (int64_t i = 0; i < count_; ++i)
-      static_cast<T*>(a.outputs[0])[i] = static_cast<T>(first + static_cast<T>(i) * step);
+    for (int64_t i = 0; i < count_; ++i) {
+      T& y = static_cast<T*>(a.outputs[0])[i];
+      if constexpr (std::is_integral_v<T>)
+        y = wrapping_add(first, wrapping_multiply(static_cast<T>(i), step));
+      else
+        y = first + static_cast<T>(i) * step;
+    }
   }
 
  private:

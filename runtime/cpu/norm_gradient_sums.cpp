@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "runtime/cpu/parallel.h"
+#include "runtime/core/parallel.h"
 #include "runtime/cpu/vector/vector.h"
 
 namespace graft::cpu {

@@ -3,10 +3,11 @@
 #include <algorithm>
 #include <cmath>
 
+#include "runtime/core/parallel.h"
 #include "runtime/cpu/kernel_table.h"
 #include "runtime/cpu/onednn.h"
-#include "runtime/cpu/parallel.h"
 #include "runtime/cpu/row_layout.h"
+#include "runtime/cpu/walk.h"
 
 namespace graft::cpu {
 namespace {
@@ -87,7 +88,13 @@ class GradientKernel final : public Kernel {
         dx_(data(view_, r.outputs[0])),
         parameters_(parameters(view_, r.inputs[2])),
         sums_(parameters(view_, r.outputs[1])),
-        parameter_count_(r.inputs[2].shape.elements()) {}
+        parameter_count_(r.inputs[2].shape.elements()) {
+    std::vector<int64_t> apart = sums_.elements;
+    std::sort(apart.begin(), apart.end());
+    every_row_has_all_ = std::adjacent_find(apart.begin(), apart.end()) == apart.end() &&
+                         std::all_of(sums_.starts.begin(), sums_.starts.end(), [](int64_t at) { return at == 0; });
+    contiguous_ = is_contiguous(dy_.elements) && is_contiguous(x_.elements) && is_contiguous(sums_.elements);
+  }
   size_t scratch_bytes() const override {
     return static_cast<size_t>(2 * parameter_count_) * sizeof(double) +
            static_cast<size_t>(x_.rows()) * sizeof(Statistics);
@@ -118,16 +125,7 @@ class GradientKernel final : public Kernel {
         }
       }
     });
-    // In one thread and in order: rows share parameters.
-    std::fill_n(sums, 2 * parameter_count_, 0.0);
-    for (size_t row = 0; row < x_.starts.size(); ++row)
-      for (size_t i = 0; i < n; ++i) {
-        const auto d = static_cast<double>(dy[dy_.starts[row] + dy_.elements[i]]);
-        const int64_t p = sums_.starts[row] + sums_.elements[i];
-        sums[p] += d * static_cast<double>((x[x_.starts[row] + x_.elements[i]] - statistics[row].mean) *
-                                           statistics[row].inverse);
-        sums[parameter_count_ + p] += d;
-      }
+    sum_parameters(dy, x, statistics, sums);
     for (int64_t k = 0; k < 2; ++k)
       for (int64_t p = 0; p < parameter_count_; ++p)
         static_cast<float*>(a.outputs[static_cast<size_t>(k + 1)])[p] =
@@ -135,10 +133,46 @@ class GradientKernel final : public Kernel {
   }
 
  private:
+  /// dL/dscale and dL/dbias, which rows share. Threads take parameters, not rows, so that each sum is made in order.
+  void sum_parameters(const float* dy, const float* x, const Statistics* statistics, double* sums) const {
+    std::fill_n(sums, 2 * parameter_count_, 0.0);
+    const auto add = [&](size_t row, int64_t p, float d, float v) {
+      sums[p] += static_cast<double>(d) * static_cast<double>((v - statistics[row].mean) * statistics[row].inverse);
+      sums[parameter_count_ + p] += static_cast<double>(d);
+    };
+    if (!every_row_has_all_) {
+      for (size_t row = 0; row < x_.starts.size(); ++row)
+        for (size_t i = 0; i < x_.elements.size(); ++i)
+          add(row, sums_.starts[row] + sums_.elements[i], dy[dy_.starts[row] + dy_.elements[i]],
+              x[x_.starts[row] + x_.elements[i]]);
+      return;
+    }
+    parallel_for(x_.length(), std::max<int64_t>(64, kGrain / std::max<int64_t>(1, x_.rows())),
+                 [&](int64_t first, int64_t last) {
+                   for (size_t row = 0; row < x_.starts.size(); ++row) {
+                     const float *d = dy + dy_.starts[row], *in = x + x_.starts[row];
+                     if (contiguous_) {
+                       for (int64_t i = first; i < last; ++i) add(row, i, d[i], in[i]);
+                       continue;
+                     }
+                     for (auto i = static_cast<size_t>(first); i < static_cast<size_t>(last); ++i)
+                       add(row, sums_.elements[i], d[dy_.elements[i]], in[x_.elements[i]]);
+                   }
+                 });
+  }
+
+  static bool is_contiguous(const std::vector<int64_t>& elements) {
+    for (size_t i = 0; i < elements.size(); ++i)
+      if (elements[i] != static_cast<int64_t>(i)) return false;
+    return true;
+  }
+
   Normalise op_;
   NormView view_;
   RowLayout dy_, x_, dx_, parameters_, sums_;
   int64_t parameter_count_;
+  bool every_row_has_all_ = false;  // of the parameters, each one once
+  bool contiguous_ = false;         // rows and parameters lie without gaps
 };
 
 template <typename K, typename Op>

@@ -4,6 +4,9 @@
 
 #include "runtime/core/backend.h"
 #include "runtime/core/error.h"
+#include "runtime/core/parallel.h"
+#include "runtime/cpu/vector/vector.h"
+#include "runtime/cpu/walk.h"
 
 namespace graft::cpu {
 
@@ -30,17 +33,14 @@ inline dnnl::memory::desc any_layout(const Shape& shape) {
 /// Memory without a buffer; set_data_handle gives it one before each run.
 inline dnnl::memory unbound(const dnnl::memory::desc& desc) { return dnnl::memory(desc, engine(), nullptr); }
 
-inline void append_activation(dnnl::post_ops& ops, const Activation& activation) {
-  switch (activation.kind) {
-    case Activation::Kind::none:
-      return;
-    case Activation::Kind::relu:
-      return ops.append_eltwise(dnnl::algorithm::eltwise_relu, 0, 0);
-    case Activation::Kind::leaky_relu:
-      return ops.append_eltwise(dnnl::algorithm::eltwise_relu, activation.alpha, 0);
-    case Activation::Kind::clip:
-      return ops.append_eltwise(dnnl::algorithm::eltwise_clip, activation.alpha, activation.beta);
-  }
+/// What follows oneDNN's products in a pass of its own: its ReLU and clip turn NaN into their bound, so that a run that
+/// diverges would not be seen to. Call it behind the primitive.
+inline void activate_result(const Activation& activation, void* result, int64_t elements) {
+  if (activation.kind == Activation::Kind::none) return;
+  auto* const y = static_cast<float*>(result);
+  parallel_for(elements, kGrain, [&](int64_t first, int64_t last) {
+    vector_loops().activate(last - first, y + first, activation, y + first);
+  });
 }
 
 inline void require_f32(const KernelRequest& request) {

@@ -4,9 +4,9 @@
 #include <cstring>
 #include <limits>
 
+#include "runtime/core/parallel.h"
 #include "runtime/cpu/kernel_table.h"
 #include "runtime/cpu/onednn.h"
-#include "runtime/cpu/parallel.h"
 #include "runtime/cpu/vector/vector.h"
 
 namespace graft::cpu {
@@ -23,12 +23,19 @@ Plane plane_of(const Operand& x) {
   return {x.shape[0], x.shape[1], x.shape[2], x.shape[3], x.strides, x.strides[1] == 1};
 }
 
-/// Calls body(offset into picture-level arrays, channel count) in a way that serves both layouts: with vectors, once
-/// with all channels; otherwise once a channel.
+/// Channels that a thread works on where there are fewer pictures than threads.
+constexpr int64_t kChannels = 64;
+
+struct Channels {
+  int64_t first, count;
+};
+
+/// Calls body(first channel, channel count) in a way that serves both layouts: with vectors, once with all of them;
+/// otherwise once a channel.
 template <typename Body>
-void for_channels(const Plane& p, const Body& body) {
-  if (p.vectors) return body(int64_t{0}, p.channels);
-  for (int64_t c = 0; c < p.channels; ++c) body(c, int64_t{1});
+void for_channels(const Plane& p, Channels channels, const Body& body) {
+  if (p.vectors) return body(channels.first, channels.count);
+  for (int64_t c = channels.first; c < channels.first + channels.count; ++c) body(c, int64_t{1});
 }
 
 /// The taps of one output position that lie inside the picture.
@@ -64,7 +71,7 @@ class MaxKernel final : public Kernel {
         taps(h, window_.stride.height, window_.padding.top, window_.kernel.height, window_.dilation.height, x_.height);
     const Taps columns =
         taps(w, window_.stride.width, window_.padding.left, window_.kernel.width, window_.dilation.width, x_.width);
-    for_channels(x_, [&](int64_t c, int64_t count) {
+    for_channels(x_, {0, x_.channels}, [&](int64_t c, int64_t count) {
       const int64_t out = n * y_.strides[0] + c * y_.strides[1] + h * y_.strides[2] + w * y_.strides[3];
       std::fill_n(y + out, count, -std::numeric_limits<float>::infinity());
       if (positions) std::fill_n(positions + out, count, 0);
@@ -84,7 +91,7 @@ class MaxKernel final : public Kernel {
   Plane x_, y_;
 };
 
-/// Scatters dL/dy to where the maxima stood. Pictures are independent, so threads split the batch.
+/// Scatters dL/dy to where the maxima stood. Pictures and channels are independent, so threads share those.
 class MaxGradientKernel final : public Kernel {
  public:
   MaxGradientKernel(const MaxPoolGradient&, const KernelRequest& r)
@@ -95,14 +102,18 @@ class MaxGradientKernel final : public Kernel {
     const auto* dy = static_cast<const float*>(a.inputs[0]);
     const auto* positions = static_cast<const int32_t*>(a.inputs[1]);
     auto* dx = static_cast<float*>(a.outputs[0]);
-    parallel_for(dy_.batch, 1, [&](int64_t first, int64_t last) {
-      for (int64_t n = first; n < last; ++n) {
+    const int64_t block = dy_.batch >= omp_get_max_threads() ? std::max<int64_t>(1, dx_.channels) : kChannels;
+    const int64_t blocks = (dx_.channels + block - 1) / block;
+    parallel_for(dy_.batch * blocks, 1, [&](int64_t first, int64_t last) {
+      for (int64_t unit = first; unit < last; ++unit) {
+        const int64_t n = unit / blocks, c0 = unit % blocks * block, c1 = std::min(dx_.channels, c0 + block);
         float* picture = dx + n * dx_.strides[0];
-        std::memset(picture, 0, static_cast<size_t>(dx_.strides[0]) * sizeof(float));
+        for (int64_t p = 0; p < dx_.height * dx_.width; ++p)
+          std::fill_n(picture + p * dx_.channels + c0, c1 - c0, 0.0f);
         const int64_t pixels = dy_.height * dy_.width, base = n * dy_.strides[0];
         for (int64_t p = 0; p < pixels; ++p) {
           const int64_t at = base + p * dy_.channels;
-          for (int64_t c = 0; c < dy_.channels; ++c)
+          for (int64_t c = c0; c < c1; ++c)
             picture[static_cast<int64_t>(positions[at + c]) * dx_.channels + c] += dy[at + c];
         }
       }
@@ -140,24 +151,41 @@ class AverageKernel final : public Kernel {
   void run(const KernelArguments& a) override {
     const auto* in = static_cast<const float*>(a.inputs[0]);
     auto* out = static_cast<float*>(a.outputs[0]);
-    parallel_for(x_.batch, 1, [&](int64_t first, int64_t last) {
-      for (int64_t n = first; n < last; ++n) {
-        if (direction == Direction::backward)
-          std::memset(out + n * x_.strides[0], 0, static_cast<size_t>(x_.strides[0]) * sizeof(float));
+    // Rows of the result are apart from one another; those of its gradient overlap, and channels are shared out
+    // instead.
+    if (direction == Direction::forward) {
+      parallel_for(y_.batch * y_.height, 1, [&](int64_t first, int64_t last) {
+        for (int64_t row = first; row < last; ++row)
+          for (int64_t w = 0; w < y_.width; ++w) one(in, out, row / y_.height, row % y_.height, w, {0, x_.channels});
+      });
+      return;
+    }
+    const int64_t block = x_.batch >= omp_get_max_threads() ? std::max<int64_t>(1, x_.channels) : kChannels;
+    const int64_t blocks = (x_.channels + block - 1) / block;
+    parallel_for(x_.batch * blocks, 1, [&](int64_t first, int64_t last) {
+      for (int64_t unit = first; unit < last; ++unit) {
+        const int64_t n = unit / blocks, c = unit % blocks * block;
+        const Channels channels{c, std::min(block, x_.channels - c)};
+        for (int64_t h = 0; h < x_.height; ++h)
+          for (int64_t w = 0; w < x_.width; ++w)
+            for_channels(x_, channels, [&](int64_t at, int64_t count) {
+              std::fill_n(out + n * x_.strides[0] + at * x_.strides[1] + h * x_.strides[2] + w * x_.strides[3], count,
+                          0.0f);
+            });
         for (int64_t h = 0; h < y_.height; ++h)
-          for (int64_t w = 0; w < y_.width; ++w) one(in, out, n, h, w);
+          for (int64_t w = 0; w < y_.width; ++w) one(in, out, n, h, w, channels);
       }
     });
   }
 
  private:
-  void one(const float* in, float* out, int64_t n, int64_t h, int64_t w) const {
+  void one(const float* in, float* out, int64_t n, int64_t h, int64_t w, Channels channels) const {
     const Taps rows =
         taps(h, window_.stride.height, window_.padding.top, window_.kernel.height, window_.dilation.height, x_.height);
     const Taps columns =
         taps(w, window_.stride.width, window_.padding.left, window_.kernel.width, window_.dilation.width, x_.width);
     const float weight = 1.0f / divisor(window_, count_, rows, columns, h, w, x_);
-    for_channels(x_, [&](int64_t c, int64_t count) {
+    for_channels(x_, channels, [&](int64_t c, int64_t count) {
       const int64_t y_at = n * y_.strides[0] + c * y_.strides[1] + h * y_.strides[2] + w * y_.strides[3];
       if (direction == Direction::forward) std::fill_n(out + y_at, count, 0.0f);
       for (int64_t i = rows.first; i < rows.last; ++i) {

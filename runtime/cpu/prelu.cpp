@@ -1,7 +1,7 @@
 #include "runtime/ops/prelu.h"
 
+#include "runtime/core/parallel.h"
 #include "runtime/cpu/kernel_table.h"
-#include "runtime/cpu/parallel.h"
 #include "runtime/cpu/walk.h"
 #include "runtime/ops/broadcast.h"
 
@@ -17,13 +17,11 @@ class PReluKernel final : public Kernel {
   void run(const KernelArguments& args) override {
     const T *x = static_cast<const T*>(args.inputs[0]), *slope = static_cast<const T*>(args.inputs[1]);
     T* y = static_cast<T*>(args.outputs[0]);
-    parallel_for(walk_.outer_extent(), 1, [&](int64_t first, int64_t last) {
-      walk_.run_outer(first, last, [&](const auto& at, int64_t n, const auto& step) {
-        for (int64_t i = 0; i < n; ++i) {
-          const T v = x[at[1] + i * step[1]];
-          y[at[0] + i * step[0]] = v > 0 ? v : static_cast<T>(v * slope[at[2] + i * step[2]]);
-        }
-      });
+    walk_.run_parallel(0, kGrain, [&](const auto& at, int64_t n, const auto& step) {
+      for (int64_t i = 0; i < n; ++i) {
+        const T v = x[at[1] + i * step[1]];
+        y[at[0] + i * step[0]] = v > 0 ? v : static_cast<T>(v * slope[at[2] + i * step[2]]);
+      }
     });
   }
 

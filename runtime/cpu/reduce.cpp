@@ -3,9 +3,10 @@
 #include <algorithm>
 #include <cmath>
 
+#include "runtime/core/integer.h"
+#include "runtime/core/parallel.h"
 #include "runtime/cpu/kernel_table.h"
 #include "runtime/cpu/onednn.h"
-#include "runtime/cpu/parallel.h"
 #include "runtime/cpu/vector/vector.h"
 #include "runtime/cpu/walk.h"
 #include "runtime/ops/broadcast.h"
@@ -49,7 +50,7 @@ class ReduceKernel final : public Kernel {
     Sum* total = static_cast<Sum*>(a.scratch);
     if (kind_ == K::log_sum_exp) return log_sum_exp(x, y, total, total + elements_);
     std::fill_n(total, elements_, start());
-    walk_.run([&](const auto& at, int64_t n, const auto& step) {
+    walk_.run_parallel(1, kGrain, [&](const auto& at, int64_t n, const auto& step) {
       for (int64_t i = 0; i < n; ++i) accumulate(total[at[1] + i * step[1]], static_cast<Sum>(x[at[0] + i * step[0]]));
     });
     for (int64_t i = 0; i < elements_; ++i) y[i] = static_cast<T>(finish(total[i]));
@@ -62,12 +63,12 @@ class ReduceKernel final : public Kernel {
   void log_sum_exp(const T* x, T* y, Sum* total, Sum* largest) {
     std::fill_n(largest, elements_, std::numeric_limits<Sum>::lowest());
     std::fill_n(total, elements_, Sum{0});
-    walk_.run([&](const auto& at, int64_t n, const auto& step) {
+    walk_.run_parallel(1, kGrain, [&](const auto& at, int64_t n, const auto& step) {
       for (int64_t i = 0; i < n; ++i)
         largest[at[1] + i * step[1]] = std::max(largest[at[1] + i * step[1]], static_cast<Sum>(x[at[0] + i * step[0]]));
     });
     if constexpr (std::is_floating_point_v<Sum>) {
-      walk_.run([&](const auto& at, int64_t n, const auto& step) {
+      walk_.run_parallel(1, kGrain, [&](const auto& at, int64_t n, const auto& step) {
         for (int64_t i = 0; i < n; ++i)
           total[at[1] + i * step[1]] +=
               std::exp(static_cast<Sum>(x[at[0] + i * step[0]]) - largest[at[1] + i * step[1]]);
@@ -77,48 +78,75 @@ class ReduceKernel final : public Kernel {
   }
   Sum start() const {
     switch (kind_) {
-      case K::max:
-        return std::numeric_limits<Sum>::lowest();
+      case K::max:  // of nothing
+        if constexpr (std::is_floating_point_v<Sum>) return -std::numeric_limits<Sum>::infinity();
+        return static_cast<Sum>(std::numeric_limits<T>::lowest());
       case K::min:
-        return std::numeric_limits<Sum>::max();
+        if constexpr (std::is_floating_point_v<Sum>) return std::numeric_limits<Sum>::infinity();
+        return static_cast<Sum>(std::numeric_limits<T>::max());
       case K::prod:
         return 1;
       default:
         return 0;
     }
   }
+  static Sum plus(Sum a, Sum b) {
+    if constexpr (std::is_integral_v<Sum>)
+      return wrapping_add(a, b);
+    else
+      return a + b;
+  }
+  static Sum times(Sum a, Sum b) {
+    if constexpr (std::is_integral_v<Sum>)
+      return wrapping_multiply(a, b);
+    else
+      return a * b;
+  }
+  static Sum magnitude(Sum v) {
+    if constexpr (std::is_integral_v<Sum>)
+      return v < 0 ? wrapping_negate(v) : v;
+    else
+      return std::fabs(v);
+  }
   void accumulate(Sum& total, Sum v) const {
     switch (kind_) {
       case K::mean:
       case K::sum:
       case K::log_sum:
-        total += v;
+        total = plus(total, v);
         return;
-      case K::max:
-        total = std::max(total, v);
+      case K::max:  // NaN wins
+        if (v > total || v != v) total = v;
         return;
       case K::min:
-        total = std::min(total, v);
+        if (v < total || v != v) total = v;
         return;
       case K::prod:
-        total *= v;
+        total = times(total, v);
         return;
       case K::sum_square:
       case K::l2:
-        total += v * v;
+        total = plus(total, times(v, v));
         return;
       case K::l1:
-        total += v < 0 ? -v : v;
+        total = plus(total, magnitude(v));
         return;
       case K::log_sum_exp:
         return;  // has its own loops
     }
   }
   Sum finish(Sum total) const {
-    if (kind_ == K::mean) return static_cast<Sum>(static_cast<double>(total) / count_);
-    if (kind_ == K::l2) return static_cast<Sum>(std::sqrt(static_cast<double>(total)));
-    if (kind_ == K::log_sum) return static_cast<Sum>(std::log(static_cast<double>(total)));
+    const auto real = static_cast<double>(total);
+    if (kind_ == K::mean) return from_real(real / count_);
+    if (kind_ == K::l2) return from_real(std::sqrt(real));
+    if (kind_ == K::log_sum) return from_real(std::log(real));
     return total;
+  }
+  static Sum from_real(double v) {
+    if constexpr (std::is_integral_v<Sum>)
+      return saturating_cast<Sum>(v);
+    else
+      return v;
   }
   Reduce::Kind kind_;
   int64_t elements_;
@@ -134,17 +162,23 @@ class GlobalAverageKernel final : public Kernel {
   void run(const KernelArguments& a) override {
     const auto* x = static_cast<const float*>(a.inputs[0]);
     auto* y = static_cast<float*>(a.outputs[0]);
-    parallel_for(batch_, 1, [&](int64_t first, int64_t last) {
-      for (int64_t n = first; n < last; ++n) {
-        std::fill_n(y + n * channels_, channels_, 0.0f);
-        for (int64_t p = 0; p < pixels_; ++p)
-          vector_loops().add_scaled(channels_, x + (n * pixels_ + p) * channels_, 1.0f / static_cast<float>(pixels_),
-                                    y + n * channels_);
-      }
-    });
+    const int64_t blocks = (channels_ + kChannels - 1) / kChannels;
+    parallel_for(batch_ * blocks, std::max<int64_t>(1, kGrain / (kChannels * pixels_ + 1)),
+                 [&](int64_t first, int64_t last) {
+                   for (int64_t unit = first; unit < last; ++unit) {
+                     const int64_t n = unit / blocks, c = unit % blocks * kChannels;
+                     const int64_t count = std::min(kChannels, channels_ - c);
+                     float* const sums = y + n * channels_ + c;
+                     std::fill_n(sums, count, 0.0f);
+                     for (int64_t p = 0; p < pixels_; ++p)
+                       vector_loops().add_scaled(count, x + (n * pixels_ + p) * channels_ + c,
+                                                 1.0f / static_cast<float>(pixels_), sums);
+                   }
+                 });
   }
 
  private:
+  static constexpr int64_t kChannels = 256;  // a picture's channels are shared out among threads in such blocks
   int64_t batch_, channels_, pixels_;
 };
 
@@ -161,7 +195,7 @@ class SumToKernel final : public Kernel {
     auto* y = static_cast<float*>(a.outputs[0]);
     auto* total = static_cast<double*>(a.scratch);
     std::fill_n(total, elements_, 0.0);
-    walk_.run([&](const auto& at, int64_t n, const auto& step) {
+    walk_.run_parallel(1, kGrain, [&](const auto& at, int64_t n, const auto& step) {
       for (int64_t i = 0; i < n; ++i) total[at[1] + i * step[1]] += static_cast<double>(x[at[0] + i * step[0]]);
     });
     for (int64_t i = 0; i < elements_; ++i) y[i] = scale_ * static_cast<float>(total[i]);
@@ -192,7 +226,7 @@ class BroadcastToKernel final : public Kernel {
   void run(const KernelArguments& a) override {
     const auto* x = static_cast<const float*>(a.inputs[0]);
     auto* y = static_cast<float*>(a.outputs[0]);
-    walk_.run([&](const auto& at, int64_t n, const auto& step) {
+    walk_.run_parallel(0, kGrain, [&](const auto& at, int64_t n, const auto& step) {
       for (int64_t i = 0; i < n; ++i) y[at[0] + i * step[0]] = scale_ * x[at[1] + i * step[1]];
     });
   }

@@ -2,10 +2,10 @@
 
 #include <algorithm>
 
+#include "runtime/core/parallel.h"
 #include "runtime/core/strided_copy.h"
 #include "runtime/cpu/kernel_table.h"
 #include "runtime/cpu/onednn.h"
-#include "runtime/cpu/parallel.h"
 #include "runtime/cpu/vector/vector.h"
 
 namespace graft::cpu {

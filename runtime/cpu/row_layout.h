@@ -12,7 +12,8 @@ namespace graft::cpu {
 struct RowLayout {
   std::vector<int64_t> starts, elements;
 
-  /// `inner`: for each dimension, whether it belongs to the row.
+  /// `inner`: for each dimension, whether it belongs to the row. An empty tensor has no rows, whatever its other
+  /// extents.
   RowLayout(const Shape& shape, const Strides& strides, const std::vector<bool>& inner)
       : starts(offsets(shape, strides, inner, false)), elements(offsets(shape, strides, inner, true)) {}
 
@@ -22,6 +23,7 @@ struct RowLayout {
  private:
   static std::vector<int64_t> offsets(const Shape& shape, const Strides& strides, const std::vector<bool>& inner,
                                       bool wanted) {
+    if (shape.elements() == 0) return {};
     std::vector<int64_t> list{0};
     for (size_t i = 0; i < inner.size(); ++i) {
       if (inner[i] != wanted) continue;

@@ -5,8 +5,9 @@
 #include <cmath>
 #include <utility>
 
+#include "runtime/core/integer.h"
+#include "runtime/core/parallel.h"
 #include "runtime/cpu/kernel_table.h"
-#include "runtime/cpu/parallel.h"
 #include "runtime/cpu/vector/functions.h"
 #include "runtime/cpu/vector/vector.h"
 #include "runtime/cpu/walk.h"
@@ -26,13 +27,14 @@ T whole_value(Kind kind, T x, T alpha, T beta) {
     case Kind::clip:
       return std::min(std::max(x, alpha), beta);
     case Kind::neg:
-      return static_cast<T>(-x);
+      return wrapping_negate(x);
     case Kind::abs:
-      return static_cast<T>(x < 0 ? -x : x);
+      return x < 0 ? wrapping_negate(x) : x;
     case Kind::sign:
       return static_cast<T>((x > 0) - (x < 0));
     case Kind::shrink:
-      return static_cast<T>(x < -alpha ? x + beta : (x > alpha ? x - beta : 0));
+      if (x < wrapping_negate(alpha)) return wrapping_add(x, beta);
+      return x > alpha ? wrapping_subtract(x, beta) : T{0};
     default:
       throw Error("this function is not defined for integers");
   }
@@ -98,10 +100,8 @@ class UnaryKernel final : public Kernel {
     T* y = static_cast<T*>(args.outputs[0]);
     T alpha{}, beta{};
     if constexpr (std::is_integral_v<T>) {  // Clip's open ends are infinite
-      alpha = op_.alpha <= static_cast<float>(std::numeric_limits<T>::lowest()) ? std::numeric_limits<T>::lowest()
-                                                                                : static_cast<T>(op_.alpha);
-      beta = op_.beta >= static_cast<float>(std::numeric_limits<T>::max()) ? std::numeric_limits<T>::max()
-                                                                           : static_cast<T>(op_.beta);
+      alpha = saturating_cast<T>(op_.alpha);
+      beta = saturating_cast<T>(op_.beta);
     } else {
       alpha = static_cast<T>(op_.alpha);
       beta = static_cast<T>(op_.beta);

@@ -4,9 +4,13 @@
 #include <vector>
 
 #include "runtime/core/error.h"
+#include "runtime/core/parallel.h"
 #include "runtime/core/tensor.h"
 
 namespace graft::cpu {
+
+/// Elements below which another thread costs more than it saves, where an element takes a nanosecond or less.
+inline constexpr int64_t kGrain = 1 << 14;
 
 /// Walks up to kOperands tensors of one shape in step, rows innermost: dimensions are ordered by the first operand's
 /// strides and merged where all operands allow it. Strides in elements; 0 broadcasts.
@@ -46,17 +50,27 @@ class Walk {
   void run(const Row& row) const {
     if (!empty_) recurse(0, {}, row);
   }
-  /// Rows of the outermost dimension, so that callers can split it among threads.
-  int64_t outer_extent() const { return rank_ > 1 ? dims_[0].extent : 1; }
+  /// As run(), shared out among threads along the longest dimension in which operand `written` moves, so that no two
+  /// write one element and each sees the same elements in the same order however many there are. Serial where there is
+  /// no such dimension, or less than `grain` elements a thread.
   template <typename Row>
-  void run_outer(int64_t first, int64_t last, const Row& row) const {
+  void run_parallel(size_t written, int64_t grain, const Row& row) const {
     if (empty_) return;
-    if (rank_ == 1) return recurse(0, {}, row);
-    for (int64_t i = first; i < last; ++i) {
-      Offsets at{};
-      for (size_t k = 0; k < kOperands; ++k) at[k] = i * dims_[0].strides[k];
-      recurse(1, at, row);
+    size_t widest = rank_;
+    int64_t elements = 1;
+    for (size_t d = 0; d < rank_; ++d) {
+      elements *= dims_[d].extent;
+      if (dims_[d].strides[written] != 0 && (widest == rank_ || dims_[d].extent > dims_[widest].extent)) widest = d;
     }
+    if (widest == rank_) return recurse(0, {}, row);
+    const int64_t extent = dims_[widest].extent, each = std::max<int64_t>(1, elements / extent);
+    parallel_for(extent, std::max<int64_t>(1, grain / each), [&](int64_t first, int64_t last) {
+      Walk part = *this;
+      part.dims_[widest].extent = last - first;
+      Offsets at{};
+      for (size_t k = 0; k < kOperands; ++k) at[k] = first * dims_[widest].strides[k];
+      part.recurse(0, at, row);
+    });
   }
 
  private:

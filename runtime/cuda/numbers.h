@@ -147,7 +147,7 @@ GRAFT_DEVICE inline float activated(float v, const Activation& a) {
     case Activation::Kind::none:
       return v;
     case Activation::Kind::relu:
-      return v > 0 ? v : 0 * v;
+      return v < 0 ? 0 : v;  // NaN stays
     case Activation::Kind::clip: {
       const float above = v < a.alpha ? a.alpha : v;
       return above > a.beta ? a.beta : above;

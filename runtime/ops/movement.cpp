@@ -5,6 +5,7 @@
 #include <numeric>
 
 #include "runtime/core/error.h"
+#include "runtime/core/integer.h"
 #include "runtime/ops/broadcast.h"
 #include "runtime/ops/gradient.h"
 #include "runtime/ops/reduce.h"
@@ -67,7 +68,7 @@ std::vector<ValueType> Concat::infer(std::span<const ValueType> inputs) const {
     bool fits = x.size() == y.size() && inputs[i].dtype == inputs[0].dtype;
     for (size_t d = 0; fits && d < y.size(); ++d) fits = d == a || x[d] == y[d];
     if (!fits) throw Error("cannot join " + x.str() + " to " + y.str() + " along dimension " + std::to_string(a));
-    y[a] += x[a];
+    y[a] = checked_add(y[a], x[a]);
   }
   return {{inputs[0].dtype, y}};
 }
@@ -161,6 +162,9 @@ std::vector<ValueType> Pad::infer(std::span<const ValueType> inputs) const {
     constexpr int64_t kLimit = 1 << 20;
     if (std::abs(before) > kLimit || std::abs(after) > kLimit)
       throw Error("padding of " + std::to_string(std::max(before, after)) + " is out of all proportion");
+    if (mode != Mode::constant && y[i] == 0 && (before > 0 || after > 0))
+      throw Error("dimension " + std::to_string(i) + " is empty: there is nothing to fill the padding with",
+                  "only constant padding can extend it");
     if (mode == Mode::reflect && (before >= y[i] || after >= y[i]) && (before > 0 || after > 0))
       throw Error("reflection reaches past the picture");
     y[i] += before + after;
@@ -224,6 +228,10 @@ std::vector<ValueType> Range::infer(std::span<const ValueType> inputs) const {
   if (inputs.size() != 3) throw Error("needs start, limit and step");
   double number[3];
   for (size_t i = 0; i < 3; ++i) {
+    if (inputs[i].dtype != inputs[0].dtype)
+      throw Error(std::string("start, limit and step are ") + name_of(inputs[0].dtype) + ", " +
+                      name_of(inputs[1].dtype) + " and " + name_of(inputs[2].dtype),
+                  "the three must be of one type; the file is damaged");
     if (!inputs[i].constant || inputs[i].constant->elements() != 1)
       throw Error("start, limit and step must be constant numbers");
     number[i] = cast(*inputs[i].constant, DType::f64).data<double>()[0];

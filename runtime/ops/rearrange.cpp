@@ -1,8 +1,7 @@
 #include "runtime/ops/rearrange.h"
 
-#include <numeric>
-
 #include "runtime/core/error.h"
+#include "runtime/core/integer.h"
 #include "runtime/ops/gradient.h"
 #include "runtime/ops/movement.h"
 
@@ -15,40 +14,48 @@ constexpr int64_t kLargestBlock = 1024;
 
 }  // namespace
 
+SplitSlice::Range SplitSlice::piece(std::span<const int64_t> sizes, int64_t index, int64_t count) {
+  if (static_cast<int64_t>(sizes.size()) != count)
+    throw Error("has " + std::to_string(count) + " outputs but " + std::to_string(sizes.size()) + " sizes");
+  Range range;
+  for (int64_t i = 0; i < count; ++i) {
+    const int64_t size = sizes[static_cast<size_t>(i)];
+    if (size < 0) throw Error("a piece has " + std::to_string(size) + " elements");
+    if (i == index) range = {range.of, size, range.of};
+    range.of = checked_add(range.of, size);
+  }
+  return range;
+}
+
 SplitSlice::Range SplitSlice::range(const Shape& x) const {
   const int64_t extent = x[static_cast<size_t>(resolve_axis(axis, x.rank()))];
-  if (sizes.empty()) {
-    const int64_t each = (extent + count - 1) / count;
-    const int64_t first = std::min(extent, each * index), last = std::min(extent, each * (index + 1));
-    return {first, last - first};
+  if (known) {
+    if (known->of != extent)
+      throw Error("the pieces have " + std::to_string(known->of) + " elements together, the input " +
+                  std::to_string(extent));
+    return *known;
   }
-  int64_t first = 0;
-  for (int64_t i = 0; i < index; ++i) first += sizes[static_cast<size_t>(i)];
-  return {first, sizes[static_cast<size_t>(index)]};
+  const int64_t each = (extent + count - 1) / count;
+  const int64_t first = std::min(extent, each * index), last = std::min(extent, each * (index + 1));
+  return {first, last - first, extent};
 }
 
 std::vector<ValueType> SplitSlice::infer(std::span<const ValueType> inputs) const {
   if (inputs.empty()) throw Error("needs an input");
   if (const OperatorPtr form = resolved(inputs)) return form->infer(inputs.first(1));
   Shape y = inputs[0].shape;
-  const auto a = static_cast<size_t>(resolve_axis(axis, y.rank()));
-  for (int64_t size : sizes)
-    if (size < 0 || size > y[a])
-      throw Error("a piece has " + std::to_string(size) + " of " + std::to_string(y[a]) + " elements");
-  if (!sizes.empty() && std::accumulate(sizes.begin(), sizes.end(), int64_t{0}) != y[a])
-    throw Error("the pieces do not add up to " + std::to_string(y[a]));
-  y[a] = range(inputs[0].shape).count;
+  y[static_cast<size_t>(resolve_axis(axis, y.rank()))] = range(inputs[0].shape).count;
   return {{inputs[0].dtype, y}};
 }
 
 OperatorPtr SplitSlice::resolved(std::span<const ValueType> inputs) const {
-  if (inputs.size() < 2) return nullptr;
-  if (!sizes.empty()) return nullptr;
-  if (!inputs[1].constant) throw Error("the sizes of the pieces depend on the data");
+  if (inputs.size() < 2 || known) return nullptr;
+  const Tensor* const sizes = inputs[1].constant;
+  if (!sizes) throw Error("the sizes of the pieces depend on the data");
   auto form = std::make_shared<SplitSlice>(*this);
-  form->sizes = to_int64s(*inputs[1].constant);
-  if (static_cast<int64_t>(form->sizes.size()) != count)
-    throw Error("has " + std::to_string(count) + " outputs but " + std::to_string(form->sizes.size()) + " sizes");
+  // A node stands here once for each piece, and a list may be long: it is not copied.
+  form->known = sizes->dtype() == DType::i64 ? piece(sizes->data<int64_t>(), index, count)
+                                             : piece(to_int64s(*sizes), index, count);
   return form;
 }
 

@@ -1,22 +1,27 @@
 #pragma once
 
+#include <optional>
+
 #include "runtime/core/operator.h"
 
 namespace graft {
 
-/// One of the pieces that ONNX Split makes along an axis: of `sizes`, or of the constant second input where there is
-/// one, or as many equal ones (the last may be shorter) as `count`.
+/// One of the pieces that ONNX Split makes along an axis: a known one, or the one that the constant second input names
+/// where there is one, or one of `count` equal ones (the last may be shorter).
 struct SplitSlice final : Operator {
   int64_t axis = 0;
   int64_t index = 0, count = 1;
-  std::vector<int64_t> sizes;
+  struct Range {
+    int64_t first = 0, count = 0;
+    int64_t of = 0;  // elements of all pieces together
+  };
+  std::optional<Range> known;
+  /// Piece `index` of these sizes. Throws Error where one is negative or they are not `count`.
+  static Range piece(std::span<const int64_t> sizes, int64_t index, int64_t count);
   std::string_view type() const override { return "Split"; }
   std::vector<ValueType> infer(std::span<const ValueType> inputs) const override;
   OperatorPtr resolved(std::span<const ValueType> inputs) const override;
   void differentiate(GradientBuilder& grad) const override;
-  struct Range {
-    int64_t first = 0, count = 0;
-  };
   Range range(const Shape& x) const;
 };
 

@@ -15,9 +15,10 @@ GRAFT_DEVICE inline T unary_value(Unary::Kind kind, T x, T alpha, T beta) {
   constexpr T root_half = T(0.70710678118654752440L);  // 1/√2
   switch (kind) {
     case Kind::relu:
-      return x > 0 ? x : 0 * x;
+      return x < 0 ? T(0) : x;  // NaN stays
     case Kind::clip:
-      return std::min(std::max(x, alpha), beta);  // in this order where the bounds cross
+      x = x < alpha ? alpha : x;  // in this order where the bounds cross; NaN stays
+      return x > beta ? beta : x;
     case Kind::leaky_relu:
       return x > 0 ? x : alpha * x;
     case Kind::elu:

@@ -88,8 +88,6 @@ std::string outside(const onnx::ModelProto& model) {
   for (const auto* list : {&model.graph().input(), &model.graph().output()}) {
     for (const auto& v : *list) {
       if (!v.type().has_tensor_type()) return "sequences and optionals";
-      for (const auto& dim : v.type().tensor_type().shape().dim())
-        if (dim.has_dim_value() && dim.dim_value() == 0) return "empty tensors";
       if (!known_type(v.type().tensor_type().elem_type()))
         return "strings, complex numbers, other integers and eight-bit or smaller floats";
     }

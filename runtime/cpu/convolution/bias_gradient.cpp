@@ -1,8 +1,8 @@
 #include <algorithm>
 #include <vector>
 
+#include "runtime/core/parallel.h"
 #include "runtime/cpu/convolution/kernels.h"
-#include "runtime/cpu/parallel.h"
 #include "runtime/cpu/vector/vector.h"
 
 namespace graft::cpu {

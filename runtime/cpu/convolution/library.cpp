@@ -1,8 +1,8 @@
 #include <cstring>
 
+#include "runtime/core/parallel.h"
 #include "runtime/cpu/convolution/kernels.h"
 #include "runtime/cpu/onednn.h"
-#include "runtime/cpu/parallel.h"
 #include "runtime/cpu/vector/vector.h"
 
 namespace graft::cpu {
@@ -62,7 +62,9 @@ class PackedWeights {
 class ConvolutionKernel final : public Kernel {
  public:
   ConvolutionKernel(const Convolution& op, const KernelRequest& request)
-      : residual_in_place_(request.in_place_input >= 0), has_residual_(op.tail.residual) {
+      : activation_(op.tail.activation),
+        residual_in_place_(request.in_place_input >= 0),
+        has_residual_(op.tail.residual) {
     const Operand &x = request.inputs[0], &w = request.inputs[1], &y = request.outputs[0];
     const bool bias = request.inputs.size() > 2 && request.inputs[2].present;
     const Geometry g = geometry(op.window);
@@ -70,7 +72,6 @@ class ConvolutionKernel final : public Kernel {
     attributes.set_scratchpad_mode(dnnl::scratchpad_mode::user);
     dnnl::post_ops tail;
     if (has_residual_) tail.append_sum(1.0f);
-    append_activation(tail, op.tail.activation);
     attributes.set_post_ops(tail);
     const auto source = describe_operand(x), target = describe_operand(y),
                weights = any_layout(grouped_weight_shape(w.shape, op.groups));
@@ -111,9 +112,11 @@ class ConvolutionKernel final : public Kernel {
       arguments_[DNNL_ARG_BIAS] = bias_;
     }
     primitive_.execute(stream(), arguments_);
+    activate_result(activation_, a.outputs[0], static_cast<int64_t>(output_bytes_ / sizeof(float)));
   }
 
  private:
+  Activation activation_;
   bool residual_in_place_, has_residual_;
   size_t output_bytes_ = 0;
   const Tensor* constant_weights_ = nullptr;

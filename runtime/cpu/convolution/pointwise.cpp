@@ -8,12 +8,12 @@
 #include <optional>
 #include <type_traits>
 
+#include "runtime/core/parallel.h"
 #include "runtime/cpu/channel_statistics.h"
 #include "runtime/cpu/convolution/kernels.h"
 #include "runtime/cpu/convolution/operands.h"
 #include "runtime/cpu/convolution/packed_weights.h"
 #include "runtime/cpu/norm_gradient_sums.h"
-#include "runtime/cpu/parallel.h"
 #include "runtime/cpu/vector/isa.h"
 #include "runtime/cpu/vector/tiles.h"
 #include "runtime/cpu/vector/vector.h"
@@ -94,9 +94,7 @@ class PointwiseProduct {
   void run(const float* source, const Sampling& in, const float* packed, const TileTail& tail, float* result,
            const Sampling& out, bool fresh, void* scratch, const After& after = nullptr,
            std::array<const float*, 2> beside = {}) const {
-#pragma omp parallel num_threads(threads_)
-    {
-      const int64_t t = omp_get_thread_num(), count = omp_get_num_threads();
+    parallel_team(threads_, [&](int64_t t, int64_t count) {
       const int64_t row_parts = split_columns_ ? 1 : count, column_parts = split_columns_ ? count : 1;
       const int64_t units = (rows_ + tiles_.rows - 1) / tiles_.rows, panels = tiles_.panels(columns_);
       const int64_t row_part = split_columns_ ? 0 : t, column_part = split_columns_ ? t : 0;
@@ -118,7 +116,7 @@ class PointwiseProduct {
         for (int64_t r = r0; r < r1; r += block_)
           run_block({r, std::min(r1, r + block_)}, {n0, n1}, source, in, packed, tail, result, out, fresh, mine);
       }
-    }
+    });
   }
 
  private:

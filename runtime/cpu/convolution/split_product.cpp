@@ -4,8 +4,8 @@
 
 #include <algorithm>
 
+#include "runtime/core/parallel.h"
 #include "runtime/cpu/convolution/moved_pixels.h"
-#include "runtime/cpu/parallel.h"
 #include "runtime/cpu/row_pieces.h"
 
 namespace graft::cpu {

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "runtime/core/parallel.h"
 #include "runtime/cpu/convolution/kernels.h"
 #include "runtime/cpu/convolution/moved_pixels.h"
 #include "runtime/cpu/convolution/operands.h"
@@ -61,17 +62,16 @@ class SplitWeights final : public Kernel {
     auto* dw = static_cast<float*>(a.outputs[0]);
     auto* const scratch = static_cast<std::byte*>(a.scratch);
     float* const sums = direct_ ? dw : reinterpret_cast<float*>(scratch + threads_ * thread_bytes_);
-#pragma omp parallel num_threads(threads_)
-    {
+    parallel_team(threads_, [&](int64_t thread, int64_t count) {
       // A team may come out smaller than asked for.
-      for (int64_t part = omp_get_thread_num(); part < row_shares_ * column_shares_; part += omp_get_num_threads()) {
+      for (int64_t part = thread; part < row_shares_ * column_shares_; part += count) {
         const Range rows_part = share(rows(), part / column_shares_, row_shares_),
                     columns_part = share(columns(), part % column_shares_, column_shares_);
         accumulate(rows_part, columns_part, swapped_ ? x : dy, swapped_ ? dy : x, sums,
-                   scratch + omp_get_thread_num() * thread_bytes_);
+                   scratch + thread * thread_bytes_);
         if (!direct_) place(rows_part, columns_part, sums, dw);
       }
-    }
+    });
     if (bias_) bias_gradient(dy, pixels_, out_, static_cast<float*>(a.outputs[1]));
   }
 

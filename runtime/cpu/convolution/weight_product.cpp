@@ -4,10 +4,10 @@
 
 #include <algorithm>
 
+#include "runtime/core/parallel.h"
 #include "runtime/cpu/convolution/kernels.h"
 #include "runtime/cpu/convolution/moved_pixels.h"
 #include "runtime/cpu/convolution/operands.h"
-#include "runtime/cpu/parallel.h"
 #include "runtime/cpu/vector/tiles.h"
 
 namespace graft::cpu {
@@ -53,11 +53,9 @@ class WeightProduct final : public Kernel {
     const auto* x = static_cast<const float*>(a.inputs[0]);
     const auto* dy = static_cast<const float*>(a.inputs[1]);
     auto* dw = static_cast<float*>(a.outputs[0]);
-#pragma omp parallel num_threads(threads_)
-    {
-      const int64_t t = omp_get_thread_num(), count = omp_get_num_threads();
+    parallel_team(threads_, [&](int64_t t, int64_t count) {
       accumulate(x, dy, dw, static_cast<std::byte*>(a.scratch) + static_cast<size_t>(t) * thread_bytes_, t, count);
-    }
+    });
     if (bias_) bias_gradient(dy, pixels_, out_, static_cast<float*>(a.outputs[1]));
   }
 

@@ -7,8 +7,8 @@
 #include <array>
 #include <vector>
 
+#include "runtime/core/parallel.h"
 #include "runtime/cpu/convolution/kernels.h"
-#include "runtime/cpu/parallel.h"
 
 namespace graft::cpu {
 namespace {
@@ -47,10 +47,9 @@ class WeightsInPieces final : public Kernel {
     auto* const scratch = static_cast<std::byte*>(a.scratch);
     float* const results = reinterpret_cast<float*>(scratch + worker_scratch_ * workers_.size());
     const auto count = static_cast<int64_t>(workers_.size());
-#pragma omp parallel num_threads(static_cast <int>(count))
-    {
+    parallel_team(count, [&](int64_t thread, int64_t team) {
       // A team may come out smaller than asked for.
-      for (int64_t worker = omp_get_thread_num(); worker < count; worker += omp_get_num_threads()) {
+      for (int64_t worker = thread; worker < count; worker += team) {
         for (int64_t p = pieces_ * worker / count; p < pieces_ * (worker + 1) / count; ++p) {
           const int64_t first = images_ * p / pieces_, size = images_ * (p + 1) / pieces_ - first;
           const std::array<const void*, 2> inputs{static_cast<const float*>(a.inputs[0]) + first * x_image_,
@@ -62,7 +61,7 @@ class WeightsInPieces final : public Kernel {
                a.step});
         }
       }
-    }
+    });
     add_up(results, weights_, static_cast<float*>(a.outputs[0]));
     if (bias_) add_up(results + weights_, bias_, static_cast<float*>(a.outputs[1]));
   }

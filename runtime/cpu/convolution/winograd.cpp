@@ -8,10 +8,10 @@
 
 #include <algorithm>
 
+#include "runtime/core/parallel.h"
 #include "runtime/cpu/convolution/kernels.h"
 #include "runtime/cpu/convolution/packed_weights.h"
 #include "runtime/cpu/convolution/winograd_tiles.h"
-#include "runtime/cpu/parallel.h"
 #include "runtime/cpu/vector/split_tiles.h"
 #include "runtime/cpu/vector/tiles.h"
 #include "runtime/cpu/vector/winograd_transforms.h"

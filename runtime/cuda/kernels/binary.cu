@@ -24,9 +24,9 @@ GRAFT_DEVICE inline float combine(Binary::Kind kind, float a, float b) {
     case Kind::pow:
       return std::pow(a, b);
     case Kind::max:
-      return a != a ? a : (b < a ? a : b);
+      return a != a || a > b ? a : b;
     case Kind::min:
-      return a != a ? a : (a < b ? a : b);
+      return a != a || a < b ? a : b;
     case Kind::mod: {  // the result has the divisor's sign
       const float rest = std::fmod(a, b);
       return rest != 0 && (rest < 0) != (b < 0) ? rest + b : rest;

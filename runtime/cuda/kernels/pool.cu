@@ -94,7 +94,7 @@ struct Largest {
       for (int64_t kx = axes.x.first(e.x); kx < axes.x.last(e.x); ++kx) {
         const int64_t y = y0 + ky * axes.y.dilation, x = x0 + kx * axes.x.dilation;
         const float v = value_of(in[from.at(e.image, e.channel, y, x)]);
-        if (v > best) {
+        if (v > best || v != v) {  // NaN wins
           best = v;
           position = static_cast<int32_t>(y * from.width + x);
         }

@@ -24,8 +24,8 @@ struct Rule {
     return kind == Reduce::Kind::l1 && v < 0 ? -v : v;
   }
   GRAFT_DEVICE double together(double a, double b) const {
-    if (kind == Reduce::Kind::max) return b > a ? b : a;
-    if (kind == Reduce::Kind::min) return b < a ? b : a;
+    if (kind == Reduce::Kind::max) return a != a || a > b ? a : b;  // NaN wins
+    if (kind == Reduce::Kind::min) return a != a || a < b ? a : b;
     return kind == Reduce::Kind::prod ? a * b : a + b;
   }
   GRAFT_DEVICE double finished(double v) const {

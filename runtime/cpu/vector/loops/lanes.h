@@ -58,7 +58,7 @@ inline Lanes activated(Lanes v, const Activation& activation) {
     case Activation::Kind::none:
       return v;
     case Activation::Kind::relu:
-      return v > zero ? v : zero;
+      return v < zero ? zero : v;  // NaN stays
     case Activation::Kind::leaky_relu:
       return v > zero ? v : v * activation.alpha;
     case Activation::Kind::clip: {

@@ -10,7 +10,7 @@ using Kind = Activation::Kind;
 
 template <Kind kind>
 inline float activated(float v, float alpha, float beta) {
-  if constexpr (kind == Kind::relu) return v > 0.0f ? v : 0.0f;
+  if constexpr (kind == Kind::relu) return v < 0.0f ? 0.0f : v;  // NaN stays
   if constexpr (kind == Kind::clip) {
     const float raised = v < alpha ? alpha : v;
     return raised > beta ? beta : raised;
@@ -216,12 +216,12 @@ void activation_gradient(int64_t n, const float* dy, const float* y, Activation 
 void max_accumulate(int64_t n, const float* x, float* best, int32_t* position, int32_t at) {
   if (!position) {
 #pragma GCC ivdep
-    for (int64_t i = 0; i < n; ++i) best[i] = x[i] > best[i] ? x[i] : best[i];
+    for (int64_t i = 0; i < n; ++i) best[i] = (x[i] > best[i]) | (x[i] != x[i]) ? x[i] : best[i];  // NaN wins
     return;
   }
 #pragma GCC ivdep
   for (int64_t i = 0; i < n; ++i) {
-    const bool wins = x[i] > best[i];
+    const bool wins = (x[i] > best[i]) | (x[i] != x[i]);
     best[i] = wins ? x[i] : best[i];
     position[i] = wins ? at : position[i];
   }
