@@ -118,4 +118,13 @@ void Graph::replace_uses(ValueId from, ValueId to) {
   std::replace(outputs.begin(), outputs.end(), from, to);
 }
 
+void Graph::replace_uses(const std::map<ValueId, ValueId>& pairs) {
+  if (pairs.empty()) return;
+  const auto replace = [&](ValueId& id) {
+    for (auto at = pairs.find(id); at != pairs.end(); at = pairs.find(id)) id = at->second;
+  };
+  for (Node& node : nodes) std::for_each(node.inputs.begin(), node.inputs.end(), replace);
+  std::for_each(outputs.begin(), outputs.end(), replace);
+}
+
 }  // namespace graft

@@ -10,7 +10,6 @@
 
 namespace graft {
 
-using ValueId = int32_t;
 inline constexpr ValueId kNoValue = -1;
 
 /// One SSA value. A constant's tensor is shared between a graph and the graphs that passes make from it, so that a
@@ -62,6 +61,9 @@ class Graph {
   std::vector<std::vector<int>> consumers() const;
   /// Makes every reader of `from` (nodes and outputs) read `to`.
   void replace_uses(ValueId from, ValueId to);
+  /// The same for each pair (from, to), in one walk over the graph; a `to` may itself be replaced by another pair, but
+  /// not in a circle.
+  void replace_uses(const std::map<ValueId, ValueId>& pairs);
 
   /// The same graph with constants of its own: training it leaves this one alone.
   Graph independent_copy() const;

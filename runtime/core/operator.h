@@ -1,6 +1,9 @@
 #pragma once
 
+#include <algorithm>
+#include <initializer_list>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string_view>
 #include <vector>
@@ -10,6 +13,9 @@
 namespace graft {
 
 class GradientBuilder;
+
+/// A value of a graph (graph.h).
+using ValueId = int32_t;
 
 /// What is known of a value before it is computed. `constant` is set when its content is known, and is not owned.
 struct ValueType {
@@ -32,8 +38,37 @@ struct Epilogue {
   bool empty() const { return !residual && activation.kind == Activation::Kind::none; }
 };
 
-/// An operator is its attributes and two rules, shape and gradient. It knows no device, no layout and no memory.
-/// Operators are immutable; nodes of several graphs may share one.
+/// Some of an operator's inputs, or of its outputs, by their index.
+class OperandSet {
+ public:
+  static constexpr OperandSet none() { return OperandSet(0); }
+  static constexpr OperandSet all() { return OperandSet(~uint32_t{0}); }
+  /// Indices below 31.
+  static constexpr OperandSet only(std::initializer_list<size_t> indices) {
+    uint32_t bits = 0;
+    for (size_t i : indices) bits |= uint32_t{1} << i;
+    return OperandSet(bits);
+  }
+  static constexpr OperandSet all_but(std::initializer_list<size_t> indices) {
+    return OperandSet(~only(indices).bits_);
+  }
+  constexpr bool contains(size_t index) const { return (bits_ >> std::min(index, kLast) & 1) != 0; }
+
+ private:
+  static constexpr size_t kLast = 31;  // stands for every later operand too
+  explicit constexpr OperandSet(uint32_t bits) : bits_(bits) {}
+  uint32_t bits_;
+};
+
+/// Which operands of an operator may be of a half type where a backend computes in it; the others stay float.
+struct HalfOperands {
+  OperandSet inputs = OperandSet::none(), outputs = OperandSet::none();
+  static constexpr HalfOperands all() { return {OperandSet::all(), OperandSet::all()}; }
+};
+
+/// An operator is its attributes, two rules (shape and gradient), and what passes ask about it: they know no operator
+/// by name that they do not look for as a pattern. It knows no device, no layout and no memory. Operators are
+/// immutable; nodes of several graphs may share one.
 class Operator {
  public:
   virtual ~Operator() = default;
@@ -53,6 +88,43 @@ class Operator {
   /// The tail fused into this operator, or null when it cannot carry one.
   virtual const Epilogue* epilogue() const { return nullptr; }
   virtual std::shared_ptr<const Operator> with_epilogue(const Epilogue&) const { return nullptr; }
+
+  /// Index of the input that a fused residual becomes, after the optional ones; none where the operator takes no
+  /// residual.
+  virtual std::optional<size_t> residual_input() const { return std::nullopt; }
+
+  /// This operator with an activation applied to output 0 (float), or null when it cannot apply one, or does already.
+  virtual std::shared_ptr<const Operator> with_activation(const Activation& activation) const {
+    if (!epilogue() || epilogue()->activation.kind != Activation::Kind::none) return nullptr;
+    return with_epilogue({epilogue()->residual, activation});
+  }
+
+  /// Which operands may be of a half type (lower_precision). The default keeps all of them float.
+  virtual HalfOperands half_operands() const { return {}; }
+
+  /// True when each element of the results depends on those elements of the inputs alone that broadcasting (aligned at
+  /// the last dimension) puts beside it, whatever the rank: dimensions may then be merged or moved around it.
+  virtual bool is_element_wise() const { return false; }
+
+  /// For operators that work along the last dimension of input 0, N×H×W×C: the form that gives output 0 as the matrix
+  /// (N·H·W)×C from input 0 as the matrix (N·H·W)×C and the other inputs, whose types are those of `inputs`, as they
+  /// are. Null when there is none. Element-wise operators are their own form.
+  virtual std::shared_ptr<const Operator> row_form(std::span<const ValueType> /*inputs*/) const { return nullptr; }
+
+  /// The operator that makes output 0 again in the backward pass, where everything but output 0 was kept; `inputs`,
+  /// the node's, become what it reads, for which `outputs` are the node's. Null where that is this operator, from the
+  /// same inputs.
+  virtual std::shared_ptr<const Operator> recomputed_form(std::vector<ValueId>& /*inputs*/,
+                                                          std::span<const ValueId> /*outputs*/) const {
+    return nullptr;
+  }
+
+  /// True when making output 0 again (recomputed_form) costs less time than keeping it costs memory, so that every
+  /// training does it.
+  virtual bool is_cheap_to_recompute() const { return false; }
+
+  /// The results, where they follow from the inputs' types alone (ONNX Shape); empty where contents matter.
+  virtual std::vector<Tensor> results_from_types(std::span<const ValueType> /*inputs*/) const { return {}; }
 
   /// True when the output holds the input's elements in the same (logical row-major) order under another shape.
   virtual bool is_reshape() const { return false; }

@@ -91,4 +91,12 @@ std::vector<ValueType> BatchNormGradient::infer(std::span<const ValueType> input
   return types;
 }
 
+OperatorPtr BatchNormTraining::recomputed_form(std::vector<ValueId>& inputs, std::span<const ValueId> outputs) const {
+  auto apply = std::make_shared<BatchNorm>();
+  apply->epsilon = epsilon;
+  apply->tail = tail;
+  inputs.insert(inputs.begin() + 3, outputs.begin() + 1, outputs.end());
+  return apply;
+}
+
 }  // namespace graft

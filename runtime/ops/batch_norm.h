@@ -21,6 +21,9 @@ struct BatchNorm final : Operator {
   std::vector<int> in_place_inputs(size_t) const override {
     return tail.residual ? std::vector<int>{0, 5} : std::vector<int>{0};
   }
+  // Parameters and statistics stay float: they are few, and differences of them matter.
+  HalfOperands half_operands() const override { return {OperandSet::all_but({1, 2, 3, 4}), OperandSet::all()}; }
+  std::optional<size_t> residual_input() const override { return 5; }
 };
 
 /// Batch normalisation with the batch's own statistics [Ioffe & Szegedy 2015]. Inputs x, scale, bias, then the
@@ -34,6 +37,13 @@ struct BatchNormTraining final : Operator {
   void differentiate(GradientBuilder& grad) const override;
   const Epilogue* epilogue() const override { return &tail; }
   OperatorPtr with_epilogue(const Epilogue& epilogue) const override;
+  // Parameters and statistics stay float: they are few, and differences of them matter.
+  HalfOperands half_operands() const override { return {OperandSet::all_but({1, 2}), OperandSet::only({0})}; }
+  std::optional<size_t> residual_input() const override { return 3; }
+  /// Fixed statistics, those that were measured.
+  OperatorPtr recomputed_form(std::vector<ValueId>& inputs, std::span<const ValueId> outputs) const override;
+  /// One pass over x. With a residual the gradient needs the output anyway, for its mask.
+  bool is_cheap_to_recompute() const override { return !tail.residual; }
 };
 
 /// Gradient of BatchNormTraining. Inputs dL/dy, x, scale, bias, mean, variance, y; outputs dL/dx, dL/dscale, dL/dbias
@@ -50,6 +60,8 @@ struct BatchNormGradient final : Operator {
     if (output == 0) return tail.residual ? std::vector<int>{1} : std::vector<int>{0, 1};
     return output == 3 ? std::vector<int>{0} : std::vector<int>{};
   }
+  // Parameters and statistics stay float: they are few, and differences of them matter.
+  HalfOperands half_operands() const override { return {OperandSet::all_but({2, 3, 4, 5}), OperandSet::only({0, 3})}; }
 };
 
 /// The rest of BatchNormGradient where the gradients of scale and bias are known already. Inputs dL/d(norm's output),
@@ -62,6 +74,8 @@ struct BatchNormInputGradient final : Operator {
     return {{inputs[1].dtype, inputs[1].shape}};
   }
   std::vector<int> in_place_inputs(size_t) const override { return {0, 1}; }
+  // Parameters and statistics stay float: they are few, and differences of them matter.
+  HalfOperands half_operands() const override { return {OperandSet::all_but({2, 3, 4, 5, 6}), OperandSet::all()}; }
 };
 
 }  // namespace graft

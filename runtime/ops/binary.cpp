@@ -103,4 +103,11 @@ void Binary::differentiate(GradientBuilder& grad) const {
   }
 }
 
+OperatorPtr Binary::with_activation(const Activation& more) const {
+  if (activation.kind != Activation::Kind::none) return nullptr;
+  auto fused = std::make_shared<Binary>(*this);
+  fused->activation = more;
+  return fused;
+}
+
 }  // namespace graft

@@ -17,6 +17,9 @@ struct Binary final : Operator {
   std::vector<int> in_place_inputs(size_t output) const override {
     return output == 0 ? std::vector<int>{0, 1} : std::vector<int>{};
   }
+  HalfOperands half_operands() const override { return HalfOperands::all(); }
+  bool is_element_wise() const override { return true; }
+  OperatorPtr with_activation(const Activation& more) const override;
 };
 
 OperatorPtr make_binary(Binary::Kind kind);

@@ -20,6 +20,7 @@ struct Comparison final : Operator {
   Kind kind = Kind::equal;
   std::string_view type() const override;
   std::vector<ValueType> infer(std::span<const ValueType> inputs) const override;
+  bool is_element_wise() const override { return true; }
 };
 
 OperatorPtr make_comparison(Comparison::Kind kind);
@@ -31,6 +32,7 @@ struct Predicate final : Operator {
   bool positive = true, negative = true;  // is_inf: which infinities count
   std::string_view type() const override;
   std::vector<ValueType> infer(std::span<const ValueType> inputs) const override;
+  bool is_element_wise() const override { return true; }
 };
 
 /// ONNX Where: inputs condition (boolean), x, y, with broadcasting.
@@ -38,6 +40,7 @@ struct Where final : Operator {
   std::string_view type() const override { return "Where"; }
   std::vector<ValueType> infer(std::span<const ValueType> inputs) const override;
   void differentiate(GradientBuilder& grad) const override;
+  bool is_element_wise() const override { return true; }
 };
 
 }  // namespace graft

@@ -92,4 +92,17 @@ std::vector<ValueType> ConvolutionBackwardWeights::infer(std::span<const ValueTy
   return types;
 }
 
+OperatorPtr Convolution::recomputed_form(std::vector<ValueId>&, std::span<const ValueId>) const {
+  if (!statistics) return nullptr;
+  auto bare = std::make_shared<Convolution>(*this);
+  bare->statistics = false;
+  return bare;
+}
+
+HalfOperands ConvolutionBackwardData::half_operands() const {
+  if (!norm) return {OperandSet::all(), OperandSet::only({0})};
+  const size_t mean = tail.residual ? 5 : 4;  // behind the norm's x and u
+  return {OperandSet::all_but({mean, mean + 1}), OperandSet::only({0})};
+}
+
 }  // namespace graft

@@ -26,6 +26,9 @@ struct Convolution final : Operator {
   std::vector<int> in_place_inputs(size_t) const override {
     return tail.residual ? std::vector<int>{3} : std::vector<int>{};
   }
+  HalfOperands half_operands() const override { return {OperandSet::all(), OperandSet::only({0})}; }
+  std::optional<size_t> residual_input() const override { return 3; }
+  OperatorPtr recomputed_form(std::vector<ValueId>& inputs, std::span<const ValueId> outputs) const override;
 };
 
 /// dL/dx of a convolution. Inputs dL/dy, weight, then the residual where the epilogue has one (another branch's
@@ -51,6 +54,8 @@ struct ConvolutionBackwardData final : Operator {
   std::vector<int> in_place_inputs(size_t) const override {
     return tail.residual ? std::vector<int>{2} : std::vector<int>{};
   }
+  HalfOperands half_operands() const override;
+  std::optional<size_t> residual_input() const override { return 2; }
 };
 
 /// dL/dw and, when asked, dL/db of a convolution. Inputs x, dL/dy; outputs the weight's shape, then K.
@@ -63,6 +68,7 @@ struct ConvolutionBackwardWeights final : Operator {
   std::string_view type() const override { return "ConvBackwardWeights"; }
   std::vector<ValueType> infer(std::span<const ValueType> inputs) const override;
   bool output_is_weight_like() const override { return true; }
+  HalfOperands half_operands() const override { return HalfOperands::all(); }
 };
 
 }  // namespace graft

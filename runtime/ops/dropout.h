@@ -21,6 +21,8 @@ struct Dropout final : Operator {
   std::vector<int> in_place_inputs(size_t output) const override {
     return output == 0 ? std::vector<int>{0} : std::vector<int>{};
   }
+  HalfOperands half_operands() const override { return HalfOperands::all(); }
+  bool is_element_wise() const override { return !whole_samples; }
 };
 
 }  // namespace graft

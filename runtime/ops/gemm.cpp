@@ -101,4 +101,8 @@ void MatMul::differentiate(GradientBuilder& grad) const {
   if (grad.wanted(1)) grad.give(1, grad.emit(product(yes, no, 1, true), {a, dy}, "b"));
 }
 
+OperatorPtr MatMul::row_form(std::span<const ValueType> inputs) const {
+  return inputs[1].shape.rank() == 2 ? std::make_shared<MatMul>() : nullptr;
+}
+
 }  // namespace graft

@@ -24,6 +24,8 @@ struct Gemm final : Operator {
     return tail.residual ? std::vector<int>{3} : std::vector<int>{};
   }
   bool output_is_weight_like() const override { return weight_like; }
+  HalfOperands half_operands() const override { return HalfOperands::all(); }
+  std::optional<size_t> residual_input() const override { return 3; }
 };
 
 /// Batched matrix product with NumPy's broadcasting of the leading dimensions (ONNX MatMul).
@@ -32,6 +34,8 @@ struct MatMul final : Operator {
   std::vector<ValueType> infer(std::span<const ValueType> inputs) const override;
   void differentiate(GradientBuilder& grad) const override;
   int64_t multiply_adds(std::span<const ValueType> inputs, std::span<const ValueType> outputs) const override;
+  HalfOperands half_operands() const override { return HalfOperands::all(); }
+  OperatorPtr row_form(std::span<const ValueType> inputs) const override;
 };
 
 }  // namespace graft

@@ -1,6 +1,5 @@
 #include "runtime/ops/gradient.h"
 
-#include "runtime/ops/batch_norm.h"
 #include "runtime/ops/binary.h"
 #include "runtime/ops/unary.h"
 
@@ -21,15 +20,11 @@ ValueId GradientBuilder::input_again(size_t i) {
   const int source = static_cast<size_t>(id) < state_.producer.size() ? state_.producer[static_cast<size_t>(id)] : -1;
   if (source < 0) return id;
   const Node made_by = graph_.nodes[static_cast<size_t>(source)];
-  const auto* norm = dynamic_cast<const BatchNormTraining*>(made_by.op.get());
-  // With a residual the gradient needs the output anyway, for its mask.
-  if (!norm || norm->tail.residual || id != made_by.outputs[0]) return id;
-  auto again = std::make_shared<BatchNorm>();
-  again->epsilon = norm->epsilon;
-  again->tail = norm->tail;
-  const ValueId copy =
-      graph_.add(made_by.name + ":again", again,
-                 {made_by.inputs[0], made_by.inputs[1], made_by.inputs[2], made_by.outputs[1], made_by.outputs[2]});
+  if (!made_by.op->is_cheap_to_recompute() || id != made_by.outputs[0]) return id;
+  std::vector<ValueId> inputs = made_by.inputs;
+  OperatorPtr again = made_by.op->recomputed_form(inputs, made_by.outputs);
+  if (!again) again = made_by.op;
+  const ValueId copy = graph_.add(made_by.name + ":again", std::move(again), std::move(inputs));
   state_.recomputed[id] = copy;
   return copy;
 }

@@ -13,6 +13,7 @@ struct Lrn final : Operator {
   std::string_view type() const override { return "LRN"; }
   std::vector<ValueType> infer(std::span<const ValueType> inputs) const override;
   void differentiate(GradientBuilder& grad) const override;
+  HalfOperands half_operands() const override { return HalfOperands::all(); }
 };
 
 /// Inputs dL/dy, x.
@@ -22,6 +23,7 @@ struct LrnGradient final : Operator {
   std::vector<ValueType> infer(std::span<const ValueType> inputs) const override {
     return {{inputs[0].dtype, inputs[0].shape}};
   }
+  HalfOperands half_operands() const override { return HalfOperands::all(); }
 };
 
 }  // namespace graft

@@ -264,4 +264,10 @@ std::vector<ValueType> ConstantOfShape::infer(std::span<const ValueType> inputs)
   return {{fill ? fill->dtype() : DType::f32, Shape(dims)}};
 }
 
+std::vector<Tensor> ShapeOf::results_from_types(std::span<const ValueType> inputs) const {
+  std::vector<Tensor> results;
+  results.push_back(evaluate(inputs[0].shape));
+  return results;
+}
+
 }  // namespace graft

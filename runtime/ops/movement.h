@@ -12,6 +12,7 @@ struct Transpose final : Operator {
   std::vector<ValueType> infer(std::span<const ValueType> inputs) const override;
   void differentiate(GradientBuilder& grad) const override;
   std::vector<size_t> order(int64_t rank) const;
+  HalfOperands half_operands() const override { return HalfOperands::all(); }
 };
 
 struct Concat final : Operator {
@@ -19,6 +20,7 @@ struct Concat final : Operator {
   std::string_view type() const override { return "Concat"; }
   std::vector<ValueType> infer(std::span<const ValueType> inputs) const override;
   void differentiate(GradientBuilder& grad) const override;
+  HalfOperands half_operands() const override { return HalfOperands::all(); }
 };
 
 /// ONNX Slice: starts, ends, axes, steps come as constant inputs when there are any, otherwise from the fields.
@@ -42,6 +44,7 @@ struct SliceGradient final : Operator {
   std::vector<ValueType> infer(std::span<const ValueType> inputs) const override {
     return {{inputs[0].dtype, input_shape}};
   }
+  HalfOperands half_operands() const override { return HalfOperands::all(); }
 };
 
 /// ONNX Pad, all modes. Pads (and the constant) come as constant inputs when there are any. Order: all befores, then
@@ -63,6 +66,7 @@ struct Gather final : Operator {
   std::string_view type() const override { return "Gather"; }
   std::vector<ValueType> infer(std::span<const ValueType> inputs) const override;
   void differentiate(GradientBuilder& grad) const override;
+  HalfOperands half_operands() const override { return HalfOperands::all(); }
 };
 
 /// dL/dx of Gather: each slice of dL/dy added where it was taken from. Inputs dL/dy, indices.
@@ -73,6 +77,7 @@ struct GatherGradient final : Operator {
   std::vector<ValueType> infer(std::span<const ValueType> inputs) const override {
     return {{inputs[0].dtype, input_shape}};
   }
+  HalfOperands half_operands() const override { return HalfOperands::all(); }
 };
 
 /// ONNX Expand: NumPy broadcasting to the constant second input.
@@ -99,6 +104,7 @@ struct ShapeOf final : Operator {
   std::string_view type() const override { return "Shape"; }
   std::vector<ValueType> infer(std::span<const ValueType> inputs) const override;
   Tensor evaluate(const Shape& input) const;
+  std::vector<Tensor> results_from_types(std::span<const ValueType> inputs) const override;
 };
 
 /// ONNX ConstantOfShape: folded likewise.

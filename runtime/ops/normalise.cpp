@@ -52,4 +52,13 @@ void Normalise::differentiate(GradientBuilder& grad) const {
     if (grad.wanted(i)) grad.give(i, results[i]);
 }
 
+OperatorPtr Normalise::row_form(std::span<const ValueType> inputs) const {
+  if (over != Over::layer || resolve_axis(axis, 4) != 3) return nullptr;
+  for (const ValueType& parameter : inputs.subspan(1))
+    if (parameter.shape.rank() > 1) return nullptr;
+  auto form = std::make_shared<Normalise>(*this);
+  form->axis = 1;
+  return form;
+}
+
 }  // namespace graft

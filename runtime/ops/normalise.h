@@ -23,6 +23,9 @@ struct Normalise final : Operator {
   std::string_view type() const override;
   std::vector<ValueType> infer(std::span<const ValueType> inputs) const override;
   void differentiate(GradientBuilder& grad) const override;
+  // Parameters and statistics stay float: they are few, and differences of them matter.
+  HalfOperands half_operands() const override { return {OperandSet::all_but({1, 2}), OperandSet::only({0})}; }
+  OperatorPtr row_form(std::span<const ValueType> inputs) const override;
 };
 
 /// Gradient of Normalise. Inputs dL/dy, x, scale; outputs dL/dx, dL/dscale, dL/dbias (the shape of scale).
@@ -32,6 +35,7 @@ struct NormaliseGradient final : Operator {
   std::vector<ValueType> infer(std::span<const ValueType> inputs) const override {
     return {{inputs[0].dtype, inputs[1].shape}, {inputs[0].dtype, inputs[2].shape}, {inputs[0].dtype, inputs[2].shape}};
   }
+  HalfOperands half_operands() const override { return {OperandSet::all_but({2}), OperandSet::only({0})}; }
 };
 
 }  // namespace graft

@@ -10,6 +10,7 @@ struct PixelsToRows final : Operator {
   std::vector<ValueType> infer(std::span<const ValueType> inputs) const override;
   void differentiate(GradientBuilder& grad) const override;
   bool is_view(const ValueType& input, const Strides& from, const ValueType& output, const Strides& to) const override;
+  HalfOperands half_operands() const override { return HalfOperands::all(); }
 };
 
 struct RowsToPixels final : Operator {
@@ -18,6 +19,7 @@ struct RowsToPixels final : Operator {
   std::vector<ValueType> infer(std::span<const ValueType> inputs) const override;
   void differentiate(GradientBuilder& grad) const override;
   bool is_view(const ValueType& input, const Strides& from, const ValueType& output, const Strides& to) const override;
+  HalfOperands half_operands() const override { return HalfOperands::all(); }
 };
 
 }  // namespace graft

@@ -16,6 +16,7 @@ struct MaxPool final : Operator {
   OperatorPtr resolved(std::span<const ValueType> inputs) const override;
   void differentiate(GradientBuilder& grad) const override;
   OperatorPtr training_form() const override;
+  HalfOperands half_operands() const override { return HalfOperands::all(); }
 };
 
 /// dL/dx of MaxPool. Inputs dL/dy, positions.
@@ -26,6 +27,7 @@ struct MaxPoolGradient final : Operator {
   std::vector<ValueType> infer(std::span<const ValueType> inputs) const override {
     return {{inputs[0].dtype, input_shape}};
   }
+  HalfOperands half_operands() const override { return HalfOperands::all(); }
 };
 
 /// ONNX AveragePool over N×C×H×W; padding counts in the divisor or does not, or nothing is divided (a sum).
@@ -38,6 +40,7 @@ struct AveragePool final : Operator {
   std::vector<ValueType> infer(std::span<const ValueType> inputs) const override;
   OperatorPtr resolved(std::span<const ValueType> inputs) const override;
   void differentiate(GradientBuilder& grad) const override;
+  HalfOperands half_operands() const override { return HalfOperands::all(); }
 };
 
 /// dL/dx of AveragePool. Input dL/dy.
@@ -49,6 +52,7 @@ struct AveragePoolGradient final : Operator {
   std::vector<ValueType> infer(std::span<const ValueType> inputs) const override {
     return {{inputs[0].dtype, input_shape}};
   }
+  HalfOperands half_operands() const override { return HalfOperands::all(); }
 };
 
 }  // namespace graft

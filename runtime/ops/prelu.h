@@ -10,6 +10,8 @@ struct PRelu final : Operator {
   std::vector<ValueType> infer(std::span<const ValueType> inputs) const override;
   void differentiate(GradientBuilder& grad) const override;
   std::vector<int> in_place_inputs(size_t) const override { return {0}; }
+  HalfOperands half_operands() const override { return HalfOperands::all(); }
+  bool is_element_wise() const override { return true; }
 };
 
 }  // namespace graft

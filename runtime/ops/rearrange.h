@@ -23,6 +23,7 @@ struct SplitSlice final : Operator {
   OperatorPtr resolved(std::span<const ValueType> inputs) const override;
   void differentiate(GradientBuilder& grad) const override;
   Range range(const Shape& x) const;
+  HalfOperands half_operands() const override { return HalfOperands::all(); }
 };
 
 /// ONNX Tile: the input side by side as often as the constant second input says for each dimension.
@@ -30,6 +31,7 @@ struct Tile final : Operator {
   std::string_view type() const override { return "Tile"; }
   std::vector<ValueType> infer(std::span<const ValueType> inputs) const override;
   void differentiate(GradientBuilder& grad) const override;
+  HalfOperands half_operands() const override { return HalfOperands::all(); }
 };
 
 /// dL/dx of Tile. Input dL/dy.
@@ -39,6 +41,7 @@ struct TileGradient final : Operator {
   std::vector<ValueType> infer(std::span<const ValueType> inputs) const override {
     return {{inputs[0].dtype, input_shape}};
   }
+  HalfOperands half_operands() const override { return HalfOperands::all(); }
 };
 
 /// Blocks of block×block pixels become channels (to_depth, ONNX SpaceToDepth) or channels become blocks (DepthToSpace).
@@ -51,6 +54,7 @@ struct DepthSpace final : Operator {
   std::string_view type() const override { return to_depth ? "SpaceToDepth" : "DepthToSpace"; }
   std::vector<ValueType> infer(std::span<const ValueType> inputs) const override;
   void differentiate(GradientBuilder& grad) const override;
+  HalfOperands half_operands() const override { return HalfOperands::all(); }
 };
 
 }  // namespace graft

@@ -23,6 +23,7 @@ struct Reduce final : Operator {
   void differentiate(GradientBuilder& grad) const override;
   /// True for each dimension that is reduced.
   std::vector<bool> reduced(int64_t rank) const;
+  HalfOperands half_operands() const override { return HalfOperands::all(); }
 };
 
 /// Sums a gradient over the dimensions that broadcasting stretched: output has the shape `target`, times `scale`.
@@ -33,6 +34,7 @@ struct SumTo final : Operator {
   std::string_view type() const override { return "SumTo"; }
   std::vector<ValueType> infer(std::span<const ValueType> inputs) const override { return {{inputs[0].dtype, target}}; }
   bool output_is_weight_like() const override { return true; }
+  HalfOperands half_operands() const override { return HalfOperands::all(); }
 };
 
 /// Appends a SumTo where `gradient` was stretched beyond `shape` by broadcasting; returns the gradient of that shape.
@@ -46,6 +48,7 @@ struct BroadcastTo final : Operator {
 
   std::string_view type() const override { return "BroadcastTo"; }
   std::vector<ValueType> infer(std::span<const ValueType> inputs) const override { return {{inputs[0].dtype, target}}; }
+  HalfOperands half_operands() const override { return HalfOperands::all(); }
 };
 
 }  // namespace graft

@@ -16,6 +16,7 @@ struct Reshape final : ReshapeLike {
   bool allow_zero = false;
   std::string_view type() const override { return "Reshape"; }
   std::vector<ValueType> infer(std::span<const ValueType> inputs) const override;
+  HalfOperands half_operands() const override { return HalfOperands::all(); }
 };
 
 /// A reshape to a shape known beforehand, as the backward pass needs.
@@ -23,6 +24,7 @@ struct ReshapeTo final : ReshapeLike {
   Shape target;
   std::string_view type() const override { return "ReshapeTo"; }
   std::vector<ValueType> infer(std::span<const ValueType> inputs) const override;
+  HalfOperands half_operands() const override { return HalfOperands::all(); }
 };
 
 /// ONNX Flatten: dimensions before `axis` become the first, the rest the second.
@@ -30,6 +32,7 @@ struct Flatten final : ReshapeLike {
   int64_t axis = 1;
   std::string_view type() const override { return "Flatten"; }
   std::vector<ValueType> infer(std::span<const ValueType> inputs) const override;
+  HalfOperands half_operands() const override { return HalfOperands::all(); }
 };
 
 /// ONNX Squeeze: axes come as the second input when it is there; otherwise the attribute, or every extent of 1 when
@@ -38,6 +41,7 @@ struct Squeeze final : ReshapeLike {
   std::vector<int64_t> axes;
   std::string_view type() const override { return "Squeeze"; }
   std::vector<ValueType> infer(std::span<const ValueType> inputs) const override;
+  HalfOperands half_operands() const override { return HalfOperands::all(); }
 };
 
 /// ONNX Unsqueeze: axes (positions in the result) come as the second input when it is there, otherwise as the
@@ -46,6 +50,7 @@ struct Unsqueeze final : ReshapeLike {
   std::vector<int64_t> axes;
   std::string_view type() const override { return "Unsqueeze"; }
   std::vector<ValueType> infer(std::span<const ValueType> inputs) const override;
+  HalfOperands half_operands() const override { return HalfOperands::all(); }
 };
 
 /// ONNX Identity.

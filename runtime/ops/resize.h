@@ -47,6 +47,7 @@ struct Resize final : Operator {
   };
   /// For each dimension of x; no taps where nothing changes.
   std::vector<Taps> taps(const Shape& x) const;
+  HalfOperands half_operands() const override { return HalfOperands::all(); }
 };
 
 /// dL/dx of Resize. Input dL/dy.
@@ -57,6 +58,7 @@ struct ResizeGradient final : Operator {
   std::vector<ValueType> infer(std::span<const ValueType> inputs) const override {
     return {{inputs[0].dtype, input_shape}};
   }
+  HalfOperands half_operands() const override { return HalfOperands::all(); }
 };
 
 }  // namespace graft

@@ -60,6 +60,8 @@ struct Unary final : Operator {
   std::vector<int> in_place_inputs(size_t output) const override {
     return output == 0 ? std::vector<int>{0} : std::vector<int>{};
   }
+  HalfOperands half_operands() const override { return HalfOperands::all(); }
+  bool is_element_wise() const override { return true; }
 };
 
 /// dL/dx = dL/dy · f'(x). Inputs: dL/dy, and x, or y for functions whose slope follows from their result.
@@ -74,6 +76,8 @@ struct UnaryGradient final : Operator {
   std::vector<int> in_place_inputs(size_t output) const override {
     return output == 0 ? std::vector<int>{0} : std::vector<int>{};
   }
+  HalfOperands half_operands() const override { return HalfOperands::all(); }
+  bool is_element_wise() const override { return true; }
 };
 
 /// What is known of a function besides its values.

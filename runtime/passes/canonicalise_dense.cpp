@@ -1,3 +1,4 @@
+#include "runtime/core/users.h"
 #include "runtime/ops/binary.h"
 #include "runtime/ops/convolution.h"
 #include "runtime/ops/gemm.h"
@@ -5,14 +6,6 @@
 
 namespace graft {
 namespace {
-
-/// The one node that reads `id`, or -1 (also when the value is a graph output).
-int only_reader(const Graph& graph, const std::vector<std::vector<int>>& readers, ValueId id) {
-  for (ValueId output : graph.outputs)
-    if (output == id) return -1;
-  const auto& list = readers[static_cast<size_t>(id)];
-  return list.size() == 1 ? list[0] : -1;
-}
 
 /// The constant operand of a plain Add that follows value `id`, or kNoValue.
 ValueId added_constant(const Graph& graph, const Node& add, ValueId id) {
@@ -37,7 +30,7 @@ void canonicalise_dense(Graph& graph) {
         graph.value(node.inputs[0]).shape.rank() == 2 && graph.value(node.inputs[1]).shape.rank() == 2;
     if (matrices && graph.value(node.inputs[1]).constant) node.op = std::make_shared<Gemm>();
   }
-  const auto readers = graph.consumers();
+  const Users users(graph);
   std::vector<bool> dead(graph.nodes.size(), false);
   for (size_t i = 0; i < graph.nodes.size(); ++i) {
     Node& node = graph.nodes[i];
@@ -47,7 +40,7 @@ void canonicalise_dense(Graph& graph) {
     const bool has_bias = node.inputs.size() > 2 && node.inputs[2] != kNoValue;
     const Epilogue& tail = gemm ? gemm->tail : convolution->tail;
     if (has_bias || !tail.empty()) continue;
-    const int reader = only_reader(graph, readers, node.outputs[0]);
+    const int reader = users.only_reader(node.outputs[0]);
     if (reader < 0) continue;
     Node& add = graph.nodes[static_cast<size_t>(reader)];
     const ValueId bias = added_constant(graph, add, node.outputs[0]);

@@ -1,13 +1,8 @@
 #include <map>
 #include <set>
 
-#include "runtime/ops/binary.h"
-#include "runtime/ops/dropout.h"
-#include "runtime/ops/gemm.h"
 #include "runtime/ops/movement.h"
-#include "runtime/ops/normalise.h"
 #include "runtime/ops/pixel_rows.h"
-#include "runtime/ops/unary.h"
 #include "runtime/passes/passes.h"
 
 namespace graft {
@@ -64,35 +59,26 @@ class RowForms {
 
   /// The operator on rows, and its inputs; null when there is none.
   OperatorPtr row_form(const Node& node, std::vector<ValueId>& inputs) const {
-    const Operator* op = node.op.get();
-    if (const auto* binary = dynamic_cast<const Binary*>(op)) {
-      bool any = false;
+    if (node.op->is_element_wise()) {
+      const Shape* pictures = nullptr;
       for (ValueId& id : inputs) {
         if (rows(id) != kNoValue) {
+          if (pictures && shape(id) != *pictures) return nullptr;  // of rows, one of them stretches otherwise
+          pictures = &shape(id);
           id = rows(id);
-          any = true;
         } else if (shape(id).rank() > 1 || !graph_.value(id).constant) {
           return nullptr;  // not one number, nor one a channel
         }
       }
-      return any && binary->activation.kind == Activation::Kind::none ? node.op : nullptr;
+      return pictures ? node.op : nullptr;
     }
     if (rows(inputs[0]) == kNoValue) return nullptr;
+    for (size_t i = 1; i < node.outputs.size(); ++i)
+      if (used_.contains(node.outputs[i])) return nullptr;  // of rows it has another shape
     inputs[0] = rows(inputs[0]);
-    if (dynamic_cast<const Unary*>(op) || dynamic_cast<const Dropout*>(op)) return node.op;
-    if (dynamic_cast<const MatMul*>(op)) return shape(inputs[1]).rank() == 2 ? node.op : nullptr;
-    if (const auto* norm = dynamic_cast<const Normalise*>(op)) {
-      const bool over_channels = norm->over == Normalise::Over::layer && resolve_axis(norm->axis, 4) == 3;
-      for (size_t i = 1; i < node.outputs.size(); ++i)
-        if (used_.contains(node.outputs[i])) return nullptr;  // statistics of rows have another shape
-      for (size_t i = 1; i < inputs.size(); ++i)
-        if (inputs[i] != kNoValue && shape(inputs[i]).rank() > 1) return nullptr;
-      if (!over_channels) return nullptr;
-      auto form = std::make_shared<Normalise>(*norm);
-      form->axis = 1;
-      return form;
-    }
-    return nullptr;
+    std::vector<ValueType> types;
+    for (ValueId id : inputs) types.push_back(graph_.type_of(id));
+    return node.op->row_form(types);
   }
 
   Graph& graph_;

@@ -33,6 +33,7 @@ void scale_instead(Graph& graph, Node& node, float ratio) {
 
 void remove_identities(Graph& graph, bool keep_dropout) {
   std::vector<bool> dead(graph.nodes.size(), false);
+  std::map<ValueId, ValueId> passed_on;
   for (size_t i = 0; i < graph.nodes.size(); ++i) {
     Node& node = graph.nodes[i];
     const Operator* op = node.op.get();
@@ -44,10 +45,11 @@ void remove_identities(Graph& graph, bool keep_dropout) {
       continue;
     }
     if (dynamic_cast<const Identity*>(op) || same_cast || (dropout && (!keep_dropout || dropout->ratio == 0))) {
-      graph.replace_uses(node.outputs[0], node.inputs[0]);
+      passed_on[node.outputs[0]] = node.inputs[0];
       dead[i] = true;
     }
   }
+  graph.replace_uses(passed_on);
   erase_nodes(graph, dead);
 }
 

@@ -1,5 +1,6 @@
 #include <cmath>
 
+#include "runtime/core/users.h"
 #include "runtime/ops/batch_norm.h"
 #include "runtime/ops/convolution.h"
 #include "runtime/passes/passes.h"
@@ -41,20 +42,17 @@ void fold(Graph& graph, Node& convolution, const Node& norm, float epsilon) {
 }  // namespace
 
 void fold_batch_norm(Graph& graph) {
-  const auto producer = graph.producers();
-  const auto readers = graph.consumers();
+  const Users users(graph);
   std::vector<bool> dead(graph.nodes.size(), false);
   for (size_t i = 0; i < graph.nodes.size(); ++i) {
     const auto* norm = dynamic_cast<const BatchNorm*>(graph.nodes[i].op.get());
     if (!norm || !norm->tail.empty() || !all_frozen_constants(graph, graph.nodes[i], 1)) continue;
     const ValueId x = graph.nodes[i].inputs[0];
-    const int source = producer[static_cast<size_t>(x)];
-    if (source < 0 || readers[static_cast<size_t>(x)].size() != 1) continue;
-    bool is_output = false;
-    for (ValueId id : graph.outputs) is_output = is_output || id == x;
+    const int source = users.producer(x);
+    if (source < 0 || users.only_reader(x) < 0) continue;
     Node& before = graph.nodes[static_cast<size_t>(source)];
     const auto* convolution = dynamic_cast<const Convolution*>(before.op.get());
-    if (is_output || !convolution || !convolution->tail.empty() || !all_frozen_constants(graph, before, 1)) continue;
+    if (!convolution || !convolution->tail.empty() || !all_frozen_constants(graph, before, 1)) continue;
     fold(graph, before, graph.nodes[i], norm->epsilon);
     dead[i] = true;
   }

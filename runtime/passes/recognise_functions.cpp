@@ -1,6 +1,7 @@
 #include <cmath>
 #include <optional>
 
+#include "runtime/core/users.h"
 #include "runtime/ops/binary.h"
 #include "runtime/ops/unary.h"
 #include "runtime/passes/passes.h"
@@ -10,7 +11,7 @@ namespace {
 
 class Recogniser {
  public:
-  explicit Recogniser(Graph& graph) : graph_(graph), readers_(graph.consumers()), dead_(graph.nodes.size(), false) {}
+  explicit Recogniser(Graph& graph) : graph_(graph), users_(graph), dead_(graph.nodes.size(), false) {}
 
   void run() {
     for (size_t i = 0; i < graph_.nodes.size(); ++i) {
@@ -29,11 +30,8 @@ class Recogniser {
 
   /// The node that alone reads a value, when it is a plain arithmetic step; -1 otherwise.
   int reader(ValueId id, Binary::Kind kind) const {
-    for (ValueId output : graph_.outputs)
-      if (output == id) return -1;
-    const auto& list = readers_[static_cast<size_t>(id)];
-    if (list.size() != 1) return -1;
-    return is(list[0], kind) ? list[0] : -1;
+    const int index = users_.only_reader(id);
+    return is(index, kind) ? index : -1;
   }
   bool is(int index, Binary::Kind kind) const {
     const auto* binary =
@@ -69,13 +67,12 @@ class Recogniser {
 
   /// x·½·(1 + erf(x/√2)), the erf being node i, with the half before or after.
   void gelu(size_t i) {
-    const auto producers = graph_.producers();
-    const int scaling = producers[static_cast<size_t>(graph_.nodes[i].inputs[0])];
+    const int scaling = users_.producer(graph_.nodes[i].inputs[0]);
     if (scaling < 0 || dead_[static_cast<size_t>(scaling)]) return;
     const Node& scale = graph_.nodes[static_cast<size_t>(scaling)];
     const bool divided = is(scaling, Binary::Kind::div) && is_number(scale.inputs[1], std::sqrt(2.0f));
     const bool multiplied = is(scaling, Binary::Kind::mul) && is_number(scale.inputs[1], std::sqrt(0.5f));
-    if ((!divided && !multiplied) || readers_[static_cast<size_t>(scale.outputs[0])].size() != 1) return;
+    if ((!divided && !multiplied) || users_.readers(scale.outputs[0]).size() != 1) return;
     const ValueId x = scale.inputs[0], erf = graph_.nodes[i].outputs[0];
     const int sum = reader(erf, Binary::Kind::add);
     if (sum < 0 || !is_number(other(graph_.nodes[static_cast<size_t>(sum)], erf), 1.0f)) return;
@@ -92,8 +89,8 @@ class Recogniser {
       dead_[static_cast<size_t>(product)] = true;
       return;
     }
-    const int half = producers[static_cast<size_t>(factor)];
-    if (!is(half, Binary::Kind::mul) || readers_[static_cast<size_t>(factor)].size() != 1) return;
+    const int half = users_.producer(factor);
+    if (!is(half, Binary::Kind::mul) || users_.readers(factor).size() != 1) return;
     const Node& halved = graph_.nodes[static_cast<size_t>(half)];
     if (other(halved, x) == x || !is_number(other(halved, x), 0.5f) || (halved.inputs[0] != x && halved.inputs[1] != x))
       return;
@@ -102,7 +99,7 @@ class Recogniser {
   }
 
   Graph& graph_;
-  std::vector<std::vector<int>> readers_;
+  Users users_;
   std::vector<bool> dead_;
 };
 

@@ -1,8 +1,6 @@
 #include <algorithm>
 #include <map>
 
-#include "runtime/ops/batch_norm.h"
-#include "runtime/ops/convolution.h"
 #include "runtime/passes/passes.h"
 
 namespace graft {
@@ -75,19 +73,9 @@ class Segment {
  private:
   /// Statistics are outputs of the whole graph and so still there: only what they were measured on is made again.
   void append_copy(const Node original, std::vector<Node>& nodes, std::map<ValueId, ValueId>& copies) {
-    OperatorPtr op = original.op;
     std::vector<ValueId> inputs = original.inputs;
-    if (const auto* convolution = dynamic_cast<const Convolution*>(op.get()); convolution && convolution->statistics) {
-      auto bare = std::make_shared<Convolution>(*convolution);
-      bare->statistics = false;
-      op = bare;
-    } else if (const auto* norm = dynamic_cast<const BatchNormTraining*>(op.get())) {
-      auto apply = std::make_shared<BatchNorm>();
-      apply->epsilon = norm->epsilon;
-      apply->tail = norm->tail;
-      op = apply;
-      inputs.insert(inputs.begin() + 3, original.outputs.begin() + 1, original.outputs.end());
-    }
+    OperatorPtr op = original.op->recomputed_form(inputs, original.outputs);
+    if (!op) op = original.op;
     for (ValueId& id : inputs)
       if (const auto copy = copies.find(id); copy != copies.end()) id = copy->second;
     const auto outputs = graph_.add_node(original.name + ":recomputed", op, inputs);

@@ -1,5 +1,4 @@
-#include <algorithm>
-
+#include "runtime/core/users.h"
 #include "runtime/ops/batch_norm.h"
 #include "runtime/ops/convolution.h"
 #include "runtime/passes/passes.h"
@@ -7,19 +6,17 @@
 namespace graft {
 
 void share_norm_gradients(Graph& graph) {
-  const auto producer = graph.producers();
-  const auto readers = graph.consumers();
+  const Users users(graph);
   for (size_t i = 0; i < graph.nodes.size(); ++i) {
     const auto* gradient = dynamic_cast<const BatchNormGradient*>(graph.nodes[i].op.get());
     if (!gradient || !gradient->tail.residual) continue;
     const ValueId dy = graph.nodes[i].inputs[0];
-    const int source = producer[static_cast<size_t>(dy)];
+    const int source = users.producer(dy);
     const auto* convolution =
         source < 0 ? nullptr
                    : dynamic_cast<const ConvolutionBackwardData*>(graph.nodes[static_cast<size_t>(source)].op.get());
-    const bool alone = readers[static_cast<size_t>(dy)].size() == 1 &&
-                       std::find(graph.outputs.begin(), graph.outputs.end(), dy) == graph.outputs.end();
-    if (!convolution || !alone || convolution->tail.activation.kind != Activation::Kind::none) continue;
+    if (!convolution || users.only_reader(dy) < 0 || convolution->tail.activation.kind != Activation::Kind::none)
+      continue;
 
     auto through = std::make_shared<ConvolutionBackwardData>(*convolution);
     through->norm = {gradient->tail.activation, gradient->epsilon};

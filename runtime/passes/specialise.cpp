@@ -1,6 +1,5 @@
 #include "runtime/core/error.h"
 #include "runtime/core/evaluate_node.h"
-#include "runtime/ops/movement.h"
 #include "runtime/passes/passes.h"
 
 namespace graft {
@@ -20,8 +19,8 @@ Shape closed(const Value& input, const OpenDims& dims) {
   return result;
 }
 
+/// True when everything that the node reads is known and may not change.
 bool is_foldable(const Graph& graph, const Node& node, const std::vector<ValueType>& outputs) {
-  if (dynamic_cast<const ShapeOf*>(node.op.get())) return true;
   for (const ValueType& type : outputs)
     if (type.shape.elements() > kLargestFoldedElements) return false;
   if (node.inputs.empty()) return false;
@@ -30,14 +29,13 @@ bool is_foldable(const Graph& graph, const Node& node, const std::vector<ValueTy
   return true;
 }
 
-std::vector<Tensor> fold(const Graph& graph, const Node& node, const std::vector<ValueType>& outputs,
-                         const Backend& backend) {
-  if (const auto* shape_of = dynamic_cast<const ShapeOf*>(node.op.get())) {
-    std::vector<Tensor> result;
-    result.push_back(shape_of->evaluate(graph.value(node.inputs[0]).shape));
-    return result;
-  }
-  return evaluate_node(*node.op, input_types(graph, node), outputs, backend);
+/// What the node makes, where that is known now; empty otherwise.
+std::vector<Tensor> known_results(const Graph& graph, const Node& node, const std::vector<ValueType>& outputs,
+                                  const Backend& backend) {
+  const std::vector<ValueType> inputs = input_types(graph, node);
+  std::vector<Tensor> results = node.op->results_from_types(inputs);
+  if (results.empty() && is_foldable(graph, node, outputs)) results = evaluate_node(*node.op, inputs, outputs, backend);
+  return results;
 }
 
 }  // namespace
@@ -59,14 +57,13 @@ Graph specialise(const Graph& graph, const OpenDims& dims, const Backend& backen
                  }
                  Node resolved = node;
                  if (OperatorPtr form = node.op->resolved(input_types(result, node))) resolved.op = form;
-                 if (is_foldable(result, resolved, types)) {
-                   auto tensors = fold(result, resolved, types, backend);
-                   for (size_t i = 0; i < node.outputs.size(); ++i) {
-                     result.value(node.outputs[i]).constant = std::make_shared<Tensor>(std::move(tensors[i]));
-                   }
-                 } else {
+                 std::vector<Tensor> known = known_results(result, resolved, types, backend);
+                 if (known.empty()) {
                    result.nodes.push_back(std::move(resolved));
+                   return;
                  }
+                 for (size_t i = 0; i < node.outputs.size(); ++i)
+                   result.value(node.outputs[i]).constant = std::make_shared<Tensor>(std::move(known[i]));
                });
   }
   return result;

@@ -46,12 +46,14 @@ int add_stochastic_depth(Graph& graph, float last) {
 
 void remove_stochastic_depth(Graph& graph) {
   std::vector<bool> dead(graph.nodes.size(), false);
+  std::map<ValueId, ValueId> passed_on;
   for (size_t i = 0; i < graph.nodes.size(); ++i) {
     const auto* dropout = dynamic_cast<const Dropout*>(graph.nodes[i].op.get());
     if (!dropout || !dropout->whole_samples) continue;
-    graph.replace_uses(graph.nodes[i].outputs[0], graph.nodes[i].inputs[0]);
+    passed_on[graph.nodes[i].outputs[0]] = graph.nodes[i].inputs[0];
     dead[i] = true;
   }
+  graph.replace_uses(passed_on);
   erase_nodes(graph, dead);
 }
 

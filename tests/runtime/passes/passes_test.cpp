@@ -1,6 +1,7 @@
 #include "runtime/passes/passes.h"
 
 #include "runtime/ops/binary.h"
+#include "runtime/ops/dropout.h"
 #include "runtime/ops/gemm.h"
 #include "runtime/ops/movement.h"
 #include "runtime/ops/normalise.h"
@@ -133,6 +134,33 @@ TEST(ChannelsAsRows, LeavesWhatLooksAlongThePicture) {
   channels_as_rows(after);
   EXPECT_EQ(types(after), (std::vector<std::string>{"Transpose", "Add", "Transpose"}));
   expect_unchanged(graph, after, random_tensor({2, 4, 3, 5}, 9));
+}
+
+/// A number a channel and picture would stretch over the wrong rows.
+TEST(ChannelsAsRows, LeavesOperandsOfOtherPictureSizes) {
+  Graph graph;
+  const ValueId x = graph.add_input("x", DType::f32, {2, 4, 3, 5});
+  const ValueId gate = graph.add_constant("gate", random_tensor({2, 4, 1, 1}, 1));
+  const ValueId last = graph.add("last", transposed({0, 2, 3, 1}), {x});
+  const ValueId gate_last = graph.add("gate_last", transposed({0, 2, 3, 1}), {gate});
+  const ValueId product = graph.add("product", make_binary(B::mul), {last, gate_last});
+  graph.outputs = {graph.add("first", transposed({0, 3, 1, 2}), {product})};
+  Graph after = graph;
+  channels_as_rows(after);
+  EXPECT_EQ(types(after), (std::vector<std::string>{"Transpose", "Transpose", "Mul", "Transpose"}));
+  expect_unchanged(graph, after, random_tensor({2, 4, 3, 5}, 9));
+}
+
+/// A row is one pixel: drawing for each would drop pixels where samples are meant.
+TEST(ChannelsAsRows, LeavesStochasticDepth) {
+  Graph graph;
+  const ValueId x = graph.add_input("x", DType::f32, {2, 4, 3, 5});
+  auto depth = std::make_shared<Dropout>();
+  depth->whole_samples = true;
+  const ValueId dropped = graph.add("depth", depth, {graph.add("last", transposed({0, 2, 3, 1}), {x})});
+  graph.outputs = {graph.add("first", transposed({0, 3, 1, 2}), {dropped})};
+  channels_as_rows(graph);
+  EXPECT_EQ(types(graph), (std::vector<std::string>{"Transpose", "Dropout", "Transpose"}));
 }
 
 }  // namespace
