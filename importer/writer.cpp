@@ -1,5 +1,6 @@
 #include "importer/writer.h"
 
+#include <algorithm>
 #include <cmath>
 #include <filesystem>
 #include <ostream>
@@ -7,6 +8,7 @@
 #include "importer/metadata.h"
 #include "importer/op_table.h"
 #include "runtime/core/atomic_file.h"
+#include "runtime/ops/expansion.h"
 
 namespace graft {
 namespace {
@@ -113,6 +115,29 @@ onnx::NodeProto write_half(const Tensor& tensor, const std::string& name, Weight
   return node;
 }
 
+/// The graph with what composites stand for where the written opset has no such operator.
+Graph spelled_out(const Graph& graph) {
+  Graph result = graph;
+  const auto is_missing = [](const Node& node) { return node.op->is_composite() && !op_table().writer(*node.op); };
+  if (std::none_of(graph.nodes.begin(), graph.nodes.end(), is_missing)) return result;
+  // Composites look at shapes, of which they spell out all but the batch.
+  for (ValueId id : graph.inputs)
+    std::replace(result.value(id).shape.begin(), result.value(id).shape.end(), kOpenDim, int64_t{1});
+  result.nodes.clear();
+  for (const Node& node : graph.nodes) {
+    if (!is_missing(node)) {
+      result.nodes.push_back(node);
+      continue;
+    }
+    with_place([&] { return describe(node); },
+               [&] {
+                 for (Node& part : expand(result, node)) result.nodes.push_back(std::move(part));
+               });
+  }
+  for (ValueId id : graph.inputs) result.value(id).shape = graph.value(id).shape;
+  return result;
+}
+
 void fill(onnx::ModelProto& proto, const Model& model, const WriteOptions& options, WeightWriter& weights) {
   proto.set_ir_version(kWrittenIr);
   proto.set_producer_name("graft");
@@ -122,7 +147,7 @@ void fill(onnx::ModelProto& proto, const Model& model, const WriteOptions& optio
     entry.set_key(key);
     entry.set_value(value);
   }
-  const Graph& graph = model.graph;
+  const Graph graph = spelled_out(model.graph);
   auto& out = *proto.mutable_graph();
   out.set_name("graft");
   for (ValueId id : graph.inputs) write_info(graph.value(id), true, *out.add_input());

@@ -12,6 +12,7 @@
 
 namespace graft {
 
+class Expansion;
 class GradientBuilder;
 
 /// A value of a graph (graph.h).
@@ -141,6 +142,15 @@ class Operator {
   /// The form with everything resolved that depends on the inputs' extents (automatic padding), or null when this one
   /// is.
   virtual std::shared_ptr<const Operator> resolved(std::span<const ValueType>) const { return nullptr; }
+
+  /// True for operators that only stand for others (ONNX Einsum). `specialise` puts those in their place, and so does
+  /// the writer where the written opset has no such operator; no backend has a kernel for a composite.
+  virtual bool is_composite() const { return false; }
+
+  /// Appends what a composite stands for, from the shapes of its inputs; returns what stands for output 0, the only
+  /// one. Extents that `specialise` may close otherwise another time (the batch) should not be spelled out: the writer
+  /// leaves the batch open. Throws Error where there is no such graph.
+  virtual ValueId expand(Expansion& expansion) const;
 
   /// The form that keeps what the gradient needs (extra outputs are appended), or null when this one does.
   virtual std::shared_ptr<const Operator> training_form() const { return nullptr; }

@@ -1,9 +1,13 @@
 #include "runtime/ops/gemm.h"
 
+#include <numeric>
+
 #include "runtime/core/error.h"
 #include "runtime/ops/broadcast.h"
 #include "runtime/ops/gradient.h"
+#include "runtime/ops/movement.h"
 #include "runtime/ops/reduce.h"
+#include "runtime/ops/reshape.h"
 
 namespace graft {
 namespace {
@@ -92,13 +96,60 @@ int64_t MatMul::multiply_adds(std::span<const ValueType> inputs, std::span<const
   return outputs[0].shape.elements() * inputs[0].shape.back();
 }
 
+namespace {
+
+ValueId view(GradientBuilder& grad, ValueId x, const Shape& shape, const char* suffix) {
+  if (grad.shape(x) == shape) return x;
+  auto op = std::make_shared<ReshapeTo>();
+  op->target = shape;
+  return grad.emit(op, {x}, suffix);
+}
+
+/// The matrices of a batch, each transposed.
+ValueId transposed(GradientBuilder& grad, ValueId x, const char* suffix) {
+  auto op = std::make_shared<Transpose>();
+  op->permutation.resize(grad.shape(x).size());
+  std::iota(op->permutation.begin(), op->permutation.end(), int64_t{0});
+  std::swap(op->permutation.end()[-1], op->permutation.end()[-2]);
+  return grad.emit(op, {x}, suffix);
+}
+
+}  // namespace
+
+/// dA = dY·Bᵀ, dB = Aᵀ·dY for each pair of matrices, summed where a matrix was used for several. One matrix B serves
+/// all rows of A: then both are one product.
 void MatMul::differentiate(GradientBuilder& grad) const {
   using enum Transpose2d;
-  const ValueId a = grad.input(0), b = grad.input(1), dy = grad.grad_output();
-  if (grad.shape(a).rank() != 2 || grad.shape(b).rank() != 2)
-    throw Error("only the product of two matrices has a gradient");
-  if (grad.wanted(0)) grad.give(0, grad.emit(product(no, yes, 1, false), {dy, b}, "a"));
-  if (grad.wanted(1)) grad.give(1, grad.emit(product(yes, no, 1, true), {a, dy}, "b"));
+  const Shape a_shape = grad.shape(grad.input(0)), b_shape = grad.shape(grad.input(1));
+  Shape a = a_shape, b = b_shape;  // vectors as matrices
+  if (a.rank() == 1) a.insert(a.begin(), 1);
+  if (b.rank() == 1) b.push_back(1);
+  Shape y = broadcast(Shape(std::vector<int64_t>(a.begin(), a.end() - 2)),
+                      Shape(std::vector<int64_t>(b.begin(), b.end() - 2)));
+  y.insert(y.end(), {a.end()[-2], b.back()});
+  if (b.rank() == 2) {
+    const int64_t rows = Shape(std::vector<int64_t>(a.begin(), a.end() - 1)).elements();
+    const ValueId dy = view(grad, grad.grad_output(), {rows, b[1]}, "y_rows");
+    if (grad.wanted(0)) {
+      const ValueId da = grad.emit(product(no, yes, 1, false), {dy, view(grad, grad.input(1), b, "b_matrix")}, "a");
+      grad.give(0, view(grad, da, a_shape, "a_shape"));
+    }
+    if (grad.wanted(1)) {
+      const ValueId x = view(grad, grad.input(0), {rows, b[0]}, "a_rows");
+      grad.give(1, view(grad, grad.emit(product(yes, no, 1, true), {x, dy}, "b"), b_shape, "b_shape"));
+    }
+    return;
+  }
+  const ValueId dy = view(grad, grad.grad_output(), y, "y_matrices");
+  if (grad.wanted(0)) {
+    const ValueId across = transposed(grad, grad.input(1), "b_across");
+    const ValueId da = sum_to(grad, grad.emit(std::make_shared<MatMul>(), {dy, across}, "a"), a);
+    grad.give(0, view(grad, da, a_shape, "a_shape"));
+  }
+  if (grad.wanted(1)) {
+    const ValueId across = transposed(grad, view(grad, grad.input(0), a, "a_matrices"), "a_across");
+    grad.give(1, sum_to(grad, grad.emit(std::make_shared<MatMul>(), {across, dy}, "b"), b));
+  }
 }
 
 OperatorPtr MatMul::row_form(std::span<const ValueType> inputs) const {

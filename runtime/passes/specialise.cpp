@@ -1,5 +1,6 @@
 #include "runtime/core/error.h"
 #include "runtime/core/evaluate_node.h"
+#include "runtime/ops/expansion.h"
 #include "runtime/passes/passes.h"
 
 namespace graft {
@@ -38,34 +39,39 @@ std::vector<Tensor> known_results(const Graph& graph, const Node& node, const st
   return results;
 }
 
+/// Types the node's outputs, and appends it, or what it stands for, unless its results are known.
+void append_specialised(Graph& graph, const Node& node, const Backend& backend) {
+  const auto types = node.op->infer(input_types(graph, node));
+  if (types.size() < node.outputs.size())
+    throw Error("has " + std::to_string(node.outputs.size()) + " outputs where " + std::to_string(types.size()) +
+                " are known");
+  for (size_t i = 0; i < node.outputs.size(); ++i) {
+    graph.value(node.outputs[i]).dtype = types[i].dtype;
+    graph.value(node.outputs[i]).shape = types[i].shape;
+  }
+  if (node.op->is_composite()) {
+    for (const Node& part : expand(graph, node)) append_specialised(graph, part, backend);
+    return;
+  }
+  Node resolved = node;
+  if (OperatorPtr form = node.op->resolved(input_types(graph, node))) resolved.op = form;
+  std::vector<Tensor> known = known_results(graph, resolved, types, backend);
+  if (known.empty()) {
+    graph.nodes.push_back(std::move(resolved));
+    return;
+  }
+  for (size_t i = 0; i < node.outputs.size(); ++i)
+    graph.value(node.outputs[i]).constant = std::make_shared<Tensor>(std::move(known[i]));
+}
+
 }  // namespace
 
 Graph specialise(const Graph& graph, const OpenDims& dims, const Backend& backend) {
   Graph result = graph;
   result.nodes.clear();
   for (ValueId id : graph.inputs) result.value(id).shape = closed(graph.value(id), dims);
-  for (const Node& node : graph.nodes) {
-    with_place([&] { return describe(node); },
-               [&] {
-                 const auto types = node.op->infer(input_types(result, node));
-                 if (types.size() < node.outputs.size())
-                   throw Error("has " + std::to_string(node.outputs.size()) + " outputs where " +
-                               std::to_string(types.size()) + " are known");
-                 for (size_t i = 0; i < node.outputs.size(); ++i) {
-                   result.value(node.outputs[i]).dtype = types[i].dtype;
-                   result.value(node.outputs[i]).shape = types[i].shape;
-                 }
-                 Node resolved = node;
-                 if (OperatorPtr form = node.op->resolved(input_types(result, node))) resolved.op = form;
-                 std::vector<Tensor> known = known_results(result, resolved, types, backend);
-                 if (known.empty()) {
-                   result.nodes.push_back(std::move(resolved));
-                   return;
-                 }
-                 for (size_t i = 0; i < node.outputs.size(); ++i)
-                   result.value(node.outputs[i]).constant = std::make_shared<Tensor>(std::move(known[i]));
-               });
-  }
+  for (const Node& node : graph.nodes)
+    with_place([&] { return describe(node); }, [&] { append_specialised(result, node, backend); });
   return result;
 }
 
