@@ -35,17 +35,6 @@ void read_layer(NodeReader& node) {
   node.emit(op, node.inputs(), root_mean_square ? 1 : 3);
 }
 
-/// x / ‖x‖ₚ along one axis.
-void read_lp(NodeReader& node) {
-  const int64_t p = node.integer("p", 2);
-  if (p != 1 && p != 2) throw Error("p = " + std::to_string(p) + " is not supported: 1 and 2 are");
-  auto norm = std::make_shared<Reduce>();
-  norm->kind = p == 1 ? Reduce::Kind::l1 : Reduce::Kind::l2;
-  norm->axes = {node.integer("axis", -1)};
-  const ValueId length = node.emit_helper("norm", norm, {node.input(0)});
-  node.emit(make_binary(Binary::Kind::div), {node.input(0), length});
-}
-
 /// (x - E[x]) / √(E[x²] - E[x]² + 1e-9), as ONNX spells it out.
 void read_mean_variance(NodeReader& node) {
   auto mean = std::make_shared<Reduce>();
@@ -104,7 +93,6 @@ void map_normalise(OpTable& table) {
   table.read("GroupNormalization", read_group);
   table.read("LayerNormalization", read_layer<false>);
   table.read("RMSNormalization", read_layer<true>);
-  table.read("LpNormalization", read_lp);
   table.read("MeanVarianceNormalization", read_mean_variance);
   table.write<Normalise>(write);
 }

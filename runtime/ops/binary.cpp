@@ -98,8 +98,17 @@ void Binary::differentiate(GradientBuilder& grad) const {
       return;
     }
     case Kind::mod:
-    case Kind::fmod:
-      throw Error(std::string(type()) + " has no gradient", "freeze the layers up to this node");
+    case Kind::fmod:  // a - q·b, with a whole q that does not change nearby: -dy·q for b
+      if (grad.wanted(0)) give(0, dy);
+      if (grad.wanted(1)) {
+        const ValueId rest =
+            activation.kind == Activation::Kind::none ? y : grad.emit(make_binary(kind), {a, b}, "rest");
+        const ValueId whole = grad.emit(make_binary(Kind::sub), {a, rest}, "whole");
+        const ValueId quotient = grad.emit(make_binary(Kind::div), {whole, b}, "q");
+        const ValueId scaled = grad.emit(make_binary(Kind::mul), {dy, quotient}, "b");
+        give(1, grad.emit(make_unary(Unary::Kind::neg), {scaled}, "b"));
+      }
+      return;
   }
 }
 
