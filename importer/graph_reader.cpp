@@ -4,6 +4,7 @@
 #include <deque>
 #include <optional>
 
+#include "importer/loop.h"
 #include "importer/op_table.h"
 #include "runtime/core/error.h"
 #include "runtime/core/memory_text.h"
@@ -188,6 +189,15 @@ void GraphReader::read_node(const onnx::NodeProto& node, NameScope& scope) {
   if (const auto* function = functions_.find(node)) return read_call(node, *function, scope);
   if (is_own_operator(node) && node.op_type() == "If") {
     return with_place([&] { return "node \"" + node.name() + "\" (If)"; }, [&] { read_if(node, scope); });
+  }
+  if (is_own_operator(node) && node.op_type() == "Loop") {
+    const SubgraphReader body{graph_, [&](ValueId id) { return known(id); },
+                              [&](const onnx::GraphProto& graph, NameScope& inner) { read_initialisers(graph, inner); },
+                              [&](const Nodes& nodes, NameScope& inner) {
+                                add_read_names(nodes, inner);
+                                read_nodes(nodes, inner);
+                              }};
+    return with_place([&] { return "node \"" + node.name() + "\" (Loop)"; }, [&] { unroll_loop(node, scope, body); });
   }
   NodeReader reader(node, weights_, graph_, scope);
   with_place([&] { return "node \"" + reader.name() + "\" (" + node.op_type() + ")"; },

@@ -62,7 +62,7 @@ void collect_unknown(const google::protobuf::RepeatedPtrField<onnx::NodeProto>& 
     for (const auto& attribute : node.attribute())
       if (attribute.has_g()) collect_unknown(attribute.g().node(), functions, visited, unknown);
     const bool own = is_own_operator(node);
-    if (own && (node.op_type() == "If" || op_table().reader(node.op_type()))) continue;
+    if (own && (node.op_type() == "If" || node.op_type() == "Loop" || op_table().reader(node.op_type()))) continue;
     unknown[own ? node.op_type() : node.domain() + "." + node.op_type()].push_back(
         node.name().empty() && node.output_size() > 0 ? node.output(0) : node.name());
   }

@@ -15,7 +15,10 @@ std::string describe(const Node& node) { return "node \"" + node.name + "\" (" +
 
 ValueId Graph::add_value(Value value) {
   if (value.name.empty()) value.name = "value";
-  value.name = unused_name(value.name);
+  if (by_name_.contains(value.name)) {
+    int& suffix = suffixes_[value.name] = free_suffix(value.name);
+    value.name += "_" + std::to_string(suffix++);
+  }
   const auto id = static_cast<ValueId>(values_.size());
   by_name_[value.name] = id;
   values_.push_back(std::move(value));
@@ -91,11 +94,14 @@ ValueId Graph::find(const std::string& name) const {
 
 std::string Graph::unused_name(const std::string& wanted) const {
   if (!by_name_.contains(wanted)) return wanted;
-  int& next = next_suffix_.try_emplace(wanted, 2).first->second;
-  for (;; ++next) {
-    std::string candidate = wanted + "_" + std::to_string(next);
-    if (!by_name_.contains(candidate)) return candidate;
-  }
+  return wanted + "_" + std::to_string(free_suffix(wanted));
+}
+
+int Graph::free_suffix(const std::string& wanted) const {
+  const auto known = suffixes_.find(wanted);
+  int i = known == suffixes_.end() ? 2 : known->second;
+  while (by_name_.contains(wanted + "_" + std::to_string(i))) ++i;
+  return i;
 }
 
 std::vector<int> Graph::producers() const {

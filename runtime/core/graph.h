@@ -82,9 +82,11 @@ class Graph {
 
  private:
   ValueId add_value(Value value);
+  /// The first i ≥ 2 for which `wanted_i` is free.
+  int free_suffix(const std::string& wanted) const;
   std::vector<Value> values_;
   std::map<std::string, ValueId> by_name_;
-  mutable std::map<std::string, int> next_suffix_;  // per wanted name: where the search for an unused one goes on
+  std::map<std::string, int> suffixes_;  // for names that were wanted before: all smaller ones are taken
 };
 
 /// "node "conv1" (Conv)", the place an Error names.

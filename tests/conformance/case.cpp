@@ -64,7 +64,7 @@ size_t first_constant(const Case& test, const Case::Data& data) {
       test.model.graph().node_size() == 1 && test.model.graph().node(0).op_type() == "ConstantOfShape";
   bool shapes = false;
   for (const auto& node : test.model.graph().node())
-    shapes = shapes || node.op_type() == "Range" || node.op_type() == "If";
+    shapes = shapes || node.op_type() == "Range" || node.op_type() == "If" || node.op_type() == "Loop";
   return makes_values || (scalar && shapes) ? 0 : 1;
 }
 

@@ -30,7 +30,8 @@ std::string unknown_operator(const onnx::GraphProto& graph) {
       if (attribute.has_g())
         if (const std::string op = unknown_operator(attribute.g()); !op.empty()) return op;
     const bool own = node.domain().empty() || node.domain() == "ai.onnx";
-    if (node.op_type() != "If" && (!own || !op_table().reader(node.op_type()))) return node.op_type();
+    if (node.op_type() != "If" && node.op_type() != "Loop" && (!own || !op_table().reader(node.op_type())))
+      return node.op_type();
   }
   return "";
 }
@@ -60,6 +61,8 @@ std::string outside_node(const onnx::NodeProto& node, const onnx::ModelProto& mo
   if (spatial && rank != 4) return "one- and three-dimensional " + op;
   if (op.starts_with("Reduce") && inputs[0].type().tensor_type().elem_type() == onnx::TensorProto::BOOL)
     return "reductions of booleans";
+  if (op == "Attention" && (node.output_size() > 1 || node.input_size() > 4))
+    return "Attention with keys and values of earlier passes, or inner results";
   if (op == "MaxPool" && node.output_size() > 1) return "MaxPool with indices (for unpooling only)";
   if (op == "Dropout" && (has_input("t") || has_input("training_mode"))) return "Dropout in training form (random)";
   for (const auto& a : node.attribute()) {
