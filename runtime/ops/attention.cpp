@@ -152,6 +152,7 @@ ValueId Attention::expand(Expansion& to) const {
   const float factor = scale != 0 ? scale : 1 / std::sqrt(static_cast<float>(e.width));
   q = to.emit(make_binary(Binary::Kind::mul), {q, number(to, factor)});
   ValueId scores = to.emit(std::make_shared<MatMul>(), {q, k});
+  if (softcap != 0) scores = capped(to, scores, softcap);
   const ValueId mask = to.input(3);
   if (causal || mask != kNoValue) {
     scores = to.reshape(scores, {-1, e.key_heads, e.shared(), e.queries, e.keys});
@@ -159,7 +160,6 @@ ValueId Attention::expand(Expansion& to) const {
     if (causal) scores = with_causal_mask(to, scores, e);
     scores = to.reshape(scores, {-1, rows, e.keys});
   }
-  if (softcap != 0) scores = capped(to, scores, softcap);
   const ValueId weights = to.emit(std::make_shared<Softmax>(), {scores});
   const ValueId y = to.emit(std::make_shared<MatMul>(), {weights, v});
   if (!e.side_by_side) return to.reshape(y, {-1, e.heads, e.queries, e.value_width});

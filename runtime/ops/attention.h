@@ -4,12 +4,12 @@
 
 namespace graft {
 
-/// ONNX Attention: softmax(cap(scale·Q·Kᵀ + mask))·V for each head [Vaswani et al. 2017, §3.2]. Inputs Q, K, V and an
+/// ONNX Attention: softmax(cap(scale·Q·Kᵀ) + mask)·V for each head [Vaswani et al. 2017, §3.2]. Inputs Q, K, V and an
 /// optional mask. Q is N×heads×S×D, K is N×key_heads×T×D, V is N×key_heads×T×E and the result N×heads×S×E; or, with
 /// `heads` and `key_heads` given, heads lie side by side: N×S×(heads·D) and so on. Neighbouring heads/key_heads queries
 /// share a key and a value [Ainslie et al. 2023, "GQA"]. The mask broadcasts to N×heads×S×T: booleans say what may be
 /// attended to, numbers are added; where its last extent is short, the rest is masked. A `causal` query i attends to
-/// keys up to i. cap(s) = softcap·tanh(s/softcap) where softcap is not 0, after the mask, as ONNX has it.
+/// keys up to i. cap(s) = softcap·tanh(s/softcap) where softcap is not 0.
 ///
 /// A composite: products of matrices, one for each N and key head, around Softmax. The batch is nowhere spelled out.
 struct Attention final : Operator {

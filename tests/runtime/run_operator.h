@@ -30,6 +30,13 @@ inline Given floats(Shape shape, std::initializer_list<float> values) {
   return Tensor::of<float>(std::move(shape), values);
 }
 
+/// The graph with its composites, if it has any, spelled out as plans have them.
+inline Graph without_composites(const Graph& graph) {
+  const auto is_composite = [](const Node& node) { return node.op->is_composite(); };
+  return std::any_of(graph.nodes.begin(), graph.nodes.end(), is_composite) ? specialise(graph, {}, test_backend())
+                                                                           : graph;
+}
+
 /// Runs one operator as a plan would (activations channels-last), with row-major tensors in and out. Inputs after the
 /// first are constants.
 inline Tensor run_operator(OperatorPtr op, const std::vector<Given>& inputs, size_t output = 0) {
@@ -40,7 +47,7 @@ inline Tensor run_operator(OperatorPtr op, const std::vector<Given>& inputs, siz
                          : graph.add_constant("c" + std::to_string(i), inputs[i]->clone()));
   }
   graph.outputs = graph.add_node("node", std::move(op), ids);
-  Plan plan(std::move(graph), test_backend());
+  Plan plan(without_composites(graph), test_backend());
   copy_from_plain(inputs[0]->raw(), plan.input(0));
   plan.forward();
   const View y = plan.output(output);
@@ -88,6 +95,7 @@ inline void expect_gradients(const OperatorPtr& op, const std::vector<Given>& in
   for (size_t i = 1; i < inputs.size(); ++i)
     if (wanted[i]) wanted_ids.push_back(ids[i]);
   graph.outputs = {graph.add("node", op, ids)};
+  graph = without_composites(graph);
   const Gradients gradients = differentiate(graph, {graph.outputs[0]}, wanted_ids);
   const bool picture = inputs[0]->shape().rank() == 4;
   Plan plan(graph, test_backend());

@@ -65,5 +65,12 @@ TEST(Binary, GradientsMatchFiniteDifferencesAlsoWhereItBroadcasts) {
   }
 }
 
+/// What is left of a whole number of b's: the number does not change nearby.
+TEST(Binary, RemaindersHaveTheGradientOfTheirWholeQuotient) {
+  const Given a = floats({2, 3}, {7.3f, -7.3f, 5.2f, -5.2f, 0.6f, 3.1f}), b = floats({3}, {2.1f, 2.4f, -2.2f});
+  for (const auto kind : {Binary::Kind::fmod, Binary::Kind::mod})
+    expect_gradients(make_binary(kind), {a, b}, {true, true}, 1e-3f);
+}
+
 }  // namespace
 }  // namespace graft

@@ -72,5 +72,17 @@ TEST(MatMul, GradientsMatchFiniteDifferences) {
   expect_gradients(std::make_shared<MatMul>(), {random_tensor({3, 4}, 1), random_tensor({4, 2}, 2)}, {true, true});
 }
 
+TEST(MatMul, GradientsOfBatchesAreSummedWhereTheySharedAMatrix) {
+  const std::vector<std::pair<Shape, Shape>> cases{
+      {{2, 3, 4}, {4, 2}},    {{2, 3, 4}, {2, 4, 2}}, {{3, 4}, {2, 4, 2}}, {{2, 1, 3, 4}, {3, 4, 2}},
+      {{1, 2, 3, 4}, {4}},    {{4}, {2, 4, 3}},       {{4}, {4}},          {{5, 1, 2, 3, 4}, {1, 2, 1, 4, 2}},
+      {{2, 2, 3, 4}, {4, 2}},
+  };
+  for (const auto& [a, b] : cases) {
+    SCOPED_TRACE(a.str() + " and " + b.str());
+    expect_gradients(std::make_shared<MatMul>(), {random_tensor(a, 1), random_tensor(b, 2)}, {true, true});
+  }
+}
+
 }  // namespace
 }  // namespace graft
