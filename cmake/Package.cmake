@@ -1,9 +1,39 @@
-# The exported package: find_package(graft) then link graft::finetune, graft::importer, ...
+# What `cmake --install` gives: a program that starts from its prefix, with the libraries that no package manager has
+# beside it, and a package that find_package(graft) and pkg-config find.
 include(CMakePackageConfigHelpers)
+set(package_folder ${CMAKE_INSTALL_LIBDIR}/cmake/graft)
 configure_package_config_file(cmake/graft-config.cmake.in ${PROJECT_BINARY_DIR}/graft-config.cmake
-                              INSTALL_DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/graft)
+                              INSTALL_DESTINATION ${package_folder})
 write_basic_package_version_file(${PROJECT_BINARY_DIR}/graft-config-version.cmake COMPATIBILITY SameMinorVersion)
 install(FILES ${PROJECT_BINARY_DIR}/graft-config.cmake ${PROJECT_BINARY_DIR}/graft-config-version.cmake
-        DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/graft)
-install(EXPORT graft-targets NAMESPACE graft:: DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/graft)
-install(FILES cmake/FindOpenCVModules.cmake DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/graft)
+        DESTINATION ${package_folder})
+install(EXPORT graft-targets NAMESPACE graft:: DESTINATION ${package_folder})
+install(FILES cmake/FindOpenCVModules.cmake DESTINATION ${package_folder})
+install(DIRECTORY include/graft DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} FILES_MATCHING PATTERN "*.h")
+
+# oneDNN goes along where it is not the system's own: Debian's is too old.
+get_target_property(dnnl_library DNNL::dnnl LOCATION)
+if(NOT dnnl_library MATCHES "^/usr/lib")
+  get_filename_component(dnnl_folder ${dnnl_library} DIRECTORY)
+  install(DIRECTORY ${dnnl_folder}/ DESTINATION ${CMAKE_INSTALL_LIBDIR}/graft FILES_MATCHING PATTERN "libdnnl.so*" PATTERN cmake EXCLUDE)
+endif()
+
+# Static libraries, those that use others first, and what they stand on.
+set(libraries finetune importer onnx_proto models)
+set(GRAFT_PC_DEPENDENCIES "-lprotobuf -llbfgs -ldnnl -fopenmp -lpthread -ldl")
+if(GRAFT_WITH_OPENCV)
+  list(PREPEND libraries graft augment)
+  string(PREPEND GRAFT_PC_DEPENDENCIES "-lopencv_imgcodecs -lopencv_imgproc -lopencv_core ")
+endif()
+list(APPEND libraries runtime core)
+set(GRAFT_PC_LIBS "")
+foreach(library ${libraries})
+  if(library STREQUAL graft)
+    string(APPEND GRAFT_PC_LIBS "-lgraft ")
+  else()
+    string(APPEND GRAFT_PC_LIBS "-lgraft_${library} ")
+  endif()
+endforeach()
+file(RELATIVE_PATH GRAFT_PC_PREFIX /${CMAKE_INSTALL_LIBDIR}/pkgconfig /)
+configure_file(cmake/graft.pc.in ${PROJECT_BINARY_DIR}/graft.pc @ONLY)
+install(FILES ${PROJECT_BINARY_DIR}/graft.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)

@@ -186,6 +186,10 @@ void GraphReader::read_nodes(const Nodes& nodes, NameScope& scope) {
 }
 
 void GraphReader::read_node(const onnx::NodeProto& node, NameScope& scope) {
+  // Some of ONNX's nodes become several of graft's, and loops are unrolled.
+  if (static_cast<int64_t>(graph_.nodes.size()) > 4 * LocalFunctions::kMostNodes)
+    throw Error("becomes more than " + std::to_string(4 * LocalFunctions::kMostNodes) + " nodes",
+                "the file is damaged or made to exhaust memory");
   if (const auto* function = functions_.find(node)) return read_call(node, *function, scope);
   if (is_own_operator(node) && node.op_type() == "If") {
     return with_place([&] { return "node \"" + node.name() + "\" (If)"; }, [&] { read_if(node, scope); });

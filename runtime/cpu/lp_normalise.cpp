@@ -4,7 +4,7 @@
 
 #include "runtime/cpu/kernel_table.h"
 #include "runtime/cpu/onednn.h"
-#include "runtime/cpu/parallel.h"
+#include "runtime/core/parallel.h"
 #include "runtime/cpu/row_layout.h"
 
 namespace graft::cpu {
