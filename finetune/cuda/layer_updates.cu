@@ -1,5 +1,6 @@
 #include "finetune/cuda/layer_updates.h"
 
+#include <map>
 #include <new>
 
 #include "finetune/cuda/pieces.h"
@@ -49,7 +50,7 @@ class LayerUpdate : public DeviceUpdate {
     for (size_t p = 0; p < parameters_.size(); ++p) {
       const DeviceParameter& d = parameters_[p];
       table_.host()[p] = {d.weights,       d.slots[0],     d.slots[1], d.gradient,
-                          lr * d.lr_scale, d.weight_decay, d.l1,       d.matrix};
+                          lr * d.lr_scale, d.weight_decay, d.l1, d.rows > 0};
     }
     table_.upload();
   }
@@ -149,20 +150,20 @@ class LambUpdate final : public LayerUpdate {
   Table<rules::Lamb> bound_;  // the rule as this step finds it
 };
 
+const LayerRuleEntry kLars = layer_rule<rules::Lars, LarsUpdate>(), kLamb = layer_rule<rules::Lamb, LambUpdate>();
+
+std::map<std::string, LayerRuleEntry::Make>& layer_rules() {
+  static std::map<std::string, LayerRuleEntry::Make> table;
+  return table;
+}
+
 }  // namespace
 
-bool knows_layer_rule(const std::string& name) { return name == "lars" || name == "lamb"; }
+LayerRuleEntry::LayerRuleEntry(const char* name, Make make) { layer_rules()[name] = make; }
 
-std::unique_ptr<DeviceUpdate> make_layer_update(const std::string& name, const OptimizerOptions& o,
-                                                const std::vector<DeviceParameter>& parameters, const Stream& stream,
-                                                const DeviceMemory& memory) {
-  if (name == "lars")
-    return std::make_unique<LarsUpdate>(rules::Lars{o.momentum, static_cast<double>(o.trust)}, parameters, stream,
-                                        memory);
-  if (name == "lamb")
-    return std::make_unique<LambUpdate>(rules::Lamb{rules::Moments(o.beta1, o.beta2), rules::epsilon_or(o, 1e-6f)},
-                                        parameters, stream, memory);
-  return nullptr;
+LayerRuleEntry::Make LayerRuleEntry::find(const std::string& name) {
+  const auto at = layer_rules().find(name);
+  return at == layer_rules().end() ? nullptr : at->second;
 }
 
 }  // namespace graft::cuda

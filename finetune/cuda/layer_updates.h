@@ -5,12 +5,26 @@
 
 namespace graft::cuda {
 
-/// Rules that look at the length of whole tensors before they move: lars, lamb.
-bool knows_layer_rule(const std::string& name);
-/// Null for others.
-std::unique_ptr<DeviceUpdate> make_layer_update(const std::string& name, const OptimizerOptions& options,
-                                                const std::vector<DeviceParameter>& parameters, const Stream& stream,
-                                                const DeviceMemory& memory);
+/// A rule that looks at whole tensors before it moves them. Each announces itself, by an object of this type.
+class LayerRuleEntry {
+ public:
+  using Make = std::unique_ptr<DeviceUpdate> (*)(const SettingValues& values,
+                                                 const std::vector<DeviceParameter>& parameters, const Stream& stream,
+                                                 const DeviceMemory& memory);
+  LayerRuleEntry(const char* name, Make make);
+  /// Null where no such rule is known.
+  static Make find(const std::string& name);
+};
+
+/// Announces an update made as Update(Rule, parameters, stream, memory).
+template <typename Rule, typename Update>
+LayerRuleEntry layer_rule() {
+  return {Rule::kText.name,
+          [](const SettingValues& values, const std::vector<DeviceParameter>& parameters, const Stream& stream,
+             const DeviceMemory& memory) -> std::unique_ptr<DeviceUpdate> {
+            return std::make_unique<Update>(Rule(component_options<Rule>(values)), parameters, stream, memory);
+          }};
+}
 
 /// Of each parameter's elements.
 inline std::vector<int64_t> counts_of(const std::vector<DeviceParameter>& parameters) {

@@ -131,18 +131,17 @@ class LossOf final : public LossKernel {
 class Losses final : public DeviceLosses {
  public:
   Losses(const Stream& stream, const DeviceMemory& memory) : stream_(stream), memory_(memory) {}
-  std::unique_ptr<LossKernel> make(const std::string& name, const LossOptions& options,
-                                   const std::vector<float>& class_weights, int64_t rows,
+  std::unique_ptr<LossKernel> make(const Choice& loss, const std::vector<float>& class_weights, int64_t rows,
                                    int64_t outputs) const override {
     const auto use = [&](const auto& formula) -> std::unique_ptr<LossKernel> {
       return std::make_unique<LossOf<std::decay_t<decltype(formula)>>>(formula, class_weights, rows, outputs, stream_,
                                                                        memory_);
     };
-#define GRAFT_ENTRY(text, builder) \
-  if (name == text) return formulas::builder(options, use);
-    GRAFT_LOSSES(GRAFT_ENTRY)
-#undef GRAFT_ENTRY
-    return nullptr;
+    std::unique_ptr<LossKernel> made;
+    for_each_type(formulas::All{}, [&]<typename Known>() {
+      if (loss.name == Known::kText.name) made = Known::make(component_options<Known>(loss.values), use);
+    });
+    return made;
   }
 
  private:

@@ -70,24 +70,22 @@ class Updates final : public DeviceUpdates {
  public:
   Updates(const Stream& stream, const DeviceMemory& memory) : stream_(stream), memory_(memory) {}
   bool knows(const std::string& name) const override {
-    for (const char* known : {
-#define GRAFT_ENTRY(rule_name) #rule_name,
-             GRAFT_ELEMENT_RULES(GRAFT_ENTRY)
-#undef GRAFT_ENTRY
-         })
-      if (name == known) return true;
-    return knows_layer_rule(name);
+    bool known = LayerRuleEntry::find(name) != nullptr;
+    for_each_type(rules::ElementRules{}, [&]<typename Rule>() { known = known || name == Rule::kText.name; });
+    return known;
   }
-  std::unique_ptr<DeviceUpdate> make(const std::string& name, const OptimizerOptions& options,
+  std::unique_ptr<DeviceUpdate> make(const Choice& optimizer,
                                      const std::vector<DeviceParameter>& parameters) const override {
     const auto use = [&](const auto& rule) -> std::unique_ptr<DeviceUpdate> {
       return std::make_unique<Update<std::decay_t<decltype(rule)>>>(rule, parameters, stream_, memory_);
     };
-#define GRAFT_ENTRY(rule_name) \
-  if (name == #rule_name) return rules::rule_name(options, use);
-    GRAFT_ELEMENT_RULES(GRAFT_ENTRY)
-#undef GRAFT_ENTRY
-    return make_layer_update(name, options, parameters, stream_, memory_);
+    if (const auto make = LayerRuleEntry::find(optimizer.name))
+      return make(optimizer.values, parameters, stream_, memory_);
+    std::unique_ptr<DeviceUpdate> made;
+    for_each_type(rules::ElementRules{}, [&]<typename Rule>() {
+      if (optimizer.name == Rule::kText.name) made = Rule::make(component_options<Rule>(optimizer.values), use);
+    });
+    return made;
   }
 
  private:

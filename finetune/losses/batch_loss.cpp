@@ -28,7 +28,7 @@ double batch_loss(const Loss& loss, std::span<const float> scores, const Targets
     const auto part = [&](auto all) { return all.empty() ? all : all.subspan(i * outputs, outputs); };
     const auto row = part(scores);
     if (!std::all_of(row.begin(), row.end(), [](float v) { return std::isfinite(v); })) {
-      throw Error("the network's scores are no longer finite numbers", "lower --lr");
+      throw Error("the network's scores are no longer finite numbers", "use a lower " + mention("lr"));
     }
     const Target target{targets.labels[i], part(targets.rows), part(targets.teacher)};
     const double weight = row_weight(target, weights);

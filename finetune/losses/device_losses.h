@@ -39,8 +39,7 @@ class DeviceLosses : public BackendExtension {
  public:
   static constexpr const char* kName = "losses";
   /// `class_weights`: one an output, or empty. Null for a loss that the device does not know.
-  virtual std::unique_ptr<LossKernel> make(const std::string& name, const LossOptions& options,
-                                           const std::vector<float>& class_weights, int64_t rows,
+  virtual std::unique_ptr<LossKernel> make(const Choice& loss, const std::vector<float>& class_weights, int64_t rows,
                                            int64_t outputs) const = 0;
 };
 

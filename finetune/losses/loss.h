@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "runtime/core/component.h"
 #include "runtime/core/host_device.h"
 
 namespace graft {
@@ -35,17 +36,10 @@ class Loss {
 };
 using LossPtr = std::unique_ptr<Loss>;
 
-struct LossOptions {
-  float label_smoothing = 0;    // cross-entropy, kl, distillation: ε spread evenly over all classes
-  float margin = 1;             // hinges: Δ
-  float delta = 1;              // huber: δ; smooth-l1: β
-  float gamma = 2;              // focal: γ
-  float temperature = 4;        // distillation: T
-  float teacher_weight = 0.9f;  // distillation: α, the teacher's part
-};
-
-/// By the name on the command line. Throws Error for an unknown one.
-LossPtr make_loss(const std::string& name, const LossOptions& options);
+/// By its name and what is set of it. Throws Error for an unknown one.
+LossPtr make_loss(const Choice& loss);
+/// Every loss, in alphabetical order.
+const std::vector<ComponentInfo>& loss_components();
 std::vector<std::string> loss_names();
 
 /// The targets of a batch. Where `rows` is not empty it holds batch × outputs numbers and labels only say which rows
@@ -73,19 +67,5 @@ double row_weight(const Target& target, std::span<const float> weights);
 GRAFT_DEVICE inline double smoothed(const Target& y, size_t k, size_t classes, double epsilon) {
   return (1 - epsilon) * y.at(k) + epsilon / static_cast<double>(classes);
 }
-
-LossPtr make_cross_entropy(const LossOptions& options);
-LossPtr make_binary_cross_entropy(const LossOptions& options);
-LossPtr make_hinge(const LossOptions& options);
-LossPtr make_squared_hinge(const LossOptions& options);
-LossPtr make_binary_hinge(const LossOptions& options);
-LossPtr make_squared_binary_hinge(const LossOptions& options);
-LossPtr make_mean_absolute_error(const LossOptions& options);
-LossPtr make_mean_squared_error(const LossOptions& options);
-LossPtr make_smooth_l1(const LossOptions& options);
-LossPtr make_huber(const LossOptions& options);
-LossPtr make_kl_divergence(const LossOptions& options);
-LossPtr make_focal(const LossOptions& options);
-LossPtr make_distillation(const LossOptions& options);
 
 }  // namespace graft

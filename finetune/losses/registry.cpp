@@ -1,4 +1,3 @@
-#include "runtime/core/registry.h"
 #include "finetune/losses/formulas/all.h"
 #include "runtime/core/error.h"
 
@@ -12,7 +11,9 @@ class RowLoss final : public Loss {
   explicit RowLoss(const Formula& formula) : formula_(formula) {}
   double row(std::span<const float> f, const Target& y, std::span<float> grad) const override {
     if (Formula::kNeedsTeacher && y.teacher.size() != f.size())
-      throw Error("distillation needs a teacher with as many scores as there are classes", "give --teacher");
+      throw Error("distillation needs a teacher with as many scores as there are classes",
+                  "give a " + mention("teacher"))
+          .about("loss");
     return formula_(f, y, grad, Row{});
   }
   bool takes_rows() const override { return Formula::kTakesRows; }
@@ -23,30 +24,27 @@ class RowLoss final : public Loss {
   Formula formula_;
 };
 
-}  // namespace
-
-#define GRAFT_MAKE(text, name)                                                    \
-  LossPtr make_##name(const LossOptions& o) {                                     \
-    return formulas::name(o, [](const auto& formula) -> LossPtr {                 \
-      return std::make_unique<RowLoss<std::decay_t<decltype(formula)>>>(formula); \
-    });                                                                           \
-  }
-GRAFT_LOSSES(GRAFT_MAKE)
-#undef GRAFT_MAKE
-
-namespace {
-
-const Registry<LossPtr, const LossOptions&>& registry() {
-#define GRAFT_ENTRY(text, name) {text, make_##name},
-  static const Registry<LossPtr, const LossOptions&> table("loss", {GRAFT_LOSSES(GRAFT_ENTRY)});
-#undef GRAFT_ENTRY
+const Components<LossPtr>& losses() {
+  static const Components<LossPtr> table = [] {
+    Components<LossPtr> all("loss", "loss");
+    for_each_type(formulas::All{}, [&]<typename Formula>() {
+      all.add<Formula>([](const typename Formula::Options& options) {
+        return Formula::make(options, [](const auto& formula) -> LossPtr {
+          return std::make_unique<RowLoss<std::decay_t<decltype(formula)>>>(formula);
+        });
+      });
+    });
+    return all;
+  }();
   return table;
 }
 
 }  // namespace
 
-LossPtr make_loss(const std::string& name, const LossOptions& options) { return registry().make(name, options); }
+LossPtr make_loss(const Choice& loss) { return losses().make(loss); }
 
-std::vector<std::string> loss_names() { return registry().names(); }
+const std::vector<ComponentInfo>& loss_components() { return losses().infos(); }
+
+std::vector<std::string> loss_names() { return losses().names(); }
 
 }  // namespace graft

@@ -17,7 +17,7 @@ struct DeviceParameter {
   std::array<float*, 3> slots{};
   int64_t count = 0;
   float lr_scale = 1, weight_decay = 0, l1 = 0;
-  bool matrix = false;  // of more than one dimension
+  int64_t rows = 0;  // of a matrix, its first dimension; 0: a vector
 };
 
 /// An update rule on a device: all parameters in one kernel.
@@ -38,7 +38,7 @@ class DeviceUpdates : public BackendExtension {
   static constexpr const char* kName = "update rules";
   virtual bool knows(const std::string& name) const = 0;
   /// For a rule that it knows. The results are those of make_optimizer's rule, up to the order of roundings.
-  virtual std::unique_ptr<DeviceUpdate> make(const std::string& name, const OptimizerOptions& options,
+  virtual std::unique_ptr<DeviceUpdate> make(const Choice& optimizer,
                                              const std::vector<DeviceParameter>& parameters) const = 0;
 };
 

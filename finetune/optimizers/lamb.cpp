@@ -64,8 +64,6 @@ class Lamb final : public Optimizer {
 
 }  // namespace
 
-OptimizerPtr make_lamb(const OptimizerOptions& o) {
-  return std::make_unique<Lamb>(rules::Lamb{rules::Moments(o.beta1, o.beta2), rules::epsilon_or(o, 1e-6f)});
-}
+OptimizerPtr rules::Lamb::make(const Options& options) { return std::make_unique<graft::Lamb>(rules::Lamb(options)); }
 
 }  // namespace graft

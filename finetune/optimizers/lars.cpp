@@ -41,8 +41,6 @@ class Lars final : public Optimizer {
 
 }  // namespace
 
-OptimizerPtr make_lars(const OptimizerOptions& o) {
-  return std::make_unique<Lars>(rules::Lars{o.momentum, static_cast<double>(o.trust)});
-}
+OptimizerPtr rules::Lars::make(const Options& options) { return std::make_unique<graft::Lars>(rules::Lars(options)); }
 
 }  // namespace graft

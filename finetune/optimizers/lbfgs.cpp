@@ -2,16 +2,15 @@
 
 #include <exception>
 
-#include "finetune/optimizers/optimizer.h"
+#include "finetune/optimizers/rules/lbfgs.h"
 #include "runtime/core/error.h"
 
 namespace graft {
 namespace {
 
-/// Limited-memory BFGS with a strong Wolfe line search [Nocedal & Wright 2006, §7.2], by liblbfgs: not steps but a
-/// whole descent, on the loss of all samples plus λ/2‖w‖².
 class Lbfgs final : public Optimizer {
  public:
+  explicit Lbfgs(int history) : history_(history) {}
   int slots() const override { return 0; }
   float default_lr() const override { return 1; }  // of the first line search; not used otherwise
   bool minimises() const override { return true; }
@@ -21,14 +20,15 @@ class Lbfgs final : public Optimizer {
 
   void minimise(std::vector<Parameter>& parameters, Objective& objective, int iterations) override {
     for (const Parameter& p : parameters)
-      if (p.l1 > 0) throw Error("lbfgs needs a smooth loss, L1 has corners", "use --weight-decay");
+      if (p.l1 > 0)
+        throw Error("lbfgs needs a smooth loss, L1 has corners", "use " + mention("weight-decay")).about("l1");
     Run run{parameters, objective, nullptr};
     std::vector<double> x;
     for (const Parameter& p : parameters)
       x.insert(x.end(), p.tensor->data<float>().begin(), p.tensor->data<float>().end());
     lbfgs_parameter_t settings;
     lbfgs_parameter_init(&settings);
-    settings.m = 10;
+    settings.m = history_;
     settings.epsilon = 1e-6;
     settings.max_iterations = iterations;
     settings.linesearch = LBFGS_LINESEARCH_MORETHUENTE;
@@ -48,10 +48,11 @@ class Lbfgs final : public Optimizer {
                                     kEnded};
     for (int fine : kFine)
       if (status == fine) return;
-    throw Error("liblbfgs ended with status " + std::to_string(status), "use another optimizer");
+    throw Error("liblbfgs ended with status " + std::to_string(status), "use another " + mention("optimizer"));
   }
 
  private:
+  const int history_;
   static constexpr int kEnded = 1;  // the objective has had enough
   struct Run {
     std::vector<Parameter>& parameters;
@@ -100,6 +101,6 @@ class Lbfgs final : public Optimizer {
 
 }  // namespace
 
-OptimizerPtr make_lbfgs(const OptimizerOptions&) { return std::make_unique<Lbfgs>(); }
+OptimizerPtr rules::Lbfgs::make(const Options& options) { return std::make_unique<graft::Lbfgs>(options.history); }
 
 }  // namespace graft

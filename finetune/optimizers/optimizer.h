@@ -6,27 +6,10 @@
 #include <string>
 #include <vector>
 
+#include "runtime/core/component.h"
 #include "runtime/core/tensor.h"
 
 namespace graft {
-
-/// What the rules can be told. Each reads its own; the defaults are those of the papers and of PyTorch.
-struct OptimizerOptions {
-  float momentum = 0.9f;  // momentum, nesterov, alexnet, lars: µ
-  float dampening = 0;    // momentum: part of the gradient that the velocity leaves out, from the second step on
-  double beta1 = 0.9, beta2 = 0.999;  // adam and its kin, lamb; 1 - β₂ in single precision would be off by 10⁻⁵
-  float epsilon = 0;                  // 0: the rule's own
-  bool amsgrad = false;               // adam, adamw: divide by the largest second moment so far
-  bool decoupled = false;             // nadam, radam: weight decay beside the gradient, as adamw has it
-  double momentum_decay = 4e-3;       // nadam: ψ
-  float rho = 0.9f;                   // adadelta
-  float alpha = 0.99f;                // rmsprop: smoothing
-  bool centred = false;               // rmsprop: divide by the deviation instead of the second moment
-  float rms_momentum = 0;             // rmsprop: µ
-  float lr_decay = 0;                 // adagrad
-  float initial_accumulator = 0;      // adagrad
-  float trust = 1e-3f;                // lars: η
-};
 
 /// One trainable tensor: its values, where its gradient lies, and its share of the rate.
 struct Parameter {
@@ -43,20 +26,22 @@ struct Parameter {
 class OptimizerState {
  public:
   OptimizerState() = default;
-  /// Slot s begins with initial[s] everywhere.
-  OptimizerState(const std::vector<Parameter>& parameters, const std::vector<float>& initial);
+  /// Adds a slot of `counts[p]` numbers for parameter p, all of them `initial`.
+  void add_slot(const std::vector<int64_t>& counts, float initial);
   size_t slots() const { return slabs_.size(); }
-  /// As many numbers as the parameter has.
+  /// The numbers of one parameter: as many as the parameter has, unless Optimizer::slot_elements says otherwise.
   std::span<float> of(size_t parameter, size_t slot) {
-    return slabs_[slot].data<float>().subspan(first_[parameter], first_[parameter + 1] - first_[parameter]);
+    return slabs_[slot].data<float>().subspan(begin(parameter, slot), size(parameter, slot));
   }
   std::span<const float> of(size_t parameter, size_t slot) const {
-    return slabs_[slot].data<float>().subspan(first_[parameter], first_[parameter + 1] - first_[parameter]);
+    return slabs_[slot].data<float>().subspan(begin(parameter, slot), size(parameter, slot));
   }
 
  private:
+  size_t begin(size_t parameter, size_t slot) const { return first_[slot][parameter]; }
+  size_t size(size_t parameter, size_t slot) const { return first_[slot][parameter + 1] - first_[slot][parameter]; }
   std::vector<Tensor> slabs_;
-  std::vector<size_t> first_;
+  std::vector<std::vector<size_t>> first_;  // by slot: each parameter's first number, and the end
 };
 
 /// What a rule minimises that asks for the loss at points of its own choice.
@@ -75,6 +60,8 @@ class Optimizer {
   virtual ~Optimizer() = default;
   /// State tensors a parameter.
   virtual int slots() const = 0;
+  /// Numbers that a slot holds for a parameter.
+  virtual int64_t slot_elements(int /*slot*/, const Parameter& parameter) const { return parameter.tensor->elements(); }
   /// What state begins with.
   virtual float initial(int /*slot*/) const { return 0; }
   /// A rate that suits a new head on frozen features.
@@ -96,11 +83,10 @@ class Optimizer {
 };
 using OptimizerPtr = std::unique_ptr<Optimizer>;
 
-OptimizerPtr make_optimizer(const std::string& name, const OptimizerOptions& options);
+/// By its name and what is set of it. Throws Error for an unknown one.
+OptimizerPtr make_optimizer(const Choice& optimizer);
+/// Every optimizer, in alphabetical order.
+const std::vector<ComponentInfo>& optimizer_components();
 std::vector<std::string> optimizer_names();
-
-OptimizerPtr make_lars(const OptimizerOptions& options);
-OptimizerPtr make_lamb(const OptimizerOptions& options);
-OptimizerPtr make_lbfgs(const OptimizerOptions& options);
 
 }  // namespace graft

@@ -1,23 +1,17 @@
-#include "runtime/core/registry.h"
-#include "finetune/schedules/schedule.h"
+#include "finetune/schedules/all.h"
 
 namespace graft {
 namespace {
 
-const Registry<SchedulePtr, const ScheduleOptions&>& registry() {
-  static const Registry<SchedulePtr, const ScheduleOptions&> table("schedule",
-                                                                   {
-                                                                       {"constant", make_constant_schedule},
-                                                                       {"step", make_step_schedule},
-                                                                       {"multi-step", make_multi_step_schedule},
-                                                                       {"exponential", make_exponential_schedule},
-                                                                       {"inverse-time", make_inverse_time_schedule},
-                                                                       {"polynomial", make_polynomial_schedule},
-                                                                       {"cosine", make_cosine_schedule},
-                                                                       {"one-cycle", make_one_cycle_schedule},
-                                                                       {"plateau", make_plateau_schedule},
-                                                                       {"range-test", make_range_test_schedule},
-                                                                   });
+const Components<SchedulePtr, RunSpan>& schedule_table() {
+  static const Components<SchedulePtr, RunSpan> table = [] {
+    Components<SchedulePtr, RunSpan> all("schedule", "schedule");
+    for_each_type(schedules::All{}, [&]<typename Kind>() {
+      all.add<Kind>(
+          [](const typename Kind::Options& options, const RunSpan& run) { return Kind::make(options, run); });
+    });
+    return all;
+  }();
   return table;
 }
 
@@ -37,17 +31,18 @@ class WarmUp final : public Schedule {
 
 }  // namespace
 
-SchedulePtr make_schedule(const std::string& name, const ScheduleOptions& options) {
-  if (options.warmup <= 0) return registry().make(name, options);
-  if (options.warmup >= options.epochs)
-    throw Error("a warm-up of " + std::to_string(options.warmup) + " epochs leaves nothing of the run",
-                "make it shorter than --epochs");
-  ScheduleOptions rest = options;
-  rest.epochs -= options.warmup;
-  for (double& m : rest.milestones) m -= options.warmup;
-  return std::make_unique<WarmUp>(registry().make(name, rest), options.warmup, options.warmup_start);
+SchedulePtr make_schedule(const Choice& schedule, double epochs, const WarmUpOptions& warm_up) {
+  if (warm_up.epochs <= 0) return schedule_table().make(schedule, RunSpan{epochs, 0});
+  if (warm_up.epochs >= epochs)
+    throw Error(shortest_text(warm_up.epochs) + " epochs leave nothing of the run",
+                "make it shorter than " + mention("epochs"))
+        .about("warmup");
+  return std::make_unique<WarmUp>(schedule_table().make(schedule, RunSpan{epochs - warm_up.epochs, warm_up.epochs}),
+                                  warm_up.epochs, warm_up.start);
 }
 
-std::vector<std::string> schedule_names() { return registry().names(); }
+const std::vector<ComponentInfo>& schedule_components() { return schedule_table().infos(); }
+
+std::vector<std::string> schedule_names() { return schedule_table().names(); }
 
 }  // namespace graft

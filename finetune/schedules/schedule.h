@@ -4,6 +4,8 @@
 #include <string>
 #include <vector>
 
+#include "runtime/core/component.h"
+
 namespace graft {
 
 /// The learning rate's factor over a run, at a position in epochs (fractions count steps inside an epoch).
@@ -17,40 +19,27 @@ class Schedule {
 };
 using SchedulePtr = std::unique_ptr<Schedule>;
 
-struct ScheduleOptions {
-  double epochs = 10;  // length of the run
-  double warmup =
-      0;  // epochs of linear rise from `warmup_start` before any schedule, which then has the rest of the run
-  double warmup_start = 0;           // factor at the very beginning
-  double step_every = 0;             // step: epochs between drops; 0: a third of the run
-  double step_factor = 0.1;          // step, multi-step, plateau: what a drop multiplies by
-  std::vector<double> milestones{};  // multi-step: epochs of the drops; none: after a half and three quarters
-  double gamma = 0.95;               // exponential: factor an epoch
-  double inverse_rate = 1;           // inverse-time: k
-  double power = 1;                  // polynomial
-  double restart_every = 0;          // cosine: epochs of the first cycle; 0: no restarts
-  double restart_growth = 1;         // cosine: each cycle is so many times as long as the one before
-  double rise = 0.3;                 // one-cycle: part of the run that climbs
-  double start_division = 25, end_division = 1e4;  // one-cycle: begins at 1/25, ends at 1/(25·10⁴)
-  int patience = 3;                                // plateau: epochs without progress that it bears
-  double span = 1e6;                               // range-test: the last rate over the first
-  double threshold = 1e-4;                         // plateau: relative progress that counts
+/// The part of a run that a schedule has: all of it, or what a warm-up leaves.
+struct RunSpan {
+  double epochs = 10;
+  double start = 0;  // in the whole run
 };
 
-/// With its warm-up, if any. Throws Error for an unknown name or options that make no sense.
-SchedulePtr make_schedule(const std::string& name, const ScheduleOptions& options);
-std::vector<std::string> schedule_names();
+/// A linear rise from `start` to 1 in front of any schedule, which then has the rest of the run.
+struct WarmUpOptions {
+  double epochs = 0, start = 0;
+  void describe(SettingVisitor& visit) {
+    visit("warmup", epochs, {.low = 0, .high = 1e6, .unit = "epochs", .help = "length of a linear rise in front"});
+    visit("warmup-start", start, {.low = 0, .high = 1, .help = "part of the rate that the rise begins with"});
+  }
+};
 
-SchedulePtr make_constant_schedule(const ScheduleOptions& options);
-SchedulePtr make_step_schedule(const ScheduleOptions& options);
-SchedulePtr make_multi_step_schedule(const ScheduleOptions& options);
-SchedulePtr make_exponential_schedule(const ScheduleOptions& options);
-SchedulePtr make_inverse_time_schedule(const ScheduleOptions& options);
-SchedulePtr make_polynomial_schedule(const ScheduleOptions& options);
-SchedulePtr make_cosine_schedule(const ScheduleOptions& options);
-SchedulePtr make_one_cycle_schedule(const ScheduleOptions& options);
-SchedulePtr make_range_test_schedule(const ScheduleOptions& options);
-SchedulePtr make_plateau_schedule(const ScheduleOptions& options);
+/// By its name and what is set of it, for a run of so many epochs. Throws Error for an unknown name or a warm-up that
+/// leaves nothing.
+SchedulePtr make_schedule(const Choice& schedule, double epochs, const WarmUpOptions& warm_up = {});
+/// Every schedule, in alphabetical order.
+const std::vector<ComponentInfo>& schedule_components();
+std::vector<std::string> schedule_names();
 
 /// A schedule that is a function of the epoch and nothing else.
 template <typename Function>

@@ -12,12 +12,14 @@ size_t bytes_of(const DeviceParameter& p) { return static_cast<size_t>(p.count) 
 DeviceOptimizer::DeviceOptimizer(TrainingPlan& plan, TrainingState& state, const TrainOptions& options)
     : plan_(plan), state_(state), options_(options), memory_(*plan.plan.backend().memory()) {}
 
+float* DeviceOptimizer::room(size_t bytes) {
+  all_rooms_.push_back(memory_.allocate(std::max<size_t>(bytes, 1)));
+  return static_cast<float*>(all_rooms_.back());
+}
+
 std::vector<float*> DeviceOptimizer::rooms() {
   std::vector<float*> made;
-  for (const DeviceParameter& p : parameters_) {
-    all_rooms_.push_back(memory_.allocate(std::max<size_t>(bytes_of(p), 1)));
-    made.push_back(static_cast<float*>(all_rooms_.back()));
-  }
+  for (const DeviceParameter& p : parameters_) made.push_back(room(bytes_of(p)));
   return made;
 }
 
@@ -26,7 +28,7 @@ std::unique_ptr<DeviceOptimizer> DeviceOptimizer::make(TrainingPlan& plan, Train
   const Backend& backend = plan.plan.backend();
   const auto* updates = dynamic_cast<const DeviceUpdates*>(backend.extension(DeviceUpdates::kName));
   const auto* vectors = dynamic_cast<const DeviceVectorsExtension*>(backend.extension(DeviceVectorsExtension::kName));
-  if (!backend.memory() || !updates || !vectors || !updates->knows(options.optimizer)) return nullptr;
+  if (!backend.memory() || !updates || !vectors || !updates->knows(options.optimizer.name)) return nullptr;
   std::unique_ptr<DeviceOptimizer> made(new DeviceOptimizer(plan, state, options));
   std::vector<size_t> outputs;
   for (const Parameter& p : state.parameters) {
@@ -45,16 +47,15 @@ std::unique_ptr<DeviceOptimizer> DeviceOptimizer::make(TrainingPlan& plan, Train
     there.lr_scale = p.lr_scale;
     there.weight_decay = p.weight_decay;
     there.l1 = p.l1;
-    there.matrix = p.tensor->shape().rank() > 1;
+    there.rows = p.tensor->shape().rank() > 1 ? p.tensor->shape()[0] : 0;
     counts.push_back(there.count);
     weights.push_back(there.weights);
     gradients.push_back(static_cast<float*>(plan.plan.keep_output(outputs[i])));
     made->parameters_.push_back(there);
   }
-  for (size_t s = 0; s < state.slots.slots(); ++s) {
-    const std::vector<float*> slot = made->rooms();
-    for (size_t i = 0; i < slot.size(); ++i) made->parameters_[i].slots[s] = slot[i];
-  }
+  for (size_t s = 0; s < state.slots.slots(); ++s)
+    for (size_t i = 0; i < outputs.size(); ++i)
+      made->parameters_[i].slots[s] = made->room(state.slots.of(i, s).size_bytes());
   made->vectors_ = vectors->make(counts);
   made->weights_ = made->vectors_->list(weights);
   made->fresh_ = made->gradient_ = made->vectors_->list(gradients);
@@ -68,7 +69,7 @@ std::unique_ptr<DeviceOptimizer> DeviceOptimizer::make(TrainingPlan& plan, Train
     made->averages_ = made->vectors_->list(made->average_rooms_);
   }
   for (size_t i = 0; i < gradients.size(); ++i) made->parameters_[i].gradient = gradients[i];
-  made->update_ = updates->make(options.optimizer, options.optimizer_options, made->parameters_);
+  made->update_ = updates->make(options.optimizer, made->parameters_);
   return made;
 }
 
@@ -82,7 +83,7 @@ void DeviceOptimizer::leave() {
   if (away_) return;
   for (size_t p = 0; p < parameters_.size(); ++p)
     for (size_t s = 0; s < state_.slots.slots(); ++s)
-      memory_.upload(parameters_[p].slots[s], state_.slots.of(p, s).data(), bytes_of(parameters_[p]));
+      memory_.upload(parameters_[p].slots[s], state_.slots.of(p, s).data(), state_.slots.of(p, s).size_bytes());
   averaging_ = state_.average && !state_.average->values().empty();
   if (averaging_)
     for (size_t p = 0; p < parameters_.size(); ++p)
@@ -140,7 +141,7 @@ void DeviceOptimizer::synchronize() {
   for (size_t p = 0; p < parameters_.size(); ++p) {
     memory_.download(state_.parameters[p].tensor->raw(), parameters_[p].weights, bytes_of(parameters_[p]));
     for (size_t s = 0; s < state_.slots.slots(); ++s)
-      memory_.download(state_.slots.of(p, s).data(), parameters_[p].slots[s], bytes_of(parameters_[p]));
+      memory_.download(state_.slots.of(p, s).data(), parameters_[p].slots[s], state_.slots.of(p, s).size_bytes());
     if (averaging_) memory_.download(state_.average->values()[p].raw(), average_rooms_[p], bytes_of(parameters_[p]));
   }
   memory_.wait();

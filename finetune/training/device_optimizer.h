@@ -32,6 +32,7 @@ class DeviceOptimizer final : public WeightUpdate {
 
  private:
   DeviceOptimizer(TrainingPlan& plan, TrainingState& state, const TrainOptions& options);
+  float* room(size_t bytes);
   /// One room a parameter.
   std::vector<float*> rooms();
   /// Sends over what lies here: the rule's memory, and the average.

@@ -21,7 +21,7 @@ json parsed(const std::string& state) {
   try {
     return json::parse(state);
   } catch (const json::exception&) {
-    throw Error("the checkpoint's state cannot be read", "start the run without --resume");
+    throw Error("the checkpoint's state cannot be read", "start the run without " + mention("resume"), ErrorCode::corrupt_file);
   }
 }
 
@@ -36,6 +36,12 @@ std::vector<Tensor> best_of(const Old& old, std::vector<Tensor>& best, const Nex
                                         : std::move(best[static_cast<size_t>(known - old.begin())]));
   }
   return values;
+}
+
+/// The parameter's shape, where the slot holds as many numbers.
+Shape slot_shape(const Shape& parameter, size_t numbers) {
+  const auto count = static_cast<int64_t>(numbers);
+  return parameter.elements() == count ? parameter : Shape{count};
 }
 
 }  // namespace
@@ -55,7 +61,7 @@ void TrainingState::take(std::vector<Parameter> next_parameters,
 int epochs_done(const Checkpoint& checkpoint) {
   const json state = parsed(checkpoint.state);
   if (!state.contains("epoch"))
-    throw Error("the checkpoint does not say how many epochs it has done", "start the run without --resume");
+    throw Error("the checkpoint does not say how many epochs it has done", "start the run without " + mention("resume"), ErrorCode::corrupt_file);
   return state.at("epoch").get<int>();
 }
 
@@ -77,7 +83,9 @@ Checkpoint to_checkpoint(const TrainingState& s, const std::string& fingerprint)
     const std::string& name = s.parameters[p].name;
     c.tensors.emplace("parameter:" + name, s.parameters[p].tensor->clone());
     for (size_t k = 0; k < s.slots.slots(); ++k)
-      c.tensors.emplace(slot_name(name, k), Tensor::copy_of<float>(s.parameters[p].tensor->shape(), s.slots.of(p, k)));
+      c.tensors.emplace(slot_name(name, k),
+                        Tensor::copy_of<float>(slot_shape(s.parameters[p].tensor->shape(), s.slots.of(p, k).size()),
+                                               s.slots.of(p, k)));
     if (!s.best_parameters.empty()) c.tensors.emplace("best:" + name, s.best_parameters[p].clone());
     if (s.average && !s.average->values().empty()) c.tensors.emplace("average:" + name, s.average->values()[p].clone());
   }
@@ -109,12 +117,12 @@ void from_checkpoint(const Checkpoint& c, const std::string& fingerprint, Traini
   const json state = parsed(c.state);
   if (state.at("fingerprint").get<std::string>() != fingerprint) {
     throw Error("the checkpoint was made with other options, pictures or another model",
-                "repeat the options of that run, or start without --resume");
+                "repeat the options of that run, or start without " + mention("resume"));
   }
   const auto find = [&](const std::string& name, const Shape& shape) -> const Tensor& {
     const auto it = c.tensors.find(name);
     if (it == c.tensors.end() || it->second.shape() != shape)
-      throw Error("the checkpoint has no fitting \"" + name + "\"", "start the run without --resume");
+      throw Error("the checkpoint has no fitting \"" + name + "\"", "start the run without " + mention("resume"), ErrorCode::corrupt_file);
     return it->second;
   };
   const auto load = [&](const std::string& name, Tensor& to) { copy_into(find(name, to.shape()), to); };
@@ -137,8 +145,9 @@ void from_checkpoint(const Checkpoint& c, const std::string& fingerprint, Traini
     const std::string& name = s.parameters[p].name;
     load("parameter:" + name, *s.parameters[p].tensor);
     for (size_t k = 0; k < s.slots.slots(); ++k) {
-      const auto from = find(slot_name(name, k), s.parameters[p].tensor->shape()).data<float>();
-      std::copy(from.begin(), from.end(), s.slots.of(p, k).begin());
+      const auto to = s.slots.of(p, k);
+      const auto from = find(slot_name(name, k), slot_shape(s.parameters[p].tensor->shape(), to.size())).data<float>();
+      std::copy(from.begin(), from.end(), to.begin());
     }
     load("best:" + name, s.best_parameters[p]);
     if (averaged)

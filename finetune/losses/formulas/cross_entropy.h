@@ -4,8 +4,21 @@
 
 namespace graft::formulas {
 
+inline constexpr SettingTraits kLabelSmoothing{
+    .low = 0, .high = 0.99, .help = "ε, the part of the target spread over all classes [Szegedy et al. 2015]"};
+
 /// L = -Σ_k t_k log softmax(f)_k; dL/df = softmax(f)·Σt - t.  [Bishop 2006, §4.3.4]
 struct CrossEntropy : FormulaDefaults {
+  static constexpr ComponentText kText{"cross-entropy", "one class a picture, or a distribution over the classes",
+                                       "L = -Σ_k t_k log softmax(f)_k  [Bishop 2006, §4.3.4]"};
+  struct Options {
+    double label_smoothing = 0;
+    void describe(SettingVisitor& visit) { visit("label-smoothing", label_smoothing, kLabelSmoothing); }
+  };
+  template <typename Use>
+  static auto make(const Options& o, const Use& use) {
+    return use(CrossEntropy{{}, o.label_smoothing});
+  }
   double smoothing = 0;
   GRAFT_DEVICE double operator()(std::span<const float> f, const Target& y, std::span<float> grad, Row row) const {
     const double log_sum = log_sum_exp(f, row);
@@ -22,10 +35,5 @@ struct CrossEntropy : FormulaDefaults {
     return row.sum(loss);
   }
 };
-
-template <typename Use>
-auto cross_entropy(const LossOptions& o, const Use& use) {
-  return use(CrossEntropy{{}, static_cast<double>(o.label_smoothing)});
-}
 
 }  // namespace graft::formulas

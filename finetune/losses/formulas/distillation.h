@@ -7,6 +7,22 @@ namespace graft::formulas {
 /// L = (1-α)·cross-entropy(f, t) + α·T²·Σ_k q_k log(q_k / softmax(f/T)_k) with q = softmax(teacher/T). T² keeps the
 /// slopes of both parts comparable.  [Hinton, Vinyals & Dean 2015, §2]
 struct Distillation : FormulaDefaults {
+  static constexpr ComponentText kText{
+      "distillation", "imitates the scores of a teacher",
+      "L = (1-α)·cross-entropy + α·T²·KL(softmax(teacher/T) ‖ softmax(f/T))  [Hinton, Vinyals & Dean 2015, §2]"};
+  struct Options {
+    double temperature = 4, teacher_weight = 0.9, label_smoothing = 0;
+    void describe(SettingVisitor& visit) {
+      visit("temperature", temperature,
+            {.low = 0.1, .high = 100, .help = "T, by which both networks' scores are divided"});
+      visit("teacher-weight", teacher_weight, {.low = 0, .high = 1, .help = "α, the teacher's part of the loss"});
+      visit("label-smoothing", label_smoothing, kLabelSmoothing);
+    }
+  };
+  template <typename Use>
+  static auto make(const Options& o, const Use& use) {
+    return use(Distillation{{}, {{}, o.label_smoothing}, o.temperature, o.teacher_weight});
+  }
   static constexpr bool kNeedsTeacher = true;
   CrossEntropy cross_entropy;
   double temperature = 4, part = 0.9;
@@ -24,13 +40,5 @@ struct Distillation : FormulaDefaults {
     return hard + row.sum(soft);
   }
 };
-
-template <typename Use>
-auto distillation(const LossOptions& o, const Use& use) {
-  return use(Distillation{{},
-                          {{}, static_cast<double>(o.label_smoothing)},
-                          static_cast<double>(o.temperature),
-                          static_cast<double>(o.teacher_weight)});
-}
 
 }  // namespace graft::formulas

@@ -7,6 +7,18 @@ namespace graft::formulas {
 /// L = -Σ_k t_k (1-p_k)^γ log p_k with p = softmax(f).  [Lin et al. 2017, eq. 4; their α are the class weights]
 /// With h_k = p_k·dL/dp_k = t_k (γ p_k (1-p_k)^(γ-1) log p_k - (1-p_k)^γ): dL/df_j = h_j - p_j Σ_k h_k.
 struct Focal : FormulaDefaults {
+  static constexpr ComponentText kText{"focal", "cross-entropy that looks away from what is easy",
+                                       "L = -Σ_k t_k (1-p_k)^γ log p_k, p = softmax(f)  [Lin et al. 2017, eq. 4]"};
+  struct Options {
+    double gamma = 2;
+    void describe(SettingVisitor& visit) {
+      visit("gamma", gamma, {.low = 0, .high = 20, .help = "γ: how little easy pictures count (0: cross-entropy)"});
+    }
+  };
+  template <typename Use>
+  static auto make(const Options& o, const Use& use) {
+    return use(Focal{{}, o.gamma});
+  }
   double gamma = 2;
   /// h_k; `value` gets the loss's own term.
   GRAFT_DEVICE double term(double t, double log_p, double& value) const {
@@ -34,10 +46,5 @@ struct Focal : FormulaDefaults {
     return row.sum(loss);
   }
 };
-
-template <typename Use>
-auto focal(const LossOptions& o, const Use& use) {
-  return use(Focal{{}, static_cast<double>(o.gamma)});
-}
 
 }  // namespace graft::formulas

@@ -4,12 +4,14 @@
 #include <limits>
 
 #include "finetune/losses/loss.h"
+#include "runtime/core/component.h"
 #include "runtime/core/row.h"
 
 namespace graft::formulas {
 
 /// What formulas have unless they say otherwise. A formula is a function of one row, (scores f, target, slopes, threads
 /// of the row), that returns the loss and adds dL/df to the slopes; the same source serves the processor and the GPU.
+/// As a component it also has kText, Options, and make(options, use), which calls use(formula).
 struct FormulaDefaults {
   static constexpr bool kTakesRows = true, kElementWise = false, kNeedsTeacher = false;
 };
@@ -31,7 +33,8 @@ GRAFT_DEVICE inline double log_sum_exp(std::span<const float> f, Row row, double
   for (size_t k = static_cast<size_t>((row).lane()); k < (f).size(); k += static_cast<size_t>((row).size()))
 
 /// The mean over a row's outputs of a function of one score and its target, as PyTorch's losses of the same names
-/// average over all elements. `Function` has double operator()(double f, double t, double& slope) const.
+/// average over all elements. `Function` has double operator()(double f, double t, double& slope) const; it is the
+/// component.
 template <typename Function>
 struct ElementWise : FormulaDefaults {
   static constexpr bool kElementWise = true;

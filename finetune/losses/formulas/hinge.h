@@ -4,8 +4,22 @@
 
 namespace graft::formulas {
 
+struct HingeOptions {
+  double margin = 1;
+  void describe(SettingVisitor& visit) {
+    visit("margin", margin, {.low = 0, .high = 1000, .help = "Δ, the lead that the true score must have"});
+  }
+};
+
 /// L = Σ_{j≠y} max(0, f_j - f_y + Δ)ᵖ with p = 1 [Weston & Watkins 1999] or 2 (squared).
 struct Hinge : FormulaDefaults {
+  static constexpr ComponentText kText{"hinge", "multiclass support vector machine",
+                                       "L = Σ_{j≠y} max(0, f_j - f_y + Δ)  [Weston & Watkins 1999]"};
+  using Options = HingeOptions;
+  template <typename Use>
+  static auto make(const Options& o, const Use& use) {
+    return use(Hinge{{}, o.margin, false});
+  }
   static constexpr bool kTakesRows = false;
   double margin = 1;
   bool squared = false;
@@ -28,13 +42,14 @@ struct Hinge : FormulaDefaults {
   }
 };
 
-template <typename Use>
-auto hinge(const LossOptions& o, const Use& use) {
-  return use(Hinge{{}, static_cast<double>(o.margin), false});
-}
-template <typename Use>
-auto squared_hinge(const LossOptions& o, const Use& use) {
-  return use(Hinge{{}, static_cast<double>(o.margin), true});
-}
+struct SquaredHinge {
+  static constexpr ComponentText kText{"squared-hinge", "the same, which punishes large violations more",
+                                       "L = Σ_{j≠y} max(0, f_j - f_y + Δ)²"};
+  using Options = HingeOptions;
+  template <typename Use>
+  static auto make(const Options& o, const Use& use) {
+    return use(Hinge{{}, o.margin, true});
+  }
+};
 
 }  // namespace graft::formulas

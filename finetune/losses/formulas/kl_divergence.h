@@ -7,6 +7,13 @@ namespace graft::formulas {
 /// L = Σ_k t_k log(t_k / softmax(f)_k), with 0·log 0 = 0: cross-entropy less the target's entropy.  [Kullback & Leibler
 /// 1951]
 struct KlDivergence : FormulaDefaults {
+  static constexpr ComponentText kText{"kl", "distance from a distribution over the classes",
+                                       "L = Σ_k t_k log(t_k / softmax(f)_k)  [Kullback & Leibler 1951]"};
+  using Options = CrossEntropy::Options;
+  template <typename Use>
+  static auto make(const Options& o, const Use& use) {
+    return use(KlDivergence{{}, {{}, o.label_smoothing}});
+  }
   CrossEntropy cross_entropy;
   GRAFT_DEVICE double operator()(std::span<const float> f, const Target& y, std::span<float> grad, Row row) const {
     double entropy = 0;
@@ -17,10 +24,5 @@ struct KlDivergence : FormulaDefaults {
     return cross_entropy(f, y, grad, row) + row.sum(entropy);
   }
 };
-
-template <typename Use>
-auto kl_divergence(const LossOptions& o, const Use& use) {
-  return use(KlDivergence{{}, {{}, static_cast<double>(o.label_smoothing)}});
-}
 
 }  // namespace graft::formulas

@@ -6,6 +6,20 @@ namespace graft::rules {
 
 /// s ← ρ s + (1-ρ) g²;  Δ = √(d + ε)/√(s + ε)·g;  d ← ρ d + (1-ρ) Δ²;  w ← w - η Δ.  [Zeiler 2012]
 struct AdaDelta : RuleDefaults {
+  static constexpr ComponentText kText{
+      "adadelta", "a rate for each weight, of the size of its own past steps",
+      "s ← ρ s + (1-ρ) g²; Δ = √(d + ε)/√(s + ε)·g; d ← ρ d + (1-ρ) Δ²; w ← w - η Δ  [Zeiler 2012]"};
+  struct Options {
+    float rho = 0.9f, epsilon = 1e-6f;
+    void describe(SettingVisitor& visit) {
+      visit("rho", rho, {.low = 0, .high = 0.999999, .help = "ρ, the part of both mean squares that is kept"});
+      visit("epsilon", epsilon, kEpsilon);
+    }
+  };
+  template <typename Use>
+  static auto make(const Options& o, const Use& use) {
+    return use(AdaDelta{{}, o.rho, o.epsilon});
+  }
   static constexpr int kSlots = 2;
   static constexpr float kDefaultLr = 1.0f;
   float rho = 0.9f, epsilon = 1e-6f;
@@ -16,10 +30,5 @@ struct AdaDelta : RuleDefaults {
     w -= lr * delta;
   }
 };
-
-template <typename Use>
-auto adadelta(const OptimizerOptions& o, const Use& use) {
-  return use(AdaDelta{{}, o.rho, epsilon_or(o, 1e-6f)});
-}
 
 }  // namespace graft::rules

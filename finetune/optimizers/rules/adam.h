@@ -8,7 +8,7 @@ namespace graft::rules {
 /// amsgrad: the largest v so far in the place of v [Reddi et al. 2018]. decoupled: w ← (1-ηλ)w first [Loshchilov &
 /// Hutter 2019].
 template <bool amsgrad, bool decoupled>
-struct Adam : RuleDefaults {
+struct AdamRule : RuleDefaults {
   static constexpr int kSlots = amsgrad ? 3 : 2;
   static constexpr float kDefaultLr = 3e-3f, kDefaultDecay = decoupled ? 1e-2f : 1e-4f;
   static constexpr bool kCoupled = !decoupled;
@@ -35,22 +35,57 @@ struct Adam : RuleDefaults {
   }
 };
 
-template <bool amsgrad, bool decoupled>
-Adam<amsgrad, decoupled> adam_rule(const OptimizerOptions& o) {
-  return {{}, {o.beta1, o.beta2}, epsilon_or(o, 1e-8f)};
-}
+struct AdamOptions {
+  double beta1 = 0.9, beta2 = 0.999;  // 1 - β₂ in single precision would be off by 10⁻⁵
+  float epsilon = 1e-8f;
+  bool amsgrad = false;
+  void describe(SettingVisitor& visit) {
+    visit("beta1", beta1, kBeta1);
+    visit("beta2", beta2, kBeta2);
+    visit("epsilon", epsilon, kEpsilon);
+    visit("amsgrad", amsgrad, {.help = "divide by the largest second moment so far [Reddi et al. 2018]"});
+  }
+};
 
-template <typename Use>
-auto adam(const OptimizerOptions& o, const Use& use) {
-  return o.amsgrad ? use(adam_rule<true, false>(o)) : use(adam_rule<false, false>(o));
-}
-template <typename Use>
-auto adamw(const OptimizerOptions& o, const Use& use) {
-  return o.amsgrad ? use(adam_rule<true, true>(o)) : use(adam_rule<false, true>(o));
-}
-template <typename Use>
-auto amsgrad(const OptimizerOptions& o, const Use& use) {
-  return use(adam_rule<true, false>(o));
-}
+struct Adam {
+  static constexpr ComponentText kText{
+      "adam", "steps of the mean gradient over its root mean square",
+      "m ← β₁m + (1-β₁)g; v ← β₂v + (1-β₂)g²; w ← w - η·m̂/(√v̂ + ε)  [Kingma & Ba 2015]"};
+  using Options = AdamOptions;
+  template <typename Use>
+  static auto make(const Options& o, const Use& use) {
+    return o.amsgrad ? use(AdamRule<true, false>{{}, {o.beta1, o.beta2}, o.epsilon})
+                     : use(AdamRule<false, false>{{}, {o.beta1, o.beta2}, o.epsilon});
+  }
+};
+
+struct AdamW {
+  static constexpr ComponentText kText{"adamw", "adam with weight decay beside the gradient",
+                                       "w ← (1-ηλ)w - η·m̂/(√v̂ + ε), m and v as adam's  [Loshchilov & Hutter 2019]"};
+  using Options = AdamOptions;
+  template <typename Use>
+  static auto make(const Options& o, const Use& use) {
+    return o.amsgrad ? use(AdamRule<true, true>{{}, {o.beta1, o.beta2}, o.epsilon})
+                     : use(AdamRule<false, true>{{}, {o.beta1, o.beta2}, o.epsilon});
+  }
+};
+
+struct AmsGrad {
+  static constexpr ComponentText kText{"amsgrad", "adam that divides by the largest second moment so far",
+                                       "w ← w - η·m̂/(√max v̂ + ε)  [Reddi et al. 2018]"};
+  struct Options {
+    double beta1 = 0.9, beta2 = 0.999;
+    float epsilon = 1e-8f;
+    void describe(SettingVisitor& visit) {
+      visit("beta1", beta1, kBeta1);
+      visit("beta2", beta2, kBeta2);
+      visit("epsilon", epsilon, kEpsilon);
+    }
+  };
+  template <typename Use>
+  static auto make(const Options& o, const Use& use) {
+    return use(AdamRule<true, false>{{}, {o.beta1, o.beta2}, o.epsilon});
+  }
+};
 
 }  // namespace graft::rules

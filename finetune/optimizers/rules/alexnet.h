@@ -7,6 +7,13 @@ namespace graft::rules {
 /// v ← μ v - λ η w - η g;  w ← w + v: the decay goes into the velocity, scaled by the rate.  [Krizhevsky et al. 2012,
 /// §5]
 struct AlexNet : RuleDefaults {
+  static constexpr ComponentText kText{"alexnet", "momentum whose decay goes through the velocity",
+                                       "v ← μ v - λ η w - η g; w ← w + v  [Krizhevsky et al. 2012, §5]"};
+  using Options = MomentumOnly;
+  template <typename Use>
+  static auto make(const Options& o, const Use& use) {
+    return use(AlexNet{{}, o.momentum});
+  }
   static constexpr int kSlots = 1;
   static constexpr float kDefaultLr = 0.01f, kDefaultDecay = 5e-4f;
   static constexpr bool kCoupled = false;
@@ -16,10 +23,5 @@ struct AlexNet : RuleDefaults {
     w += v;
   }
 };
-
-template <typename Use>
-auto alexnet(const OptimizerOptions& o, const Use& use) {
-  return use(AlexNet{{}, o.momentum});
-}
 
 }  // namespace graft::rules

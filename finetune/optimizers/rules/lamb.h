@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "finetune/optimizers/optimizer.h"
 #include "finetune/optimizers/rules/rule.h"
 
 namespace graft::rules {
@@ -9,6 +10,21 @@ namespace graft::rules {
 /// Adam's direction, in each tensor as long as its weights: r = m̂/(√v̂ + ε) + λw;  w ← w - η‖w‖/‖r‖·r (‖w‖ or ‖r‖ zero:
 /// factor 1). [You et al. 2020, alg. 2]
 struct Lamb {
+  static constexpr ComponentText kText{
+      "lamb", "adam whose step in each tensor is as long as its weights say",
+      "r = m̂/(√v̂ + ε) + λw; w ← w - η‖w‖/‖r‖·r, m and v as adam's  [You et al. 2020, alg. 2]"};
+  struct Options {
+    double beta1 = 0.9, beta2 = 0.999;
+    float epsilon = 1e-6f;
+    void describe(SettingVisitor& visit) {
+      visit("beta1", beta1, kBeta1);
+      visit("beta2", beta2, kBeta2);
+      visit("epsilon", epsilon, kEpsilon);
+    }
+  };
+  static OptimizerPtr make(const Options& options);
+  explicit Lamb(const Options& o) : moments(o.beta1, o.beta2), epsilon(o.epsilon) {}
+
   Moments moments;
   float epsilon;
   float correction1 = 1, correction2 = 1;  // 1/(1 - βᵗ)

@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "finetune/optimizers/optimizer.h"
 #include "finetune/optimizers/rules/rule.h"
 
 namespace graft::rules {
@@ -10,6 +11,20 @@ namespace graft::rules {
 /// v ← μ v + γλ(g + βw);  w ← w - v, with γ the rate and β the weight decay. Vectors (biases, norms) take λ = η, as if
 /// ‖w‖ = ‖g‖. [You, Gitman & Ginsburg 2017, alg. 1]
 struct Lars {
+  static constexpr ComponentText kText{
+      "lars", "momentum with a rate for each tensor, by the length of its weights",
+      "v ← μ v + ηλ(g + βw); w ← w - v, λ = trust·‖w‖/(‖g‖ + β‖w‖)  [You, Gitman & Ginsburg 2017, alg. 1]"};
+  struct Options {
+    float momentum = 0.9f;
+    double trust = 1e-3;
+    void describe(SettingVisitor& visit) {
+      visit("momentum", momentum, kMu);
+      visit("trust", trust, {.low = 0, .high = 1, .help = "how far a step may go, as a part of the weights' length"});
+    }
+  };
+  static OptimizerPtr make(const Options& options);
+  explicit Lars(const Options& o) : mu(o.momentum), trust(o.trust) {}
+
   float mu;
   double trust;  // η
   /// λ, from ‖w‖² and ‖g‖².

@@ -7,6 +7,26 @@ namespace graft::rules {
 /// Adam with Nesterov's momentum, which warms up: µₜ = β₁(1 - ½·0.96^(tψ)), Πₜ = µ₁…µₜ;
 /// w ← w - η (1-µₜ)/(1-Πₜ)·g/d - η µₜ₊₁/(1-Πₜ₊₁)·m/d with d = √(v/(1-β₂ᵗ)) + ε.  [Dozat 2016]
 struct NAdam : RuleDefaults {
+  static constexpr ComponentText kText{
+      "nadam", "Adam with Nesterov's momentum",
+      "w ← w - η (1-µₜ)/(1-Πₜ)·g/d - η µₜ₊₁/(1-Πₜ₊₁)·m/d, µₜ = β₁(1 - ½·0.96^(tψ))  [Dozat 2016]"};
+  struct Options {
+    double beta1 = 0.9, beta2 = 0.999;
+    float epsilon = 1e-8f;
+    double momentum_decay = 4e-3;
+    bool decoupled = false;
+    void describe(SettingVisitor& visit) {
+      visit("beta1", beta1, kBeta1);
+      visit("beta2", beta2, kBeta2);
+      visit("epsilon", epsilon, kEpsilon);
+      visit("momentum-decay", momentum_decay, {.low = 0, .high = 1, .help = "ψ, how fast the momentum warms up"});
+      visit("decoupled", decoupled, {.help = "weight decay beside the gradient, as adamw has it"});
+    }
+  };
+  template <typename Use>
+  static auto make(const Options& o, const Use& use) {
+    return use(NAdam{{}, {o.beta1, o.beta2}, o.epsilon, o.momentum_decay, o.decoupled});
+  }
   static constexpr int kSlots = 2;
   static constexpr float kDefaultLr = 3e-3f;
   static constexpr bool kCoupled = false;
@@ -45,10 +65,5 @@ struct NAdam : RuleDefaults {
     w = keep * w - gradient_rate * (g / d) - momentum_rate * (m / d);
   }
 };
-
-template <typename Use>
-auto nadam(const OptimizerOptions& o, const Use& use) {
-  return use(NAdam{{}, {o.beta1, o.beta2}, epsilon_or(o, 1e-8f), o.momentum_decay, o.decoupled});
-}
 
 }  // namespace graft::rules

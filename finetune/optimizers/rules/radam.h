@@ -8,6 +8,24 @@ namespace graft::rules {
 /// ρₜ = ρ∞ - 2tβ₂ᵗ/(1-β₂ᵗ), w ← w - η m̂ r √(1-β₂ᵗ)/(√v + ε) where ρₜ > 5, else w ← w - η m̂;
 /// r² = (ρₜ-4)(ρₜ-2)ρ∞ / ((ρ∞-4)(ρ∞-2)ρₜ).  [Liu et al. 2020]
 struct RAdam : RuleDefaults {
+  static constexpr ComponentText kText{
+      "radam", "Adam that waits until its second moment can be trusted",
+      "w ← w - η m̂ r √(1-β₂ᵗ)/(√v + ε) where ρₜ > 5, else w ← w - η m̂  [Liu et al. 2020]"};
+  struct Options {
+    double beta1 = 0.9, beta2 = 0.999;
+    float epsilon = 1e-8f;
+    bool decoupled = false;
+    void describe(SettingVisitor& visit) {
+      visit("beta1", beta1, kBeta1);
+      visit("beta2", beta2, kBeta2);
+      visit("epsilon", epsilon, kEpsilon);
+      visit("decoupled", decoupled, {.help = "weight decay beside the gradient, as adamw has it"});
+    }
+  };
+  template <typename Use>
+  static auto make(const Options& o, const Use& use) {
+    return use(RAdam{{}, {o.beta1, o.beta2}, o.epsilon, o.decoupled});
+  }
   static constexpr int kSlots = 2;
   static constexpr float kDefaultLr = 0.02f;
   static constexpr bool kCoupled = false;
@@ -37,10 +55,5 @@ struct RAdam : RuleDefaults {
     w = keep * w - m * (plain + adaptive / (std::sqrt(v) + epsilon));
   }
 };
-
-template <typename Use>
-auto radam(const OptimizerOptions& o, const Use& use) {
-  return use(RAdam{{}, {o.beta1, o.beta2}, epsilon_or(o, 1e-8f), o.decoupled});
-}
 
 }  // namespace graft::rules

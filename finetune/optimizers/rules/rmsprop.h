@@ -7,7 +7,7 @@ namespace graft::rules {
 /// s ← α s + (1-α) g²;  centred: m ← α m + (1-α) g and s - m² in the place of s;  v ← μ v + g/(√s + ε);  w ← w - η v.
 /// [Tieleman & Hinton 2012; centred: Graves 2013]
 template <bool centred>
-struct RmsProp : RuleDefaults {
+struct RmsPropRule : RuleDefaults {
   static constexpr int kSlots = centred ? 3 : 2;
   static constexpr float kDefaultLr = 1e-3f;
   float alpha = 0.99f, epsilon = 1e-8f, mu = 0;
@@ -26,11 +26,25 @@ struct RmsProp : RuleDefaults {
   }
 };
 
-template <typename Use>
-auto rmsprop(const OptimizerOptions& o, const Use& use) {
-  const float epsilon = epsilon_or(o, 1e-8f);
-  return o.centred ? use(RmsProp<true>{{}, o.alpha, epsilon, o.rms_momentum})
-                   : use(RmsProp<false>{{}, o.alpha, epsilon, o.rms_momentum});
-}
+struct RmsProp {
+  static constexpr ComponentText kText{
+      "rmsprop", "a rate for each weight, by its recent gradients",
+      "s ← α s + (1-α) g²; v ← μ v + g/(√s + ε); w ← w - η v  [Tieleman & Hinton 2012; centred: Graves 2013]"};
+  struct Options {
+    float alpha = 0.99f, epsilon = 1e-8f, momentum = 0;
+    bool centred = false;
+    void describe(SettingVisitor& visit) {
+      visit("alpha", alpha, {.low = 0, .high = 0.999999, .help = "α, the part of the mean square that is kept"});
+      visit("epsilon", epsilon, kEpsilon);
+      visit("rms-momentum", momentum, kMu);
+      visit("centred", centred, {.help = "divide by the deviation instead of the root mean square"});
+    }
+  };
+  template <typename Use>
+  static auto make(const Options& o, const Use& use) {
+    return o.centred ? use(RmsPropRule<true>{{}, o.alpha, o.epsilon, o.momentum})
+                     : use(RmsPropRule<false>{{}, o.alpha, o.epsilon, o.momentum});
+  }
+};
 
 }  // namespace graft::rules

@@ -3,12 +3,13 @@
 #include <cmath>
 #include <cstdint>
 
-#include "finetune/optimizers/optimizer.h"
+#include "runtime/core/component.h"
 #include "runtime/core/host_device.h"
 
 namespace graft::rules {
 
-/// What rules have unless they say otherwise.
+/// What rules have unless they say otherwise. As a component a rule also has kText, Options, and make(options, use),
+/// which calls use(rule).
 struct RuleDefaults {
   static constexpr float kDefaultDecay = 1e-4f;
   static constexpr bool kCoupled = true;  // weight decay is added to the gradient; else the rule applies `decay` itself
@@ -55,6 +56,17 @@ struct Moments {
   double correction2(int64_t t) const { return 1 - std::pow(beta2, static_cast<double>(t)); }
 };
 
-inline float epsilon_or(const OptimizerOptions& o, float own) { return o.epsilon > 0 ? o.epsilon : own; }
+// What several rules can be told.
+inline constexpr SettingTraits kMu{.low = 0, .high = 1, .help = "µ, the part of the velocity that is kept"};
+inline constexpr SettingTraits kBeta1{
+    .low = 0, .high = 0.999999, .help = "β₁, the part of the mean gradient that is kept"};
+inline constexpr SettingTraits kBeta2{
+    .low = 0, .high = 0.9999999, .help = "β₂, the part of the mean squared gradient that is kept"};
+inline constexpr SettingTraits kEpsilon{.low = 1e-38, .high = 1, .help = "ε, which keeps divisions finite"};
+
+struct MomentumOnly {
+  float momentum = 0.9f;
+  void describe(SettingVisitor& visit) { visit("momentum", momentum, kMu); }
+};
 
 }  // namespace graft::rules

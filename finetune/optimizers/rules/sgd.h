@@ -6,6 +6,12 @@ namespace graft::rules {
 
 /// w ← w - η g.  [Robbins & Monro 1951]
 struct Sgd : RuleDefaults {
+  static constexpr ComponentText kText{"sgd", "gradient descent", "w ← w - η g  [Robbins & Monro 1951]"};
+  using Options = NoSettings;
+  template <typename Use>
+  static auto make(const Options&, const Use& use) {
+    return use(Sgd{});
+  }
   static constexpr int kSlots = 0;
   static constexpr float kDefaultLr = 0.1f;
   GRAFT_DEVICE void operator()(float& w, float g) const { w -= lr * g; }
@@ -13,17 +19,14 @@ struct Sgd : RuleDefaults {
 
 /// The same with the gradient of the whole training set. [Cauchy 1847]
 struct GradientDescent : Sgd {
+  static constexpr ComponentText kText{"gd", "the same with the gradient of the whole training set",
+                                       "w ← w - η g  [Cauchy 1847]"};
+  template <typename Use>
+  static auto make(const Options&, const Use& use) {
+    return use(GradientDescent{});
+  }
   static constexpr float kDefaultLr = 0.2f;
   static constexpr bool kFullBatch = true;
 };
-
-template <typename Use>
-auto sgd(const OptimizerOptions&, const Use& use) {
-  return use(Sgd{});
-}
-template <typename Use>
-auto gd(const OptimizerOptions&, const Use& use) {
-  return use(GradientDescent{});
-}
 
 }  // namespace graft::rules
