@@ -125,7 +125,8 @@ class AdafactorUpdate final : public DeviceUpdate {
     for (size_t p = 0; p < parameters_.size(); ++p) {
       const DeviceParameter& d = parameters_[p];
       const float rate = lr * d.lr_scale;
-      tensors_.host()[p] = {d.weights, d.slots[0], d.gradient, rate, 1 - rate * d.weight_decay, d.l1, d.rows, columns(d)};
+      tensors_.host()[p] = {d.weights, d.slots[0], d.gradient, rate, 1 - rate * d.weight_decay,
+                            d.l1,      d.rows,     columns(d)};
     }
     tensors_.upload();
   }

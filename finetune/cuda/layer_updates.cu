@@ -50,7 +50,7 @@ class LayerUpdate : public DeviceUpdate {
     for (size_t p = 0; p < parameters_.size(); ++p) {
       const DeviceParameter& d = parameters_[p];
       table_.host()[p] = {d.weights,       d.slots[0],     d.slots[1], d.gradient,
-                          lr * d.lr_scale, d.weight_decay, d.l1, d.rows > 0};
+                          lr * d.lr_scale, d.weight_decay, d.l1,       d.rows > 0};
     }
     table_.upload();
   }

@@ -50,7 +50,9 @@ size_t find_node(const Graph& graph, const std::string& name) {
     for (ValueId id : graph.nodes[i].outputs)
       if (graph.value(id).name == name) return i;
   }
-  throw Error("--freeze until:" + name + ": the model has no node of this name", "graft inspect MODEL lists them");
+  throw Error("until:" + name + ": the model has no node of this name", "graft inspect MODEL lists them",
+              ErrorCode::not_found)
+      .about("freeze");
 }
 
 /// Which nodes stay frozen, head aside.
@@ -68,7 +70,7 @@ std::vector<bool> frozen_nodes(const Graph& graph, const std::string& policy, co
       left = std::stoll(argument("last:"));
     } catch (const std::exception&) {
     }
-    if (left < 1) throw Error("--freeze " + policy + ": needs a positive number of layers", "write last:3");
+    if (left < 1) throw Error(policy + ": needs a positive number of layers", "write last:3").about("freeze");
     for (size_t i = graph.nodes.size(); i-- > 0 && left > 0;) {
       frozen[i] = false;
       const auto ids = trainable_inputs(graph, graph.nodes[i]);
@@ -80,11 +82,11 @@ std::vector<bool> frozen_nodes(const Graph& graph, const std::string& policy, co
     try {
       pattern = std::regex(argument("match:"));
     } catch (const std::regex_error&) {
-      throw Error("--freeze " + policy + ": is not a regular expression");
+      throw Error(policy + ": is not a regular expression").about("freeze");
     }
     for (size_t i = 0; i < frozen.size(); ++i) frozen[i] = std::regex_search(graph.nodes[i].name, pattern);
   } else {
-    throw Error("--freeze " + policy + ": unknown policy", "use all, none, until:NODE, last:N or match:REGEX");
+    throw Error(policy + ": unknown policy", "use all, none, until:NODE, last:N or match:REGEX").about("freeze");
   }
   return frozen;
 }

@@ -1,5 +1,6 @@
 #include "finetune/heads/head.h"
 
+#include "finetune/heads/head_builder.h"
 #include "runtime/core/error.h"
 #include "runtime/core/random.h"
 #include "runtime/ops/binary.h"
@@ -77,89 +78,6 @@ Ending find_ending(const Graph& graph, ValueId output) {
   }
 }
 
-ValueId with_dropout(Graph& graph, ValueId x, const HeadOptions& options) {
-  if (options.dropout <= 0) return x;
-  auto dropout = std::make_shared<Dropout>();
-  dropout->ratio = options.dropout;
-  dropout->vanilla = options.vanilla_dropout;
-  dropout->stream = 0x68656164;
-  return graph.add("head_dropout", dropout, {x});
-}
-
-/// Appends layers of a new head and notes their parameters.
-class HeadBuilder {
- public:
-  HeadBuilder(Graph& graph, std::string name, uint64_t seed, const HeadOptions& options,
-              std::vector<std::string>& parameters)
-      : graph_(graph),
-        name_(std::move(name)),
-        random_(mix(seed, 0x68656164)),
-        options_(options),
-        parameters_(parameters) {}
-
-  /// From N×D features to scores.
-  ValueId append(ValueId features) {
-    const HeadKind& kind = options_.kind;
-    if (kind.layers == HeadKind::Layers::convolution) return average(convolution(maps_of(features)));
-    if (kind.layers == HeadKind::Layers::mlp) {
-      const ValueId hidden = dense(name_ + ".hidden", features, kind.hidden, kind.hidden_initialiser);
-      features = graph_.add(name_ + ".relu", make_unary(Unary::Kind::relu), {hidden});
-    }
-    return dense(name_, with_dropout(graph_, features, options_), options_.classes, kind.initialiser);
-  }
-
- private:
-  std::pair<ValueId, ValueId> weights(const std::string& name, Shape shape, const Initialiser& initialiser) {
-    const int64_t outputs = shape[0];
-    const ValueId weight = graph_.add_constant(name + ".weight", drawn_weights(std::move(shape), initialiser, random_));
-    const ValueId bias = graph_.add_constant(name + ".bias", Tensor::zeros(DType::f32, {outputs}));
-    parameters_.push_back(graph_.value(weight).name);
-    parameters_.push_back(graph_.value(bias).name);
-    return {weight, bias};
-  }
-
-  ValueId dense(const std::string& name, ValueId x, int64_t outputs, const Initialiser& initialiser) {
-    const auto [weight, bias] = weights(name, {outputs, graph_.value(x).shape[1]}, initialiser);
-    auto gemm = std::make_shared<Gemm>();
-    gemm->transpose_b = Transpose2d::yes;
-    return graph_.add(name, gemm, {x, weight, bias});
-  }
-
-  ValueId convolution(ValueId maps) {
-    const auto [weight, bias] =
-        weights(name_, {options_.classes, graph_.value(maps).shape[1], 1, 1}, options_.kind.initialiser);
-    return graph_.add(name_, std::make_shared<Convolution>(), {with_dropout(graph_, maps, options_), weight, bias});
-  }
-
-  ValueId average(ValueId maps) {
-    auto pool = std::make_shared<Reduce>();
-    pool->global_pool = true;
-    return graph_.add(name_ + ".scores", std::make_shared<Flatten>(), {graph_.add(name_ + ".average", pool, {maps})});
-  }
-
-  /// The maps whose average the features are.
-  ValueId maps_of(ValueId features) const {
-    const auto producer = graph_.producers();
-    for (ValueId at = features;;) {
-      const int index = producer[static_cast<size_t>(at)];
-      if (index < 0) break;
-      const Node& node = graph_.nodes[static_cast<size_t>(index)];
-      const ValueId from = node.inputs[0];
-      if (is_pooling(*node.op) && graph_.value(from).shape.rank() == 4) return from;
-      if (!node.op->is_reshape()) break;
-      at = from;
-    }
-    throw Error("a head of 1×1 convolutions needs maps whose average are the features, and this model has none",
-                "use --head linear or mlp:H");
-  }
-
-  Graph& graph_;
-  std::string name_;
-  Random random_;
-  const HeadOptions& options_;
-  std::vector<std::string>& parameters_;
-};
-
 /// Makes N×D of whatever the model ends in.
 ValueId as_features(Graph& graph, ValueId at) {
   const Shape& x = graph.value(at).shape;
@@ -194,20 +112,23 @@ void prepare(Graph& graph) {
 
 }  // namespace
 
-GraftedHead graft_head(Graph& graph, const HeadOptions& options) {
+GraftedHead graft_head(Graph& graph, const HeadRequest& request) {
   prepare(graph);
   const std::vector<ValueId> old = graph.outputs;
   const Shape scores = graph.value(old[0]).shape;
   const auto [features, replaced] = find_features(graph, old[0]);
   GraftedHead head{replaced, {}, graph.value(features).shape[1]};
-  graph.outputs = {HeadBuilder(graph, "head", options.seed, options, head.parameters).append(features)};
-  for (size_t i = 1; i < old.size() && options.auxiliary; ++i) {
+  const HeadPtr kind = make_head(request.head);
+  const auto appended = [&](const std::string& name, uint64_t seed, ValueId from) {
+    HeadBuilder builder(graph, name, request.classes, seed, head.parameters);
+    return kind->append(builder, from);
+  };
+  graph.outputs = {appended("head", request.seed, features)};
+  for (size_t i = 1; i < old.size() && request.auxiliary; ++i) {
     const Value& value = graph.value(old[i]);
     if (value.dtype != DType::f32 || value.shape != scores) continue;
     const auto [inner, classifier] = find_features(graph, old[i]);
-    graph.outputs.push_back(
-        HeadBuilder(graph, "auxiliary" + std::to_string(i) + ".head", mix(options.seed, i), options, head.parameters)
-            .append(inner));
+    graph.outputs.push_back(appended("auxiliary" + std::to_string(i) + ".head", mix(request.seed, i), inner));
   }
   remove_dead_code(graph);
   return head;

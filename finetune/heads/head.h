@@ -1,34 +1,38 @@
 #pragma once
 
+#include <memory>
 #include <string>
 #include <vector>
 
+#include "runtime/core/component.h"
 #include "runtime/core/graph.h"
-#include "runtime/core/initialiser.h"
 
 namespace graft {
 
-/// What the new head is made of.
-struct HeadKind {
-  enum class Layers : uint8_t {
-    linear,      // one dense layer; with a hinge loss a linear SVM
-    mlp,         // a dense layer of `hidden` outputs, ReLU, a dense layer
-    convolution  // a 1×1 convolution of the last maps and their average: the same scores as `linear`, with a map for
-                 // each class
-  };
-  Layers layers = Layers::linear;
-  int64_t hidden = 0;
-  Initialiser initialiser{Initialiser::Kind::gaussian, 0.01f};  // of the layer that scores; biases begin at zero
-  Initialiser hidden_initialiser{Initialiser::Kind::he_fan_in, 0};
-};
+class HeadBuilder;
 
-struct HeadOptions {
+/// The layers of a new head.
+class Head {
+ public:
+  virtual ~Head() = default;
+  /// From N×D features to N×classes scores. Throws Error where the features are not such as it needs.
+  virtual ValueId append(HeadBuilder& builder, ValueId features) const = 0;
+};
+using HeadPtr = std::unique_ptr<Head>;
+
+/// By its name and what is set of it. Throws Error for an unknown one.
+HeadPtr make_head(const Choice& head);
+/// Every head, in alphabetical order.
+const std::vector<ComponentInfo>& head_components();
+/// "mlp:256". Throws Error, about "head".
+Choice parse_head(const std::string& text);
+
+/// The head that a model gets.
+struct HeadRequest {
   int64_t classes = 2;
-  float dropout = 0;  // before the new layer
   uint64_t seed = 0;
-  bool vanilla_dropout = false;  // scales in use instead of in training
-  bool auxiliary = false;        // further outputs of output 0's shape get new heads too; all others are dropped
-  HeadKind kind{};
+  bool auxiliary = false;  // further outputs of output 0's shape get new heads too; all others are dropped
+  Choice head{"linear"};
 };
 
 struct GraftedHead {
@@ -38,10 +42,10 @@ struct GraftedHead {
 };
 
 /// Finds the classifier, walking back from output 0 over softmax, reshapes, dropout, pooling and activations to the
-/// last dense layer or 1×1 convolution before any spatial one; replaces it by a new one of `classes` outputs, and drops
-/// a softmax behind it, so that the graph ends in logits. Where the model ends in features, the head is added (after
-/// global average pooling when they are maps). Throws Error when output 0 is neither, or a head of maps finds none.
-GraftedHead graft_head(Graph& graph, const HeadOptions& options);
+/// last dense layer or 1×1 convolution before any spatial one; replaces it by a new head, and drops a softmax behind
+/// it, so that the graph ends in logits. Where the model ends in features, the head is added (after global average
+/// pooling when they are maps). Throws Error when output 0 is neither, or a head of maps finds none.
+GraftedHead graft_head(Graph& graph, const HeadRequest& request);
 
 /// Ends the graph in the features (N×D) that its classifier reads, or that it ends in already.
 void cut_head(Graph& graph);

@@ -11,6 +11,7 @@
 namespace graft::schedules {
 
 /// Every schedule.
-using All = TypeList<Constant, Step, MultiStep, Exponential, InverseTime, Polynomial, Cosine, OneCycle, Plateau, RangeTest>;
+using All =
+    TypeList<Constant, Step, MultiStep, Exponential, InverseTime, Polynomial, Cosine, OneCycle, Plateau, RangeTest>;
 
 }  // namespace graft::schedules

@@ -7,8 +7,7 @@ const Components<SchedulePtr, RunSpan>& schedule_table() {
   static const Components<SchedulePtr, RunSpan> table = [] {
     Components<SchedulePtr, RunSpan> all("schedule", "schedule");
     for_each_type(schedules::All{}, [&]<typename Kind>() {
-      all.add<Kind>(
-          [](const typename Kind::Options& options, const RunSpan& run) { return Kind::make(options, run); });
+      all.add<Kind>([](const typename Kind::Options& options, const RunSpan& run) { return Kind::make(options, run); });
     });
     return all;
   }();

@@ -23,9 +23,8 @@ struct Step {
   };
   static SchedulePtr make(const Options& o, const RunSpan& run) {
     const double every = o.every > 0 ? o.every : std::max(1.0, std::ceil(run.epochs / 3));
-    return make_function_schedule([every, drop = o.drop](double epoch) {
-      return std::pow(drop, std::floor(epoch / every + kEpochRounding));
-    });
+    return make_function_schedule(
+        [every, drop = o.drop](double epoch) { return std::pow(drop, std::floor(epoch / every + kEpochRounding)); });
   }
 };
 

@@ -59,7 +59,8 @@ Checkpoint read_checkpoint(const std::string& path) {
       [&] { return path; },
       [&] {
         std::ifstream stream(path, std::ios::binary | std::ios::ate);
-        if (!stream) throw Error("cannot be opened", "start the run without " + mention("resume"), ErrorCode::not_found);
+        if (!stream)
+          throw Error("cannot be opened", "start the run without " + mention("resume"), ErrorCode::not_found);
         const auto size = static_cast<uint64_t>(stream.tellg());
         stream.seekg(0);
         uint64_t length = 0;

@@ -21,7 +21,8 @@ json parsed(const std::string& state) {
   try {
     return json::parse(state);
   } catch (const json::exception&) {
-    throw Error("the checkpoint's state cannot be read", "start the run without " + mention("resume"), ErrorCode::corrupt_file);
+    throw Error("the checkpoint's state cannot be read", "start the run without " + mention("resume"),
+                ErrorCode::corrupt_file);
   }
 }
 
@@ -61,7 +62,8 @@ void TrainingState::take(std::vector<Parameter> next_parameters,
 int epochs_done(const Checkpoint& checkpoint) {
   const json state = parsed(checkpoint.state);
   if (!state.contains("epoch"))
-    throw Error("the checkpoint does not say how many epochs it has done", "start the run without " + mention("resume"), ErrorCode::corrupt_file);
+    throw Error("the checkpoint does not say how many epochs it has done", "start the run without " + mention("resume"),
+                ErrorCode::corrupt_file);
   return state.at("epoch").get<int>();
 }
 
@@ -122,7 +124,8 @@ void from_checkpoint(const Checkpoint& c, const std::string& fingerprint, Traini
   const auto find = [&](const std::string& name, const Shape& shape) -> const Tensor& {
     const auto it = c.tensors.find(name);
     if (it == c.tensors.end() || it->second.shape() != shape)
-      throw Error("the checkpoint has no fitting \"" + name + "\"", "start the run without " + mention("resume"), ErrorCode::corrupt_file);
+      throw Error("the checkpoint has no fitting \"" + name + "\"", "start the run without " + mention("resume"),
+                  ErrorCode::corrupt_file);
     return it->second;
   };
   const auto load = [&](const std::string& name, Tensor& to) { copy_into(find(name, to.shape()), to); };

@@ -1,0 +1,31 @@
+#pragma once
+
+#include "finetune/heads/head_builder.h"
+
+namespace graft::heads {
+
+/// One dense layer.
+class Linear : public Head {
+ public:
+  static constexpr ComponentText kText{"linear", "one dense layer", "f = Wx + b"};
+  using Options = HeadOptions;
+  explicit Linear(const Options& options)
+      : initialiser_(read_initialiser(options.initialiser)), dropout_(options.dropout) {}
+  ValueId append(HeadBuilder& builder, ValueId features) const override {
+    return builder.scores(builder.dropout(features, dropout_), initialiser_);
+  }
+
+ private:
+  Initialiser initialiser_;
+  HeadDropout dropout_;
+};
+
+/// The same layer: what makes it a support vector machine is the loss.
+class SupportVectors final : public Linear {
+ public:
+  static constexpr ComponentText kText{"svm", "one dense layer, trained with a hinge loss where none is given",
+                                       "f = Wx + b"};
+  using Linear::Linear;
+};
+
+}  // namespace graft::heads
