@@ -243,9 +243,9 @@ FinetuneReport run_finetune(const FinetuneOptions& given) {
   if (o.common.batch > 0) o.train.batch = o.common.batch;
   o.train.cache = parse_cache(o.cache);
   o.train.memory = memory_limit(o.memory);
-  o.train.class_weights = parse_class_weights(o.class_weights, data);
-  o.train.checkpoint = (fs::path(o.output) / "checkpoint.safetensors").string();
-  o.train.fingerprint = fingerprint(o, data);
+  o.train.supervision.class_weights = parse_class_weights(o.class_weights, data);
+  o.train.checkpoint.path = (fs::path(o.output) / "checkpoint.safetensors").string();
+  o.train.checkpoint.fingerprint = fingerprint(o, data);
   o.freeze.batch_norm = o.batch_norm == "train"    ? BatchNormPolicy::train
                         : o.batch_norm == "frozen" ? BatchNormPolicy::frozen
                                                    : BatchNormPolicy::automatic;
@@ -283,7 +283,7 @@ FinetuneReport run_finetune(const FinetuneOptions& given) {
     Model teacher = read_model(o.teacher);
     retype(teacher.graph, {1, o.train.height, o.train.width}, backend(o.common));
     teacher.graph.outputs.resize(1);
-    o.train.teacher = std::make_shared<Graph>(
+    o.train.supervision.teacher = std::make_shared<Graph>(
         with_place([&] { return o.teacher; }, [&] { return matched_teacher(std::move(teacher), data.classes); }));
   }
 
@@ -292,7 +292,7 @@ FinetuneReport run_finetune(const FinetuneOptions& given) {
   TrainListener listener;
   listener.progress = [&](const std::string& phase, int64_t done, int64_t total) { progress.show(phase, done, total); };
   listener.note = [&](const std::string& text) { progress.line(text); };
-  listener.epoch = [&](const EpochReport& e) { progress.line(epoch_line(e, o.train.epochs, o.train.task)); };
+  listener.epoch = [&](const EpochReport& e) { progress.line(epoch_line(e, o.train.length.epochs, o.train.task)); };
   if (o.auto_seconds > 0)
     report.automatic = choose_automatically(o, model.graph, train_source, static_cast<int>(classes), listener);
   Network network = with_place([&] { return o.model; }, [&] { return make_network(model.graph, o, classes); });

@@ -11,7 +11,7 @@ Network make_network(const Graph& base, const FinetuneOptions& o, int64_t classe
   Network network;
   network.graph = base;
   // An auxiliary head serves the layers below it; where those are frozen it would train for nobody.
-  const bool auxiliary = o.train.auxiliary_weight > 0 && o.freeze.policy != "all";
+  const bool auxiliary = o.train.supervision.auxiliary_weight > 0 && o.freeze.policy != "all";
   network.head = graft_head(network.graph, {classes, o.dropout, o.common.seed, o.vanilla_dropout, auxiliary,
                                             parse_head(o.head, o.head_init)});
   if (o.stochastic_depth > 0) {

@@ -14,8 +14,8 @@ void accelerate_batch_norm(FinetuneOptions& o, const CLI::App& command) {
   o.simplify = true;
   if (free("--freeze")) o.freeze.policy = "none";
   if (free("--batch-norm")) o.batch_norm = "train";
-  if (free("--lr")) o.train.lr = 5 * optimizer->default_lr();
-  if (free("--weight-decay")) o.train.weight_decay = optimizer->default_weight_decay() / 5;
+  if (free("--lr")) o.train.rate.lr = 5 * optimizer->default_lr();
+  if (free("--weight-decay")) o.train.regularisation.weight_decay = optimizer->default_weight_decay() / 5;
   if (free("--augment")) o.recipe = "crop,flip";
   if (free("--schedule")) {
     o.train.schedule = "exponential";

@@ -30,7 +30,7 @@ Image Pipeline::transform(Image image, uint64_t random_key) const {
   if (image.width != width_ || image.height != height_) {
     throw Error("the transforms leave " + std::to_string(image.width) + "×" + std::to_string(image.height) +
                     " where the network takes " + std::to_string(width_) + "×" + std::to_string(height_),
-                "add a crop to --augment");
+                "add a crop").about("augment");
   }
   return image;
 }

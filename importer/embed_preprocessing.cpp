@@ -136,7 +136,7 @@ Tensor per_channel(const std::array<float, 3>& values, bool one) {
 
 void embed_preprocessing(Model& model) {
   if (!model.metadata.preprocessing)
-    throw Error("the model does not say how its pictures are prepared", "give --preprocess");
+    throw Error("the model does not say how its pictures are prepared", "give it").about("preprocess");
   const Preprocessing p = *model.metadata.preprocessing;
   Graph& graph = model.graph;
   const size_t before = graph.nodes.size();

@@ -4,10 +4,18 @@
 #include <span>
 #include <vector>
 
+#include "runtime/core/settings.h"
+
 namespace graft {
 
 struct MixingOptions {
   float mixup = 0, cutmix = 0;  // α of Beta(α, α); 0: off. Both: a coin decides for each batch
+  void describe(SettingVisitor& visit) {
+    visit("mixup", mixup,
+          {.low = 0, .high = 10, .help = "mix pictures (or cached features) and targets: α of Beta(α, α) (0: off)"});
+    visit("cutmix", cutmix,
+          {.low = 0, .high = 10, .help = "paste boxes of other pictures, targets in proportion: α of Beta(α, α) (0: off)"});
+  }
   bool any() const { return mixup > 0 || cutmix > 0; }
 };
 

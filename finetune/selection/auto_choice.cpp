@@ -51,7 +51,7 @@ class Search {
 
   AutoSearch run(const AutoSettings& given, const AutoFreedom& freedom) {
     if (!try_settings(given))
-      throw Error("--auto: the time does not even suffice for what was given", "allow more seconds");
+      throw Error("the time does not even suffice for what was given", "allow more seconds").about("auto");
     result_.trials[0].remark = "as given";
     if (freedom.rate) {
       vary({0.3f, 3.0f, 0.1f, 10.0f}, [](AutoSettings& s, float factor) { s.lr *= factor; });
@@ -88,8 +88,8 @@ class Search {
   /// False where the time ended it.
   bool try_settings(const AutoSettings& settings) {
     TrainOptions options = options_;
-    options.lr = settings.lr;
-    options.weight_decay = settings.weight_decay;
+    options.rate.lr = settings.lr;
+    options.regularisation.weight_decay = settings.weight_decay;
     const AutoNetwork network = make_(settings, options);
     AutoTrial trial{settings, {}, ""};
     try {

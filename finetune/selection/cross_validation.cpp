@@ -89,18 +89,19 @@ struct FoldedFeatures::Parts {
 FoldedFeatures::FoldedFeatures(const Graph& graph, const SampleSource& source, int folds, const TrainOptions& options,
                                const TrainListener& listener, const Backend& backend) {
   if (folds < 2 || folds > source.size())
-    throw Error("--folds " + std::to_string(folds) + ": there are " + std::to_string(source.size()) + " pictures",
-                "use 2 to that many");
+    throw Error(std::to_string(folds) + " parts of " + std::to_string(source.size()) + " pictures",
+                "use 2 to that many")
+        .about("folds");
   if (options.unfreezing.every > 0)
-    throw Error("cross-validation trains on the results of a part that stays frozen", "leave --unfreeze out");
-  if (options.teacher) throw Error("cross-validation does not go with a teacher");
+    throw Error("cross-validation trains on the results of a part that stays frozen", "leave " + mention("unfreeze") + " out");
+  if (options.supervision.teacher) throw Error("cross-validation does not go with a teacher");
   parts_ = std::make_unique<Parts>(Parts{source, {}, assign_folds(source, folds, options.seed), folds});
   Graph whole = graph;
   const OpenDims dims{options.batch, options.height, options.width};
   retype(whole, dims, backend);
   const FrozenSplit split = split_frozen(whole);
   if (split.trunk.outputs.size() != 1 || split.rest.inputs.size() != 1)
-    throw Error("cross-validation needs a frozen part that ends in one place", "use --freeze all, or last:N");
+    throw Error("cross-validation needs a frozen part that ends in one place", "use all, or last:N").about("freeze");
   CachedSamples::Caches& caches = parts_->caches;
   caches.views = static_cast<uint64_t>(options.cache.views);
   std::vector<uint64_t> views;
@@ -123,8 +124,8 @@ FoldsResult FoldedFeatures::run(const Graph& graph, const std::vector<std::strin
                                 const Backend& backend) const {
   const auto start = std::chrono::steady_clock::now();
   TrainOptions options = given;
-  options.checkpoint.clear();
-  options.resume = false;
+  options.checkpoint.path.clear();
+  options.checkpoint.resume = false;
   Graph whole = graph;
   retype(whole, {options.batch, options.height, options.width}, backend);
   const FrozenSplit split = split_frozen(whole);

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 
+#include "finetune/schedules/range_test.h"
 #include "runtime/core/error.h"
 
 namespace graft {
@@ -13,14 +14,13 @@ RateSearch find_rate(const Graph& graph, const std::vector<std::string>& head, c
                      const TrainListener& listener, const Backend& backend, double low, double high, int batches) {
   TrainOptions options = given;
   const int64_t an_epoch = std::max<int64_t>(1, (training.size() + options.batch - 1) / options.batch);
-  options.epochs = static_cast<int>((batches + an_epoch - 1) / an_epoch);
-  options.checkpoint.clear();
-  options.resume = false;
-  options.patience = 0;
-  options.schedule = "range-test";
-  options.schedule_options = {};
-  options.schedule_options.span = high / low;
-  options.lr = static_cast<float>(high);
+  options.length.epochs = static_cast<int>((batches + an_epoch - 1) / an_epoch);
+  options.checkpoint.path.clear();
+  options.checkpoint.resume = false;
+  options.length.patience = 0;
+  options.schedule = choose<schedules::RangeTest>({.span = high / low});
+  options.warm_up = {};
+  options.rate.lr = static_cast<float>(high);
   Graph copy = graph.independent_copy();
 
   RateSearch search;

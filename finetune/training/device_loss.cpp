@@ -9,7 +9,7 @@ std::unique_ptr<DeviceLoss> DeviceLoss::make(TrainingPlan& plan, const TrainOpti
   const auto* losses = dynamic_cast<const DeviceLosses*>(backend.extension(DeviceLosses::kName));
   if (!backend.memory() || !losses) return nullptr;
   std::unique_ptr<DeviceLoss> made(new DeviceLoss(*backend.memory()));
-  made->loss_ = losses->make(options.loss, options.loss_options, options.class_weights, options.batch, outputs);
+  made->loss_ = losses->make(options.loss, options.supervision.class_weights, options.batch, outputs);
   if (!made->loss_) return nullptr;
   const auto batch = static_cast<size_t>(options.batch);
   made->numbers_ = batch * static_cast<size_t>(outputs);
@@ -55,7 +55,7 @@ void DeviceLoss::compute(float auxiliary_weight, float scale, bool keep) {
 
 DeviceLoss::Sums DeviceLoss::sums() {
   const LossKernel::Sums sums = loss_->sums();
-  if (!sums.finite) throw Error("the network's scores are no longer finite numbers", "lower --lr");
+  if (!sums.finite) throw Error("the network's scores are no longer finite numbers", "use a lower " + mention("lr"));
   return {sums.loss, sums.weight};
 }
 

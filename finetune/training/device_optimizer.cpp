@@ -63,7 +63,7 @@ std::unique_ptr<DeviceOptimizer> DeviceOptimizer::make(TrainingPlan& plan, Train
     gradients = made->rooms();
     made->gradient_ = made->vectors_->list(gradients);
   }
-  if (options.sharpness > 0) made->before_ = made->vectors_->list(made->rooms());
+  if (options.gradient.sharpness > 0) made->before_ = made->vectors_->list(made->rooms());
   if (state.average) {
     made->average_rooms_ = made->rooms();
     made->averages_ = made->vectors_->list(made->average_rooms_);
@@ -106,7 +106,7 @@ bool DeviceOptimizer::gather() {
 void DeviceOptimizer::perturb() {
   vectors_->copy(before_, weights_);
   if (state_.loss_scale) vectors_->unscale(gradient_, 1);  // its length alone matters, and whether it is finite
-  vectors_->perturb(weights_, gradient_, static_cast<double>(options_.sharpness));
+  vectors_->perturb(weights_, gradient_, static_cast<double>(options_.gradient.sharpness));
 }
 
 void DeviceOptimizer::restore() { vectors_->copy(weights_, before_); }
@@ -121,8 +121,8 @@ void DeviceOptimizer::apply() {
     vectors_->unscale(gradient_, static_cast<float>(1 / state_.loss_scale->value));
     vectors_->ask();
   }
-  if (options_.clip_norm > 0) vectors_->clip_norm(gradient_, static_cast<double>(options_.clip_norm));
-  if (options_.clip_value > 0) vectors_->clip_values(gradient_, options_.clip_value);
+  if (options_.gradient.clip_norm > 0) vectors_->clip_norm(gradient_, static_cast<double>(options_.gradient.clip_norm));
+  if (options_.gradient.clip_value > 0) vectors_->clip_values(gradient_, options_.gradient.clip_value);
   update_->apply(state_.loss_scale ? vectors_->flag() : nullptr);
   if (!state_.average) return;
   if (averaging_)

@@ -47,10 +47,10 @@ std::vector<Parameter> trained_parameters(const Graph& graph, const TrainingPlan
     const float scale =
         head.contains(name)
             ? 1.0f
-            : options.trunk_lr_scale * std::pow(options.layer_decay, static_cast<float>(depth.at(tensor.get())));
-    const bool decays = options.decay_vectors || tensor->shape().rank() > 1;
+            : options.rate.trunk_scale * std::pow(options.rate.layer_decay, static_cast<float>(depth.at(tensor.get())));
+    const bool decays = !options.regularisation.spare_vectors || tensor->shape().rank() > 1;
     parameters.push_back({name, tensor, plan.plan.output(output).as<float>(), scale, decays ? weight_decay : 0.0f,
-                          decays ? options.l1 : 0.0f});
+                          decays ? options.regularisation.l1 : 0.0f});
   }
   return parameters;
 }

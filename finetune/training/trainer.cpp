@@ -26,11 +26,6 @@ using Clock = std::chrono::steady_clock;
 
 double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
 
-ScheduleOptions over(ScheduleOptions schedule, int epochs) {
-  schedule.epochs = epochs;
-  return schedule;
-}
-
 class Trainer {
  public:
   Trainer(Graph& graph, const std::vector<std::string>& head, const SampleSource& training,
@@ -43,9 +38,9 @@ class Trainer {
         options_(options),
         listener_(listener),
         backend_(backend),
-        loss_(make_loss(options.loss, options.loss_options)),
-        optimizer_(make_optimizer(options.optimizer, options.optimizer_options)),
-        schedule_(make_schedule(options.schedule, over(options.schedule_options, options.epochs))),
+        loss_(make_loss(options.loss)),
+        optimizer_(make_optimizer(options.optimizer)),
+        schedule_(make_schedule(options.schedule, options.length.epochs, options.warm_up)),
         head_(head.begin(), head.end()) {}
 
   TrainResult run() {
@@ -59,10 +54,10 @@ class Trainer {
                   "crop to that size");
     }
     if (options_.mixing.any()) mixing_.emplace(options_.mixing, static_cast<size_t>(classes_), options_.seed);
-    if (options_.resume) {
-      const Checkpoint checkpoint = read_checkpoint(options_.checkpoint);
+    if (options_.checkpoint.resume) {
+      const Checkpoint checkpoint = read_checkpoint(options_.checkpoint.path);
       enter_stage(stage_of(std::max(0, epochs_done(checkpoint) - 1)));
-      from_checkpoint(checkpoint, options_.fingerprint, state_);
+      from_checkpoint(checkpoint, options_.checkpoint.fingerprint, state_);
       for (const EpochReport& e : state_.history) schedule_->observe(e.val_loss);
     } else {
       enter_stage(0);
@@ -71,13 +66,13 @@ class Trainer {
     if (optimizer_->minimises())
       minimise();
     else
-      while (state_.epoch < options_.epochs && !out_of_patience() && !ended_) {
+      while (state_.epoch < options_.length.epochs && !out_of_patience() && !ended_) {
         if (stage_of(state_.epoch) != stage_) enter_stage(stage_of(state_.epoch));
         run_epoch();
       }
-    result_.stopped_early = state_.epoch < options_.epochs;
+    result_.stopped_early = state_.epoch < options_.length.epochs;
     state_.restore_best();
-    if (options_.recalibrate) recalibrate();
+    if (options_.averaging.recalibrate) recalibrate();
     result_.history = state_.history;
     result_.best_epoch = state_.best_epoch;
     result_.best_val_score = state_.best_epoch > 0 ? state_.best_val_score : 0;
@@ -107,7 +102,7 @@ class Trainer {
     step_.reset();
     evaluation_.reset();
     split_.emplace(split_frozen(graph_));
-    if (options_.teacher) append_network(split_->trunk, *options_.teacher);
+    if (options_.supervision.teacher) append_network(split_->trunk, *options_.supervision.teacher);
     prepare_feeds();
     prepare_state();
   }
@@ -125,7 +120,7 @@ class Trainer {
     const size_t bytes = samples * features_per_sample(split_->trunk, dims_, backend_) * sizeof(float);
     if (options_.cache.mode == CacheOptions::Mode::on || bytes <= options_.cache.limit_bytes) return true;
     note("the frozen part's results would take " + mebibytes(bytes) +
-         " and are not cached; --cache views:1 or a later --freeze makes them smaller");
+         " and are not cached; caching one view or freezing less makes them smaller");
     return false;
   }
 
@@ -152,7 +147,8 @@ class Trainer {
       validation_samples_ = validation_cache_.samples();
       if (options_.mixing.cutmix > 0)
         throw Error("CutMix pastes parts of pictures, and only the frozen part's results are at hand",
-                    "use mixup, or --cache off");
+                    "use " + mention("mixup") + ", or set " + mention("cache") + " to off")
+.about("cutmix");
       training_feed_ = make_cached_feed(training_cache_, training_, batch, mixing());
       validation_feed_ = make_cached_feed(validation_cache_, validation_, batch);
     } else {
@@ -160,7 +156,7 @@ class Trainer {
       for (int64_t i = 0; i < validation_.size(); ++i) validation_samples_.push_back(i);
       const bool pictures = rest_reads_picture();
       training_feed_ = make_streamed_feed(split_->trunk, pictures, dims_, backend_, options_.threads, training_, batch,
-                                          streamed_failures_, mixing(), FeedForms{true, !options_.teacher});
+                                          streamed_failures_, mixing(), FeedForms{true, !options_.supervision.teacher});
       validation_feed_ = make_streamed_feed(split_->trunk, pictures, dims_, backend_, options_.threads, validation_,
                                             batch, streamed_failures_);
     }
@@ -174,12 +170,12 @@ class Trainer {
     const auto batches = (static_cast<int64_t>(training_samples_.size()) + options_.batch - 1) / options_.batch;
     const int64_t accumulate = optimizer_->minimises()          ? std::numeric_limits<int64_t>::max()
                                : optimizer_->wants_full_batch() ? batches
-                                                                : options_.accumulate;
+                                                                : options_.gradient.accumulate;
     const auto gradients = updates_go_along(backend_, *optimizer_, options_, accumulate)
                                ? GradientLifetime::released_early
                                : GradientLifetime::kept;
     plan_.emplace(compile_training(split_->rest, dims_, backend_, options_.threads, options_.memory, gradients));
-    const float decay = options_.weight_decay < 0 ? optimizer_->default_weight_decay() : options_.weight_decay;
+    const float decay = options_.regularisation.weight_decay < 0 ? optimizer_->default_weight_decay() : options_.regularisation.weight_decay;
     const auto names = constant_names(graph_);
     std::vector<std::pair<std::string, std::shared_ptr<Tensor>>> statistics;
     for (const auto& s : plan_->statistics) {
@@ -188,18 +184,18 @@ class Trainer {
     }
     state_.take(trained_parameters(split_->rest, *plan_, names, head_, options_, decay), std::move(statistics));
     state_.slots = optimizer_->make_state(state_.parameters);
-    if (state_.parameters.empty()) throw Error("nothing is left to train", "choose another --freeze");
-    if (options_.average > 0) state_.average.emplace(options_.average);
+    if (state_.parameters.empty()) throw Error("nothing is left to train", "choose another policy").about("freeze");
+    if (options_.averaging.decay > 0) state_.average.emplace(options_.averaging.decay);
     if (backend_.activations() == DType::f16 && !state_.loss_scale) state_.loss_scale.emplace();
-    if (accumulate > 1 && options_.sharpness > 0)
-      throw Error("sharpness-aware steps and accumulated batches do not go together", "use one of them");
+    if (accumulate > 1 && options_.gradient.sharpness > 0)
+      throw Error("sharpness-aware steps and accumulated batches do not go together", "use one of them").about("sam");
     step_.emplace(*plan_, state_, *loss_, *optimizer_, options_, classes_, accumulate);
   }
 
   /// The training pictures of this epoch, shuffled, each in the variant whose turn it is.
   std::vector<SampleRef> order() const {
     const auto epoch = static_cast<uint64_t>(state_.epoch);
-    auto refs = epoch_samples(training_, training_samples_, options_.balanced, options_.seed, epoch);
+    auto refs = epoch_samples(training_, training_samples_, options_.sampling.balanced, options_.seed, epoch);
     for (SampleRef& ref : refs)
       ref.variant =
           1 +
@@ -209,7 +205,7 @@ class Trainer {
 
   /// Takes the teacher's scores out of the inputs: they follow the trunk's own results.
   void take_teacher(FeedBatch& batch) const {
-    if (!options_.teacher) return;
+    if (!options_.supervision.teacher) return;
     const auto at = batch.inputs.begin() + static_cast<int64_t>(split_->trunk.outputs.size() - 1);
     batch.teacher = *at;
     batch.inputs.erase(at);
@@ -326,20 +322,22 @@ class Trainer {
 
   void minimise() {
     if (!cached_)
-      throw Error(
-          "--optimizer " + options_.optimizer + " goes over all pictures many times and needs their features cached",
-          "use --freeze all, or another optimizer");
-    if (options_.resume || options_.sharpness > 0 || options_.mixing.any() || options_.balanced) {
-      throw Error("--optimizer " + options_.optimizer + " minimises one fixed loss from the beginning",
-                  "leave --resume, --sam, --mixup, --cutmix and --balanced out");
+      throw Error(options_.optimizer.name + " goes over all pictures many times and needs their features cached",
+                  "freeze all, or use another optimizer")
+          .about("optimizer");
+    if (options_.checkpoint.resume || options_.gradient.sharpness > 0 || options_.mixing.any() || options_.sampling.balanced) {
+      throw Error(options_.optimizer.name + " minimises one fixed loss from the beginning",
+                  "leave " + mention("resume") + ", " + mention("sam") + ", " + mention("mixup") + ", " +
+                      mention("cutmix") + " and " + mention("balanced") + " out")
+          .about("optimizer");
     }
     WholeSet objective(*this);
-    optimizer_->minimise(state_.parameters, objective, options_.epochs);
+    optimizer_->minimise(state_.parameters, objective, options_.length.epochs);
   }
 
   void run_epoch() {
     const auto start = Clock::now();
-    const double base_lr = static_cast<double>(options_.lr > 0 ? options_.lr : optimizer_->default_lr());
+    const double base_lr = static_cast<double>(options_.rate.lr > 0 ? options_.rate.lr : optimizer_->default_lr());
     EpochReport report;
     report.lr = base_lr * schedule_->factor(state_.epoch);
     report.train_loss = train_epoch(base_lr);
@@ -367,8 +365,8 @@ class Trainer {
     if (state_.average) state_.average->swap(state_.parameters);
     schedule_->observe(report.val_loss);
     state_.history.push_back(report);
-    if (!options_.checkpoint.empty())
-      write_checkpoint(options_.checkpoint, to_checkpoint(state_, options_.fingerprint));
+    if (!options_.checkpoint.path.empty())
+      write_checkpoint(options_.checkpoint.path, to_checkpoint(state_, options_.checkpoint.fingerprint));
     for (const std::string& reason : streamed_failures_) skip(reason);
     streamed_failures_.clear();
     if (listener_.epoch) listener_.epoch(report);
@@ -380,7 +378,8 @@ class Trainer {
   void recalibrate() {
     if (plan_->statistics.empty())
       throw Error("there is no trained batch norm whose statistics could be measured",
-                  "leave --recalibrate out, or add --batch-norm train");
+                  "leave it out, or train them (" + mention("batch-norm") + " train)")
+          .about("recalibrate");
     plan_->plan.refresh();
     training_feed_->start(order(), static_cast<uint64_t>(state_.batches));
     std::vector<std::pair<std::vector<double>, std::vector<double>>> sums(plan_->statistics.size());
@@ -402,7 +401,7 @@ class Trainer {
   }
 
   bool out_of_patience() const {
-    return options_.patience > 0 && state_.epoch - state_.best_epoch >= options_.patience;
+    return options_.length.patience > 0 && state_.epoch - state_.best_epoch >= options_.length.patience;
   }
   const BatchMixing* mixing() const { return mixing_ ? &*mixing_ : nullptr; }
 
@@ -452,30 +451,33 @@ class Trainer {
 TrainResult train(Graph& graph, const std::vector<std::string>& head, const SampleSource& training,
                   const SampleSource& validation, int classes, const TrainOptions& options,
                   const TrainListener& listener, const Backend& backend) {
-  if (options.batch < 1 || options.epochs < 0 || options.cache.views < 1)
+  if (options.batch < 1 || options.length.epochs < 0 || options.cache.views < 1)
     throw Error("batch and views must be at least 1, epochs at least 0");
-  if (!options.class_weights.empty() && options.class_weights.size() != static_cast<size_t>(classes)) {
-    throw Error("there are " + std::to_string(options.class_weights.size()) + " class weights for " +
+  if (!options.supervision.class_weights.empty() && options.supervision.class_weights.size() != static_cast<size_t>(classes)) {
+    throw Error("there are " + std::to_string(options.supervision.class_weights.size()) + " class weights for " +
                 std::to_string(classes) + " classes");
   }
-  if (options.unfreezing.every > 0 && make_optimizer(options.optimizer, options.optimizer_options)->minimises())
-    throw Error("--unfreeze changes by and by what is trained, and --optimizer " + options.optimizer +
-                    " minimises one fixed loss",
-                "use another optimizer");
-  if (options.accumulate < 1) throw Error("--accumulate must be at least 1");
-  const LossPtr loss = make_loss(options.loss, options.loss_options);
+  if (options.unfreezing.every > 0 && make_optimizer(options.optimizer)->minimises())
+    throw Error("what is trained changes by and by, and " + options.optimizer.name + " minimises one fixed loss",
+                "use another " + mention("optimizer"))
+        .about("unfreeze");
+  if (options.gradient.accumulate < 1) throw Error("must be at least 1").about("accumulate");
+  const LossPtr loss = make_loss(options.loss);
   if (options.mixing.any() && !loss->takes_rows())
-    throw Error("--loss " + options.loss + " knows one class a picture, mixing makes two of them",
-                "use cross-entropy, bce or focal");
-  if (loss->needs_teacher() != (options.teacher != nullptr))
-    throw Error(options.teacher ? "a teacher is given, but --loss " + options.loss + " does not listen to one"
-                                : "--loss distillation needs a teacher",
-                options.teacher ? "use --loss distillation" : "give --teacher MODEL.onnx");
+    throw Error(options.loss.name + " knows one class a picture, mixing makes two of them",
+                "use cross-entropy, bce or focal")
+        .about("loss");
+  if (loss->needs_teacher() != (options.supervision.teacher != nullptr))
+    throw Error(options.supervision.teacher ? "a teacher is given, but " + options.loss.name + " does not listen to one"
+                                : "distillation needs a teacher",
+                options.supervision.teacher ? "use distillation" : "give " + mention("teacher") + " MODEL.onnx")
+.about("loss");
   if (options.task != Task::classes && !loss->is_element_wise())
-    throw Error("--loss " + options.loss + " is for one class a picture",
-                options.task == Task::regression ? "use mse, mae, smooth-l1 or huber" : "use bce or binary-hinge");
-  if (options.task != Task::classes && options.balanced)
-    throw Error("--balanced draws classes, and these pictures have none");
+    throw Error(options.loss.name + " is for one class a picture",
+                options.task == Task::regression ? "use mse, mae, smooth-l1 or huber" : "use bce or binary-hinge")
+        .about("loss");
+  if (options.task != Task::classes && options.sampling.balanced)
+    throw Error("draws classes, and these pictures have none").about("balanced");
   return Trainer(graph, head, training, validation, classes, options, listener, backend).run();
 }
 

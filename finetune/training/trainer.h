@@ -4,70 +4,13 @@
 #include <string>
 #include <vector>
 
-#include "finetune/data/batch_mixing.h"
 #include "finetune/data/sample_source.h"
-#include "finetune/data/task.h"
-#include "finetune/heads/freeze.h"
-#include "finetune/losses/loss.h"
 #include "finetune/metrics/metrics.h"
-#include "finetune/optimizers/optimizer.h"
-#include "finetune/schedules/schedule.h"
+#include "finetune/training/train_options.h"
 #include "runtime/passes/passes.h"
 #include "runtime/plan/plan.h"
 
 namespace graft {
-
-struct CacheOptions {
-  enum class Mode { automatic, off, on };
-  Mode mode = Mode::automatic;
-  int views = 2;                         // augmented variants of each picture that are cached
-  size_t limit_bytes = size_t{4} << 30;  // automatic: larger caches are not made
-};
-
-/// Gradual unfreezing [Howard & Ruder 2018]: the head alone for `every` epochs, then with `layers` more layers below it
-/// each time as many epochs have passed. What is marked as trainable beforehand does not count.
-struct UnfreezeOptions {
-  int every = 0;  // 0: off
-  int layers = 1;
-  BatchNormPolicy batch_norm = BatchNormPolicy::automatic;
-};
-
-struct TrainOptions {
-  Task task = Task::classes;
-  int64_t height = 224, width = 224;
-  int64_t batch = 32;
-  int epochs = 10;
-  float lr = 0;  // 0: the optimizer's own
-  float trunk_lr_scale = 0.1f;
-  float layer_decay =
-      1;  // each layer below the head trains at this part of the rate of the one above it [Howard & Ruder 2018]
-  float weight_decay = -1;  // below 0: the optimizer's own
-  float l1 = 0;
-  bool decay_vectors = true;            // weight decay and L1 on biases and norms too
-  int64_t accumulate = 1;               // batches an update
-  float clip_norm = 0, clip_value = 0;  // of the gradient; 0: off
-  float average = 0;                    // decay of the weights' moving average; 0: none
-  float sharpness = 0;                  // ρ of sharpness-aware minimisation; 0: off. Not with `accumulate`
-  MixingOptions mixing;
-  bool balanced = false;     // draws classes evenly, pictures of small ones more often
-  bool recalibrate = false;  // at the end, statistics of trained batch norms anew: their mean over all training batches
-  int patience = 0;          // stops after so many epochs without progress; 0: never
-  std::string loss = "cross-entropy", optimizer = "momentum", schedule = "cosine";
-  LossOptions loss_options;
-  OptimizerOptions optimizer_options;
-  ScheduleOptions schedule_options;      // its `epochs` are those of the run
-  std::shared_ptr<const Graph> teacher;  // distillation: scores the same pictures
-  std::vector<float> class_weights;
-  float auxiliary_weight = 0.3f;  // of the loss at each output after the first [Szegedy et al. 2015]
-  CacheOptions cache;
-  UnfreezeOptions unfreezing;
-  uint64_t seed = 0;
-  int threads = 0;
-  MemoryLimit memory;      // of a training step
-  std::string checkpoint;  // path; empty: none is kept
-  bool resume = false;
-  std::string fingerprint;  // what must be the same for a resume
-};
 
 struct EpochReport {
   int epoch = 0;  // from 1

@@ -92,7 +92,7 @@ TrainingStep::Result TrainingStep::forward(const FeedBatch& batch, bool keep) {
   Plan& plan = plan_.plan;
   forward_pass();
   if (device_loss_) {
-    device_loss_->compute(options_.auxiliary_weight, scale(), keep);
+    device_loss_->compute(options_.supervision.auxiliary_weight, scale(), keep);
     return {};
   }
   const Targets targets{batch.labels, batch.rows, {batch.teacher, batch.teacher ? scores_ : 0}};
@@ -100,12 +100,12 @@ TrainingStep::Result TrainingStep::forward(const FeedBatch& batch, bool keep) {
     return std::span(plan.input(plan_.first_seed + output).as<float>(), scores_);
   };
   Result result;
-  result.loss = batch_loss(loss_, {plan.output(0).as<float>(), scores_}, targets, options_.class_weights, seed(0));
+  result.loss = batch_loss(loss_, {plan.output(0).as<float>(), scores_}, targets, options_.supervision.class_weights, seed(0));
   // Auxiliary heads add to the slopes. The loss that is reported stays that of the scores, as in validation.
   for (size_t s = 1; s < plan_.scores; ++s)
-    batch_loss(loss_, {plan.output(s).as<float>(), scores_}, targets, options_.class_weights, seed(s));
+    batch_loss(loss_, {plan.output(s).as<float>(), scores_}, targets, options_.supervision.class_weights, seed(s));
   for (size_t s = 0; s < plan_.scores; ++s) {
-    const float factor = scale() * (s == 0 ? 1.0f : options_.auxiliary_weight);
+    const float factor = scale() * (s == 0 ? 1.0f : options_.supervision.auxiliary_weight);
     if (factor != 1)
       for (float& v : seed(s)) v *= factor;
   }
@@ -113,7 +113,7 @@ TrainingStep::Result TrainingStep::forward(const FeedBatch& batch, bool keep) {
   for (size_t i = 0; i < batch.labels.size(); ++i) {
     if (batch.labels[i] < 0) continue;
     const auto row = batch.rows.empty() ? std::span<const float>() : std::span(batch.rows).subspan(i * width, width);
-    result.weight += row_weight({batch.labels[i], row}, options_.class_weights);
+    result.weight += row_weight({batch.labels[i], row}, options_.supervision.class_weights);
   }
   return result;
 }
@@ -168,7 +168,7 @@ TrainingStep::Result TrainingStep::compute(const FeedBatch& batch) {
   const Result result = forward(batch, true);
   backward_pass();
   update_statistics();
-  if (options_.sharpness > 0) {
+  if (options_.gradient.sharpness > 0) {
     update_->perturb();
     forward(batch, false);
     backward_pass();

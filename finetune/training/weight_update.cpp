@@ -14,7 +14,7 @@ class UpdateHere final : public WeightUpdate {
              int64_t accumulate)
       : plan_(plan), state_(state), optimizer_(optimizer), options_(options) {
     if (accumulate > 1) accumulator_.emplace(state_.parameters);
-    if (options_.sharpness > 0) sharpness_.emplace(options_.sharpness);
+    if (options_.gradient.sharpness > 0) sharpness_.emplace(options_.gradient.sharpness);
   }
   void accumulate(double weight) override { accumulator_->add(weight); }
   bool gather() override { return accumulator_->finish(); }
@@ -39,8 +39,8 @@ class UpdateHere final : public WeightUpdate {
     took_place_ = !state_.loss_scale || finite();
     if (!took_place_) return;
     if (state_.loss_scale) scale_gradients(state_.parameters, static_cast<float>(1 / state_.loss_scale->value));
-    if (options_.clip_norm > 0) clip_gradient_norm(state_.parameters, static_cast<double>(options_.clip_norm));
-    if (options_.clip_value > 0) clip_gradient_values(state_.parameters, options_.clip_value);
+    if (options_.gradient.clip_norm > 0) clip_gradient_norm(state_.parameters, static_cast<double>(options_.gradient.clip_norm));
+    if (options_.gradient.clip_value > 0) clip_gradient_values(state_.parameters, options_.gradient.clip_value);
     optimizer_.step(lr_, step_, state_.parameters, state_.slots);
     finish();
   }
@@ -69,8 +69,8 @@ class UpdateHere final : public WeightUpdate {
 
 bool updates_go_along(const Backend& backend, const Optimizer& optimizer, const TrainOptions& options,
                       int64_t accumulate) {
-  return !backend.memory() && !optimizer.minimises() && accumulate <= 1 && options.sharpness <= 0 &&
-         options.clip_norm <= 0 && options.clip_value <= 0;
+  return !backend.memory() && !optimizer.minimises() && accumulate <= 1 && options.gradient.sharpness <= 0 &&
+         options.gradient.clip_norm <= 0 && options.gradient.clip_value <= 0;
 }
 
 std::unique_ptr<WeightUpdate> make_weight_update(TrainingPlan& plan, TrainingState& state, Optimizer& optimizer,

@@ -61,7 +61,7 @@ std::vector<ValueType> BatchNormTraining::infer(std::span<const ValueType> input
   check_channels(inputs, 1, 3);
   const Shape& x = inputs[0].shape;
   if (x[0] * x.elements() / (x[0] * x[1]) < 2)
-    throw Error("one value a channel has no variance", "use a larger --batch");
+    throw Error("one value a channel has no variance", "use a larger " + mention("batch"));
   if (tail.residual && (inputs.size() < 4 || inputs[3].shape != x))
     throw Error("residual does not have the shape " + x.str());
   return {{inputs[0].dtype, x}, {inputs[0].dtype, Shape{x[1]}}, {inputs[0].dtype, Shape{x[1]}}};

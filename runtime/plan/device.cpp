@@ -70,7 +70,7 @@ OpenedDevice open_device(const DeviceChoice& choice) {
   const OpenedDevice processor{&cpu_backend(), "processor", {}};
   if (choice.device == "cpu" || choice.device == "auto") return processor;
   const int number = gpu_number(choice.device);
-  if (number < 0) throw Error("--device " + choice.device + ": no such device", "use auto, cpu, cuda or cuda:N");
+  if (number < 0) throw Error(choice.device + ": no such device", "use auto, cpu, cuda or cuda:N", ErrorCode::not_found).about("device");
   static std::mutex mutex;
   static std::map<std::pair<int, std::string>, OpenedDevice> opened;
   const std::lock_guard lock(mutex);
@@ -81,7 +81,7 @@ OpenedDevice open_device(const DeviceChoice& choice) {
     return known;
   } catch (const Error& error) {
     OpenedDevice instead = processor;
-    instead.note = "--device " + choice.device + ": " + error.what() + "; computing on the processor";
+    instead.note = choice.device + ": " + error.what() + "; computing on the processor";
     return instead;
   }
 }

@@ -35,7 +35,7 @@ TrainResult run_on(const Backend& backend, const std::function<void(TrainOptions
   const ArraySource training("demo", 3, 3, 64, 1), validation("demo", 3, 1, 64, 2);
   TrainOptions options = small_options(2);
   options.batch = 4;
-  options.lr = 0.005f;  // small steps: what halves round away must not grow
+  options.rate.lr = 0.005f;  // small steps: what halves round away must not grow
   if (change) change(options);
   return train(job.graph, job.head.parameters, training, validation, 3, options, {}, backend);
 }
@@ -51,9 +51,9 @@ TEST(LossScale, TrainingInFloat16GoesWhereFloatsGo) {
 
 TEST(LossScale, GoesWithEverythingElseThatLooksAtGradients) {
   const std::function<void(TrainOptions&)> changes[] = {
-      [](TrainOptions& o) { o.accumulate = 2; },
-      [](TrainOptions& o) { o.clip_norm = 0.5f, o.average = 0.9f; },
-      [](TrainOptions& o) { o.sharpness = 0.05f, o.clip_value = 0.01f; },
+      [](TrainOptions& o) { o.gradient.accumulate = 2; },
+      [](TrainOptions& o) { o.gradient.clip_norm = 0.5f, o.averaging.decay = 0.9f; },
+      [](TrainOptions& o) { o.gradient.sharpness = 0.05f, o.gradient.clip_value = 0.01f; },
   };
   for (const auto& change : changes) {
     const auto plain = run_on(cpu_backend(), change);

@@ -68,7 +68,7 @@ Outcome run_on(const Backend& backend, const Change& change) {
   const ArraySource training("demo", 3, kPerClass, 64, 1), validation("demo", 3, 2, 64, 2);
   TrainOptions options = small_options(kEpochs);
   options.batch = kBatch;
-  options.lr = 0.005f;  // small steps: what is added up in another order must not grow
+  options.rate.lr = 0.005f;  // small steps: what is added up in another order must not grow
   change(options);
   Outcome o;
   o.result = train(job.graph, job.head.parameters, training, validation, 3, options, {}, backend);
@@ -81,13 +81,13 @@ const Backend& emulated() { return cuda::emulated_backend(cpu_backend()); }
 TEST(DeviceTraining, GoesWhereTheProcessorsGoes) {
   const std::pair<const char*, Change> changes[] = {
       {"plain", [](TrainOptions&) {}},
-      {"average", [](TrainOptions& o) { o.average = 0.9f; }},
-      {"sharpness", [](TrainOptions& o) { o.sharpness = 0.05f; }},
-      {"accumulation", [](TrainOptions& o) { o.accumulate = 2; }},
-      {"clipping", [](TrainOptions& o) { o.clip_norm = 0.5f, o.clip_value = 0.1f; }},
+      {"average", [](TrainOptions& o) { o.averaging.decay = 0.9f; }},
+      {"sharpness", [](TrainOptions& o) { o.gradient.sharpness = 0.05f; }},
+      {"accumulation", [](TrainOptions& o) { o.gradient.accumulate = 2; }},
+      {"clipping", [](TrainOptions& o) { o.gradient.clip_norm = 0.5f, o.gradient.clip_value = 0.1f; }},
       {"lamb", [](TrainOptions& o) { o.optimizer = "lamb"; }},
       {"features made anew", [](TrainOptions& o) { o.cache.mode = CacheOptions::Mode::off; }},
-      {"recalibration", [](TrainOptions& o) { o.recalibrate = true; }},
+      {"recalibration", [](TrainOptions& o) { o.averaging.recalibrate = true; }},
   };
   for (const auto& [name, change] : changes) {
     SCOPED_TRACE(name);

@@ -28,8 +28,8 @@ inline TrainOptions small_options(int epochs) {
   TrainOptions o;
   o.height = o.width = 64;
   o.batch = 8;
-  o.epochs = epochs;
-  o.lr = 0.02f;
+  o.length.epochs = epochs;
+  o.rate.lr = 0.02f;
   o.seed = 11;
   return o;
 }

@@ -30,7 +30,7 @@ void* GpuMemory::allocate(size_t bytes) const {
     (void)cudaGetLastError();  // the failure is told here, not to the next call
     throw Error(
         "the GPU's memory is full: " + mebibytes(bytes) + " are needed, " + mebibytes(available()) + " are free",
-        "use a smaller --batch or --memory");
+        "use a smaller " + mention("batch") + " or " + mention("memory"), ErrorCode::out_of_memory);
   }
   check(status, "taking memory");
   return address;

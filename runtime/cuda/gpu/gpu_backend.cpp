@@ -59,7 +59,7 @@ GpuSession::GpuSession(int device) : device_(device) {
   int count = 0;
   check(cudaGetDeviceCount(&count), "looking for GPUs");
   if (device < 0 || device >= count)
-    throw Error("there is no GPU " + std::to_string(device) + ", only " + std::to_string(count), "use --device cuda:0");
+    throw Error("there is no GPU " + std::to_string(device) + ", only " + std::to_string(count), "use " + mention("device") + " cuda:0", ErrorCode::not_found);
   check(cudaSetDevice(device), "opening the GPU");
   cudaDeviceProp properties{};
   check(cudaGetDeviceProperties(&properties, device), "asking what the GPU is");
@@ -67,7 +67,7 @@ GpuSession::GpuSession(int device) : device_(device) {
   // Own kernels are built for these and newer ones; cuDNN 9 needs as much.
   if (properties.major * 10 + properties.minor < 75)
     throw Error(std::string(properties.name) + " is older than this build serves (compute capability 7.5)",
-                "use --device cpu");
+                "use " + mention("device") + " cpu", ErrorCode::unsupported);
   check(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking), "making a stream");
   check(cudnnCreate(&cudnn_), "starting");
   check(cudnnSetStream(cudnn_, stream_), "starting");

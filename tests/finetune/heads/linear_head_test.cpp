@@ -56,11 +56,11 @@ TEST(LinearHead, EndsWhereScikitLearnAndSciPyEnd) {
     TrainOptions o;
     o.height = o.width = 1;
     o.batch = 32;  // 90 samples: the last batch is filled up, and what fills it counts for nothing
-    o.epochs = 500;
+    o.length.epochs = 500;
     o.optimizer = "lbfgs";
     o.loss = c.at("loss");
-    o.weight_decay = c.at("decay");
-    o.decay_vectors = c.at("decay_vectors");
+    o.regularisation.weight_decay = c.at("decay");
+    !o.regularisation.spare_vectors = c.at("decay_vectors");
     const TrainResult r = train(l.graph, l.head.parameters, samples, samples, classes, o, {}, test_backend());
     const auto name = c.at("name").get<std::string>() + " " + o.loss;
     EXPECT_NEAR(r.history.back().train_loss, c.at("value").get<double>(), 1e-4) << name;
@@ -75,9 +75,9 @@ TEST(LinearHead, DescentsSayWhatTheyCannotDo) {
   o.optimizer = "lbfgs";
   EXPECT_THROW(run(free, o, 2), Error);  // nothing is cached
   Job frozen = make_job("all");
-  o.l1 = 0.1f;
+  o.regularisation.l1 = 0.1f;
   EXPECT_THROW(run(frozen, o, 2), Error);
-  o.l1 = 0;
+  o.regularisation.l1 = 0;
   o.mixing.mixup = 1;
   EXPECT_THROW(run(frozen, o, 2), Error);
 }

@@ -26,7 +26,7 @@ TrainOptions unfreezing_options(int epochs) {
   TrainOptions o = small_options(epochs);
   o.schedule = "constant";
   o.unfreezing = {2, 1, BatchNormPolicy::automatic};
-  o.average = 0.5f;
+  o.averaging.decay = 0.5f;
   o.optimizer = "adam";
   return o;
 }
@@ -36,7 +36,7 @@ TEST(Unfreezing, TrainsOneLayerMoreAfterEachTwoEpochs) {
     Job job = make_job("all");
     const auto before = layer_weights(job.graph);
     TrainOptions o = unfreezing_options(epochs);
-    o.average = 0;
+    o.averaging.decay = 0;
     run(job, o, 4);
     const auto after = layer_weights(job.graph);
     ASSERT_EQ(before.size(), after.size());
@@ -80,11 +80,11 @@ TEST(Unfreezing, ResumesBitForBitWithinAStageAndBetweenTwo) {
   for (const int first : {1, 2, 3, 4}) {
     Job part = make_job("all");
     TrainOptions o = unfreezing_options(first);
-    o.checkpoint = path.string();
+    o.checkpoint.path = path.string();
     train(part.graph, part.head.parameters, training, validation, 3, o, {}, test_backend());
     Job rest = make_job("all");
-    o.epochs = 5;
-    o.resume = true;
+    o.length.epochs = 5;
+    o.checkpoint.resume = true;
     train(rest.graph, rest.head.parameters, training, validation, 3, o, {}, test_backend());
     EXPECT_EQ(all_parameters(rest.graph), all_parameters(whole.graph)) << "stopped after " << first;
   }

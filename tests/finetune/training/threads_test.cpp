@@ -10,8 +10,8 @@ std::vector<float> trained_with(int threads, const std::string& freeze) {
   Job job = make_job(freeze, 0.2f);
   TrainOptions o = small_options(2);
   o.threads = threads;
-  o.average = 0.9f;
-  o.clip_norm = 1;
+  o.averaging.decay = 0.9f;
+  o.gradient.clip_norm = 1;
   o.mixing = {0.4f, freeze == "none" ? 1.0f : 0.0f};
   o.optimizer = "adamw";
   run(job, o, 4);

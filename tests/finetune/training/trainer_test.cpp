@@ -21,7 +21,7 @@ TEST(Trainer, LearnsWithEverythingTrained) {
   Job job = make_job("none");
   const ArraySource training("demo", 3, 12, 64, 1), validation("demo", 3, 4, 64, 2);
   TrainOptions o = small_options(6);
-  o.trunk_lr_scale = 1;
+  o.rate.trunk_scale = 1;
   const TrainResult r = train(job.graph, job.head.parameters, training, validation, 3, o, {}, test_backend());
   EXPECT_LT(r.history.back().train_loss,
             0.9 * r.history.front().train_loss);  // about 0.8; rounding differs by instruction set
@@ -81,9 +81,9 @@ bool resumes(const std::string& policy, float dropout, const std::function<void(
     TrainOptions o = small_options(epochs);
     o.schedule = "constant";
     change(o);
-    o.checkpoint = (folder / name).string();
-    o.resume = resume;
-    o.fingerprint = "same";
+    o.checkpoint.path = (folder / name).string();
+    o.checkpoint.resume = resume;
+    o.checkpoint.fingerprint = "same";
     run(job, o, 4);
     return all_parameters(job.graph);
   };
@@ -97,10 +97,10 @@ bool resumes(const std::string& policy, float dropout, const std::function<void(
 TEST(Trainer, ResumesBitForBit) {
   EXPECT_TRUE(resumes("none", 0.3f, [](TrainOptions&) {}));
   EXPECT_TRUE(resumes("none", 0.3f, [](TrainOptions& o) {
-    o.average = 0.9f;
-    o.sharpness = 0.05f;
+    o.averaging.decay = 0.9f;
+    o.gradient.sharpness = 0.05f;
     o.mixing = {0.4f, 1.0f};
-    o.balanced = true;
+    o.sampling.balanced = true;
   }));
 }
 
@@ -120,8 +120,8 @@ TEST(Trainer, ResumesBitForBitWithEveryUpdateRuleAndSchedule) {
                           o.schedule_options.restart_every = 3;
                           o.schedule_options.patience = 0;
                           o.schedule_options.threshold = 0.5;
-                          o.average = 0.9f;
-                          o.accumulate = 2;
+                          o.averaging.decay = 0.9f;
+                          o.gradient.accumulate = 2;
                         }) ||
                 name == "one-cycle" || name == "polynomial" || name == "range-test")
         << name;  // these follow the length of the run
@@ -133,12 +133,12 @@ TEST(Trainer, RefusesACheckpointOfAnotherRun) {
   const fs::path path = fs::temp_directory_path() / ("graft_other_run" + std::to_string(::getpid()));
   const ArraySource training("demo", 3, 3, 64, 1), validation("demo", 3, 2, 64, 2);
   TrainOptions o = small_options(1);
-  o.checkpoint = path.string();
-  o.fingerprint = "one";
+  o.checkpoint.path = path.string();
+  o.checkpoint.fingerprint = "one";
   Job job = make_job("all");
   train(job.graph, job.head.parameters, training, validation, 3, o, {}, test_backend());
-  o.resume = true;
-  o.fingerprint = "another";
+  o.checkpoint.resume = true;
+  o.checkpoint.fingerprint = "another";
   Job other = make_job("all");
   EXPECT_THROW(train(other.graph, other.head.parameters, training, validation, 3, o, {}, test_backend()), Error);
   fs::remove(path);

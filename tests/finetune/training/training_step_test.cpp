@@ -46,9 +46,9 @@ TEST(TrainingStep, AccumulatedBatchesEqualOneLargeOne) {
       return outcome("last:3",
                      [&](TrainOptions& o) {
                        o.batch = batch;
-                       o.accumulate = accumulate;
+                       o.gradient.accumulate = accumulate;
                        o.optimizer = "sgd";
-                       if (weighted) o.class_weights = {1, 5, 0.5f};
+                       if (weighted) o.supervision.class_weights = {1, 5, 0.5f};
                      })
           .after;
     };
@@ -66,8 +66,8 @@ TEST(TrainingStep, UpdatesInTheMidstOfThePassChangeNoBit) {
     const auto with = [&](float limit) {
       return outcome("all", [&](TrainOptions& o) {
         o.optimizer = name;
-        o.average = 0.9f;
-        o.clip_value = limit;
+        o.averaging.decay = 0.9f;
+        o.gradient.clip_value = limit;
       });
     };
     const Outcome along = with(0), afterwards = with(1e30f);
@@ -98,8 +98,8 @@ TEST(TrainingStep, WithoutLayerDecayOnlyTheLayerBelowTheHeadFollows) {
   }
   ASSERT_EQ(trained.size(), 3u);
   TrainOptions o = small_options(1);
-  o.layer_decay = 0;
-  o.weight_decay = 0;
+  o.rate.layer_decay = 0;
+  o.regularisation.weight_decay = 0;
   run(job, o);
   for (size_t i = 0; i < 3; ++i)
     EXPECT_EQ(std::memcmp(trained[i].first->constant->raw(), trained[i].second.raw(), trained[i].second.bytes()) != 0,
@@ -111,8 +111,8 @@ TEST(TrainingStep, StopsWhenPatienceEnds) {
   const auto o = outcome(
       "all",
       [](TrainOptions& options) {
-        options.lr = 1e-30f;  // nothing changes, nothing improves
-        options.patience = 2;
+        options.rate.lr = 1e-30f;  // nothing changes, nothing improves
+        options.length.patience = 2;
       },
       10);
   EXPECT_TRUE(o.result.stopped_early);
@@ -128,9 +128,9 @@ TEST(TrainingStep, DistillationFromItselfMovesNothing) {
     TrainOptions o = small_options(2);
     o.loss = "distillation";
     o.loss_options.teacher_weight = 1;
-    o.weight_decay = 0;
+    o.regularisation.weight_decay = 0;
     o.cache.mode = mode;
-    o.teacher = std::make_shared<Graph>(twin.graph);
+    o.supervision.teacher = std::make_shared<Graph>(twin.graph);
     const TrainResult r = run(job, o);
     EXPECT_LT(r.history.back().train_loss, 1e-8);
     EXPECT_LT(largest_difference(before, all_parameters(job.graph)), 1e-6);
@@ -142,7 +142,7 @@ TEST(TrainingStep, DistillationFromItselfMovesNothing) {
 
 TEST(TrainingStep, RefusesWhatDoesNotGoTogether) {
   EXPECT_THROW(outcome("all", [](TrainOptions& o) { o.loss = "distillation"; }), Error);
-  EXPECT_THROW(outcome("all", [](TrainOptions& o) { o.teacher = std::make_shared<Graph>(make_job("all").graph); }),
+  EXPECT_THROW(outcome("all", [](TrainOptions& o) { o.supervision.teacher = std::make_shared<Graph>(make_job("all").graph); }),
                Error);
   EXPECT_THROW(outcome("all",
                        [](TrainOptions& o) {
@@ -153,8 +153,8 @@ TEST(TrainingStep, RefusesWhatDoesNotGoTogether) {
   EXPECT_THROW(outcome("all", [](TrainOptions& o) { o.mixing.cutmix = 1; }), Error);  // features are cached
   EXPECT_THROW(outcome("all",
                        [](TrainOptions& o) {
-                         o.sharpness = 0.05f;
-                         o.accumulate = 2;
+                         o.gradient.sharpness = 0.05f;
+                         o.gradient.accumulate = 2;
                        }),
                Error);
 }
@@ -177,7 +177,7 @@ TEST(TrainingStep, BatchNormStatisticsFollowTheirPolicy) {
     o.batch = 24;
     run(frozen, o);
     EXPECT_EQ(running_mean(frozen.graph), before);
-    o.recalibrate = recalibrate;
+    o.averaging.recalibrate = recalibrate;
     run(trained, o);
     const auto after = running_mean(trained.graph);
     EXPECT_NE(after, before);
@@ -211,7 +211,7 @@ TEST(TrainingStep, BatchNormStatisticsFollowTheirPolicy) {
     else
       EXPECT_GT(worst, 1e-4);
   }
-  EXPECT_THROW(outcome("all", [](TrainOptions& o) { o.recalibrate = true; }), Error);
+  EXPECT_THROW(outcome("all", [](TrainOptions& o) { o.averaging.recalibrate = true; }), Error);
 }
 
 TEST(StochasticDepth, StandsInEveryResidualBranchAndLeavesNoTrace) {
