@@ -67,7 +67,8 @@ AutoSearch choose_automatically(FinetuneOptions& o, const Graph& base, const Sam
                                 const TrainListener& listener) {
   const auto optimizer = make_optimizer(o.train.optimizer, o.train.optimizer_options);
   AutoSettings given{o.head, o.freeze.policy, o.train.rate.lr > 0 ? o.train.rate.lr : optimizer->default_lr(),
-                     o.train.regularisation.weight_decay < 0 ? optimizer->default_weight_decay() : o.train.regularisation.weight_decay};
+                     o.train.regularisation.weight_decay < 0 ? optimizer->default_weight_decay()
+                                                             : o.train.regularisation.weight_decay};
   const auto with = [&](const AutoSettings& s) {
     FinetuneOptions options = o;
     options.head = s.head;
@@ -88,8 +89,8 @@ AutoSearch choose_automatically(FinetuneOptions& o, const Graph& base, const Sam
   const std::string path = (std::filesystem::path(o.output) / "auto.csv").string();
   // What a search comes to depends on the time it has: a run that goes on keeps what was chosen.
   AutoSearch search = o.train.checkpoint.resume ? AutoSearch{{{chosen_before(path), {}, ""}}, 0, 0}
-                                     : choose_settings(make, given, freedom, source, classes, kFolds, o.auto_seconds,
-                                                       o.train, listener, backend(o.common));
+                                                : choose_settings(make, given, freedom, source, classes, kFolds,
+                                                                  o.auto_seconds, o.train, listener, backend(o.common));
   if (!o.train.checkpoint.resume) {
     tell(search, o.train.task, listener);
     write_trials(path, search);

@@ -1,7 +1,6 @@
 #include "augment/pipeline.h"
 
 #include <algorithm>
-#include <map>
 #include <sstream>
 
 #include "runtime/core/error.h"
@@ -30,7 +29,8 @@ Image Pipeline::transform(Image image, uint64_t random_key) const {
   if (image.width != width_ || image.height != height_) {
     throw Error("the transforms leave " + std::to_string(image.width) + "×" + std::to_string(image.height) +
                     " where the network takes " + std::to_string(width_) + "×" + std::to_string(height_),
-                "add a crop").about("augment");
+                "add a crop")
+        .about("augment");
   }
   return image;
 }
@@ -73,16 +73,22 @@ void Pipeline::normalise(const Image& image, float* out) const {
   }
 }
 
+const std::vector<Recipe>& recipes() {
+  static const std::vector<Recipe> named{{"none", "center-crop"},
+                                         {"default", "resized-crop,flip"},
+                                         {"alexnet", "crop,flip,pca-lighting"},
+                                         {"resnet", "scale-crop,flip,color-jitter,pca-lighting"},
+                                         {"strong", "resized-crop,flip,color-jitter,pca-lighting"}};
+  return named;
+}
+
 std::vector<TransformPtr> make_recipe(const std::string& recipe, const TransformContext& context) {
-  static const std::map<std::string, std::string> named{{"none", "center-crop"},
-                                                        {"default", "resized-crop,flip"},
-                                                        {"alexnet", "crop,flip,pca-lighting"},
-                                                        {"resnet", "scale-crop,flip,color-jitter,pca-lighting"},
-                                                        {"strong", "resized-crop,flip,color-jitter,pca-lighting"}};
-  const auto it = named.find(recipe);
-  std::stringstream list(it == named.end() ? recipe : it->second);
+  const auto named =
+      std::find_if(recipes().begin(), recipes().end(), [&](const Recipe& r) { return r.name == recipe; });
+  std::stringstream list(named == recipes().end() ? recipe : named->transforms);
   std::vector<TransformPtr> transforms;
-  for (std::string name; std::getline(list, name, ',');) transforms.push_back(make_transform(name, context));
+  for (std::string word; std::getline(list, word, ',');)
+    transforms.push_back(make_transform(parse_choice(word, "transform", "augment", transform_components()), context));
   return transforms;
 }
 

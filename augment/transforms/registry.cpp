@@ -1,31 +1,38 @@
-#include "runtime/core/registry.h"
-#include "augment/transforms/transform.h"
+#include "augment/transforms/color_jitter.h"
+#include "augment/transforms/crop.h"
+#include "augment/transforms/flip.h"
+#include "augment/transforms/pca_lighting.h"
+#include "augment/transforms/resized_crop.h"
 
 namespace graft {
 namespace {
 
-const Registry<TransformPtr, const TransformContext&>& registry() {
-  static const Registry<TransformPtr, const TransformContext&> table(
-      "transform",
-      {
-          {"flip", [](const TransformContext&) { return make_flip(); }},
-          {"vflip", [](const TransformContext&) { return make_vertical_flip(); }},
-          {"crop", [](const TransformContext& c) { return make_random_crop(c); }},
-          {"center-crop", [](const TransformContext& c) { return make_center_crop(c); }},
-          {"scale-crop", [](const TransformContext& c) { return make_scale_crop(c); }},
-          {"resized-crop", [](const TransformContext& c) { return make_resized_crop(c, 0.25f); }},
-          {"color-jitter", [](const TransformContext&) { return make_colour_jitter(0.4f, 0.4f, 0.4f, 0.05f); }},
-          {"pca-lighting", [](const TransformContext& c) { return make_pca_lighting(c.colour_axes, 0.1f); }},
+/// Every transform.
+using All =
+    TypeList<transforms::HorizontalFlip, transforms::VerticalFlip, transforms::PlainCrop, transforms::CenterCrop,
+             transforms::ScaleCrop, transforms::ResizedCrop, transforms::ColourJitter, transforms::PcaLighting>;
+
+const Components<TransformPtr, TransformContext>& table() {
+  static const Components<TransformPtr, TransformContext> transforms = [] {
+    Components<TransformPtr, TransformContext> all("transform", "augment");
+    for_each_type(All{}, [&]<typename Kind>() {
+      all.add<Kind>([](const typename Kind::Options& options, const TransformContext& context) -> TransformPtr {
+        return std::make_unique<Kind>(options, context);
       });
-  return table;
+    });
+    return all;
+  }();
+  return transforms;
 }
 
 }  // namespace
 
-TransformPtr make_transform(const std::string& name, const TransformContext& context) {
-  return registry().make(name, context);
+TransformPtr make_transform(const Choice& transform, const TransformContext& context) {
+  return table().make(transform, context);
 }
 
-std::vector<std::string> transform_names() { return registry().names(); }
+const std::vector<ComponentInfo>& transform_components() { return table().infos(); }
+
+std::vector<std::string> transform_names() { return table().names(); }
 
 }  // namespace graft

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "augment/image.h"
+#include "runtime/core/component.h"
 #include "runtime/core/random.h"
 
 namespace graft {
@@ -35,23 +36,10 @@ struct TransformContext {
   ColourAxes colour_axes;
 };
 
-/// Horizontal or vertical mirror with probability 1/2.
-TransformPtr make_flip();
-TransformPtr make_vertical_flip();
-/// Resize the short side to the context's, then cut at a random or the central place.
-TransformPtr make_random_crop(const TransformContext& context);
-TransformPtr make_center_crop(const TransformContext& context);
-/// Short side drawn from [256, 480]·(crop/224), then a random crop [He et al. 2015; Simonyan & Zisserman 2014].
-TransformPtr make_scale_crop(const TransformContext& context);
-/// A random part of `smallest`…1 of the area with aspect 3/4…4/3, resized [Szegedy et al. 2014].
-TransformPtr make_resized_crop(const TransformContext& context, float smallest);
-/// Brightness, contrast, saturation by factors in [1-s, 1+s] and hue by ±h turns, in random order, as torchvision's.
-TransformPtr make_colour_jitter(float brightness, float contrast, float saturation, float hue);
-/// Adds [p1 p2 p3]·[α1λ1, α2λ2, α3λ3]ᵀ, α ~ N(0, σ), to every pixel [Krizhevsky et al. 2012].
-TransformPtr make_pca_lighting(const ColourAxes& axes, float sigma);
-
-/// Transforms by their names on the command line, with their defaults. Throws Error for an unknown name.
-TransformPtr make_transform(const std::string& name, const TransformContext& context);
+/// By its name and what is set of it. Throws Error for an unknown one.
+TransformPtr make_transform(const Choice& transform, const TransformContext& context);
+/// Every transform, in alphabetical order.
+const std::vector<ComponentInfo>& transform_components();
 std::vector<std::string> transform_names();
 
 }  // namespace graft

@@ -14,7 +14,9 @@ struct MixingOptions {
     visit("mixup", mixup,
           {.low = 0, .high = 10, .help = "mix pictures (or cached features) and targets: α of Beta(α, α) (0: off)"});
     visit("cutmix", cutmix,
-          {.low = 0, .high = 10, .help = "paste boxes of other pictures, targets in proportion: α of Beta(α, α) (0: off)"});
+          {.low = 0,
+           .high = 10,
+           .help = "paste boxes of other pictures, targets in proportion: α of Beta(α, α) (0: off)"});
   }
   bool any() const { return mixup > 0 || cutmix > 0; }
 };

@@ -93,7 +93,8 @@ FoldedFeatures::FoldedFeatures(const Graph& graph, const SampleSource& source, i
                 "use 2 to that many")
         .about("folds");
   if (options.unfreezing.every > 0)
-    throw Error("cross-validation trains on the results of a part that stays frozen", "leave " + mention("unfreeze") + " out");
+    throw Error("cross-validation trains on the results of a part that stays frozen",
+                "leave " + mention("unfreeze") + " out");
   if (options.supervision.teacher) throw Error("cross-validation does not go with a teacher");
   parts_ = std::make_unique<Parts>(Parts{source, {}, assign_folds(source, folds, options.seed), folds});
   Graph whole = graph;

@@ -45,7 +45,8 @@ void read(const std::string& text, UnfreezeOptions& o) {
   int every = 0, layers = 1;
   const bool fine = stream >> every && (stream.eof() || (stream >> colon >> layers && stream.eof() && colon == ':'));
   if (!fine || every < 1 || layers < 1)
-    throw Error("\"" + text + "\" is not EVERY or EVERY:LAYERS", "write 2, or 2:5 for five layers after each two epochs")
+    throw Error("\"" + text + "\" is not EVERY or EVERY:LAYERS",
+                "write 2, or 2:5 for five layers after each two epochs")
         .about("unfreeze");
   o.every = every;
   o.layers = layers;

@@ -61,7 +61,9 @@ struct GradientOptions {
     visit("clip-norm", clip_norm, {.low = 0, .high = 1e9, .help = "largest norm of the gradient (0: any)"});
     visit("clip-value", clip_value, {.low = 0, .high = 1e9, .help = "largest slope (0: any)"});
     visit("sam", sharpness,
-          {.low = 0, .high = 10, .help = "ρ of sharpness-aware minimisation (0: off; 0.05 is usual) [Foret et al. 2021]"});
+          {.low = 0,
+           .high = 10,
+           .help = "ρ of sharpness-aware minimisation (0: off; 0.05 is usual) [Foret et al. 2021]"});
   }
 };
 
@@ -81,9 +83,7 @@ struct AveragingOptions {
 /// Which training pictures an epoch sees.
 struct SamplingOptions {
   bool balanced = false;
-  void describe(SettingVisitor& visit) {
-    visit("balanced", balanced, {.help = "draw all classes equally often"});
-  }
+  void describe(SettingVisitor& visit) { visit("balanced", balanced, {.help = "draw all classes equally often"}); }
 };
 
 /// What the loss is told beside scores and targets.
@@ -93,7 +93,9 @@ struct SupervisionOptions {
   float auxiliary_weight = 0.3f;         // of the loss at each output after the first [Szegedy et al. 2015]
   void describe(SettingVisitor& visit) {
     visit("auxiliary-weight", auxiliary_weight,
-          {.low = 0, .high = 10, .help = "weight of the loss at auxiliary heads, where the model has them (0: drop them)"});
+          {.low = 0,
+           .high = 10,
+           .help = "weight of the loss at auxiliary heads, where the model has them (0: drop them)"});
   }
 };
 

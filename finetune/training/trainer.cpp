@@ -148,7 +148,7 @@ class Trainer {
       if (options_.mixing.cutmix > 0)
         throw Error("CutMix pastes parts of pictures, and only the frozen part's results are at hand",
                     "use " + mention("mixup") + ", or set " + mention("cache") + " to off")
-.about("cutmix");
+            .about("cutmix");
       training_feed_ = make_cached_feed(training_cache_, training_, batch, mixing());
       validation_feed_ = make_cached_feed(validation_cache_, validation_, batch);
     } else {
@@ -175,7 +175,8 @@ class Trainer {
                                ? GradientLifetime::released_early
                                : GradientLifetime::kept;
     plan_.emplace(compile_training(split_->rest, dims_, backend_, options_.threads, options_.memory, gradients));
-    const float decay = options_.regularisation.weight_decay < 0 ? optimizer_->default_weight_decay() : options_.regularisation.weight_decay;
+    const float decay = options_.regularisation.weight_decay < 0 ? optimizer_->default_weight_decay()
+                                                                 : options_.regularisation.weight_decay;
     const auto names = constant_names(graph_);
     std::vector<std::pair<std::string, std::shared_ptr<Tensor>>> statistics;
     for (const auto& s : plan_->statistics) {
@@ -325,7 +326,8 @@ class Trainer {
       throw Error(options_.optimizer.name + " goes over all pictures many times and needs their features cached",
                   "freeze all, or use another optimizer")
           .about("optimizer");
-    if (options_.checkpoint.resume || options_.gradient.sharpness > 0 || options_.mixing.any() || options_.sampling.balanced) {
+    if (options_.checkpoint.resume || options_.gradient.sharpness > 0 || options_.mixing.any() ||
+        options_.sampling.balanced) {
       throw Error(options_.optimizer.name + " minimises one fixed loss from the beginning",
                   "leave " + mention("resume") + ", " + mention("sam") + ", " + mention("mixup") + ", " +
                       mention("cutmix") + " and " + mention("balanced") + " out")
@@ -453,7 +455,8 @@ TrainResult train(Graph& graph, const std::vector<std::string>& head, const Samp
                   const TrainListener& listener, const Backend& backend) {
   if (options.batch < 1 || options.length.epochs < 0 || options.cache.views < 1)
     throw Error("batch and views must be at least 1, epochs at least 0");
-  if (!options.supervision.class_weights.empty() && options.supervision.class_weights.size() != static_cast<size_t>(classes)) {
+  if (!options.supervision.class_weights.empty() &&
+      options.supervision.class_weights.size() != static_cast<size_t>(classes)) {
     throw Error("there are " + std::to_string(options.supervision.class_weights.size()) + " class weights for " +
                 std::to_string(classes) + " classes");
   }
@@ -469,9 +472,9 @@ TrainResult train(Graph& graph, const std::vector<std::string>& head, const Samp
         .about("loss");
   if (loss->needs_teacher() != (options.supervision.teacher != nullptr))
     throw Error(options.supervision.teacher ? "a teacher is given, but " + options.loss.name + " does not listen to one"
-                                : "distillation needs a teacher",
+                                            : "distillation needs a teacher",
                 options.supervision.teacher ? "use distillation" : "give " + mention("teacher") + " MODEL.onnx")
-.about("loss");
+        .about("loss");
   if (options.task != Task::classes && !loss->is_element_wise())
     throw Error(options.loss.name + " is for one class a picture",
                 options.task == Task::regression ? "use mse, mae, smooth-l1 or huber" : "use bce or binary-hinge")

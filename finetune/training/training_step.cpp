@@ -100,7 +100,8 @@ TrainingStep::Result TrainingStep::forward(const FeedBatch& batch, bool keep) {
     return std::span(plan.input(plan_.first_seed + output).as<float>(), scores_);
   };
   Result result;
-  result.loss = batch_loss(loss_, {plan.output(0).as<float>(), scores_}, targets, options_.supervision.class_weights, seed(0));
+  result.loss =
+      batch_loss(loss_, {plan.output(0).as<float>(), scores_}, targets, options_.supervision.class_weights, seed(0));
   // Auxiliary heads add to the slopes. The loss that is reported stays that of the scores, as in validation.
   for (size_t s = 1; s < plan_.scores; ++s)
     batch_loss(loss_, {plan.output(s).as<float>(), scores_}, targets, options_.supervision.class_weights, seed(s));

@@ -39,7 +39,8 @@ class UpdateHere final : public WeightUpdate {
     took_place_ = !state_.loss_scale || finite();
     if (!took_place_) return;
     if (state_.loss_scale) scale_gradients(state_.parameters, static_cast<float>(1 / state_.loss_scale->value));
-    if (options_.gradient.clip_norm > 0) clip_gradient_norm(state_.parameters, static_cast<double>(options_.gradient.clip_norm));
+    if (options_.gradient.clip_norm > 0)
+      clip_gradient_norm(state_.parameters, static_cast<double>(options_.gradient.clip_norm));
     if (options_.gradient.clip_value > 0) clip_gradient_values(state_.parameters, options_.gradient.clip_value);
     optimizer_.step(lr_, step_, state_.parameters, state_.slots);
     finish();

@@ -16,8 +16,8 @@ class EmulatedMemory final : public DeviceMemory {
   void* allocate(size_t bytes) const override {
     void* p = std::aligned_alloc(kAlignment, (bytes + kAlignment - 1) / kAlignment * kAlignment);
     if (!p)
-      throw Error("out of memory: " + std::to_string(bytes >> 20) + " MiB were asked for", "use a smaller " + mention("batch"),
-ErrorCode::out_of_memory);
+      throw Error("out of memory: " + std::to_string(bytes >> 20) + " MiB were asked for",
+                  "use a smaller " + mention("batch"), ErrorCode::out_of_memory);
     std::memset(p, 0xff, bytes);  // NaN
     return p;
   }

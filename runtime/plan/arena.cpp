@@ -26,8 +26,8 @@ Arena::Arena(size_t bytes, const DeviceMemory* device)
   const size_t alignment = bytes_ >= kHugePage ? kHugePage : kArenaAlignment, rounded = rounded_up(bytes_, alignment);
   data_.reset(static_cast<std::byte*>(std::aligned_alloc(alignment, rounded)));
   if (!data_)
-    throw Error("out of memory: the plan needs " + std::to_string(bytes_ >> 20) + " MiB", "use a smaller " + mention("batch"),
-ErrorCode::out_of_memory);
+    throw Error("out of memory: the plan needs " + std::to_string(bytes_ >> 20) + " MiB",
+                "use a smaller " + mention("batch"), ErrorCode::out_of_memory);
   // Large pages spare the TLB; failing to get them costs nothing but speed.
   if (bytes_ >= kHugePage) (void)madvise(data_.get(), rounded, MADV_HUGEPAGE);
 }

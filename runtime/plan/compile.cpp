@@ -44,7 +44,7 @@ void require_room(const Graph& graph, const OpenDims& dims, const Backend& backe
   throw Error("a batch of " + std::to_string(dims.batch) + " needs " + mebibytes(needed + constants) +
                   " of the device's memory, " + mebibytes(available) + " are free",
               batch > 0 ? "use " + mention("batch") + " " + std::to_string(batch) : "use " + mention("device") + " cpu",
-ErrorCode::out_of_memory);
+              ErrorCode::out_of_memory);
 }
 
 Graph inference_graph(const Graph& graph, const OpenDims& dims, const Backend& backend) {
@@ -143,10 +143,12 @@ Plan plan_within(Graph graph, const Graph& model, const OpenDims& dims, const Ba
                                backend) +
            scratch;
   });
-  throw Error("a training step of batch " + std::to_string(dims.batch) + " takes " + mebibytes(plan.arena_bytes()) +
-                  " at the least, " + mebibytes(allowed) + " are allowed",
-              (batch > 0 ? "use " + mention("batch") + " " + std::to_string(batch) + ", or a larger " : "use a larger ") + mention("memory"),
-ErrorCode::out_of_memory);
+  throw Error(
+      "a training step of batch " + std::to_string(dims.batch) + " takes " + mebibytes(plan.arena_bytes()) +
+          " at the least, " + mebibytes(allowed) + " are allowed",
+      (batch > 0 ? "use " + mention("batch") + " " + std::to_string(batch) + ", or a larger " : "use a larger ") +
+          mention("memory"),
+      ErrorCode::out_of_memory);
 }
 
 }  // namespace

@@ -70,7 +70,9 @@ OpenedDevice open_device(const DeviceChoice& choice) {
   const OpenedDevice processor{&cpu_backend(), "processor", {}};
   if (choice.device == "cpu" || choice.device == "auto") return processor;
   const int number = gpu_number(choice.device);
-  if (number < 0) throw Error(choice.device + ": no such device", "use auto, cpu, cuda or cuda:N", ErrorCode::not_found).about("device");
+  if (number < 0)
+    throw Error(choice.device + ": no such device", "use auto, cpu, cuda or cuda:N", ErrorCode::not_found)
+        .about("device");
   static std::mutex mutex;
   static std::map<std::pair<int, std::string>, OpenedDevice> opened;
   const std::lock_guard lock(mutex);

@@ -64,7 +64,7 @@ TEST(Resize, KeepsTheRatioOfTheSides) {
 
 TEST(Transforms, FlipMirrorsHalfOfTheTime) {
   const Image image = gradient(5, 3);
-  const TransformPtr flip = make_flip();
+  const TransformPtr flip = make_transform({"flip"}, {});
   int flipped = 0;
   for (uint64_t key = 0; key < 200; ++key) {
     Random random(key);
@@ -81,7 +81,7 @@ TEST(Transforms, CenterCropCutsTheMiddle) {
   c.height = c.width = 4;
   c.short_side = 8;
   Random random(1);
-  const Image image = gradient(8, 8), cut = make_center_crop(c)->apply(image, random);
+  const Image image = gradient(8, 8), cut = make_transform({"center-crop"}, c)->apply(image, random);
   EXPECT_EQ(cut.row(0)[0], image.row(2)[6]);
 }
 
@@ -90,7 +90,7 @@ TEST(Transforms, CenterCropLeavesAPictureOfTheRightSizeAlone) {
   c.height = c.width = 8;
   c.short_side = 9;
   Random random(1);
-  EXPECT_EQ(make_center_crop(c)->apply(gradient(8, 8), random).pixels, gradient(8, 8).pixels);
+  EXPECT_EQ(make_transform({"center-crop"}, c)->apply(gradient(8, 8), random).pixels, gradient(8, 8).pixels);
 }
 
 TEST(Transforms, EveryOneIsAFunctionOfTheKey) {
@@ -100,7 +100,7 @@ TEST(Transforms, EveryOneIsAFunctionOfTheKey) {
   c.colour_axes.vectors = {{{1, 0, 0}, {0, 1, 0}, {0, 0, 1}}};
   c.colour_axes.values = {0.2f, 0.1f, 0.05f};
   for (const std::string& name : transform_names()) {
-    const TransformPtr t = make_transform(name, c);
+    const TransformPtr t = make_transform({name}, c);
     Random a(5), b(5);
     EXPECT_EQ(t->apply(gradient(60, 40), a).pixels, t->apply(gradient(60, 40), b).pixels) << name;
   }
@@ -114,7 +114,7 @@ TEST(Transforms, CropsAlwaysHaveTheAskedSize) {
   for (const char* name : {"crop", "center-crop", "scale-crop", "resized-crop"}) {
     for (uint64_t key = 0; key < 30; ++key) {
       Random random(key);
-      const Image image = make_transform(name, c)->apply(
+      const Image image = make_transform({name}, c)->apply(
           gradient(10 + static_cast<int64_t>(key) * 3, 90 - static_cast<int64_t>(key) * 2), random);
       EXPECT_EQ(image.height, 24) << name;
       EXPECT_EQ(image.width, 32) << name;
@@ -128,9 +128,11 @@ TEST(Transforms, PcaLightingAddsOneColourToAllPixels) {
   axes.values = {1, 0, 0};
   Image grey(4, 4);
   std::fill(grey.pixels.begin(), grey.pixels.end(), uint8_t{128});
+  TransformContext context;
+  context.colour_axes = axes;
   Random random(3), same(3);
   const float alpha = 0.1f * same.normal();
-  const Image lit = make_pca_lighting(axes, 0.1f)->apply(grey, random);
+  const Image lit = make_transform({"pca-lighting"}, context)->apply(grey, random);
   EXPECT_EQ(lit.pixels[0], std::lround(128 + 0.6f * alpha * 255));
   EXPECT_EQ(lit.pixels[1], std::lround(128 + 0.8f * alpha * 255));
   EXPECT_EQ(lit.pixels[2], 128);
@@ -141,7 +143,8 @@ TEST(Transforms, BrightnessAloneScalesPixels) {
   Image grey(2, 2);
   std::fill(grey.pixels.begin(), grey.pixels.end(), uint8_t{100});
   Random random(9);
-  const Image bright = make_colour_jitter(0.4f, 0, 0, 0)->apply(grey, random);
+  const Image bright =
+      make_transform({"color-jitter", {{"contrast", "0"}, {"saturation", "0"}, {"hue", "0"}}}, {})->apply(grey, random);
   EXPECT_GE(bright.pixels[0], 60);
   EXPECT_LE(bright.pixels[0], 140);
   EXPECT_EQ(bright.pixels[0], bright.pixels[11]);
@@ -206,8 +209,8 @@ TEST(Pipeline, TransformsThatLookAtPlacesGetPicturesUpright) {
   context.short_side = 8;
   const auto flips_and_crops = [&](uint64_t key) {
     std::vector<TransformPtr> transforms;
-    transforms.push_back(make_flip());
-    transforms.push_back(make_random_crop(context));
+    transforms.push_back(make_transform({"flip"}, {}));
+    transforms.push_back(make_transform({"crop"}, context));
     return Pipeline(std::move(transforms), {}, 4, 4).transform(gradient(8, 8), key);
   };
   int mirrored = 0;

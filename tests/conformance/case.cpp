@@ -248,7 +248,7 @@ bool check_gradient(const Case& test) {
 
 void check_head(const Case& test) {
   Graph graph = import(test.model).graph;
-  const GraftedHead head = graft_head(graph, {3, 0, 1});
+  const GraftedHead head = graft_head(graph, {3, 1});
   if (head.replaced.empty()) throw Error("its classifier was not found");
   if (graph.value(graph.outputs[0]).shape.back() != 3) throw Error("the new head has other outputs");
   apply_freeze(graph, {"all", BatchNormPolicy::automatic}, head.parameters);

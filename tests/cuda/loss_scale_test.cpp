@@ -8,6 +8,7 @@
 #include "finetune/losses/loss.h"
 #include "finetune/training/gradient_work.h"
 #include "finetune/training/training_step.h"
+#include "runtime/core/random.h"
 #include "runtime/cpu/cpu_backend.h"
 #include "runtime/cuda/device_backend.h"
 #include "tests/finetune/job.h"
@@ -73,9 +74,9 @@ TEST(LossScale, StepsThatOverflowAreLeftOutUntilTheScaleFits) {
     TrainingPlan plan = compile_training(job.graph, {4, 64, 64}, backend, 1);
     TrainOptions options = small_options(1);
     options.batch = 4;
-    options.optimizer = optimizer_name;
-    const LossPtr loss = make_loss(options.loss, {});
-    const OptimizerPtr optimizer = make_optimizer(options.optimizer, {});
+    options.optimizer = {optimizer_name};
+    const LossPtr loss = make_loss(options.loss);
+    const OptimizerPtr optimizer = make_optimizer(options.optimizer);
     TrainingState state;
     for (const auto& [tensor, output] : plan.gradients)
       state.parameters.push_back({"", tensor, plan.plan.output(output).as<float>(), 1, 0, 0});

@@ -42,8 +42,9 @@ DeviceBatch there(const Batch& b, bool teacher, std::vector<float>& slopes, floa
           scale};
 }
 
-void expect_same(const std::string& name, const LossOptions& options, const std::vector<float>& weights, bool several) {
-  const LossPtr loss = make_loss(name, options);
+void expect_same(const Choice& choice, const std::vector<float>& weights, bool several) {
+  const std::string& name = choice.name;
+  const LossPtr loss = make_loss(choice);
   if (several && !loss->takes_rows()) return;
   const Batch b(several);
   std::vector<float> expected(b.scores.size()), found(b.scores.size(), std::numeric_limits<float>::quiet_NaN());
@@ -55,7 +56,7 @@ void expect_same(const std::string& name, const LossOptions& options, const std:
       weight += row_weight(
           {b.labels[i], b.rows.empty() ? std::span<const float>() : std::span(b.rows).subspan(i * kOutputs, kOutputs)},
           weights);
-  const auto device = losses().make(name, options, weights, kRows, kOutputs);
+  const auto device = losses().make(choice, weights, kRows, kOutputs);
   ASSERT_NE(device, nullptr) << name;
   device->compute(there(b, loss->needs_teacher(), found), true);
   const LossKernel::Sums sums = device->sums();
@@ -66,30 +67,28 @@ void expect_same(const std::string& name, const LossOptions& options, const std:
 }
 
 TEST(DeviceLosses, EveryLossIsTheProcessors) {
-  LossOptions options;
-  options.label_smoothing = 0.1f;
-  options.delta = 0.7f;
+  const SettingValues values{{"label-smoothing", "0.1"}, {"delta", "0.7"}};
   const std::vector<float> weights{1, 2, 0.5f, 1, 3, 1, 1};
   for (const std::string& name : loss_names())
     for (const bool several : {false, true}) {
       SCOPED_TRACE(name);
-      expect_same(name, options, {}, several);
-      expect_same(name, options, weights, several);
+      expect_same(narrowed({name, values}, loss_components()), {}, several);
+      expect_same(narrowed({name, values}, loss_components()), weights, several);
     }
 }
 
 TEST(DeviceLosses, AuxiliaryHeadsScaleTheirSlopesAndLeaveTheSumsAlone) {
   const Batch b(false);
-  const auto device = losses().make("cross-entropy", {}, {}, kRows, kOutputs);
+  const auto device = losses().make({"cross-entropy"}, {}, kRows, kOutputs);
   std::vector<float> whole(b.scores.size()), part(b.scores.size());
   device->compute(there(b, false, whole), true);
   Batch other = b;
   for (float& v : other.scores) v *= 2;
   device->compute(there(other, false, part, 0.3f), false);
   std::vector<float> expected(b.scores.size());
-  const double total = batch_loss(*make_loss("cross-entropy", {}), b.scores, {b.labels}, {}, expected);
+  const double total = batch_loss(*make_loss({"cross-entropy"}), b.scores, {b.labels}, {}, expected);
   EXPECT_NEAR(device->sums().loss, total, 1e-9);
-  batch_loss(*make_loss("cross-entropy", {}), other.scores, {b.labels}, {}, expected);
+  batch_loss(*make_loss({"cross-entropy"}), other.scores, {b.labels}, {}, expected);
   for (size_t i = 0; i < expected.size(); ++i) EXPECT_NEAR(part[i], 0.3f * expected[i], 1e-7f);
 }
 
@@ -98,7 +97,7 @@ TEST(DeviceLosses, ScoresThatAreNoNumbersAreTold) {
     Batch b(false);
     b.scores[10] = wild;
     std::vector<float> slopes(b.scores.size());
-    const auto device = losses().make("cross-entropy", {}, {}, kRows, kOutputs);
+    const auto device = losses().make({"cross-entropy"}, {}, kRows, kOutputs);
     device->compute(there(b, false, slopes), true);
     EXPECT_FALSE(device->sums().finite);
   }
@@ -108,7 +107,7 @@ TEST(DeviceLosses, ABatchThatCountsForNothingMovesNothing) {
   Batch b(false);
   std::fill(b.labels.begin(), b.labels.end(), -1);
   std::vector<float> slopes(b.scores.size(), 5.0f);
-  const auto device = losses().make("cross-entropy", {}, {}, kRows, kOutputs);
+  const auto device = losses().make({"cross-entropy"}, {}, kRows, kOutputs);
   device->compute(there(b, false, slopes), true);
   EXPECT_EQ(device->sums().weight, 0);
   for (const float s : slopes) EXPECT_EQ(s, 0);

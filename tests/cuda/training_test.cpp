@@ -85,7 +85,7 @@ TEST(DeviceTraining, GoesWhereTheProcessorsGoes) {
       {"sharpness", [](TrainOptions& o) { o.gradient.sharpness = 0.05f; }},
       {"accumulation", [](TrainOptions& o) { o.gradient.accumulate = 2; }},
       {"clipping", [](TrainOptions& o) { o.gradient.clip_norm = 0.5f, o.gradient.clip_value = 0.1f; }},
-      {"lamb", [](TrainOptions& o) { o.optimizer = "lamb"; }},
+      {"lamb", [](TrainOptions& o) { o.optimizer = {"lamb"}; }},
       {"features made anew", [](TrainOptions& o) { o.cache.mode = CacheOptions::Mode::off; }},
       {"recalibration", [](TrainOptions& o) { o.averaging.recalibrate = true; }},
   };
@@ -112,8 +112,8 @@ TEST(DeviceTraining, AStepIsOneRecording) {
   TrainingPlan plan = compile_training(job.graph, {kBatch, 64, 64}, device, 1);
   TrainOptions options = small_options(1);
   options.batch = kBatch;
-  const LossPtr loss = make_loss(options.loss, {});
-  const OptimizerPtr optimizer = make_optimizer(options.optimizer, {});
+  const LossPtr loss = make_loss(options.loss);
+  const OptimizerPtr optimizer = make_optimizer(options.optimizer);
   TrainingState state;
   for (const auto& [tensor, output] : plan.gradients)
     state.parameters.push_back({"", tensor, plan.plan.output(output).as<float>(), 1, 0, 0});

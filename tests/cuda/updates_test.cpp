@@ -41,24 +41,30 @@ struct Setup {
 };
 
 /// Both start alike, and see the same gradients.
-void expect_same(const std::string& name, const OptimizerOptions& options) {
+void expect_same(const Choice& choice) {
+  const std::string& name = choice.name;
   const Backend& backend = cuda::emulated_backend(cpu_backend());
   const auto* updates = dynamic_cast<const DeviceUpdates*>(backend.extension(DeviceUpdates::kName));
   ASSERT_NE(updates, nullptr);
   Setup here, there;
-  const OptimizerPtr optimizer = make_optimizer(name, options);
+  const OptimizerPtr optimizer = make_optimizer(choice);
   OptimizerState state = optimizer->make_state(here.parameters), room = optimizer->make_state(there.parameters);
   ASSERT_TRUE(updates->knows(name)) << name;
   std::vector<DeviceParameter> parameters;  // the emulated device takes any memory
   for (size_t i = 0; i < there.parameters.size(); ++i) {
     const Parameter& p = there.parameters[i];
-    DeviceParameter d{
-        p.tensor->data<float>().data(), p.gradient, {}, p.tensor->elements(), p.lr_scale, p.weight_decay, p.l1,
-        p.tensor->shape().rank() > 1};
+    DeviceParameter d{p.tensor->data<float>().data(),
+                      p.gradient,
+                      {},
+                      p.tensor->elements(),
+                      p.lr_scale,
+                      p.weight_decay,
+                      p.l1,
+                      p.tensor->shape().rank() > 1 ? p.tensor->shape()[0] : 0};
     for (size_t s = 0; s < room.slots(); ++s) d.slots[s] = room.of(i, s).data();
     parameters.push_back(d);
   }
-  const auto update = updates->make(name, options, parameters);
+  const auto update = updates->make(choice, parameters);
   ASSERT_NE(update, nullptr);
   for (int step = 1; step <= kSteps; ++step) {
     here.draw(static_cast<uint64_t>(step));
@@ -80,20 +86,18 @@ TEST(DeviceUpdates, EveryRuleIsTheProcessors) {
   for (const std::string& name : optimizer_names()) {
     if (name == "lbfgs") continue;  // a whole descent
     SCOPED_TRACE(name);
-    expect_same(name, {});
+    expect_same({name});
   }
 }
 
 TEST(DeviceUpdates, OptionsReachTheRule) {
-  OptimizerOptions options;
-  options.amsgrad = options.decoupled = options.centred = true;
-  options.dampening = 0.2f;
-  options.rms_momentum = 0.5f;
-  options.lr_decay = 0.1f;
-  options.initial_accumulator = 0.3f;
-  for (const char* name : {"adam", "adamw", "nadam", "radam", "rmsprop", "momentum", "adagrad"}) {
+  const SettingValues values{{"amsgrad", "true"},     {"decoupled", "true"}, {"centred", "true"},
+                             {"dampening", "0.2"},    {"lr-decay", "0.1"},   {"rms-momentum", "0.5"},
+                             {"update-clip", "0.25"}, {"beta1", "0.7"},      {"initial-accumulator", "0.3"},
+                             {"decay-power", "0.5"}};
+  for (const char* name : {"adam", "adamw", "nadam", "radam", "rmsprop", "momentum", "adagrad", "adafactor", "lion"}) {
     SCOPED_TRACE(name);
-    expect_same(name, options);
+    expect_same(narrowed({name, values}, optimizer_components()));
   }
 }
 
@@ -108,12 +112,12 @@ TEST(DeviceUpdates, NothingMovesWhereTheFlagIsDown) {
   const auto* updates =
       dynamic_cast<const DeviceUpdates*>(cuda::emulated_backend(cpu_backend()).extension(DeviceUpdates::kName));
   ASSERT_NE(updates, nullptr);
-  for (const char* name : {"adam", "lars", "lamb"}) {
+  for (const char* name : {"adam", "lars", "lamb", "adafactor"}) {
     SCOPED_TRACE(name);
     std::vector<float> weights(40, 1.0f), before = weights, gradient(40, 0.5f), a(40, 0.25f), b(40, 0.125f),
                                           c(40, 0.0f);
     const auto update =
-        updates->make(name, {}, {{weights.data(), gradient.data(), {a.data(), b.data(), c.data()}, 40, 1, 0, 0, true}});
+        updates->make({name}, {{weights.data(), gradient.data(), {a.data(), b.data(), c.data()}, 40, 1, 0, 0, 8}});
     int flag = 0;
     update->prepare(0.1f, 1);
     update->apply(&flag);

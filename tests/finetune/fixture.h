@@ -1,8 +1,11 @@
 #pragma once
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
+
+#include "runtime/core/settings.h"
 
 namespace graft {
 
@@ -12,10 +15,17 @@ inline nlohmann::json fixture(const char* name) {
   return nlohmann::json::parse(stream);
 }
 
-/// Sets `value` where the fixture's options name it.
-template <typename T>
-void take_option(const nlohmann::json& options, const char* key, T& value) {
-  value = options.value(key, value);
+/// A fixture's options as settings: PyTorch's words with hyphens, lists with commas.
+inline SettingValues setting_values_in(const nlohmann::json& options) {
+  SettingValues values;
+  for (const auto& [key, value] : options.items()) {
+    std::string name = key, text;
+    std::replace(name.begin(), name.end(), '_', '-');
+    for (const auto& element : value.is_array() ? value : nlohmann::json::array({value}))
+      text += (text.empty() ? "" : ",") + (element.is_string() ? element.get<std::string>() : element.dump());
+    values[name] = text;
+  }
+  return values;
 }
 
 }  // namespace graft

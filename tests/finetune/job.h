@@ -19,7 +19,7 @@ struct Job {
 
 inline Job make_job(const std::string& policy, float dropout = 0, BatchNormPolicy norms = BatchNormPolicy::automatic) {
   Job job{build_architecture("graft-small", {0, 3}), {}};
-  job.head = graft_head(job.graph, {3, dropout, 5});
+  job.head = graft_head(job.graph, {3, 5, false, {"linear", {{"dropout", shortest_text(dropout)}}}});
   apply_freeze(job.graph, {policy, norms}, job.head.parameters);
   return job;
 }

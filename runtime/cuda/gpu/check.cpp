@@ -9,7 +9,8 @@ namespace graft::cuda {
 namespace {
 
 [[noreturn]] void fail(const char* library, const char* doing, const char* reason) {
-  throw Error(std::string(library) + ", " + doing + ": " + reason, "use " + mention("device") + " cpu", ErrorCode::internal);
+  throw Error(std::string(library) + ", " + doing + ": " + reason, "use " + mention("device") + " cpu",
+              ErrorCode::internal);
 }
 
 }  // namespace

@@ -108,8 +108,9 @@ class GraphConvolution final : public LibraryConvolution {
     if (residual_) tensors_[residual_] = const_cast<void*>(a.residual);
     tensors_[result_] = a.result;
     auto status = graph_.execute_plan_at_index(libraries_.cudnn, tensors_, workspace, plan_);
-    if (status.is_bad()) throw Error("cuDNN, " + problem_.str() + ": " + status.get_message(), "use " + mention("device") + " cpu",
-ErrorCode::internal);
+    if (status.is_bad())
+      throw Error("cuDNN, " + problem_.str() + ": " + status.get_message(), "use " + mention("device") + " cpu",
+                  ErrorCode::internal);
   }
 
  private:

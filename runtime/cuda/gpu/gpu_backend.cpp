@@ -59,7 +59,8 @@ GpuSession::GpuSession(int device) : device_(device) {
   int count = 0;
   check(cudaGetDeviceCount(&count), "looking for GPUs");
   if (device < 0 || device >= count)
-    throw Error("there is no GPU " + std::to_string(device) + ", only " + std::to_string(count), "use " + mention("device") + " cuda:0", ErrorCode::not_found);
+    throw Error("there is no GPU " + std::to_string(device) + ", only " + std::to_string(count),
+                "use " + mention("device") + " cuda:0", ErrorCode::not_found);
   check(cudaSetDevice(device), "opening the GPU");
   cudaDeviceProp properties{};
   check(cudaGetDeviceProperties(&properties, device), "asking what the GPU is");

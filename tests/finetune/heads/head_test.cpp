@@ -33,7 +33,7 @@ ValueId pointwise(Graph& g, const std::string& name, ValueId x, int64_t out) {
 
 TEST(Head, ReplacesADenseClassifier) {
   Graph g = build_architecture("graft-small", {});
-  const GraftedHead head = graft_head(g, {4, 0, 1});
+  const GraftedHead head = graft_head(g, {4, 1});
   EXPECT_EQ(head.replaced, "classifier");
   EXPECT_EQ(head.features, 96);
   EXPECT_EQ(g.value(g.outputs[0]).shape.str(), "1×4");
@@ -42,23 +42,21 @@ TEST(Head, ReplacesADenseClassifier) {
 TEST(Head, DropsTheSoftmaxBehindTheClassifier) {
   Graph g = build_architecture("graft-small", {});
   g.outputs = {g.add("softmax", std::make_shared<Softmax>(), {g.outputs[0]})};
-  EXPECT_EQ(graft_head(g, {4, 0, 1}).replaced, "classifier");
+  EXPECT_EQ(graft_head(g, {4, 1}).replaced, "classifier");
   for (const Node& n : g.nodes) EXPECT_NE(n.op->type(), "Softmax");
 }
 
 TEST(Head, IsAddedWhereTheModelEndsInFeatures) {
   Graph g = build_architecture("graft-small", {});
   cut_head(g);
-  const GraftedHead head = graft_head(g, {7, 0, 1});
+  const GraftedHead head = graft_head(g, {7, 1});
   EXPECT_EQ(head.replaced, "");
   EXPECT_EQ(head.features, 96);
 }
 
 TEST(Head, MayHaveAHiddenLayer) {
   Graph g = build_architecture("graft-small", {});
-  HeadOptions options{4, 0, 1};
-  options.kind = {HeadKind::Layers::mlp, 33, {}, {}};
-  const GraftedHead head = graft_head(g, options);
+  const GraftedHead head = graft_head(g, {4, 1, false, parse_head("mlp:33")});
   EXPECT_EQ(head.parameters.size(), 4u);
   EXPECT_EQ(g.value(g.find(head.parameters[0])).shape.str(), "33×96");
   EXPECT_EQ(g.value(g.find(head.parameters[2])).shape.str(), "4×33");
@@ -68,10 +66,8 @@ TEST(Head, MayHaveAHiddenLayer) {
 /// A 1×1 convolution and an average are a linear head on the average.
 TEST(Head, OfMapsScoresAsALinearOneDoes) {
   Graph linear = build_architecture("graft-small", {}), maps = linear;
-  HeadOptions options{4, 0, 1};
-  graft_head(linear, options);
-  options.kind.layers = HeadKind::Layers::convolution;
-  graft_head(maps, options);
+  graft_head(linear, {4, 1});
+  graft_head(maps, {4, 1, false, {"conv"}});
   Plan a = compile_inference(linear, {2, 64, 64}, test_backend()),
        b = compile_inference(maps, {2, 64, 64}, test_backend());
   for (int64_t i = 0; i < a.input(0).shape.elements(); ++i)
@@ -85,20 +81,14 @@ TEST(Head, OfMapsNeedsMaps) {
   Graph g;
   const ValueId x = g.add_input("x", DType::f32, {1, 8});
   g.outputs = {g.add("relu", make_unary(Unary::Kind::relu), {x})};
-  HeadOptions options{4, 0, 1};
-  options.kind.layers = HeadKind::Layers::convolution;
-  EXPECT_THROW(graft_head(g, options), Error);
+  EXPECT_THROW(graft_head(g, {4, 1, false, {"conv"}}), Error);
 }
 
 TEST(Head, BeginsAsItsInitialiserSays) {
-  for (const auto& [kind, deviation] :
-       {std::pair(Initialiser{Initialiser::Kind::gaussian, 0.05f}, 0.05),
-        std::pair(Initialiser{Initialiser::Kind::he_fan_in, 0}, std::sqrt(2.0 / 96)),
-        std::pair(Initialiser{Initialiser::Kind::xavier, 0}, std::sqrt(2.0 / (96 + 400)))}) {
+  for (const auto& [kind, deviation] : {std::pair("gaussian:0.05", 0.05), std::pair("he", std::sqrt(2.0 / 96)),
+                                        std::pair("xavier", std::sqrt(2.0 / (96 + 400)))}) {
     Graph g = build_architecture("graft-small", {});
-    HeadOptions options{400, 0, 1};
-    options.kind.initialiser = kind;
-    const GraftedHead head = graft_head(g, options);
+    const GraftedHead head = graft_head(g, {400, 1, false, {"linear", {{"head-init", kind}}}});
     double square = 0;
     const auto weights = g.value(g.find(head.parameters[0])).constant->data<float>();
     for (float w : weights) square += static_cast<double>(w) * static_cast<double>(w);
@@ -111,7 +101,7 @@ TEST(Head, AveragesMapsFirst) {
   Graph g;
   const ValueId x = g.add_input("x", DType::f32, {1, 8, 6, 6});
   g.outputs = {g.add("relu", make_unary(Unary::Kind::relu), {x})};
-  EXPECT_EQ(graft_head(g, {2, 0, 1}).features, 8);
+  EXPECT_EQ(graft_head(g, {2, 1}).features, 8);
 }
 
 TEST(Head, ReplacesSqueezeNetsConvolution) {
@@ -119,7 +109,7 @@ TEST(Head, ReplacesSqueezeNetsConvolution) {
   const ValueId x = g.add_input("x", DType::f32, {1, 16, 6, 6});
   const ValueId maps = g.add("relu", make_unary(Unary::Kind::relu), {pointwise(g, "final_conv", x, 1000)});
   g.outputs = {g.add("flatten", std::make_shared<Flatten>(), {global_pool(g, maps)})};
-  const GraftedHead head = graft_head(g, {2, 0, 1});
+  const GraftedHead head = graft_head(g, {2, 1});
   EXPECT_EQ(head.replaced, "final_conv");
   EXPECT_EQ(head.features, 16);
 }
@@ -129,14 +119,14 @@ TEST(Head, DoesNotTakeATrunksLastConvolutionForAClassifier) {
   const ValueId x = g.add_input("x", DType::f32, {1, 16, 6, 6});
   const ValueId maps = g.add("relu", make_unary(Unary::Kind::relu), {pointwise(g, "conv_last", x, 64)});
   g.outputs = {g.add("flatten", std::make_shared<Flatten>(), {global_pool(g, maps)})};
-  const GraftedHead head = graft_head(g, {2, 0, 1});
+  const GraftedHead head = graft_head(g, {2, 1});
   EXPECT_EQ(head.replaced, "");
   EXPECT_EQ(head.features, 64);
 }
 
 TEST(Freeze, CountsEachPolicy) {
   Graph g = build_architecture("graft-small", {});
-  const GraftedHead head = graft_head(g, {2, 0, 1});
+  const GraftedHead head = graft_head(g, {2, 1});
   const auto count = [&](const std::string& policy) {
     return apply_freeze(g, {policy, BatchNormPolicy::automatic}, head.parameters);
   };
@@ -161,7 +151,7 @@ TEST(Head, GivesAuxiliaryOutputsNewHeadsOfTheirOwn) {
   options.auxiliary = true;
   options.initialise = false;
   Graph kept = build_architecture("googlenet", options), dropped = kept;
-  const GraftedHead with = graft_head(kept, {4, 0, 1, false, true}), without = graft_head(dropped, {4, 0, 1});
+  const GraftedHead with = graft_head(kept, {4, 1, true}), without = graft_head(dropped, {4, 1});
   ASSERT_EQ(kept.outputs.size(), 3u);
   for (ValueId id : kept.outputs) EXPECT_EQ(kept.value(id).shape.str(), "1×4");
   EXPECT_EQ(with.parameters.size(), 6u);

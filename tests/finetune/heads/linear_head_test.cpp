@@ -41,7 +41,7 @@ LinearHead linear_head(int64_t features, int64_t classes) {
   LinearHead l;
   const ValueId x = l.graph.add_input("x", DType::f32, {1, features, 1, 1});
   l.graph.outputs = {x};
-  l.head = graft_head(l.graph, {classes, 0, 1});
+  l.head = graft_head(l.graph, {classes, 1});
   l.graph.value(x).shape[0] = kOpenDim;
   apply_freeze(l.graph, {"all", BatchNormPolicy::automatic}, l.head.parameters);
   return l;
@@ -57,12 +57,12 @@ TEST(LinearHead, EndsWhereScikitLearnAndSciPyEnd) {
     o.height = o.width = 1;
     o.batch = 32;  // 90 samples: the last batch is filled up, and what fills it counts for nothing
     o.length.epochs = 500;
-    o.optimizer = "lbfgs";
-    o.loss = c.at("loss");
+    o.optimizer = {"lbfgs"};
+    o.loss.name = c.at("loss");
     o.regularisation.weight_decay = c.at("decay");
-    !o.regularisation.spare_vectors = c.at("decay_vectors");
+    o.regularisation.spare_vectors = !c.at("decay_vectors").get<bool>();
     const TrainResult r = train(l.graph, l.head.parameters, samples, samples, classes, o, {}, test_backend());
-    const auto name = c.at("name").get<std::string>() + " " + o.loss;
+    const auto name = c.at("name").get<std::string>() + " " + o.loss.name;
     EXPECT_NEAR(r.history.back().train_loss, c.at("value").get<double>(), 1e-4) << name;
     EXPECT_NEAR(r.history.back().val_score, c.at("accuracy").get<double>(), 0.002) << name;
     EXPECT_LT(r.history.size(), 200u) << name;
@@ -72,7 +72,7 @@ TEST(LinearHead, EndsWhereScikitLearnAndSciPyEnd) {
 TEST(LinearHead, DescentsSayWhatTheyCannotDo) {
   Job free = make_job("none");
   TrainOptions o = small_options(3);
-  o.optimizer = "lbfgs";
+  o.optimizer = {"lbfgs"};
   EXPECT_THROW(run(free, o, 2), Error);  // nothing is cached
   Job frozen = make_job("all");
   o.regularisation.l1 = 0.1f;

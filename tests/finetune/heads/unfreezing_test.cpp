@@ -24,10 +24,10 @@ std::vector<std::vector<float>> layer_weights(const Graph& graph) {
 
 TrainOptions unfreezing_options(int epochs) {
   TrainOptions o = small_options(epochs);
-  o.schedule = "constant";
+  o.schedule = {"constant"};
   o.unfreezing = {2, 1, BatchNormPolicy::automatic};
   o.averaging.decay = 0.5f;
-  o.optimizer = "adam";
+  o.optimizer = {"adam"};
   return o;
 }
 
@@ -94,7 +94,7 @@ TEST(Unfreezing, ResumesBitForBitWithinAStageAndBetweenTwo) {
 TEST(Unfreezing, DoesNotGoWithADescent) {
   Job job = make_job("all");
   TrainOptions o = unfreezing_options(2);
-  o.optimizer = "lbfgs";
+  o.optimizer = {"lbfgs"};
   EXPECT_THROW(run(job, o, 4), Error);
 }
 

@@ -16,30 +16,12 @@ namespace {
 
 using nlohmann::json;
 
-OptimizerOptions options_of(const json& j) {
-  OptimizerOptions o;
-  const auto option = [&](const char* key, auto& value) { take_option(j, key, value); };
-  option("momentum", o.momentum);
-  option("dampening", o.dampening);
-  option("beta1", o.beta1);
-  option("beta2", o.beta2);
-  option("epsilon", o.epsilon);
-  option("momentum_decay", o.momentum_decay);
-  option("rho", o.rho);
-  option("alpha", o.alpha);
-  option("rms_momentum", o.rms_momentum);
-  option("lr_decay", o.lr_decay);
-  option("initial_accumulator", o.initial_accumulator);
-  option("amsgrad", o.amsgrad);
-  option("decoupled", o.decoupled);
-  option("centred", o.centred);
-  return o;
-}
-
-/// 100 steps on f(w) = Σ a_i (w_i - b_i)² / 2 against tests/fixtures/make_optimizers.py. The difference is relative to
-/// the largest weight: single weights pass through zero.
-TEST(Optimizers, GoWherePyTorchGoes) {
-  const json f = fixture("optimizers.json");
+/// 100 steps on f(w) = Σ a_i (w_i - b_i)² / 2 against PyTorch (tests/fixtures/make_optimizers.py) and the formulas of
+/// papers whose rules it lacks (make_papers.py). The difference is relative to the largest weight: single weights pass
+/// through zero.
+TEST(Optimizers, GoWherePyTorchAndThePapersGo) {
+  json f = fixture("optimizers.json");
+  for (const json& c : fixture("papers.json").at("optimizers")) f.at("cases").push_back(c);
   const auto a = f.at("a").get<std::vector<float>>(), b = f.at("b").get<std::vector<float>>(),
              start = f.at("start").get<std::vector<float>>();
   const auto steps = f.at("steps").get<std::vector<int64_t>>();
@@ -47,9 +29,10 @@ TEST(Optimizers, GoWherePyTorchGoes) {
   for (const json& c : f.at("cases")) {
     const auto rule = c.at("rule").get<std::string>();
     checked.insert(rule);
-    const OptimizerPtr optimizer = make_optimizer(rule, options_of(c.at("options")));
+    const OptimizerPtr optimizer = make_optimizer({rule, setting_values_in(c.at("options"))});
     const auto n = static_cast<int64_t>(start.size());
-    auto w = std::make_shared<Tensor>(Tensor::copy_of<float>(rule == "lars" ? Shape{1, n} : Shape{n}, start));
+    const int64_t rows = c.value("rows", rule == "lars" ? 1 : 0);  // 0: a vector
+    auto w = std::make_shared<Tensor>(Tensor::copy_of<float>(rows > 0 ? Shape{rows, n / rows} : Shape{n}, start));
     std::vector<float> gradient(start.size());
     const std::vector<Parameter> parameters{{"w", w, gradient.data(), 1, c.at("decay").get<float>()}};
     OptimizerState state = optimizer->make_state(parameters);
@@ -74,8 +57,8 @@ TEST(Optimizers, GoWherePyTorchGoes) {
   EXPECT_EQ(checked, std::set<std::string>(names.begin(), names.end()));
 }
 
-std::shared_ptr<Tensor> drawn(int64_t n, uint64_t seed) {
-  auto t = std::make_shared<Tensor>(DType::f32, Shape{n});
+std::shared_ptr<Tensor> drawn(const Shape& shape, uint64_t seed) {
+  auto t = std::make_shared<Tensor>(DType::f32, shape);
   Random random(seed);
   for (float& v : t->data<float>()) v = random.normal();
   return t;
@@ -84,20 +67,21 @@ std::shared_ptr<Tensor> drawn(int64_t n, uint64_t seed) {
 /// A resumed run makes a new optimizer from the old state; threads share one pass over tensors of odd sizes.
 TEST(Optimizers, StateAndStepAreAllThatCountsWhateverTheThreads) {
   for (const std::string& name : optimizer_names()) {
-    if (make_optimizer(name, {})->minimises()) continue;
+    if (make_optimizer({name})->minimises()) continue;
     const auto run = [&](bool renew, int threads) {
       omp_set_num_threads(threads);
       std::vector<Parameter> parameters;
       std::vector<std::shared_ptr<Tensor>> gradients;
-      for (const int64_t n : {70001, 3, 16385, 1}) {
-        gradients.push_back(drawn(n, static_cast<uint64_t>(n)));
+      for (const Shape& shape : {Shape{70001}, Shape{3}, Shape{16385}, Shape{1}, Shape{301, 7, 33}}) {
+        const int64_t n = shape.elements();
+        gradients.push_back(drawn(shape, static_cast<uint64_t>(n)));
         parameters.push_back(
-            {"p", drawn(n, static_cast<uint64_t>(n) + 1), gradients.back()->data<float>().data(), 1, 0.01f, 1e-3f});
+            {"p", drawn(shape, static_cast<uint64_t>(n) + 1), gradients.back()->data<float>().data(), 1, 0.01f, 1e-3f});
       }
-      OptimizerPtr optimizer = make_optimizer(name, {});
+      OptimizerPtr optimizer = make_optimizer({name});
       OptimizerState state = optimizer->make_state(parameters);
       for (int64_t step = 1; step <= 6; ++step) {
-        if (renew && step == 4) optimizer = make_optimizer(name, {});
+        if (renew && step == 4) optimizer = make_optimizer({name});
         optimizer->step(0.01f, step, parameters, state);
       }
       std::vector<float> all;
@@ -114,7 +98,7 @@ TEST(Optimizers, StateAndStepAreAllThatCountsWhateverTheThreads) {
 }
 
 TEST(Optimizers, ScaleTheRateOfEachParameter) {
-  const OptimizerPtr sgd = make_optimizer("sgd", {});
+  const OptimizerPtr sgd = make_optimizer({"sgd"});
   auto w = std::make_shared<Tensor>(Tensor::of<float>({1}, {1.0f}));
   float gradient[] = {1};
   const std::vector<Parameter> parameters{{"w", w, gradient, 0.1f, 0}};
@@ -126,7 +110,7 @@ TEST(Optimizers, ScaleTheRateOfEachParameter) {
 TEST(Optimizers, PullBySignAndSize) {
   auto w = std::make_shared<Tensor>(Tensor::of<float>({3}, {2.0f, -2.0f, 0.0f}));
   float gradient[] = {0, 0, 0};
-  const OptimizerPtr sgd = make_optimizer("sgd", {});
+  const OptimizerPtr sgd = make_optimizer({"sgd"});
   const std::vector<Parameter> parameters{{"w", w, gradient, 1, 0.25f, 0.5f}};
   OptimizerState state = sgd->make_state(parameters);
   sgd->step(1, 1, parameters, state);  // elastic net: w - 0.25·w - 0.5·sign(w)
@@ -135,7 +119,17 @@ TEST(Optimizers, PullBySignAndSize) {
   EXPECT_FLOAT_EQ(w->data<float>()[2], 0.0f);
 }
 
-TEST(Optimizers, AnUnknownNameIsRefused) { EXPECT_THROW(make_optimizer("nonsense", {}), Error); }
+TEST(Optimizers, AdafactorRemembersARowAndAColumn) {
+  const OptimizerPtr adafactor = make_optimizer({"adafactor"});
+  const auto matrix = std::make_shared<Tensor>(DType::f32, Shape{6, 2, 5}),
+             vector = std::make_shared<Tensor>(DType::f32, Shape{7});
+  const OptimizerState state = adafactor->make_state({{"m", matrix}, {"v", vector}});
+  EXPECT_EQ(state.slots(), 1u);
+  EXPECT_EQ(state.of(0, 0).size(), 6u + 10u);
+  EXPECT_EQ(state.of(1, 0).size(), 7u);
+}
+
+TEST(Optimizers, AnUnknownNameIsRefused) { EXPECT_THROW(make_optimizer({"nonsense"}), Error); }
 
 }  // namespace
 }  // namespace graft

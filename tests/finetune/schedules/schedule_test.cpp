@@ -18,22 +18,17 @@ TEST(Schedules, EqualPyTorchs) {
   std::set<std::string> checked;
   for (const auto& c : f.at("cases")) {
     const auto& o = c.at("options");
-    ScheduleOptions options;
-    options.epochs = f.at("epochs").get<double>();
-    const auto number = [&](const char* key, auto& value) { take_option(o, key, value); };
-    number("warmup", options.warmup);
-    number("warmup_start", options.warmup_start);
-    number("step_every", options.step_every);
-    number("step_factor", options.step_factor);
-    number("gamma", options.gamma);
-    number("inverse_rate", options.inverse_rate);
-    number("power", options.power);
-    number("restart_every", options.restart_every);
-    number("restart_growth", options.restart_growth);
-    number("patience", options.patience);
-    number("span", options.span);
-    number("milestones", options.milestones);
-    const SchedulePtr schedule = make_schedule(c.at("schedule"), options);
+    SettingValues values;
+    WarmUpOptions warm_up;
+    for (const auto& [name, text] : setting_values_in(o)) {
+      if (name == "warmup")
+        warm_up.epochs = std::stod(text);
+      else if (name == "warmup-start")
+        warm_up.start = std::stod(text);
+      else
+        values[name == "gamma" ? "lr-gamma" : name == "patience" ? "plateau-patience" : name] = text;
+    }
+    const SchedulePtr schedule = make_schedule({c.at("schedule"), values}, f.at("epochs").get<double>(), warm_up);
     checked.insert(c.at("schedule"));
     const auto factors = c.at("factors").get<std::vector<double>>();
     for (size_t epoch = 0; epoch < factors.size(); ++epoch) {
@@ -46,15 +41,15 @@ TEST(Schedules, EqualPyTorchs) {
 }
 
 TEST(Schedules, RunBetweenEpochsToo) {
-  EXPECT_NEAR(make_schedule("cosine", {.epochs = 10})->factor(2.5), 0.5 * (1 + std::sqrt(0.5)), 1e-12);
-  EXPECT_NEAR(make_schedule("cosine", {.epochs = 10})->factor(10), 0, 1e-12);
-  EXPECT_NEAR(make_schedule("constant", {.epochs = 10, .warmup = 2})->factor(0.5), 0.25, 1e-12);
-  EXPECT_DOUBLE_EQ(make_schedule("step", {.epochs = 9, .step_every = 3})->factor(2.9), 1);
+  EXPECT_NEAR(make_schedule({"cosine"}, 10)->factor(2.5), 0.5 * (1 + std::sqrt(0.5)), 1e-12);
+  EXPECT_NEAR(make_schedule({"cosine"}, 10)->factor(10), 0, 1e-12);
+  EXPECT_NEAR(make_schedule({"constant"}, 10, {2, 0})->factor(0.5), 0.25, 1e-12);
+  EXPECT_DOUBLE_EQ(make_schedule({"step", {{"step-every", "3"}}}, 9)->factor(2.9), 1);
 }
 
 TEST(Schedules, RefuseWhatMakesNoSense) {
-  EXPECT_THROW(make_schedule("nonsense", {}), Error);
-  EXPECT_THROW(make_schedule("cosine", {.epochs = 3, .warmup = 3}), Error);
+  EXPECT_THROW(make_schedule({"nonsense"}, 10), Error);
+  EXPECT_THROW(make_schedule({"cosine"}, 3, {3, 0}), Error);
 }
 
 }  // namespace

@@ -13,10 +13,8 @@ namespace {
 
 AutoNetwork make(const AutoSettings& s, TrainOptions& o) {
   Job job{build_architecture("graft-small", {0, 3}), {}};
-  HeadOptions head{3, 0, 5};
-  if (s.head.starts_with("mlp")) head.kind.layers = HeadKind::Layers::mlp, head.kind.hidden = 32;
-  job.head = graft_head(job.graph, head);
-  o.loss = s.head == "svm" ? "hinge" : "cross-entropy";
+  job.head = graft_head(job.graph, {3, 5, false, parse_head(s.head.starts_with("mlp") ? "mlp:32" : s.head)});
+  o.loss = {s.head == "svm" ? "hinge" : "cross-entropy"};
   apply_freeze(job.graph, {s.freeze, BatchNormPolicy::automatic}, job.head.parameters);
   return {std::move(job.graph), job.head.parameters};
 }

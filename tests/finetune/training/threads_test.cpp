@@ -13,7 +13,7 @@ std::vector<float> trained_with(int threads, const std::string& freeze) {
   o.averaging.decay = 0.9f;
   o.gradient.clip_norm = 1;
   o.mixing = {0.4f, freeze == "none" ? 1.0f : 0.0f};
-  o.optimizer = "adamw";
+  o.optimizer = {"adamw"};
   run(job, o, 4);
   return all_parameters(job.graph);
 }

@@ -79,7 +79,7 @@ bool resumes(const std::string& policy, float dropout, const std::function<void(
   const auto train_for = [&](int epochs, bool resume, const std::string& name) {
     Job job = make_job(policy, dropout);
     TrainOptions o = small_options(epochs);
-    o.schedule = "constant";
+    o.schedule = {"constant"};
     change(o);
     o.checkpoint.path = (folder / name).string();
     o.checkpoint.resume = resume;
@@ -106,20 +106,20 @@ TEST(Trainer, ResumesBitForBit) {
 
 TEST(Trainer, ResumesBitForBitWithEveryUpdateRuleAndSchedule) {
   for (const std::string& name : optimizer_names()) {
-    if (make_optimizer(name, {})->minimises()) continue;  // begins anew, and says so
-    EXPECT_TRUE(resumes("all", 0.3f, [&](TrainOptions& o) { o.optimizer = name; })) << name;
+    if (make_optimizer({name})->minimises()) continue;  // begins anew, and says so
+    EXPECT_TRUE(resumes("all", 0.3f, [&](TrainOptions& o) { o.optimizer = {name}; })) << name;
   }
   for (const std::string& name : schedule_names()) {
     if (name == "constant") continue;
     EXPECT_TRUE(resumes("all", 0,
                         [&](TrainOptions& o) {
-                          o.schedule = name;
                           // Lengths that do not depend on the run's own, which the first part cuts short.
-                          o.schedule_options.step_every = 1;
-                          o.schedule_options.milestones = {1, 3};
-                          o.schedule_options.restart_every = 3;
-                          o.schedule_options.patience = 0;
-                          o.schedule_options.threshold = 0.5;
+                          const SettingValues fixed{{"step-every", "1"},
+                                                    {"milestones", "1,3"},
+                                                    {"restart-every", "3"},
+                                                    {"plateau-patience", "0"},
+                                                    {"threshold", "0.5"}};
+                          o.schedule = narrowed({name, fixed}, schedule_components());
                           o.averaging.decay = 0.9f;
                           o.gradient.accumulate = 2;
                         }) ||

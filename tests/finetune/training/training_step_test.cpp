@@ -7,6 +7,7 @@
 #include <cstring>
 #include <set>
 
+#include "finetune/losses/formulas/distillation.h"
 #include "finetune/training/gradient_work.h"
 #include "runtime/core/error.h"
 #include "runtime/ops/dropout.h"
@@ -33,7 +34,7 @@ Outcome outcome(const std::string& policy, const std::function<void(TrainOptions
   Outcome o;
   o.before = all_parameters(job.graph);
   TrainOptions options = small_options(epochs);
-  options.schedule = "constant";
+  options.schedule = {"constant"};
   change(options);
   o.result = run(job, options);
   o.after = all_parameters(job.graph);
@@ -47,7 +48,7 @@ TEST(TrainingStep, AccumulatedBatchesEqualOneLargeOne) {
                      [&](TrainOptions& o) {
                        o.batch = batch;
                        o.gradient.accumulate = accumulate;
-                       o.optimizer = "sgd";
+                       o.optimizer = {"sgd"};
                        if (weighted) o.supervision.class_weights = {1, 5, 0.5f};
                      })
           .after;
@@ -65,7 +66,7 @@ TEST(TrainingStep, UpdatesInTheMidstOfThePassChangeNoBit) {
     SCOPED_TRACE(name);
     const auto with = [&](float limit) {
       return outcome("all", [&](TrainOptions& o) {
-        o.optimizer = name;
+        o.optimizer = {name};
         o.averaging.decay = 0.9f;
         o.gradient.clip_value = limit;
       });
@@ -78,11 +79,11 @@ TEST(TrainingStep, UpdatesInTheMidstOfThePassChangeNoBit) {
 
 TEST(TrainingStep, GradientDescentTakesOneStepAnEpoch) {
   const auto whole = outcome("all", [](TrainOptions& o) {
-    o.optimizer = "gd";
+    o.optimizer = {"gd"};
     o.batch = 24;
   });
   const auto parts = outcome("all", [](TrainOptions& o) {
-    o.optimizer = "gd";
+    o.optimizer = {"gd"};
     o.batch = 4;
   });
   EXPECT_LT(largest_difference(whole.after, parts.after), 1e-5);
@@ -126,27 +127,27 @@ TEST(TrainingStep, DistillationFromItselfMovesNothing) {
     const auto before = all_parameters(job.graph);
     Job twin = make_job("all");
     TrainOptions o = small_options(2);
-    o.loss = "distillation";
-    o.loss_options.teacher_weight = 1;
+    o.loss = choose<formulas::Distillation>({.teacher_weight = 1});
     o.regularisation.weight_decay = 0;
     o.cache.mode = mode;
     o.supervision.teacher = std::make_shared<Graph>(twin.graph);
     const TrainResult r = run(job, o);
     EXPECT_LT(r.history.back().train_loss, 1e-8);
     EXPECT_LT(largest_difference(before, all_parameters(job.graph)), 1e-6);
-    o.loss_options.teacher_weight = 0.5f;
+    o.loss = choose<formulas::Distillation>({.teacher_weight = 0.5});
     run(job, o);
     EXPECT_GT(largest_difference(before, all_parameters(job.graph)), 1e-3);
   }
 }
 
 TEST(TrainingStep, RefusesWhatDoesNotGoTogether) {
-  EXPECT_THROW(outcome("all", [](TrainOptions& o) { o.loss = "distillation"; }), Error);
-  EXPECT_THROW(outcome("all", [](TrainOptions& o) { o.supervision.teacher = std::make_shared<Graph>(make_job("all").graph); }),
-               Error);
+  EXPECT_THROW(outcome("all", [](TrainOptions& o) { o.loss = {"distillation"}; }), Error);
+  EXPECT_THROW(
+      outcome("all", [](TrainOptions& o) { o.supervision.teacher = std::make_shared<Graph>(make_job("all").graph); }),
+      Error);
   EXPECT_THROW(outcome("all",
                        [](TrainOptions& o) {
-                         o.loss = "hinge";
+                         o.loss = {"hinge"};
                          o.mixing.mixup = 1;
                        }),
                Error);

@@ -1,18 +1,20 @@
+#pragma once
+
 #include <algorithm>
 #include <cmath>
 #include <opencv2/imgproc.hpp>
 
 #include "augment/transforms/transform.h"
+#include "runtime/core/component.h"
 
-namespace graft {
-namespace {
+namespace graft::transforms {
 
-uint8_t rounded(float v) { return static_cast<uint8_t>(std::clamp(v + 0.5f, 0.0f, 255.0f)); }
+inline uint8_t rounded(float v) { return static_cast<uint8_t>(std::clamp(v + 0.5f, 0.0f, 255.0f)); }
 
 /// ITU-R 601 luma, as Pillow and torchvision weigh it.
-float luma(const uint8_t* p) { return 0.299f * p[0] + 0.587f * p[1] + 0.114f * p[2]; }
+inline float luma(const uint8_t* p) { return 0.299f * p[0] + 0.587f * p[1] + 0.114f * p[2]; }
 
-void blend(Image& image, float factor, auto&& other) {
+inline void blend(Image& image, float factor, auto&& other) {
   for (size_t i = 0; i < image.pixels.size(); i += 3) {
     uint8_t* p = image.pixels.data() + i;
     const float base = other(p);
@@ -20,10 +22,21 @@ void blend(Image& image, float factor, auto&& other) {
   }
 }
 
+/// Brightness, contrast, saturation by factors in [1-s, 1+s] and hue by ±h turns, in random order, as torchvision's.
 class ColourJitter final : public Transform {
  public:
-  ColourJitter(float brightness, float contrast, float saturation, float hue)
-      : strength_{brightness, contrast, saturation, hue} {}
+  static constexpr ComponentText kText{"color-jitter", "brightness, contrast, saturation and hue, in random order",
+                                       "factors in 1-s…1+s, hue by -h…h turns, as torchvision's ColorJitter"};
+  struct Options {
+    float brightness = 0.4f, contrast = 0.4f, saturation = 0.4f, hue = 0.05f;
+    void describe(SettingVisitor& visit) {
+      visit("brightness", brightness, {.low = 0, .high = 1, .help = "s of the brightness"});
+      visit("contrast", contrast, {.low = 0, .high = 1, .help = "s of the contrast"});
+      visit("saturation", saturation, {.low = 0, .high = 1, .help = "s of the saturation"});
+      visit("hue", hue, {.low = 0, .high = 0.5, .unit = "turns", .help = "h"});
+    }
+  };
+  ColourJitter(const Options& o, const TransformContext&) : strength_{o.brightness, o.contrast, o.saturation, o.hue} {}
   bool looks_at_places() const override { return false; }
   Image apply(Image image, Random& random) const override {
     int order[4] = {0, 1, 2, 3};
@@ -62,10 +75,4 @@ class ColourJitter final : public Transform {
   float strength_[4];
 };
 
-}  // namespace
-
-TransformPtr make_colour_jitter(float brightness, float contrast, float saturation, float hue) {
-  return std::make_unique<ColourJitter>(brightness, contrast, saturation, hue);
-}
-
-}  // namespace graft
+}  // namespace graft::transforms

@@ -1,20 +1,33 @@
+#pragma once
+
 #include <algorithm>
 #include <cmath>
 
 #include "augment/resize.h"
 #include "augment/transforms/transform.h"
+#include "runtime/core/component.h"
 
-namespace graft {
-namespace {
+namespace graft::transforms {
 
+/// A random part of `smallest`…1 of the area with aspect 1/a…a, resized [Szegedy et al. 2014].
 class ResizedCrop final : public Transform {
  public:
-  ResizedCrop(const TransformContext& c, float smallest) : height_(c.height), width_(c.width), smallest_(smallest) {}
+  static constexpr ComponentText kText{"resized-crop", "a random part of the picture, resized",
+                                       "area in smallest…1, aspect in 1/a…a  [Szegedy et al. 2014]"};
+  struct Options {
+    float smallest = 0.25f, aspect = 4.0f / 3;
+    void describe(SettingVisitor& visit) {
+      visit("smallest", smallest, {.low = 0.001, .high = 1, .help = "the least part of the area"});
+      visit("aspect", aspect, {.low = 1, .high = 10, .help = "a, the largest width over height"});
+    }
+  };
+  ResizedCrop(const Options& o, const TransformContext& c)
+      : height_(c.height), width_(c.width), smallest_(o.smallest), aspect_(std::log(o.aspect)) {}
   Image apply(Image image, Random& random) const override {
     const double area = static_cast<double>(image.width * image.height);
     for (int attempt = 0; attempt < 10; ++attempt) {
       const double part = area * static_cast<double>(random.uniform(smallest_, 1));
-      const double aspect = std::exp(static_cast<double>(random.uniform(std::log(3.0f / 4), std::log(4.0f / 3))));
+      const double aspect = std::exp(static_cast<double>(random.uniform(-aspect_, aspect_)));
       const auto w = static_cast<int64_t>(std::lround(std::sqrt(part * aspect))),
                  h = static_cast<int64_t>(std::lround(std::sqrt(part / aspect)));
       if (w < 1 || h < 1 || w > image.width || h > image.height) continue;
@@ -34,13 +47,7 @@ class ResizedCrop final : public Transform {
                   width_, height_);
   }
   int64_t height_, width_;
-  float smallest_;
+  float smallest_, aspect_;
 };
 
-}  // namespace
-
-TransformPtr make_resized_crop(const TransformContext& c, float smallest) {
-  return std::make_unique<ResizedCrop>(c, smallest);
-}
-
-}  // namespace graft
+}  // namespace graft::transforms

@@ -1,14 +1,25 @@
+#pragma once
+
 #include <algorithm>
 #include <cmath>
 
 #include "augment/transforms/transform.h"
+#include "runtime/core/component.h"
 
-namespace graft {
-namespace {
+namespace graft::transforms {
 
+/// Adds [p1 p2 p3]·[α1λ1, α2λ2, α3λ3]ᵀ, α ~ N(0, σ), to every pixel [Krizhevsky et al. 2012].
 class PcaLighting final : public Transform {
  public:
-  PcaLighting(const ColourAxes& axes, float sigma) : axes_(axes), sigma_(sigma) {}
+  static constexpr ComponentText kText{
+      "pca-lighting", "one colour added to all pixels, along those the pictures vary in",
+      "pixel += [p1 p2 p3]·[α1λ1, α2λ2, α3λ3]ᵀ, α ~ N(0, σ)  [Krizhevsky et al. 2012]"};
+  struct Options {
+    float sigma = 0.1f;
+    void describe(SettingVisitor& visit) { visit("sigma", sigma, {.low = 0, .high = 10, .help = "σ, the strength"}); }
+  };
+  PcaLighting(const Options& options, const TransformContext& context)
+      : axes_(context.colour_axes), sigma_(options.sigma) {}
   bool looks_at_places() const override { return false; }
   Image apply(Image image, Random& random) const override {
     float shift[3] = {0, 0, 0};
@@ -28,10 +39,4 @@ class PcaLighting final : public Transform {
   float sigma_;
 };
 
-}  // namespace
-
-TransformPtr make_pca_lighting(const ColourAxes& axes, float sigma) {
-  return std::make_unique<PcaLighting>(axes, sigma);
-}
-
-}  // namespace graft
+}  // namespace graft::transforms
