@@ -65,7 +65,7 @@ AutoSettings chosen_before(const std::string& path) {
 
 AutoSearch choose_automatically(FinetuneOptions& o, const Graph& base, const SampleSource& source, int classes,
                                 const TrainListener& listener) {
-  const auto optimizer = make_optimizer(o.train.optimizer, o.train.optimizer_options);
+  const auto optimizer = make_optimizer(o.train.optimizer);
   AutoSettings given{o.head, o.freeze.policy, o.train.rate.lr > 0 ? o.train.rate.lr : optimizer->default_lr(),
                      o.train.regularisation.weight_decay < 0 ? optimizer->default_weight_decay()
                                                              : o.train.regularisation.weight_decay};
@@ -73,7 +73,7 @@ AutoSearch choose_automatically(FinetuneOptions& o, const Graph& base, const Sam
     FinetuneOptions options = o;
     options.head = s.head;
     options.freeze.policy = s.freeze;
-    if (!o.loss_given) options.train.loss = default_loss(o.train.task, s.head);
+    options.train.loss = chosen_loss(options);
     return options;
   };
   const auto make = [&](const AutoSettings& s, TrainOptions& train) {
@@ -83,7 +83,7 @@ AutoSearch choose_automatically(FinetuneOptions& o, const Graph& base, const Sam
     return AutoNetwork{std::move(network.graph), network.head.parameters};
   };
   AutoFreedom freedom = o.freedom;
-  freedom.head = freedom.head && o.train.task == Task::classes && !o.loss_given;
+  freedom.head = freedom.head && o.train.task == Task::classes && o.loss.empty();
   freedom.rate = freedom.rate && !optimizer->minimises();
   freedom.freeze = freedom.freeze && !optimizer->minimises();
   const std::string path = (std::filesystem::path(o.output) / "auto.csv").string();

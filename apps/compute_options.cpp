@@ -54,7 +54,7 @@ const Backend& backend(const CommonOptions& o) {
   }
   const OpenedDevice opened = open_device({o.device, precision});
   static bool told = false;
-  if (!opened.note.empty() && !o.quiet && !told) std::cerr << "graft: note: " << opened.note << '\n';
+  if (!opened.note.empty() && !o.quiet && !told) std::cerr << "graft: note: --device " << opened.note << '\n';
   told = true;
   if (o.dtype != "auto" && o.dtype != "fp32" && !opened.backend->memory())
     throw Error("--dtype " + o.dtype + ": the processor computes in fp32 only", "use --dtype fp32");

@@ -29,25 +29,6 @@ namespace {
 namespace fs = std::filesystem;
 using nlohmann::json;
 
-CacheOptions parse_cache(const std::string& text) {
-  CacheOptions cache;
-  if (text == "auto") return cache;
-  if (text == "off") {
-    cache.mode = CacheOptions::Mode::off;
-    return cache;
-  }
-  if (text.starts_with("views:")) {
-    cache.mode = CacheOptions::Mode::on;
-    try {
-      cache.views = std::stoi(text.substr(6));
-    } catch (const std::exception&) {
-      cache.views = 0;
-    }
-    if (cache.views >= 1 && cache.views <= 1000) return cache;
-  }
-  throw Error("--cache " + text + ": is not understood", "use auto, off or views:K");
-}
-
 std::vector<float> parse_class_weights(const std::vector<std::string>& words, const Dataset& data) {
   std::vector<float> weights;
   if (words.empty()) return weights;
@@ -106,20 +87,6 @@ void write_rates(const std::string& folder, const RateSearch& search) {
     }
   });
   write_atomically((fs::path(folder) / "rates.svg").string(), [&](std::ostream& stream) { stream << to_svg(chart); });
-}
-
-/// "2" or "2:5".
-UnfreezeOptions parse_unfreeze(const std::string& text) {
-  UnfreezeOptions options;
-  if (text.empty()) return options;
-  std::istringstream stream(text);
-  char colon = ':';
-  const bool fine =
-      stream >> options.every && (stream.eof() || (stream >> colon >> options.layers && stream.eof() && colon == ':'));
-  if (!fine || options.every < 1 || options.layers < 1)
-    throw Error("--unfreeze " + text + ": is not EVERY or EVERY:LAYERS",
-                "write 2, or 2:5 for five layers after each two epochs");
-  return options;
 }
 
 /// The losses and the score of every epoch as pictures.
@@ -224,8 +191,7 @@ FinetuneReport run_finetune(const FinetuneOptions& given) {
   Model model = read_model(o.model);
   const Preprocessing preprocessing = resolve_preprocessing(model, o.pictures, o.common);
   o.train.task = report.task = task_named(o.task);
-  o.loss_given = !o.train.loss.empty();
-  if (!o.loss_given) o.train.loss = default_loss(o.train.task, o.head);
+  o.train.loss = chosen_loss(o);
   Dataset data = read_dataset(o.data, o.validation_part, o.common.seed, labelling_of(o.train.task));
   TargetScale scale;
   if (o.train.task == Task::regression) scale = scale_targets(data);
@@ -241,7 +207,6 @@ FinetuneReport run_finetune(const FinetuneOptions& given) {
   o.train.height = preprocessing.crop_height;
   o.train.width = preprocessing.crop_width;
   if (o.common.batch > 0) o.train.batch = o.common.batch;
-  o.train.cache = parse_cache(o.cache);
   o.train.memory = memory_limit(o.memory);
   o.train.supervision.class_weights = parse_class_weights(o.class_weights, data);
   o.train.checkpoint.path = (fs::path(o.output) / "checkpoint.safetensors").string();
@@ -250,10 +215,9 @@ FinetuneReport run_finetune(const FinetuneOptions& given) {
                         : o.batch_norm == "frozen" ? BatchNormPolicy::frozen
                                                    : BatchNormPolicy::automatic;
 
-  o.train.unfreezing = parse_unfreeze(o.unfreeze);
   o.train.unfreezing.batch_norm = o.freeze.batch_norm;
   if (o.train.unfreezing.every > 0 && o.freeze.policy != "all")
-    throw Error("--unfreeze begins with everything frozen", "leave --freeze out");
+    throw Error("begins with everything frozen", "leave " + mention("freeze") + " out").about("unfreeze");
 
   retype(model.graph, {1, o.train.height, o.train.width}, backend(o.common));
   if (o.simplify) {
@@ -347,8 +311,8 @@ FinetuneReport run_finetune(const FinetuneOptions& given) {
       {best_key(o.train.task), report.result.best_val_score},
       {"best_epoch", report.result.best_epoch},
       {"freeze", o.freeze.policy},
-      {"optimizer", o.train.optimizer},
-      {"loss", o.train.loss},
+      {"optimizer", o.train.optimizer.name},
+      {"loss", o.train.loss.name},
       {"seed", o.common.seed}}.dump();
   write_model(model, report.model);
   write_history(report.history, report.result.history, o.train.task);

@@ -17,17 +17,17 @@ struct FinetuneOptions {
   PictureOptions pictures;
   TrainOptions train;
   FreezeOptions freeze;
-  std::string task = "classes", model, data, output, teacher, recipe = "default", cache = "auto", batch_norm = "auto",
-              memory, unfreeze, preset, head = "linear", head_init;
+  std::string task = "classes", model, data, output, teacher, recipe = "default", batch_norm = "auto", memory, preset;
+  std::string loss;                        // empty: follows from the task and the head
+  std::string head = "linear";             // as parse_head reads it
+  SettingValues loss_values, head_values;  // what was given of them
   std::vector<std::string> class_weights;
-  float dropout = 0, stochastic_depth = 0;
-  bool vanilla_dropout = false;
+  float stochastic_depth = 0;
   bool simplify = false;    // takes LRN and dropout out of the model
   int folds = 0;            // cross-validation before the run; 0: none
   bool find_rate = false;   // the range test in the place of the run
   double auto_seconds = 0;  // of looking for better settings before the run; 0: none
   AutoFreedom freedom;      // what that search may vary
-  bool loss_given = false;  // settled by run_finetune
   double validation_part = 0.2;
   std::string config_text;  // what RUN/config.toml will hold
 };

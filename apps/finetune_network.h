@@ -19,8 +19,10 @@ struct Network {
 /// Error.
 Network make_network(const Graph& base, const FinetuneOptions& options, int64_t classes);
 
-/// --head and --head-init. Throws Error.
-HeadKind parse_head(const std::string& head, const std::string& initialiser);
+/// The head and the loss that the options mean, with what was given of their settings; what a component does not have
+/// is left out, since a search for settings tries several. Throws Error.
+Choice chosen_head(const FinetuneOptions& options);
+Choice chosen_loss(const FinetuneOptions& options);
 
 /// The loss that is meant where none is given.
 std::string default_loss(Task task, const std::string& head);

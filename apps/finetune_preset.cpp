@@ -10,7 +10,7 @@ namespace {
 /// epochs, no LRN, no dropout, less distorted pictures. Every epoch is shuffled anew anyway.
 void accelerate_batch_norm(FinetuneOptions& o, const CLI::App& command) {
   const auto free = [&](const char* option) { return command.count(option) == 0; };
-  const auto optimizer = make_optimizer(o.train.optimizer, o.train.optimizer_options);
+  const auto optimizer = make_optimizer({o.train.optimizer.name});
   o.simplify = true;
   if (free("--freeze")) o.freeze.policy = "none";
   if (free("--batch-norm")) o.batch_norm = "train";
@@ -18,8 +18,8 @@ void accelerate_batch_norm(FinetuneOptions& o, const CLI::App& command) {
   if (free("--weight-decay")) o.train.regularisation.weight_decay = optimizer->default_weight_decay() / 5;
   if (free("--augment")) o.recipe = "crop,flip";
   if (free("--schedule")) {
-    o.train.schedule = "exponential";
-    if (free("--lr-gamma")) o.train.schedule_options.gamma = 0.9698f;  // 0.96^(6/8)
+    o.train.schedule = {"exponential"};
+    if (free("--lr-gamma")) o.train.schedule.values["lr-gamma"] = "0.9698";  // 0.96^(6/8)
   }
 }
 

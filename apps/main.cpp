@@ -1,6 +1,7 @@
 #include <iostream>
 #include <new>
 
+#include "apps/checked_config.h"
 #include "apps/commands/commands.h"
 #include "apps/common.h"
 #include "runtime/core/error.h"
@@ -22,6 +23,7 @@ int run(int argc, char** argv) {
   CLI::App app("graft: fine-tune, run and export pretrained image networks");
   app.set_version_flag("--version", GRAFT_VERSION);
   app.require_subcommand(1);
+  app.config_formatter(std::make_shared<CheckedConfig>(app));
   app.set_config("--config", "", "Options from a TOML file, a section for each subcommand; the command line wins");
   register_commands(app);
   try {
@@ -31,7 +33,7 @@ int run(int argc, char** argv) {
   } catch (const CLI::ParseError& e) {
     return app.exit(e) == 0 ? kDone : kWrongUsage;
   } catch (const Error& e) {
-    return fail(e.what());
+    return fail(e.text([](std::string_view setting) { return "--" + std::string(setting); }));
   } catch (const std::bad_alloc&) {
     return fail("out of memory: use a smaller --batch");
   } catch (const std::exception& e) {

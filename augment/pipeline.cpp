@@ -13,6 +13,16 @@ uint8_t luma(const uint8_t* p) {
   return static_cast<uint8_t>((19595u * p[0] + 38470u * p[1] + 7471u * p[2] + 0x8000u) >> 16);
 }
 
+/// Settings of transforms are part of the recipe's text.
+TransformPtr read_transform(const std::string& text, const TransformContext& context) {
+  try {
+    return make_transform(parse_choice(text, "transform", "augment", transform_components()), context);
+  } catch (const Error& error) {
+    if (error.setting() == "augment") throw;
+    throw Error(text + ": " + error.what()).about("augment");
+  }
+}
+
 }  // namespace
 
 Pipeline::Pipeline(std::vector<TransformPtr> transforms, Normalisation normalisation, int64_t height, int64_t width)
@@ -87,8 +97,7 @@ std::vector<TransformPtr> make_recipe(const std::string& recipe, const Transform
       std::find_if(recipes().begin(), recipes().end(), [&](const Recipe& r) { return r.name == recipe; });
   std::stringstream list(named == recipes().end() ? recipe : named->transforms);
   std::vector<TransformPtr> transforms;
-  for (std::string word; std::getline(list, word, ',');)
-    transforms.push_back(make_transform(parse_choice(word, "transform", "augment", transform_components()), context));
+  for (std::string word; std::getline(list, word, ',');) transforms.push_back(read_transform(word, context));
   return transforms;
 }
 

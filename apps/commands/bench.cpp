@@ -94,19 +94,19 @@ std::vector<double> bench_inference(const Options& o, const Model& model, const 
 std::vector<double> bench_training(const Options& o, Model& model, OpenDims dims, DeviceUse& device,
                                    std::vector<double>& updates) {
   retype(model.graph, dims, backend(o.common));
-  const GraftedHead head = graft_head(model.graph, {o.classes, 0, o.common.seed});
+  const GraftedHead head = graft_head(model.graph, {o.classes, o.common.seed});
   apply_freeze(model.graph, {o.freeze, BatchNormPolicy::automatic}, head.parameters);
   const FrozenSplit split = split_frozen(model.graph);
   TrainOptions options;
   options.batch = dims.batch;
-  options.optimizer = o.optimizer;
-  const auto optimizer = make_optimizer(o.optimizer, {});
+  options.optimizer = {o.optimizer};
+  const auto optimizer = make_optimizer(options.optimizer);
   const bool along = o.mode != "update" && updates_go_along(backend(o.common), *optimizer, options, 1);
   TrainingPlan training =
       compile_training(split.rest, dims, backend(o.common), o.common.threads, memory_limit(o.memory),
                        along ? GradientLifetime::released_early : GradientLifetime::kept);
   model = Model();  // the packed copies in the plan are enough; a job keeps what it needs in the same way
-  const auto loss = make_loss(options.loss, {});
+  const auto loss = make_loss(options.loss);
   TrainingState state;
   for (const auto& [tensor, output] : training.gradients) {
     state.parameters.push_back({"", tensor, training.plan.output(output).as<float>(), 1, 5e-4f});

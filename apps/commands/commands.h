@@ -12,6 +12,7 @@ void register_extract(CLI::App& app);
 void register_finetune(CLI::App& app);
 void register_generate(CLI::App& app);
 void register_gradcheck(CLI::App& app);
+void register_help(CLI::App& app);
 void register_infer(CLI::App& app);
 void register_inspect(CLI::App& app);
 void register_new(CLI::App& app);
@@ -31,6 +32,7 @@ inline void register_commands(CLI::App& app) {
   register_gradcheck(app);
   register_new(app);
   register_generate(app);
+  register_help(app);
 }
 
 }  // namespace graft::app
