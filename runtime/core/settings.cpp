@@ -13,7 +13,10 @@ namespace {
 template <typename Number>
 std::string shortest(Number value) {
   char text[64];
-  const auto end = std::to_chars(std::begin(text), std::end(text), value).ptr;
+  const Number size = std::fabs(value);
+  const bool plain = size == 0 || (size >= Number(1e-4) && size < Number(1e7));  // 100000 and not 1e+05
+  const auto end = plain ? std::to_chars(std::begin(text), std::end(text), value, std::chars_format::fixed).ptr
+                         : std::to_chars(std::begin(text), std::end(text), value).ptr;
   return std::string(text, end);
 }
 

@@ -45,7 +45,7 @@ class Recipes(ScratchTest):
             self.assertGreater(report["trainable_parameters"], 0)
             again = self.finetune(name + "-again", model=self.base / name / "model.onnx")  # its head is replaced in turn
             self.assertGreater(again["best_val_top1"], 0.1)
-        for wrong, said in (("mlp", "unknown head"), ("mlp:0", "needs the hidden layer's size"), ("tree", "unknown head")):
+        for wrong, said in (("mlp:many", "is no whole number"), ("mlp:0", "out of range"), ("tree", "unknown head")):
             self.assertIn(said, self.refusal("--head", wrong))
 
     def test_unfreezing_trains_more_and_more(self):

@@ -40,7 +40,7 @@ struct BinaryHinge {
 
 /// The same, squared: what LIBLINEAR minimises, one class against the rest.  [Fan et al. 2008, §2]
 struct SquaredBinaryHinge {
-  static constexpr ComponentText kText{"squared-binary-hinge", "the same, squared: what LIBLINEAR minimises",
+  static constexpr ComponentText kText{"squared-binary-hinge", "binary-hinge squared: what LIBLINEAR minimises",
                                        "L = max(0, Δ - s·f)², s = ±1, mean over the outputs  [Fan et al. 2008, §2]"};
   using Options = HingeOptions;
   template <typename Use>

@@ -43,7 +43,7 @@ struct Hinge : FormulaDefaults {
 };
 
 struct SquaredHinge {
-  static constexpr ComponentText kText{"squared-hinge", "the same, which punishes large violations more",
+  static constexpr ComponentText kText{"squared-hinge", "hinge that punishes large violations more",
                                        "L = Σ_{j≠y} max(0, f_j - f_y + Δ)²"};
   using Options = HingeOptions;
   template <typename Use>

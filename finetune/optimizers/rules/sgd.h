@@ -19,7 +19,7 @@ struct Sgd : RuleDefaults {
 
 /// The same with the gradient of the whole training set. [Cauchy 1847]
 struct GradientDescent : Sgd {
-  static constexpr ComponentText kText{"gd", "the same with the gradient of the whole training set",
+  static constexpr ComponentText kText{"gd", "gradient descent, a step for the whole training set",
                                        "w ← w - η g  [Cauchy 1847]"};
   template <typename Use>
   static auto make(const Options&, const Use& use) {
