@@ -156,7 +156,8 @@ Tensor read_npy(const std::string& path) {
         const auto begin = stream.tellg();
         stream.seekg(0, std::ios::end);
         const auto available = static_cast<int64_t>(stream.tellg() - begin);
-        if (checked_multiply(shape.elements(), static_cast<int64_t>(size_of(dtype))) > available) throw Error("is truncated");
+        if (checked_multiply(shape.elements(), static_cast<int64_t>(size_of(dtype))) > available)
+          throw Error("is truncated");
         stream.seekg(begin);
         Tensor t(dtype, shape);
         stream.read(static_cast<char*>(t.raw()), static_cast<std::streamsize>(t.bytes()));

@@ -2,9 +2,9 @@
 
 #include <cmath>
 
+#include "runtime/core/parallel.h"
 #include "runtime/cpu/kernel_table.h"
 #include "runtime/cpu/onednn.h"
-#include "runtime/core/parallel.h"
 #include "runtime/cpu/row_layout.h"
 
 namespace graft::cpu {

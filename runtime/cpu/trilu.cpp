@@ -1,7 +1,7 @@
 #include "runtime/ops/trilu.h"
 
-#include "runtime/cpu/kernel_table.h"
 #include "runtime/core/parallel.h"
+#include "runtime/cpu/kernel_table.h"
 #include "runtime/cpu/row_layout.h"
 #include "runtime/cpu/walk.h"
 

@@ -8,12 +8,12 @@
 namespace graft {
 
 /// An inference plan whose outputs hold one row for each row (picture) of input 0. Where the graph cannot run a whole
-/// batch, since its exporter fixed it to one picture, it runs one picture after the other; what an output holds is never
-/// divided into rows unless its first extent is the batch. Not thread-safe.
+/// batch, since its exporter fixed it to one picture, it runs one picture after the other; what an output holds is
+/// never divided into rows unless its first extent is the batch. Not thread-safe.
 class RowPlan {
  public:
-  /// `dims.batch`: rows a call. Inputs beyond the first are not served. Throws Error as compile_inference does, and where
-  /// an output has no row for each picture even when it runs one by one.
+  /// `dims.batch`: rows a call. Inputs beyond the first are not served. Throws Error as compile_inference does, and
+  /// where an output has no row for each picture even when it runs one by one.
   RowPlan(const Graph& graph, const OpenDims& dims, const Backend& backend, int threads = 0);
 
   size_t rows() const { return rows_; }

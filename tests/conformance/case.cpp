@@ -128,8 +128,16 @@ void run_case(const Case& test) {
       copy_from_plain(converted.raw(), input);
     }
     plan.forward();
-    for (size_t i = 0; i < std::min(data.outputs.size(), plan.output_count()); ++i) {
+    if (plan.output_count() != data.outputs.size())
+      throw Error("has " + std::to_string(plan.output_count()) + " outputs, expected " +
+                  std::to_string(data.outputs.size()));
+    for (size_t i = 0; i < plan.output_count(); ++i) {
       const View y = plan.output(i);
+      // Half and double numbers are converted to float32 when they are read: such outputs are float32, too.
+      const DType expected = read_tensor(data.outputs[i], {}).dtype();
+      if (y.dtype != expected)
+        throw Error(std::string("output ") + std::to_string(i) + " is " + name_of(y.dtype) + ", expected " +
+                    name_of(expected));
       Tensor actual(y.dtype, y.shape);
       copy_to_plain(y, actual.raw());
       compare(actual, read_tensor(data.outputs[i], {}));

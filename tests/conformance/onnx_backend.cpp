@@ -99,7 +99,8 @@ std::string table(const Report& report, const std::map<std::string, std::string>
   for (const auto& [name, reader] : op_table().readers()) {
     const auto it = report.by_operator.find(name);
     const Count count = it == report.by_operator.end() ? Count{} : it->second;
-    out << "| " << name << " | " << (versions.contains(name) ? versions.at(name) : "graft's own") << " | " << count.passed << " of " << count.all << " | ";
+    out << "| " << name << " | " << (versions.contains(name) ? versions.at(name) : "graft's own") << " | "
+        << count.passed << " of " << count.all << " | ";
     if (count.gradients > 0)
       out << count.gradients;
     else

@@ -88,7 +88,7 @@ TEST(DeviceRoom, ARefusalNamesTheBatchThatFits) {
     ASSERT_GT(fits, 1);
     ASSERT_LT(fits, 200);
     EXPECT_EQ(refusal([&] { compile(fits); }), "");
-    EXPECT_NE(refusal([&] { compile(fits + 1); }), "");
+    EXPECT_NE(refusal([&] { compile(fits + 1); }).find("are free"), std::string::npos);
   }
 }
 

@@ -44,9 +44,9 @@ inline std::vector<float> all_parameters(const Graph& graph) {
 }
 
 /// Trains on eight pictures a class, validates on two.
-inline TrainResult run(Job& job, const TrainOptions& options, int per_class = 8) {
+inline TrainResult run(Job& job, const TrainOptions& options, int per_class = 8, const TrainListener& listener = {}) {
   const ArraySource training("demo", 3, per_class, 64, 1), validation("demo", 3, 2, 64, 2);
-  return train(job.graph, job.head.parameters, training, validation, 3, options, {}, test_backend());
+  return train(job.graph, job.head.parameters, training, validation, 3, options, listener, test_backend());
 }
 
 }  // namespace graft

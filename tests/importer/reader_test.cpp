@@ -69,7 +69,9 @@ TEST_F(ReaderTest, SaysWhatIsTruncatedAtAnyLength) {
   for (uintmax_t keep = 1; keep < size; keep += 7) {
     fs::copy_file(path("whole.onnx"), path("part.onnx"), fs::copy_options::overwrite_existing);
     fs::resize_file(path("part.onnx"), keep);
-    EXPECT_NE(error_of("part.onnx"), "") << keep << " of " << size << " bytes";
+    const std::string text = error_of("part.onnx");
+    EXPECT_EQ(text.find(path("part.onnx") + ": "), 0u) << keep << " of " << size << " bytes: " << text;
+    EXPECT_EQ(text.find('\n'), std::string::npos) << text;
   }
 }
 

@@ -1,0 +1,270 @@
+// Files that are made to break a reader, and odd ones that are valid all the same.
+#include <gtest/gtest.h>
+
+#include <unistd.h>
+
+#include <chrono>
+#include <filesystem>
+#include <fstream>
+
+#include "importer/reader.h"
+#include "onnx.pb.h"
+#include "runtime/core/error.h"
+#include "runtime/cpu/cpu_backend.h"
+#include "runtime/plan/plan.h"
+
+namespace graft {
+namespace {
+
+namespace fs = std::filesystem;
+
+onnx::ModelProto empty_model(std::initializer_list<int64_t> shape = {1, 3, 8, 8}) {
+  onnx::ModelProto model;
+  model.set_ir_version(8);
+  model.add_opset_import()->set_version(17);
+  auto* input = model.mutable_graph()->add_input();
+  input->set_name("x");
+  auto* type = input->mutable_type()->mutable_tensor_type();
+  type->set_elem_type(onnx::TensorProto::FLOAT);
+  for (int64_t extent : shape) {
+    auto* dim = type->mutable_shape()->add_dim();
+    if (extent >= 0)
+      dim->set_dim_value(extent);
+    else
+      dim->set_dim_param("open");
+  }
+  model.mutable_graph()->add_output()->set_name("y");
+  return model;
+}
+
+template <typename Container>
+onnx::NodeProto& add_node(Container& to, const std::string& type, std::initializer_list<const char*> inputs,
+                          std::initializer_list<const char*> outputs) {
+  onnx::NodeProto& node = *to.add_node();
+  node.set_op_type(type);
+  for (const char* name : inputs) node.add_input(name);
+  for (const char* name : outputs) node.add_output(name);
+  return node;
+}
+
+void add_integers(onnx::GraphProto& graph, const char* name, std::initializer_list<int64_t> values) {
+  auto& tensor = *graph.add_initializer();
+  tensor.set_name(name);
+  tensor.set_data_type(onnx::TensorProto::INT64);
+  tensor.add_dims(static_cast<int64_t>(values.size()));
+  for (int64_t v : values) tensor.add_int64_data(v);
+}
+
+class HostileTest : public ::testing::Test {
+ protected:
+  Model read(const onnx::ModelProto& proto) const {
+    const fs::path path = fs::temp_directory_path() / ("graft_hostile_" + std::to_string(::getpid()) + ".onnx");
+    std::ofstream stream(path, std::ios::binary);
+    proto.SerializeToOstream(&stream);
+    stream.close();
+    struct Remove {
+      const fs::path& path;
+      ~Remove() { fs::remove(path); }
+    } remove{path};
+    return read_model(path.string());
+  }
+  std::string error_of(const onnx::ModelProto& proto) const {
+    try {
+      read(proto);
+    } catch (const Error& error) {
+      return error.what();
+    }
+    return "";
+  }
+  /// Output 0 for an input of ones.
+  Tensor run(const onnx::ModelProto& proto, const OpenDims& dims = {1, 8, 8}) const {
+    Plan plan = compile_inference(read(proto).graph, dims, cpu_backend(), 2);
+    if (plan.input_count() > 0) std::fill_n(plan.input(0).as<float>(), plan.input(0).shape.elements(), 1.0f);
+    plan.forward();
+    Tensor y(plan.output(0).dtype, plan.output(0).shape);
+    copy_to_plain(plan.output(0), y.raw());
+    return y;
+  }
+};
+
+/// F0 calls F1 twice, F1 calls F2 twice, and so on.
+onnx::ModelProto doubling_functions(int depth) {
+  onnx::ModelProto model = empty_model();
+  for (int i = 0; i < depth; ++i) {
+    auto& function = *model.add_functions();
+    function.set_name("F" + std::to_string(i));
+    function.set_domain("own");
+    function.add_input("a");
+    function.add_output("c");
+    function.add_opset_import()->set_version(17);
+    const bool last = i + 1 == depth;
+    const std::string next = last ? "Relu" : "F" + std::to_string(i + 1);
+    for (const auto& [from, to] : {std::pair{"a", "b"}, std::pair{"b", "c"}})
+      if (auto& node = add_node(function, next, {from}, {to}); !last) node.set_domain("own");
+  }
+  add_node(*model.mutable_graph(), "F0", {"x"}, {"y"}).set_domain("own");
+  return model;
+}
+
+TEST_F(HostileTest, FunctionsAreInlinedWithinABudget) {
+  EXPECT_EQ(run(doubling_functions(4)).data<float>()[0], 1);
+  EXPECT_EQ(read(doubling_functions(4)).graph.nodes.size(), 16u);
+  const auto start = std::chrono::steady_clock::now();
+  EXPECT_NE(error_of(doubling_functions(60)).find("holds more than 200000 nodes"), std::string::npos);
+  // Counting takes no time; only a reader that expands first would take seconds. Not a measurement: a bound on sanity.
+  EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(30));
+}
+
+TEST_F(HostileTest, AFunctionThatCallsItselfIsRefused) {
+  onnx::ModelProto model = doubling_functions(3);
+  auto& last = *model.mutable_functions(2);
+  last.mutable_node(0)->set_op_type("F0");
+  last.mutable_node(0)->set_domain("own");
+  EXPECT_NE(error_of(model).find("calls itself"), std::string::npos);
+}
+
+TEST_F(HostileTest, AttributesOfACallReachTheBody) {
+  onnx::ModelProto model = empty_model();
+  auto& function = *model.add_functions();
+  function.set_name("Leaky");
+  function.set_domain("own");
+  function.add_input("a");
+  function.add_output("b");
+  function.add_attribute("slope");
+  function.add_opset_import()->set_version(17);
+  auto& inner = add_node(function, "LeakyRelu", {"a"}, {"b"});
+  auto& reference = *inner.add_attribute();
+  reference.set_name("alpha");
+  reference.set_type(onnx::AttributeProto::FLOAT);
+  reference.set_ref_attr_name("slope");
+  auto& negate = add_node(*model.mutable_graph(), "Neg", {"x"}, {"n"});
+  negate.set_name("negate");
+  auto& call = add_node(*model.mutable_graph(), "Leaky", {"n"}, {"y"});
+  call.set_domain("own");
+  auto& slope = *call.add_attribute();
+  slope.set_name("slope");
+  slope.set_type(onnx::AttributeProto::FLOAT);
+  slope.set_f(0.25f);
+  EXPECT_EQ(run(model).data<float>()[0], -0.25f);
+}
+
+TEST_F(HostileTest, BranchesHaveNamesOfTheirOwn) {
+  onnx::ModelProto model = empty_model();
+  auto& graph = *model.mutable_graph();
+  auto& yes = *graph.add_initializer();
+  yes.set_name("yes");
+  yes.set_data_type(onnx::TensorProto::BOOL);
+  yes.add_int32_data(1);
+  const char* from = "x";
+  for (const char* to : {"m", "y"}) {
+    auto& node = add_node(graph, "If", {"yes"}, {to});
+    for (const char* branch : {"then_branch", "else_branch"}) {
+      auto& attribute = *node.add_attribute();
+      attribute.set_name(branch);
+      attribute.set_type(onnx::AttributeProto::GRAPH);
+      auto& body = *attribute.mutable_g();
+      add_node(body, "Neg", {from}, {"t"});
+      add_node(body, "Abs", {"t"}, {"u"});
+      body.add_output()->set_name("u");
+    }
+    from = to;
+  }
+  EXPECT_EQ(run(model).data<float>()[0], 1);
+}
+
+TEST_F(HostileTest, NodesMayStandInAnyOrderButNotInACircle) {
+  onnx::ModelProto model = empty_model();
+  add_node(*model.mutable_graph(), "Relu", {"b"}, {"y"});
+  add_node(*model.mutable_graph(), "Neg", {"a"}, {"b"});
+  add_node(*model.mutable_graph(), "Neg", {"x"}, {"a"});
+  EXPECT_EQ(run(model).data<float>()[0], 1);
+  model.mutable_graph()->mutable_node(2)->set_input(0, "b");
+  EXPECT_NE(error_of(model).find("form a cycle"), std::string::npos);
+}
+
+TEST_F(HostileTest, IntegerDivisionNeverEndsTheProcess) {
+  for (const int64_t divisor : {-1, 0}) {
+    onnx::ModelProto model = empty_model();
+    auto& graph = *model.mutable_graph();
+    add_integers(graph, "a", {std::numeric_limits<int64_t>::lowest(), 7});
+    add_integers(graph, "b", {divisor, divisor});
+    add_node(graph, "Div", {"a", "b"}, {"y"});
+    if (divisor == 0) {
+      EXPECT_NE(error_of(model).find("division by zero"), std::string::npos);
+    } else {
+      EXPECT_EQ(run(model).data<int64_t>()[0], std::numeric_limits<int64_t>::lowest());
+    }
+  }
+}
+
+TEST_F(HostileTest, PaddingOfNothingIsRefusedAtItsShapeRule) {
+  for (const char* mode : {"edge", "reflect", "wrap"}) {
+    onnx::ModelProto model = empty_model();
+    model.mutable_opset_import(0)->set_version(19);
+    auto& graph = *model.mutable_graph();
+    add_integers(graph, "s", {0});
+    add_integers(graph, "pads", {0, 0, 0, 2, 0, 0, 0, 2});
+    add_integers(graph, "axis", {3});
+    add_node(graph, "Slice", {"x", "s", "s", "axis"}, {"nothing"});
+    auto& pad = add_node(graph, "Pad", {"nothing", "pads"}, {"y"});
+    auto& attribute = *pad.add_attribute();
+    attribute.set_name("mode");
+    attribute.set_type(onnx::AttributeProto::STRING);
+    attribute.set_s(mode);
+    EXPECT_NE(error_of(model).find("is empty: there is nothing to fill the padding with"), std::string::npos) << mode;
+  }
+}
+
+TEST_F(HostileTest, RangeTakesThreeNumbersOfOneType) {
+  onnx::ModelProto model = empty_model();
+  auto& graph = *model.mutable_graph();
+  for (const char* name : {"start", "limit", "step"}) {
+    auto& tensor = *graph.add_initializer();
+    tensor.set_name(name);
+    const bool whole = std::string(name) != "limit";
+    tensor.set_data_type(whole ? onnx::TensorProto::INT64 : onnx::TensorProto::FLOAT);
+    if (whole)
+      tensor.add_int64_data(1);
+    else
+      tensor.add_float_data(5);
+  }
+  add_node(graph, "Range", {"start", "limit", "step"}, {"y"});
+  EXPECT_NE(error_of(model).find("start, limit and step are int64, float32 and int64"), std::string::npos);
+}
+
+TEST_F(HostileTest, BytesOfBooleansAreTrueOrFalse) {
+  onnx::ModelProto model = empty_model({1, 4});
+  auto& graph = *model.mutable_graph();
+  auto& marks = *graph.add_initializer();
+  marks.set_name("marks");
+  marks.set_data_type(onnx::TensorProto::BOOL);
+  marks.add_dims(4);
+  marks.set_raw_data(std::string("\x02\x00\xff\x01", 4));
+  add_node(graph, "Not", {"marks"}, {"y"});
+  const Tensor y = run(model);
+  for (size_t i = 0; i < 4; ++i) EXPECT_EQ(static_cast<const uint8_t*>(y.raw())[i], i == 1 ? 1 : 0) << i;
+}
+
+TEST_F(HostileTest, AnOpenSizeIsNotTakenFor224) {
+  // Three halvings and a window of 35: 280 pixels are the least.
+  onnx::ModelProto model = empty_model({-1, 3, -1, -1});
+  auto& graph = *model.mutable_graph();
+  const char* from = "x";
+  for (const auto& [to, size] : {std::pair{"a", 2}, std::pair{"b", 2}, std::pair{"c", 2}, std::pair{"y", 35}}) {
+    auto& pool = add_node(graph, "AveragePool", {from}, {to});
+    for (const char* name : {"kernel_shape", "strides"}) {
+      auto& attribute = *pool.add_attribute();
+      attribute.set_name(name);
+      attribute.set_type(onnx::AttributeProto::INTS);
+      for (int i = 0; i < 2; ++i) attribute.add_ints(std::string(name) == "strides" && size == 35 ? 1 : size);
+    }
+    from = to;
+  }
+  EXPECT_EQ(read(model).usual_side, 299);
+  EXPECT_EQ(run(model, {1, 299, 320}).shape().str(), "1×3×3×6");
+  EXPECT_EQ(read(model).graph.value(read(model).graph.inputs[0]).shape.str(), "N×3×H×W");
+  EXPECT_THROW(run(model, {1, 224, 224}), Error);
+}
+
+}  // namespace
+}  // namespace graft
