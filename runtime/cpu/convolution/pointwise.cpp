@@ -8,6 +8,7 @@
 #include <optional>
 #include <type_traits>
 
+#include "runtime/core/index_range.h"
 #include "runtime/core/parallel.h"
 #include "runtime/cpu/channel_statistics.h"
 #include "runtime/cpu/convolution/kernels.h"
@@ -120,15 +121,10 @@ class PointwiseProduct {
   }
 
  private:
-  struct Range {
-    int64_t first, last;
-    int64_t size() const { return last - first; }
-  };
-
   int64_t blocks() const { return (depth_ + kDepthBlock - 1) / kDepthBlock; }
   int64_t thread_floats() const { return block_ * (depth_block_ + kPadding) + block_ * columns_; }
 
-  void run_block(Range rows, Range columns, const float* source, const Sampling& in, const float* packed,
+  void run_block(IndexRange rows, IndexRange columns, const float* source, const Sampling& in, const float* packed,
                  const TileTail& tail, float* result, const Sampling& out, bool fresh, float* scratch,
                  std::array<const float*, 2> beside = {}) const {
     float* const copy = scratch;
@@ -192,14 +188,14 @@ class PointwiseProduct {
   bool copies_rows() const { return depth_ % 512 == 0 && columns_ >= 128; }
 
   /// Adds a block of results to the pixels they belong to.
-  void spread(Range rows, Range columns, const float* block, float* result, const Sampling& out) const {
+  void spread(IndexRange rows, IndexRange columns, const float* block, float* result, const Sampling& out) const {
     for (int64_t r = rows.first; r < rows.last; ++r)
       vector_loops().add_scaled(columns.size(), block + (r - rows.first) * columns_, 1.0f,
                                 result + out.large_index(r) * columns_ + columns.first);
   }
 
   /// Copies a block of results to the pixels they belong to, and zeros to those between them.
-  void place(Range rows, Range columns, const float* block, float* result, const Sampling& out) const {
+  void place(IndexRange rows, IndexRange columns, const float* block, float* result, const Sampling& out) const {
     const auto width = static_cast<size_t>(columns.size());
     for (int64_t r = rows.first; r < rows.last; ++r) {
       const int64_t end = r + 1 < rows_ ? out.large_index(r + 1) : out.large_pixels(rows_);

@@ -129,12 +129,12 @@ struct SplitProductOverPixels::Call {
 };
 
 template <typename Body>
-void SplitProductOverPixels::for_blocks(Range range, const Body& body) const {
+void SplitProductOverPixels::for_blocks(IndexRange range, const Body& body) const {
   // Blocks of nearly one size, and whole pairs of tiles where there are enough.
   const int64_t blocks = (range.size() + block_rows_ - 1) / block_rows_;
   const int64_t even = blocks == 0 ? 0 : (range.size() + blocks - 1) / blocks;
   const int64_t size = range.size() >= 2 * kFewestRows ? (even + kFewestRows - 1) / kFewestRows * kFewestRows : even;
-  for (int64_t r = range.first; r < range.last; r += size) body(Range{r, std::min(range.last, r + size)});
+  for (int64_t r = range.first; r < range.last; r += size) body(IndexRange{r, std::min(range.last, r + size)});
 }
 
 void SplitProductOverPixels::run(const float* source, const float* packed, const TileTail& tail, float* result,
@@ -161,14 +161,15 @@ void SplitProductOverPixels::run(const float* source, const float* packed, const
     for (const Phase& phase : phases_) {
       if (phase.taps.empty() && (clear || keep)) continue;
       const int64_t all = rows(phase), panels = columns_ / SplitTiles::kColumns;
-      const auto run_rows = [&](Range range, Range columns, int64_t piece) {
-        for_blocks(range, [&](Range block) {
+      const auto run_rows = [&](IndexRange range, IndexRange columns, int64_t piece) {
+        for_blocks(range, [&](IndexRange block) {
           run_block(phase, weights, block, columns, call, mine);
           if (after) after->see(piece, block.first, block.size());
         });
       };
       if (split_columns_) {
-        const Range columns{panels * t / count * SplitTiles::kColumns, panels * (t + 1) / count * SplitTiles::kColumns};
+        const IndexRange columns{panels * t / count * SplitTiles::kColumns,
+                                 panels * (t + 1) / count * SplitTiles::kColumns};
         if (columns.size() > 0) run_rows({0, all}, columns, 0);
       } else {
         for (int64_t piece = kRowPieces * t / count; piece < kRowPieces * (t + 1) / count; ++piece)
@@ -185,11 +186,11 @@ void SplitProductOverPixels::see_all(const AfterBlock& after) const {
   parallel_for(kRowPieces, 1, [&](int64_t first, int64_t last) {
     for (int64_t piece = first; piece < last; ++piece)
       for_blocks({first_row_of_piece(all, piece), first_row_of_piece(all, piece + 1)},
-                 [&](Range block) { after.see(piece, block.first, block.size()); });
+                 [&](IndexRange block) { after.see(piece, block.first, block.size()); });
   });
 }
 
-void SplitProductOverPixels::run_block(const Phase& phase, const std::byte* packed, Range rows, Range columns,
+void SplitProductOverPixels::run_block(const Phase& phase, const std::byte* packed, IndexRange rows, IndexRange columns,
                                        const Call& call, std::byte* scratch) const {
   const int64_t height = SplitTiles::height(rows.size()), all_steps = steps(phase), tile = block_steps_ * kStepBytes;
   auto* const sums = reinterpret_cast<float*>(scratch + a_bytes_);
@@ -204,7 +205,7 @@ void SplitProductOverPixels::run_block(const Phase& phase, const std::byte* pack
   const bool plain = !tail.bias && !tail.residual && tail.activation.kind == Activation::Kind::none;
   if (!dense_) locate_results(phase, rows, call.result + columns.first, results);
   for (int64_t first = 0; first == 0 || first < all_steps; first += block_steps_) {
-    const Range part{first, std::min(all_steps, first + block_steps_)};
+    const IndexRange part{first, std::min(all_steps, first + block_steps_)};
     const bool begins = part.first == 0, ends = part.last == all_steps;
     pack_sources(phase, rows, part, height, call.source, lines, scratch, tile);
     SplitProduct product{
@@ -240,7 +241,7 @@ void SplitProductOverPixels::run_block(const Phase& phase, const std::byte* pack
   }
 }
 
-void SplitProductOverPixels::pack_sources(const Phase& phase, Range rows, Range part, int64_t height,
+void SplitProductOverPixels::pack_sources(const Phase& phase, IndexRange rows, IndexRange part, int64_t height,
                                           const float* source, const float** lines, std::byte* to, int64_t tile) const {
   const MovedPixels pixels{phase.rows, phase.columns, phase.stride, source_height_, source_width_, depth_};
   for (int64_t step = part.first; step < part.last;) {
@@ -255,7 +256,7 @@ void SplitProductOverPixels::pack_sources(const Phase& phase, Range rows, Range 
   }
 }
 
-void SplitProductOverPixels::locate_results(const Phase& phase, Range rows, float* result, float** lines) const {
+void SplitProductOverPixels::locate_results(const Phase& phase, IndexRange rows, float* result, float** lines) const {
   for (int64_t r = 0; r < rows.size(); ++r) {
     const int64_t at = rows.first + r, j = at % phase.columns, i = at / phase.columns % phase.rows,
                   image = at / phase.columns / phase.rows;

@@ -3,6 +3,7 @@
 #include <array>
 #include <vector>
 
+#include "runtime/core/index_range.h"
 #include "runtime/core/tensor.h"
 #include "runtime/cpu/vector/split_tiles.h"
 #include "runtime/ops/window.h"
@@ -62,21 +63,17 @@ class SplitProductOverPixels {
            const AfterBlock* after = nullptr, std::array<const float*, 2> beside = {}) const;
 
  private:
-  struct Range {
-    int64_t first, last;
-    int64_t size() const { return last - first; }
-  };
   struct Call;
 
   template <typename Body>
-  void for_blocks(Range range, const Body& body) const;
+  void for_blocks(IndexRange range, const Body& body) const;
   int64_t rows(const Phase& phase) const { return images_ * phase.rows * phase.columns; }
   int64_t steps(const Phase& phase) const { return static_cast<int64_t>(phase.taps.size()) * tap_steps_; }
-  void run_block(const Phase& phase, const std::byte* packed, Range rows, Range columns, const Call& call,
+  void run_block(const Phase& phase, const std::byte* packed, IndexRange rows, IndexRange columns, const Call& call,
                  std::byte* scratch) const;
-  void pack_sources(const Phase& phase, Range rows, Range steps, int64_t height, const float* source,
+  void pack_sources(const Phase& phase, IndexRange rows, IndexRange steps, int64_t height, const float* source,
                     const float** lines, std::byte* to, int64_t tile) const;
-  void locate_results(const Phase& phase, Range rows, float* result, float** lines) const;
+  void locate_results(const Phase& phase, IndexRange rows, float* result, float** lines) const;
 
   const SplitTiles& tiles_;
   std::vector<Phase> phases_;

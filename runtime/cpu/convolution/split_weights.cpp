@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "runtime/core/index_range.h"
 #include "runtime/core/parallel.h"
 #include "runtime/cpu/convolution/kernels.h"
 #include "runtime/cpu/convolution/moved_pixels.h"
@@ -65,8 +66,8 @@ class SplitWeights final : public Kernel {
     parallel_team(threads_, [&](int64_t thread, int64_t count) {
       // A team may come out smaller than asked for.
       for (int64_t part = thread; part < row_shares_ * column_shares_; part += count) {
-        const Range rows_part = share(rows(), part / column_shares_, row_shares_),
-                    columns_part = share(columns(), part % column_shares_, column_shares_);
+        const IndexRange rows_part = share(rows(), part / column_shares_, row_shares_),
+                         columns_part = share(columns(), part % column_shares_, column_shares_);
         accumulate(rows_part, columns_part, swapped_ ? x : dy, swapped_ ? dy : x, sums,
                    scratch + thread * thread_bytes_);
         if (!direct_) place(rows_part, columns_part, sums, dw);
@@ -76,20 +77,16 @@ class SplitWeights final : public Kernel {
   }
 
  private:
-  struct Range {
-    int64_t first, last;
-    int64_t size() const { return last - first; }
-  };
   int64_t rows() const { return row_pixels_.channels; }
   int64_t columns() const { return column_pixels_.channels; }
 
   /// Whole pairs of tiles; what is over is the last one's, which none exceeds.
-  static Range share(int64_t extent, int64_t part, int64_t count) {
+  static IndexRange share(int64_t extent, int64_t part, int64_t count) {
     const int64_t pairs = extent / kPair;
     return {pairs * part / count * kPair, part + 1 == count ? extent : pairs * (part + 1) / count * kPair};
   }
 
-  void accumulate(Range rows, Range columns, const float* row_source, const float* column_source, float* sums,
+  void accumulate(IndexRange rows, IndexRange columns, const float* row_source, const float* column_source, float* sums,
                   std::byte* scratch) const {
     std::byte *const a = scratch, *const b = scratch + rows_bytes_;
     const float* lines[kMostPixels];
@@ -127,7 +124,7 @@ class SplitWeights final : public Kernel {
   bool dense() const { return window_.stride.height == 1 && window_.stride.width == 1; }
 
   /// Sums lie [row][tap][column]; weights [out][in][tap].
-  void place(Range rows, Range columns, const float* sums, float* dw) const {
+  void place(IndexRange rows, IndexRange columns, const float* sums, float* dw) const {
     if (swapped_) {  // by squares of whole cache lines
       for (int64_t m0 = rows.first; m0 < rows.last; m0 += kLineFloats)
         for (int64_t c0 = columns.first; c0 < columns.last; c0 += kLineFloats)

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "runtime/core/index_range.h"
 #include "runtime/core/parallel.h"
 #include "runtime/cpu/convolution/kernels.h"
 #include "runtime/cpu/convolution/moved_pixels.h"
@@ -107,13 +108,8 @@ class WeightProduct final : public Kernel {
     }
   }
 
-  struct Range {
-    int64_t first, last;
-    int64_t size() const { return last - first; }
-  };
-
   /// Part of the result, over all pixels. Each block of them is fetched while the one before it is multiplied.
-  void add_chunk(Range rows, Range columns, Range taps, const float* x, const float* dy, float* dw,
+  void add_chunk(IndexRange rows, IndexRange columns, IndexRange taps, const float* x, const float* dy, float* dw,
                  std::byte* scratch) const {
     auto* const packed_dy = reinterpret_cast<float*>(scratch);
     float* const packed_x = packed_dy + packed_dy_floats();

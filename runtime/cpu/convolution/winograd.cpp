@@ -8,6 +8,7 @@
 
 #include <algorithm>
 
+#include "runtime/core/index_range.h"
 #include "runtime/core/parallel.h"
 #include "runtime/cpu/convolution/kernels.h"
 #include "runtime/cpu/convolution/packed_weights.h"
@@ -100,7 +101,7 @@ class WinogradProduct {
           restore(first, {0, n}, tail, y, memory);
           continue;
         }
-        const Range tiles{n * t / count, n * (t + 1) / count};
+        const IndexRange tiles{n * t / count, n * (t + 1) / count};
         transform(first, tiles, x, memory);
 #pragma omp barrier
         multiply(n, {products * t / count, products * (t + 1) / count}, packed, memory);
@@ -112,10 +113,6 @@ class WinogradProduct {
   }
 
  private:
-  struct Range {
-    int64_t first, last;
-  };
-
   /// The transformed inputs and the products of a block: [position][tile][channel].
   struct Block {
     float* zeros;
@@ -143,7 +140,7 @@ class WinogradProduct {
   }
   int64_t block_floats() const { return kWinogradPositions * block_ * (in_ + kPadding + out_ + kPadding); }
 
-  void transform(int64_t first, Range tiles, const float* x, const Block& block) const {
+  void transform(int64_t first, IndexRange tiles, const float* x, const Block& block) const {
     const float* inputs[36];
     for (int64_t i = tiles.first; i < tiles.last; ++i) {
       tiles_.inputs(first + i, x, in_, block.zeros, inputs);
@@ -178,7 +175,7 @@ class WinogradProduct {
     });
   }
 
-  void multiply_parts(int64_t n, int64_t position, Range columns, const float* packed, const Block& block) const {
+  void multiply_parts(int64_t n, int64_t position, IndexRange columns, const float* packed, const Block& block) const {
     const float* lines[kSharedTiles];
     for (int64_t i = 0; i < n; ++i) lines[i] = block.v + position * block.v_position + i * block.v_row;
     const int64_t height = SplitTiles::height(n);
@@ -191,7 +188,7 @@ class WinogradProduct {
   }
 
   /// `products`: of all panels of all positions.
-  void multiply(int64_t n, Range products, const float* packed, const Block& block) const {
+  void multiply(int64_t n, IndexRange products, const float* packed, const Block& block) const {
     const int64_t tile_rows = product_.tile_rows(n), panels = panels_, width = panel_;
     for (int64_t next = products.first; next < products.last;) {
       const int64_t position = next / panels, panel = next % panels,
@@ -224,7 +221,7 @@ class WinogradProduct {
     }
   }
 
-  void restore(int64_t first, Range tiles, const TileTail& tail, float* y, const Block& block) const {
+  void restore(int64_t first, IndexRange tiles, const TileTail& tail, float* y, const Block& block) const {
     float* outputs[16];
     const float* residual[16];
     for (int64_t i = tiles.first; i < tiles.last; ++i) {
