@@ -48,9 +48,9 @@ Shape input_shape(const onnx::ValueInfoProto& info) {
   const auto& declared = info.type().tensor_type();
   for (const auto& dim : declared.shape().dim()) {
     const int64_t extent = dim.has_dim_value() ? dim.dim_value() : kOpenDim;
-    if (dim.has_dim_value() && (extent < 1 || extent > kLargestInputExtent)) {
+    if (dim.has_dim_value() && (extent < 0 || extent > kLargestInputExtent)) {
       throw Error(
-          "declares the extent " + std::to_string(extent) + ", outside 1…" + std::to_string(kLargestInputExtent),
+          "declares the extent " + std::to_string(extent) + ", outside 0…" + std::to_string(kLargestInputExtent),
           "the file is damaged");
     }
     shape.push_back(extent);

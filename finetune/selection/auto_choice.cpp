@@ -29,10 +29,10 @@ std::pair<double, double> difference(const std::vector<double>& a, const std::ve
 /// Better in its score by clearly more than chance, and not worse in its loss, which is the finer measure where both
 /// have the same.
 bool is_better(const AutoTrial& a, const AutoTrial& b) {
-  const auto [mean, error] = difference(a.folds.settled_scores, b.folds.settled_scores);
+  const auto [mean, error] = difference(a.folds.best_epoch_scores, b.folds.best_epoch_scores);
   const bool same_loss = (a.settings.head == "svm") == (b.settings.head == "svm");
   return mean > kErrors * error &&
-         (!same_loss || difference(a.folds.settled_losses, b.folds.settled_losses).first <= 0);
+         (!same_loss || difference(a.folds.best_epoch_losses, b.folds.best_epoch_losses).first <= 0);
 }
 
 class Search {

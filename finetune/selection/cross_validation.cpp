@@ -59,8 +59,8 @@ void finish(const std::vector<std::vector<EpochReport>>& histories, FoldsResult&
   for (size_t e = 1; e < epochs; ++e)
     if (total(e) > total(best)) best = e;
   for (const auto& h : histories) {
-    result.settled_scores.push_back(h[best].val_score);
-    result.settled_losses.push_back(h[best].val_loss);
+    result.best_epoch_scores.push_back(h[best].val_score);
+    result.best_epoch_losses.push_back(h[best].val_loss);
   }
 }
 

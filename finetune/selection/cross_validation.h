@@ -13,7 +13,7 @@ struct FoldsResult {
   double mean = 0, deviation = 0;
   /// Score and loss of each fold after that epoch which is best on the average of all folds: unlike `scores` they do
   /// not gain from swings between epochs, so that settings can be compared by them.
-  std::vector<double> settled_scores, settled_losses;
+  std::vector<double> best_epoch_scores, best_epoch_losses;
   double seconds = 0;
 };
 

@@ -41,8 +41,16 @@ StridedCopy::StridedCopy(size_t element_bytes, const Shape& shape, const Strides
   std::copy(merged.begin(), merged.end(), dims_.begin());
 }
 
-void StridedCopy::run(const void* from, void* to) const {
-  if (!empty_) walk(0, static_cast<const std::byte*>(from), static_cast<std::byte*>(to));
+int64_t StridedCopy::row_elements() const {
+  int64_t n = 1;
+  for (size_t d = 1; d < rank_; ++d) n *= dims_[d].extent;
+  return n;
+}
+
+void StridedCopy::run_rows(const void* from, void* to, int64_t first, int64_t last) const {
+  if (first < last)
+    walk(0, last - first, static_cast<const std::byte*>(from) + first * dims_[0].from,
+         static_cast<std::byte*>(to) + first * dims_[0].to);
 }
 
 namespace {
@@ -60,26 +68,26 @@ void copy_row(int64_t n, const std::byte* from, int64_t from_step, std::byte* to
 
 }  // namespace
 
-void StridedCopy::walk(size_t dim, const std::byte* from, std::byte* to) const {
+void StridedCopy::walk(size_t dim, int64_t extent, const std::byte* from, std::byte* to) const {
   const Dim& d = dims_[dim];
   if (dim + 1 < rank_) {
-    for (int64_t i = 0; i < d.extent; ++i) walk(dim + 1, from + i * d.from, to + i * d.to);
+    for (int64_t i = 0; i < extent; ++i) walk(dim + 1, dims_[dim + 1].extent, from + i * d.from, to + i * d.to);
     return;
   }
   const auto bytes = static_cast<int64_t>(element_bytes_);
   if (d.from == bytes && d.to == bytes) {
-    std::memcpy(to, from, static_cast<size_t>(d.extent * bytes));
+    std::memcpy(to, from, static_cast<size_t>(extent * bytes));
     return;
   }
   switch (element_bytes_) {
     case 1:
-      return copy_row<uint8_t>(d.extent, from, d.from, to, d.to);
+      return copy_row<uint8_t>(extent, from, d.from, to, d.to);
     case 2:
-      return copy_row<uint16_t>(d.extent, from, d.from, to, d.to);
+      return copy_row<uint16_t>(extent, from, d.from, to, d.to);
     case 4:
-      return copy_row<uint32_t>(d.extent, from, d.from, to, d.to);
+      return copy_row<uint32_t>(extent, from, d.from, to, d.to);
     default:
-      return copy_row<uint64_t>(d.extent, from, d.from, to, d.to);
+      return copy_row<uint64_t>(extent, from, d.from, to, d.to);
   }
 }
 

@@ -62,7 +62,6 @@ class GemmKernel final : public Kernel {
                                  ? dnnl::matmul::primitive_desc(engine(), a_desc, b_desc, bias_desc, y_desc, attributes)
                                  : dnnl::matmul::primitive_desc(engine(), a_desc, b_desc, y_desc, attributes);
     primitive_ = dnnl::matmul(description);
-    plain_bias_ = plain_bias;
     has_bias_ = has_bias;
     a_ = unbound(a_desc);
     b_plain_ = unbound(b_plain);
@@ -77,7 +76,17 @@ class GemmKernel final : public Kernel {
     if (description.weights_desc() != b_plain) {
       packed_ = memory(description.weights_desc(), engine());
       reorder_ = dnnl::reorder(dnnl::reorder::primitive_desc(engine(), b_plain, engine(), description.weights_desc()));
+      reorder_arguments_.add(DNNL_ARG_FROM, b_plain_);
+      reorder_arguments_.add(DNNL_ARG_TO, packed_);
       refresh();
+    }
+    arguments_.add(DNNL_ARG_SRC, a_);
+    arguments_.add(DNNL_ARG_WEIGHTS, packed_ ? packed_ : b_plain_);
+    arguments_.add(DNNL_ARG_DST, y_);
+    arguments_.add(DNNL_ARG_SCRATCHPAD, scratch_);
+    if (has_bias) {
+      const int post_op = op.alpha != 1 ? 1 : 0;
+      arguments_.add(plain_bias ? DNNL_ARG_BIAS : (DNNL_ARG_ATTR_MULTIPLE_POST_OP(post_op) | DNNL_ARG_SRC_1), bias_);
     }
   }
 
@@ -87,7 +96,7 @@ class GemmKernel final : public Kernel {
   void refresh() override {
     if (!packed_ || !constant_b_) return;
     b_plain_.set_data_handle(const_cast<void*>(constant_b_->raw()));
-    reorder_.execute(stream(), b_plain_, packed_);
+    reorder_arguments_.execute(reorder_);
     stream().wait();
   }
 
@@ -97,10 +106,6 @@ class GemmKernel final : public Kernel {
     y_.set_data_handle(args.outputs[0]);
     scratch_.set_data_handle(args.scratch);
     if (!packed_) b_plain_.set_data_handle(const_cast<void*>(args.inputs[1]));
-    arguments_[DNNL_ARG_SRC] = a_;
-    arguments_[DNNL_ARG_WEIGHTS] = packed_ ? packed_ : b_plain_;
-    arguments_[DNNL_ARG_DST] = y_;
-    arguments_[DNNL_ARG_SCRATCHPAD] = scratch_;
     if (has_bias_) {
       void* bias = const_cast<void*>(args.inputs[2]);
       if (bias_scale_ != 1) {
@@ -110,36 +115,29 @@ class GemmKernel final : public Kernel {
         bias = scaled;
       }
       bias_.set_data_handle(bias);
-      arguments_[plain_bias_ ? DNNL_ARG_BIAS : (DNNL_ARG_ATTR_MULTIPLE_POST_OP(binary_index_) | DNNL_ARG_SRC_1)] =
-          bias_;
     }
-    primitive_.execute(stream(), arguments_);
+    arguments_.execute(primitive_);
     activate_result(activation_, args.outputs[0], static_cast<int64_t>(output_bytes_ / sizeof(float)));
   }
 
-  void set_binary_index(int index) { binary_index_ = index; }
-
  private:
   Activation activation_;
-  bool has_residual_ = false, residual_in_place_ = false, plain_bias_ = false, has_bias_ = false;
+  bool has_residual_ = false, residual_in_place_ = false, has_bias_ = false;
   float bias_scale_ = 1;
-  int binary_index_ = 0;
   int64_t bias_elements_ = 0;
   size_t own_scratch_ = 0, output_bytes_ = 0;
   const Tensor* constant_b_ = nullptr;
   dnnl::matmul primitive_;
   memory a_, b_plain_, y_, bias_, scratch_, packed_;
   dnnl::reorder reorder_;
-  std::unordered_map<int, memory> arguments_;
+  PrimitiveArguments arguments_, reorder_arguments_;
 };
 
 std::unique_ptr<Kernel> make_gemm(const Gemm& op, const KernelRequest& request) {
   require_f32(request);
   return guarded([&]() -> std::unique_ptr<Kernel> {
     if (auto kernel = vector_product(op, request)) return kernel;
-    auto kernel = std::make_unique<GemmKernel>(op, request);
-    kernel->set_binary_index(op.alpha != 1 ? 1 : 0);
-    return kernel;
+    return std::make_unique<GemmKernel>(op, request);
   });
 }
 
@@ -165,6 +163,10 @@ class MatMulKernel final : public Kernel {
     b_ = unbound(b_desc);
     y_ = unbound(y_desc);
     scratch_ = unbound(description.scratchpad_desc());
+    arguments_.add(DNNL_ARG_SRC, a_);
+    arguments_.add(DNNL_ARG_WEIGHTS, b_);
+    arguments_.add(DNNL_ARG_DST, y_);
+    arguments_.add(DNNL_ARG_SCRATCHPAD, scratch_);
   }
   size_t scratch_bytes() const override { return scratch_.get_desc().get_size(); }
   void run(const KernelArguments& args) override {
@@ -172,8 +174,7 @@ class MatMulKernel final : public Kernel {
     b_.set_data_handle(const_cast<void*>(args.inputs[1]));
     y_.set_data_handle(args.outputs[0]);
     scratch_.set_data_handle(args.scratch);
-    primitive_.execute(
-        stream(), {{DNNL_ARG_SRC, a_}, {DNNL_ARG_WEIGHTS, b_}, {DNNL_ARG_DST, y_}, {DNNL_ARG_SCRATCHPAD, scratch_}});
+    arguments_.execute(primitive_);
   }
 
  private:
@@ -184,6 +185,7 @@ class MatMulKernel final : public Kernel {
   }
   dnnl::matmul primitive_;
   memory a_, b_, y_, scratch_;
+  PrimitiveArguments arguments_;
 };
 
 std::unique_ptr<Kernel> make_matmul(const MatMul&, const KernelRequest& request) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <numeric>
 #include <vector>
 
 #include "runtime/core/error.h"
@@ -31,10 +32,10 @@ class ReshapeKernel final : public Kernel {
         output_plain_(is_row_major(r.outputs[0].shape, r.outputs[0].strides)) {}
   size_t scratch_bytes() const override { return input_plain_ || output_plain_ ? 0 : bytes_; }
   void run(const KernelArguments& a) override {
-    if (output_plain_) return to_plain_.run(a.inputs[0], a.outputs[0]);
-    if (input_plain_) return from_plain_.run(a.inputs[0], a.outputs[0]);
-    to_plain_.run(a.inputs[0], a.scratch);
-    from_plain_.run(a.scratch, a.outputs[0]);
+    if (output_plain_) return copy_in_parallel(to_plain_, a.inputs[0], a.outputs[0]);
+    if (input_plain_) return copy_in_parallel(from_plain_, a.inputs[0], a.outputs[0]);
+    copy_in_parallel(to_plain_, a.inputs[0], a.scratch);
+    copy_in_parallel(from_plain_, a.scratch, a.outputs[0]);
   }
 
  private:
@@ -118,34 +119,55 @@ int64_t padded_source(Pad::Mode mode, int64_t i, int64_t extent) {
   return -1;
 }
 
-/// Modes that copy from inside the picture, one element at a time through index tables.
+/// Modes that copy from inside the picture, one element at a time through tables of byte offsets. Dimensions are walked
+/// in the order in which the result lies; all but the innermost are shared out between the threads.
 class PadKernel final : public Kernel {
  public:
   PadKernel(const Pad& op, const std::vector<int64_t>& pads, const Operand& x, const Operand& y)
-      : x_(x.strides), y_(y.strides), bytes_(size_of(x.dtype)) {
-    for (size_t d = 0; d < y.shape.size(); ++d) {
-      tables_.emplace_back();
+      : bytes_(size_of(x.dtype)) {
+    std::vector<size_t> order(y.shape.size());
+    std::iota(order.begin(), order.end(), size_t{0});
+    std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) { return y.strides[a] > y.strides[b]; });
+    const auto bytes = static_cast<int64_t>(bytes_);
+    for (const size_t d : order) {
+      Dimension& dimension = dimensions_.emplace_back();
+      dimension.step = y.strides[d] * bytes;
       for (int64_t i = 0; i < y.shape[d]; ++i)
-        tables_.back().push_back(padded_source(op.mode, i - pads[d], x.shape[d]));
+        dimension.sources.push_back(padded_source(op.mode, i - pads[d], x.shape[d]) * x.strides[d] * bytes);
     }
+    if (dimensions_.empty()) dimensions_.push_back({{0}, 0});
+    for (size_t d = 0; d + 1 < dimensions_.size(); ++d) rows_ *= dimensions_[d].extent();
   }
   void run(const KernelArguments& a) override {
-    walk(0, static_cast<const std::byte*>(a.inputs[0]), static_cast<std::byte*>(a.outputs[0]));
+    const Dimension& inner = dimensions_.back();
+    parallel_for(rows_, std::max<int64_t>(kCopyGrain / std::max<int64_t>(inner.extent(), 1), 1),
+                 [&](int64_t first, int64_t last) {
+                   for (int64_t row = first; row < last; ++row) {
+                     const auto* from = static_cast<const std::byte*>(a.inputs[0]);
+                     auto* to = static_cast<std::byte*>(a.outputs[0]);
+                     int64_t rest = row;
+                     for (size_t d = dimensions_.size() - 1; d-- > 0;) {
+                       const Dimension& outer = dimensions_[d];
+                       const int64_t i = rest % outer.extent();
+                       rest /= outer.extent();
+                       from += outer.sources[static_cast<size_t>(i)];
+                       to += i * outer.step;
+                     }
+                     for (size_t i = 0; i < inner.sources.size(); ++i)
+                       std::memcpy(to + static_cast<int64_t>(i) * inner.step, from + inner.sources[i], bytes_);
+                   }
+                 });
   }
 
  private:
-  void walk(size_t d, const std::byte* x, std::byte* y) const {
-    if (d == tables_.size()) {
-      std::memcpy(y, x, bytes_);
-      return;
-    }
-    const auto bytes = static_cast<int64_t>(bytes_);
-    for (size_t i = 0; i < tables_[d].size(); ++i)
-      walk(d + 1, x + tables_[d][i] * x_[d] * bytes, y + static_cast<int64_t>(i) * y_[d] * bytes);
-  }
-  Strides x_, y_;
+  struct Dimension {
+    std::vector<int64_t> sources;  // for each index of the result, where its source lies, in bytes
+    int64_t step = 0;              // in the result, in bytes
+    int64_t extent() const { return static_cast<int64_t>(sources.size()); }
+  };
   size_t bytes_;
-  std::vector<std::vector<int64_t>> tables_;
+  std::vector<Dimension> dimensions_;
+  int64_t rows_ = 1;
 };
 
 std::unique_ptr<Kernel> make_pad(const Pad& op, const KernelRequest& r) {

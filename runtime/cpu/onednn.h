@@ -1,6 +1,7 @@
 #pragma once
 
 #include <oneapi/dnnl/dnnl.hpp>
+#include <vector>
 
 #include "runtime/core/backend.h"
 #include "runtime/core/error.h"
@@ -32,6 +33,26 @@ inline dnnl::memory::desc any_layout(const Shape& shape) {
 
 /// Memory without a buffer; set_data_handle gives it one before each run.
 inline dnnl::memory unbound(const dnnl::memory::desc& desc) { return dnnl::memory(desc, engine(), nullptr); }
+
+/// What a primitive reads and writes, listed when a kernel is made: dnnl::primitive::execute would allocate such a list
+/// at each run.
+class PrimitiveArguments {
+ public:
+  /// `name`: one of DNNL_ARG_…. The data handle of `memory` is set before each run.
+  void add(int name, const dnnl::memory& memory) {
+    memories_.push_back(memory);
+    list_.push_back({name, memory.get()});
+  }
+  void execute(const dnnl::primitive& primitive) const {
+    dnnl::error::wrap_c_api(
+        dnnl_primitive_execute(primitive.get(), stream().get(), static_cast<int>(list_.size()), list_.data()),
+        "a primitive could not be executed");
+  }
+
+ private:
+  std::vector<dnnl::memory> memories_;  // what the list points to
+  std::vector<dnnl_exec_arg_t> list_;
+};
 
 /// What follows oneDNN's products in a pass of its own: its ReLU and clip turn NaN into their bound, so that a run that
 /// diverges would not be seen to. Call it behind the primitive.

@@ -11,8 +11,8 @@ std::vector<ValueType> GatherND::infer(std::span<const ValueType> inputs) const 
   if (inputs.size() < 2) throw Error("needs data and indices");
   const Shape &data = inputs[0].shape, &indices = inputs[1].shape;
   const std::string both = "indices " + indices.str() + " of data " + data.str();
-  const bool room = batch_dims >= 0 && batch_dims < indices.rank() && batch_dims < data.rank();
-  if (!room || indices.back() < 1 || indices.back() > data.rank() - batch_dims)
+  const bool batched = batch_dims >= 0 && batch_dims < indices.rank() && batch_dims < data.rank();
+  if (!batched || indices.back() < 1 || indices.back() > data.rank() - batch_dims)
     throw Error(both + " with " + std::to_string(batch_dims) + " batch dimensions name no elements");
   if (!std::equal(indices.begin(), indices.begin() + batch_dims, data.begin()))
     throw Error(both + " differ in their batch dimensions");

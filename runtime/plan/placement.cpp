@@ -17,7 +17,7 @@ int last_use(ValueId id, const std::vector<std::vector<int>>& readers) {
 
 Placement::Placement(const Graph& graph, const Backend& backend) : graph_(graph), backend_(backend) {
   const Readers readers = graph.consumers();
-  settle_strides();
+  choose_strides();
   schedule_early_releases(readers);
   share_memory(readers);
 }
@@ -32,7 +32,7 @@ int Placement::new_storage(const Storage& storage) {
   return static_cast<int>(storages_.size()) - 1;
 }
 
-void Placement::settle_strides() {
+void Placement::choose_strides() {
   strides_.resize(graph_.value_count());
   std::vector<bool> weight_like(graph_.value_count(), false);
   for (const Node& node : graph_.nodes)

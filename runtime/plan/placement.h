@@ -42,7 +42,7 @@ class Placement {
   using Readers = std::vector<std::vector<int>>;
   static constexpr int kNoStorage = -1;
 
-  void settle_strides();
+  void choose_strides();
   void schedule_early_releases(const Readers& readers);
   void share_memory(const Readers& readers);
   size_t bytes_of(ValueId id) const;

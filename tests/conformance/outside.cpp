@@ -6,6 +6,8 @@
 namespace graft::conformance {
 namespace {
 
+constexpr const char* kHalfResult = "half precision as a result (graft computes in float32)";
+
 bool known_type(int type) {
   switch (type) {
     case onnx::TensorProto::FLOAT:
@@ -63,13 +65,17 @@ std::string outside_node(const onnx::NodeProto& node, const onnx::ModelProto& mo
     return "reductions of booleans";
   if (op == "Attention" && (node.output_size() > 1 || node.input_size() > 4))
     return "Attention with keys and values of earlier passes, or inner results";
+  if (op == "CastLike") {
+    const int to = model.graph().output(0).type().tensor_type().elem_type();
+    if (to == onnx::TensorProto::FLOAT16 || to == onnx::TensorProto::BFLOAT16) return kHalfResult;
+  }
   if (op == "MaxPool" && node.output_size() > 1) return "MaxPool with indices (for unpooling only)";
   if (op == "Dropout" && (has_input("t") || has_input("training_mode"))) return "Dropout in training form (random)";
   for (const auto& a : node.attribute()) {
     if (op == "Cast" && a.name() == "to" && !known_type(static_cast<int>(a.i()))) return "Cast to other element types";
     if (op == "Cast" && a.name() == "to" &&
         (a.i() == onnx::TensorProto::FLOAT16 || a.i() == onnx::TensorProto::BFLOAT16))
-      return "half precision as a result (graft computes in float32)";
+      return kHalfResult;
     if (a.name() == "block_size" && a.i() != 0) return "quantisation by blocks";
     if (op == "QuantizeLinear" && a.name() == "output_dtype" && !known_type(static_cast<int>(a.i())))
       return "quantisation to other element types";

@@ -33,30 +33,35 @@ memory::desc plain_weights(const Shape& w, int64_t groups) {
 }
 
 /// Weights in the order the primitive wants: the caller's own when that is row-major, else a packed copy.
-class PackedWeights {
+class ReorderedWeights {
  public:
-  PackedWeights() = default;
-  PackedWeights(const memory::desc& plain, const memory::desc& wanted) : plain_(plain), memory_(unbound(wanted)) {
+  ReorderedWeights() = default;
+  ReorderedWeights(const memory::desc& plain, const memory::desc& wanted)
+      : plain_(unbound(plain)), memory_(unbound(wanted)) {
     if (plain == wanted) return;
     packed_ = memory(wanted, engine());
     memory_ = packed_;
     reorder_ = dnnl::reorder(dnnl::reorder::primitive_desc(engine(), plain, engine(), wanted));
+    arguments_.add(DNNL_ARG_FROM, plain_);
+    arguments_.add(DNNL_ARG_TO, packed_);
   }
   void pack(const void* source) {
     if (!packed_) return;
-    memory from(plain_, engine(), const_cast<void*>(source));
-    reorder_.execute(stream(), from, packed_);
+    plain_.set_data_handle(const_cast<void*>(source));
+    arguments_.execute(reorder_);
     stream().wait();
   }
-  memory& get(const void* source) {
+  /// What the primitive reads; the same after each pack().
+  const memory& get() const { return memory_; }
+  /// Weights that are not packed are read where they lie.
+  void bind(const void* source) {
     if (!packed_) memory_.set_data_handle(const_cast<void*>(source));
-    return memory_;
   }
 
  private:
-  memory::desc plain_;
-  memory memory_, packed_;
+  memory plain_, memory_, packed_;
   dnnl::reorder reorder_;
+  PrimitiveArguments arguments_;
 };
 
 class ConvolutionKernel final : public Kernel {
@@ -89,9 +94,14 @@ class ConvolutionKernel final : public Kernel {
     bias_ = bias ? unbound(bias_desc) : memory();
     scratch_ = unbound(description.scratchpad_desc());
     output_bytes_ = description.dst_desc().get_size();
-    weights_ = PackedWeights(plain_weights(w.shape, op.groups), description.weights_desc());
+    weights_ = ReorderedWeights(plain_weights(w.shape, op.groups), description.weights_desc());
     constant_weights_ = w.constant;
     if (w.constant) weights_.pack(w.constant->raw());
+    arguments_.add(DNNL_ARG_SRC, source_);
+    arguments_.add(DNNL_ARG_WEIGHTS, weights_.get());
+    arguments_.add(DNNL_ARG_DST, target_);
+    arguments_.add(DNNL_ARG_SCRATCHPAD, scratch_);
+    if (bias_) arguments_.add(DNNL_ARG_BIAS, bias_);
   }
 
   size_t scratch_bytes() const override { return scratch_.get_desc().get_size(); }
@@ -103,15 +113,9 @@ class ConvolutionKernel final : public Kernel {
     source_.set_data_handle(const_cast<void*>(a.inputs[0]));
     target_.set_data_handle(a.outputs[0]);
     scratch_.set_data_handle(a.scratch);
-    arguments_[DNNL_ARG_SRC] = source_;
-    arguments_[DNNL_ARG_WEIGHTS] = weights_.get(a.inputs[1]);
-    arguments_[DNNL_ARG_DST] = target_;
-    arguments_[DNNL_ARG_SCRATCHPAD] = scratch_;
-    if (bias_) {
-      bias_.set_data_handle(const_cast<void*>(a.inputs[2]));
-      arguments_[DNNL_ARG_BIAS] = bias_;
-    }
-    primitive_.execute(stream(), arguments_);
+    weights_.bind(a.inputs[1]);
+    if (bias_) bias_.set_data_handle(const_cast<void*>(a.inputs[2]));
+    arguments_.execute(primitive_);
     activate_result(activation_, a.outputs[0], static_cast<int64_t>(output_bytes_ / sizeof(float)));
   }
 
@@ -122,8 +126,8 @@ class ConvolutionKernel final : public Kernel {
   const Tensor* constant_weights_ = nullptr;
   dnnl::convolution_forward primitive_;
   memory source_, target_, bias_, scratch_;
-  PackedWeights weights_;
-  std::unordered_map<int, memory> arguments_;
+  ReorderedWeights weights_;
+  PrimitiveArguments arguments_;
 };
 
 /// The forward description that oneDNN wants as a hint for the backward ones.
@@ -159,9 +163,13 @@ class BackwardDataKernel final : public Kernel {
     target_ = unbound(target);
     scratch_ = unbound(description.scratchpad_desc());
     own_scratch_ = (scratch_.get_desc().get_size() + 63) / 64 * 64;
-    weights_ = PackedWeights(plain_weights(w.shape, op.groups), description.weights_desc());
+    weights_ = ReorderedWeights(plain_weights(w.shape, op.groups), description.weights_desc());
     constant_weights_ = w.constant;
     if (w.constant) weights_.pack(w.constant->raw());
+    arguments_.add(DNNL_ARG_DIFF_SRC, source_);
+    arguments_.add(DNNL_ARG_WEIGHTS, weights_.get());
+    arguments_.add(DNNL_ARG_DIFF_DST, target_);
+    arguments_.add(DNNL_ARG_SCRATCHPAD, scratch_);
   }
   // oneDNN's gradients take no tail: with one, the bare gradient goes to scratch memory first.
   size_t scratch_bytes() const override {
@@ -176,11 +184,8 @@ class BackwardDataKernel final : public Kernel {
         tail_.empty() ? dx : reinterpret_cast<float*>(static_cast<std::byte*>(a.scratch) + own_scratch_);
     source_.set_data_handle(bare);
     scratch_.set_data_handle(a.scratch);
-    arguments_[DNNL_ARG_DIFF_SRC] = source_;
-    arguments_[DNNL_ARG_WEIGHTS] = weights_.get(a.inputs[1]);
-    arguments_[DNNL_ARG_DIFF_DST] = target_;
-    arguments_[DNNL_ARG_SCRATCHPAD] = scratch_;
-    primitive_.execute(stream(), arguments_);
+    weights_.bind(a.inputs[1]);
+    arguments_.execute(primitive_);
     if (tail_.empty()) return;
     parallel_for(elements_, 1 << 14, [&](int64_t first, int64_t last) {
       if (tail_.residual)
@@ -198,8 +203,8 @@ class BackwardDataKernel final : public Kernel {
   const Tensor* constant_weights_ = nullptr;
   dnnl::convolution_backward_data primitive_;
   memory source_, target_, scratch_;
-  PackedWeights weights_;
-  std::unordered_map<int, memory> arguments_;
+  ReorderedWeights weights_;
+  PrimitiveArguments arguments_;
 };
 
 class BackwardWeightsKernel final : public Kernel {
@@ -232,6 +237,13 @@ class BackwardWeightsKernel final : public Kernel {
     if (needs_reorder_)
       reorder_ = dnnl::reorder(dnnl::reorder::primitive_desc(engine(), packed_desc_, engine(), plain_.get_desc()));
     own_scratch_ = (scratch_.get_desc().get_size() + 63) / 64 * 64;
+    arguments_.add(DNNL_ARG_SRC, source_);
+    arguments_.add(DNNL_ARG_DIFF_DST, target_);
+    arguments_.add(DNNL_ARG_DIFF_WEIGHTS, needs_reorder_ ? packed_ : plain_);
+    arguments_.add(DNNL_ARG_SCRATCHPAD, scratch_);
+    if (bias_) arguments_.add(DNNL_ARG_DIFF_BIAS, bias_);
+    reorder_arguments_.add(DNNL_ARG_FROM, packed_);
+    reorder_arguments_.add(DNNL_ARG_TO, plain_);
   }
   size_t scratch_bytes() const override { return own_scratch_ + (needs_reorder_ ? packed_desc_.get_size() : 0); }
   void run(const KernelArguments& a) override {
@@ -240,16 +252,9 @@ class BackwardWeightsKernel final : public Kernel {
     scratch_.set_data_handle(a.scratch);
     plain_.set_data_handle(a.outputs[0]);
     if (needs_reorder_) packed_.set_data_handle(static_cast<std::byte*>(a.scratch) + own_scratch_);
-    arguments_[DNNL_ARG_SRC] = source_;
-    arguments_[DNNL_ARG_DIFF_DST] = target_;
-    arguments_[DNNL_ARG_DIFF_WEIGHTS] = needs_reorder_ ? packed_ : plain_;
-    arguments_[DNNL_ARG_SCRATCHPAD] = scratch_;
-    if (bias_) {
-      bias_.set_data_handle(a.outputs[1]);
-      arguments_[DNNL_ARG_DIFF_BIAS] = bias_;
-    }
-    primitive_.execute(stream(), arguments_);
-    if (needs_reorder_) reorder_.execute(stream(), packed_, plain_);
+    if (bias_) bias_.set_data_handle(a.outputs[1]);
+    arguments_.execute(primitive_);
+    if (needs_reorder_) reorder_arguments_.execute(reorder_);
   }
 
  private:
@@ -259,7 +264,7 @@ class BackwardWeightsKernel final : public Kernel {
   memory::desc packed_desc_;
   memory source_, target_, bias_, scratch_, plain_, packed_;
   dnnl::reorder reorder_;
-  std::unordered_map<int, memory> arguments_;
+  PrimitiveArguments arguments_, reorder_arguments_;
 };
 
 }  // namespace

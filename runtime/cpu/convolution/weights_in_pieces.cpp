@@ -28,7 +28,7 @@ class WeightsInPieces final : public Kernel {
     pieces_ = std::min(images_, std::clamp<int64_t>(kMostFloats / weights_, 2, kMostPieces));
     const int threads = omp_get_max_threads();
     const auto workers = std::min<int64_t>(threads, pieces_);
-    omp_set_num_threads(1);  // oneDNN settles in a primitive how many run it
+    omp_set_num_threads(1);  // oneDNN fixes in a primitive how many threads run it
     for (int64_t w = 0; w < workers; ++w) {
       const int64_t small = images_ / pieces_;
       workers_.push_back({part(op, request, small), images_ % pieces_ ? part(op, request, small + 1) : nullptr});

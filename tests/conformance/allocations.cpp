@@ -1,0 +1,65 @@
+#include "tests/conformance/allocations.h"
+
+#include <link.h>
+
+#include <atomic>
+#include <cstddef>
+#include <cstdlib>
+#include <cstring>
+#include <new>
+
+namespace {
+
+std::atomic<int64_t> count{0};
+
+/// Where oneDNN's code lies: what it allocates while a primitive runs is its own affair.
+struct OneDnnCode {
+  std::uintptr_t first = 0, last = 0;
+  OneDnnCode() {
+    dl_iterate_phdr(
+        [](dl_phdr_info* info, std::size_t, void* code) {
+          if (!std::strstr(info->dlpi_name, "libdnnl")) return 0;
+          for (int i = 0; i < info->dlpi_phnum; ++i) {
+            const auto& segment = info->dlpi_phdr[i];
+            if (segment.p_type != PT_LOAD || !(segment.p_flags & PF_X)) continue;
+            const std::uintptr_t begin = info->dlpi_addr + segment.p_vaddr;
+            *static_cast<OneDnnCode*>(code) = OneDnnCode(begin, begin + segment.p_memsz);
+          }
+          return 1;
+        },
+        this);
+  }
+  OneDnnCode(std::uintptr_t begin, std::uintptr_t end) : first(begin), last(end) {}
+};
+
+void* counted(std::size_t bytes, std::size_t alignment, const void* caller) {
+  static const OneDnnCode onednn;
+  const auto address = reinterpret_cast<std::uintptr_t>(caller);
+  if (address < onednn.first || address >= onednn.last) count.fetch_add(1, std::memory_order_relaxed);
+  void* p = alignment <= alignof(max_align_t)
+                ? std::malloc(bytes ? bytes : 1)
+                : std::aligned_alloc(alignment, (bytes + alignment - 1) / alignment * alignment);
+  if (!p) throw std::bad_alloc();
+  return p;
+}
+
+}  // namespace
+
+int64_t graft::conformance::allocations() { return count.load(); }
+
+void* operator new(std::size_t bytes) { return counted(bytes, 0, __builtin_return_address(0)); }
+void* operator new[](std::size_t bytes) { return counted(bytes, 0, __builtin_return_address(0)); }
+void* operator new(std::size_t bytes, std::align_val_t alignment) {
+  return counted(bytes, static_cast<std::size_t>(alignment), __builtin_return_address(0));
+}
+void* operator new[](std::size_t bytes, std::align_val_t alignment) {
+  return counted(bytes, static_cast<std::size_t>(alignment), __builtin_return_address(0));
+}
+void operator delete(void* p) noexcept { std::free(p); }
+void operator delete[](void* p) noexcept { std::free(p); }
+void operator delete(void* p, std::size_t) noexcept { std::free(p); }
+void operator delete[](void* p, std::size_t) noexcept { std::free(p); }
+void operator delete(void* p, std::align_val_t) noexcept { std::free(p); }
+void operator delete[](void* p, std::align_val_t) noexcept { std::free(p); }
+void operator delete(void* p, std::size_t, std::align_val_t) noexcept { std::free(p); }
+void operator delete[](void* p, std::size_t, std::align_val_t) noexcept { std::free(p); }
