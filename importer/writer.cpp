@@ -4,6 +4,7 @@
 #include <cmath>
 #include <filesystem>
 #include <ostream>
+#include <sstream>
 
 #include "importer/metadata.h"
 #include "importer/op_table.h"
@@ -195,6 +196,47 @@ size_t constant_bytes(const Graph& graph) {
   return bytes;
 }
 
+template <typename Values>
+std::string list_text(const Values& values) {
+  std::ostringstream text;
+  for (const auto& v : values) text << (text.tellp() > 0 ? ", " : "") << v;
+  return "[" + text.str() + "]";
+}
+
+/// "kernel_shape = [3, 3]".
+std::string attribute_text(const onnx::AttributeProto& attribute) {
+  std::ostringstream text;
+  text << attribute.name() << " = ";
+  switch (attribute.type()) {
+    case onnx::AttributeProto::INT:
+      text << attribute.i();
+      break;
+    case onnx::AttributeProto::FLOAT:
+      text << attribute.f();
+      break;
+    case onnx::AttributeProto::STRING:
+      text << '"' << attribute.s() << '"';
+      break;
+    case onnx::AttributeProto::INTS:
+      text << list_text(attribute.ints());
+      break;
+    case onnx::AttributeProto::FLOATS:
+      text << list_text(attribute.floats());
+      break;
+    case onnx::AttributeProto::STRINGS:
+      text << list_text(attribute.strings());
+      break;
+    case onnx::AttributeProto::TENSOR: {
+      const Tensor value = cast(read_tensor(attribute.t(), {}), DType::f64);
+      text << value.shape().str() << " of " << list_text(value.data<double>());
+      break;
+    }
+    default:
+      throw Error("attribute \"" + attribute.name() + "\" has no text");
+  }
+  return text.str();
+}
+
 }  // namespace
 
 uintmax_t write_model(const Model& model, const std::string& path, const WriteOptions& options) {
@@ -221,7 +263,7 @@ std::string attributes_text(const Graph& graph, const Node& node) {
   }
   std::string text;
   for (const auto& attribute : proto.node(proto.node_size() - 1).attribute())
-    text += (text.empty() ? "" : ", ") + attribute.ShortDebugString();
+    text += (text.empty() ? "" : ", ") + attribute_text(attribute);
   return text;
 }
 

@@ -8,8 +8,7 @@
 
 // Loops over elements are compiled for three instruction sets and chosen when the program starts. Sanitizers do not
 // know the mechanism, and need no speed.
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && !defined(__SANITIZE_ADDRESS__) && \
-    !defined(__SANITIZE_THREAD__)
+#if defined(__x86_64__) && __has_attribute(target_clones) && !defined(GRAFT_SANITIZED)
 #define GRAFT_VECTOR_CLONES __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
 #else
 #define GRAFT_VECTOR_CLONES

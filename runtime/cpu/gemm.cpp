@@ -1,5 +1,6 @@
 #include "runtime/ops/gemm.h"
 
+#include <algorithm>
 #include <cstring>
 
 #include "runtime/core/strided_copy.h"
@@ -179,9 +180,12 @@ class MatMulKernel final : public Kernel {
 
  private:
   static void insert(Operand& operand, int64_t at) {
-    // The stride of an extent of 1 never moves anything; oneDNN wants it positive.
+    // The stride of an extent of 1 never moves anything, but oneDNN takes a matrix's for its leading dimension, which
+    // must span a row.
+    const auto i = static_cast<size_t>(at);
+    const int64_t stride = i < operand.shape.size() ? std::max<int64_t>(operand.shape[i] * operand.strides[i], 1) : 1;
     operand.shape.insert(operand.shape.begin() + at, 1);
-    operand.strides.insert(operand.strides.begin() + at, 1);
+    operand.strides.insert(operand.strides.begin() + at, stride);
   }
   dnnl::matmul primitive_;
   memory a_, b_, y_, scratch_;

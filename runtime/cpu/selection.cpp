@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <numeric>
 
+#include "runtime/core/ordering.h"
 #include "runtime/core/parallel.h"
 #include "runtime/cpu/kernel_table.h"
 #include "runtime/cpu/onednn.h"
@@ -14,13 +15,7 @@ namespace {
 
 RowLayout along(const Operand& x, int64_t axis) { return {x.shape, x.strides, only_dimension(x.shape.rank(), axis)}; }
 
-/// Whether a is larger than b; NaN is larger than any number, as NumPy and PyTorch sort it.
-template <typename T>
-bool beats(T a, T b) {
-  return a > b || (a != a && b == b);
-}
-
-/// The first extreme (or the last); NaN is both extremes.
+/// The first extreme (or the last).
 template <typename T>
 class ArgExtremeKernel final : public Kernel {
  public:
@@ -37,9 +32,7 @@ class ArgExtremeKernel final : public Kernel {
       const T* in = x + x_.starts[row];
       size_t best = 0;
       for (size_t i = 1; i < x_.elements.size(); ++i) {
-        const T v = in[x_.elements[i]], champion = in[x_.elements[best]];
-        const bool better = v != v || (op_.largest ? v > champion : v < champion);
-        if (champion == champion ? better || (op_.last && v == champion) : op_.last && v != v) best = i;
+        if (replaces(in[x_.elements[i]], in[x_.elements[best]], op_.largest, op_.last)) best = i;
       }
       y[y_[row]] = static_cast<int64_t>(best);
     }
@@ -61,7 +54,7 @@ class HardmaxKernel final : public Kernel {
     for (size_t row = 0; row < x_.starts.size(); ++row) {
       size_t best = 0;
       for (size_t i = 1; i < x_.elements.size(); ++i)
-        if (beats(x[x_.starts[row] + x_.elements[i]], x[x_.starts[row] + x_.elements[best]])) best = i;
+        if (is_larger(x[x_.starts[row] + x_.elements[i]], x[x_.starts[row] + x_.elements[best]])) best = i;
       for (size_t i = 0; i < y_.elements.size(); ++i) y[y_.starts[row] + y_.elements[i]] = i == best ? T{1} : T{0};
     }
   }
@@ -91,8 +84,8 @@ class TopKKernel final : public Kernel {
       std::iota(order, order + x_.elements.size(), 0);
       const auto better = [&](int64_t i, int64_t j) {
         const T left = value(i), right = value(j);
-        if (beats(left, right)) return largest_;
-        if (beats(right, left)) return !largest_;
+        if (is_larger(left, right)) return largest_;
+        if (is_larger(right, left)) return !largest_;
         return i < j;
       };
       std::partial_sort(order, order + y_.elements.size(), order + x_.elements.size(), better);

@@ -53,9 +53,9 @@ TEST(MemoryLimit, SaysWhatBatchWouldFit) {
     FAIL() << "64 pictures do not fit where 8 did";
   } catch (const Error& e) {
     const std::string text = e.what();
-    const size_t at = text.find("--batch ");
+    const size_t at = text.find("use batch ");
     ASSERT_NE(at, std::string::npos) << text;
-    const int64_t batch = std::stoll(text.substr(at + 8));
+    const int64_t batch = std::stoll(text.substr(at + 10));
     EXPECT_GE(batch, 8);
     EXPECT_LT(batch, 64);
     EXPECT_LE(compile_training(graph, {batch, 32, 32}, test_backend(), 0, {bytes, 0}).plan.arena_bytes(), bytes);

@@ -60,8 +60,12 @@ inline void expect_floats(const Tensor& actual, const Shape& shape, const std::v
                           float tolerance = 1e-5f) {
   ASSERT_EQ(actual.shape().str(), shape.str());
   ASSERT_EQ(static_cast<size_t>(actual.elements()), expected.size());
-  for (size_t i = 0; i < expected.size(); ++i)
-    EXPECT_NEAR(actual.data<float>()[i], expected[i], tolerance) << "at " << i;
+  for (size_t i = 0; i < expected.size(); ++i) {
+    if (std::isinf(expected[i]))
+      EXPECT_EQ(actual.data<float>()[i], expected[i]) << "at " << i;
+    else
+      EXPECT_NEAR(actual.data<float>()[i], expected[i], tolerance) << "at " << i;
+  }
 }
 
 inline Tensor random_tensor(Shape shape, uint64_t key, float low = -1, float high = 1) {

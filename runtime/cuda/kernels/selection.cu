@@ -1,5 +1,6 @@
 #include "runtime/ops/selection.h"
 
+#include "runtime/core/ordering.h"
 #include "runtime/core/strided_copy.h"
 #include "runtime/cuda/kernel_files.h"
 #include "runtime/cuda/launched.h"
@@ -18,7 +19,7 @@ GRAFT_DEVICE int64_t extreme(const In& in, int64_t n, bool largest, bool last) {
   auto champion = in(0);
   for (int64_t k = 1; k < n; ++k) {
     const auto v = in(k);
-    if (!(largest ? v > champion : v < champion) && !(last && v == champion)) continue;
+    if (!replaces(v, champion, largest, last)) continue;
     best = k;
     champion = v;
   }
@@ -68,8 +69,9 @@ struct TakeBest {
     const auto in = [&](int64_t k) { return value_of(x[start.at[1] + of.columns(k).at[1]]); };
     const auto before = [&](int64_t a, int64_t b) {  // whether a comes before b
       const auto left = in(a), right = in(b);
-      if (left == right) return a < b;
-      return largest ? left > right : left < right;
+      if (is_larger(left, right)) return largest;
+      if (is_larger(right, left)) return !largest;
+      return a < b;
     };
     int64_t previous = -1;
     for (int64_t n = 0; n < count; ++n) {

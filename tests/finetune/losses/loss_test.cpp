@@ -53,7 +53,8 @@ TEST(CrossEntropy, StaysFiniteForScoresOfTenThousand) {
 /// make_papers.py on the same scores and targets.
 TEST(Losses, EqualPyTorchsAndThePapers) {
   auto f = fixture("losses.json");
-  for (const auto& c : fixture("papers.json").at("losses")) f.at("cases").push_back(c);
+  const auto papers = fixture("papers.json");
+  for (const auto& c : papers.at("losses")) f.at("cases").push_back(c);
   const auto floats = [&](const char* name) { return f.at(name).get<std::vector<float>>(); };
   const auto scores = floats("scores"), teacher = floats("teacher"), weights = floats("weights");
   const auto labels = f.at("labels").get<std::vector<int>>();

@@ -21,7 +21,8 @@ using nlohmann::json;
 /// through zero.
 TEST(Optimizers, GoWherePyTorchAndThePapersGo) {
   json f = fixture("optimizers.json");
-  for (const json& c : fixture("papers.json").at("optimizers")) f.at("cases").push_back(c);
+  const auto papers = fixture("papers.json");
+  for (const json& c : papers.at("optimizers")) f.at("cases").push_back(c);
   const auto a = f.at("a").get<std::vector<float>>(), b = f.at("b").get<std::vector<float>>(),
              start = f.at("start").get<std::vector<float>>();
   const auto steps = f.at("steps").get<std::vector<int64_t>>();

@@ -44,6 +44,7 @@ TEST(RowPlan, RefusesAnOutputWithoutRows) {
   const ValueId x = graph.add_input("x", DType::f32, {1, 2, 1, 2});
   auto sum = std::make_shared<Reduce>();
   sum->kind = Reduce::Kind::sum;
+  sum->all_axes = true;
   sum->keep_dims = false;
   graph.outputs = {graph.add("sum", sum, {x})};
   graph.value(x).shape[0] = kOpenDim;
