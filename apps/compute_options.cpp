@@ -56,7 +56,7 @@ const Backend& backend(const CommonOptions& o) {
   static bool told = false;
   if (!opened.note.empty() && !o.quiet && !told) std::cerr << "graft: note: --device " << opened.note << '\n';
   told = true;
-  if (o.dtype != "auto" && o.dtype != "fp32" && !opened.backend->memory())
+  if (o.dtype != "auto" && o.dtype != "fp32" && !opened.backend->device())
     throw Error("--dtype " + o.dtype + ": the processor computes in fp32 only", "use --dtype fp32");
   return *opened.backend;
 }

@@ -70,14 +70,14 @@ void print_profile(std::vector<StepTime> steps) {
 class DeviceUse {
  public:
   explicit DeviceUse(const Backend& backend)
-      : memory_(backend.memory()), free_before_(memory_ ? memory_->available() : 0) {}
+      : device_(backend.device()), free_before_(device_ ? device_->available() : 0) {}
   void look() {
-    if (memory_) mebibytes_ = (free_before_ - std::min(free_before_, memory_->available())) >> 20;
+    if (device_) mebibytes_ = (free_before_ - std::min(free_before_, device_->available())) >> 20;
   }
   size_t mebibytes() const { return mebibytes_; }
 
  private:
-  const DeviceMemory* memory_;
+  const Device* device_;
   size_t free_before_, mebibytes_ = 0;
 };
 
@@ -117,14 +117,14 @@ std::vector<double> bench_training(const Options& o, Model& model, OpenDims dims
   constexpr float kRate = 1e-4f;
   if (o.mode == "update") {
     // The rule alone: what kernels make anew of changed weights belongs to the step.
-    const DeviceMemory* const memory = plan.backend().memory();
-    const auto update = memory ? make_weight_update(training, state, *optimizer, options, 1) : nullptr;
+    const Device* const target = plan.backend().device();
+    const auto update = target ? make_weight_update(training, state, *optimizer, options, 1) : nullptr;
     for (const auto& [tensor, output] : training.gradients) fill(plan.output(output));
     return timed(o.seconds, [&] {
       if (!update) return optimizer->step(kRate, ++state.step, state.parameters, state.slots);
       update->prepare(kRate, ++state.step);
       update->apply();
-      memory->wait();
+      target->synchronize();
     });
   }
   TrainingStep step(training, state, *loss, *optimizer, options, o.classes, 1);
@@ -136,7 +136,7 @@ std::vector<double> bench_training(const Options& o, Model& model, OpenDims dims
   for (int64_t i = 0; i < dims.batch; ++i) batch.labels.push_back(static_cast<int>(i % o.classes));
   auto times = timed(o.seconds, [&] {
     step.run(batch, kRate, true);
-    if (!plan.backend().memory()) updates.push_back(step.update_seconds());
+    if (!plan.backend().device()) updates.push_back(step.update_seconds());
   });
   std::sort(updates.begin(), updates.end());
   device.look();
@@ -171,8 +171,8 @@ void bench(const Options& o) {
               {"runs", times.size()},
               {"peak_rss_mib", usage.ru_maxrss / 1024},
               {"batch", batch},
-              {"dtype", where.memory() && o.common.dtype != "auto" ? o.common.dtype
-                        : where.memory()                           ? "tf32"
+              {"dtype", where.device() && o.common.dtype != "auto" ? o.common.dtype
+                        : where.device()                           ? "tf32"
                                                                    : "fp32"},
               {"device", where.name()},
               {"device_memory_mib", device.mebibytes()},
@@ -185,7 +185,7 @@ void bench(const Options& o) {
     std::printf("%s, batch %lld: %.1f images/s (median %.2f ms of %zu runs, %.2f to %.2f), peak memory %ld MiB%s\n",
                 mode.c_str(), static_cast<long long>(batch), static_cast<double>(batch) / median, median * 1e3,
                 times.size(), times.front() * 1e3, times.back() * 1e3, usage.ru_maxrss / 1024,
-                where.memory() ? (", on the device " + std::to_string(device.mebibytes()) + " MiB").c_str() : "");
+                where.device() ? (", on the device " + std::to_string(device.mebibytes()) + " MiB").c_str() : "");
 }
 
 }  // namespace

@@ -100,22 +100,22 @@ struct Move {
 
 class AdafactorUpdate final : public DeviceUpdate {
  public:
-  AdafactorUpdate(const rules::Adafactor& rule, const std::vector<DeviceParameter>& parameters, const Stream& stream,
-                  const DeviceMemory& memory)
+  AdafactorUpdate(const rules::Adafactor& rule, const std::vector<DeviceParameter>& parameters,
+                  const Launcher& launcher, const Device& device)
       : rule_(rule),
         parameters_(parameters),
-        stream_(stream),
-        bound_(1, memory),
-        tensors_(parameters.size(), memory),
-        means_(parameters.size(), memory),
-        lines_(number_of_lines(parameters), memory),
-        pieces_(counts_of(parameters), memory),
-        squares_(pieces_, memory) {
+        launcher_(launcher),
+        bound_(1, device),
+        tensors_(parameters.size(), device),
+        means_(parameters.size(), device),
+        lines_(number_of_lines(parameters), device),
+        pieces_(counts_of(parameters), device),
+        squares_(pieces_, device) {
     Line* next = lines_.host();
     for (size_t p = 0; p < parameters.size(); ++p)
       for (int64_t at = 0; at < lines_of(parameters[p]); ++at) *next++ = {static_cast<int32_t>(p), at};
     lines_.upload();
-    memory.wait();
+    device.synchronize();
   }
 
   void prepare(float lr, int64_t step) override {
@@ -135,11 +135,11 @@ class AdafactorUpdate final : public DeviceUpdate {
     const rules::Adafactor* const rule = bound_.device();
     const Tensor2d* const tensors = tensors_.device();
     const Direction direction{tensors, means_.device()};
-    stream_.rows(static_cast<int64_t>(lines_.count()), MeanOfLine{rule, tensors, lines_.device(), go});
-    pieces_.each(stream_, VectorMoments{rule, tensors, go});
-    stream_.rows(static_cast<int64_t>(parameters_.size()), MeanOfRows{tensors, means_.device()});
-    squares_.compute(stream_, pieces_, SquareOfDirection{direction});
-    pieces_.each(stream_, Move{rule, direction, squares_.device(), pieces_.counts(), go});
+    launcher_.rows(static_cast<int64_t>(lines_.count()), MeanOfLine{rule, tensors, lines_.device(), go});
+    pieces_.each(launcher_, VectorMoments{rule, tensors, go});
+    launcher_.rows(static_cast<int64_t>(parameters_.size()), MeanOfRows{tensors, means_.device()});
+    squares_.compute(launcher_, pieces_, SquareOfDirection{direction});
+    pieces_.each(launcher_, Move{rule, direction, squares_.device(), pieces_.counts(), go});
   }
 
  private:
@@ -153,7 +153,7 @@ class AdafactorUpdate final : public DeviceUpdate {
 
   rules::Adafactor rule_;
   std::vector<DeviceParameter> parameters_;
-  const Stream& stream_;
+  const Launcher& launcher_;
   Table<rules::Adafactor> bound_;  // the rule as this step finds it
   Table<Tensor2d> tensors_;
   Table<double> means_;  // of R

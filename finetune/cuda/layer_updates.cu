@@ -37,14 +37,14 @@ struct SquareOfGradient {
 /// What both rules have: the parameters as this step finds them, and sums over each.
 class LayerUpdate : public DeviceUpdate {
  public:
-  LayerUpdate(const std::vector<DeviceParameter>& parameters, const Stream& stream, const DeviceMemory& memory)
+  LayerUpdate(const std::vector<DeviceParameter>& parameters, const Launcher& launcher, const Device& device)
       : parameters_(parameters),
-        stream_(stream),
-        table_(parameters.size(), memory),
+        launcher_(launcher),
+        table_(parameters.size(), device),
         layers_(table_.device()),
-        pieces_(counts_of(parameters), memory),
-        w_squares_(pieces_, memory),
-        other_squares_(pieces_, memory) {}
+        pieces_(counts_of(parameters), device),
+        w_squares_(pieces_, device),
+        other_squares_(pieces_, device) {}
 
   void prepare(float lr, int64_t) override {
     for (size_t p = 0; p < parameters_.size(); ++p) {
@@ -57,7 +57,7 @@ class LayerUpdate : public DeviceUpdate {
 
  protected:
   std::vector<DeviceParameter> parameters_;
-  const Stream& stream_;
+  const Launcher& launcher_;
   Table<Layer> table_;
   const Layer* layers_;
   Pieces pieces_;
@@ -79,13 +79,13 @@ struct LarsMove {
 
 class LarsUpdate final : public LayerUpdate {
  public:
-  LarsUpdate(const rules::Lars& rule, const std::vector<DeviceParameter>& parameters, const Stream& stream,
-             const DeviceMemory& memory)
-      : LayerUpdate(parameters, stream, memory), rule_(rule) {}
+  LarsUpdate(const rules::Lars& rule, const std::vector<DeviceParameter>& parameters, const Launcher& launcher,
+             const Device& device)
+      : LayerUpdate(parameters, launcher, device), rule_(rule) {}
   void apply(const int* go) override {
-    w_squares_.compute(stream_, pieces_, SquareOfWeight{layers_});
-    other_squares_.compute(stream_, pieces_, SquareOfGradient{layers_});
-    pieces_.each(stream_, LarsMove{rule_, layers_, w_squares_.device(), other_squares_.device(), go});
+    w_squares_.compute(launcher_, pieces_, SquareOfWeight{layers_});
+    other_squares_.compute(launcher_, pieces_, SquareOfGradient{layers_});
+    pieces_.each(launcher_, LarsMove{rule_, layers_, w_squares_.device(), other_squares_.device(), go});
   }
 
  private:
@@ -128,9 +128,9 @@ struct LambMove {
 
 class LambUpdate final : public LayerUpdate {
  public:
-  LambUpdate(const rules::Lamb& rule, const std::vector<DeviceParameter>& parameters, const Stream& stream,
-             const DeviceMemory& memory)
-      : LayerUpdate(parameters, stream, memory), rule_(rule), bound_(1, memory) {}
+  LambUpdate(const rules::Lamb& rule, const std::vector<DeviceParameter>& parameters, const Launcher& launcher,
+             const Device& device)
+      : LayerUpdate(parameters, launcher, device), rule_(rule), bound_(1, device) {}
   void prepare(float lr, int64_t step) override {
     LayerUpdate::prepare(lr, step);
     rule_.prepare(step);
@@ -139,10 +139,10 @@ class LambUpdate final : public LayerUpdate {
   }
   void apply(const int* go) override {
     const rules::Lamb* const rule = bound_.device();
-    pieces_.each(stream_, LambMoments{rule, layers_, go});
-    w_squares_.compute(stream_, pieces_, SquareOfWeight{layers_});
-    other_squares_.compute(stream_, pieces_, SquareOfDirection{rule, layers_});
-    pieces_.each(stream_, LambMove{rule, layers_, w_squares_.device(), other_squares_.device(), go});
+    pieces_.each(launcher_, LambMoments{rule, layers_, go});
+    w_squares_.compute(launcher_, pieces_, SquareOfWeight{layers_});
+    other_squares_.compute(launcher_, pieces_, SquareOfDirection{rule, layers_});
+    pieces_.each(launcher_, LambMove{rule, layers_, w_squares_.device(), other_squares_.device(), go});
   }
 
  private:

@@ -1,7 +1,7 @@
 #pragma once
 
 #include "finetune/optimizers/device_updates.h"
-#include "runtime/cuda/stream.h"
+#include "runtime/cuda/launcher.h"
 
 namespace graft::cuda {
 
@@ -9,20 +9,20 @@ namespace graft::cuda {
 class LayerRuleEntry {
  public:
   using Make = std::unique_ptr<DeviceUpdate> (*)(const SettingValues& values,
-                                                 const std::vector<DeviceParameter>& parameters, const Stream& stream,
-                                                 const DeviceMemory& memory);
+                                                 const std::vector<DeviceParameter>& parameters,
+                                                 const Launcher& launcher, const Device& device);
   LayerRuleEntry(const char* name, Make make);
   /// Null where no such rule is known.
   static Make find(const std::string& name);
 };
 
-/// Announces an update made as Update(Rule, parameters, stream, memory).
+/// Announces an update made as Update(Rule, parameters, launcher, memory).
 template <typename Rule, typename Update>
 LayerRuleEntry layer_rule() {
   return {Rule::kText.name,
-          [](const SettingValues& values, const std::vector<DeviceParameter>& parameters, const Stream& stream,
-             const DeviceMemory& memory) -> std::unique_ptr<DeviceUpdate> {
-            return std::make_unique<Update>(Rule(component_options<Rule>(values)), parameters, stream, memory);
+          [](const SettingValues& values, const std::vector<DeviceParameter>& parameters, const Launcher& launcher,
+             const Device& device) -> std::unique_ptr<DeviceUpdate> {
+            return std::make_unique<Update>(Rule(component_options<Rule>(values)), parameters, launcher, device);
           }};
 }
 

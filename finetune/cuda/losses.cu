@@ -94,25 +94,25 @@ template <typename Formula>
 class LossOf final : public LossKernel {
  public:
   LossOf(const Formula& formula, const std::vector<float>& class_weights, int64_t rows, int64_t outputs,
-         const Stream& stream, const DeviceMemory& memory)
+         const Launcher& launcher, const Device& device)
       : formula_(formula),
         rows_(rows),
         outputs_(outputs),
-        stream_(stream),
-        weights_(class_weights.size(), memory),
-        parts_(static_cast<size_t>(rows), memory),
-        total_(1, memory),
-        kept_(1, memory) {
+        launcher_(launcher),
+        weights_(class_weights.size(), device),
+        parts_(static_cast<size_t>(rows), device),
+        total_(1, device),
+        kept_(1, device) {
     std::copy(class_weights.begin(), class_weights.end(), weights_.host());
     weights_.upload();
-    memory.wait();
+    device.synchronize();
   }
   void compute(const DeviceBatch& batch, bool keep) override {
     RowSums* const total = (keep ? kept_ : total_).device();
-    stream_.rows(rows_, OneRow<Formula>{formula_, batch, weights_.count() > 0 ? weights_.device() : nullptr,
-                                        parts_.device(), outputs_});
-    stream_.rows(1, AddUp{parts_.device(), total, rows_});
-    stream_.each(rows_ * outputs_, Divide{batch.slopes, total, static_cast<double>(batch.scale)});
+    launcher_.rows(rows_, OneRow<Formula>{formula_, batch, weights_.count() > 0 ? weights_.device() : nullptr,
+                                          parts_.device(), outputs_});
+    launcher_.rows(1, AddUp{parts_.device(), total, rows_});
+    launcher_.each(rows_ * outputs_, Divide{batch.slopes, total, static_cast<double>(batch.scale)});
     if (keep) kept_.download();
   }
   Sums sums() const override {
@@ -123,19 +123,19 @@ class LossOf final : public LossKernel {
  private:
   Formula formula_;
   int64_t rows_, outputs_;
-  const Stream& stream_;
+  const Launcher& launcher_;
   Table<float> weights_;
   Table<RowSums> parts_, total_, kept_;
 };
 
 class Losses final : public DeviceLosses {
  public:
-  Losses(const Stream& stream, const DeviceMemory& memory) : stream_(stream), memory_(memory) {}
+  Losses(const Launcher& launcher, const Device& device) : launcher_(launcher), device_(device) {}
   std::unique_ptr<LossKernel> make(const Choice& loss, const std::vector<float>& class_weights, int64_t rows,
                                    int64_t outputs) const override {
     const auto use = [&](const auto& formula) -> std::unique_ptr<LossKernel> {
-      return std::make_unique<LossOf<std::decay_t<decltype(formula)>>>(formula, class_weights, rows, outputs, stream_,
-                                                                       memory_);
+      return std::make_unique<LossOf<std::decay_t<decltype(formula)>>>(formula, class_weights, rows, outputs, launcher_,
+                                                                       device_);
     };
     std::unique_ptr<LossKernel> made;
     for_each_type(formulas::All{}, [&]<typename Known>() {
@@ -145,13 +145,13 @@ class Losses final : public DeviceLosses {
   }
 
  private:
-  const Stream& stream_;
-  const DeviceMemory& memory_;
+  const Launcher& launcher_;
+  const Device& device_;
 };
 
 const ExtensionEntry kLosses(DeviceLosses::kName,
-                             [](const Stream& stream, const DeviceMemory& memory) -> std::unique_ptr<BackendExtension> {
-                               return std::make_unique<Losses>(stream, memory);
+                             [](const Launcher& launcher, const Device& device) -> std::unique_ptr<BackendExtension> {
+                               return std::make_unique<Losses>(launcher, device);
                              });
 
 }  // namespace

@@ -5,7 +5,7 @@
 namespace graft::cuda {
 namespace {
 
-struct Draw {
+struct Normalise {
   PictureBytes from;
   float* to;
   GRAFT_DEVICE void operator()(int64_t i) const {
@@ -21,18 +21,18 @@ struct Draw {
 
 class Pictures final : public DevicePictures {
  public:
-  explicit Pictures(const Stream& stream) : stream_(stream) {}
-  void draw(const PictureBytes& there, float* to) const override {
-    stream_.each(there.pictures * there.height * there.width * there.channels, Draw{there, to});
+  explicit Pictures(const Launcher& launcher) : launcher_(launcher) {}
+  void normalise(const PictureBytes& pictures, float* to) const override {
+    launcher_.each(pictures.pictures * pictures.height * pictures.width * pictures.channels, Normalise{pictures, to});
   }
 
  private:
-  const Stream& stream_;
+  const Launcher& launcher_;
 };
 
 const ExtensionEntry kPictures(DevicePictures::kName,
-                               [](const Stream& stream, const DeviceMemory&) -> std::unique_ptr<BackendExtension> {
-                                 return std::make_unique<Pictures>(stream);
+                               [](const Launcher& launcher, const Device&) -> std::unique_ptr<BackendExtension> {
+                                 return std::make_unique<Pictures>(launcher);
                                });
 
 }  // namespace

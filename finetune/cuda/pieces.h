@@ -2,7 +2,7 @@
 
 #include <vector>
 
-#include "runtime/cuda/stream.h"
+#include "runtime/cuda/launcher.h"
 #include "runtime/cuda/table.h"
 
 namespace graft::cuda {
@@ -19,8 +19,8 @@ struct Piece {
 class Pieces {
  public:
   /// `counts`: of each tensor's elements.
-  Pieces(const std::vector<int64_t>& counts, const DeviceMemory& memory)
-      : counts_(counts.size(), memory), first_(counts.size() + 1, memory), pieces_(number(counts), memory) {
+  Pieces(const std::vector<int64_t>& counts, const Device& device)
+      : counts_(counts.size(), device), first_(counts.size() + 1, device), pieces_(number(counts), device) {
     Piece* next = pieces_.host();
     for (size_t t = 0; t < counts.size(); ++t) {
       counts_.host()[t] = counts[t];
@@ -31,7 +31,7 @@ class Pieces {
     counts_.upload();
     first_.upload();
     pieces_.upload();
-    memory.wait();
+    device.synchronize();
   }
   int64_t tensors() const { return static_cast<int64_t>(counts_.count()); }
   int64_t count() const { return static_cast<int64_t>(pieces_.count()); }
@@ -42,8 +42,8 @@ class Pieces {
 
   /// body(tensor, element) for every element.
   template <typename Body>
-  void each(const Stream& stream, const Body& body) const {
-    stream.each(count() * kPiece, Each<Body>{body, pieces(), counts()});
+  void each(const Launcher& launcher, const Body& body) const {
+    launcher.each(count() * kPiece, Each<Body>{body, pieces(), counts()});
   }
 
   // Public because nvcc makes kernels of them.
@@ -72,17 +72,17 @@ class Pieces {
 /// One sum a tensor, and one over all of them; in the same order each time.
 class TensorSums {
  public:
-  TensorSums(const Pieces& pieces, const DeviceMemory& memory)
+  TensorSums(const Pieces& pieces, const Device& device)
       : tensors_(pieces.tensors()),
-        parts_(static_cast<size_t>(pieces.count()), memory),
-        sums_(static_cast<size_t>(tensors_ + 1), memory) {}
+        parts_(static_cast<size_t>(pieces.count()), device),
+        sums_(static_cast<size_t>(tensors_ + 1), device) {}
 
   /// `measure(tensor, element)` gives the double that is added up.
   template <typename Measure>
-  void compute(const Stream& stream, const Pieces& pieces, const Measure& measure) {
-    stream.rows(pieces.count(), SumPiece<Measure>{measure, pieces.pieces(), pieces.counts(), parts_.device()});
-    stream.rows(tensors_, SumRange{parts_.device(), pieces.first(), sums_.device()});
-    stream.rows(1, SumAll{sums_.device(), tensors_});
+  void compute(const Launcher& launcher, const Pieces& pieces, const Measure& measure) {
+    launcher.rows(pieces.count(), SumPiece<Measure>{measure, pieces.pieces(), pieces.counts(), parts_.device()});
+    launcher.rows(tensors_, SumRange{parts_.device(), pieces.first(), sums_.device()});
+    launcher.rows(1, SumAll{sums_.device(), tensors_});
   }
   /// By tensor; the last is that of all.
   const double* device() const { return sums_.device(); }

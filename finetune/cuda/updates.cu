@@ -34,13 +34,13 @@ struct UpdateOne {
 template <typename Rule>
 class Update final : public DeviceUpdate {
  public:
-  Update(const Rule& rule, const std::vector<DeviceParameter>& parameters, const Stream& stream,
-         const DeviceMemory& memory)
+  Update(const Rule& rule, const std::vector<DeviceParameter>& parameters, const Launcher& launcher,
+         const Device& device)
       : rule_(rule),
         parameters_(parameters),
-        stream_(stream),
-        bound_(parameters.size(), memory),
-        pieces_(counts_of(parameters), memory) {}
+        launcher_(launcher),
+        bound_(parameters.size(), device),
+        pieces_(counts_of(parameters), device) {}
 
   void prepare(float lr, int64_t step) override {
     rule_.prepare(step);
@@ -56,19 +56,19 @@ class Update final : public DeviceUpdate {
     }
     bound_.upload();
   }
-  void apply(const int* go) override { pieces_.each(stream_, UpdateOne<Rule>{bound_.device(), go}); }
+  void apply(const int* go) override { pieces_.each(launcher_, UpdateOne<Rule>{bound_.device(), go}); }
 
  private:
   Rule rule_;
   std::vector<DeviceParameter> parameters_;
-  const Stream& stream_;
+  const Launcher& launcher_;
   Table<Bound<Rule>> bound_;
   Pieces pieces_;
 };
 
 class Updates final : public DeviceUpdates {
  public:
-  Updates(const Stream& stream, const DeviceMemory& memory) : stream_(stream), memory_(memory) {}
+  Updates(const Launcher& launcher, const Device& device) : launcher_(launcher), device_(device) {}
   bool knows(const std::string& name) const override {
     bool known = LayerRuleEntry::find(name) != nullptr;
     for_each_type(rules::ElementRules{}, [&]<typename Rule>() { known = known || name == Rule::kText.name; });
@@ -77,10 +77,10 @@ class Updates final : public DeviceUpdates {
   std::unique_ptr<DeviceUpdate> make(const Choice& optimizer,
                                      const std::vector<DeviceParameter>& parameters) const override {
     const auto use = [&](const auto& rule) -> std::unique_ptr<DeviceUpdate> {
-      return std::make_unique<Update<std::decay_t<decltype(rule)>>>(rule, parameters, stream_, memory_);
+      return std::make_unique<Update<std::decay_t<decltype(rule)>>>(rule, parameters, launcher_, device_);
     };
     if (const auto make = LayerRuleEntry::find(optimizer.name))
-      return make(optimizer.values, parameters, stream_, memory_);
+      return make(optimizer.values, parameters, launcher_, device_);
     std::unique_ptr<DeviceUpdate> made;
     for_each_type(rules::ElementRules{}, [&]<typename Rule>() {
       if (optimizer.name == Rule::kText.name) made = Rule::make(component_options<Rule>(optimizer.values), use);
@@ -89,14 +89,13 @@ class Updates final : public DeviceUpdates {
   }
 
  private:
-  const Stream& stream_;
-  const DeviceMemory& memory_;
+  const Launcher& launcher_;
+  const Device& device_;
 };
 
 const ExtensionEntry kUpdates(DeviceUpdates::kName,
-                              [](const Stream& stream,
-                                 const DeviceMemory& memory) -> std::unique_ptr<BackendExtension> {
-                                return std::make_unique<Updates>(stream, memory);
+                              [](const Launcher& launcher, const Device& device) -> std::unique_ptr<BackendExtension> {
+                                return std::make_unique<Updates>(launcher, device);
                               });
 
 }  // namespace

@@ -94,39 +94,39 @@ struct Average {
 
 class Vectors final : public DeviceVectors {
  public:
-  Vectors(const std::vector<int64_t>& counts, const Stream& stream, const DeviceMemory& memory)
-      : stream_(stream), memory_(memory), pieces_(counts, memory), squares_(pieces_, memory), flag_(1, memory) {
+  Vectors(const std::vector<int64_t>& counts, const Launcher& launcher, const Device& device)
+      : launcher_(launcher), device_(device), pieces_(counts, device), squares_(pieces_, device), flag_(1, device) {
     *flag_.host() = 1;
     flag_.upload();
-    memory_.wait();
+    device_.synchronize();
   }
   List list(const std::vector<float*>& addresses) override { return keep(lists_, addresses); }
   Factors factors(const std::vector<float>& values) override { return keep(factors_, values); }
-  void copy(List to, List from) override { pieces_.each(stream_, Copy{at(to), at(from)}); }
+  void copy(List to, List from) override { pieces_.each(launcher_, Copy{at(to), at(from)}); }
   void unscale(List x, float factor) override {
-    squares_.compute(stream_, pieces_, Square{at(x)});
-    stream_.each(1, SetFlag{squares_.all(), flag_.device()});
+    squares_.compute(launcher_, pieces_, Square{at(x)});
+    launcher_.each(1, SetFlag{squares_.all(), flag_.device()});
     if (factor != 1) scale(x, factor);
   }
-  void scale(List x, float factor) override { pieces_.each(stream_, Scale{at(x), factor}); }
+  void scale(List x, float factor) override { pieces_.each(launcher_, Scale{at(x), factor}); }
   void add(List sum, List x, float factor, bool first) override {
-    pieces_.each(stream_, Add{at(sum), at(x), factor, first});
+    pieces_.each(launcher_, Add{at(sum), at(x), factor, first});
   }
   void blend(List to, List from, Factors keep, Factors take) override {
-    pieces_.each(stream_, Blend{at(to), at(from), factors_[static_cast<size_t>(keep)]->device(),
-                                factors_[static_cast<size_t>(take)]->device()});
+    pieces_.each(launcher_, Blend{at(to), at(from), factors_[static_cast<size_t>(keep)]->device(),
+                                  factors_[static_cast<size_t>(take)]->device()});
   }
-  void clip_values(List x, float limit) override { pieces_.each(stream_, ClipValues{at(x), limit}); }
+  void clip_values(List x, float limit) override { pieces_.each(launcher_, ClipValues{at(x), limit}); }
   void clip_norm(List x, double limit) override {
-    squares_.compute(stream_, pieces_, Square{at(x)});
-    pieces_.each(stream_, ScaleToNorm{at(x), squares_.all(), limit});
+    squares_.compute(launcher_, pieces_, Square{at(x)});
+    pieces_.each(launcher_, ScaleToNorm{at(x), squares_.all(), limit});
   }
   void perturb(List w, List g, double rho) override {
-    squares_.compute(stream_, pieces_, Square{at(g)});
-    pieces_.each(stream_, Climb{at(w), at(g), squares_.all(), rho, flag_.device()});
+    squares_.compute(launcher_, pieces_, Square{at(g)});
+    pieces_.each(launcher_, Climb{at(w), at(g), squares_.all(), rho, flag_.device()});
   }
   void average(List a, List w, float decay) override {
-    pieces_.each(stream_, Average{at(a), at(w), 1 - decay, flag_.device()});
+    pieces_.each(launcher_, Average{at(a), at(w), 1 - decay, flag_.device()});
   }
   const int* flag() const override { return flag_.device(); }
   void ask() override { flag_.download(); }
@@ -136,15 +136,15 @@ class Vectors final : public DeviceVectors {
   /// Sends them over; returns the number under which they stand.
   template <typename T>
   int keep(std::vector<std::unique_ptr<Table<T>>>& tables, const std::vector<T>& values) {
-    auto& table = *tables.emplace_back(std::make_unique<Table<T>>(values.size(), memory_));
+    auto& table = *tables.emplace_back(std::make_unique<Table<T>>(values.size(), device_));
     std::copy(values.begin(), values.end(), table.host());
     table.upload();
-    memory_.wait();
+    device_.synchronize();
     return static_cast<int>(tables.size() - 1);
   }
   float* const* at(List list) const { return lists_[static_cast<size_t>(list)]->device(); }
-  const Stream& stream_;
-  const DeviceMemory& memory_;
+  const Launcher& launcher_;
+  const Device& device_;
   Pieces pieces_;
   TensorSums squares_;
   Table<int> flag_;
@@ -154,20 +154,19 @@ class Vectors final : public DeviceVectors {
 
 class Extension final : public DeviceVectorsExtension {
  public:
-  Extension(const Stream& stream, const DeviceMemory& memory) : stream_(stream), memory_(memory) {}
+  Extension(const Launcher& launcher, const Device& device) : launcher_(launcher), device_(device) {}
   std::unique_ptr<DeviceVectors> make(const std::vector<int64_t>& counts) const override {
-    return std::make_unique<Vectors>(counts, stream_, memory_);
+    return std::make_unique<Vectors>(counts, launcher_, device_);
   }
 
  private:
-  const Stream& stream_;
-  const DeviceMemory& memory_;
+  const Launcher& launcher_;
+  const Device& device_;
 };
 
 const ExtensionEntry kVectors(DeviceVectorsExtension::kName,
-                              [](const Stream& stream,
-                                 const DeviceMemory& memory) -> std::unique_ptr<BackendExtension> {
-                                return std::make_unique<Extension>(stream, memory);
+                              [](const Launcher& launcher, const Device& device) -> std::unique_ptr<BackendExtension> {
+                                return std::make_unique<Extension>(launcher, device);
                               });
 
 }  // namespace

@@ -25,7 +25,7 @@ class DeviceUpdate {
  public:
   virtual ~DeviceUpdate() = default;
   /// Sends over what sets this update apart from others. `step` counts from 1. Between two calls something must have
-  /// been waited for (DeviceMemory::wait), so that what the first sent has arrived.
+  /// been synchronised with, so that what the first uploaded has arrived.
   virtual void prepare(float lr, int64_t step) = 0;
   /// Queues the update; as part of a recording, that of whatever is prepared when it runs. Where `go` is given and the
   /// device finds 0 there, nothing changes.

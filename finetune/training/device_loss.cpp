@@ -7,42 +7,34 @@ namespace graft {
 std::unique_ptr<DeviceLoss> DeviceLoss::make(TrainingPlan& plan, const TrainOptions& options, int64_t outputs) {
   const Backend& backend = plan.plan.backend();
   const auto* losses = dynamic_cast<const DeviceLosses*>(backend.extension(DeviceLosses::kName));
-  if (!backend.memory() || !losses) return nullptr;
-  std::unique_ptr<DeviceLoss> made(new DeviceLoss(*backend.memory()));
+  if (!backend.device() || !losses) return nullptr;
+  std::unique_ptr<DeviceLoss> made(
+      new DeviceLoss(*backend.device(), static_cast<size_t>(options.batch), static_cast<size_t>(outputs)));
   made->loss_ = losses->make(options.loss, options.supervision.class_weights, options.batch, outputs);
   if (!made->loss_) return nullptr;
-  const auto batch = static_cast<size_t>(options.batch);
-  made->numbers_ = batch * static_cast<size_t>(outputs);
-  made->labels_ = static_cast<int*>(made->room(batch * sizeof(int)));
-  made->rows_ = static_cast<float*>(made->room(made->numbers_ * sizeof(float)));
-  made->teacher_ = static_cast<float*>(made->room(made->numbers_ * sizeof(float)));
   for (size_t s = 0; s < plan.scores; ++s) {
     DeviceBatch head;
     head.scores = static_cast<const float*>(plan.plan.keep_output(s));
     head.slopes = static_cast<float*>(plan.plan.keep_input(plan.first_seed + s));
-    head.labels = made->labels_;
+    head.labels = made->labels_.as<int>();
     made->heads_.push_back(head);
   }
   return made;
 }
 
-DeviceLoss::~DeviceLoss() {
-  loss_.reset();
-  for (void* p : rooms_) memory_.release(p);
-}
+DeviceLoss::DeviceLoss(const Device& device, size_t batch, size_t outputs)
+    : device_(device),
+      labels_(device, batch * sizeof(int)),
+      rows_(device, batch * outputs * sizeof(float)),
+      teacher_(device, batch * outputs * sizeof(float)) {}
 
-void* DeviceLoss::room(size_t bytes) {
-  rooms_.push_back(memory_.allocate(bytes));
-  return rooms_.back();
-}
-
-void DeviceLoss::take(const FeedBatch& batch) {
-  memory_.upload(labels_, batch.labels.data(), batch.labels.size() * sizeof(int));
-  if (!batch.rows.empty()) memory_.upload(rows_, batch.rows.data(), numbers_ * sizeof(float));
-  if (batch.teacher) memory_.upload(teacher_, batch.teacher, numbers_ * sizeof(float));
+void DeviceLoss::upload(const FeedBatch& batch) {
+  device_.upload(labels_.data(), batch.labels.data(), batch.labels.size() * sizeof(int));
+  if (!batch.rows.empty()) device_.upload(rows_.data(), batch.rows.data(), rows_.bytes());
+  if (batch.teacher) device_.upload(teacher_.data(), batch.teacher, teacher_.bytes());
   for (DeviceBatch& head : heads_) {
-    head.rows = batch.rows.empty() ? nullptr : rows_;
-    head.teacher = batch.teacher ? teacher_ : nullptr;
+    head.rows = batch.rows.empty() ? nullptr : rows_.as<float>();
+    head.teacher = batch.teacher ? teacher_.as<float>() : nullptr;
   }
 }
 

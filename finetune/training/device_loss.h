@@ -10,20 +10,17 @@
 
 namespace graft {
 
-/// The loss on the device where a training plan runs: scores and slopes stay there, and targets go over.
+/// The loss on the device where a training plan runs: scores and slopes stay there, and targets are uploaded.
 class DeviceLoss {
  public:
-  /// Null where the plan's backend has no memory of its own or does not know the loss. `plan` outlives this object; its
-  /// scores no longer come to this side, nor do slopes go over. `outputs`: scores a sample.
+  /// Null where the plan's backend has no device or does not know the loss. `plan` outlives this object; its scores are
+  /// no longer downloaded, nor slopes uploaded. `outputs`: scores a sample.
   static std::unique_ptr<DeviceLoss> make(TrainingPlan& plan, const TrainOptions& options, int64_t outputs);
-  ~DeviceLoss();
-  DeviceLoss(const DeviceLoss&) = delete;
-  DeviceLoss& operator=(const DeviceLoss&) = delete;
 
-  /// Sends the targets of a batch over; it must not change before the next wait.
-  void take(const FeedBatch& batch);
+  /// Queues the upload of a batch's targets, which must not change before the device is synchronised.
+  void upload(const FeedBatch& batch);
   /// Queues loss and slopes of the plan's scores, and of its auxiliary heads' with this weight; slopes are multiplied
-  /// by `scale`. With `keep` the loss is the one that sums() tells after the next wait.
+  /// by `scale`. With `keep` the loss is the one that sums() returns once the device is synchronised.
   void compute(float auxiliary_weight, float scale, bool keep);
   struct Sums {
     double loss = 0, weight = 0;
@@ -32,15 +29,11 @@ class DeviceLoss {
   Sums sums();
 
  private:
-  explicit DeviceLoss(const DeviceMemory& memory) : memory_(memory) {}
-  void* room(size_t bytes);
-  const DeviceMemory& memory_;
+  DeviceLoss(const Device& device, size_t batch, size_t outputs);
+  const Device& device_;
+  DeviceBuffer labels_, rows_, teacher_;  // batch ints; batch × outputs floats
   std::unique_ptr<LossKernel> loss_;
   std::vector<DeviceBatch> heads_;  // the first is that of the scores
-  std::vector<void*> rooms_;
-  int* labels_ = nullptr;
-  float *rows_ = nullptr, *teacher_ = nullptr;
-  size_t numbers_ = 0;  // batch × outputs
 };
 
 }  // namespace graft

@@ -10,16 +10,13 @@ size_t bytes_of(const DeviceParameter& p) { return static_cast<size_t>(p.count) 
 }  // namespace
 
 DeviceOptimizer::DeviceOptimizer(TrainingPlan& plan, TrainingState& state, const TrainOptions& options)
-    : plan_(plan), state_(state), options_(options), memory_(*plan.plan.backend().memory()) {}
+    : plan_(plan), state_(state), options_(options), device_(*plan.plan.backend().device()) {}
 
-float* DeviceOptimizer::room(size_t bytes) {
-  all_rooms_.push_back(memory_.allocate(std::max<size_t>(bytes, 1)));
-  return static_cast<float*>(all_rooms_.back());
-}
+float* DeviceOptimizer::allocate(size_t bytes) { return buffers_.emplace_back(device_, bytes).as<float>(); }
 
-std::vector<float*> DeviceOptimizer::rooms() {
+std::vector<float*> DeviceOptimizer::allocate_like_parameters() {
   std::vector<float*> made;
-  for (const DeviceParameter& p : parameters_) made.push_back(room(bytes_of(p)));
+  for (const DeviceParameter& p : parameters_) made.push_back(allocate(bytes_of(p)));
   return made;
 }
 
@@ -28,7 +25,7 @@ std::unique_ptr<DeviceOptimizer> DeviceOptimizer::make(TrainingPlan& plan, Train
   const Backend& backend = plan.plan.backend();
   const auto* updates = dynamic_cast<const DeviceUpdates*>(backend.extension(DeviceUpdates::kName));
   const auto* vectors = dynamic_cast<const DeviceVectorsExtension*>(backend.extension(DeviceVectorsExtension::kName));
-  if (!backend.memory() || !updates || !vectors || !updates->knows(options.optimizer.name)) return nullptr;
+  if (!backend.device() || !updates || !vectors || !updates->knows(options.optimizer.name)) return nullptr;
   std::unique_ptr<DeviceOptimizer> made(new DeviceOptimizer(plan, state, options));
   std::vector<size_t> outputs;
   for (const Parameter& p : state.parameters) {
@@ -55,40 +52,34 @@ std::unique_ptr<DeviceOptimizer> DeviceOptimizer::make(TrainingPlan& plan, Train
   }
   for (size_t s = 0; s < state.slots.slots(); ++s)
     for (size_t i = 0; i < outputs.size(); ++i)
-      made->parameters_[i].slots[s] = made->room(state.slots.of(i, s).size_bytes());
+      made->parameters_[i].slots[s] = made->allocate(state.slots.of(i, s).size_bytes());
   made->vectors_ = vectors->make(counts);
   made->weights_ = made->vectors_->list(weights);
   made->fresh_ = made->gradient_ = made->vectors_->list(gradients);
   if (accumulate > 1) {
-    gradients = made->rooms();
+    gradients = made->allocate_like_parameters();
     made->gradient_ = made->vectors_->list(gradients);
   }
-  if (options.gradient.sharpness > 0) made->before_ = made->vectors_->list(made->rooms());
+  if (options.gradient.sharpness > 0) made->before_ = made->vectors_->list(made->allocate_like_parameters());
   if (state.average) {
-    made->average_rooms_ = made->rooms();
-    made->averages_ = made->vectors_->list(made->average_rooms_);
+    made->average_buffers_ = made->allocate_like_parameters();
+    made->averages_ = made->vectors_->list(made->average_buffers_);
   }
   for (size_t i = 0; i < gradients.size(); ++i) made->parameters_[i].gradient = gradients[i];
   made->update_ = updates->make(options.optimizer, made->parameters_);
   return made;
 }
 
-DeviceOptimizer::~DeviceOptimizer() {
-  update_.reset();
-  vectors_.reset();
-  for (void* room : all_rooms_) memory_.release(room);
-}
-
-void DeviceOptimizer::leave() {
-  if (away_) return;
+void DeviceOptimizer::upload_state() {
+  if (on_device_) return;
   for (size_t p = 0; p < parameters_.size(); ++p)
     for (size_t s = 0; s < state_.slots.slots(); ++s)
-      memory_.upload(parameters_[p].slots[s], state_.slots.of(p, s).data(), state_.slots.of(p, s).size_bytes());
+      device_.upload(parameters_[p].slots[s], state_.slots.of(p, s).data(), state_.slots.of(p, s).size_bytes());
   averaging_ = state_.average && !state_.average->values().empty();
   if (averaging_)
     for (size_t p = 0; p < parameters_.size(); ++p)
-      memory_.upload(average_rooms_[p], state_.average->values()[p].raw(), bytes_of(parameters_[p]));
-  away_ = true;
+      device_.upload(average_buffers_[p], state_.average->values()[p].raw(), bytes_of(parameters_[p]));
+  on_device_ = true;
 }
 
 void DeviceOptimizer::accumulate(double weight) {
@@ -112,7 +103,7 @@ void DeviceOptimizer::perturb() {
 void DeviceOptimizer::restore() { vectors_->copy(weights_, before_); }
 
 void DeviceOptimizer::prepare(float lr, int64_t step) {
-  leave();
+  upload_state();
   update_->prepare(lr, step);
 }
 
@@ -135,17 +126,17 @@ void DeviceOptimizer::apply() {
 bool DeviceOptimizer::applied() { return !state_.loss_scale || vectors_->flag_stands(); }
 
 void DeviceOptimizer::synchronize() {
-  if (!away_) return;
+  if (!on_device_) return;
   if (averaging_ && state_.average->values().empty())
     for (const Parameter& p : state_.parameters) state_.average->values().emplace_back(DType::f32, p.tensor->shape());
   for (size_t p = 0; p < parameters_.size(); ++p) {
-    memory_.download(state_.parameters[p].tensor->raw(), parameters_[p].weights, bytes_of(parameters_[p]));
+    device_.download(state_.parameters[p].tensor->raw(), parameters_[p].weights, bytes_of(parameters_[p]));
     for (size_t s = 0; s < state_.slots.slots(); ++s)
-      memory_.download(state_.slots.of(p, s).data(), parameters_[p].slots[s], state_.slots.of(p, s).size_bytes());
-    if (averaging_) memory_.download(state_.average->values()[p].raw(), average_rooms_[p], bytes_of(parameters_[p]));
+      device_.download(state_.slots.of(p, s).data(), parameters_[p].slots[s], state_.slots.of(p, s).size_bytes());
+    if (averaging_) device_.download(state_.average->values()[p].raw(), average_buffers_[p], bytes_of(parameters_[p]));
   }
-  memory_.wait();
-  away_ = false;
+  device_.synchronize();
+  on_device_ = false;
 }
 
 }  // namespace graft

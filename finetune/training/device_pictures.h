@@ -9,8 +9,8 @@ namespace graft {
 class DevicePictures : public BackendExtension {
  public:
   static constexpr const char* kName = "pictures";
-  /// Queues it. All addresses are the device's; `to` has room for pictures × height × width × channels floats.
-  virtual void draw(const PictureBytes& there, float* to) const = 0;
+  /// Queues it. All addresses are the device's; `to` holds pictures × height × width × channels floats.
+  virtual void normalise(const PictureBytes& pictures, float* to) const = 0;
 };
 
 }  // namespace graft

@@ -5,10 +5,11 @@ namespace graft {
 std::unique_ptr<DeviceStatistics> DeviceStatistics::make(TrainingPlan& plan) {
   const Backend& backend = plan.plan.backend();
   const auto* vectors = dynamic_cast<const DeviceVectorsExtension*>(backend.extension(DeviceVectorsExtension::kName));
-  if (!backend.memory() || !vectors || plan.statistics.empty()) return nullptr;
+  if (!backend.device() || !vectors || plan.statistics.empty()) return nullptr;
   std::unique_ptr<DeviceStatistics> made(new DeviceStatistics(plan));
   std::vector<int64_t> counts;
   std::vector<float> keep, take;
+  std::vector<float*> running;
   for (const auto& s : plan.statistics) {
     const float unbias = s.count > 1 ? static_cast<float>(s.count) / static_cast<float>(s.count - 1) : 1.0f;
     for (const bool variance : {false, true}) {
@@ -16,36 +17,32 @@ std::unique_ptr<DeviceStatistics> DeviceStatistics::make(TrainingPlan& plan) {
       counts.push_back(channels);
       keep.push_back(s.momentum);
       take.push_back((1 - s.momentum) * (variance ? unbias : 1.0f));
-      made->running_.push_back(
-          static_cast<float*>(made->memory_.allocate(static_cast<size_t>(channels) * sizeof(float))));
+      running.push_back(
+          made->running_.emplace_back(made->device_, static_cast<size_t>(channels) * sizeof(float)).as<float>());
       made->measured_.push_back(
           static_cast<float*>(plan.plan.keep_output(variance ? s.variance_output : s.mean_output)));
     }
   }
   made->vectors_ = vectors->make(counts);
-  made->running_list_ = made->vectors_->list(made->running_);
+  made->running_list_ = made->vectors_->list(running);
   made->measured_list_ = made->vectors_->list(made->measured_);
   made->keep_ = made->vectors_->factors(keep);
   made->take_ = made->vectors_->factors(take);
   return made;
 }
 
-DeviceStatistics::~DeviceStatistics() {
-  vectors_.reset();
-  for (float* room : running_) memory_.release(room);
-}
-
 template <typename Body>
 void DeviceStatistics::for_running(const Body& body) const {
   for (size_t i = 0; i < plan_.statistics.size(); ++i) {
-    body(*plan_.statistics[i].mean, running_[2 * i]);
-    body(*plan_.statistics[i].variance, running_[2 * i + 1]);
+    body(*plan_.statistics[i].mean, running_[2 * i].as<float>());
+    body(*plan_.statistics[i].variance, running_[2 * i + 1].as<float>());
   }
 }
 
-void DeviceStatistics::leave() {
-  if (!away_) for_running([&](const Tensor& here, float* there) { memory_.upload(there, here.raw(), here.bytes()); });
-  away_ = true;
+void DeviceStatistics::upload() {
+  if (!on_device_)
+    for_running([&](const Tensor& tensor, float* copy) { device_.upload(copy, tensor.raw(), tensor.bytes()); });
+  on_device_ = true;
 }
 
 void DeviceStatistics::update() { vectors_->blend(running_list_, measured_list_, keep_, take_); }
@@ -54,16 +51,16 @@ void DeviceStatistics::fetch(size_t i, std::vector<float>& mean, std::vector<flo
   const auto channels = static_cast<size_t>(plan_.statistics[i].mean->elements());
   mean.resize(channels);
   variance.resize(channels);
-  memory_.download(mean.data(), measured_[2 * i], channels * sizeof(float));
-  memory_.download(variance.data(), measured_[2 * i + 1], channels * sizeof(float));
-  memory_.wait();
+  device_.download(mean.data(), measured_[2 * i], channels * sizeof(float));
+  device_.download(variance.data(), measured_[2 * i + 1], channels * sizeof(float));
+  device_.synchronize();
 }
 
 void DeviceStatistics::synchronize() {
-  if (!away_) return;
-  for_running([&](Tensor& here, float* there) { memory_.download(here.raw(), there, here.bytes()); });
-  memory_.wait();
-  away_ = false;
+  if (!on_device_) return;
+  for_running([&](Tensor& tensor, const float* copy) { device_.download(tensor.raw(), copy, tensor.bytes()); });
+  device_.synchronize();
+  on_device_ = false;
 }
 
 }  // namespace graft

@@ -9,37 +9,35 @@
 namespace graft {
 
 /// Running means and variances of trained batch norms on the device where a plan runs, so that no step waits for what
-/// its norms measured. Between epochs the tensors of this program hold what is true.
+/// its norms measured. Between epochs the tensors hold the current values.
 class DeviceStatistics {
  public:
-  /// Null where there are none, or the plan's backend has no memory of its own. `plan` outlives the result; what its
-  /// norms measure no longer comes to this side.
+  /// Null where there are none, or the plan's backend has no device. `plan` outlives the result; what its norms measure
+  /// is no longer downloaded.
   static std::unique_ptr<DeviceStatistics> make(TrainingPlan& plan);
-  ~DeviceStatistics();
-  DeviceStatistics(const DeviceStatistics&) = delete;
-  DeviceStatistics& operator=(const DeviceStatistics&) = delete;
 
-  /// Before update(), at least once after synchronize(): sends the running ones over.
-  void leave();
+  /// Before update(), at least once after synchronize(): uploads the running ones.
+  void upload();
   /// Queues running ← momentum·running + (1 - momentum)·measured, with the unbiased variance.
   void update();
   /// What norm i measured in the last pass, mean and biased variance. Waits.
   void fetch(size_t i, std::vector<float>& mean, std::vector<float>& variance) const;
-  /// Brings the running ones back.
+  /// Downloads the running ones.
   void synchronize();
 
  private:
-  explicit DeviceStatistics(TrainingPlan& plan) : plan_(plan), memory_(*plan.plan.backend().memory()) {}
+  explicit DeviceStatistics(TrainingPlan& plan) : plan_(plan), device_(*plan.plan.backend().device()) {}
   /// body(tensor of this program, where the device keeps it) for all.
   template <typename Body>
   void for_running(const Body& body) const;
   TrainingPlan& plan_;
-  const DeviceMemory& memory_;
+  const Device& device_;
   std::unique_ptr<DeviceVectors> vectors_;
-  std::vector<float*> running_, measured_;  // of each norm the mean, then the variance
+  std::vector<DeviceBuffer> running_;  // of each norm the mean, then the variance
+  std::vector<float*> measured_;       // in the same order
   DeviceVectors::List running_list_ = 0, measured_list_ = 0;
   DeviceVectors::Factors keep_ = 0, take_ = 0;
-  bool away_ = false;  // what is true lies on the device
+  bool on_device_ = false;  // the current values are on the device
 };
 
 }  // namespace graft

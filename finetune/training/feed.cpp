@@ -81,13 +81,13 @@ class StreamedFeed final : public Feed {
         pass_pictures_(pass_pictures),
         failures_(failures),
         mixing_(mixing) {
-    const bool draws =
-        backend.memory() && dynamic_cast<const DevicePictures*>(backend.extension(DevicePictures::kName));
-    as_bytes_ = draws && !mixing && (forms.pictures_as_bytes || !pass_pictures);
+    const bool normalises =
+        backend.device() && dynamic_cast<const DevicePictures*>(backend.extension(DevicePictures::kName));
+    as_bytes_ = normalises && !mixing && (forms.pictures_as_bytes || !pass_pictures);
     OpenDims batched = dims;
     batched.batch = static_cast<int64_t>(batch);
     if (!trunk.outputs.empty()) trunk_.emplace(trunk, batched, backend, threads);
-    if (!trunk_ || !backend.memory()) return;
+    if (!trunk_ || !backend.device()) return;
     if (trunk_->one_by_one()) {
       as_bytes_ = false;
     } else if (forms.features_on_device) {
@@ -118,16 +118,16 @@ class StreamedFeed final : public Feed {
     const float* pixels = bytes ? nullptr : mixing_ ? mixed(loaded, batch) : loaded.pixels;
     if (trunk_) {
       if (bytes) {
-        if (!drawn_) drawn_ = PicturePrefetcher::make(trunk_->plan(), 0);
-        drawn_->send(loaded.bytes);
-        drawn_->take();
+        if (!pictures_) pictures_ = PicturePrefetcher::make(trunk_->plan(), 0);
+        pictures_->prefetch(loaded.bytes);
+        pictures_->stage();
         trunk_->plan().forward();
       } else {
         trunk_->forward(pixels);
       }
       for (size_t o = 0; o < trunk_->output_count(); ++o)
         batch.inputs.push_back(features_.empty() ? static_cast<const float*>(trunk_->output(o)) : nullptr);
-      batch.there = features_;
+      batch.device_inputs = features_;
     }
     batch.pictures = {};
     if (pass_pictures_ && bytes)
@@ -158,8 +158,8 @@ class StreamedFeed final : public Feed {
   std::vector<float> pixels_;
   std::set<int64_t> reported_;
   std::optional<RowPlan> trunk_;
-  std::vector<const void*> features_;         // of the trunk, where they stay on the device
-  std::unique_ptr<PicturePrefetcher> drawn_;  // the trunk's input, where pictures come as bytes
+  std::vector<const void*> features_;            // of the trunk, where they stay on the device
+  std::unique_ptr<PicturePrefetcher> pictures_;  // the trunk's input, where pictures come as bytes
   std::vector<SampleRef> order_;
   std::unique_ptr<SampleStream> stream_;
 };

@@ -14,8 +14,9 @@ namespace graft {
 /// counts for nothing (padding, unreadable samples).
 struct FeedBatch {
   std::vector<const float*> inputs;
-  std::vector<const void*> there;  // where the plan's device holds the first inputs already, which are null in `inputs`
-  PictureBytes pictures{};         // where they are there, the last input in the place of floats
+  std::vector<const void*>
+      device_inputs;        // the first inputs on the plan's device, where they are there already; null in `inputs`
+  PictureBytes pictures{};  // where there are any, the last input in the place of floats
   std::vector<int> labels;
   std::vector<float> rows;         // targets of several numbers, batch × outputs; empty where labels say it all
   const float* teacher = nullptr;  // the teacher's scores, where there is one
@@ -37,8 +38,8 @@ std::unique_ptr<Feed> make_cached_feed(const FeatureCache& cache, const SampleSo
 
 /// What whoever reads a streamed feed can do with.
 struct FeedForms {
-  bool pictures_as_bytes = false;   // FeedBatch::pictures, where the source has bytes and the backend can draw them
-  bool features_on_device = false;  // FeedBatch::there, where the backend has memory of its own
+  bool pictures_as_bytes = false;  // FeedBatch::pictures, where the source has bytes and the backend can normalise them
+  bool features_on_device = false;  // FeedBatch::device_inputs, where the backend has a device
 };
 
 /// Runs `trunk` (which may be empty) over the pictures each time. `pass_pictures`: the trained part reads the picture

@@ -229,7 +229,7 @@ class Trainer {
       const double rate = base_lr * schedule_->factor(position);
       const auto result = step_->run(batch, static_cast<float>(rate), done + 1 == batches, [&] {
         more = fetch(coming);
-        if (more) step_->send_ahead(coming);
+        if (more) step_->prefetch(coming);
       });
       loss += result.loss;
       weight += result.weight;

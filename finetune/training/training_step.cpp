@@ -26,6 +26,7 @@ TrainingStep::TrainingStep(TrainingPlan& plan, TrainingState& state, const Loss&
   }
   if (!optimizer.minimises()) device_loss_ = DeviceLoss::make(plan_, options_, outputs);
   device_statistics_ = DeviceStatistics::make(plan_);
+  if (const Device* const device = plan_.plan.backend().device()) step_done_ = device->make_event();
   if (plan_.plan.graph().early_releases.empty()) return;
   parameter_of_.resize(plan_.plan.output_count());
   for (const auto& [tensor, output] : plan_.gradients) {
@@ -35,32 +36,32 @@ TrainingStep::TrainingStep(TrainingPlan& plan, TrainingState& state, const Loss&
   }
 }
 
-void TrainingStep::send_ahead(const FeedBatch& next) {
-  if (!plan_.plan.backend().memory()) return;
+void TrainingStep::prefetch(const FeedBatch& next) {
+  if (!plan_.plan.backend().device()) return;
   const bool pictures = next.pictures.pixels != nullptr;
-  if (!ahead_) {  // all batches of a run have the first one's form
-    ahead_ = InputPrefetcher::make(plan_.plan, next.inputs.size());
-    if (pictures) pictures_ahead_ = PicturePrefetcher::make(plan_.plan, next.inputs.size());
+  if (!inputs_) {  // all batches of a run have the first one's form
+    inputs_ = std::make_unique<InputPrefetcher>(plan_.plan, next.inputs.size());
+    if (pictures) pictures_ = PicturePrefetcher::make(plan_.plan, next.inputs.size());
   }
-  ahead_->send(next.inputs, next.there);
-  if (pictures) pictures_ahead_->send(next.pictures);
+  inputs_->prefetch(next.inputs, next.device_inputs);
+  if (pictures) pictures_->prefetch(next.pictures);
 }
 
 void TrainingStep::bring(const FeedBatch& batch) {
-  if (!plan_.plan.backend().memory()) {
+  if (!plan_.plan.backend().device()) {
     for (size_t i = 0; i < batch.inputs.size(); ++i) plan_.plan.bind_input(i, batch.inputs[i]);
     return;
   }
-  if (!ahead_ || !ahead_->sent()) send_ahead(batch);
-  ahead_->take();
-  if (pictures_ahead_) pictures_ahead_->take();
+  if (!inputs_ || !inputs_->pending()) prefetch(batch);
+  inputs_->stage();
+  if (pictures_) pictures_->stage();
 }
 
 void TrainingStep::synchronize() {
   update_->synchronize();
   if (device_statistics_) device_statistics_->synchronize();
-  if (ahead_) ahead_->forget();
-  if (pictures_ahead_) pictures_ahead_->forget();
+  if (inputs_) inputs_->discard();
+  if (pictures_) pictures_->discard();
 }
 
 StepContext TrainingStep::context() const {
@@ -194,7 +195,7 @@ bool TrainingStep::replay() {
     captured_scale_ = scale();
   }
   if (!captured_) return false;
-  captured_->run();
+  captured_->replay();
   return true;
 }
 
@@ -202,18 +203,18 @@ TrainingStep::Result TrainingStep::run(const FeedBatch& batch, float lr, bool la
                                        const std::function<void()>& meanwhile) {
   update_seconds_ = 0;
   bring(batch);
-  if (device_loss_) device_loss_->take(batch);
+  if (device_loss_) device_loss_->upload(batch);
   if (accumulate_ <= 1) update_->prepare(lr, state_.step + 1);
-  if (device_statistics_) device_statistics_->leave();
+  if (device_statistics_) device_statistics_->upload();
   Result result;
   if (!replay()) result = compute(batch);
   ++state_.batches;
   // What is queued for the next batch is not waited for.
-  const DeviceMemory* const memory = plan_.plan.backend().memory();
+  const Device* const device = plan_.plan.backend().device();
   const auto await_loss = [&] {
-    if (memory) memory->mark();
+    if (device) step_done_->record(device->compute_stream());
     if (meanwhile) meanwhile();
-    if (memory) memory->wait_for_mark();
+    if (device) step_done_->synchronize();
     if (!device_loss_) return;
     const DeviceLoss::Sums sums = device_loss_->sums();
     result = {sums.loss, sums.weight};
@@ -226,7 +227,7 @@ TrainingStep::Result TrainingStep::run(const FeedBatch& batch, float lr, bool la
     if (!update_->gather()) return result;
     update_->prepare(lr, state_.step + 1);
     timed([&] { update_->apply(); });
-    if (memory && state_.loss_scale) memory->wait();
+    if (device && state_.loss_scale) device->synchronize();
   } else {
     await_loss();
   }

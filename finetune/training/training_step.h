@@ -35,16 +35,16 @@ class TrainingStep {
   /// Forward only: adds the batch's means and (unbiased) variances of every trained batch norm.
   void forward_statistics(const FeedBatch& batch,
                           std::vector<std::pair<std::vector<double>, std::vector<double>>>& sums);
-  /// One batch; `last` ends an accumulation early. `meanwhile` is called once, when what the device has to do is
-  /// queued, to get the next batch and send it ahead; elsewhere when the step is done.
+  /// One batch; `last` ends an accumulation early. `meanwhile` is called once, when the device's work is
+  /// queued, to get the next batch and prefetch it; elsewhere when the step is done.
   Result run(const FeedBatch& batch, float lr, bool last, const std::function<void()>& meanwhile = {});
-  /// Begins to carry the inputs of the batch over that the next run() is for.
-  void send_ahead(const FeedBatch& next);
+  /// Starts to copy the inputs of the batch to the device that the next run() is for.
+  void prefetch(const FeedBatch& next);
   /// Of the last run(), what changing the weights took of this program's time. Where a device does that, it is not
   /// told.
   double update_seconds() const { return update_seconds_; }
   /// After the last batch of an epoch: from here on, until the next run(), the parameters' tensors and the optimizer's
-  /// state hold what is true.
+  /// state hold the current values.
   void synchronize();
 
  private:
@@ -76,9 +76,9 @@ class TrainingStep {
   std::unique_ptr<WeightUpdate> update_;
   std::unique_ptr<DeviceLoss> device_loss_;              // null where this program works out the loss
   std::unique_ptr<DeviceStatistics> device_statistics_;  // null where running statistics are kept on this side
-  std::unique_ptr<InputPrefetcher>
-      ahead_;  // null where the plan computes in this program's memory, and before the first batch
-  std::unique_ptr<PicturePrefetcher> pictures_ahead_;  // null where pictures come as floats too
+  std::unique_ptr<Event> step_done_;                     // null where there is no device
+  std::unique_ptr<InputPrefetcher> inputs_;              // null where there is no device, and before the first batch
+  std::unique_ptr<PicturePrefetcher> pictures_;          // null where pictures come as floats too
   double update_seconds_ = 0;
   bool warm_ = false;       // compute() has run, so that kernels have chosen their ways
   bool capturing_ = false;  // passes are queued as parts of something larger

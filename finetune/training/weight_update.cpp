@@ -70,7 +70,7 @@ class UpdateHere final : public WeightUpdate {
 
 bool updates_go_along(const Backend& backend, const Optimizer& optimizer, const TrainOptions& options,
                       int64_t accumulate) {
-  return !backend.memory() && !optimizer.minimises() && accumulate <= 1 && options.gradient.sharpness <= 0 &&
+  return !backend.device() && !optimizer.minimises() && accumulate <= 1 && options.gradient.sharpness <= 0 &&
          options.gradient.clip_norm <= 0 && options.gradient.clip_value <= 0;
 }
 

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "runtime/core/device.h"
 #include "runtime/core/operator.h"
 #include "runtime/core/tensor.h"
 
@@ -65,46 +66,16 @@ class Kernel {
   /// Repacks whatever was derived from trainable parameters.
   virtual void refresh() {}
   virtual void run(const KernelArguments& arguments) = 0;
-  /// False where run() does more than queue work on the backend's device, so that it cannot be recorded and replayed.
+  /// False where run() does more than queue work on the device's compute stream, so that it cannot be captured.
   virtual bool can_be_captured() const { return true; }
 };
 
-/// Memory that a backend's kernels read and write in the place of the program's own. Calls take their turn with the
-/// backend's kernels.
-class DeviceMemory {
- public:
-  virtual ~DeviceMemory() = default;
-  /// 256-byte aligned, owned by the caller until release(). Throws Error when there is not so much.
-  virtual void* allocate(size_t bytes) const = 0;
-  virtual void release(void* address) const noexcept = 0;
-  /// Memory of the program from and to which transfers are fastest; 64-byte aligned.
-  virtual void* allocate_host(size_t bytes) const = 0;
-  virtual void release_host(void* address) const noexcept = 0;
-  /// Returns when `host` may be changed again: at once where it came from allocate_host and nothing is written there
-  /// before the next wait().
-  virtual void upload(void* device, const void* host, size_t bytes) const = 0;
-  /// The bytes are there after the next wait().
-  virtual void download(void* host, const void* device, size_t bytes) const = 0;
-  /// A way to the device beside the queue: begins to fill a room there while kernels run. `host` comes from
-  /// allocate_host, and stays as it is until what take() queued is done. What was taken from the room before is taken
-  /// first.
-  virtual void send_beside(void* room, const void* host, size_t bytes) const = 0;
-  /// Queues a copy on the device, once what was sent has arrived.
-  virtual void take(void* device, const void* room, size_t bytes) const = 0;
-  /// Returns when everything that was queued is done. Throws Error when some of it failed.
-  virtual void wait() const = 0;
-  /// Notes how far the queue has come, and returns when that is done, whatever was queued since. As wait() otherwise.
-  virtual void mark() const = 0;
-  virtual void wait_for_mark() const = 0;
-  /// What could still be allocated, in bytes.
-  virtual size_t available() const = 0;
-};
-
-/// Work that was recorded once and is repeated as a whole.
+/// Work of a device's compute stream that was captured once and is replayed as a whole.
 class CapturedGraph {
  public:
   virtual ~CapturedGraph() = default;
-  virtual void run() = 0;
+  /// Queues all of it on the compute stream.
+  virtual void replay() = 0;
 };
 
 /// What a library above the runtime adds to a backend.
@@ -122,14 +93,15 @@ class Backend {
   /// Null where there is none of this name. Lives as long as the backend.
   virtual const BackendExtension* extension(std::string_view /*name*/) const { return nullptr; }
   /// Null where kernels work in the program's own memory.
-  virtual const DeviceMemory* memory() const { return nullptr; }
+  virtual const Device* device() const { return nullptr; }
   /// What computes in the program's own memory: this backend, or the one beside it.
   virtual const Backend& host() const { return *this; }
   /// Whether output 0 of this operator may lie where this input, one of Operator::in_place_inputs, lay.
   virtual bool may_overwrite(const Operator& /*op*/, int /*input*/) const { return true; }
-  /// Tells kernels that run from here on, recorded ones too, which step it is.
+  /// Tells kernels that run from here on, those of captured graphs too, which step it is.
   virtual void begin(const StepContext&) const {}
-  /// Records what `work` queues, without doing it. Null where nothing is gained by it.
+  /// Captures what `work` queues on the compute stream instead of running it. `work` must not wait for the device. Null
+  /// where nothing is gained by it.
   virtual std::unique_ptr<CapturedGraph> capture(const std::function<void()>& /*work*/) const { return nullptr; }
   /// Throws Error when it has no kernel for the operator or its dtypes.
   virtual std::unique_ptr<Kernel> make_kernel(const KernelRequest& request) const = 0;

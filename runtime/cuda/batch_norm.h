@@ -23,13 +23,13 @@ inline std::optional<Rows> rows_of(const Operand& x) {
 /// Mean and biased variance of each channel.
 class ChannelStatistics {
  public:
-  ChannelStatistics(Rows rows, const Stream& stream) : rows_(rows), sums_(rows.rows, rows.channels, 2, stream) {}
+  ChannelStatistics(Rows rows, const Launcher& launcher) : rows_(rows), sums_(rows.rows, rows.channels, 2, launcher) {}
   size_t scratch_bytes() const { return sums_.scratch_bytes(); }
   template <typename T>
-  void compute(const Stream& stream, const T* x, void* scratch, float* mean, float* variance) const {
+  void compute(const Launcher& launcher, const T* x, void* scratch, float* mean, float* variance) const {
     // About the first row: where values lie far from zero, squares of them would swallow the variance.
-    sums_.compute<2>(stream, Moments<T>{x, rows_.channels}, scratch);
-    stream.each(rows_.channels, Finish<T>{x, sums_.result(scratch), mean, variance, rows_.rows, rows_.channels});
+    sums_.compute<2>(launcher, Moments<T>{x, rows_.channels}, scratch);
+    launcher.each(rows_.channels, Finish<T>{x, sums_.result(scratch), mean, variance, rows_.rows, rows_.channels});
   }
 
   // Bodies are public because nvcc makes kernels of them.
@@ -66,8 +66,8 @@ class ChannelStatistics {
 ///   dz = dy masked by the activation;  d_bias = Σ dz;  d_scale = Σ dz·x̂;  dx = scale/σ·(dz - d_bias/m - x̂·d_scale/m)
 class NormGradient {
  public:
-  NormGradient(Rows rows, Activation activation, const Stream& stream)
-      : rows_(rows), activation_(activation), sums_(rows.rows, rows.channels, 2, stream) {}
+  NormGradient(Rows rows, Activation activation, const Launcher& launcher)
+      : rows_(rows), activation_(activation), sums_(rows.rows, rows.channels, 2, launcher) {}
   size_t scratch_bytes() const { return sums_.scratch_bytes(); }
 
   /// The mask comes from `y`, the activated output, or where that is null from x·scale/σ + bias - mean·scale/σ.
@@ -92,15 +92,16 @@ class NormGradient {
   };
 
   template <typename T>
-  void sums(const Stream& stream, const Mask<T>& mask, void* scratch, float* d_scale, float* d_bias) const {
-    sums_.compute<2>(stream, Products<T>{mask}, scratch);
-    stream.each(rows_.channels,
-                Finish{sums_.result(scratch), mask.variance, mask.epsilon, rows_.channels, d_scale, d_bias});
+  void sums(const Launcher& launcher, const Mask<T>& mask, void* scratch, float* d_scale, float* d_bias) const {
+    sums_.compute<2>(launcher, Products<T>{mask}, scratch);
+    launcher.each(rows_.channels,
+                  Finish{sums_.result(scratch), mask.variance, mask.epsilon, rows_.channels, d_scale, d_bias});
   }
   /// Writes dz where it is wanted and dx where it is wanted; either may take the place of dy, dx that of x.
   template <typename T>
-  void apply(const Stream& stream, const Mask<T>& mask, const float* d_scale, const float* d_bias, T* dz, T* dx) const {
-    stream.each(rows_.rows * rows_.channels, Apply<T>{mask, d_scale, d_bias, dz, dx, rows_.rows});
+  void apply(const Launcher& launcher, const Mask<T>& mask, const float* d_scale, const float* d_bias, T* dz,
+             T* dx) const {
+    launcher.each(rows_.rows * rows_.channels, Apply<T>{mask, d_scale, d_bias, dz, dx, rows_.rows});
   }
   Activation activation() const { return activation_; }
 

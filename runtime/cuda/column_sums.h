@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "runtime/cuda/stream.h"
+#include "runtime/cuda/launcher.h"
 
 namespace graft::cuda {
 
@@ -10,9 +10,9 @@ namespace graft::cuda {
 /// parts whose sums are added in a fixed order, so that the same device gives the same bits each time.
 class ColumnSums {
  public:
-  ColumnSums(int64_t rows, int64_t channels, int sums, const Stream& stream)
+  ColumnSums(int64_t rows, int64_t channels, int sums, const Launcher& launcher)
       : rows_(rows), channels_(channels), sums_(sums) {
-    const int64_t full = int64_t{2048} * stream.multiprocessors() * 2;
+    const int64_t full = int64_t{2048} * launcher.multiprocessors() * 2;
     parts_ =
         std::clamp<int64_t>(full / std::max<int64_t>(channels, 1), 1, std::max<int64_t>(1, rows / kRowsWorthAPart));
     groups_ = parts_ > kFew ? kFew : 0;
@@ -24,21 +24,21 @@ class ColumnSums {
   /// Where compute() leaves the sums: [sum][channel].
   const double* result(const void* scratch) const { return static_cast<const double*>(scratch); }
 
-  /// `measure(row, channel, float out[])` gives what is added up, `out` having room for the sums.
+  /// `measure(row, channel, float out[])` gives what is added up, where `out` holds as many numbers as there are sums.
   template <int sums, typename Measure>
-  void compute(const Stream& stream, const Measure& measure, void* scratch) const {
+  void compute(const Launcher& launcher, const Measure& measure, void* scratch) const {
     auto *result = static_cast<double*>(scratch), *parts = result + channels_ * sums_,
          *groups = parts + parts_ * channels_ * sums_;
-    stream.each(parts_ * channels_,
-                AddRows<sums, Measure>{measure, parts_ == 1 ? result : parts, rows_, channels_, parts_});
+    launcher.each(parts_ * channels_,
+                  AddRows<sums, Measure>{measure, parts_ == 1 ? result : parts, rows_, channels_, parts_});
     const double* from = parts;
     int64_t left = parts_;
     if (groups_ > 0) {
-      stream.each(groups_ * channels_ * sums_, AddParts{parts, groups, channels_ * sums_, parts_, groups_});
+      launcher.each(groups_ * channels_ * sums_, AddParts{parts, groups, channels_ * sums_, parts_, groups_});
       from = groups;
       left = groups_;
     }
-    if (parts_ > 1) stream.each(channels_ * sums_, AddParts{from, result, channels_ * sums_, left, 1});
+    if (parts_ > 1) launcher.each(channels_ * sums_, AddParts{from, result, channels_ * sums_, left, 1});
   }
 
   // Bodies are public because nvcc makes kernels of them.

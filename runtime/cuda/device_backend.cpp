@@ -22,31 +22,28 @@ const BackendExtension* DeviceBackend::extension(std::string_view name) const {
   return at == extensions_.end() ? nullptr : at->second.get();
 }
 
-DeviceBackend::DeviceBackend(std::unique_ptr<const DeviceMemory> memory, std::unique_ptr<const Library> library,
-                             Stream::Way way, int multiprocessors, DType activations, const Backend& host)
-    : memory_(std::move(memory)),
-      library_(std::move(library)),
+DeviceBackend::DeviceBackend(DeviceParts parts, DType activations, const Backend& host)
+    : device_(std::move(parts.device)),
+      library_(std::move(parts.library)),
       activations_(activations),
       host_(host),
-      device_step_(static_cast<StepContext*>(memory_->allocate(sizeof(StepContext)))),
-      stream_(way, multiprocessors, *memory_, device_step_) {
-#define GRAFT_REGISTER(name) register_##name(table_, stream_);
+      step_(*device_, sizeof(StepContext)),
+      launcher_(parts.target, parts.multiprocessors, *device_, step_.as<StepContext>()) {
+#define GRAFT_REGISTER(name) register_##name(table_, launcher_);
   GRAFT_CUDA_KERNEL_FILES(GRAFT_REGISTER)
 #undef GRAFT_REGISTER
   if (library_) {
-#define GRAFT_REGISTER(name) register_##name(table_, {stream_, *library_});
+#define GRAFT_REGISTER(name) register_##name(table_, {launcher_, *library_});
     GRAFT_CUDA_LIBRARY_KERNEL_FILES(GRAFT_REGISTER)
 #undef GRAFT_REGISTER
   }
-  for (const auto& [extension_name, make] : entries()) extensions_[extension_name] = make(stream_, *memory_);
+  for (const auto& [extension_name, make] : entries()) extensions_[extension_name] = make(launcher_, *device_);
 }
 
-DeviceBackend::~DeviceBackend() { memory_->release(device_step_); }
-
 void DeviceBackend::begin(const StepContext& step) const {
-  // Not from page-locked memory, which must stay as it is until it was read: another plan of this backend may begin
-  // before this one has.
-  memory_->upload(device_step_, &step, sizeof step);
+  // Not from staging memory, which must stay as it is until it was read: another plan of this backend may begin before
+  // this one has.
+  device_->upload(step_.data(), &step, sizeof step);
 }
 
 // A library does not promise that a convolution's result may lie where its residual lay.
@@ -57,7 +54,7 @@ bool DeviceBackend::may_overwrite(const Operator& op, int) const {
 std::unique_ptr<Kernel> DeviceBackend::make_kernel(const KernelRequest& request) const {
   if (const auto* factory = table_.find(request.op))
     if (auto kernel = (*factory)(request)) return kernel;
-  return on_the_processor(request, *memory_, host_);
+  return on_the_processor(request, *device_, host_);
 }
 
 }  // namespace graft::cuda

@@ -7,31 +7,36 @@
 
 #include "runtime/core/backend.h"
 #include "runtime/core/kernel_table.h"
+#include "runtime/cuda/launcher.h"
 #include "runtime/cuda/library.h"
-#include "runtime/cuda/stream.h"
 
 namespace graft::cuda {
 
 /// Adds an extension to every device backend that is made from now on. One object of this type a kind of extension, at
 /// namespace scope.
 struct ExtensionEntry {
-  using Make = std::unique_ptr<BackendExtension> (*)(const Stream& stream, const DeviceMemory& memory);
+  using Make = std::unique_ptr<BackendExtension> (*)(const Launcher& launcher, const Device& device);
   ExtensionEntry(const char* name, Make make);
 };
 
-/// A backend whose kernels run on a Stream: those of kernels/, what a derived backend adds from libraries, and the
-/// processor's for the rest.
+/// What a device backend is made of.
+struct DeviceParts {
+  std::unique_ptr<const Device> device;
+  Launcher::Target target;  // its compute stream
+  int multiprocessors = 1;
+  std::unique_ptr<const Library> library;  // null: the processor computes in its place
+};
+
+/// A backend whose kernels a Launcher starts: those of kernels/, what a library computes, and the processor's for the
+/// rest.
 class DeviceBackend : public Backend {
  public:
-  /// `memory` must hold what kernels that go this way can read. `library`: null where there is none; the processor
-  /// takes its place. `host` outlives this object. `activations`: float or a half type.
-  DeviceBackend(std::unique_ptr<const DeviceMemory> memory, std::unique_ptr<const Library> library, Stream::Way way,
-                int multiprocessors, DType activations, const Backend& host);
-  ~DeviceBackend() override;
+  /// `host` outlives this object. `activations`: float or a half type.
+  DeviceBackend(DeviceParts parts, DType activations, const Backend& host);
   DeviceBackend(const DeviceBackend&) = delete;
   DeviceBackend& operator=(const DeviceBackend&) = delete;
 
-  const DeviceMemory* memory() const override { return memory_.get(); }
+  const Device* device() const override { return device_.get(); }
   const Backend& host() const override { return host_; }
   DType activations() const override { return activations_; }
   const BackendExtension* extension(std::string_view name) const override;
@@ -41,18 +46,23 @@ class DeviceBackend : public Backend {
   std::unique_ptr<Kernel> make_kernel(const KernelRequest& request) const override;
 
  private:
-  std::unique_ptr<const DeviceMemory> memory_;
+  std::unique_ptr<const Device> device_;
   std::unique_ptr<const Library> library_;
   DType activations_;
   const Backend& host_;
-  StepContext* device_step_;
-  Stream stream_;
+  DeviceBuffer step_;  // StepContext
+  Launcher launcher_;
   KernelTable table_;
   std::map<std::string, std::unique_ptr<BackendExtension>, std::less<>> extensions_;
 };
 
+class EmulatedDevice;
+
 /// The device's kernels run by the calling thread, on memory that is kept apart from the program's: what can be tested
-/// of a GPU's work without one. Lives as long as the program.
+/// of a GPU's work without one. `host` outlives the result.
+std::unique_ptr<const Backend> make_emulated_backend(std::unique_ptr<const EmulatedDevice> device, const Backend& host,
+                                                     DType activations = DType::f32);
+/// One of each kind, on a device whose kernels run as soon as they are queued. Lives as long as the program.
 const Backend& emulated_backend(const Backend& host, DType activations = DType::f32);
 
 }  // namespace graft::cuda

@@ -23,9 +23,9 @@ std::shared_ptr<Op> windowed(const ConvolutionProblem& p) {
 /// The processor's kernel for the same operator, whose weights lie row-major.
 class ByTheProcessor final : public LibraryConvolution {
  public:
-  ByTheProcessor(const ConvolutionProblem& p, const DeviceMemory& memory, EmulatedStream& emulated, const Backend& host)
+  ByTheProcessor(const ConvolutionProblem& p, const EmulatedDevice& device, const Backend& host)
       : problem_(p),
-        emulated_(emulated),
+        stream_(device.compute_stream()),
         weights_(static_cast<size_t>(p.w.elements()) * size_of(p.dtype)),
         inward_(size_of(p.dtype), p.w, plain_strides(p.w), channels_last_strides(p.w)),
         outward_(size_of(p.dtype), p.w, channels_last_strides(p.w), plain_strides(p.w)) {
@@ -63,12 +63,12 @@ class ByTheProcessor final : public LibraryConvolution {
         break;
       }
     }
-    kernel_ = on_the_processor({*op_, inputs_, {&output_, 1}, -1}, memory, host);
+    kernel_ = on_the_processor({*op_, inputs_, {&output_, 1}, -1}, device, host);
   }
   /// Asked for to see that it is given: a library writes there.
   size_t workspace_bytes() const override { return kWorkspaceBytes; }
   void run(const Arguments& a, void* workspace) override {
-    emulated_.take([this, a, workspace] { compute(a, workspace); });
+    stream_.enqueue([this, a, workspace] { compute(a, workspace); });
   }
 
  private:
@@ -86,7 +86,7 @@ class ByTheProcessor final : public LibraryConvolution {
 
   static constexpr size_t kWorkspaceBytes = 1000;
   ConvolutionProblem problem_;
-  EmulatedStream& emulated_;
+  EmulatedStream& stream_;
   OperatorPtr op_;
   std::vector<Operand> inputs_;
   Operand output_;
@@ -97,10 +97,10 @@ class ByTheProcessor final : public LibraryConvolution {
 
 class PlainProduct final : public LibraryProduct {
  public:
-  PlainProduct(const ProductProblem& p, EmulatedStream& emulated) : problem_(p), emulated_(emulated) {}
+  PlainProduct(const ProductProblem& p, EmulatedStream& stream) : problem_(p), stream_(stream) {}
   size_t workspace_bytes() const override { return kWorkspaceBytes; }
   void run(const void* a, const void* b, const void* residual, void* y, void* workspace) const override {
-    emulated_.take([this, a, b, residual, y, workspace] {
+    stream_.enqueue([this, a, b, residual, y, workspace] {
       std::memset(workspace, 0xff, kWorkspaceBytes);
       visit_real(problem_.dtype, [&](auto tag) {
         using T = decltype(tag);
@@ -134,31 +134,29 @@ class PlainProduct final : public LibraryProduct {
 
   static constexpr size_t kWorkspaceBytes = 1000;
   ProductProblem problem_;
-  EmulatedStream& emulated_;
+  EmulatedStream& stream_;
 };
 
 class EmulatedLibrary final : public Library {
  public:
-  EmulatedLibrary(const DeviceMemory& memory, EmulatedStream& emulated, const Backend& host)
-      : memory_(memory), emulated_(emulated), host_(host) {}
+  EmulatedLibrary(const EmulatedDevice& device, const Backend& host) : device_(device), host_(host) {}
   std::unique_ptr<LibraryConvolution> convolution(const ConvolutionProblem& problem) const override {
     if (problem.activation.kind == Activation::Kind::leaky_relu) return nullptr;
-    return std::make_unique<ByTheProcessor>(problem, memory_, emulated_, host_);
+    return std::make_unique<ByTheProcessor>(problem, device_, host_);
   }
   std::unique_ptr<LibraryProduct> product(const ProductProblem& problem) const override {
-    return std::make_unique<PlainProduct>(problem, emulated_);
+    return std::make_unique<PlainProduct>(problem, device_.compute_stream());
   }
 
  private:
-  const DeviceMemory& memory_;
-  EmulatedStream& emulated_;
+  const EmulatedDevice& device_;
   const Backend& host_;
 };
 
 }  // namespace
 
-std::unique_ptr<Library> emulated_library(const DeviceMemory& memory, EmulatedStream& emulated, const Backend& host) {
-  return std::make_unique<EmulatedLibrary>(memory, emulated, host);
+std::unique_ptr<Library> emulated_library(const EmulatedDevice& device, const Backend& host) {
+  return std::make_unique<EmulatedLibrary>(device, host);
 }
 
 }  // namespace graft::cuda

@@ -10,11 +10,11 @@ namespace {
 
 class HostKernel final : public Kernel {
  public:
-  HostKernel(const KernelRequest& request, const DeviceMemory& memory, const Backend& host)
-      // Nothing is overwritten in place: inputs and outputs have room of their own here.
+  HostKernel(const KernelRequest& request, const Device& device, const Backend& host)
+      // Nothing is overwritten in place: inputs and outputs have staging buffers of their own.
       : kernel_(host.make_kernel({request.op, known(request.inputs), as_floats(request.outputs, made_), -1})),
-        memory_(memory),
-        scratch_(room(kernel_->scratch_bytes())) {
+        device_(device),
+        scratch_(device, kernel_->scratch_bytes()) {
     for (const Operand& o : request.inputs) inputs_.push_back(side(o));
     for (const Operand& o : request.outputs) outputs_.push_back(side(o));
     in_.resize(inputs_.size());
@@ -24,34 +24,28 @@ class HostKernel final : public Kernel {
   void run(const KernelArguments& a) override {
     for (size_t i = 0; i < inputs_.size(); ++i) {
       const Side& s = inputs_[i];
-      in_[i] = s.content ? s.content : s.room.get();
-      if (s.widened) in_[i] = s.widened.get();
-      if (s.room && a.inputs[i]) memory_.download(s.room.get(), a.inputs[i], s.bytes);
+      in_[i] = s.content ? s.content : s.values.data();
+      if (s.widened) in_[i] = s.widened.data();
+      if (s.values && a.inputs[i]) device_.download(s.values.data(), a.inputs[i], s.bytes);
       if (!a.inputs[i]) in_[i] = nullptr;
     }
-    memory_.wait();
+    device_.synchronize();
     for (const Side& s : inputs_) s.widen();
     for (size_t i = 0; i < outputs_.size(); ++i)
-      out_[i] = (outputs_[i].widened ? outputs_[i].widened : outputs_[i].room).get();
-    kernel_->run({in_, out_, scratch_.get(), a.step});
+      out_[i] = (outputs_[i].widened ? outputs_[i].widened : outputs_[i].values).data();
+    kernel_->run({in_, out_, scratch_.data(), a.step});
     for (const Side& s : outputs_) s.narrow();
     for (size_t i = 0; i < outputs_.size(); ++i)
-      memory_.upload(a.outputs[i], outputs_[i].room.get(), outputs_[i].bytes);
-    memory_.wait();
+      device_.upload(a.outputs[i], outputs_[i].values.data(), outputs_[i].bytes);
+    device_.synchronize();
   }
 
  private:
-  struct Release {
-    const DeviceMemory* memory;
-    void operator()(void* p) const { memory->release_host(p); }
-  };
-  using Room = std::unique_ptr<void, Release>;
   struct Side {
     size_t bytes = 0;
     const void* content = nullptr;  // constants that never change are read where they are
-    Room room{nullptr, Release{nullptr}};
-    // Of halves, with which the processor does not compute: the same elements as floats.
-    Room widened{nullptr, Release{nullptr}};
+    StagingBuffer values;
+    StagingBuffer widened;  // of halves, with which the processor does not compute: the same elements as floats
     DType dtype = DType::f32;
 
     void widen() const {
@@ -59,7 +53,7 @@ class HostKernel final : public Kernel {
       visit_real(dtype, [&](auto tag) {
         using T = decltype(tag);
         for (size_t i = 0; i < bytes / sizeof(T); ++i)
-          static_cast<float*>(widened.get())[i] = value_of(static_cast<const T*>(room.get())[i]);
+          static_cast<float*>(widened.data())[i] = value_of(static_cast<const T*>(values.data())[i]);
       });
     }
     void narrow() const {
@@ -67,7 +61,7 @@ class HostKernel final : public Kernel {
       visit_real(dtype, [&](auto tag) {
         using T = decltype(tag);
         for (size_t i = 0; i < bytes / sizeof(T); ++i)
-          static_cast<T*>(room.get())[i] = rounded<T>(static_cast<const float*>(widened.get())[i]);
+          static_cast<T*>(values.data())[i] = rounded<T>(static_cast<const float*>(widened.data())[i]);
       });
     }
   };
@@ -84,7 +78,6 @@ class HostKernel final : public Kernel {
     return to;
   }
   std::span<const Operand> known(std::span<const Operand> inputs) { return as_floats(inputs, known_); }
-  Room room(size_t bytes) const { return {memory_.allocate_host(std::max<size_t>(bytes, 1)), Release{&memory_}}; }
   Side side(const Operand& o) const {
     Side s;
     if (!o.present) return s;
@@ -94,15 +87,15 @@ class HostKernel final : public Kernel {
     if (o.constant && !o.mutable_constant && !half)
       s.content = o.constant->raw();
     else
-      s.room = room(s.bytes);
-    if (half) s.widened = room(static_cast<size_t>(o.shape.elements()) * sizeof(float));
+      s.values = StagingBuffer(device_, s.bytes);
+    if (half) s.widened = StagingBuffer(device_, static_cast<size_t>(o.shape.elements()) * sizeof(float));
     return s;
   }
 
   std::vector<Operand> known_, made_;
   std::unique_ptr<Kernel> kernel_;
-  const DeviceMemory& memory_;
-  Room scratch_;
+  const Device& device_;
+  StagingBuffer scratch_;
   std::vector<Side> inputs_, outputs_;
   std::vector<const void*> in_;
   std::vector<void*> out_;
@@ -110,9 +103,8 @@ class HostKernel final : public Kernel {
 
 }  // namespace
 
-std::unique_ptr<Kernel> on_the_processor(const KernelRequest& request, const DeviceMemory& memory,
-                                         const Backend& host) {
-  return std::make_unique<HostKernel>(request, memory, host);
+std::unique_ptr<Kernel> on_the_processor(const KernelRequest& request, const Device& device, const Backend& host) {
+  return std::make_unique<HostKernel>(request, device, host);
 }
 
 }  // namespace graft::cuda

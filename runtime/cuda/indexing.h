@@ -6,7 +6,7 @@
 #include <cstdlib>
 
 #include "runtime/core/tensor.h"
-#include "runtime/cuda/stream.h"
+#include "runtime/cuda/launcher.h"
 
 namespace graft::cuda {
 

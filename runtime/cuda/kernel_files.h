@@ -1,8 +1,8 @@
 #pragma once
 
 #include "runtime/core/kernel_table.h"
+#include "runtime/cuda/launcher.h"
 #include "runtime/cuda/library.h"
-#include "runtime/cuda/stream.h"
 
 namespace graft::cuda {
 
@@ -13,8 +13,8 @@ namespace graft::cuda {
       file(pool) file(prelu) file(quantise) file(rearrange) file(reduce) file(resize) file(selection) file(softmax)  \
           file(unary)
 
-/// `stream` outlives all kernels.
-#define GRAFT_DECLARE(name) void register_##name(KernelTable& table, const Stream& stream);
+/// `launcher` outlives all kernels.
+#define GRAFT_DECLARE(name) void register_##name(KernelTable& table, const Launcher& launcher);
 GRAFT_CUDA_KERNEL_FILES(GRAFT_DECLARE)
 #undef GRAFT_DECLARE
 
@@ -22,12 +22,12 @@ GRAFT_CUDA_KERNEL_FILES(GRAFT_DECLARE)
 #define GRAFT_CUDA_LIBRARY_KERNEL_FILES(file) file(convolution) file(gemm)
 
 /// Both outlive all kernels.
-struct LibraryWay {
-  const Stream& stream;
+struct LibraryContext {
+  const Launcher& launcher;
   const Library& library;
 };
 
-#define GRAFT_DECLARE(name) void register_##name(KernelTable& table, const LibraryWay& way);
+#define GRAFT_DECLARE(name) void register_##name(KernelTable& table, const LibraryContext& context);
 GRAFT_CUDA_LIBRARY_KERNEL_FILES(GRAFT_DECLARE)
 #undef GRAFT_DECLARE
 

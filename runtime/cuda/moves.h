@@ -49,31 +49,31 @@ void visit_bytes(size_t bytes, const Visit& visit) {
   }
 }
 
-inline void move(const Stream& stream, size_t bytes, const Move& m, const void* from, void* to) {
+inline void move(const Launcher& launcher, size_t bytes, const Move& m, const void* from, void* to) {
   visit_bytes(bytes, [&](auto tag) {
     using T = decltype(tag);
-    stream.each(m.places.count(),
-                MoveOne<T>{static_cast<const T*>(from) + m.from, static_cast<T*>(to) + m.to, m.places});
+    launcher.each(m.places.count(),
+                  MoveOne<T>{static_cast<const T*>(from) + m.from, static_cast<T*>(to) + m.to, m.places});
   });
 }
 
-inline void fill(const Stream& stream, size_t bytes, uint64_t pattern, int64_t elements, void* to) {
+inline void fill(const Launcher& launcher, size_t bytes, uint64_t pattern, int64_t elements, void* to) {
   visit_bytes(bytes, [&](auto tag) {
     using T = decltype(tag);
-    stream.each(elements, Fill<T>{static_cast<T*>(to), static_cast<T>(pattern)});
+    launcher.each(elements, Fill<T>{static_cast<T*>(to), static_cast<T>(pattern)});
   });
 }
 
 /// Parts of the inputs to parts of output 0, whose other elements hold `pattern` where `filled`.
-inline std::unique_ptr<Kernel> moves(const Stream& stream, const KernelRequest& r, std::vector<Move> parts,
+inline std::unique_ptr<Kernel> moves(const Launcher& launcher, const KernelRequest& r, std::vector<Move> parts,
                                      bool filled = false, uint64_t pattern = 0) {
   for (const Move& m : parts)
     if (!m.places.fits()) return nullptr;
   const Operand& y = r.outputs[0];
-  return launched([&stream, parts = std::move(parts), bytes = size_of(y.dtype), filled, pattern,
+  return launched([&launcher, parts = std::move(parts), bytes = size_of(y.dtype), filled, pattern,
                    elements = y.shape.elements()](const KernelArguments& a) {
-    if (filled) fill(stream, bytes, pattern, elements, a.outputs[0]);
-    for (const Move& m : parts) move(stream, bytes, m, a.inputs[m.input], a.outputs[0]);
+    if (filled) fill(launcher, bytes, pattern, elements, a.outputs[0]);
+    for (const Move& m : parts) move(launcher, bytes, m, a.inputs[m.input], a.outputs[0]);
   });
 }
 

@@ -7,7 +7,7 @@
 
 #include "runtime/core/error.h"
 #include "runtime/core/tensor.h"
-#include "runtime/cuda/stream.h"
+#include "runtime/cuda/launcher.h"
 
 namespace graft::cuda {
 

@@ -1,39 +1,28 @@
 #pragma once
 
-#include <algorithm>
-
-#include "runtime/core/backend.h"
+#include "runtime/core/device.h"
 
 namespace graft::cuda {
 
-/// Memory on both sides for numbers that go over, or come back.
+/// A few numbers that cross to the device or come back: staging memory, and the device's copy of it.
 template <typename T>
 class Table {
  public:
-  Table(size_t count, const DeviceMemory& memory)
-      : count_(count),
-        memory_(memory),
-        host_(static_cast<T*>(memory.allocate_host(bytes()))),
-        device_(static_cast<T*>(memory.allocate(bytes()))) {}
-  ~Table() {
-    memory_.release_host(host_);
-    memory_.release(device_);
-  }
-  Table(const Table&) = delete;
-  Table& operator=(const Table&) = delete;
-  T* host() const { return host_; }
-  T* device() const { return device_; }
+  Table(size_t count, const Device& device)
+      : count_(count), device_(device), staging_(device, count * sizeof(T)), buffer_(device, count * sizeof(T)) {}
+  T* host() const { return staging_.as<T>(); }
+  T* device() const { return buffer_.as<T>(); }
   size_t count() const { return count_; }
-  void upload() { memory_.upload(device_, host_, bytes()); }
-  /// There after the next wait().
-  void download() { memory_.download(host_, device_, bytes()); }
+  /// Queued on the compute stream; host() must not change before that has come so far.
+  void upload() { device_.upload(device(), host(), buffer_.bytes()); }
+  /// Queued on the compute stream; host() holds the numbers once that is synchronised.
+  void download() { device_.download(host(), device(), buffer_.bytes()); }
 
  private:
-  size_t bytes() const { return std::max<size_t>(1, count_) * sizeof(T); }
   size_t count_;
-  const DeviceMemory& memory_;
-  T* host_;
-  T* device_;
+  const Device& device_;
+  StagingBuffer staging_;
+  DeviceBuffer buffer_;
 };
 
 }  // namespace graft::cuda

@@ -17,26 +17,20 @@ size_t rounded_up(size_t bytes, size_t to) { return (bytes + to - 1) / to * to; 
 
 }  // namespace
 
-Arena::Arena(size_t bytes, const DeviceMemory* device)
-    : bytes_(std::max<size_t>(bytes, kArenaAlignment)), data_(nullptr, Free{device}) {
+Arena::Arena(size_t bytes, const Device* device) : bytes_(std::max<size_t>(bytes, kArenaAlignment)) {
   if (device) {
-    data_.reset(static_cast<std::byte*>(device->allocate(bytes_)));
+    device_ = DeviceBuffer(*device, bytes_);
     return;
   }
   const size_t alignment = bytes_ >= kHugePage ? kHugePage : kArenaAlignment, rounded = rounded_up(bytes_, alignment);
-  data_.reset(static_cast<std::byte*>(std::aligned_alloc(alignment, rounded)));
-  if (!data_)
+  host_.reset(static_cast<std::byte*>(std::aligned_alloc(alignment, rounded)));
+  if (!host_)
     throw Error("out of memory: the plan needs " + std::to_string(bytes_ >> 20) + " MiB",
                 "use a smaller " + mention("batch"), ErrorCode::out_of_memory);
   // Large pages spare the TLB; failing to get them costs nothing but speed.
-  if (bytes_ >= kHugePage) (void)madvise(data_.get(), rounded, MADV_HUGEPAGE);
+  if (bytes_ >= kHugePage) (void)madvise(host_.get(), rounded, MADV_HUGEPAGE);
 }
 
-void Arena::Free::operator()(std::byte* p) const {
-  if (device)
-    device->release(p);
-  else
-    std::free(p);
-}
+void Arena::Free::operator()(std::byte* p) const { std::free(p); }
 
 }  // namespace graft

@@ -28,12 +28,12 @@ int64_t largest_batch(const OpenDims& dims, size_t needed_now, size_t allowed, c
   return fewer.batch;
 }
 
-/// A graph's plan with its constants, where the backend has memory of its own. Throws Error, with the batch that fits,
+/// A graph's plan with its constants, where the backend has a device. Throws Error, with the batch that fits,
 /// where that is full. `graph_of` makes the graph for other dimensions.
 template <typename GraphOf>
 void require_room(const Graph& graph, const OpenDims& dims, const Backend& backend, const GraphOf& graph_of) {
-  if (!backend.memory()) return;
-  const size_t available = backend.memory()->available(), needed = Plan::planned_bytes(graph, backend);
+  if (!backend.device()) return;
+  const size_t available = backend.device()->available(), needed = Plan::planned_bytes(graph, backend);
   size_t constants = 0;
   for (size_t i = 0; i < graph.value_count(); ++i)
     if (const auto& tensor = graph.value(static_cast<ValueId>(i)).constant) constants += tensor->bytes();
@@ -166,7 +166,7 @@ TrainingPlan compile_training(const Graph& graph, const OpenDims& dims, const Ba
   for (const auto& [parameter, gradient] : training.gradients.of) {
     if (gradient == kNoValue) continue;
     gradient_outputs.emplace_back(g.value(parameter).constant, output_index(gradient));
-    if (gradients == GradientLifetime::released_early && !backend.memory())
+    if (gradients == GradientLifetime::released_early && !backend.device())
       g.early_releases.push_back({gradient_outputs.back().second, parameter});
   }
   std::vector<TrainingPlan::RunningStatistics> statistics;

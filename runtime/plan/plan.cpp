@@ -7,14 +7,14 @@
 #include "runtime/core/error.h"
 #include "runtime/core/strided_copy.h"
 #include "runtime/plan/arena.h"
-#include "runtime/plan/device_side.h"
 #include "runtime/plan/memory_planner.h"
 #include "runtime/plan/placement.h"
+#include "runtime/plan/plan_buffers.h"
 
 namespace graft {
 namespace {
 
-using Direction = DeviceSide::Direction;
+using Direction = PlanBuffers::Direction;
 using Storage = Placement::Storage;
 
 struct Step {
@@ -25,11 +25,11 @@ struct Step {
   bool has_trainable_input = false;
 };
 
-/// One pass (forward or backward) of a plan: run as it is first, which lets kernels choose their ways, recorded when it
-/// is run again.
+/// One pass (forward or backward) of a plan. It is run kernel by kernel the first time, in which kernels may choose
+/// their algorithms, and captured when it is run again.
 struct Pass {
   size_t first = 0, last = 0;
-  bool warm = false, steady = false;  // steady: every kernel can be recorded
+  bool warm = false, capturable = false;  // has run once; every kernel can be captured
   std::unique_ptr<CapturedGraph> captured;
 };
 
@@ -44,23 +44,23 @@ struct Plan::Impl {
   size_t backward_step = 0;
   Arena arena;
   std::byte* scratch = nullptr;
-  std::unique_ptr<DeviceSide> device;  // null where the backend works in the program's memory
+  std::unique_ptr<PlanBuffers> buffers;  // null where the backend works in the program's memory
   Pass forward, backward;
-  std::vector<std::vector<size_t>> released_after;  // per step: which outputs are taken then. Empty where none is.
+  std::vector<std::vector<size_t>> released_after;  // per step: which outputs are released then. Empty where none is.
 
   Impl(Graph g, const Backend& b, int t) : graph(std::move(g)), backend(b), threads(t), placement(graph, b) {
-    if (backend.memory()) device = std::make_unique<DeviceSide>(*backend.memory());
+    if (backend.device()) buffers = std::make_unique<PlanBuffers>(*backend.device());
   }
 
-  /// After which step each of them is taken: the last one up to its node.
+  /// After which step each of them is released: the last one up to its node.
   void schedule_early_releases() {
     if (graph.early_releases.empty()) return;
     released_after.resize(steps.size());
-    for (const Graph::EarlyRelease& taken : graph.early_releases) {
-      const int node = placement.released_after().at(graph.outputs[taken.output]);
+    for (const Graph::EarlyRelease& release : graph.early_releases) {
+      const int node = placement.released_after().at(graph.outputs[release.output]);
       size_t step = steps.size() - 1;
       while (step > backward_step && static_cast<int>(steps[step].node) > node) --step;
-      released_after[step].push_back(taken.output);
+      released_after[step].push_back(release.output);
     }
   }
 
@@ -98,13 +98,13 @@ struct Plan::Impl {
     const size_t total = placement.lay_out();
     size_t scratch_bytes = 0;
     for (const Step& step : steps) scratch_bytes = std::max(scratch_bytes, step.kernel->scratch_bytes());
-    arena = Arena(total + scratch_bytes, backend.memory());
+    arena = Arena(total + scratch_bytes, backend.device());
     scratch = arena.data() + total;
   }
 
-  /// Where a device backend finds constants, and what goes to and comes from it in which pass.
-  void bring_to_device() {
-    if (!device) return;
+  /// Copies constants to the device, and notes which inputs and outputs are transferred in which pass.
+  void bind_device_buffers() {
+    if (!buffers) return;
     // What stands beside a trainable parameter, as running statistics beside a norm's scale, changes with it.
     std::vector<bool> changes(graph.value_count(), false);
     for (const Node& node : graph.nodes) {
@@ -117,22 +117,25 @@ struct Plan::Impl {
       const auto id = static_cast<ValueId>(i);
       const Value& v = graph.value(id);
       if (v.constant && placement.is_placed(id))
-        placement.storage(id).fixed = device->constant(*v.constant, changes[i] || v.trainable);
+        placement.storage(id).fixed = buffers->constant(*v.constant, changes[i] || v.trainable);
     }
     const auto readers = graph.consumers();
-    using Passes = DeviceSide::Passes;
-    std::vector<Passes> passes(graph.value_count(), Passes::forward);
+    using TransferPass = PlanBuffers::Pass;
+    std::vector<TransferPass> passes(graph.value_count(), TransferPass::forward);
     for (size_t n = std::min(graph.backward_begin, graph.nodes.size()); n < graph.nodes.size(); ++n)
-      for (ValueId id : graph.nodes[n].outputs) passes[static_cast<size_t>(id)] = Passes::backward;
+      for (ValueId id : graph.nodes[n].outputs) passes[static_cast<size_t>(id)] = TransferPass::backward;
     for (ValueId id : graph.inputs) {
       const auto& list = readers[static_cast<size_t>(id)];
       const bool read_early =
           !list.empty() && static_cast<size_t>(*std::min_element(list.begin(), list.end())) < graph.backward_begin;
-      passes[static_cast<size_t>(id)] = list.empty() ? Passes::both : read_early ? Passes::forward : Passes::backward;
-      device->add(Direction::in, {address(id), placement.storage(id).bytes, nullptr, passes[static_cast<size_t>(id)]});
+      passes[static_cast<size_t>(id)] = list.empty() ? TransferPass::both
+                                        : read_early ? TransferPass::forward
+                                                     : TransferPass::backward;
+      buffers->add(Direction::in, {address(id), placement.storage(id).bytes, nullptr, passes[static_cast<size_t>(id)]});
     }
     for (ValueId id : graph.outputs)
-      device->add(Direction::out, {address(id), placement.storage(id).bytes, nullptr, passes[static_cast<size_t>(id)]});
+      buffers->add(Direction::out,
+                   {address(id), placement.storage(id).bytes, nullptr, passes[static_cast<size_t>(id)]});
   }
 
   void* address(ValueId id) {
@@ -157,20 +160,20 @@ struct Plan::Impl {
 
   /// One pass, with its transfers where there is a device.
   void run(Pass& pass, const StepContext& context) {
-    if (!device) return run(pass.first, pass.last, context);
-    const auto which = &pass == &backward ? DeviceSide::Passes::backward : DeviceSide::Passes::forward;
-    device->bring_inputs(which);
+    if (!buffers) return run(pass.first, pass.last, context);
+    const auto which = &pass == &backward ? PlanBuffers::Pass::backward : PlanBuffers::Pass::forward;
+    buffers->upload_inputs(which);
     backend.begin(context);
-    if (pass.warm && pass.steady && !pass.captured) {
+    if (pass.warm && pass.capturable && !pass.captured) {
       backend.use_threads(threads);
       pass.captured = backend.capture([this, &pass] { run(pass.first, pass.last, {}); });
-      pass.steady = pass.captured != nullptr;
+      pass.capturable = pass.captured != nullptr;
     }
     if (pass.captured)
-      pass.captured->run();
+      pass.captured->replay();
     else
       run(pass.first, pass.last, context);
-    device->fetch_outputs(which);
+    buffers->download_outputs(which);
     pass.warm = true;
   }
 
@@ -178,7 +181,7 @@ struct Plan::Impl {
     forward.last = backward.first = backward_step;
     backward.last = steps.size();
     for (Pass* pass : {&forward, &backward}) {
-      pass->steady =
+      pass->capturable =
           pass->first < pass->last && std::all_of(steps.begin() + static_cast<int64_t>(pass->first),
                                                   steps.begin() + static_cast<int64_t>(pass->last),
                                                   [](const Step& step) { return step.kernel->can_be_captured(); });
@@ -186,8 +189,8 @@ struct Plan::Impl {
   }
 
   void* keep(Direction direction, size_t i) {
-    if (!device) return view(direction, i).data;
-    auto& port = device->port(direction, i);
+    if (!buffers) return view(direction, i).data;
+    auto& port = buffers->port(direction, i);
     port.resident = true;
     return port.device;
   }
@@ -195,7 +198,7 @@ struct Plan::Impl {
   View view(Direction direction, size_t i) {
     const ValueId id = (direction == Direction::in ? graph.inputs : graph.outputs).at(i);
     const Value& v = graph.value(id);
-    return {v.dtype, v.shape, placement.strides(id), device ? device->host(direction, i) : address(id)};
+    return {v.dtype, v.shape, placement.strides(id), buffers ? buffers->staging(direction, i) : address(id)};
   }
 };
 
@@ -204,7 +207,7 @@ Plan::Plan(Graph graph, const Backend& backend, int threads)
   impl_->make_kernels();
   impl_->schedule_early_releases();
   impl_->lay_out_arena();
-  impl_->bring_to_device();
+  impl_->bind_device_buffers();
   impl_->bind_pointers();
   impl_->set_passes();
 }
@@ -223,8 +226,8 @@ size_t Plan::arena_bytes() const { return impl_->arena.bytes(); }
 const Graph& Plan::graph() const { return impl_->graph; }
 
 void Plan::bind_input(size_t i, const void* data) {
-  if (impl_->device) {
-    impl_->device->port(Direction::in, i).bound = data;
+  if (impl_->buffers) {
+    impl_->buffers->port(Direction::in, i).bound = data;
     return;
   }
   Storage& s = impl_->placement.storage(impl_->graph.inputs.at(i));
@@ -236,17 +239,18 @@ void Plan::bind_input(size_t i, const void* data) {
 void Plan::forward(const StepContext& step) { impl_->run(impl_->forward, step); }
 void Plan::backward(const StepContext& step) { impl_->run(impl_->backward, step); }
 
-void Plan::backward(const StepContext& step, const std::function<void(size_t)>& take) {
+void Plan::backward(const StepContext& step, const std::function<void(size_t)>& use) {
   if (impl_->released_after.empty()) return backward(step);
   for (size_t i = impl_->backward.first; i < impl_->backward.last; ++i) {
     impl_->run(i, i + 1, step);
-    for (size_t output : impl_->released_after[i]) take(output);
+    for (size_t output : impl_->released_after[i]) use(output);
   }
 }
 
 bool Plan::can_be_captured() const {
-  const auto steady = [](const Pass& pass) { return pass.steady || pass.first == pass.last; };
-  return impl_->device && !impl_->device->anything_crosses() && steady(impl_->forward) && steady(impl_->backward);
+  const auto capturable = [](const Pass& pass) { return pass.capturable || pass.first == pass.last; };
+  return impl_->buffers && !impl_->buffers->has_transfers() && capturable(impl_->forward) &&
+         capturable(impl_->backward);
 }
 
 void Plan::queue_forward() { impl_->run(impl_->forward.first, impl_->forward.last, {}); }
@@ -267,23 +271,23 @@ const Backend& Plan::backend() const { return impl_->backend; }
 
 void Plan::refresh() {
   impl_->backend.use_threads(impl_->threads);
-  if (impl_->device) impl_->device->refresh();
+  if (impl_->buffers) impl_->buffers->refresh();
   for (Step& step : impl_->steps)
     if (step.has_trainable_input) step.kernel->refresh();
 }
 
 std::vector<StepTime> Plan::profile() {
   std::vector<StepTime> times;
-  if (impl_->device) {
-    impl_->device->bring_inputs(DeviceSide::Passes::forward);
-    impl_->device->bring_inputs(DeviceSide::Passes::backward);
+  if (impl_->buffers) {
+    impl_->buffers->upload_inputs(PlanBuffers::Pass::forward);
+    impl_->buffers->upload_inputs(PlanBuffers::Pass::backward);
     impl_->backend.begin({});
-    impl_->device->memory().wait();
+    impl_->buffers->device().synchronize();
   }
   for (size_t i = 0; i < impl_->steps.size(); ++i) {
     const auto start = std::chrono::steady_clock::now();
     impl_->run(i, i + 1, {});
-    if (impl_->device) impl_->device->memory().wait();
+    if (impl_->buffers) impl_->buffers->device().synchronize();
     const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - start;
     const Node& node = impl_->graph.nodes[impl_->steps[i].node];
     times.push_back({node.name, std::string(node.op->type()), elapsed.count()});

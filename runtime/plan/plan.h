@@ -29,8 +29,8 @@ struct StepTime {
 };
 
 /// How a graph is computed on one backend: kernels in order, weights packed once, one arena laid out by liveness.
-/// Nothing is allocated while it runs. Where the backend has memory of its own, forward() and backward() bring their
-/// inputs there and their outputs back, and repeat what they recorded of their first run. Activations of rank four lie
+/// Nothing is allocated while it runs. Where the backend has a device, forward() and backward() upload their inputs and
+/// download their outputs, and from their second run on replay a captured graph. Activations of rank four lie
 /// channels-last. Not thread-safe; make one plan a thread.
 class Plan {
  public:
@@ -48,9 +48,10 @@ class Plan {
   /// Lets input i be read from `data` (laid out as input(i) says) instead of the plan's own memory.
   void bind_input(size_t i, const void* data);
 
-  /// On a backend with memory of its own, an input or output that nobody reads or writes on this side from now on: it
-  /// is no longer transferred. Returns where the backend keeps it. Elsewhere nothing changes. A pass none of whose
-  /// outputs are fetched is only queued: what it reads on this side must stay as it is until something is waited for.
+  /// Where the backend has a device, keeps an input or output there: it is no longer transferred. Returns its address
+  /// on the device. Elsewhere nothing changes, and the address is that of the View. A pass none of whose outputs are
+  /// downloaded is only queued: what it reads in the program's memory must not change before the device is
+  /// synchronised.
   void* keep_input(size_t i);
   void* keep_output(size_t i);
   /// Where the backend keeps a constant of the graph: the tensor's own memory, or the device's copy, which refresh()
@@ -60,12 +61,12 @@ class Plan {
 
   void forward(const StepContext& step = {});
   void backward(const StepContext& step = {});
-  /// Calls `take` for each output of Graph::early_releases, with its index, as soon as it may be taken, in the midst of
-  /// the pass.
-  void backward(const StepContext& step, const std::function<void(size_t)>& take);
-  /// Whether a pass, once it has run, is nothing but work that queue_forward() and queue_backward() give the backend's
-  /// device: everything that goes in or comes out stays there, and every kernel can be recorded. Then more than a pass
-  /// can be recorded as one (Backend::record), after Backend::begin.
+  /// Calls `use` for each output of Graph::early_releases, with its index, during the pass: as soon as it is complete,
+  /// and before its memory is used again.
+  void backward(const StepContext& step, const std::function<void(size_t)>& use);
+  /// Whether a pass, once it has run, is nothing but work that queue_forward() and queue_backward() queue on the
+  /// device: all inputs and outputs stay there, and every kernel can be captured. Then more than a pass can be captured
+  /// as one graph (Backend::capture), after Backend::begin.
   bool can_be_captured() const;
   void queue_forward();
   void queue_backward();
@@ -113,9 +114,8 @@ struct MemoryLimit {
   bool any() const { return bytes > 0 || part > 0; }
 };
 
-/// Where gradients are found: all of them once a pass is over, or each as it is made (Plan::backward with `take`), when
-/// its memory may serve again and its parameter may change; not on a backend with memory of its own, where they are
-/// kept.
+/// How long gradients last: all of them until the next pass, or each until the callback of Plan::backward returns,
+/// after which its memory serves again and its parameter may have changed. A backend with a device keeps them.
 enum class GradientLifetime : bool { kept, released_early };
 
 /// Trainable values of `graph` get gradients. A batch norm whose scale is trainable normalises by its batch. Throws

@@ -39,7 +39,7 @@ TEST(Device, WithADriverAGpuOpens) {
   const OpenedDevice opened = open_device({"cuda"});
   ASSERT_TRUE(opened.note.empty()) << opened.note;
   EXPECT_EQ(opened.backend->name(), "cuda");
-  ASSERT_NE(opened.backend->memory(), nullptr);
+  ASSERT_NE(opened.backend->device(), nullptr);
   EXPECT_EQ(open_device({"cuda:0"}).backend, opened.backend);
 }
 

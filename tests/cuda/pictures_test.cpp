@@ -53,15 +53,15 @@ TEST(PicturePrefetcher, AreTurnedAndNormalisedOnTheDevice) {
   graph.outputs = {
       graph.add("negative", make_unary(Unary::Kind::neg), {graph.add_input("x", DType::f32, {10, 3, 5, 7})})};
   Plan plan(std::move(graph), device());
-  const auto ahead = PicturePrefetcher::make(plan, 0);
-  ASSERT_NE(ahead, nullptr);
+  const auto prefetcher = PicturePrefetcher::make(plan, 0);
+  ASSERT_NE(prefetcher, nullptr);
   for (uint64_t key = 1; key < 4; ++key) {
     Batch batch(10, 5, 7, 3, key);
-    ahead->send(batch.view());
+    prefetcher->prefetch(batch.view());
     const std::vector<float> expected = batch.floats;
     std::fill(batch.pixels.begin(), batch.pixels.end(), uint8_t{0});  // they were copied
-    EXPECT_TRUE(ahead->sent());
-    ahead->take();
+    EXPECT_TRUE(prefetcher->pending());
+    prefetcher->stage();
     plan.forward();
     for (size_t i = 0; i < expected.size(); ++i)
       ASSERT_EQ(plan.output(0).as<float>()[i], -expected[i]) << i;  // channels-last, as pictures are

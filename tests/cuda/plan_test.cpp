@@ -1,4 +1,4 @@
-// A plan whose backend has memory of its own: what crosses, when, and what is repeated.
+// A plan whose backend has a device: what is transferred, when, and what is replayed.
 #include <gtest/gtest.h>
 
 #include "runtime/core/error.h"
@@ -34,7 +34,7 @@ void give(Plan& plan, size_t input, std::vector<float> values) {
 TEST(DevicePlan, RepeatsWithFreshInputsAndRefreshedParameters) {
   Dense dense;
   Plan plan(dense.graph, device());
-  for (int step = 0; step < 4; ++step) {  // run, recorded, replayed
+  for (int step = 0; step < 4; ++step) {  // run, captured, replayed
     dense.weight->data<float>()[0] = static_cast<float>(step);
     plan.refresh();
     give(plan, 0, {1, static_cast<float>(step)});
@@ -54,48 +54,41 @@ TEST(DevicePlan, AParameterStaysAsItWasUntilRefresh) {
   EXPECT_EQ(plan.output(0).as<float>()[0], 1);
 }
 
-TEST(DevicePlan, InputsSentAheadAreThoseOfTheNextPass) {
+TEST(DevicePlan, PrefetchedInputsAreThoseOfTheNextPass) {
   Dense dense;
   Plan plan(dense.graph, device());
-  const auto ahead = InputPrefetcher::make(plan, 1);
-  ASSERT_NE(ahead, nullptr);
+  InputPrefetcher prefetcher(plan, 1);
   std::vector<float> batch{1, 0};
   const float* const inputs[] = {batch.data()};
-  ahead->send(inputs);
-  EXPECT_TRUE(ahead->sent());
+  prefetcher.prefetch(inputs);
+  EXPECT_TRUE(prefetcher.pending());
   batch = {9, 9};  // it was copied
   for (int step = 0; step < 5; ++step) {
-    ahead->take();
-    EXPECT_FALSE(ahead->sent());
+    prefetcher.stage();
+    EXPECT_FALSE(prefetcher.pending());
     const std::vector<float> next{static_cast<float>(step + 2), 0};
     const float* const next_inputs[] = {next.data()};
-    ahead->send(next_inputs);  // as if the device were still at work on the present one
+    prefetcher.prefetch(next_inputs);  // as if the device were still at work on the present one
     plan.forward();
     EXPECT_EQ(plan.output(0).as<float>()[0], static_cast<float>(step + 1));
   }
 }
 
-TEST(DevicePlan, InputsThatLieOnTheDeviceAreTakenFromThere) {
+TEST(DevicePlan, InputsOnTheDeviceAreReadThere) {
   Dense first, second;
   Plan maker(first.graph, device()), plan(second.graph, device());
   const void* const made[] = {maker.keep_output(0)};
-  const auto ahead = InputPrefetcher::make(plan, 1);
+  InputPrefetcher prefetcher(plan, 1);
   const float* const nothing[] = {nullptr};
   for (int step = 0; step < 3; ++step) {
     give(maker, 0, {static_cast<float>(step + 1), 2});
     maker.forward();
-    ahead->send(nothing, made);
-    ahead->take();
+    prefetcher.prefetch(nothing, made);
+    prefetcher.stage();
     plan.forward();
     EXPECT_EQ(plan.output(0).as<float>()[0],
               37.0f + 7.0f * static_cast<float>(step));  // (s + 1, 2) → (s + 7, 2s + 10) → 7s + 37
   }
-}
-
-TEST(DevicePlan, InputsGoAheadOnlyWhereThereIsADevice) {
-  Dense dense;
-  Plan plan(dense.graph, cpu_backend());
-  EXPECT_EQ(InputPrefetcher::make(plan, 1), nullptr);
 }
 
 TEST(DevicePlan, ReadsBoundInputs) {
@@ -107,14 +100,14 @@ TEST(DevicePlan, ReadsBoundInputs) {
   EXPECT_EQ(plan.output(0).as<float>()[0], 13);
 }
 
-TEST(DevicePlan, WhatIsKeptOnTheDeviceDoesNotCross) {
+TEST(DevicePlan, OutputsKeptOnTheDeviceAreNotDownloaded) {
   Dense dense;
   Plan plan(dense.graph, device());
   give(plan, 0, {1, 0});
-  auto* there = static_cast<float*>(plan.keep_output(0));
+  auto* kept = static_cast<float*>(plan.keep_output(0));
   plan.output(0).as<float>()[0] = -5;
   plan.forward();
-  EXPECT_EQ(there[0], 1);  // the emulated device's memory can be looked at
+  EXPECT_EQ(kept[0], 1);  // the emulated device's memory can be looked at
   EXPECT_EQ(plan.output(0).as<float>()[0], -5);
 }
 
@@ -161,13 +154,13 @@ struct Value {
 
 TEST(ColumnSums, AddUpInPartsAndGroupsOfParts) {
   cuda::EmulatedStream emulated;
-  const cuda::Stream stream({nullptr, &emulated}, 2, *cuda::emulated_backend(cpu_backend()).memory(), nullptr);
+  const cuda::Launcher launcher({nullptr, &emulated}, 2, *cuda::emulated_backend(cpu_backend()).device(), nullptr);
   for (const auto& [rows, channels] : {std::pair<int64_t, int64_t>{1, 1}, {3, 70}, {40000, 3}, {5000, 1}, {200, 64}}) {
     const Tensor x = random_tensor({rows, channels}, 5);
-    const cuda::ColumnSums sums(rows, channels, 2, stream);
+    const cuda::ColumnSums sums(rows, channels, 2, launcher);
     std::vector<double> scratch(sums.scratch_bytes() / sizeof(double));
     const float* data = x.data<float>().data();
-    sums.compute<2>(stream, Value{data, channels}, scratch.data());
+    sums.compute<2>(launcher, Value{data, channels}, scratch.data());
     for (int64_t c = 0; c < channels; ++c) {
       double sum = 0, squares = 0;
       for (int64_t row = 0; row < rows; ++row) {

@@ -1,4 +1,4 @@
-// Whole runs on a device: they go where the processor's go, and a step is one recording.
+// Whole runs on a device: they go where the processor's go, and a step is one captured graph.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -16,19 +16,19 @@ namespace {
 
 using Change = std::function<void(TrainOptions&)>;
 
-/// A device that counts what is recorded and how often captured graphs run.
+/// A device that counts captured graphs and how often they are replayed.
 class CountingBackend final : public Backend {
  public:
   explicit CountingBackend(const Backend& device) : device_(device) {}
   std::string_view name() const override { return device_.name(); }
   DType activations() const override { return device_.activations(); }
   const BackendExtension* extension(std::string_view name) const override { return device_.extension(name); }
-  const DeviceMemory* memory() const override { return device_.memory(); }
+  const Device* device() const override { return device_.device(); }
   const Backend& host() const override { return device_.host(); }
   bool may_overwrite(const Operator& op, int input) const override { return device_.may_overwrite(op, input); }
   void begin(const StepContext& step) const override { device_.begin(step); }
   std::unique_ptr<CapturedGraph> capture(const std::function<void()>& work) const override {
-    ++recorded;
+    ++captured;
     return std::make_unique<Counted>(*this, device_.capture(work));
   }
   std::unique_ptr<Kernel> make_kernel(const KernelRequest& request) const override {
@@ -36,21 +36,21 @@ class CountingBackend final : public Backend {
   }
   void use_threads(int threads) const override { device_.use_threads(threads); }
 
-  mutable int recorded = 0, replayed = 0;
+  mutable int captured = 0, replayed = 0;
 
  private:
   class Counted final : public CapturedGraph {
    public:
-    Counted(const CountingBackend& backend, std::unique_ptr<CapturedGraph> captured)
-        : backend_(backend), captured_(std::move(captured)) {}
-    void run() override {
+    Counted(const CountingBackend& backend, std::unique_ptr<CapturedGraph> graph)
+        : backend_(backend), graph_(std::move(graph)) {}
+    void replay() override {
       ++backend_.replayed;
-      captured_->run();
+      graph_->replay();
     }
 
    private:
     const CountingBackend& backend_;
-    std::unique_ptr<CapturedGraph> captured_;
+    std::unique_ptr<CapturedGraph> graph_;
   };
   const Backend& device_;
 };
@@ -106,7 +106,7 @@ TEST(DeviceTraining, GoesWhereTheProcessorsGoes) {
   }
 }
 
-TEST(DeviceTraining, AStepIsOneRecording) {
+TEST(DeviceTraining, AStepIsOneCapturedGraph) {
   const CountingBackend device(emulated());
   Job job = make_job("all");
   TrainingPlan plan = compile_training(job.graph, {kBatch, 64, 64}, device, 1);
@@ -133,8 +133,8 @@ TEST(DeviceTraining, AStepIsOneRecording) {
     before = now;
   }
   EXPECT_EQ(state.step, kSteps);
-  EXPECT_EQ(device.recorded, 1);
-  EXPECT_EQ(device.replayed, kSteps - 1);  // the first lets kernels choose their ways
+  EXPECT_EQ(device.captured, 1);
+  EXPECT_EQ(device.replayed, kSteps - 1);  // in the first, kernels choose their algorithms
 }
 
 }  // namespace

@@ -3,7 +3,7 @@
 #include <string>
 
 #include "runtime/core/error.h"
-#include "runtime/cuda/stream.h"
+#include "runtime/cuda/launcher.h"
 
 namespace graft::cuda {
 namespace {

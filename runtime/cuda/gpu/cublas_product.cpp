@@ -8,7 +8,7 @@
 #include <sstream>
 
 #include "runtime/cuda/gpu/check.h"
-#include "runtime/cuda/gpu/scoped.h"
+#include "runtime/cuda/gpu/timer.h"
 
 namespace graft::cuda {
 namespace {
@@ -97,7 +97,7 @@ cublasStatus_t CublasProduct::multiply(const cublasLtMatmulAlgo_t& algorithm, co
   const float beta = residual ? 1.0f : 0.0f;
   return cublasLtMatmul(libraries_.cublas, operation_, &problem_.alpha, b, first_, a, second_, &beta,
                         residual ? residual : y, result_, y, result_, &algorithm, workspace, kWorkspaceBytes,
-                        static_cast<cudaStream_t>(libraries_.stream));
+                        libraries_.stream());
 }
 
 void CublasProduct::run(const void* a, const void* b, const void* residual, void* y, void* workspace) const {
@@ -126,27 +126,25 @@ bool CublasProduct::choose() {
   };
   const size_t a_bytes = bytes(p.transpose_a ? p.k : p.m, p.a_row, p.a_step),
                b_bytes = bytes(p.transpose_b ? p.n : p.k, p.b_row, p.b_step), y_bytes = bytes(p.m, p.y_row, p.y_step);
-  const ScopedMemory a(a_bytes), b(b_bytes), y(y_bytes), workspace(kWorkspaceBytes);
-  const auto stream = static_cast<cudaStream_t>(libraries_.stream);
-  check(cudaMemsetAsync(a.get(), 0x3c, a_bytes, stream), "filling a matrix");  // small numbers in every type
-  check(cudaMemsetAsync(b.get(), 0x3c, b_bytes, stream), "filling a matrix");
-  check(cudaMemsetAsync(y.get(), 0x3c, y_bytes, stream), "filling a matrix");
-  const ScopedEvent before, after;
+  const Device& device = *libraries_.device;
+  const DeviceBuffer a(device, a_bytes), b(device, b_bytes), y(device, y_bytes), workspace(device, kWorkspaceBytes);
+  const cudaStream_t stream = libraries_.stream();
+  check(cudaMemsetAsync(a.data(), 0x3c, a_bytes, stream), "filling a matrix");  // small numbers in every type
+  check(cudaMemsetAsync(b.data(), 0x3c, b_bytes, stream), "filling a matrix");
+  check(cudaMemsetAsync(y.data(), 0x3c, y_bytes, stream), "filling a matrix");
+  Timer timer(stream);
   float least = std::numeric_limits<float>::infinity();
   bool any = false;
   for (int i = 0; i < found; ++i) {
     const auto& candidate = candidates[static_cast<size_t>(i)];
     if (candidate.state != CUBLAS_STATUS_SUCCESS) continue;
     const auto once = [&] {
-      return multiply(candidate.algo, a.get(), b.get(), p.residual ? y.get() : nullptr, y.get(), workspace.get());
+      return multiply(candidate.algo, a.data(), b.data(), p.residual ? y.data() : nullptr, y.data(), workspace.data());
     };
     if (once() != CUBLAS_STATUS_SUCCESS) continue;
-    check(cudaEventRecord(before.get(), stream), "measuring");
+    timer.start();
     for (int k = 0; k < kTimedRuns; ++k) (void)once();
-    check(cudaEventRecord(after.get(), stream), "measuring");
-    check(cudaEventSynchronize(after.get()), "measuring");
-    float milliseconds = 0;
-    check(cudaEventElapsedTime(&milliseconds, before.get(), after.get()), "measuring");
+    const float milliseconds = timer.stop();
     if (milliseconds >= least) continue;
     least = milliseconds;
     algorithm_ = candidate.algo;

@@ -9,7 +9,7 @@
 
 #include "runtime/core/error.h"
 #include "runtime/cuda/gpu/check.h"
-#include "runtime/cuda/gpu/scoped.h"
+#include "runtime/cuda/gpu/timer.h"
 
 namespace graft::cuda {
 namespace {
@@ -179,42 +179,42 @@ class GraphConvolution final : public LibraryConvolution {
 
   bool measure(const std::string& key) {
     const auto bytes = [&](const Shape& s) { return static_cast<size_t>(s.elements()) * size_of(problem_.dtype); };
-    const ScopedMemory x(bytes(problem_.x)), w(bytes(problem_.w)), y(bytes(problem_.y)), extra(bytes(problem_.y)),
-        workspace(static_cast<size_t>(kLargestWorkspace));
-    check(cudaMemsetAsync(x.get(), 0x3c, bytes(problem_.x), stream()),
+    const Device& device = *libraries_.device;
+    const DeviceBuffer x(device, bytes(problem_.x)), w(device, bytes(problem_.w)), y(device, bytes(problem_.y)),
+        extra(device, bytes(problem_.y)), workspace(device, static_cast<size_t>(kLargestWorkspace));
+    const cudaStream_t stream = libraries_.stream();
+    check(cudaMemsetAsync(x.data(), 0x3c, bytes(problem_.x), stream),
           "filling a tensor");  // small numbers in every type
-    check(cudaMemsetAsync(w.get(), 0x3c, bytes(problem_.w), stream()), "filling a tensor");
-    check(cudaMemsetAsync(y.get(), 0x3c, bytes(problem_.y), stream()), "filling a tensor");
-    check(cudaMemsetAsync(extra.get(), 0x3c, bytes(problem_.y), stream()), "filling a tensor");
+    check(cudaMemsetAsync(w.data(), 0x3c, bytes(problem_.w), stream), "filling a tensor");
+    check(cudaMemsetAsync(y.data(), 0x3c, bytes(problem_.y), stream), "filling a tensor");
+    check(cudaMemsetAsync(extra.data(), 0x3c, bytes(problem_.y), stream), "filling a tensor");
     Arguments a{};
     switch (problem_.kind) {
       case Kind::forward:
-        a = {x.get(), w.get(), extra.get(), extra.get(), y.get()};
+        a = {x.data(), w.data(), extra.data(), extra.data(), y.data()};
         break;
       case Kind::gradient_of_input:
-        a = {y.get(), w.get(), nullptr, nullptr, x.get()};
+        a = {y.data(), w.data(), nullptr, nullptr, x.data()};
         break;
       case Kind::gradient_of_weights:
-        a = {x.get(), y.get(), nullptr, nullptr, w.get()};
+        a = {x.data(), y.data(), nullptr, nullptr, w.data()};
         break;
     }
-    const ScopedEvent before, after;
+    Timer timer(stream);
     float least = std::numeric_limits<float>::infinity();
     int64_t best = -1, built = 0;
     for (int64_t i = 0; i < graph_.get_execution_plan_count() && built < kMostCandidates; ++i) {
       if (graph_.build_plan_at_index(libraries_.cudnn, i).is_bad() || !settle(i)) continue;
       ++built;
+      float milliseconds = 0;
       try {
-        run(a, workspace.get());
-        check(cudaEventRecord(before.get(), stream()), "measuring");
-        for (int k = 0; k < kTimedRuns; ++k) run(a, workspace.get());
-        check(cudaEventRecord(after.get(), stream()), "measuring");
-        check(cudaEventSynchronize(after.get()), "measuring");
+        run(a, workspace.data());
+        timer.start();
+        for (int k = 0; k < kTimedRuns; ++k) run(a, workspace.data());
+        milliseconds = timer.stop();
       } catch (const Error&) {
         continue;  // an engine that offers itself and then fails is no candidate
       }
-      float milliseconds = 0;
-      check(cudaEventElapsedTime(&milliseconds, before.get(), after.get()), "measuring");
       if (milliseconds < least) {
         least = milliseconds;
         best = i;
@@ -225,8 +225,6 @@ class GraphConvolution final : public LibraryConvolution {
     if (graph_.get_plan_name_at_index(best, name).is_good()) libraries_.choices->keep(key, name);
     return settle(best);
   }
-
-  cudaStream_t stream() const { return static_cast<cudaStream_t>(libraries_.stream); }
 
   ConvolutionProblem problem_;
   Libraries libraries_;

@@ -4,7 +4,7 @@
 #include "runtime/cuda/gpu/check.h"
 #include "runtime/cuda/gpu/cublas_product.h"
 #include "runtime/cuda/gpu/cudnn_convolution.h"
-#include "runtime/cuda/gpu/device_memory.h"
+#include "runtime/cuda/gpu/gpu_device.h"
 
 namespace graft::cuda {
 namespace {
@@ -13,7 +13,7 @@ std::string version(int number, int major, int minor) {
   return std::to_string(number / major) + "." + std::to_string(number % major / minor);
 }
 
-/// A CUDA graph: what was queued once, started as a whole.
+/// A CUDA graph: what was captured once, launched as a whole.
 class CapturedCudaGraph final : public CapturedGraph {
  public:
   CapturedCudaGraph(cudaStream_t stream, const std::function<void()>& work) : stream_(stream) {
@@ -32,7 +32,7 @@ class CapturedCudaGraph final : public CapturedGraph {
     check(status, "instantiating a graph");
   }
   ~CapturedCudaGraph() override { (void)cudaGraphExecDestroy(executable_); }
-  void run() override { check(cudaGraphLaunch(executable_, stream_), "launching a graph"); }
+  void replay() override { check(cudaGraphLaunch(executable_, stream_), "launching a graph"); }
 
  private:
   cudaStream_t stream_;
@@ -53,6 +53,16 @@ class GpuLibrary final : public Library {
   Libraries libraries_;
 };
 
+DeviceParts parts_of(GpuSession& session, Arithmetic arithmetic) {
+  auto device = std::make_unique<const GpuDevice>();
+  DeviceParts parts;
+  parts.target.cuda_stream = device->compute_stream().get();
+  parts.multiprocessors = session.multiprocessors();
+  parts.library = std::make_unique<const GpuLibrary>(session.libraries(*device, arithmetic));
+  parts.device = std::move(device);
+  return parts;
+}
+
 }  // namespace
 
 GpuSession::GpuSession(int device) : device_(device) {
@@ -69,9 +79,7 @@ GpuSession::GpuSession(int device) : device_(device) {
   if (properties.major * 10 + properties.minor < 75)
     throw Error(std::string(properties.name) + " is older than this build serves (compute capability 7.5)",
                 "use " + mention("device") + " cpu", ErrorCode::unsupported);
-  check(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking), "making a stream");
   check(cudnnCreate(&cudnn_), "starting");
-  check(cudnnSetStream(cudnn_, stream_), "starting");
   check(cublasLtCreate(&cublas_), "starting");
   int driver = 0, runtime = 0;
   check(cudaDriverGetVersion(&driver), "asking for the driver's version");
@@ -87,19 +95,16 @@ GpuSession::GpuSession(int device) : device_(device) {
 GpuSession::~GpuSession() {
   if (cublas_) (void)cublasLtDestroy(cublas_);
   if (cudnn_) (void)cudnnDestroy(cudnn_);
-  if (stream_) (void)cudaStreamDestroy(stream_);
 }
 
-Libraries GpuSession::libraries(Arithmetic arithmetic) {
-  return {cudnn_, cublas_, stream_, arithmetic, choices_.get()};
+Libraries GpuSession::libraries(const GpuDevice& device, Arithmetic arithmetic) {
+  check(cudnnSetStream(cudnn_, device.compute_stream().get()), "starting");
+  return {&device, cudnn_, cublas_, arithmetic, choices_.get()};
 }
 
 GpuBackend::GpuBackend(std::unique_ptr<GpuSession> session, Arithmetic arithmetic, DType activations,
                        const Backend& host)
-    : DeviceBackend(std::make_unique<GpuMemory>(session->stream()),
-                    std::make_unique<GpuLibrary>(session->libraries(arithmetic)),
-                    Stream::Way{session->stream(), nullptr}, session->multiprocessors(), activations, host),
-      session_(std::move(session)) {}
+    : DeviceBackend(parts_of(*session, arithmetic), activations, host), session_(std::move(session)) {}
 
 void GpuBackend::use_threads(int threads) const {
   check(cudaSetDevice(session_->device()), "taking the GPU");
@@ -107,7 +112,7 @@ void GpuBackend::use_threads(int threads) const {
 }
 
 std::unique_ptr<CapturedGraph> GpuBackend::capture(const std::function<void()>& work) const {
-  return std::make_unique<CapturedCudaGraph>(session_->stream(), work);
+  return std::make_unique<CapturedCudaGraph>(static_cast<const GpuDevice*>(device())->compute_stream().get(), work);
 }
 
 }  // namespace graft::cuda

@@ -7,24 +7,23 @@
 
 namespace graft::cuda {
 
-/// What a GPU runs with from its opening to its closing: one stream, and the libraries on it. A stream of its own is
-/// what a later exchange with other GPUs (NCCL) queues on.
+/// What a GPU runs with from its opening to its closing: which one it is, and the libraries on its compute stream.
 class GpuSession {
  public:
+  /// Sets the GPU for the calling thread. Throws Error where there is no such GPU, or it cannot serve.
   explicit GpuSession(int device);
   ~GpuSession();
   GpuSession(const GpuSession&) = delete;
   GpuSession& operator=(const GpuSession&) = delete;
-  cudaStream_t stream() const { return stream_; }
   int multiprocessors() const { return multiprocessors_; }
   int device() const { return device_; }
-  Libraries libraries(Arithmetic arithmetic);
+  /// Lets the libraries work on the device's compute stream. `device` outlives the result.
+  Libraries libraries(const GpuDevice& device, Arithmetic arithmetic);
   /// "NVIDIA H200, compute capability 9.0, driver 13.0, CUDA 13.0, cuDNN 9.19.0, cuBLASLt 13.1.0".
   const std::string& description() const { return description_; }
 
  private:
   int device_ = 0, multiprocessors_ = 0;
-  cudaStream_t stream_ = nullptr;
   cudnnHandle_t cudnn_ = nullptr;
   cublasLtHandle_t cublas_ = nullptr;
   std::string description_;

@@ -41,12 +41,12 @@ struct Normalised {
 };
 
 template <typename T>
-void normalise(const Stream& stream, Rows rows, const Normalised<T, 1>& one) {
+void normalise(const Launcher& launcher, Rows rows, const Normalised<T, 1>& one) {
   if (rows.channels % 4 == 0)
-    stream.each(rows.rows * rows.channels / 4,
-                Normalised<T, 4>{one.x, one.residual, one.y, one.affine, one.activation, one.channels});
+    launcher.each(rows.rows * rows.channels / 4,
+                  Normalised<T, 4>{one.x, one.residual, one.y, one.affine, one.activation, one.channels});
   else
-    stream.each(rows.rows * rows.channels, one);
+    launcher.each(rows.rows * rows.channels, one);
 }
 
 /// Fixed statistics on any layout.
@@ -68,7 +68,7 @@ bool serves(const Operand& x, const Operand& y, const Operand* residual) {
          (!residual || (residual->dtype == x.dtype && residual->strides == x.strides));
 }
 
-std::unique_ptr<Kernel> make_fixed(const Stream& stream, const BatchNorm& op, const KernelRequest& r) {
+std::unique_ptr<Kernel> make_fixed(const Launcher& launcher, const BatchNorm& op, const KernelRequest& r) {
   const Operand &x = r.inputs[0], &y = r.outputs[0];
   const auto affine = [epsilon = op.epsilon](const KernelArguments& a) {
     return Affine{floats(a, 1), floats(a, 2), floats(a, 3), floats(a, 4), epsilon};
@@ -76,9 +76,9 @@ std::unique_ptr<Kernel> make_fixed(const Stream& stream, const BatchNorm& op, co
   if (const auto rows = rows_of(x); rows && serves(x, y, op.tail.residual ? &r.inputs[5] : nullptr)) {
     return visit_real(x.dtype, [&](auto tag) {
       using T = decltype(tag);
-      return launched([&stream, rows = *rows, affine, tail = op.tail](const KernelArguments& a) {
+      return launched([&launcher, rows = *rows, affine, tail = op.tail](const KernelArguments& a) {
         const auto* residual = tail.residual ? static_cast<const T*>(a.inputs[5]) : nullptr;
-        normalise<T>(stream, rows,
+        normalise<T>(launcher, rows,
                      {static_cast<const T*>(a.inputs[0]), residual, static_cast<T*>(a.outputs[0]), affine(a),
                       tail.activation, rows.channels});
       });
@@ -90,27 +90,28 @@ std::unique_ptr<Kernel> make_fixed(const Stream& stream, const BatchNorm& op, co
   if (op.tail.residual || !is_real(x.dtype) || x.dtype != y.dtype || !places.fits()) return nullptr;
   return visit_real(x.dtype, [&](auto tag) {
     using T = decltype(tag);
-    return launched([&stream, places, affine, activation = op.tail.activation](const KernelArguments& a) {
-      stream.each(places.count(), NormalisedAnywhere<T>{static_cast<const T*>(a.inputs[0]),
-                                                        static_cast<T*>(a.outputs[0]), places, affine(a), activation});
+    return launched([&launcher, places, affine, activation = op.tail.activation](const KernelArguments& a) {
+      launcher.each(places.count(),
+                    NormalisedAnywhere<T>{static_cast<const T*>(a.inputs[0]), static_cast<T*>(a.outputs[0]), places,
+                                          affine(a), activation});
     });
   });
 }
 
-std::unique_ptr<Kernel> make_training(const Stream& stream, const BatchNormTraining& op, const KernelRequest& r) {
+std::unique_ptr<Kernel> make_training(const Launcher& launcher, const BatchNormTraining& op, const KernelRequest& r) {
   const Operand& x = r.inputs[0];
   const auto rows = rows_of(x);
   if (!rows || !serves(x, r.outputs[0], op.tail.residual ? &r.inputs[3] : nullptr)) return nullptr;
-  const ChannelStatistics statistics(*rows, stream);
+  const ChannelStatistics statistics(*rows, launcher);
   return visit_real(x.dtype, [&](auto tag) {
     using T = decltype(tag);
     return launched(
-        [&stream, rows = *rows, statistics, epsilon = op.epsilon, tail = op.tail](const KernelArguments& a) {
+        [&launcher, rows = *rows, statistics, epsilon = op.epsilon, tail = op.tail](const KernelArguments& a) {
           auto *mean = static_cast<float*>(a.outputs[1]), *variance = static_cast<float*>(a.outputs[2]);
           const auto* in = static_cast<const T*>(a.inputs[0]);
-          statistics.compute(stream, in, a.scratch, mean, variance);
+          statistics.compute(launcher, in, a.scratch, mean, variance);
           const auto* residual = tail.residual ? static_cast<const T*>(a.inputs[3]) : nullptr;
-          normalise<T>(stream, rows,
+          normalise<T>(launcher, rows,
                        {in,
                         residual,
                         static_cast<T*>(a.outputs[0]),
@@ -122,16 +123,17 @@ std::unique_ptr<Kernel> make_training(const Stream& stream, const BatchNormTrain
   });
 }
 
-std::unique_ptr<Kernel> make_gradient(const Stream& stream, const BatchNormGradient& op, const KernelRequest& r) {
+std::unique_ptr<Kernel> make_gradient(const Launcher& launcher, const BatchNormGradient& op, const KernelRequest& r) {
   const Operand &dy = r.inputs[0], &x = r.inputs[1];
   const auto rows = rows_of(x);
   if (!rows || !serves(x, r.outputs[0], &dy) || (op.tail.residual && !serves(x, r.outputs[3], &r.inputs[6])))
     return nullptr;
-  const NormGradient gradient(*rows, op.tail.activation, stream);
+  const NormGradient gradient(*rows, op.tail.activation, launcher);
   return visit_real(x.dtype, [&](auto tag) {
     using T = decltype(tag);
     return launched(
-        [&stream, gradient, rows = *rows, epsilon = op.epsilon, residual = op.tail.residual](const KernelArguments& a) {
+        [&launcher, gradient, rows = *rows, epsilon = op.epsilon,
+         residual = op.tail.residual](const KernelArguments& a) {
           // Without a residual the mask is worked out again from x, which saves reading y.
           const auto* y = residual ? static_cast<const T*>(a.inputs[6]) : nullptr;
           const NormGradient::Mask<T> mask{static_cast<const T*>(a.inputs[0]),
@@ -145,23 +147,23 @@ std::unique_ptr<Kernel> make_gradient(const Stream& stream, const BatchNormGradi
                                            gradient.activation(),
                                            rows.channels};
           auto *d_scale = static_cast<float*>(a.outputs[1]), *d_bias = static_cast<float*>(a.outputs[2]);
-          gradient.sums(stream, mask, a.scratch, d_scale, d_bias);
-          gradient.apply(stream, mask, d_scale, d_bias, residual ? static_cast<T*>(a.outputs[3]) : nullptr,
+          gradient.sums(launcher, mask, a.scratch, d_scale, d_bias);
+          gradient.apply(launcher, mask, d_scale, d_bias, residual ? static_cast<T*>(a.outputs[3]) : nullptr,
                          static_cast<T*>(a.outputs[0]));
         },
         gradient.scratch_bytes());
   });
 }
 
-std::unique_ptr<Kernel> make_input_gradient(const Stream& stream, const BatchNormInputGradient& op,
+std::unique_ptr<Kernel> make_input_gradient(const Launcher& launcher, const BatchNormInputGradient& op,
                                             const KernelRequest& r) {
   const Operand &dy = r.inputs[0], &x = r.inputs[1];
   const auto rows = rows_of(x);
   if (!rows || !serves(x, r.outputs[0], &dy)) return nullptr;
-  const NormGradient gradient(*rows, {}, stream);
+  const NormGradient gradient(*rows, {}, launcher);
   return visit_real(x.dtype, [&](auto tag) {
     using T = decltype(tag);
-    return launched([&stream, gradient, rows = *rows, epsilon = op.epsilon](const KernelArguments& a) {
+    return launched([&launcher, gradient, rows = *rows, epsilon = op.epsilon](const KernelArguments& a) {
       const NormGradient::Mask<T> mask{static_cast<const T*>(a.inputs[0]),
                                        static_cast<const T*>(a.inputs[1]),
                                        nullptr,
@@ -172,21 +174,23 @@ std::unique_ptr<Kernel> make_input_gradient(const Stream& stream, const BatchNor
                                        epsilon,
                                        {},
                                        rows.channels};
-      gradient.apply(stream, mask, floats(a, 5), floats(a, 6), static_cast<T*>(nullptr), static_cast<T*>(a.outputs[0]));
+      gradient.apply(launcher, mask, floats(a, 5), floats(a, 6), static_cast<T*>(nullptr),
+                     static_cast<T*>(a.outputs[0]));
     });
   });
 }
 
 }  // namespace
 
-void register_batch_norm(KernelTable& table, const Stream& stream) {
-  table.add<BatchNorm>([&stream](const BatchNorm& op, const KernelRequest& r) { return make_fixed(stream, op, r); });
+void register_batch_norm(KernelTable& table, const Launcher& launcher) {
+  table.add<BatchNorm>(
+      [&launcher](const BatchNorm& op, const KernelRequest& r) { return make_fixed(launcher, op, r); });
   table.add<BatchNormTraining>(
-      [&stream](const BatchNormTraining& op, const KernelRequest& r) { return make_training(stream, op, r); });
+      [&launcher](const BatchNormTraining& op, const KernelRequest& r) { return make_training(launcher, op, r); });
   table.add<BatchNormGradient>(
-      [&stream](const BatchNormGradient& op, const KernelRequest& r) { return make_gradient(stream, op, r); });
-  table.add<BatchNormInputGradient>([&stream](const BatchNormInputGradient& op, const KernelRequest& r) {
-    return make_input_gradient(stream, op, r);
+      [&launcher](const BatchNormGradient& op, const KernelRequest& r) { return make_gradient(launcher, op, r); });
+  table.add<BatchNormInputGradient>([&launcher](const BatchNormInputGradient& op, const KernelRequest& r) {
+    return make_input_gradient(launcher, op, r);
   });
 }
 

@@ -68,7 +68,7 @@ struct CombineAlike {
   }
 };
 
-std::unique_ptr<Kernel> make(const Stream& stream, const Binary& op, const KernelRequest& r) {
+std::unique_ptr<Kernel> make(const Launcher& launcher, const Binary& op, const KernelRequest& r) {
   const Operand &a = r.inputs[0], &b = r.inputs[1], &y = r.outputs[0];
   const Indexer<3> places(y.shape, {y.strides, broadcast_strides(a.shape, a.strides, y.shape),
                                     broadcast_strides(b.shape, b.strides, y.shape)});
@@ -79,23 +79,23 @@ std::unique_ptr<Kernel> make(const Stream& stream, const Binary& op, const Kerne
     using T = decltype(tag);
     const auto in = [](const KernelArguments& args, size_t i) { return static_cast<const T*>(args.inputs[i]); };
     if (alike) {
-      return launched([&stream, in, count = places.count() / kWidth, kind = op.kind,
+      return launched([&launcher, in, count = places.count() / kWidth, kind = op.kind,
                        activation = op.activation](const KernelArguments& args) {
-        stream.each(count, CombineAlike<T, kWidth>{in(args, 0), in(args, 1), static_cast<T*>(args.outputs[0]), kind,
-                                                   activation});
+        launcher.each(count, CombineAlike<T, kWidth>{in(args, 0), in(args, 1), static_cast<T*>(args.outputs[0]), kind,
+                                                     activation});
       });
     }
-    return launched([&stream, in, places, kind = op.kind, activation = op.activation](const KernelArguments& args) {
-      stream.each(places.count(),
-                  Combine<T>{in(args, 0), in(args, 1), static_cast<T*>(args.outputs[0]), places, kind, activation});
+    return launched([&launcher, in, places, kind = op.kind, activation = op.activation](const KernelArguments& args) {
+      launcher.each(places.count(),
+                    Combine<T>{in(args, 0), in(args, 1), static_cast<T*>(args.outputs[0]), places, kind, activation});
     });
   });
 }
 
 }  // namespace
 
-void register_binary(KernelTable& table, const Stream& stream) {
-  table.add<Binary>([&stream](const Binary& op, const KernelRequest& r) { return make(stream, op, r); });
+void register_binary(KernelTable& table, const Launcher& launcher) {
+  table.add<Binary>([&launcher](const Binary& op, const KernelRequest& r) { return make(launcher, op, r); });
 }
 
 }  // namespace graft::cuda

@@ -55,54 +55,55 @@ struct Choose {
 
 Strides seen(const Operand& o, const Operand& y) { return broadcast_strides(o.shape, o.strides, y.shape); }
 
-std::unique_ptr<Kernel> make_comparison(const Stream& stream, const Comparison& op, const KernelRequest& r) {
+std::unique_ptr<Kernel> make_comparison(const Launcher& launcher, const Comparison& op, const KernelRequest& r) {
   const Operand &a = r.inputs[0], &b = r.inputs[1], &y = r.outputs[0];
   const Indexer<3> places(y.shape, {y.strides, seen(a, y), seen(b, y)});
   if (!places.fits() || a.dtype != b.dtype) return nullptr;
   return visit_any(a.dtype, [&](auto tag) {
     using T = decltype(tag);
-    return launched([&stream, places, kind = op.kind](const KernelArguments& k) {
-      stream.each(places.count(), Compare<T>{static_cast<const T*>(k.inputs[0]), static_cast<const T*>(k.inputs[1]),
-                                             static_cast<bool*>(k.outputs[0]), places, kind});
+    return launched([&launcher, places, kind = op.kind](const KernelArguments& k) {
+      launcher.each(places.count(), Compare<T>{static_cast<const T*>(k.inputs[0]), static_cast<const T*>(k.inputs[1]),
+                                               static_cast<bool*>(k.outputs[0]), places, kind});
     });
   });
 }
 
-std::unique_ptr<Kernel> make_predicate(const Stream& stream, const Predicate& op, const KernelRequest& r) {
+std::unique_ptr<Kernel> make_predicate(const Launcher& launcher, const Predicate& op, const KernelRequest& r) {
   const Operand &x = r.inputs[0], &y = r.outputs[0];
   const Indexer<2> places(y.shape, {y.strides, x.strides});
   if (!places.fits()) return nullptr;
   return visit_any(x.dtype, [&](auto tag) {
     using T = decltype(tag);
     return launched(
-        [&stream, places, kind = op.kind, positive = op.positive, negative = op.negative](const KernelArguments& k) {
-          stream.each(places.count(), Ask<T>{static_cast<const T*>(k.inputs[0]), static_cast<bool*>(k.outputs[0]),
-                                             places, kind, positive, negative});
+        [&launcher, places, kind = op.kind, positive = op.positive, negative = op.negative](const KernelArguments& k) {
+          launcher.each(places.count(), Ask<T>{static_cast<const T*>(k.inputs[0]), static_cast<bool*>(k.outputs[0]),
+                                               places, kind, positive, negative});
         });
   });
 }
 
-std::unique_ptr<Kernel> make_where(const Stream& stream, const KernelRequest& r) {
+std::unique_ptr<Kernel> make_where(const Launcher& launcher, const KernelRequest& r) {
   const Operand &a = r.inputs[1], &b = r.inputs[2], &y = r.outputs[0];
   const Indexer<4> places(y.shape, {y.strides, seen(r.inputs[0], y), seen(a, y), seen(b, y)});
   if (!places.fits() || a.dtype != y.dtype || b.dtype != y.dtype) return nullptr;
-  return launched([&stream, places, bytes = size_of(y.dtype)](const KernelArguments& k) {
+  return launched([&launcher, places, bytes = size_of(y.dtype)](const KernelArguments& k) {
     visit_bytes(bytes, [&](auto tag) {
       using T = decltype(tag);
-      stream.each(places.count(), Choose<T>{static_cast<const bool*>(k.inputs[0]), static_cast<const T*>(k.inputs[1]),
-                                            static_cast<const T*>(k.inputs[2]), static_cast<T*>(k.outputs[0]), places});
+      launcher.each(places.count(),
+                    Choose<T>{static_cast<const bool*>(k.inputs[0]), static_cast<const T*>(k.inputs[1]),
+                              static_cast<const T*>(k.inputs[2]), static_cast<T*>(k.outputs[0]), places});
     });
   });
 }
 
 }  // namespace
 
-void register_comparison(KernelTable& table, const Stream& stream) {
+void register_comparison(KernelTable& table, const Launcher& launcher) {
   table.add<Comparison>(
-      [&stream](const Comparison& op, const KernelRequest& r) { return make_comparison(stream, op, r); });
+      [&launcher](const Comparison& op, const KernelRequest& r) { return make_comparison(launcher, op, r); });
   table.add<Predicate>(
-      [&stream](const Predicate& op, const KernelRequest& r) { return make_predicate(stream, op, r); });
-  table.add<Where>([&stream](const Where&, const KernelRequest& r) { return make_where(stream, r); });
+      [&launcher](const Predicate& op, const KernelRequest& r) { return make_predicate(launcher, op, r); });
+  table.add<Where>([&launcher](const Where&, const KernelRequest& r) { return make_where(launcher, r); });
 }
 
 }  // namespace graft::cuda

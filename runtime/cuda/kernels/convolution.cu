@@ -26,11 +26,11 @@ class WeightOrder {
         outward_(w, {plain_strides(w), channels_last_strides(w)}) {}
   bool trivial() const { return trivial_; }
   size_t bytes() const { return bytes_; }
-  void inward(const Stream& stream, const void* plain, void* last) const {
-    move(stream, element_bytes_, {0, 0, 0, inward_}, plain, last);
+  void inward(const Launcher& launcher, const void* plain, void* last) const {
+    move(launcher, element_bytes_, {0, 0, 0, inward_}, plain, last);
   }
-  void outward(const Stream& stream, const void* last, void* plain) const {
-    move(stream, element_bytes_, {0, 0, 0, outward_}, last, plain);
+  void outward(const Launcher& launcher, const void* last, void* plain) const {
+    move(launcher, element_bytes_, {0, 0, 0, outward_}, last, plain);
   }
 
  private:
@@ -43,44 +43,38 @@ class WeightOrder {
 /// Weights as libraries read them: those that never change are brought into order once.
 class PackedWeights {
  public:
-  PackedWeights(const Operand& w, const Stream& stream)
-      : stream_(stream),
+  PackedWeights(const Operand& w, const Launcher& launcher)
+      : launcher_(launcher),
         order_(w.shape, w.dtype),
         once_(w.constant && !w.mutable_constant && !order_.trivial()),
-        packed_(nullptr, Release{&stream.memory()}) {
-    if (once_) packed_.reset(stream.memory().allocate(order_.bytes()));
-  }
+        packed_(once_ ? DeviceBuffer(launcher.device(), order_.bytes()) : DeviceBuffer()) {}
   size_t scratch_bytes() const { return once_ || order_.trivial() ? 0 : order_.bytes(); }
   const void* get(const void* plain, void* scratch) {
     if (order_.trivial()) return plain;
     if (!once_) {
-      order_.inward(stream_, plain, scratch);
+      order_.inward(launcher_, plain, scratch);
       return scratch;
     }
-    if (!filled_) order_.inward(stream_, plain, packed_.get());
+    if (!filled_) order_.inward(launcher_, plain, packed_.data());
     filled_ = true;
-    return packed_.get();
+    return packed_.data();
   }
 
  private:
-  struct Release {
-    const DeviceMemory* memory;
-    void operator()(void* p) const { memory->release(p); }
-  };
-  const Stream& stream_;
+  const Launcher& launcher_;
   WeightOrder order_;
   bool once_, filled_ = false;
-  std::unique_ptr<void, Release> packed_;
+  DeviceBuffer packed_;
 };
 
 /// Adds what a library's kernel left out.
-void finish(const Stream& stream, DType dtype, const Indexer<2>& places, void* y, const void* bias,
+void finish(const Launcher& launcher, DType dtype, const Indexer<2>& places, void* y, const void* bias,
             const void* residual, const Activation& activation) {
   if (!bias && !residual && activation.kind == Activation::Kind::none) return;
   visit_real(dtype, [&](auto tag) {
     using T = decltype(tag);
-    stream.each(places.count(), EpilogueBody<T>{static_cast<T*>(y), static_cast<const T*>(bias),
-                                                static_cast<const T*>(residual), places, 1.0f, activation});
+    launcher.each(places.count(), EpilogueBody<T>{static_cast<T*>(y), static_cast<const T*>(bias),
+                                                  static_cast<const T*>(residual), places, 1.0f, activation});
   });
 }
 
@@ -107,18 +101,18 @@ const Strides kPerChannel{0, 1, 0, 0};
 
 class Forward final : public Kernel {
  public:
-  Forward(const Convolution& op, const KernelRequest& r, const Stream& stream,
+  Forward(const Convolution& op, const KernelRequest& r, const Launcher& launcher,
           std::unique_ptr<LibraryConvolution> whole, std::unique_ptr<LibraryConvolution> bare)
-      : stream_(stream),
+      : launcher_(launcher),
         whole_(std::move(whole)),
         bare_(std::move(bare)),
-        weights_(r.inputs[1], stream),
+        weights_(r.inputs[1], launcher),
         tail_(op.tail),
         bias_(r.inputs.size() > 2 && r.inputs[2].present),
         dtype_(r.outputs[0].dtype),
         places_(r.outputs[0].shape, {r.outputs[0].strides, kPerChannel}) {
     const Shape& y = r.outputs[0].shape;
-    if (op.statistics) statistics_.emplace(Rows{y.elements() / y[1], y[1]}, stream);
+    if (op.statistics) statistics_.emplace(Rows{y.elements() / y[1], y[1]}, launcher);
     workspace_ =
         aligned(std::max((whole_ ? whole_ : bare_)->workspace_bytes(), statistics_ ? statistics_->scratch_bytes() : 0));
   }
@@ -130,18 +124,18 @@ class Forward final : public Kernel {
       whole_->run({a.inputs[0], w, bias, residual, a.outputs[0]}, a.scratch);
     } else {
       bare_->run({a.inputs[0], w, nullptr, nullptr, a.outputs[0]}, a.scratch);
-      finish(stream_, dtype_, places_, a.outputs[0], bias, residual, tail_.activation);
+      finish(launcher_, dtype_, places_, a.outputs[0], bias, residual, tail_.activation);
     }
     if (!statistics_) return;
     visit_real(dtype_, [&](auto tag) {
       using T = decltype(tag);
-      statistics_->compute(stream_, static_cast<const T*>(a.outputs[0]), a.scratch, static_cast<float*>(a.outputs[1]),
+      statistics_->compute(launcher_, static_cast<const T*>(a.outputs[0]), a.scratch, static_cast<float*>(a.outputs[1]),
                            static_cast<float*>(a.outputs[2]));
     });
   }
 
  private:
-  const Stream& stream_;
+  const Launcher& launcher_;
   std::unique_ptr<LibraryConvolution> whole_, bare_;
   PackedWeights weights_;
   Epilogue tail_;
@@ -152,7 +146,7 @@ class Forward final : public Kernel {
   size_t workspace_ = 0;
 };
 
-std::unique_ptr<Kernel> make_forward(const LibraryWay& c, const Convolution& op, const KernelRequest& r) {
+std::unique_ptr<Kernel> make_forward(const LibraryContext& c, const Convolution& op, const KernelRequest& r) {
   const Operand &x = r.inputs[0], &w = r.inputs[1], &y = r.outputs[0];
   if (!serves(w.dtype, x, y)) return nullptr;
   ConvolutionProblem problem = problem_of(ConvolutionProblem::Kind::forward, x, w.shape, y, op.window);
@@ -170,16 +164,16 @@ std::unique_ptr<Kernel> make_forward(const LibraryWay& c, const Convolution& op,
     bare = c.library.convolution(problem);
     if (!bare) return nullptr;
   }
-  return std::make_unique<Forward>(op, r, c.stream, std::move(whole), std::move(bare));
+  return std::make_unique<Forward>(op, r, c.launcher, std::move(whole), std::move(bare));
 }
 
 class BackwardData final : public Kernel {
  public:
-  BackwardData(const ConvolutionBackwardData& op, const KernelRequest& r, const Stream& stream,
+  BackwardData(const ConvolutionBackwardData& op, const KernelRequest& r, const Launcher& launcher,
                std::unique_ptr<LibraryConvolution> gradient)
-      : stream_(stream),
+      : launcher_(launcher),
         gradient_(std::move(gradient)),
-        weights_(r.inputs[1], stream),
+        weights_(r.inputs[1], launcher),
         tail_(op.tail),
         in_place_(r.in_place_input >= 0),
         dtype_(r.outputs[0].dtype),
@@ -189,7 +183,7 @@ class BackwardData final : public Kernel {
     if (op.norm) {
       epsilon_ = op.norm->epsilon;
       rows_ = {dx.elements() / dx[1], dx[1]};
-      norm_.emplace(rows_, op.norm->activation, stream);
+      norm_.emplace(rows_, op.norm->activation, launcher);
     }
     workspace_ = aligned(std::max(gradient_->workspace_bytes(), norm_ ? norm_->scratch_bytes() : 0));
   }
@@ -203,7 +197,7 @@ class BackwardData final : public Kernel {
     // hands.
     void* const bare = in_place_ ? packed + weights_.scratch_bytes() : a.outputs[0];
     gradient_->run({a.inputs[0], w, nullptr, nullptr, bare}, a.scratch);
-    finish(stream_, dtype_, places_, a.outputs[0], nullptr,
+    finish(launcher_, dtype_, places_, a.outputs[0], nullptr,
            in_place_        ? bare
            : tail_.residual ? a.inputs[2]
                             : nullptr,
@@ -224,13 +218,13 @@ class BackwardData final : public Kernel {
                                        epsilon_,
                                        norm_->activation(),
                                        rows_.channels};
-      norm_->sums(stream_, mask, a.scratch, static_cast<float*>(a.outputs[1]), static_cast<float*>(a.outputs[2]));
-      norm_->apply(stream_, mask, nullptr, nullptr, dz, static_cast<T*>(nullptr));
+      norm_->sums(launcher_, mask, a.scratch, static_cast<float*>(a.outputs[1]), static_cast<float*>(a.outputs[2]));
+      norm_->apply(launcher_, mask, nullptr, nullptr, dz, static_cast<T*>(nullptr));
     });
   }
 
  private:
-  const Stream& stream_;
+  const Launcher& launcher_;
   std::unique_ptr<LibraryConvolution> gradient_;
   PackedWeights weights_;
   Epilogue tail_;
@@ -244,14 +238,14 @@ class BackwardData final : public Kernel {
   size_t workspace_ = 0;
 };
 
-std::unique_ptr<Kernel> make_backward_data(const LibraryWay& c, const ConvolutionBackwardData& op,
+std::unique_ptr<Kernel> make_backward_data(const LibraryContext& c, const ConvolutionBackwardData& op,
                                            const KernelRequest& r) {
   const Operand &dy = r.inputs[0], &w = r.inputs[1], &dx = r.outputs[0];
   if (!serves(w.dtype, dx, dy)) return nullptr;
   auto gradient =
       c.library.convolution(problem_of(ConvolutionProblem::Kind::gradient_of_input, dx, w.shape, dy, op.window));
   if (!gradient) return nullptr;
-  return std::make_unique<BackwardData>(op, r, c.stream, std::move(gradient));
+  return std::make_unique<BackwardData>(op, r, c.launcher, std::move(gradient));
 }
 
 /// dy's values, for the gradient of a bias.
@@ -271,32 +265,32 @@ struct Narrowed {
 
 class BackwardWeights final : public Kernel {
  public:
-  BackwardWeights(const ConvolutionBackwardWeights& op, const KernelRequest& r, const Stream& stream,
+  BackwardWeights(const ConvolutionBackwardWeights& op, const KernelRequest& r, const Launcher& launcher,
                   std::unique_ptr<LibraryConvolution> gradient)
-      : stream_(stream),
+      : launcher_(launcher),
         gradient_(std::move(gradient)),
         order_(op.weight_shape, r.outputs[0].dtype),
         bias_(op.bias),
         dtype_(r.outputs[0].dtype),
         rows_{r.inputs[1].shape.elements() / r.inputs[1].shape[1], r.inputs[1].shape[1]},
-        sums_(rows_.rows, rows_.channels, 1, stream) {
+        sums_(rows_.rows, rows_.channels, 1, launcher) {
     workspace_ = aligned(std::max(gradient_->workspace_bytes(), bias_ ? sums_.scratch_bytes() : 0));
   }
   size_t scratch_bytes() const override { return workspace_ + (order_.trivial() ? 0 : order_.bytes()); }
   void run(const KernelArguments& a) override {
     void* const made = order_.trivial() ? a.outputs[0] : static_cast<std::byte*>(a.scratch) + workspace_;
     gradient_->run({a.inputs[0], a.inputs[1], nullptr, nullptr, made}, a.scratch);
-    if (!order_.trivial()) order_.outward(stream_, made, a.outputs[0]);
+    if (!order_.trivial()) order_.outward(launcher_, made, a.outputs[0]);
     if (!bias_) return;
     visit_real(dtype_, [&](auto tag) {
       using T = decltype(tag);
-      sums_.compute<1>(stream_, Values<T>{static_cast<const T*>(a.inputs[1]), rows_.channels}, a.scratch);
-      stream_.each(rows_.channels, Narrowed<T>{sums_.result(a.scratch), static_cast<T*>(a.outputs[1])});
+      sums_.compute<1>(launcher_, Values<T>{static_cast<const T*>(a.inputs[1]), rows_.channels}, a.scratch);
+      launcher_.each(rows_.channels, Narrowed<T>{sums_.result(a.scratch), static_cast<T*>(a.outputs[1])});
     });
   }
 
  private:
-  const Stream& stream_;
+  const Launcher& launcher_;
   std::unique_ptr<LibraryConvolution> gradient_;
   WeightOrder order_;
   bool bias_;
@@ -306,18 +300,18 @@ class BackwardWeights final : public Kernel {
   size_t workspace_ = 0;
 };
 
-std::unique_ptr<Kernel> make_backward_weights(const LibraryWay& c, const ConvolutionBackwardWeights& op,
+std::unique_ptr<Kernel> make_backward_weights(const LibraryContext& c, const ConvolutionBackwardWeights& op,
                                               const KernelRequest& r) {
   const Operand &x = r.inputs[0], &dy = r.inputs[1], &dw = r.outputs[0];
   if (!serves(dw.dtype, x, dy)) return nullptr;
   auto gradient = c.library.convolution(
       problem_of(ConvolutionProblem::Kind::gradient_of_weights, x, op.weight_shape, dy, op.window));
   if (!gradient) return nullptr;
-  return std::make_unique<BackwardWeights>(op, r, c.stream, std::move(gradient));
+  return std::make_unique<BackwardWeights>(op, r, c.launcher, std::move(gradient));
 }
 
 /// The same sums as a convolution's gradient of its input.
-std::unique_ptr<Kernel> make_transposed(const LibraryWay& c, const ConvTranspose& op, const KernelRequest& r) {
+std::unique_ptr<Kernel> make_transposed(const LibraryContext& c, const ConvTranspose& op, const KernelRequest& r) {
   ConvolutionBackwardData gradient;
   gradient.window = op.window;
   gradient.groups = op.groups;
@@ -327,15 +321,17 @@ std::unique_ptr<Kernel> make_transposed(const LibraryWay& c, const ConvTranspose
 
 }  // namespace
 
-void register_convolution(KernelTable& table, const LibraryWay& way) {
-  table.add<Convolution>([way](const Convolution& op, const KernelRequest& r) { return make_forward(way, op, r); });
-  table.add<ConvolutionBackwardData>(
-      [way](const ConvolutionBackwardData& op, const KernelRequest& r) { return make_backward_data(way, op, r); });
-  table.add<ConvolutionBackwardWeights>([way](const ConvolutionBackwardWeights& op, const KernelRequest& r) {
-    return make_backward_weights(way, op, r);
+void register_convolution(KernelTable& table, const LibraryContext& context) {
+  table.add<Convolution>(
+      [context](const Convolution& op, const KernelRequest& r) { return make_forward(context, op, r); });
+  table.add<ConvolutionBackwardData>([context](const ConvolutionBackwardData& op, const KernelRequest& r) {
+    return make_backward_data(context, op, r);
+  });
+  table.add<ConvolutionBackwardWeights>([context](const ConvolutionBackwardWeights& op, const KernelRequest& r) {
+    return make_backward_weights(context, op, r);
   });
   table.add<ConvTranspose>(
-      [way](const ConvTranspose& op, const KernelRequest& r) { return make_transposed(way, op, r); });
+      [context](const ConvTranspose& op, const KernelRequest& r) { return make_transposed(context, op, r); });
 }
 
 }  // namespace graft::cuda

@@ -7,7 +7,7 @@
 namespace graft::cuda {
 namespace {
 
-/// The same draws as on the processor: the mask depends on (seed, step, stream, element) alone.
+/// The same draws as on the processor: the mask depends on (seed, step, random stream, element) alone.
 template <typename T>
 struct Draw {
   const T* x;
@@ -23,7 +23,7 @@ struct Draw {
   }
 };
 
-std::unique_ptr<Kernel> make(const Stream& stream, const Dropout& op, const KernelRequest& r) {
+std::unique_ptr<Kernel> make(const Launcher& launcher, const Dropout& op, const KernelRequest& r) {
   const Operand& y = r.outputs[0];
   if (!is_real(y.dtype) || r.inputs[0].strides != y.strides) return nullptr;
   const int64_t elements = y.shape.elements(), shared = op.whole_samples && elements > 0 ? elements / y.shape[0] : 1;
@@ -31,17 +31,17 @@ std::unique_ptr<Kernel> make(const Stream& stream, const Dropout& op, const Kern
   return visit_real(y.dtype, [&](auto tag) {
     using T = decltype(tag);
     return launched(
-        [&stream, elements, shared, scale, ratio = op.ratio, rng_stream = op.stream](const KernelArguments& a) {
-          stream.each(elements, Draw<T>{static_cast<const T*>(a.inputs[0]), static_cast<T*>(a.outputs[0]),
-                                        stream.step(), rng_stream, ratio, scale, shared});
+        [&launcher, elements, shared, scale, ratio = op.ratio, rng_stream = op.stream](const KernelArguments& a) {
+          launcher.each(elements, Draw<T>{static_cast<const T*>(a.inputs[0]), static_cast<T*>(a.outputs[0]),
+                                          launcher.step(), rng_stream, ratio, scale, shared});
         });
   });
 }
 
 }  // namespace
 
-void register_dropout(KernelTable& table, const Stream& stream) {
-  table.add<Dropout>([&stream](const Dropout& op, const KernelRequest& r) { return make(stream, op, r); });
+void register_dropout(KernelTable& table, const Launcher& launcher) {
+  table.add<Dropout>([&launcher](const Dropout& op, const KernelRequest& r) { return make(launcher, op, r); });
 }
 
 }  // namespace graft::cuda

@@ -82,7 +82,7 @@ auto visit_index(DType dtype, const Visit& visit) {
   return dtype == DType::i64 ? visit(int64_t{}) : visit(int32_t{});
 }
 
-std::unique_ptr<Kernel> make_gather(const Stream& stream, const Gather& op, const KernelRequest& r) {
+std::unique_ptr<Kernel> make_gather(const Launcher& launcher, const Gather& op, const KernelRequest& r) {
   const Operand &x = r.inputs[0], &indices = r.inputs[1], &y = r.outputs[0];
   const Geometry g(op.axis, x, indices, y);
   Shape shape = g.kept;
@@ -98,18 +98,18 @@ std::unique_ptr<Kernel> make_gather(const Stream& stream, const Gather& op, cons
   return visit_index(indices.dtype, [&](auto index_tag) {
     using Index = decltype(index_tag);
     return launched(
-        [&stream, places, bytes = size_of(x.dtype), step = g.step, extent = g.extent](const KernelArguments& k) {
+        [&launcher, places, bytes = size_of(x.dtype), step = g.step, extent = g.extent](const KernelArguments& k) {
           visit_bytes(bytes, [&](auto tag) {
             using T = decltype(tag);
-            stream.each(places.count(),
-                        Take<T, Index>{static_cast<const T*>(k.inputs[0]), static_cast<const Index*>(k.inputs[1]),
-                                       static_cast<T*>(k.outputs[0]), places, step, extent});
+            launcher.each(places.count(),
+                          Take<T, Index>{static_cast<const T*>(k.inputs[0]), static_cast<const Index*>(k.inputs[1]),
+                                         static_cast<T*>(k.outputs[0]), places, step, extent});
           });
         });
   });
 }
 
-std::unique_ptr<Kernel> make_gradient(const Stream& stream, const GatherGradient& op, const KernelRequest& r) {
+std::unique_ptr<Kernel> make_gradient(const Launcher& launcher, const GatherGradient& op, const KernelRequest& r) {
   const Operand &dy = r.inputs[0], &indices = r.inputs[1], &dx = r.outputs[0];
   const Geometry g(op.axis, dx, indices, dy);
   const Indexer<2> places(g.kept, {g.whole_kept, g.taken_kept}), list(g.listed, {g.taken_listed, g.index});
@@ -119,10 +119,10 @@ std::unique_ptr<Kernel> make_gradient(const Stream& stream, const GatherGradient
     using Index = decltype(index_tag);
     return visit_real(dx.dtype, [&](auto tag) {
       using T = decltype(tag);
-      return launched([&stream, places, list, step = g.step, extent = g.extent](const KernelArguments& k) {
-        stream.each(places.count() * extent,
-                    AddTaken<T, Index>{static_cast<const T*>(k.inputs[0]), static_cast<const Index*>(k.inputs[1]),
-                                       static_cast<T*>(k.outputs[0]), places, list, step, extent});
+      return launched([&launcher, places, list, step = g.step, extent = g.extent](const KernelArguments& k) {
+        launcher.each(places.count() * extent,
+                      AddTaken<T, Index>{static_cast<const T*>(k.inputs[0]), static_cast<const Index*>(k.inputs[1]),
+                                         static_cast<T*>(k.outputs[0]), places, list, step, extent});
       });
     });
   });
@@ -130,10 +130,10 @@ std::unique_ptr<Kernel> make_gradient(const Stream& stream, const GatherGradient
 
 }  // namespace
 
-void register_gather(KernelTable& table, const Stream& stream) {
-  table.add<Gather>([&stream](const Gather& op, const KernelRequest& r) { return make_gather(stream, op, r); });
+void register_gather(KernelTable& table, const Launcher& launcher) {
+  table.add<Gather>([&launcher](const Gather& op, const KernelRequest& r) { return make_gather(launcher, op, r); });
   table.add<GatherGradient>(
-      [&stream](const GatherGradient& op, const KernelRequest& r) { return make_gradient(stream, op, r); });
+      [&launcher](const GatherGradient& op, const KernelRequest& r) { return make_gradient(launcher, op, r); });
 }
 
 }  // namespace graft::cuda

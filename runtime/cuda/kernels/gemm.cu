@@ -18,7 +18,7 @@ bool row_major(const Operand& o) {
 
 bool one_type(const KernelRequest& r) { return is_real(r.outputs[0].dtype) && all_of(r.inputs, r.outputs[0].dtype); }
 
-std::unique_ptr<Kernel> make_gemm(const LibraryWay& c, const Gemm& op, const KernelRequest& r) {
+std::unique_ptr<Kernel> make_gemm(const LibraryContext& c, const Gemm& op, const KernelRequest& r) {
   const Operand &a = r.inputs[0], &b = r.inputs[1], &y = r.outputs[0];
   if (!one_type(r) || !row_major(a) || !row_major(b) || !row_major(y) || a.shape.elements() == 0 ||
       b.shape.elements() == 0)
@@ -42,15 +42,15 @@ std::unique_ptr<Kernel> make_gemm(const LibraryWay& c, const Gemm& op, const Ker
   const Indexer<2> places(y.shape, {y.strides, bias});
   const bool finish = has_bias || op.tail.activation.kind != Activation::Kind::none;
   return launched(
-      [&stream = c.stream, product, places, has_bias, finish, tail = op.tail, beta = op.beta,
+      [&launcher = c.launcher, product, places, has_bias, finish, tail = op.tail, beta = op.beta,
        dtype = y.dtype](const KernelArguments& k) {
         product->run(k.inputs[0], k.inputs[1], tail.residual ? k.inputs[3] : nullptr, k.outputs[0], k.scratch);
         if (!finish) return;
         visit_real(dtype, [&](auto tag) {
           using T = decltype(tag);
-          stream.each(places.count(), EpilogueBody<T>{static_cast<T*>(k.outputs[0]),
-                                                      has_bias ? static_cast<const T*>(k.inputs[2]) : nullptr, nullptr,
-                                                      places, beta, tail.activation});
+          launcher.each(places.count(), EpilogueBody<T>{static_cast<T*>(k.outputs[0]),
+                                                        has_bias ? static_cast<const T*>(k.inputs[2]) : nullptr,
+                                                        nullptr, places, beta, tail.activation});
         });
       },
       product->workspace_bytes());
@@ -85,7 +85,7 @@ struct Matrices {
 };
 
 /// Batches of products with NumPy's broadcasting.
-std::unique_ptr<Kernel> make_matmul(const LibraryWay& c, const KernelRequest& r) {
+std::unique_ptr<Kernel> make_matmul(const LibraryContext& c, const KernelRequest& r) {
   const Operand& out = r.outputs[0];
   const Matrices a(r.inputs[0], true), b(r.inputs[1], false);
   if (!one_type(r) || out.shape.elements() == 0 || a.elements() == 0) return nullptr;
@@ -122,34 +122,36 @@ std::unique_ptr<Kernel> make_matmul(const LibraryWay& c, const KernelRequest& r)
   const std::shared_ptr<const LibraryProduct> product = c.library.product(problem);
   if (!product) return nullptr;
   const auto bytes = static_cast<int64_t>(size_of(out.dtype));
-  const auto room = [&](bool needed, int64_t elements) { return needed ? (elements * bytes + 255) / 256 * 256 : 0; };
-  const int64_t a_room = room(!a.in_place, a.elements()), b_room = room(!b.in_place, b.elements()),
-                y_room = room(!stays, out.shape.elements());
+  const auto copy_bytes = [&](bool needed, int64_t elements) {
+    return needed ? (elements * bytes + 255) / 256 * 256 : 0;
+  };
+  const int64_t a_bytes = copy_bytes(!a.in_place, a.elements()), b_bytes = copy_bytes(!b.in_place, b.elements()),
+                y_bytes = copy_bytes(!stays, out.shape.elements());
   return launched(
-      [&stream = c.stream, product, batches, a, b, leaving, stays, bytes, a_room, b_room,
-       y_room](const KernelArguments& k) {
+      [&launcher = c.launcher, product, batches, a, b, leaving, stays, bytes, a_bytes, b_bytes,
+       y_bytes](const KernelArguments& k) {
         auto* const scratch = static_cast<std::byte*>(k.scratch);
         const auto laid = [&](const Matrices& m, const void* from, std::byte* to) -> const std::byte* {
           if (m.in_place) return static_cast<const std::byte*>(from);
-          move(stream, static_cast<size_t>(bytes), {0, 0, 0, m.laying}, from, to);
+          move(launcher, static_cast<size_t>(bytes), {0, 0, 0, m.laying}, from, to);
           return to;
         };
         const std::byte *const left = laid(a, k.inputs[0], scratch), *const right =
-                                                                         laid(b, k.inputs[1], scratch + a_room);
-        std::byte* const result = stays ? static_cast<std::byte*>(k.outputs[0]) : scratch + a_room + b_room;
+                                                                         laid(b, k.inputs[1], scratch + a_bytes);
+        std::byte* const result = stays ? static_cast<std::byte*>(k.outputs[0]) : scratch + a_bytes + b_bytes;
         for (const Batches::Run& run : batches.runs)
           product->run(left + run.a * bytes, right + run.b * bytes, nullptr, result + run.y * bytes,
-                       scratch + a_room + b_room + y_room);
-        if (!stays) move(stream, static_cast<size_t>(bytes), {0, 0, 0, leaving}, result, k.outputs[0]);
+                       scratch + a_bytes + b_bytes + y_bytes);
+        if (!stays) move(launcher, static_cast<size_t>(bytes), {0, 0, 0, leaving}, result, k.outputs[0]);
       },
-      static_cast<size_t>(a_room + b_room + y_room) + product->workspace_bytes());
+      static_cast<size_t>(a_bytes + b_bytes + y_bytes) + product->workspace_bytes());
 }
 
 }  // namespace
 
-void register_gemm(KernelTable& table, const LibraryWay& way) {
-  table.add<Gemm>([way](const Gemm& op, const KernelRequest& r) { return make_gemm(way, op, r); });
-  table.add<MatMul>([way](const MatMul&, const KernelRequest& r) { return make_matmul(way, r); });
+void register_gemm(KernelTable& table, const LibraryContext& context) {
+  table.add<Gemm>([context](const Gemm& op, const KernelRequest& r) { return make_gemm(context, op, r); });
+  table.add<MatMul>([context](const MatMul&, const KernelRequest& r) { return make_matmul(context, r); });
 }
 
 }  // namespace graft::cuda

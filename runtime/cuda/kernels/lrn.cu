@@ -75,38 +75,38 @@ bool serves(const KernelRequest& r) {
 
 const Strides kChannel{0, 1, 0, 0};
 
-std::unique_ptr<Kernel> make_forward(const Stream& stream, const Lrn& op, const KernelRequest& r) {
+std::unique_ptr<Kernel> make_forward(const Launcher& launcher, const Lrn& op, const KernelRequest& r) {
   if (!serves(r)) return nullptr;
   const Operand &x = r.inputs[0], &y = r.outputs[0];
   return visit_real(y.dtype, [&](auto tag) {
     using T = decltype(tag);
-    return launched([&stream, places = Indexer<3>(y.shape, {y.strides, x.strides, kChannel}),
+    return launched([&launcher, places = Indexer<3>(y.shape, {y.strides, x.strides, kChannel}),
                      window = window_of(op, x)](const KernelArguments& a) {
-      stream.each(places.count(),
-                  Forward<T>{static_cast<const T*>(a.inputs[0]), static_cast<T*>(a.outputs[0]), places, window});
+      launcher.each(places.count(),
+                    Forward<T>{static_cast<const T*>(a.inputs[0]), static_cast<T*>(a.outputs[0]), places, window});
     });
   });
 }
 
-std::unique_ptr<Kernel> make_backward(const Stream& stream, const LrnGradient& op, const KernelRequest& r) {
+std::unique_ptr<Kernel> make_backward(const Launcher& launcher, const LrnGradient& op, const KernelRequest& r) {
   if (!serves(r)) return nullptr;
   const Operand &dy = r.inputs[0], &x = r.inputs[1], &dx = r.outputs[0];
   return visit_real(dx.dtype, [&](auto tag) {
     using T = decltype(tag);
-    return launched([&stream, places = Indexer<4>(dx.shape, {dx.strides, dy.strides, x.strides, kChannel}),
+    return launched([&launcher, places = Indexer<4>(dx.shape, {dx.strides, dy.strides, x.strides, kChannel}),
                      window = window_of(op.forward, x), dy_step = dy.strides[1]](const KernelArguments& a) {
-      stream.each(places.count(), Backward<T>{static_cast<const T*>(a.inputs[0]), static_cast<const T*>(a.inputs[1]),
-                                              static_cast<T*>(a.outputs[0]), places, window, dy_step});
+      launcher.each(places.count(), Backward<T>{static_cast<const T*>(a.inputs[0]), static_cast<const T*>(a.inputs[1]),
+                                                static_cast<T*>(a.outputs[0]), places, window, dy_step});
     });
   });
 }
 
 }  // namespace
 
-void register_lrn(KernelTable& table, const Stream& stream) {
-  table.add<Lrn>([&stream](const Lrn& op, const KernelRequest& r) { return make_forward(stream, op, r); });
+void register_lrn(KernelTable& table, const Launcher& launcher) {
+  table.add<Lrn>([&launcher](const Lrn& op, const KernelRequest& r) { return make_forward(launcher, op, r); });
   table.add<LrnGradient>(
-      [&stream](const LrnGradient& op, const KernelRequest& r) { return make_backward(stream, op, r); });
+      [&launcher](const LrnGradient& op, const KernelRequest& r) { return make_backward(launcher, op, r); });
 }
 
 }  // namespace graft::cuda

@@ -13,29 +13,29 @@ namespace graft::cuda {
 namespace {
 
 /// Elements keep their logical order: by way of row-major order where neither side lies so.
-std::unique_ptr<Kernel> make_reshape(const Stream& stream, const KernelRequest& r) {
+std::unique_ptr<Kernel> make_reshape(const Launcher& launcher, const KernelRequest& r) {
   const Operand &x = r.inputs[0], &y = r.outputs[0];
   const size_t bytes = size_of(x.dtype);
   const Move to_plain{0, 0, 0, Indexer<2>(x.shape, {plain_strides(x.shape), x.strides})},
       from_plain{0, 0, 0, Indexer<2>(y.shape, {y.strides, plain_strides(y.shape)})};
   if (!to_plain.places.fits() || !from_plain.places.fits()) return nullptr;
-  if (is_row_major(y.shape, y.strides)) return moves(stream, r, {to_plain});
-  if (is_row_major(x.shape, x.strides)) return moves(stream, r, {from_plain});
+  if (is_row_major(y.shape, y.strides)) return moves(launcher, r, {to_plain});
+  if (is_row_major(x.shape, x.strides)) return moves(launcher, r, {from_plain});
   return launched(
-      [&stream, bytes, to_plain, from_plain](const KernelArguments& a) {
-        move(stream, bytes, to_plain, a.inputs[0], a.scratch);
-        move(stream, bytes, from_plain, a.scratch, a.outputs[0]);
+      [&launcher, bytes, to_plain, from_plain](const KernelArguments& a) {
+        move(launcher, bytes, to_plain, a.inputs[0], a.scratch);
+        move(launcher, bytes, from_plain, a.scratch, a.outputs[0]);
       },
       static_cast<size_t>(x.shape.elements()) * bytes);
 }
 
-std::unique_ptr<Kernel> make_transpose(const Stream& stream, const Transpose& op, const KernelRequest& r) {
+std::unique_ptr<Kernel> make_transpose(const Launcher& launcher, const Transpose& op, const KernelRequest& r) {
   Strides from;
   for (size_t i : op.order(r.inputs[0].shape.rank())) from.push_back(r.inputs[0].strides[i]);
-  return moves(stream, r, {{0, 0, 0, Indexer<2>(r.outputs[0].shape, {r.outputs[0].strides, from})}});
+  return moves(launcher, r, {{0, 0, 0, Indexer<2>(r.outputs[0].shape, {r.outputs[0].strides, from})}});
 }
 
-std::unique_ptr<Kernel> make_concat(const Stream& stream, const Concat& op, const KernelRequest& r) {
+std::unique_ptr<Kernel> make_concat(const Launcher& launcher, const Concat& op, const KernelRequest& r) {
   const Operand& y = r.outputs[0];
   const auto axis = static_cast<size_t>(resolve_axis(op.axis, y.shape.rank()));
   std::vector<Move> parts;
@@ -45,7 +45,7 @@ std::unique_ptr<Kernel> make_concat(const Stream& stream, const Concat& op, cons
     parts.push_back({i, 0, offset * y.strides[axis], Indexer<2>(x.shape, {y.strides, x.strides})});
     offset += x.shape[axis];
   }
-  return moves(stream, r, std::move(parts));
+  return moves(launcher, r, std::move(parts));
 }
 
 /// Where a slice lies in the whole.
@@ -60,19 +60,19 @@ struct Section {
   }
 };
 
-std::unique_ptr<Kernel> make_slice(const Stream& stream, const Slice& op, const KernelRequest& r) {
+std::unique_ptr<Kernel> make_slice(const Launcher& launcher, const Slice& op, const KernelRequest& r) {
   const Section section(op.ranges(types_of(r.inputs)), r.inputs[0].strides);
-  return moves(stream, r,
+  return moves(launcher, r,
                {{0, section.offset, 0, Indexer<2>(r.outputs[0].shape, {r.outputs[0].strides, section.strides})}});
 }
 
-std::unique_ptr<Kernel> make_slice_gradient(const Stream& stream, const SliceGradient& op, const KernelRequest& r) {
+std::unique_ptr<Kernel> make_slice_gradient(const Launcher& launcher, const SliceGradient& op, const KernelRequest& r) {
   const Section section(op.ranges, r.outputs[0].strides);
-  return moves(stream, r,
+  return moves(launcher, r,
                {{0, 0, section.offset, Indexer<2>(r.inputs[0].shape, {section.strides, r.inputs[0].strides})}}, true);
 }
 
-std::unique_ptr<Kernel> make_pad(const Stream& stream, const Pad& op, const KernelRequest& r) {
+std::unique_ptr<Kernel> make_pad(const Launcher& launcher, const Pad& op, const KernelRequest& r) {
   const Operand &x = r.inputs[0], &y = r.outputs[0];
   if (op.mode != Pad::Mode::constant) return nullptr;
   const auto pads = op.resolved_pads(types_of(r.inputs));
@@ -93,12 +93,12 @@ std::unique_ptr<Kernel> make_pad(const Stream& stream, const Pad& op, const Kern
     const Tensor value = cast(Tensor::of<float>({1}, {op.fill}), x.dtype);
     std::memcpy(&pattern, value.raw(), size_of(x.dtype));
   }
-  return moves(stream, r, {part}, true, pattern);
+  return moves(launcher, r, {part}, true, pattern);
 }
 
-std::unique_ptr<Kernel> make_expand(const Stream& stream, const KernelRequest& r) {
+std::unique_ptr<Kernel> make_expand(const Launcher& launcher, const KernelRequest& r) {
   const Operand &x = r.inputs[0], &y = r.outputs[0];
-  return moves(stream, r,
+  return moves(launcher, r,
                {{0, 0, 0, Indexer<2>(y.shape, {y.strides, broadcast_strides(x.shape, x.strides, y.shape)})}});
 }
 
@@ -109,43 +109,44 @@ struct CastOne {
   GRAFT_DEVICE void operator()(int64_t i) const { to[i] = stored<To>(value_of(from[i])); }
 };
 
-std::unique_ptr<Kernel> make_cast(const Stream& stream, const KernelRequest& r) {
+std::unique_ptr<Kernel> make_cast(const Launcher& launcher, const KernelRequest& r) {
   const Operand &x = r.inputs[0], &y = r.outputs[0];
   if (x.strides != y.strides) return nullptr;
   return visit_any(x.dtype, [&](auto from) {
     return visit_any(y.dtype, [&](auto to) {
       using From = decltype(from);
       using To = decltype(to);
-      return launched([&stream, elements = y.shape.elements()](const KernelArguments& a) {
-        stream.each(elements, CastOne<From, To>{static_cast<const From*>(a.inputs[0]), static_cast<To*>(a.outputs[0])});
+      return launched([&launcher, elements = y.shape.elements()](const KernelArguments& a) {
+        launcher.each(elements,
+                      CastOne<From, To>{static_cast<const From*>(a.inputs[0]), static_cast<To*>(a.outputs[0])});
       });
     });
   });
 }
 
 template <typename Op>
-void add_reshape(KernelTable& table, const Stream& stream) {
-  table.add<Op>([&stream](const Op&, const KernelRequest& r) { return make_reshape(stream, r); });
+void add_reshape(KernelTable& table, const Launcher& launcher) {
+  table.add<Op>([&launcher](const Op&, const KernelRequest& r) { return make_reshape(launcher, r); });
 }
 
 }  // namespace
 
-void register_movement(KernelTable& table, const Stream& stream) {
+void register_movement(KernelTable& table, const Launcher& launcher) {
   table.add<Transpose>(
-      [&stream](const Transpose& op, const KernelRequest& r) { return make_transpose(stream, op, r); });
-  table.add<Concat>([&stream](const Concat& op, const KernelRequest& r) { return make_concat(stream, op, r); });
-  table.add<Slice>([&stream](const Slice& op, const KernelRequest& r) { return make_slice(stream, op, r); });
+      [&launcher](const Transpose& op, const KernelRequest& r) { return make_transpose(launcher, op, r); });
+  table.add<Concat>([&launcher](const Concat& op, const KernelRequest& r) { return make_concat(launcher, op, r); });
+  table.add<Slice>([&launcher](const Slice& op, const KernelRequest& r) { return make_slice(launcher, op, r); });
   table.add<SliceGradient>(
-      [&stream](const SliceGradient& op, const KernelRequest& r) { return make_slice_gradient(stream, op, r); });
-  table.add<Pad>([&stream](const Pad& op, const KernelRequest& r) { return make_pad(stream, op, r); });
-  table.add<Expand>([&stream](const Expand&, const KernelRequest& r) { return make_expand(stream, r); });
-  table.add<Cast>([&stream](const Cast&, const KernelRequest& r) { return make_cast(stream, r); });
-  add_reshape<Reshape>(table, stream);
-  add_reshape<ReshapeTo>(table, stream);
-  add_reshape<Flatten>(table, stream);
-  add_reshape<Squeeze>(table, stream);
-  add_reshape<Unsqueeze>(table, stream);
-  add_reshape<Identity>(table, stream);
+      [&launcher](const SliceGradient& op, const KernelRequest& r) { return make_slice_gradient(launcher, op, r); });
+  table.add<Pad>([&launcher](const Pad& op, const KernelRequest& r) { return make_pad(launcher, op, r); });
+  table.add<Expand>([&launcher](const Expand&, const KernelRequest& r) { return make_expand(launcher, r); });
+  table.add<Cast>([&launcher](const Cast&, const KernelRequest& r) { return make_cast(launcher, r); });
+  add_reshape<Reshape>(table, launcher);
+  add_reshape<ReshapeTo>(table, launcher);
+  add_reshape<Flatten>(table, launcher);
+  add_reshape<Squeeze>(table, launcher);
+  add_reshape<Unsqueeze>(table, launcher);
+  add_reshape<Identity>(table, launcher);
 }
 
 }  // namespace graft::cuda

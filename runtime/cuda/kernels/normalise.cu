@@ -142,7 +142,7 @@ Strides number_a_row(const NormView& view) {
   return strides;
 }
 
-std::unique_ptr<Kernel> make_forward(const Stream& stream, const Normalise& op, const KernelRequest& r) {
+std::unique_ptr<Kernel> make_forward(const Launcher& launcher, const Normalise& op, const KernelRequest& r) {
   const Operand &x = r.inputs[0], &scale = r.inputs[1], &y = r.outputs[0];
   const bool bias = r.inputs.size() > 2 && r.inputs[2].present;
   if (bias && (r.inputs[2].shape != scale.shape || r.inputs[2].strides != scale.strides)) return nullptr;
@@ -154,18 +154,18 @@ std::unique_ptr<Kernel> make_forward(const Stream& stream, const Normalise& op, 
   if (!served(r, 1) || !of.fit()) return nullptr;
   return visit_real(x.dtype, [&](auto tag) {
     using T = decltype(tag);
-    return launched([&stream, of, bias, epsilon = op.epsilon,
+    return launched([&launcher, of, bias, epsilon = op.epsilon,
                      root_mean_square = op.root_mean_square](const KernelArguments& k) {
       const auto asked = [&](size_t o) { return k.outputs.size() > o ? static_cast<float*>(k.outputs[o]) : nullptr; };
-      stream.rows(of.rows.count(),
-                  Forward<T>{static_cast<const T*>(k.inputs[0]), static_cast<const float*>(k.inputs[1]),
-                             bias ? static_cast<const float*>(k.inputs[2]) : nullptr, static_cast<T*>(k.outputs[0]),
-                             asked(1), asked(2), of, epsilon, root_mean_square});
+      launcher.rows(of.rows.count(),
+                    Forward<T>{static_cast<const T*>(k.inputs[0]), static_cast<const float*>(k.inputs[1]),
+                               bias ? static_cast<const float*>(k.inputs[2]) : nullptr, static_cast<T*>(k.outputs[0]),
+                               asked(1), asked(2), of, epsilon, root_mean_square});
     });
   });
 }
 
-std::unique_ptr<Kernel> make_backward(const Stream& stream, const NormaliseGradient& op, const KernelRequest& r) {
+std::unique_ptr<Kernel> make_backward(const Launcher& launcher, const NormaliseGradient& op, const KernelRequest& r) {
   const Operand &dy = r.inputs[0], &x = r.inputs[1], &scale = r.inputs[2], &dx = r.outputs[0];
   const NormView view(op.forward, x.shape);
   const Strides per_row = number_a_row(view), in = view.data(x), slopes = view.data(dy),
@@ -188,24 +188,24 @@ std::unique_ptr<Kernel> make_backward(const Stream& stream, const NormaliseGradi
   const Indexer<3> sharing(shared, of_shared);
   if (!served(r, 2) || !of.fit() || !numbers.fits() || !sharing.fits() || r.outputs[2].strides != r.outputs[1].strides)
     return nullptr;
-  const ColumnSums adding(sharing.count(), numbers.count(), 2, stream);
+  const ColumnSums adding(sharing.count(), numbers.count(), 2, launcher);
   const size_t statistics_bytes =
       static_cast<size_t>(of.rows.count()) * sizeof(Statistics);  // of 8 bytes, so that doubles may follow
   return visit_real(x.dtype, [&](auto tag) {
     using T = decltype(tag);
     return launched(
-        [&stream, of, numbers, sharing, adding, statistics_bytes, epsilon = op.forward.epsilon,
+        [&launcher, of, numbers, sharing, adding, statistics_bytes, epsilon = op.forward.epsilon,
          root_mean_square = op.forward.root_mean_square](const KernelArguments& k) {
           const auto *const slope = static_cast<const T*>(k.inputs[0]), *const data =
                                                                             static_cast<const T*>(k.inputs[1]);
           auto* const statistics = static_cast<Statistics*>(k.scratch);
-          void* const room = static_cast<std::byte*>(k.scratch) + statistics_bytes;
-          stream.rows(of.rows.count(),
-                      Backward<T>{slope, data, static_cast<const float*>(k.inputs[2]), static_cast<T*>(k.outputs[0]),
-                                  statistics, of, epsilon, root_mean_square});
-          adding.compute<2>(stream, Share<T>{slope, data, statistics, numbers, sharing}, room);
-          stream.each(numbers.count(), Store{adding.result(room), static_cast<float*>(k.outputs[1]),
-                                             static_cast<float*>(k.outputs[2]), numbers});
+          void* const space = static_cast<std::byte*>(k.scratch) + statistics_bytes;
+          launcher.rows(of.rows.count(),
+                        Backward<T>{slope, data, static_cast<const float*>(k.inputs[2]), static_cast<T*>(k.outputs[0]),
+                                    statistics, of, epsilon, root_mean_square});
+          adding.compute<2>(launcher, Share<T>{slope, data, statistics, numbers, sharing}, space);
+          launcher.each(numbers.count(), Store{adding.result(space), static_cast<float*>(k.outputs[1]),
+                                               static_cast<float*>(k.outputs[2]), numbers});
         },
         statistics_bytes + adding.scratch_bytes());
   });
@@ -213,10 +213,11 @@ std::unique_ptr<Kernel> make_backward(const Stream& stream, const NormaliseGradi
 
 }  // namespace
 
-void register_normalise(KernelTable& table, const Stream& stream) {
-  table.add<Normalise>([&stream](const Normalise& op, const KernelRequest& r) { return make_forward(stream, op, r); });
+void register_normalise(KernelTable& table, const Launcher& launcher) {
+  table.add<Normalise>(
+      [&launcher](const Normalise& op, const KernelRequest& r) { return make_forward(launcher, op, r); });
   table.add<NormaliseGradient>(
-      [&stream](const NormaliseGradient& op, const KernelRequest& r) { return make_backward(stream, op, r); });
+      [&launcher](const NormaliseGradient& op, const KernelRequest& r) { return make_backward(launcher, op, r); });
 }
 
 }  // namespace graft::cuda

@@ -50,7 +50,7 @@ struct Axis {
     return o >= 0 ? 0 : (-o + dilation - 1) / dilation;
   }
   GRAFT_DEVICE int64_t last(int64_t output) const {
-    const int64_t room = extent - origin(output), taps = room <= 0 ? 0 : (room + dilation - 1) / dilation;
+    const int64_t space = extent - origin(output), taps = space <= 0 ? 0 : (space + dilation - 1) / dilation;
     return taps < kernel ? taps : kernel;
   }
   /// Taps inside picture and padding: windows of ceil rounding may hang over, and what hangs over does not count.
@@ -172,75 +172,75 @@ struct AverageGradient {
   }
 };
 
-std::unique_ptr<Kernel> make_max(const Stream& stream, const MaxPool& op, const KernelRequest& r) {
+std::unique_ptr<Kernel> make_max(const Launcher& launcher, const MaxPool& op, const KernelRequest& r) {
   const Operand &x = r.inputs[0], &y = r.outputs[0];
   if (!is_real(x.dtype)) return nullptr;
   const Plane from(x), to(y);
   return visit_real(x.dtype, [&](auto tag) {
     using T = decltype(tag);
-    return launched([&stream, from, to, axes = Axes(op.window, from, to), keep = op.keep_positions,
+    return launched([&launcher, from, to, axes = Axes(op.window, from, to), keep = op.keep_positions,
                      count = y.shape.elements()](const KernelArguments& a) {
       auto* positions = keep ? static_cast<int32_t*>(a.outputs[1]) : nullptr;
-      stream.each(count, Largest<T>{static_cast<const T*>(a.inputs[0]), static_cast<T*>(a.outputs[0]), positions, from,
-                                    to, axes});
+      launcher.each(count, Largest<T>{static_cast<const T*>(a.inputs[0]), static_cast<T*>(a.outputs[0]), positions,
+                                      from, to, axes});
     });
   });
 }
 
-std::unique_ptr<Kernel> make_max_gradient(const Stream& stream, const MaxPoolGradient& op, const KernelRequest& r) {
+std::unique_ptr<Kernel> make_max_gradient(const Launcher& launcher, const MaxPoolGradient& op, const KernelRequest& r) {
   const Operand &dy = r.inputs[0], &dx = r.outputs[0];
   if (!is_real(dy.dtype)) return nullptr;
   const Plane out(dy), in(dx);
   return visit_real(dy.dtype, [&](auto tag) {
     using T = decltype(tag);
     return launched(
-        [&stream, out, in, axes = Axes(op.window, in, out), count = dx.shape.elements()](const KernelArguments& a) {
-          stream.each(count,
-                      LargestGradient<T>{static_cast<const T*>(a.inputs[0]), static_cast<const int32_t*>(a.inputs[1]),
-                                         static_cast<T*>(a.outputs[0]), out, in, axes});
+        [&launcher, out, in, axes = Axes(op.window, in, out), count = dx.shape.elements()](const KernelArguments& a) {
+          launcher.each(count,
+                        LargestGradient<T>{static_cast<const T*>(a.inputs[0]), static_cast<const int32_t*>(a.inputs[1]),
+                                           static_cast<T*>(a.outputs[0]), out, in, axes});
         });
   });
 }
 
-std::unique_ptr<Kernel> make_average(const Stream& stream, const AveragePool& op, const KernelRequest& r) {
+std::unique_ptr<Kernel> make_average(const Launcher& launcher, const AveragePool& op, const KernelRequest& r) {
   const Operand &x = r.inputs[0], &y = r.outputs[0];
   if (!is_real(x.dtype)) return nullptr;
   const Plane from(x), to(y);
   return visit_real(x.dtype, [&](auto tag) {
     using T = decltype(tag);
-    return launched([&stream, from, to, axes = Axes(op.window, from, to), how = op.count,
+    return launched([&launcher, from, to, axes = Axes(op.window, from, to), how = op.count,
                      count = y.shape.elements()](const KernelArguments& a) {
-      stream.each(count,
-                  Average<T>{static_cast<const T*>(a.inputs[0]), static_cast<T*>(a.outputs[0]), from, to, axes, how});
+      launcher.each(count,
+                    Average<T>{static_cast<const T*>(a.inputs[0]), static_cast<T*>(a.outputs[0]), from, to, axes, how});
     });
   });
 }
 
-std::unique_ptr<Kernel> make_average_gradient(const Stream& stream, const AveragePoolGradient& op,
+std::unique_ptr<Kernel> make_average_gradient(const Launcher& launcher, const AveragePoolGradient& op,
                                               const KernelRequest& r) {
   const Operand &dy = r.inputs[0], &dx = r.outputs[0];
   if (!is_real(dy.dtype)) return nullptr;
   const Plane out(dy), in(dx);
   return visit_real(dy.dtype, [&](auto tag) {
     using T = decltype(tag);
-    return launched([&stream, out, in, axes = Axes(op.window, in, out), how = op.count,
+    return launched([&launcher, out, in, axes = Axes(op.window, in, out), how = op.count,
                      count = dx.shape.elements()](const KernelArguments& a) {
-      stream.each(count, AverageGradient<T>{static_cast<const T*>(a.inputs[0]), static_cast<T*>(a.outputs[0]), out, in,
-                                            axes, how});
+      launcher.each(count, AverageGradient<T>{static_cast<const T*>(a.inputs[0]), static_cast<T*>(a.outputs[0]), out,
+                                              in, axes, how});
     });
   });
 }
 
 }  // namespace
 
-void register_pool(KernelTable& table, const Stream& stream) {
-  table.add<MaxPool>([&stream](const MaxPool& op, const KernelRequest& r) { return make_max(stream, op, r); });
+void register_pool(KernelTable& table, const Launcher& launcher) {
+  table.add<MaxPool>([&launcher](const MaxPool& op, const KernelRequest& r) { return make_max(launcher, op, r); });
   table.add<MaxPoolGradient>(
-      [&stream](const MaxPoolGradient& op, const KernelRequest& r) { return make_max_gradient(stream, op, r); });
+      [&launcher](const MaxPoolGradient& op, const KernelRequest& r) { return make_max_gradient(launcher, op, r); });
   table.add<AveragePool>(
-      [&stream](const AveragePool& op, const KernelRequest& r) { return make_average(stream, op, r); });
-  table.add<AveragePoolGradient>([&stream](const AveragePoolGradient& op, const KernelRequest& r) {
-    return make_average_gradient(stream, op, r);
+      [&launcher](const AveragePool& op, const KernelRequest& r) { return make_average(launcher, op, r); });
+  table.add<AveragePoolGradient>([&launcher](const AveragePoolGradient& op, const KernelRequest& r) {
+    return make_average_gradient(launcher, op, r);
   });
 }
 

@@ -21,23 +21,23 @@ struct Bend {
   }
 };
 
-std::unique_ptr<Kernel> make(const Stream& stream, const KernelRequest& r) {
+std::unique_ptr<Kernel> make(const Launcher& launcher, const KernelRequest& r) {
   const Operand &x = r.inputs[0], &slope = r.inputs[1], &y = r.outputs[0];
   const Indexer<3> places(y.shape, {y.strides, x.strides, broadcast_strides(slope.shape, slope.strides, y.shape)});
   if (!is_real(y.dtype) || !all_of(r.inputs, y.dtype) || !places.fits()) return nullptr;
   return visit_real(y.dtype, [&](auto tag) {
     using T = decltype(tag);
-    return launched([&stream, places](const KernelArguments& k) {
-      stream.each(places.count(), Bend<T>{static_cast<const T*>(k.inputs[0]), static_cast<const T*>(k.inputs[1]),
-                                          static_cast<T*>(k.outputs[0]), places});
+    return launched([&launcher, places](const KernelArguments& k) {
+      launcher.each(places.count(), Bend<T>{static_cast<const T*>(k.inputs[0]), static_cast<const T*>(k.inputs[1]),
+                                            static_cast<T*>(k.outputs[0]), places});
     });
   });
 }
 
 }  // namespace
 
-void register_prelu(KernelTable& table, const Stream& stream) {
-  table.add<PRelu>([&stream](const PRelu&, const KernelRequest& r) { return make(stream, r); });
+void register_prelu(KernelTable& table, const Launcher& launcher) {
+  table.add<PRelu>([&launcher](const PRelu&, const KernelRequest& r) { return make(launcher, r); });
 }
 
 }  // namespace graft::cuda

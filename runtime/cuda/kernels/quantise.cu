@@ -50,42 +50,43 @@ Indexer<4> places_of(const KernelRequest& r, int64_t axis) {
 }
 
 template <typename T>
-std::unique_ptr<Kernel> quantised(const Stream& stream, const Indexer<4>& places, bool zero) {
-  return launched([&stream, places, zero](const KernelArguments& k) {
-    stream.each(places.count(),
-                ToIntegers<T>{static_cast<const float*>(k.inputs[0]), static_cast<const float*>(k.inputs[1]),
-                              zero ? static_cast<const T*>(k.inputs[2]) : nullptr, static_cast<T*>(k.outputs[0]),
-                              places, static_cast<float>(std::numeric_limits<T>::lowest()),
-                              static_cast<float>(std::numeric_limits<T>::max())});
+std::unique_ptr<Kernel> quantised(const Launcher& launcher, const Indexer<4>& places, bool zero) {
+  return launched([&launcher, places, zero](const KernelArguments& k) {
+    launcher.each(places.count(),
+                  ToIntegers<T>{static_cast<const float*>(k.inputs[0]), static_cast<const float*>(k.inputs[1]),
+                                zero ? static_cast<const T*>(k.inputs[2]) : nullptr, static_cast<T*>(k.outputs[0]),
+                                places, static_cast<float>(std::numeric_limits<T>::lowest()),
+                                static_cast<float>(std::numeric_limits<T>::max())});
   });
 }
 
 template <typename T>
-std::unique_ptr<Kernel> dequantised(const Stream& stream, const Indexer<4>& places, bool zero) {
-  return launched([&stream, places, zero](const KernelArguments& k) {
-    stream.each(places.count(),
-                FromIntegers<T>{static_cast<const T*>(k.inputs[0]), zero ? static_cast<const T*>(k.inputs[2]) : nullptr,
-                                static_cast<const float*>(k.inputs[1]), static_cast<float*>(k.outputs[0]), places});
+std::unique_ptr<Kernel> dequantised(const Launcher& launcher, const Indexer<4>& places, bool zero) {
+  return launched([&launcher, places, zero](const KernelArguments& k) {
+    launcher.each(
+        places.count(),
+        FromIntegers<T>{static_cast<const T*>(k.inputs[0]), zero ? static_cast<const T*>(k.inputs[2]) : nullptr,
+                        static_cast<const float*>(k.inputs[1]), static_cast<float*>(k.outputs[0]), places});
   });
 }
 
-std::unique_ptr<Kernel> make_quantise(const Stream& stream, const Quantise& op, const KernelRequest& r) {
+std::unique_ptr<Kernel> make_quantise(const Launcher& launcher, const Quantise& op, const KernelRequest& r) {
   const Indexer<4> places = places_of(r, op.axis);
   if (!places.fits() || r.inputs[0].dtype != DType::f32) return nullptr;
-  return r.outputs[0].dtype == DType::u8 ? quantised<uint8_t>(stream, places, has_zero(r))
-                                         : quantised<int8_t>(stream, places, has_zero(r));
+  return r.outputs[0].dtype == DType::u8 ? quantised<uint8_t>(launcher, places, has_zero(r))
+                                         : quantised<int8_t>(launcher, places, has_zero(r));
 }
 
-std::unique_ptr<Kernel> make_dequantise(const Stream& stream, const Dequantise& op, const KernelRequest& r) {
+std::unique_ptr<Kernel> make_dequantise(const Launcher& launcher, const Dequantise& op, const KernelRequest& r) {
   const Indexer<4> places = places_of(r, op.axis);
   if (!places.fits() || r.outputs[0].dtype != DType::f32) return nullptr;
   switch (r.inputs[0].dtype) {
     case DType::u8:
-      return dequantised<uint8_t>(stream, places, has_zero(r));
+      return dequantised<uint8_t>(launcher, places, has_zero(r));
     case DType::i8:
-      return dequantised<int8_t>(stream, places, has_zero(r));
+      return dequantised<int8_t>(launcher, places, has_zero(r));
     case DType::i32:
-      return dequantised<int32_t>(stream, places, has_zero(r));
+      return dequantised<int32_t>(launcher, places, has_zero(r));
     default:
       return nullptr;
   }
@@ -93,10 +94,11 @@ std::unique_ptr<Kernel> make_dequantise(const Stream& stream, const Dequantise& 
 
 }  // namespace
 
-void register_quantise(KernelTable& table, const Stream& stream) {
-  table.add<Quantise>([&stream](const Quantise& op, const KernelRequest& r) { return make_quantise(stream, op, r); });
+void register_quantise(KernelTable& table, const Launcher& launcher) {
+  table.add<Quantise>(
+      [&launcher](const Quantise& op, const KernelRequest& r) { return make_quantise(launcher, op, r); });
   table.add<Dequantise>(
-      [&stream](const Dequantise& op, const KernelRequest& r) { return make_dequantise(stream, op, r); });
+      [&launcher](const Dequantise& op, const KernelRequest& r) { return make_dequantise(launcher, op, r); });
 }
 
 }  // namespace graft::cuda

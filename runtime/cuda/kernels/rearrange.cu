@@ -7,8 +7,8 @@
 namespace graft::cuda {
 namespace {
 
-std::unique_ptr<Kernel> arranged(const Stream& stream, const Arrangement& a, const KernelRequest& r) {
-  return moves(stream, r, {{0, a.from_offset, 0, Indexer<2>(a.shape, {a.to, a.from})}});
+std::unique_ptr<Kernel> arranged(const Launcher& launcher, const Arrangement& a, const KernelRequest& r) {
+  return moves(launcher, r, {{0, a.from_offset, 0, Indexer<2>(a.shape, {a.to, a.from})}});
 }
 
 /// dx is the sum over the repeats of what lies there.
@@ -26,7 +26,7 @@ struct AddRepeats {
   }
 };
 
-std::unique_ptr<Kernel> make_tile_gradient(const Stream& stream, const KernelRequest& r) {
+std::unique_ptr<Kernel> make_tile_gradient(const Launcher& launcher, const KernelRequest& r) {
   const Operand &dy = r.inputs[0], &dx = r.outputs[0];
   const Arrangement a = tiled(dx, dy);
   Shape kept, repeated;
@@ -46,31 +46,32 @@ std::unique_ptr<Kernel> make_tile_gradient(const Stream& stream, const KernelReq
   if (!is_real(dx.dtype) || dy.dtype != dx.dtype || !places.fits() || !repeats.fits()) return nullptr;
   return visit_real(dx.dtype, [&](auto tag) {
     using T = decltype(tag);
-    return launched([&stream, places, repeats](const KernelArguments& k) {
-      stream.each(places.count(),
-                  AddRepeats<T>{static_cast<const T*>(k.inputs[0]), static_cast<T*>(k.outputs[0]), places, repeats});
+    return launched([&launcher, places, repeats](const KernelArguments& k) {
+      launcher.each(places.count(),
+                    AddRepeats<T>{static_cast<const T*>(k.inputs[0]), static_cast<T*>(k.outputs[0]), places, repeats});
     });
   });
 }
 
 }  // namespace
 
-void register_rearrange(KernelTable& table, const Stream& stream) {
-  table.add<SplitSlice>([&stream](const SplitSlice& op, const KernelRequest& r) {
-    return arranged(stream, part(op, r.inputs[0], r.outputs[0]), r);
+void register_rearrange(KernelTable& table, const Launcher& launcher) {
+  table.add<SplitSlice>([&launcher](const SplitSlice& op, const KernelRequest& r) {
+    return arranged(launcher, part(op, r.inputs[0], r.outputs[0]), r);
   });
-  table.add<Tile>(
-      [&stream](const Tile&, const KernelRequest& r) { return arranged(stream, tiled(r.inputs[0], r.outputs[0]), r); });
+  table.add<Tile>([&launcher](const Tile&, const KernelRequest& r) {
+    return arranged(launcher, tiled(r.inputs[0], r.outputs[0]), r);
+  });
   table.add<TileGradient>(
-      [&stream](const TileGradient&, const KernelRequest& r) { return make_tile_gradient(stream, r); });
-  table.add<DepthSpace>([&stream](const DepthSpace& op, const KernelRequest& r) {
-    return arranged(stream, depth_space(op, r.inputs[0], r.outputs[0]), r);
+      [&launcher](const TileGradient&, const KernelRequest& r) { return make_tile_gradient(launcher, r); });
+  table.add<DepthSpace>([&launcher](const DepthSpace& op, const KernelRequest& r) {
+    return arranged(launcher, depth_space(op, r.inputs[0], r.outputs[0]), r);
   });
-  table.add<PixelsToRows>([&stream](const PixelsToRows&, const KernelRequest& r) {
-    return arranged(stream, pixel_rows(r.inputs[0], false), r);
+  table.add<PixelsToRows>([&launcher](const PixelsToRows&, const KernelRequest& r) {
+    return arranged(launcher, pixel_rows(r.inputs[0], false), r);
   });
-  table.add<RowsToPixels>([&stream](const RowsToPixels&, const KernelRequest& r) {
-    return arranged(stream, pixel_rows(r.outputs[0], true), r);
+  table.add<RowsToPixels>([&launcher](const RowsToPixels&, const KernelRequest& r) {
+    return arranged(launcher, pixel_rows(r.outputs[0], true), r);
   });
 }
 

@@ -39,9 +39,9 @@ struct Rule {
 class Reduction {
  public:
   /// `kept` and `folded`: the dimensions of the outputs (written, read) and of the inputs of one output.
-  Reduction(const Indexer<2>& kept, const Indexer<1>& folded, Rule rule, double scale, const Stream& stream)
+  Reduction(const Indexer<2>& kept, const Indexer<1>& folded, Rule rule, double scale, const Launcher& launcher)
       : kept_(kept), folded_(folded), rule_(rule), scale_(scale) {
-    const int64_t full = int64_t{2048} * stream.multiprocessors();
+    const int64_t full = int64_t{2048} * launcher.multiprocessors();
     parts_ =
         std::clamp<int64_t>(full / std::max<int64_t>(kept.count(), 1), 1, std::max<int64_t>(1, folded.count() / 64));
   }
@@ -50,10 +50,10 @@ class Reduction {
   }
 
   template <typename T>
-  void run(const Stream& stream, const T* x, T* y, void* scratch) const {
+  void run(const Launcher& launcher, const T* x, T* y, void* scratch) const {
     auto* parts = static_cast<double*>(scratch);
-    stream.each(kept_.count() * parts_, PartialSum<T>{x, y, parts, kept_, folded_, rule_, scale_, parts_});
-    if (parts_ > 1) stream.each(kept_.count(), Together<T>{parts, y, kept_, rule_, scale_, parts_});
+    launcher.each(kept_.count() * parts_, PartialSum<T>{x, y, parts, kept_, folded_, rule_, scale_, parts_});
+    if (parts_ > 1) launcher.each(kept_.count(), Together<T>{parts, y, kept_, rule_, scale_, parts_});
   }
 
   // Bodies are public because nvcc makes kernels of them.
@@ -104,8 +104,8 @@ class Reduction {
 };
 
 /// `to`: the output's strides along the input's dimensions; those of `folded` are not looked at.
-std::unique_ptr<Kernel> make(const Stream& stream, const Operand& x, const std::vector<bool>& folded, const Strides& to,
-                             Rule rule, bool mean, double scale) {
+std::unique_ptr<Kernel> make(const Launcher& launcher, const Operand& x, const std::vector<bool>& folded,
+                             const Strides& to, Rule rule, bool mean, double scale) {
   if (!is_real(x.dtype)) return nullptr;
   Shape kept_shape, folded_shape;
   Strides kept_to, kept_from, folded_from;
@@ -118,18 +118,18 @@ std::unique_ptr<Kernel> make(const Stream& stream, const Operand& x, const std::
   const Indexer<1> inputs(folded_shape, {folded_from});
   if (!outputs.fits() || !inputs.fits()) return nullptr;
   if (mean) scale /= static_cast<double>(inputs.count());
-  const Reduction reduction(outputs, inputs, rule, scale, stream);
+  const Reduction reduction(outputs, inputs, rule, scale, launcher);
   return visit_real(x.dtype, [&](auto tag) {
     using T = decltype(tag);
     return launched(
-        [&stream, reduction](const KernelArguments& a) {
-          reduction.run(stream, static_cast<const T*>(a.inputs[0]), static_cast<T*>(a.outputs[0]), a.scratch);
+        [&launcher, reduction](const KernelArguments& a) {
+          reduction.run(launcher, static_cast<const T*>(a.inputs[0]), static_cast<T*>(a.outputs[0]), a.scratch);
         },
         reduction.scratch_bytes());
   });
 }
 
-std::unique_ptr<Kernel> make_reduce(const Stream& stream, const Reduce& op, const KernelRequest& r) {
+std::unique_ptr<Kernel> make_reduce(const Launcher& launcher, const Reduce& op, const KernelRequest& r) {
   if (op.kind == Reduce::Kind::log_sum_exp || r.inputs[0].shape.elements() == 0) return nullptr;
   const Operand &x = r.inputs[0], &y = r.outputs[0];
   const auto folded = op.reduced(x.shape.rank());
@@ -141,16 +141,16 @@ std::unique_ptr<Kernel> make_reduce(const Stream& stream, const Reduce& op, cons
     else
       to[d] = y.strides[next++];
   }
-  return make(stream, x, folded, to, {op.kind}, op.kind == Reduce::Kind::mean, 1);
+  return make(launcher, x, folded, to, {op.kind}, op.kind == Reduce::Kind::mean, 1);
 }
 
-std::unique_ptr<Kernel> make_sum_to(const Stream& stream, const SumTo& op, const KernelRequest& r) {
+std::unique_ptr<Kernel> make_sum_to(const Launcher& launcher, const SumTo& op, const KernelRequest& r) {
   const Operand &x = r.inputs[0], &y = r.outputs[0];
   if (x.shape.elements() == 0) return nullptr;
   const Strides to = broadcast_strides(y.shape, y.strides, x.shape);
   std::vector<bool> folded;
   for (size_t d = 0; d < to.size(); ++d) folded.push_back(to[d] == 0);
-  return make(stream, x, folded, to, {Reduce::Kind::sum}, false, static_cast<double>(op.scale));
+  return make(launcher, x, folded, to, {Reduce::Kind::sum}, false, static_cast<double>(op.scale));
 }
 
 template <typename T>
@@ -165,7 +165,7 @@ struct SpreadOne {
   }
 };
 
-std::unique_ptr<Kernel> make_broadcast_to(const Stream& stream, const BroadcastTo& op, const KernelRequest& r) {
+std::unique_ptr<Kernel> make_broadcast_to(const Launcher& launcher, const BroadcastTo& op, const KernelRequest& r) {
   const Operand &x = r.inputs[0], &y = r.outputs[0];
   // The input's strides under the shape `from`, which differs from its own by extents of 1.
   Strides from(op.from.size(), 0);
@@ -179,20 +179,20 @@ std::unique_ptr<Kernel> make_broadcast_to(const Stream& stream, const BroadcastT
   if (!is_real(y.dtype) || !places.fits()) return nullptr;
   return visit_real(y.dtype, [&](auto tag) {
     using T = decltype(tag);
-    return launched([&stream, places, scale = op.scale](const KernelArguments& a) {
-      stream.each(places.count(),
-                  SpreadOne<T>{static_cast<const T*>(a.inputs[0]), static_cast<T*>(a.outputs[0]), places, scale});
+    return launched([&launcher, places, scale = op.scale](const KernelArguments& a) {
+      launcher.each(places.count(),
+                    SpreadOne<T>{static_cast<const T*>(a.inputs[0]), static_cast<T*>(a.outputs[0]), places, scale});
     });
   });
 }
 
 }  // namespace
 
-void register_reduce(KernelTable& table, const Stream& stream) {
-  table.add<Reduce>([&stream](const Reduce& op, const KernelRequest& r) { return make_reduce(stream, op, r); });
-  table.add<SumTo>([&stream](const SumTo& op, const KernelRequest& r) { return make_sum_to(stream, op, r); });
+void register_reduce(KernelTable& table, const Launcher& launcher) {
+  table.add<Reduce>([&launcher](const Reduce& op, const KernelRequest& r) { return make_reduce(launcher, op, r); });
+  table.add<SumTo>([&launcher](const SumTo& op, const KernelRequest& r) { return make_sum_to(launcher, op, r); });
   table.add<BroadcastTo>(
-      [&stream](const BroadcastTo& op, const KernelRequest& r) { return make_broadcast_to(stream, op, r); });
+      [&launcher](const BroadcastTo& op, const KernelRequest& r) { return make_broadcast_to(launcher, op, r); });
 }
 
 }  // namespace graft::cuda

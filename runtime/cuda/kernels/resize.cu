@@ -17,12 +17,12 @@ namespace {
 class Taps {
  public:
   /// `results` × `extent`; with `backward` its transpose.
-  Taps(const Resize::Taps& taps, int64_t extent, bool backward, const DeviceMemory& memory)
+  Taps(const Resize::Taps& taps, int64_t extent, bool backward, const Device& device)
       : results_(backward ? extent : static_cast<int64_t>(taps.of.size())),
-        first_(static_cast<size_t>(results_ + 1), memory),
-        index_(count(taps), memory),
-        weight_(count(taps), memory),
-        constant_(static_cast<size_t>(results_), memory) {
+        first_(static_cast<size_t>(results_ + 1), device),
+        index_(count(taps), device),
+        weight_(count(taps), device),
+        constant_(static_cast<size_t>(results_), device) {
     std::vector<std::vector<Resize::Taps::Tap>> of = taps.of;
     if (backward) {
       of.assign(static_cast<size_t>(extent), {});
@@ -44,7 +44,7 @@ class Taps {
     index_.upload();
     weight_.upload();
     constant_.upload();
-    memory.wait();
+    device.synchronize();
   }
 
   struct View {
@@ -96,9 +96,9 @@ struct Step {
   int64_t before, extent, after;
 };
 
-/// One dimension after the other through row-major copies in float; dimensions in reverse on the way back. `x` and `y`
-/// are those of the forward way.
-std::unique_ptr<Kernel> make(const Stream& stream, const Resize& op, const KernelRequest& r, bool backward) {
+/// One dimension after the other through row-major copies in float; dimensions in reverse for the gradient. `x` and `y`
+/// are the forward operator's.
+std::unique_ptr<Kernel> make(const Launcher& launcher, const Resize& op, const KernelRequest& r, bool backward) {
   const Operand &in = r.inputs[0], &out = r.outputs[0], &x = backward ? out : in, &y = backward ? in : out;
   const Indexer<2> load(in.shape, {plain_strides(in.shape), in.strides}),
       store(out.shape, {out.strides, plain_strides(out.shape)});
@@ -109,8 +109,8 @@ std::unique_ptr<Kernel> make(const Stream& stream, const Resize& op, const Kerne
   std::vector<Step> steps;
   for (size_t d = 0; d < shape.size(); ++d) {
     if (taps[d].of.empty()) continue;
-    Step step{std::make_shared<Taps>(taps[d], shape[d], backward, stream.memory()), 1, backward ? y.shape[d] : shape[d],
-              1};
+    Step step{std::make_shared<Taps>(taps[d], shape[d], backward, launcher.device()), 1,
+              backward ? y.shape[d] : shape[d], 1};
     for (size_t i = 0; i < d; ++i) step.before *= shape[i];
     for (size_t i = d + 1; i < shape.size(); ++i) step.after *= shape[i];
     shape[d] = y.shape[d];
@@ -121,15 +121,15 @@ std::unique_ptr<Kernel> make(const Stream& stream, const Resize& op, const Kerne
   return visit_real(in.dtype, [&](auto tag) {
     using T = decltype(tag);
     return launched(
-        [&stream, load, store, largest, steps = std::move(steps)](const KernelArguments& k) {
+        [&launcher, load, store, largest, steps = std::move(steps)](const KernelArguments& k) {
           auto *from = static_cast<float*>(k.scratch), *to = from + largest;
-          stream.each(load.count(), Lay<T, float>{static_cast<const T*>(k.inputs[0]), from, load});
+          launcher.each(load.count(), Lay<T, float>{static_cast<const T*>(k.inputs[0]), from, load});
           for (const Step& s : steps) {
-            stream.each(s.before * s.taps->results() * s.after,
-                        Weigh{from, to, s.taps->view(), s.extent, s.taps->results(), s.after});
+            launcher.each(s.before * s.taps->results() * s.after,
+                          Weigh{from, to, s.taps->view(), s.extent, s.taps->results(), s.after});
             std::swap(from, to);
           }
-          stream.each(store.count(), Lay<float, T>{from, static_cast<T*>(k.outputs[0]), store});
+          launcher.each(store.count(), Lay<float, T>{from, static_cast<T*>(k.outputs[0]), store});
         },
         static_cast<size_t>(2 * largest) * sizeof(float));
   });
@@ -137,10 +137,10 @@ std::unique_ptr<Kernel> make(const Stream& stream, const Resize& op, const Kerne
 
 }  // namespace
 
-void register_resize(KernelTable& table, const Stream& stream) {
-  table.add<Resize>([&stream](const Resize& op, const KernelRequest& r) { return make(stream, op, r, false); });
+void register_resize(KernelTable& table, const Launcher& launcher) {
+  table.add<Resize>([&launcher](const Resize& op, const KernelRequest& r) { return make(launcher, op, r, false); });
   table.add<ResizeGradient>(
-      [&stream](const ResizeGradient& op, const KernelRequest& r) { return make(stream, op.forward, r, true); });
+      [&launcher](const ResizeGradient& op, const KernelRequest& r) { return make(launcher, op.forward, r, true); });
 }
 
 }  // namespace graft::cuda

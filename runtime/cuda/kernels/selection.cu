@@ -132,7 +132,7 @@ Strides beside(const Operand& y, const Operand& x, size_t axis) {
 
 bool number(DType dtype) { return dtype != DType::boolean; }
 
-std::unique_ptr<Kernel> make_extreme(const Stream& stream, const ArgExtreme& op, const KernelRequest& r) {
+std::unique_ptr<Kernel> make_extreme(const Launcher& launcher, const ArgExtreme& op, const KernelRequest& r) {
   const Operand &x = r.inputs[0], &y = r.outputs[0];
   const int64_t axis = resolve_axis(op.axis, x.shape.rank());
   const RowsOf<2> of(x.shape, {beside(y, x, static_cast<size_t>(axis)), x.strides},
@@ -140,14 +140,14 @@ std::unique_ptr<Kernel> make_extreme(const Stream& stream, const ArgExtreme& op,
   if (!number(x.dtype) || !of.fit()) return nullptr;
   return visit_any(x.dtype, [&](auto tag) {
     using T = decltype(tag);
-    return launched([&stream, of, largest = op.largest, last = op.last](const KernelArguments& k) {
-      stream.each(of.rows.count(), FindExtreme<T>{static_cast<const T*>(k.inputs[0]),
-                                                  static_cast<int64_t*>(k.outputs[0]), of, largest, last});
+    return launched([&launcher, of, largest = op.largest, last = op.last](const KernelArguments& k) {
+      launcher.each(of.rows.count(), FindExtreme<T>{static_cast<const T*>(k.inputs[0]),
+                                                    static_cast<int64_t*>(k.outputs[0]), of, largest, last});
     });
   });
 }
 
-std::unique_ptr<Kernel> make_hardmax(const Stream& stream, const Hardmax& op, const KernelRequest& r) {
+std::unique_ptr<Kernel> make_hardmax(const Launcher& launcher, const Hardmax& op, const KernelRequest& r) {
   const Operand &x = r.inputs[0], &y = r.outputs[0];
   const int64_t rank = x.shape.rank(), axis = op.flatten && op.axis == rank ? rank : resolve_axis(op.axis, rank);
   const RowsOf<2> of(x.shape, {y.strides, x.strides},
@@ -156,14 +156,14 @@ std::unique_ptr<Kernel> make_hardmax(const Stream& stream, const Hardmax& op, co
   if (!number(x.dtype) || !in_order || !of.fit()) return nullptr;
   return visit_any(x.dtype, [&](auto tag) {
     using T = decltype(tag);
-    return launched([&stream, of](const KernelArguments& k) {
-      stream.each(of.rows.count(),
-                  MarkLargest<T>{static_cast<const T*>(k.inputs[0]), static_cast<T*>(k.outputs[0]), of});
+    return launched([&launcher, of](const KernelArguments& k) {
+      launcher.each(of.rows.count(),
+                    MarkLargest<T>{static_cast<const T*>(k.inputs[0]), static_cast<T*>(k.outputs[0]), of});
     });
   });
 }
 
-std::unique_ptr<Kernel> make_top_k(const Stream& stream, const TopK& op, const KernelRequest& r) {
+std::unique_ptr<Kernel> make_top_k(const Launcher& launcher, const TopK& op, const KernelRequest& r) {
   const Operand &x = r.inputs[0], &y = r.outputs[0];
   const int64_t axis = resolve_axis(op.axis, x.shape.rank());
   const auto at = static_cast<size_t>(axis);
@@ -172,15 +172,15 @@ std::unique_ptr<Kernel> make_top_k(const Stream& stream, const TopK& op, const K
   return visit_any(x.dtype, [&](auto tag) {
     using T = decltype(tag);
     return launched(
-        [&stream, of, count = y.shape[at], step = y.strides[at], largest = op.largest](const KernelArguments& k) {
+        [&launcher, of, count = y.shape[at], step = y.strides[at], largest = op.largest](const KernelArguments& k) {
           auto* const places = k.outputs.size() > 1 ? static_cast<int64_t*>(k.outputs[1]) : nullptr;
-          stream.each(of.rows.count(), TakeBest<T>{static_cast<const T*>(k.inputs[0]), static_cast<T*>(k.outputs[0]),
-                                                   places, of, count, step, largest});
+          launcher.each(of.rows.count(), TakeBest<T>{static_cast<const T*>(k.inputs[0]), static_cast<T*>(k.outputs[0]),
+                                                     places, of, count, step, largest});
         });
   });
 }
 
-std::unique_ptr<Kernel> make_top_k_gradient(const Stream& stream, const TopKGradient& op, const KernelRequest& r) {
+std::unique_ptr<Kernel> make_top_k_gradient(const Launcher& launcher, const TopKGradient& op, const KernelRequest& r) {
   const Operand &dy = r.inputs[0], &dx = r.outputs[0];
   const int64_t axis = resolve_axis(op.axis, dx.shape.rank());
   const auto at = static_cast<size_t>(axis);
@@ -188,37 +188,37 @@ std::unique_ptr<Kernel> make_top_k_gradient(const Stream& stream, const TopKGrad
   if (!is_real(dx.dtype) || dy.dtype != dx.dtype || !of.fit() || r.inputs[1].strides != dy.strides) return nullptr;
   return visit_real(dx.dtype, [&](auto tag) {
     using T = decltype(tag);
-    return launched([&stream, of, count = dy.shape[at], step = dy.strides[at]](const KernelArguments& k) {
-      stream.each(of.rows.count(),
-                  PutBack<T>{static_cast<const T*>(k.inputs[0]), static_cast<const int64_t*>(k.inputs[1]),
-                             static_cast<T*>(k.outputs[0]), of, count, step});
+    return launched([&launcher, of, count = dy.shape[at], step = dy.strides[at]](const KernelArguments& k) {
+      launcher.each(of.rows.count(),
+                    PutBack<T>{static_cast<const T*>(k.inputs[0]), static_cast<const int64_t*>(k.inputs[1]),
+                               static_cast<T*>(k.outputs[0]), of, count, step});
     });
   });
 }
 
-std::unique_ptr<Kernel> make_cum_sum(const Stream& stream, const CumSum& op, const KernelRequest& r) {
+std::unique_ptr<Kernel> make_cum_sum(const Launcher& launcher, const CumSum& op, const KernelRequest& r) {
   const Operand &x = r.inputs[0], &y = r.outputs[0];
   const RowsOf<2> of(x.shape, {y.strides, x.strides}, only_dimension(x.shape.rank(), CumSum::axis(types_of(r.inputs))));
   if (!number(x.dtype) || !of.fit()) return nullptr;
   return visit_any(x.dtype, [&](auto tag) {
     using T = decltype(tag);
-    return launched([&stream, of, exclusive = op.exclusive, reverse = op.reverse](const KernelArguments& k) {
-      stream.each(of.rows.count(), AddAlong<T>{static_cast<const T*>(k.inputs[0]), static_cast<T*>(k.outputs[0]), of,
-                                               exclusive, reverse});
+    return launched([&launcher, of, exclusive = op.exclusive, reverse = op.reverse](const KernelArguments& k) {
+      launcher.each(of.rows.count(), AddAlong<T>{static_cast<const T*>(k.inputs[0]), static_cast<T*>(k.outputs[0]), of,
+                                                 exclusive, reverse});
     });
   });
 }
 
 }  // namespace
 
-void register_selection(KernelTable& table, const Stream& stream) {
+void register_selection(KernelTable& table, const Launcher& launcher) {
   table.add<ArgExtreme>(
-      [&stream](const ArgExtreme& op, const KernelRequest& r) { return make_extreme(stream, op, r); });
-  table.add<Hardmax>([&stream](const Hardmax& op, const KernelRequest& r) { return make_hardmax(stream, op, r); });
-  table.add<TopK>([&stream](const TopK& op, const KernelRequest& r) { return make_top_k(stream, op, r); });
+      [&launcher](const ArgExtreme& op, const KernelRequest& r) { return make_extreme(launcher, op, r); });
+  table.add<Hardmax>([&launcher](const Hardmax& op, const KernelRequest& r) { return make_hardmax(launcher, op, r); });
+  table.add<TopK>([&launcher](const TopK& op, const KernelRequest& r) { return make_top_k(launcher, op, r); });
   table.add<TopKGradient>(
-      [&stream](const TopKGradient& op, const KernelRequest& r) { return make_top_k_gradient(stream, op, r); });
-  table.add<CumSum>([&stream](const CumSum& op, const KernelRequest& r) { return make_cum_sum(stream, op, r); });
+      [&launcher](const TopKGradient& op, const KernelRequest& r) { return make_top_k_gradient(launcher, op, r); });
+  table.add<CumSum>([&launcher](const CumSum& op, const KernelRequest& r) { return make_cum_sum(launcher, op, r); });
 }
 
 }  // namespace graft::cuda

@@ -65,38 +65,38 @@ struct Backward {
   }
 };
 
-std::unique_ptr<Kernel> make_forward(const Stream& stream, const Softmax& op, const KernelRequest& r) {
+std::unique_ptr<Kernel> make_forward(const Launcher& launcher, const Softmax& op, const KernelRequest& r) {
   const Operand &x = r.inputs[0], &y = r.outputs[0];
   const RowsOf<2> of(x.shape, {y.strides, x.strides}, inner(op, x.shape.rank()));
   if (!is_real(x.dtype) || !of.fit()) return nullptr;
   return visit_real(x.dtype, [&](auto tag) {
     using T = decltype(tag);
-    return launched([&stream, of, form = op.form](const KernelArguments& a) {
-      stream.rows(of.rows.count(),
-                  Forward<T>{static_cast<const T*>(a.inputs[0]), static_cast<T*>(a.outputs[0]), of, form});
+    return launched([&launcher, of, form = op.form](const KernelArguments& a) {
+      launcher.rows(of.rows.count(),
+                    Forward<T>{static_cast<const T*>(a.inputs[0]), static_cast<T*>(a.outputs[0]), of, form});
     });
   });
 }
 
-std::unique_ptr<Kernel> make_backward(const Stream& stream, const SoftmaxGradient& op, const KernelRequest& r) {
+std::unique_ptr<Kernel> make_backward(const Launcher& launcher, const SoftmaxGradient& op, const KernelRequest& r) {
   const Operand &dy = r.inputs[0], &y = r.inputs[1], &dx = r.outputs[0];
   const RowsOf<3> of(dx.shape, {dx.strides, dy.strides, y.strides}, inner(op.forward, dx.shape.rank()));
   if (!is_real(dx.dtype) || !all_of(r.inputs, dx.dtype) || !of.fit()) return nullptr;
   return visit_real(dx.dtype, [&](auto tag) {
     using T = decltype(tag);
-    return launched([&stream, of, form = op.forward.form](const KernelArguments& a) {
-      stream.rows(of.rows.count(), Backward<T>{static_cast<const T*>(a.inputs[0]), static_cast<const T*>(a.inputs[1]),
-                                               static_cast<T*>(a.outputs[0]), of, form});
+    return launched([&launcher, of, form = op.forward.form](const KernelArguments& a) {
+      launcher.rows(of.rows.count(), Backward<T>{static_cast<const T*>(a.inputs[0]), static_cast<const T*>(a.inputs[1]),
+                                                 static_cast<T*>(a.outputs[0]), of, form});
     });
   });
 }
 
 }  // namespace
 
-void register_softmax(KernelTable& table, const Stream& stream) {
-  table.add<Softmax>([&stream](const Softmax& op, const KernelRequest& r) { return make_forward(stream, op, r); });
+void register_softmax(KernelTable& table, const Launcher& launcher) {
+  table.add<Softmax>([&launcher](const Softmax& op, const KernelRequest& r) { return make_forward(launcher, op, r); });
   table.add<SoftmaxGradient>(
-      [&stream](const SoftmaxGradient& op, const KernelRequest& r) { return make_backward(stream, op, r); });
+      [&launcher](const SoftmaxGradient& op, const KernelRequest& r) { return make_backward(launcher, op, r); });
 }
 
 }  // namespace graft::cuda

@@ -33,38 +33,38 @@ struct Slope {
   }
 };
 
-std::unique_ptr<Kernel> make_value(const Stream& stream, const Unary& op, const KernelRequest& r) {
+std::unique_ptr<Kernel> make_value(const Launcher& launcher, const Unary& op, const KernelRequest& r) {
   const Operand &x = r.inputs[0], &y = r.outputs[0];
   const Indexer<2> places(y.shape, {y.strides, x.strides});
   if (!is_real(y.dtype) || !places.fits()) return nullptr;
   return visit_real(y.dtype, [&](auto tag) {
     using T = decltype(tag);
-    return launched([&stream, places, kind = op.kind, alpha = op.alpha, beta = op.beta](const KernelArguments& a) {
-      stream.each(places.count(), Value<T>{static_cast<const T*>(a.inputs[0]), static_cast<T*>(a.outputs[0]), places,
-                                           kind, alpha, beta});
+    return launched([&launcher, places, kind = op.kind, alpha = op.alpha, beta = op.beta](const KernelArguments& a) {
+      launcher.each(places.count(), Value<T>{static_cast<const T*>(a.inputs[0]), static_cast<T*>(a.outputs[0]), places,
+                                             kind, alpha, beta});
     });
   });
 }
 
-std::unique_ptr<Kernel> make_slope(const Stream& stream, const UnaryGradient& op, const KernelRequest& r) {
+std::unique_ptr<Kernel> make_slope(const Launcher& launcher, const UnaryGradient& op, const KernelRequest& r) {
   const Operand& dx = r.outputs[0];
   const Indexer<3> places(dx.shape, {dx.strides, r.inputs[0].strides, r.inputs[1].strides});
   if (!is_real(dx.dtype) || !all_of(r.inputs, dx.dtype) || !places.fits()) return nullptr;
   return visit_real(dx.dtype, [&](auto tag) {
     using T = decltype(tag);
-    return launched([&stream, places, kind = op.kind, alpha = op.alpha, beta = op.beta](const KernelArguments& a) {
-      stream.each(places.count(), Slope<T>{static_cast<const T*>(a.inputs[0]), static_cast<const T*>(a.inputs[1]),
-                                           static_cast<T*>(a.outputs[0]), places, kind, alpha, beta});
+    return launched([&launcher, places, kind = op.kind, alpha = op.alpha, beta = op.beta](const KernelArguments& a) {
+      launcher.each(places.count(), Slope<T>{static_cast<const T*>(a.inputs[0]), static_cast<const T*>(a.inputs[1]),
+                                             static_cast<T*>(a.outputs[0]), places, kind, alpha, beta});
     });
   });
 }
 
 }  // namespace
 
-void register_unary(KernelTable& table, const Stream& stream) {
-  table.add<Unary>([&stream](const Unary& op, const KernelRequest& r) { return make_value(stream, op, r); });
+void register_unary(KernelTable& table, const Launcher& launcher) {
+  table.add<Unary>([&launcher](const Unary& op, const KernelRequest& r) { return make_value(launcher, op, r); });
   table.add<UnaryGradient>(
-      [&stream](const UnaryGradient& op, const KernelRequest& r) { return make_slope(stream, op, r); });
+      [&launcher](const UnaryGradient& op, const KernelRequest& r) { return make_slope(launcher, op, r); });
 }
 
 }  // namespace graft::cuda

@@ -33,23 +33,23 @@ __global__ void run_rows(int64_t n, const Body body) {
 /// Reports a launch that failed. Defined where CUDA is.
 void check_launch();
 
-/// The stream on which a device works, or a tape in its place ("emulated"): loops are the same functions in both, so
-/// that what is tested without a GPU is what runs on one. A body is copied to the device: it holds numbers and
-/// addresses, no more.
-class Stream {
+/// Launches loops as kernels on a device's compute stream, or on an emulated stream in its place: the loop bodies are
+/// the same functions in both, so that what is tested without a GPU is what runs on one. A body is copied to the
+/// device: it holds numbers and addresses, no more.
+class Launcher {
  public:
-  /// Where work goes: a cudaStream_t, or a emulated. The other is null.
-  struct Way {
-    void* stream;
-    EmulatedStream* emulated;
+  /// The compute stream: of a GPU or emulated; the other one is null.
+  struct Target {
+    void* cuda_stream = nullptr;  // cudaStream_t
+    EmulatedStream* emulated = nullptr;
   };
-  /// `memory`: what kernels read and write. `step`: where it holds the step's numbers.
-  Stream(Way way, int multiprocessors, const DeviceMemory& memory, const StepContext* step)
-      : stream_(way.stream), emulated_(way.emulated), multiprocessors_(multiprocessors), memory_(memory), step_(step) {}
+  /// `device`: whose memory kernels read and write. `step`: where it holds the step's numbers.
+  Launcher(const Target& target, int multiprocessors, const Device& device, const StepContext* step)
+      : target_(target), multiprocessors_(multiprocessors), device_(device), step_(step) {}
 
-  void* stream() const { return stream_; }
+  const Target& target() const { return target_; }
   int multiprocessors() const { return multiprocessors_; }
-  const DeviceMemory& memory() const { return memory_; }
+  const Device& device() const { return device_; }
   /// For bodies to read; set before kernels run.
   const StepContext* step() const { return step_; }
 
@@ -58,13 +58,13 @@ class Stream {
   void each(int64_t n, const Body& body) const {
     if (n <= 0) return;
 #ifdef __CUDACC__
-    if (stream_) {
+    if (target_.cuda_stream) {
       const Geometry g = geometry(n, multiprocessors_);
-      run_each<<<g.blocks, g.threads, 0, static_cast<cudaStream_t>(stream_)>>>(n, body);
+      run_each<<<g.blocks, g.threads, 0, static_cast<cudaStream_t>(target_.cuda_stream)>>>(n, body);
       return check_launch();
     }
 #endif
-    emulated_->take([n, body] {
+    target_.emulated->enqueue([n, body] {
       for (int64_t i = 0; i < n; ++i) body(i);
     });
   }
@@ -74,22 +74,21 @@ class Stream {
   void rows(int64_t n, const Body& body) const {
     if (n <= 0) return;
 #ifdef __CUDACC__
-    if (stream_) {
+    if (target_.cuda_stream) {
       const Geometry g = geometry(n * kWarp, multiprocessors_);
-      run_rows<<<g.blocks, g.threads, 0, static_cast<cudaStream_t>(stream_)>>>(n, body);
+      run_rows<<<g.blocks, g.threads, 0, static_cast<cudaStream_t>(target_.cuda_stream)>>>(n, body);
       return check_launch();
     }
 #endif
-    emulated_->take([n, body] {
+    target_.emulated->enqueue([n, body] {
       for (int64_t i = 0; i < n; ++i) body(i, Row{});
     });
   }
 
  private:
-  void* stream_;
-  EmulatedStream* emulated_;
+  Target target_;
   int multiprocessors_;
-  const DeviceMemory& memory_;
+  const Device& device_;
   const StepContext* step_;
 };
 

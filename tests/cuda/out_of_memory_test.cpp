@@ -2,11 +2,11 @@
 #include <gtest/gtest.h>
 
 #include <cstdlib>
-#include <cstring>
 
 #include "runtime/core/error.h"
 #include "runtime/cpu/cpu_backend.h"
 #include "runtime/cuda/device_backend.h"
+#include "runtime/cuda/emulated_device.h"
 #include "runtime/ops/convolution.h"
 #include "runtime/ops/unary.h"
 #include "runtime/plan/plan.h"
@@ -14,42 +14,39 @@
 namespace graft {
 namespace {
 
-class SmallMemory final : public DeviceMemory {
+/// Counts what is allocated.
+class SmallDevice final : public cuda::EmulatedDevice {
  public:
-  explicit SmallMemory(size_t available, int& held) : available_(available), held_(held) {}
-  void* allocate(size_t bytes) const override {
-    ++held_;
-    return std::aligned_alloc(256, (bytes + 255) / 256 * 256);
-  }
-  void release(void* p) const noexcept override {
-    --held_;
-    std::free(p);
-  }
-  void* allocate_host(size_t bytes) const override { return allocate(bytes); }
-  void release_host(void* p) const noexcept override { release(p); }
-  void upload(void* device, const void* host, size_t bytes) const override { std::memcpy(device, host, bytes); }
-  void download(void* host, const void* device, size_t bytes) const override { std::memcpy(host, device, bytes); }
-  void send_beside(void* room, const void* host, size_t bytes) const override { std::memcpy(room, host, bytes); }
-  void take(void* device, const void* room, size_t bytes) const override { std::memcpy(device, room, bytes); }
-  void wait() const override {}
-  void mark() const override {}
-  void wait_for_mark() const override {}
+  SmallDevice(size_t available, int& held) : available_(available), held_(held) {}
   size_t available() const override { return available_; }
 
  private:
+  void* allocate(MemoryKind kind, size_t bytes) const override {
+    ++held_;
+    return EmulatedDevice::allocate(kind, bytes);
+  }
+  void release(MemoryKind kind, void* address) const noexcept override {
+    --held_;
+    EmulatedDevice::release(kind, address);
+  }
   size_t available_;
   int& held_;
 };
 
-class SmallDevice final : public cuda::DeviceBackend {
- public:
-  SmallDevice(size_t available, int& held)
-      : DeviceBackend(std::make_unique<SmallMemory>(available, held), nullptr, {nullptr, &emulated_}, 2, DType::f32,
-                      cpu_backend()) {}
-  std::string_view name() const override { return "small"; }
+cuda::DeviceParts parts_of(size_t available, int& held) {
+  auto device = std::make_unique<SmallDevice>(available, held);
+  cuda::DeviceParts parts;
+  parts.target.emulated = &device->compute_stream();
+  parts.multiprocessors = 2;
+  parts.device = std::move(device);
+  return parts;
+}
 
- private:
-  cuda::EmulatedStream emulated_;
+/// Without a library: the processor computes convolutions.
+class SmallBackend final : public cuda::DeviceBackend {
+ public:
+  SmallBackend(size_t available, int& held) : DeviceBackend(parts_of(available, held), DType::f32, cpu_backend()) {}
+  std::string_view name() const override { return "small"; }
 };
 
 Graph network(bool trainable) {
@@ -71,10 +68,10 @@ std::string refusal(const std::function<void()>& compile) {
   return {};
 }
 
-TEST(DeviceRoom, ARefusalNamesTheBatchThatFits) {
+TEST(DeviceMemory, ARefusalNamesTheBatchThatFits) {
   int held = 0;
   for (const bool training : {false, true}) {
-    const SmallDevice device(size_t{1} << 20, held);
+    const SmallBackend device(size_t{1} << 20, held);
     const auto compile = [&](int64_t batch) {
       if (training)
         (void)compile_training(network(true), {batch, 16, 16}, device);
@@ -92,10 +89,10 @@ TEST(DeviceRoom, ARefusalNamesTheBatchThatFits) {
   }
 }
 
-TEST(DeviceRoom, NothingIsHeldOnceAPlanIsGone) {
+TEST(DeviceMemory, NothingIsHeldOnceAPlanIsGone) {
   int held = 0;
   {
-    const SmallDevice device(SIZE_MAX, held);
+    const SmallBackend device(SIZE_MAX, held);
     const int before = held;
     for (int i = 0; i < 1000; ++i) {
       Plan plan = compile_inference(network(false), {2, 16, 16}, device);
