@@ -2,8 +2,8 @@
 
 #include <new>
 
-#include "finetune/cuda/layer_updates.h"
 #include "finetune/cuda/pieces.h"
+#include "finetune/cuda/training_kernels.h"
 
 namespace graft::cuda {
 namespace {
@@ -27,9 +27,9 @@ struct MeanOfLine {
   const rules::Adafactor* rule;
   const Tensor2d* tensors;
   const Line* lines;
-  const int* go;
+  const int* enabled;
   GRAFT_DEVICE void operator()(int64_t i, Row row) const {
-    if (go && !*go) return;
+    if (enabled && !*enabled) return;
     const Line line = lines[i];
     const Tensor2d& t = tensors[line.tensor];
     const bool is_row = line.at < t.rows;
@@ -45,10 +45,10 @@ struct MeanOfLine {
 struct VectorMoments {
   const rules::Adafactor* rule;
   const Tensor2d* tensors;
-  const int* go;
+  const int* enabled;
   GRAFT_DEVICE void operator()(int32_t tensor, int64_t i) const {
     const Tensor2d& t = tensors[tensor];
-    if (t.rows > 0 || (go && !*go)) return;
+    if (t.rows > 0 || (enabled && !*enabled)) return;
     t.state[i] = rule->mixed(t.state[i], rule->square(t.gradient(i)));
   }
 };
@@ -90,32 +90,31 @@ struct Move {
   Direction direction;
   const double* squares;
   const int64_t* counts;
-  const int* go;
+  const int* enabled;
   GRAFT_DEVICE void operator()(int32_t tensor, int64_t i) const {
-    if (go && !*go) return;
+    if (enabled && !*enabled) return;
     const Tensor2d& t = direction.tensors[tensor];
     t.w[i] = t.keep * t.w[i] - rule->rate(t.rate, squares[tensor], counts[tensor]) * direction(tensor, i);
   }
 };
 
-class AdafactorUpdate final : public DeviceUpdate {
+class AdafactorUpdate final : public FusedOptimizer {
  public:
-  AdafactorUpdate(const rules::Adafactor& rule, const std::vector<DeviceParameter>& parameters,
-                  const Launcher& launcher, const Device& device)
+  AdafactorUpdate(const rules::Adafactor& rule, const std::vector<ParameterView>& parameters, const Launcher& launcher)
       : rule_(rule),
         parameters_(parameters),
         launcher_(launcher),
-        bound_(1, device),
-        tensors_(parameters.size(), device),
-        means_(parameters.size(), device),
-        lines_(number_of_lines(parameters), device),
-        pieces_(counts_of(parameters), device),
-        squares_(pieces_, device) {
+        bound_(1, launcher.device()),
+        tensors_(parameters.size(), launcher.device()),
+        means_(parameters.size(), launcher.device()),
+        lines_(number_of_lines(parameters), launcher.device()),
+        pieces_(counts_of(parameters), launcher.device()),
+        squares_(pieces_, launcher.device()) {
     Line* next = lines_.host();
     for (size_t p = 0; p < parameters.size(); ++p)
       for (int64_t at = 0; at < lines_of(parameters[p]); ++at) *next++ = {static_cast<int32_t>(p), at};
     lines_.upload();
-    device.synchronize();
+    launcher.device().synchronize();
   }
 
   void prepare(float lr, int64_t step) override {
@@ -123,7 +122,7 @@ class AdafactorUpdate final : public DeviceUpdate {
     new (bound_.host()) rules::Adafactor(rule_);
     bound_.upload();
     for (size_t p = 0; p < parameters_.size(); ++p) {
-      const DeviceParameter& d = parameters_[p];
+      const ParameterView& d = parameters_[p];
       const float rate = lr * d.lr_scale;
       tensors_.host()[p] = {d.weights, d.slots[0], d.gradient, rate, 1 - rate * d.weight_decay,
                             d.l1,      d.rows,     columns(d)};
@@ -131,28 +130,28 @@ class AdafactorUpdate final : public DeviceUpdate {
     tensors_.upload();
   }
 
-  void apply(const int* go) override {
+  void apply(const int* enabled) override {
     const rules::Adafactor* const rule = bound_.device();
     const Tensor2d* const tensors = tensors_.device();
     const Direction direction{tensors, means_.device()};
-    launcher_.rows(static_cast<int64_t>(lines_.count()), MeanOfLine{rule, tensors, lines_.device(), go});
-    pieces_.each(launcher_, VectorMoments{rule, tensors, go});
+    launcher_.rows(static_cast<int64_t>(lines_.count()), MeanOfLine{rule, tensors, lines_.device(), enabled});
+    pieces_.each(launcher_, VectorMoments{rule, tensors, enabled});
     launcher_.rows(static_cast<int64_t>(parameters_.size()), MeanOfRows{tensors, means_.device()});
     squares_.compute(launcher_, pieces_, SquareOfDirection{direction});
-    pieces_.each(launcher_, Move{rule, direction, squares_.device(), pieces_.counts(), go});
+    pieces_.each(launcher_, Move{rule, direction, squares_.device(), pieces_.counts(), enabled});
   }
 
  private:
-  static int64_t columns(const DeviceParameter& p) { return p.rows > 0 ? p.count / p.rows : 0; }
-  static int64_t lines_of(const DeviceParameter& p) { return p.rows > 0 ? p.rows + columns(p) : 0; }
-  static size_t number_of_lines(const std::vector<DeviceParameter>& parameters) {
+  static int64_t columns(const ParameterView& p) { return p.rows > 0 ? p.count / p.rows : 0; }
+  static int64_t lines_of(const ParameterView& p) { return p.rows > 0 ? p.rows + columns(p) : 0; }
+  static size_t number_of_lines(const std::vector<ParameterView>& parameters) {
     int64_t all = 0;
-    for (const DeviceParameter& p : parameters) all += lines_of(p);
+    for (const ParameterView& p : parameters) all += lines_of(p);
     return static_cast<size_t>(all);
   }
 
   rules::Adafactor rule_;
-  std::vector<DeviceParameter> parameters_;
+  std::vector<ParameterView> parameters_;
   const Launcher& launcher_;
   Table<rules::Adafactor> bound_;  // the rule as this step finds it
   Table<Tensor2d> tensors_;
@@ -162,7 +161,12 @@ class AdafactorUpdate final : public DeviceUpdate {
   TensorSums squares_;  // of u
 };
 
-const LayerRuleEntry kAdafactor = layer_rule<rules::Adafactor, AdafactorUpdate>();
-
 }  // namespace
+
+std::unique_ptr<FusedOptimizer> make_adafactor(const SettingValues& values,
+                                               const std::vector<ParameterView>& parameters, const Launcher& launcher) {
+  const rules::Adafactor rule(component_options<rules::Adafactor>(values));
+  return std::make_unique<AdafactorUpdate>(rule, parameters, launcher);
+}
+
 }  // namespace graft::cuda

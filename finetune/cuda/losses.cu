@@ -1,7 +1,6 @@
-#include "finetune/losses/device_losses.h"
+#include "finetune/cuda/training_kernels.h"
 
 #include "finetune/losses/formulas/all.h"
-#include "runtime/cuda/device_backend.h"
 #include "runtime/cuda/table.h"
 
 namespace graft::cuda {
@@ -19,7 +18,7 @@ GRAFT_DEVICE inline bool is_finite(float v) { return v - v == 0; }
 template <typename Formula>
 struct OneRow {
   Formula formula;
-  DeviceBatch batch;
+  LossBatch batch;
   const float* class_weights;  // null: all 1
   RowSums* sums;
   int64_t outputs;
@@ -94,20 +93,20 @@ template <typename Formula>
 class LossOf final : public LossKernel {
  public:
   LossOf(const Formula& formula, const std::vector<float>& class_weights, int64_t rows, int64_t outputs,
-         const Launcher& launcher, const Device& device)
+         const Launcher& launcher)
       : formula_(formula),
         rows_(rows),
         outputs_(outputs),
         launcher_(launcher),
-        weights_(class_weights.size(), device),
-        parts_(static_cast<size_t>(rows), device),
-        total_(1, device),
-        kept_(1, device) {
+        weights_(class_weights.size(), launcher.device()),
+        parts_(static_cast<size_t>(rows), launcher.device()),
+        total_(1, launcher.device()),
+        kept_(1, launcher.device()) {
     std::copy(class_weights.begin(), class_weights.end(), weights_.host());
     weights_.upload();
-    device.synchronize();
+    launcher.device().synchronize();
   }
-  void compute(const DeviceBatch& batch, bool keep) override {
+  void compute(const LossBatch& batch, bool keep) override {
     RowSums* const total = (keep ? kept_ : total_).device();
     launcher_.rows(rows_, OneRow<Formula>{formula_, batch, weights_.count() > 0 ? weights_.device() : nullptr,
                                           parts_.device(), outputs_});
@@ -128,31 +127,18 @@ class LossOf final : public LossKernel {
   Table<RowSums> parts_, total_, kept_;
 };
 
-class Losses final : public DeviceLosses {
- public:
-  Losses(const Launcher& launcher, const Device& device) : launcher_(launcher), device_(device) {}
-  std::unique_ptr<LossKernel> make(const Choice& loss, const std::vector<float>& class_weights, int64_t rows,
-                                   int64_t outputs) const override {
-    const auto use = [&](const auto& formula) -> std::unique_ptr<LossKernel> {
-      return std::make_unique<LossOf<std::decay_t<decltype(formula)>>>(formula, class_weights, rows, outputs, launcher_,
-                                                                       device_);
-    };
-    std::unique_ptr<LossKernel> made;
-    for_each_type(formulas::All{}, [&]<typename Known>() {
-      if (loss.name == Known::kText.name) made = Known::make(component_options<Known>(loss.values), use);
-    });
-    return made;
-  }
-
- private:
-  const Launcher& launcher_;
-  const Device& device_;
-};
-
-const ExtensionEntry kLosses(DeviceLosses::kName,
-                             [](const Launcher& launcher, const Device& device) -> std::unique_ptr<BackendExtension> {
-                               return std::make_unique<Losses>(launcher, device);
-                             });
-
 }  // namespace
+
+std::unique_ptr<LossKernel> make_loss_kernel(const Choice& loss, const std::vector<float>& class_weights, int64_t rows,
+                                             int64_t outputs, const Launcher& launcher) {
+  const auto use = [&](const auto& formula) -> std::unique_ptr<LossKernel> {
+    return std::make_unique<LossOf<std::decay_t<decltype(formula)>>>(formula, class_weights, rows, outputs, launcher);
+  };
+  std::unique_ptr<LossKernel> made;
+  for_each_type(formulas::All{}, [&]<typename Known>() {
+    if (loss.name == Known::kText.name) made = Known::make(component_options<Known>(loss.values), use);
+  });
+  return made;
+}
+
 }  // namespace graft::cuda

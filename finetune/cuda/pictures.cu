@@ -1,6 +1,4 @@
-#include "finetune/training/device_pictures.h"
-
-#include "runtime/cuda/device_backend.h"
+#include "finetune/cuda/training_kernels.h"
 
 namespace graft::cuda {
 namespace {
@@ -19,21 +17,10 @@ struct Normalise {
   }
 };
 
-class Pictures final : public DevicePictures {
- public:
-  explicit Pictures(const Launcher& launcher) : launcher_(launcher) {}
-  void normalise(const PictureBytes& pictures, float* to) const override {
-    launcher_.each(pictures.pictures * pictures.height * pictures.width * pictures.channels, Normalise{pictures, to});
-  }
-
- private:
-  const Launcher& launcher_;
-};
-
-const ExtensionEntry kPictures(DevicePictures::kName,
-                               [](const Launcher& launcher, const Device&) -> std::unique_ptr<BackendExtension> {
-                                 return std::make_unique<Pictures>(launcher);
-                               });
-
 }  // namespace
+
+void normalise_pictures(const PictureBytes& pictures, float* to, const Launcher& launcher) {
+  launcher.each(pictures.pictures * pictures.height * pictures.width * pictures.channels, Normalise{pictures, to});
+}
+
 }  // namespace graft::cuda

@@ -6,14 +6,14 @@ namespace graft {
 
 std::unique_ptr<DeviceLoss> DeviceLoss::make(TrainingPlan& plan, const TrainOptions& options, int64_t outputs) {
   const Backend& backend = plan.plan.backend();
-  const auto* losses = dynamic_cast<const DeviceLosses*>(backend.extension(DeviceLosses::kName));
-  if (!backend.device() || !losses) return nullptr;
+  const TrainingKernels* const kernels = backend.training_kernels();
+  if (!kernels) return nullptr;
   std::unique_ptr<DeviceLoss> made(
       new DeviceLoss(*backend.device(), static_cast<size_t>(options.batch), static_cast<size_t>(outputs)));
-  made->loss_ = losses->make(options.loss, options.supervision.class_weights, options.batch, outputs);
+  made->loss_ = kernels->make_loss(options.loss, options.supervision.class_weights, options.batch, outputs);
   if (!made->loss_) return nullptr;
   for (size_t s = 0; s < plan.scores; ++s) {
-    DeviceBatch head;
+    LossBatch head;
     head.scores = static_cast<const float*>(plan.plan.keep_output(s));
     head.slopes = static_cast<float*>(plan.plan.keep_input(plan.first_seed + s));
     head.labels = made->labels_.as<int>();
@@ -32,7 +32,7 @@ void DeviceLoss::upload(const FeedBatch& batch) {
   device_.upload(labels_.data(), batch.labels.data(), batch.labels.size() * sizeof(int));
   if (!batch.rows.empty()) device_.upload(rows_.data(), batch.rows.data(), rows_.bytes());
   if (batch.teacher) device_.upload(teacher_.data(), batch.teacher, teacher_.bytes());
-  for (DeviceBatch& head : heads_) {
+  for (LossBatch& head : heads_) {
     head.rows = batch.rows.empty() ? nullptr : rows_.as<float>();
     head.teacher = batch.teacher ? teacher_.as<float>() : nullptr;
   }

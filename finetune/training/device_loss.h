@@ -3,9 +3,9 @@
 #include <memory>
 #include <vector>
 
-#include "finetune/losses/device_losses.h"
 #include "finetune/training/feed.h"
 #include "finetune/training/trainer.h"
+#include "runtime/core/training_kernels.h"
 #include "runtime/plan/plan.h"
 
 namespace graft {
@@ -33,7 +33,7 @@ class DeviceLoss {
   const Device& device_;
   DeviceBuffer labels_, rows_, teacher_;  // batch ints; batch × outputs floats
   std::unique_ptr<LossKernel> loss_;
-  std::vector<DeviceBatch> heads_;  // the first is that of the scores
+  std::vector<LossBatch> heads_;  // the first is that of the scores
 };
 
 }  // namespace graft

@@ -5,7 +5,7 @@
 namespace graft {
 namespace {
 
-size_t bytes_of(const DeviceParameter& p) { return static_cast<size_t>(p.count) * sizeof(float); }
+size_t bytes_of(const ParameterView& p) { return static_cast<size_t>(p.count) * sizeof(float); }
 
 }  // namespace
 
@@ -16,16 +16,15 @@ float* DeviceOptimizer::allocate(size_t bytes) { return buffers_.emplace_back(de
 
 std::vector<float*> DeviceOptimizer::allocate_like_parameters() {
   std::vector<float*> made;
-  for (const DeviceParameter& p : parameters_) made.push_back(allocate(bytes_of(p)));
+  for (const ParameterView& p : parameters_) made.push_back(allocate(bytes_of(p)));
   return made;
 }
 
 std::unique_ptr<DeviceOptimizer> DeviceOptimizer::make(TrainingPlan& plan, TrainingState& state,
                                                        const TrainOptions& options, int64_t accumulate) {
   const Backend& backend = plan.plan.backend();
-  const auto* updates = dynamic_cast<const DeviceUpdates*>(backend.extension(DeviceUpdates::kName));
-  const auto* vectors = dynamic_cast<const DeviceVectorsExtension*>(backend.extension(DeviceVectorsExtension::kName));
-  if (!backend.device() || !updates || !vectors || !updates->knows(options.optimizer.name)) return nullptr;
+  const TrainingKernels* const kernels = backend.training_kernels();
+  if (!kernels || !kernels->has_optimizer(options.optimizer.name)) return nullptr;
   std::unique_ptr<DeviceOptimizer> made(new DeviceOptimizer(plan, state, options));
   std::vector<size_t> outputs;
   for (const Parameter& p : state.parameters) {
@@ -38,35 +37,35 @@ std::unique_ptr<DeviceOptimizer> DeviceOptimizer::make(TrainingPlan& plan, Train
   std::vector<float*> weights, gradients;
   for (size_t i = 0; i < outputs.size(); ++i) {
     const Parameter& p = state.parameters[i];
-    DeviceParameter there;
-    there.weights = static_cast<float*>(plan.plan.address_of(*p.tensor));
-    there.count = p.tensor->elements();
-    there.lr_scale = p.lr_scale;
-    there.weight_decay = p.weight_decay;
-    there.l1 = p.l1;
-    there.rows = p.tensor->shape().rank() > 1 ? p.tensor->shape()[0] : 0;
-    counts.push_back(there.count);
-    weights.push_back(there.weights);
+    ParameterView view;
+    view.weights = static_cast<float*>(plan.plan.address_of(*p.tensor));
+    view.count = p.tensor->elements();
+    view.lr_scale = p.lr_scale;
+    view.weight_decay = p.weight_decay;
+    view.l1 = p.l1;
+    view.rows = p.tensor->shape().rank() > 1 ? p.tensor->shape()[0] : 0;
+    counts.push_back(view.count);
+    weights.push_back(view.weights);
     gradients.push_back(static_cast<float*>(plan.plan.keep_output(outputs[i])));
-    made->parameters_.push_back(there);
+    made->parameters_.push_back(view);
   }
   for (size_t s = 0; s < state.slots.slots(); ++s)
     for (size_t i = 0; i < outputs.size(); ++i)
       made->parameters_[i].slots[s] = made->allocate(state.slots.of(i, s).size_bytes());
-  made->vectors_ = vectors->make(counts);
-  made->weights_ = made->vectors_->list(weights);
-  made->fresh_ = made->gradient_ = made->vectors_->list(gradients);
+  made->tensors_ = kernels->make_multi_tensor(counts);
+  made->weights_ = made->tensors_->add_list(weights);
+  made->fresh_ = made->gradient_ = made->tensors_->add_list(gradients);
   if (accumulate > 1) {
     gradients = made->allocate_like_parameters();
-    made->gradient_ = made->vectors_->list(gradients);
+    made->gradient_ = made->tensors_->add_list(gradients);
   }
-  if (options.gradient.sharpness > 0) made->before_ = made->vectors_->list(made->allocate_like_parameters());
+  if (options.gradient.sharpness > 0) made->before_ = made->tensors_->add_list(made->allocate_like_parameters());
   if (state.average) {
     made->average_buffers_ = made->allocate_like_parameters();
-    made->averages_ = made->vectors_->list(made->average_buffers_);
+    made->averages_ = made->tensors_->add_list(made->average_buffers_);
   }
   for (size_t i = 0; i < gradients.size(); ++i) made->parameters_[i].gradient = gradients[i];
-  made->update_ = updates->make(options.optimizer, made->parameters_);
+  made->update_ = kernels->make_optimizer(options.optimizer, made->parameters_);
   return made;
 }
 
@@ -83,24 +82,24 @@ void DeviceOptimizer::upload_state() {
 }
 
 void DeviceOptimizer::accumulate(double weight) {
-  vectors_->add(gradient_, fresh_, static_cast<float>(weight), weight_ == 0);
+  tensors_->add(gradient_, fresh_, static_cast<float>(weight), weight_ == 0);
   weight_ += weight;
 }
 
 bool DeviceOptimizer::gather() {
   const bool any = weight_ > 0;
-  if (any) vectors_->scale(gradient_, static_cast<float>(1 / weight_));
+  if (any) tensors_->scale(gradient_, static_cast<float>(1 / weight_));
   weight_ = 0;
   return any;
 }
 
 void DeviceOptimizer::perturb() {
-  vectors_->copy(before_, weights_);
-  if (state_.loss_scale) vectors_->unscale(gradient_, 1);  // its length alone matters, and whether it is finite
-  vectors_->perturb(weights_, gradient_, static_cast<double>(options_.gradient.sharpness));
+  tensors_->copy(before_, weights_);
+  if (state_.loss_scale) tensors_->unscale(gradient_, 1);  // its length alone matters, and whether it is finite
+  tensors_->perturb(weights_, gradient_, static_cast<double>(options_.gradient.sharpness));
 }
 
-void DeviceOptimizer::restore() { vectors_->copy(weights_, before_); }
+void DeviceOptimizer::restore() { tensors_->copy(weights_, before_); }
 
 void DeviceOptimizer::prepare(float lr, int64_t step) {
   upload_state();
@@ -109,21 +108,22 @@ void DeviceOptimizer::prepare(float lr, int64_t step) {
 
 void DeviceOptimizer::apply() {
   if (state_.loss_scale) {
-    vectors_->unscale(gradient_, static_cast<float>(1 / state_.loss_scale->value));
-    vectors_->ask();
+    tensors_->unscale(gradient_, static_cast<float>(1 / state_.loss_scale->value));
+    tensors_->download_flag();
   }
-  if (options_.gradient.clip_norm > 0) vectors_->clip_norm(gradient_, static_cast<double>(options_.gradient.clip_norm));
-  if (options_.gradient.clip_value > 0) vectors_->clip_values(gradient_, options_.gradient.clip_value);
-  update_->apply(state_.loss_scale ? vectors_->flag() : nullptr);
+  if (options_.gradient.clip_norm > 0)
+    tensors_->clip_by_norm(gradient_, static_cast<double>(options_.gradient.clip_norm));
+  if (options_.gradient.clip_value > 0) tensors_->clip_by_value(gradient_, options_.gradient.clip_value);
+  update_->apply(state_.loss_scale ? tensors_->finite_flag() : nullptr);
   if (!state_.average) return;
   if (averaging_)
-    vectors_->average(averages_, weights_, state_.average->decay());
+    tensors_->lerp(averages_, weights_, 1 - state_.average->decay());
   else
-    vectors_->copy(averages_, weights_);
+    tensors_->copy(averages_, weights_);
   averaging_ = true;
 }
 
-bool DeviceOptimizer::applied() { return !state_.loss_scale || vectors_->flag_stands(); }
+bool DeviceOptimizer::applied() { return !state_.loss_scale || tensors_->was_finite(); }
 
 void DeviceOptimizer::synchronize() {
   if (!on_device_) return;

@@ -3,9 +3,8 @@
 #include <memory>
 #include <vector>
 
-#include "finetune/optimizers/device_updates.h"
-#include "finetune/optimizers/device_vectors.h"
 #include "finetune/training/weight_update.h"
+#include "runtime/core/training_kernels.h"
 
 namespace graft {
 
@@ -39,12 +38,12 @@ class DeviceOptimizer final : public WeightUpdate {
   TrainingState& state_;
   const TrainOptions& options_;
   const Device& device_;
-  std::vector<DeviceParameter> parameters_;
+  std::vector<ParameterView> parameters_;
   std::vector<DeviceBuffer> buffers_;
-  std::unique_ptr<DeviceUpdate> update_;
-  std::unique_ptr<DeviceVectors> vectors_;
-  DeviceVectors::List weights_ = 0, fresh_ = 0, gradient_ = 0, before_ = 0,
-                      averages_ = 0;  // `fresh_`: of the last batch; `gradient_`: that is stepped along
+  std::unique_ptr<FusedOptimizer> update_;
+  std::unique_ptr<MultiTensor> tensors_;
+  MultiTensor::List weights_{}, fresh_{}, gradient_{}, before_{},
+      averages_{};  // `fresh_`: of the last batch; `gradient_`: that is stepped along
   std::vector<float*> average_buffers_;
   double weight_ = 0;       // of the batches in the sum
   bool averaging_ = false;  // the average has begun

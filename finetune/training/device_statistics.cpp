@@ -4,8 +4,8 @@ namespace graft {
 
 std::unique_ptr<DeviceStatistics> DeviceStatistics::make(TrainingPlan& plan) {
   const Backend& backend = plan.plan.backend();
-  const auto* vectors = dynamic_cast<const DeviceVectorsExtension*>(backend.extension(DeviceVectorsExtension::kName));
-  if (!backend.device() || !vectors || plan.statistics.empty()) return nullptr;
+  const TrainingKernels* const kernels = backend.training_kernels();
+  if (!kernels || plan.statistics.empty()) return nullptr;
   std::unique_ptr<DeviceStatistics> made(new DeviceStatistics(plan));
   std::vector<int64_t> counts;
   std::vector<float> keep, take;
@@ -23,11 +23,11 @@ std::unique_ptr<DeviceStatistics> DeviceStatistics::make(TrainingPlan& plan) {
           static_cast<float*>(plan.plan.keep_output(variance ? s.variance_output : s.mean_output)));
     }
   }
-  made->vectors_ = vectors->make(counts);
-  made->running_list_ = made->vectors_->list(running);
-  made->measured_list_ = made->vectors_->list(made->measured_);
-  made->keep_ = made->vectors_->factors(keep);
-  made->take_ = made->vectors_->factors(take);
+  made->tensors_ = kernels->make_multi_tensor(counts);
+  made->running_list_ = made->tensors_->add_list(running);
+  made->measured_list_ = made->tensors_->add_list(made->measured_);
+  made->keep_ = made->tensors_->add_factors(keep);
+  made->blend_ = made->tensors_->add_factors(take);
   return made;
 }
 
@@ -45,7 +45,7 @@ void DeviceStatistics::upload() {
   on_device_ = true;
 }
 
-void DeviceStatistics::update() { vectors_->blend(running_list_, measured_list_, keep_, take_); }
+void DeviceStatistics::update() { tensors_->blend(running_list_, measured_list_, keep_, blend_); }
 
 void DeviceStatistics::fetch(size_t i, std::vector<float>& mean, std::vector<float>& variance) const {
   const auto channels = static_cast<size_t>(plan_.statistics[i].mean->elements());

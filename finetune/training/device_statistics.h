@@ -3,7 +3,7 @@
 #include <memory>
 #include <vector>
 
-#include "finetune/optimizers/device_vectors.h"
+#include "runtime/core/training_kernels.h"
 #include "runtime/plan/plan.h"
 
 namespace graft {
@@ -32,11 +32,11 @@ class DeviceStatistics {
   void for_running(const Body& body) const;
   TrainingPlan& plan_;
   const Device& device_;
-  std::unique_ptr<DeviceVectors> vectors_;
+  std::unique_ptr<MultiTensor> tensors_;
   std::vector<DeviceBuffer> running_;  // of each norm the mean, then the variance
   std::vector<float*> measured_;       // in the same order
-  DeviceVectors::List running_list_ = 0, measured_list_ = 0;
-  DeviceVectors::Factors keep_ = 0, take_ = 0;
+  MultiTensor::List running_list_{}, measured_list_{};
+  MultiTensor::Factors keep_{}, blend_{};
   bool on_device_ = false;  // the current values are on the device
 };
 

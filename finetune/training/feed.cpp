@@ -81,9 +81,7 @@ class StreamedFeed final : public Feed {
         pass_pictures_(pass_pictures),
         failures_(failures),
         mixing_(mixing) {
-    const bool normalises =
-        backend.device() && dynamic_cast<const DevicePictures*>(backend.extension(DevicePictures::kName));
-    as_bytes_ = normalises && !mixing && (forms.pictures_as_bytes || !pass_pictures);
+    as_bytes_ = backend.training_kernels() && !mixing && (forms.pictures_as_bytes || !pass_pictures);
     OpenDims batched = dims;
     batched.batch = static_cast<int64_t>(batch);
     if (!trunk.outputs.empty()) trunk_.emplace(trunk, batched, backend, threads);

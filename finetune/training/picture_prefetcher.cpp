@@ -6,10 +6,9 @@ namespace graft {
 
 std::unique_ptr<PicturePrefetcher> PicturePrefetcher::make(Plan& plan, size_t input) {
   const Backend& backend = plan.backend();
-  const auto* pictures = dynamic_cast<const DevicePictures*>(backend.extension(DevicePictures::kName));
-  if (!backend.device() || !pictures) return nullptr;
-  return std::unique_ptr<PicturePrefetcher>(
-      new PicturePrefetcher(*backend.device(), *pictures, static_cast<float*>(plan.keep_input(input))));
+  if (!backend.training_kernels()) return nullptr;
+  return std::unique_ptr<PicturePrefetcher>(new PicturePrefetcher(*backend.device(), *backend.training_kernels(),
+                                                                  static_cast<float*>(plan.keep_input(input))));
 }
 
 /// The first batch tells how large they all are, and how values follow from bytes.
@@ -38,7 +37,7 @@ void PicturePrefetcher::prefetch(const PictureBytes& pictures) {
 
 void PicturePrefetcher::stage() {
   buffer_->consume(staged_.data());
-  pictures_.normalise(on_device_, input_);
+  kernels_.normalise(on_device_, input_);
   pending_ = false;
 }
 

@@ -2,7 +2,7 @@
 
 #include <memory>
 
-#include "finetune/training/device_pictures.h"
+#include "runtime/core/training_kernels.h"
 #include "runtime/plan/input_prefetcher.h"
 
 namespace graft {
@@ -25,11 +25,11 @@ class PicturePrefetcher {
   void discard() { pending_ = false; }
 
  private:
-  PicturePrefetcher(const Device& device, const DevicePictures& pictures, float* input)
-      : device_(device), pictures_(pictures), input_(input) {}
+  PicturePrefetcher(const Device& device, const TrainingKernels& kernels, float* input)
+      : device_(device), kernels_(kernels), input_(input) {}
   void allocate(const PictureBytes& first);
   const Device& device_;
-  const DevicePictures& pictures_;
+  const TrainingKernels& kernels_;
   float* input_;
   PictureBytes on_device_;  // the batch that is normalised
   size_t pixels_ = 0;       // bytes of a batch's; its turns follow them

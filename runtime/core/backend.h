@@ -78,11 +78,7 @@ class CapturedGraph {
   virtual void replay() = 0;
 };
 
-/// What a library above the runtime adds to a backend.
-class BackendExtension {
- public:
-  virtual ~BackendExtension() = default;
-};
+class TrainingKernels;
 
 class Backend {
  public:
@@ -90,10 +86,10 @@ class Backend {
   virtual std::string_view name() const = 0;
   /// The type in which activations lie: float, or the half type in which this backend computes (lower_precision).
   virtual DType activations() const { return DType::f32; }
-  /// Null where there is none of this name. Lives as long as the backend.
-  virtual const BackendExtension* extension(std::string_view /*name*/) const { return nullptr; }
   /// Null where kernels work in the program's own memory.
   virtual const Device* device() const { return nullptr; }
+  /// What a training runs on the device beside operators. Null where there is no device, or no such kernels for it.
+  virtual const TrainingKernels* training_kernels() const { return nullptr; }
   /// What computes in the program's own memory: this backend, or the one beside it.
   virtual const Backend& host() const { return *this; }
   /// Whether output 0 of this operator may lie where this input, one of Operator::in_place_inputs, lay.

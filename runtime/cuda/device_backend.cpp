@@ -7,20 +7,12 @@
 namespace graft::cuda {
 namespace {
 
-/// Filled before main() starts, or while the plugin is loaded.
-std::map<std::string, ExtensionEntry::Make>& entries() {
-  static std::map<std::string, ExtensionEntry::Make> table;
-  return table;
-}
+/// Set before main() starts, or while the plugin is loaded.
+TrainingKernelsEntry::Make make_training_kernels = nullptr;
 
 }  // namespace
 
-ExtensionEntry::ExtensionEntry(const char* name, Make make) { entries()[name] = make; }
-
-const BackendExtension* DeviceBackend::extension(std::string_view name) const {
-  const auto at = extensions_.find(name);
-  return at == extensions_.end() ? nullptr : at->second.get();
-}
+TrainingKernelsEntry::TrainingKernelsEntry(Make make) { make_training_kernels = make; }
 
 DeviceBackend::DeviceBackend(DeviceParts parts, DType activations, const Backend& host)
     : device_(std::move(parts.device)),
@@ -37,7 +29,7 @@ DeviceBackend::DeviceBackend(DeviceParts parts, DType activations, const Backend
     GRAFT_CUDA_LIBRARY_KERNEL_FILES(GRAFT_REGISTER)
 #undef GRAFT_REGISTER
   }
-  for (const auto& [extension_name, make] : entries()) extensions_[extension_name] = make(launcher_, *device_);
+  if (make_training_kernels) training_kernels_ = make_training_kernels(launcher_);
 }
 
 void DeviceBackend::begin(const StepContext& step) const {

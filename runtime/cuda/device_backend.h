@@ -1,22 +1,20 @@
 #pragma once
 
-#include <functional>
-#include <map>
 #include <memory>
-#include <string>
 
 #include "runtime/core/backend.h"
 #include "runtime/core/kernel_table.h"
+#include "runtime/core/training_kernels.h"
 #include "runtime/cuda/launcher.h"
 #include "runtime/cuda/library.h"
 
 namespace graft::cuda {
 
-/// Adds an extension to every device backend that is made from now on. One object of this type a kind of extension, at
-/// namespace scope.
-struct ExtensionEntry {
-  using Make = std::unique_ptr<BackendExtension> (*)(const Launcher& launcher, const Device& device);
-  ExtensionEntry(const char* name, Make make);
+/// Gives training kernels to every device backend that is made from now on. One object at namespace scope, in the
+/// library above the runtime that has them.
+struct TrainingKernelsEntry {
+  using Make = std::unique_ptr<const TrainingKernels> (*)(const Launcher& launcher);
+  explicit TrainingKernelsEntry(Make make);
 };
 
 /// What a device backend is made of.
@@ -39,7 +37,7 @@ class DeviceBackend : public Backend {
   const Device* device() const override { return device_.get(); }
   const Backend& host() const override { return host_; }
   DType activations() const override { return activations_; }
-  const BackendExtension* extension(std::string_view name) const override;
+  const TrainingKernels* training_kernels() const override { return training_kernels_.get(); }
   void begin(const StepContext& step) const override;
   void use_threads(int threads) const override { host_.use_threads(threads); }
   bool may_overwrite(const Operator& op, int input) const override;
@@ -53,7 +51,7 @@ class DeviceBackend : public Backend {
   DeviceBuffer step_;  // StepContext
   Launcher launcher_;
   KernelTable table_;
-  std::map<std::string, std::unique_ptr<BackendExtension>, std::less<>> extensions_;
+  std::unique_ptr<const TrainingKernels> training_kernels_;
 };
 
 class EmulatedDevice;

@@ -3,8 +3,9 @@
 #include <cmath>
 #include <limits>
 
-#include "finetune/losses/device_losses.h"
+#include "finetune/losses/loss.h"
 #include "runtime/core/random.h"
+#include "runtime/core/training_kernels.h"
 #include "runtime/cpu/cpu_backend.h"
 #include "runtime/cuda/device_backend.h"
 
@@ -28,12 +29,10 @@ struct Batch {
   }
 };
 
-const DeviceLosses& losses() {
-  return dynamic_cast<const DeviceLosses&>(*cuda::emulated_backend(cpu_backend()).extension(DeviceLosses::kName));
-}
+const TrainingKernels& kernels() { return *cuda::emulated_backend(cpu_backend()).training_kernels(); }
 
 /// The emulated device takes any memory.
-DeviceBatch there(const Batch& b, bool teacher, std::vector<float>& slopes, float scale = 1) {
+LossBatch view(const Batch& b, bool teacher, std::vector<float>& slopes, float scale = 1) {
   return {b.scores.data(),
           b.labels.data(),
           b.rows.empty() ? nullptr : b.rows.data(),
@@ -56,9 +55,9 @@ void expect_same(const Choice& choice, const std::vector<float>& weights, bool s
       weight += row_weight(
           {b.labels[i], b.rows.empty() ? std::span<const float>() : std::span(b.rows).subspan(i * kOutputs, kOutputs)},
           weights);
-  const auto device = losses().make(choice, weights, kRows, kOutputs);
+  const auto device = kernels().make_loss(choice, weights, kRows, kOutputs);
   ASSERT_NE(device, nullptr) << name;
-  device->compute(there(b, loss->needs_teacher(), found), true);
+  device->compute(view(b, loss->needs_teacher(), found), true);
   const LossKernel::Sums sums = device->sums();
   EXPECT_TRUE(sums.finite);
   EXPECT_NEAR(sums.loss, total, 1e-9 * std::max(1.0, std::fabs(total))) << name;
@@ -66,7 +65,7 @@ void expect_same(const Choice& choice, const std::vector<float>& weights, bool s
   for (size_t i = 0; i < expected.size(); ++i) ASSERT_NEAR(found[i], expected[i], 1e-7f) << name << " at " << i;
 }
 
-TEST(DeviceLosses, EveryLossIsTheProcessors) {
+TEST(DeviceLoss, EveryLossIsTheProcessors) {
   const SettingValues values{{"label-smoothing", "0.1"}, {"delta", "0.7"}};
   const std::vector<float> weights{1, 2, 0.5f, 1, 3, 1, 1};
   for (const std::string& name : loss_names())
@@ -77,14 +76,14 @@ TEST(DeviceLosses, EveryLossIsTheProcessors) {
     }
 }
 
-TEST(DeviceLosses, AuxiliaryHeadsScaleTheirSlopesAndLeaveTheSumsAlone) {
+TEST(DeviceLoss, AuxiliaryHeadsScaleTheirSlopesAndLeaveTheSumsAlone) {
   const Batch b(false);
-  const auto device = losses().make({"cross-entropy"}, {}, kRows, kOutputs);
+  const auto device = kernels().make_loss({"cross-entropy"}, {}, kRows, kOutputs);
   std::vector<float> whole(b.scores.size()), part(b.scores.size());
-  device->compute(there(b, false, whole), true);
+  device->compute(view(b, false, whole), true);
   Batch other = b;
   for (float& v : other.scores) v *= 2;
-  device->compute(there(other, false, part, 0.3f), false);
+  device->compute(view(other, false, part, 0.3f), false);
   std::vector<float> expected(b.scores.size());
   const double total = batch_loss(*make_loss({"cross-entropy"}), b.scores, {b.labels}, {}, expected);
   EXPECT_NEAR(device->sums().loss, total, 1e-9);
@@ -92,23 +91,23 @@ TEST(DeviceLosses, AuxiliaryHeadsScaleTheirSlopesAndLeaveTheSumsAlone) {
   for (size_t i = 0; i < expected.size(); ++i) EXPECT_NEAR(part[i], 0.3f * expected[i], 1e-7f);
 }
 
-TEST(DeviceLosses, ScoresThatAreNoNumbersAreTold) {
+TEST(DeviceLoss, ScoresThatAreNotFiniteAreReported) {
   for (const float wild : {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity()}) {
     Batch b(false);
     b.scores[10] = wild;
     std::vector<float> slopes(b.scores.size());
-    const auto device = losses().make({"cross-entropy"}, {}, kRows, kOutputs);
-    device->compute(there(b, false, slopes), true);
+    const auto device = kernels().make_loss({"cross-entropy"}, {}, kRows, kOutputs);
+    device->compute(view(b, false, slopes), true);
     EXPECT_FALSE(device->sums().finite);
   }
 }
 
-TEST(DeviceLosses, ABatchThatCountsForNothingMovesNothing) {
+TEST(DeviceLoss, ABatchThatCountsForNothingMovesNothing) {
   Batch b(false);
   std::fill(b.labels.begin(), b.labels.end(), -1);
   std::vector<float> slopes(b.scores.size(), 5.0f);
-  const auto device = losses().make({"cross-entropy"}, {}, kRows, kOutputs);
-  device->compute(there(b, false, slopes), true);
+  const auto device = kernels().make_loss({"cross-entropy"}, {}, kRows, kOutputs);
+  device->compute(view(b, false, slopes), true);
   EXPECT_EQ(device->sums().weight, 0);
   for (const float s : slopes) EXPECT_EQ(s, 0);
 }

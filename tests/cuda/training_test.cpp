@@ -22,7 +22,7 @@ class CountingBackend final : public Backend {
   explicit CountingBackend(const Backend& device) : device_(device) {}
   std::string_view name() const override { return device_.name(); }
   DType activations() const override { return device_.activations(); }
-  const BackendExtension* extension(std::string_view name) const override { return device_.extension(name); }
+  const TrainingKernels* training_kernels() const override { return device_.training_kernels(); }
   const Device* device() const override { return device_.device(); }
   const Backend& host() const override { return device_.host(); }
   bool may_overwrite(const Operator& op, int input) const override { return device_.may_overwrite(op, input); }

@@ -1,9 +1,8 @@
-#include "finetune/optimizers/device_vectors.h"
+#include "finetune/cuda/training_kernels.h"
 
 #include <cmath>
 
 #include "finetune/cuda/pieces.h"
-#include "runtime/cuda/device_backend.h"
 
 namespace graft::cuda {
 namespace {
@@ -37,7 +36,7 @@ struct Blend {
   GRAFT_DEVICE void operator()(int32_t t, int64_t i) const { to[t][i] = keep[t] * to[t][i] + take[t] * from[t][i]; }
 };
 
-struct ClipValues {
+struct ClipByValue {
   float* const* x;
   float limit;
   GRAFT_DEVICE void operator()(int32_t t, int64_t i) const {
@@ -61,7 +60,7 @@ struct SetFlag {
   GRAFT_DEVICE void operator()(int64_t) const { *flag = *squares - *squares == 0; }
 };
 
-struct ScaleToNorm {
+struct ClipByNorm {
   float* const* x;
   const double* squares;
   double limit;
@@ -71,7 +70,7 @@ struct ScaleToNorm {
   }
 };
 
-struct Climb {
+struct Perturb {
   float* const* w;
   const float* const* g;
   const double* squares;
@@ -82,69 +81,71 @@ struct Climb {
   }
 };
 
-struct Average {
+struct Lerp {
   float* const* a;
-  const float* const* w;
-  float take;
+  const float* const* x;
+  float weight;
   const int* flag;
   GRAFT_DEVICE void operator()(int32_t t, int64_t i) const {
-    if (*flag) a[t][i] += take * (w[t][i] - a[t][i]);
+    if (*flag) a[t][i] += weight * (x[t][i] - a[t][i]);
   }
 };
 
-class Vectors final : public DeviceVectors {
+class DeviceMultiTensor final : public MultiTensor {
  public:
-  Vectors(const std::vector<int64_t>& counts, const Launcher& launcher, const Device& device)
-      : launcher_(launcher), device_(device), pieces_(counts, device), squares_(pieces_, device), flag_(1, device) {
+  DeviceMultiTensor(const std::vector<int64_t>& counts, const Launcher& launcher)
+      : launcher_(launcher),
+        pieces_(counts, launcher.device()),
+        squares_(pieces_, launcher.device()),
+        flag_(1, launcher.device()) {
     *flag_.host() = 1;
     flag_.upload();
-    device_.synchronize();
+    launcher_.device().synchronize();
   }
-  List list(const std::vector<float*>& addresses) override { return keep(lists_, addresses); }
-  Factors factors(const std::vector<float>& values) override { return keep(factors_, values); }
+  List add_list(const std::vector<float*>& addresses) override { return List{upload(lists_, addresses)}; }
+  Factors add_factors(const std::vector<float>& values) override { return Factors{upload(factors_, values)}; }
   void copy(List to, List from) override { pieces_.each(launcher_, Copy{at(to), at(from)}); }
+  void scale(List x, float factor) override { pieces_.each(launcher_, Scale{at(x), factor}); }
   void unscale(List x, float factor) override {
     squares_.compute(launcher_, pieces_, Square{at(x)});
     launcher_.each(1, SetFlag{squares_.all(), flag_.device()});
     if (factor != 1) scale(x, factor);
   }
-  void scale(List x, float factor) override { pieces_.each(launcher_, Scale{at(x), factor}); }
   void add(List sum, List x, float factor, bool first) override {
     pieces_.each(launcher_, Add{at(sum), at(x), factor, first});
   }
   void blend(List to, List from, Factors keep, Factors take) override {
-    pieces_.each(launcher_, Blend{at(to), at(from), factors_[static_cast<size_t>(keep)]->device(),
-                                  factors_[static_cast<size_t>(take)]->device()});
+    pieces_.each(launcher_, Blend{at(to), at(from), at(keep), at(take)});
   }
-  void clip_values(List x, float limit) override { pieces_.each(launcher_, ClipValues{at(x), limit}); }
-  void clip_norm(List x, double limit) override {
+  void lerp(List a, List x, float weight) override {
+    pieces_.each(launcher_, Lerp{at(a), at(x), weight, flag_.device()});
+  }
+  void clip_by_value(List x, float limit) override { pieces_.each(launcher_, ClipByValue{at(x), limit}); }
+  void clip_by_norm(List x, double limit) override {
     squares_.compute(launcher_, pieces_, Square{at(x)});
-    pieces_.each(launcher_, ScaleToNorm{at(x), squares_.all(), limit});
+    pieces_.each(launcher_, ClipByNorm{at(x), squares_.all(), limit});
   }
   void perturb(List w, List g, double rho) override {
     squares_.compute(launcher_, pieces_, Square{at(g)});
-    pieces_.each(launcher_, Climb{at(w), at(g), squares_.all(), rho, flag_.device()});
+    pieces_.each(launcher_, Perturb{at(w), at(g), squares_.all(), rho, flag_.device()});
   }
-  void average(List a, List w, float decay) override {
-    pieces_.each(launcher_, Average{at(a), at(w), 1 - decay, flag_.device()});
-  }
-  const int* flag() const override { return flag_.device(); }
-  void ask() override { flag_.download(); }
-  bool flag_stands() const override { return *flag_.host() != 0; }
+  const int* finite_flag() const override { return flag_.device(); }
+  void download_flag() override { flag_.download(); }
+  bool was_finite() const override { return *flag_.host() != 0; }
 
  private:
-  /// Sends them over; returns the number under which they stand.
+  /// Returns the index under which they are kept.
   template <typename T>
-  int keep(std::vector<std::unique_ptr<Table<T>>>& tables, const std::vector<T>& values) {
-    auto& table = *tables.emplace_back(std::make_unique<Table<T>>(values.size(), device_));
+  int upload(std::vector<std::unique_ptr<Table<T>>>& tables, const std::vector<T>& values) {
+    auto& table = *tables.emplace_back(std::make_unique<Table<T>>(values.size(), launcher_.device()));
     std::copy(values.begin(), values.end(), table.host());
     table.upload();
-    device_.synchronize();
+    launcher_.device().synchronize();
     return static_cast<int>(tables.size() - 1);
   }
   float* const* at(List list) const { return lists_[static_cast<size_t>(list)]->device(); }
+  const float* at(Factors factors) const { return factors_[static_cast<size_t>(factors)]->device(); }
   const Launcher& launcher_;
-  const Device& device_;
   Pieces pieces_;
   TensorSums squares_;
   Table<int> flag_;
@@ -152,22 +153,10 @@ class Vectors final : public DeviceVectors {
   std::vector<std::unique_ptr<Table<float>>> factors_;
 };
 
-class Extension final : public DeviceVectorsExtension {
- public:
-  Extension(const Launcher& launcher, const Device& device) : launcher_(launcher), device_(device) {}
-  std::unique_ptr<DeviceVectors> make(const std::vector<int64_t>& counts) const override {
-    return std::make_unique<Vectors>(counts, launcher_, device_);
-  }
-
- private:
-  const Launcher& launcher_;
-  const Device& device_;
-};
-
-const ExtensionEntry kVectors(DeviceVectorsExtension::kName,
-                              [](const Launcher& launcher, const Device& device) -> std::unique_ptr<BackendExtension> {
-                                return std::make_unique<Extension>(launcher, device);
-                              });
-
 }  // namespace
+
+std::unique_ptr<MultiTensor> make_multi_tensor(const std::vector<int64_t>& counts, const Launcher& launcher) {
+  return std::make_unique<DeviceMultiTensor>(counts, launcher);
+}
+
 }  // namespace graft::cuda

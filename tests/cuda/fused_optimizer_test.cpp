@@ -2,8 +2,9 @@
 
 #include <cmath>
 
-#include "finetune/optimizers/device_updates.h"
+#include "finetune/optimizers/optimizer.h"
 #include "runtime/core/random.h"
+#include "runtime/core/training_kernels.h"
 #include "runtime/cpu/cpu_backend.h"
 #include "runtime/cuda/device_backend.h"
 
@@ -40,49 +41,50 @@ struct Setup {
   }
 };
 
+const TrainingKernels& kernels() { return *cuda::emulated_backend(cpu_backend()).training_kernels(); }
+
 /// Both start alike, and see the same gradients.
 void expect_same(const Choice& choice) {
   const std::string& name = choice.name;
-  const Backend& backend = cuda::emulated_backend(cpu_backend());
-  const auto* updates = dynamic_cast<const DeviceUpdates*>(backend.extension(DeviceUpdates::kName));
-  ASSERT_NE(updates, nullptr);
-  Setup here, there;
+  Setup on_host, on_device;
   const OptimizerPtr optimizer = make_optimizer(choice);
-  OptimizerState state = optimizer->make_state(here.parameters), room = optimizer->make_state(there.parameters);
-  ASSERT_TRUE(updates->knows(name)) << name;
-  std::vector<DeviceParameter> parameters;  // the emulated device takes any memory
-  for (size_t i = 0; i < there.parameters.size(); ++i) {
-    const Parameter& p = there.parameters[i];
-    DeviceParameter d{p.tensor->data<float>().data(),
-                      p.gradient,
-                      {},
-                      p.tensor->elements(),
-                      p.lr_scale,
-                      p.weight_decay,
-                      p.l1,
-                      p.tensor->shape().rank() > 1 ? p.tensor->shape()[0] : 0};
-    for (size_t s = 0; s < room.slots(); ++s) d.slots[s] = room.of(i, s).data();
+  OptimizerState state = optimizer->make_state(on_host.parameters),
+                 device_state = optimizer->make_state(on_device.parameters);
+  ASSERT_TRUE(kernels().has_optimizer(name)) << name;
+  std::vector<ParameterView> parameters;  // the emulated device takes any memory
+  for (size_t i = 0; i < on_device.parameters.size(); ++i) {
+    const Parameter& p = on_device.parameters[i];
+    ParameterView d{p.tensor->data<float>().data(),
+                    p.gradient,
+                    {},
+                    p.tensor->elements(),
+                    p.lr_scale,
+                    p.weight_decay,
+                    p.l1,
+                    p.tensor->shape().rank() > 1 ? p.tensor->shape()[0] : 0};
+    for (size_t s = 0; s < device_state.slots(); ++s) d.slots[s] = device_state.of(i, s).data();
     parameters.push_back(d);
   }
-  const auto update = updates->make(choice, parameters);
+  const auto update = kernels().make_optimizer(choice, parameters);
   ASSERT_NE(update, nullptr);
   for (int step = 1; step <= kSteps; ++step) {
-    here.draw(static_cast<uint64_t>(step));
-    there.draw(static_cast<uint64_t>(step));
+    on_host.draw(static_cast<uint64_t>(step));
+    on_device.draw(static_cast<uint64_t>(step));
     const float lr = 0.1f / static_cast<float>(step);
-    optimizer->step(lr, step, here.parameters, state);
+    optimizer->step(lr, step, on_host.parameters, state);
     update->prepare(lr, step);
     update->apply();
   }
-  for (size_t i = 0; i < here.parameters.size(); ++i) {
-    const auto expected = here.parameters[i].tensor->data<float>(), found = there.parameters[i].tensor->data<float>();
+  for (size_t i = 0; i < on_host.parameters.size(); ++i) {
+    const auto expected = on_host.parameters[i].tensor->data<float>(),
+               found = on_device.parameters[i].tensor->data<float>();
     for (size_t k = 0; k < expected.size(); ++k)
       ASSERT_NEAR(found[k], expected[k], 2e-6f * std::max(1.0f, std::fabs(expected[k])))
           << name << ", parameter " << i << ", element " << k;
   }
 }
 
-TEST(DeviceUpdates, EveryRuleIsTheProcessors) {
+TEST(FusedOptimizer, EveryRuleIsTheProcessors) {
   for (const std::string& name : optimizer_names()) {
     if (name == "lbfgs") continue;  // a whole descent
     SCOPED_TRACE(name);
@@ -90,7 +92,7 @@ TEST(DeviceUpdates, EveryRuleIsTheProcessors) {
   }
 }
 
-TEST(DeviceUpdates, OptionsReachTheRule) {
+TEST(FusedOptimizer, OptionsReachTheRule) {
   const SettingValues values{{"amsgrad", "true"},     {"decoupled", "true"}, {"centred", "true"},
                              {"dampening", "0.2"},    {"lr-decay", "0.1"},   {"rms-momentum", "0.5"},
                              {"update-clip", "0.25"}, {"beta1", "0.7"},      {"initial-accumulator", "0.3"},
@@ -101,23 +103,17 @@ TEST(DeviceUpdates, OptionsReachTheRule) {
   }
 }
 
-TEST(DeviceUpdates, DescentsStayWithTheProcessor) {
-  const auto* updates =
-      dynamic_cast<const DeviceUpdates*>(cuda::emulated_backend(cpu_backend()).extension(DeviceUpdates::kName));
-  ASSERT_NE(updates, nullptr);
-  for (const char* name : {"lbfgs", "no such rule"}) EXPECT_FALSE(updates->knows(name)) << name;
+TEST(FusedOptimizer, WholeDescentsAreNotKnown) {
+  for (const char* name : {"lbfgs", "no such rule"}) EXPECT_FALSE(kernels().has_optimizer(name)) << name;
 }
 
-TEST(DeviceUpdates, NothingMovesWhereTheFlagIsDown) {
-  const auto* updates =
-      dynamic_cast<const DeviceUpdates*>(cuda::emulated_backend(cpu_backend()).extension(DeviceUpdates::kName));
-  ASSERT_NE(updates, nullptr);
+TEST(FusedOptimizer, NothingChangesWhereTheFlagIsNotSet) {
   for (const char* name : {"adam", "lars", "lamb", "adafactor"}) {
     SCOPED_TRACE(name);
     std::vector<float> weights(40, 1.0f), before = weights, gradient(40, 0.5f), a(40, 0.25f), b(40, 0.125f),
                                           c(40, 0.0f);
-    const auto update =
-        updates->make({name}, {{weights.data(), gradient.data(), {a.data(), b.data(), c.data()}, 40, 1, 0, 0, 8}});
+    const auto update = kernels().make_optimizer(
+        {name}, {{weights.data(), gradient.data(), {a.data(), b.data(), c.data()}, 40, 1, 0, 0, 8}});
     int flag = 0;
     update->prepare(0.1f, 1);
     update->apply(&flag);

@@ -1,6 +1,5 @@
-#include "finetune/cuda/layer_updates.h"
+#include "finetune/cuda/training_kernels.h"
 
-#include <map>
 #include <new>
 
 #include "finetune/cuda/pieces.h"
@@ -35,20 +34,20 @@ struct SquareOfGradient {
 };
 
 /// What both rules have: the parameters as this step finds them, and sums over each.
-class LayerUpdate : public DeviceUpdate {
+class LayerUpdate : public FusedOptimizer {
  public:
-  LayerUpdate(const std::vector<DeviceParameter>& parameters, const Launcher& launcher, const Device& device)
+  LayerUpdate(const std::vector<ParameterView>& parameters, const Launcher& launcher)
       : parameters_(parameters),
         launcher_(launcher),
-        table_(parameters.size(), device),
+        table_(parameters.size(), launcher.device()),
         layers_(table_.device()),
-        pieces_(counts_of(parameters), device),
-        w_squares_(pieces_, device),
-        other_squares_(pieces_, device) {}
+        pieces_(counts_of(parameters), launcher.device()),
+        w_squares_(pieces_, launcher.device()),
+        other_squares_(pieces_, launcher.device()) {}
 
   void prepare(float lr, int64_t) override {
     for (size_t p = 0; p < parameters_.size(); ++p) {
-      const DeviceParameter& d = parameters_[p];
+      const ParameterView& d = parameters_[p];
       table_.host()[p] = {d.weights,       d.slots[0],     d.slots[1], d.gradient,
                           lr * d.lr_scale, d.weight_decay, d.l1,       d.rows > 0};
     }
@@ -56,7 +55,7 @@ class LayerUpdate : public DeviceUpdate {
   }
 
  protected:
-  std::vector<DeviceParameter> parameters_;
+  std::vector<ParameterView> parameters_;
   const Launcher& launcher_;
   Table<Layer> table_;
   const Layer* layers_;
@@ -68,9 +67,9 @@ struct LarsMove {
   rules::Lars rule;
   const Layer* layers;
   const double *w_squares, *g_squares;
-  const int* go;
+  const int* enabled;
   GRAFT_DEVICE void operator()(int32_t t, int64_t i) const {
-    if (go && !*go) return;
+    if (enabled && !*enabled) return;
     const Layer& l = layers[t];
     const double local = rule.local(w_squares[t], g_squares[t], static_cast<double>(l.decay), l.matrix != 0);
     rule(l.w[i], l.g[i], l.a[i], static_cast<float>(static_cast<double>(l.rate) * local), l.decay, l.l1);
@@ -79,13 +78,12 @@ struct LarsMove {
 
 class LarsUpdate final : public LayerUpdate {
  public:
-  LarsUpdate(const rules::Lars& rule, const std::vector<DeviceParameter>& parameters, const Launcher& launcher,
-             const Device& device)
-      : LayerUpdate(parameters, launcher, device), rule_(rule) {}
-  void apply(const int* go) override {
+  LarsUpdate(const rules::Lars& rule, const std::vector<ParameterView>& parameters, const Launcher& launcher)
+      : LayerUpdate(parameters, launcher), rule_(rule) {}
+  void apply(const int* enabled) override {
     w_squares_.compute(launcher_, pieces_, SquareOfWeight{layers_});
     other_squares_.compute(launcher_, pieces_, SquareOfGradient{layers_});
-    pieces_.each(launcher_, LarsMove{rule_, layers_, w_squares_.device(), other_squares_.device(), go});
+    pieces_.each(launcher_, LarsMove{rule_, layers_, w_squares_.device(), other_squares_.device(), enabled});
   }
 
  private:
@@ -95,9 +93,9 @@ class LarsUpdate final : public LayerUpdate {
 struct LambMoments {
   const rules::Lamb* rule;
   const Layer* layers;
-  const int* go;
+  const int* enabled;
   GRAFT_DEVICE void operator()(int32_t t, int64_t i) const {
-    if (go && !*go) return;
+    if (enabled && !*enabled) return;
     const Layer& l = layers[t];
     rule->add(l.w[i], l.g[i], l.l1, l.a[i], l.b[i]);
   }
@@ -117,9 +115,9 @@ struct LambMove {
   const rules::Lamb* rule;
   const Layer* layers;
   const double *w_squares, *r_squares;
-  const int* go;
+  const int* enabled;
   GRAFT_DEVICE void operator()(int32_t t, int64_t i) const {
-    if (go && !*go) return;
+    if (enabled && !*enabled) return;
     const Layer& l = layers[t];
     const auto rate = static_cast<float>(static_cast<double>(l.rate) * rules::Lamb::ratio(w_squares[t], r_squares[t]));
     l.w[i] -= rate * rule->direction(l.w[i], l.a[i], l.b[i], l.decay);
@@ -128,21 +126,20 @@ struct LambMove {
 
 class LambUpdate final : public LayerUpdate {
  public:
-  LambUpdate(const rules::Lamb& rule, const std::vector<DeviceParameter>& parameters, const Launcher& launcher,
-             const Device& device)
-      : LayerUpdate(parameters, launcher, device), rule_(rule), bound_(1, device) {}
+  LambUpdate(const rules::Lamb& rule, const std::vector<ParameterView>& parameters, const Launcher& launcher)
+      : LayerUpdate(parameters, launcher), rule_(rule), bound_(1, launcher.device()) {}
   void prepare(float lr, int64_t step) override {
     LayerUpdate::prepare(lr, step);
     rule_.prepare(step);
     new (bound_.host()) rules::Lamb(rule_);
     bound_.upload();
   }
-  void apply(const int* go) override {
+  void apply(const int* enabled) override {
     const rules::Lamb* const rule = bound_.device();
-    pieces_.each(launcher_, LambMoments{rule, layers_, go});
+    pieces_.each(launcher_, LambMoments{rule, layers_, enabled});
     w_squares_.compute(launcher_, pieces_, SquareOfWeight{layers_});
     other_squares_.compute(launcher_, pieces_, SquareOfDirection{rule, layers_});
-    pieces_.each(launcher_, LambMove{rule, layers_, w_squares_.device(), other_squares_.device(), go});
+    pieces_.each(launcher_, LambMove{rule, layers_, w_squares_.device(), other_squares_.device(), enabled});
   }
 
  private:
@@ -150,20 +147,16 @@ class LambUpdate final : public LayerUpdate {
   Table<rules::Lamb> bound_;  // the rule as this step finds it
 };
 
-const LayerRuleEntry kLars = layer_rule<rules::Lars, LarsUpdate>(), kLamb = layer_rule<rules::Lamb, LambUpdate>();
-
-std::map<std::string, LayerRuleEntry::Make>& layer_rules() {
-  static std::map<std::string, LayerRuleEntry::Make> table;
-  return table;
-}
-
 }  // namespace
 
-LayerRuleEntry::LayerRuleEntry(const char* name, Make make) { layer_rules()[name] = make; }
+std::unique_ptr<FusedOptimizer> make_lars(const SettingValues& values, const std::vector<ParameterView>& parameters,
+                                          const Launcher& launcher) {
+  return std::make_unique<LarsUpdate>(rules::Lars(component_options<rules::Lars>(values)), parameters, launcher);
+}
 
-LayerRuleEntry::Make LayerRuleEntry::find(const std::string& name) {
-  const auto at = layer_rules().find(name);
-  return at == layer_rules().end() ? nullptr : at->second;
+std::unique_ptr<FusedOptimizer> make_lamb(const SettingValues& values, const std::vector<ParameterView>& parameters,
+                                          const Launcher& launcher) {
+  return std::make_unique<LambUpdate>(rules::Lamb(component_options<rules::Lamb>(values)), parameters, launcher);
 }
 
 }  // namespace graft::cuda
