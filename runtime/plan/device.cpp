@@ -10,7 +10,7 @@
 
 #include "runtime/core/error.h"
 #include "runtime/cpu/cpu_backend.h"
-#include "runtime/cuda/plugin.h"
+#include "runtime/plan/plugin.h"
 
 namespace graft {
 namespace {
@@ -31,6 +31,12 @@ std::vector<std::string> plugin_places() {
 std::string last_failure() {
   const char* text = dlerror();
   return text ? text : "unknown reason";
+}
+
+/// Null where the library has no such function.
+template <typename Function>
+Function find(void* library, const char* name) {
+  return reinterpret_cast<Function>(dlsym(library, name));
 }
 
 /// The GPU's number in "cuda" or "cuda:N"; -1 where the name is another.
@@ -56,12 +62,14 @@ OpenedDevice open_gpu(int number, const std::string& precision) {
   if (!plugin)
     throw Error("the CUDA backend cannot be loaded (" +
                 (reason.empty() ? std::string(kPlugin) + " was not found beside the program" : reason) + ")");
-  const auto open = reinterpret_cast<decltype(&graft_open_cuda)>(dlsym(plugin, "graft_open_cuda"));
-  if (!open) throw Error("the CUDA backend has another shape (" + last_failure() + ")");
-  OpenedDevice opened;
-  // Kept until the program ends, as the processor's backend is: plans hold on to it.
-  opened.backend = open(cuda::kPluginInterface, number, precision.c_str(), &cpu_backend(), &opened.description);
-  return opened;
+  cuda::PluginFunctions functions;
+  functions.build_identity = find<decltype(functions.build_identity)>(plugin, "graft_cuda_build_identity");
+  functions.open = find<decltype(functions.open)>(plugin, "graft_cuda_open");
+  functions.close = find<decltype(functions.close)>(plugin, "graft_cuda_close");
+  OpenedPlugin opened = open_plugin(functions, number, precision, cpu_backend());
+  // Kept until the process ends, as the processor's backend is: plans refer to it, and when static objects are
+  // destroyed CUDA's libraries, which it would call, may be gone already.
+  return {opened.backend.release(), opened.description, {}};
 }
 
 }  // namespace

@@ -1,7 +1,9 @@
 #include "runtime/cuda/plugin.h"
 
 #include "runtime/core/error.h"
+#include "runtime/cuda/build_identity.h"
 #include "runtime/cuda/gpu/gpu_backend.h"
+#include "runtime/cuda/plugin_entry.h"
 
 namespace graft::cuda {
 namespace {
@@ -22,13 +24,19 @@ Precision precision_of(std::string_view name) {
 }  // namespace
 }  // namespace graft::cuda
 
-extern "C" graft::Backend* graft_open_cuda(int interface, int device, const char* precision, const graft::Backend* host,
-                                           std::string* description) {
-  using namespace graft;
-  if (interface != cuda::kPluginInterface)
-    throw Error("the CUDA plugin and the program were not built together", "build both again");
-  auto session = std::make_unique<cuda::GpuSession>(device);
-  *description = session->description();
-  const cuda::Precision chosen = cuda::precision_of(precision);
-  return new cuda::GpuBackend(std::move(session), chosen.arithmetic, chosen.activations, *host);
+const char* graft_cuda_build_identity() noexcept { return graft::cuda::kBuildIdentity; }
+
+graft::Backend* graft_cuda_open(int device, const char* precision, const graft::Backend* host, char* description,
+                                size_t description_bytes, char* message, size_t message_bytes) noexcept {
+  using namespace graft::cuda;
+  return open_backend(
+      [&]() -> std::unique_ptr<graft::Backend> {
+        const Precision chosen = precision_of(precision);
+        auto session = std::make_unique<GpuSession>(device);
+        write_text(session->description(), description, description_bytes);
+        return std::make_unique<GpuBackend>(std::move(session), chosen.arithmetic, chosen.activations, *host);
+      },
+      message, message_bytes);
 }
+
+void graft_cuda_close(graft::Backend* backend) noexcept { delete backend; }
