@@ -3,8 +3,8 @@
 #include <cmath>
 #include <iostream>
 
+#include "apps/library/device.h"
 #include "runtime/core/error.h"
-#include "runtime/plan/device.h"
 
 namespace graft::app {
 
@@ -41,24 +41,19 @@ MemoryLimit memory_limit(const std::string& memory) {
   const double factor = unit == "G" ? 1 << 30 : unit == "M" ? 1 << 20 : unit == "K" ? 1 << 10 : unit.empty() ? 1 : 0;
   const bool part = unit == "%" && number <= 100;
   if (!(number > 0) || !std::isfinite(number * factor) || (factor == 0 && !part))
-    throw Error("--memory " + memory + ": is no amount of memory", "write 2G, 900M or 50%");
+    throw Error("is no amount of memory", "write 2G, 900M or 50%").about("memory", memory);
   return part ? MemoryLimit{0, number / 100} : MemoryLimit{static_cast<size_t>(number * factor), 0};
 }
 
+ComputeSettings compute_settings(const CommonOptions& o) { return {o.device, o.dtype, o.threads, o.batch}; }
+
 const Backend& backend(const CommonOptions& o) {
-  const std::string precision = o.dtype == "auto" ? "tf32" : o.dtype;
-  for (const char* known : {"fp32", "tf32", "bf16", "fp16", ""}) {
-    if (precision == known) break;
-    if (!*known)
-      throw Error("--dtype " + o.dtype + ": not a type that graft computes in", "use auto, fp32, tf32, bf16 or fp16");
-  }
-  const OpenedDevice opened = open_device({o.device, precision});
+  const ComputeSettings settings = compute_settings(o);
+  const OpenedDevice opened = opened_device(settings);
   static bool told = false;
   if (!opened.note.empty() && !o.quiet && !told) std::cerr << "graft: note: --device " << opened.note << '\n';
   told = true;
-  if (o.dtype != "auto" && o.dtype != "fp32" && !opened.backend->device())
-    throw Error("--dtype " + o.dtype + ": the processor computes in fp32 only", "use --dtype fp32");
-  return *opened.backend;
+  return backend_for(settings);
 }
 
 }  // namespace graft::app

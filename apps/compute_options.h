@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <string>
 
+#include "graft/device.h"
 #include "runtime/plan/plan.h"
 
 namespace graft::app {
@@ -20,7 +21,11 @@ struct CommonOptions {
 /// Adds them.
 void add_common(CLI::App& command, CommonOptions& options);
 
-/// The backend that --device and --dtype name. Throws Error for what this build does not have.
+/// What they mean to the library.
+ComputeSettings compute_settings(const CommonOptions& options);
+
+/// The backend that --device and --dtype name; tells once where another one serves. Throws Error for what this build
+/// does not have.
 const Backend& backend(const CommonOptions& options);
 
 /// --memory: "50%" of what would be taken without it, or bytes with K, M or G behind them (powers of 1024); empty: no

@@ -4,12 +4,11 @@
 #include "apps/checked_config.h"
 #include "apps/commands/commands.h"
 #include "apps/common.h"
-#include "runtime/core/error.h"
+#include "graft/error.h"
+#include "graft/version.h"
 
 namespace graft::app {
 namespace {
-
-int exit_status = kDone;
 
 /// What went wrong, as one line: newlines would break whoever reads it line by line.
 int fail(std::string text) {
@@ -21,7 +20,7 @@ int fail(std::string text) {
 
 int run(int argc, char** argv) {
   CLI::App app("graft: fine-tune, run and export pretrained image networks");
-  app.set_version_flag("--version", GRAFT_VERSION);
+  app.set_version_flag("--version", version());
   app.require_subcommand(1);
   app.config_formatter(std::make_shared<CheckedConfig>(app));
   app.set_config("--config", "", "Options from a TOML file, a section for each subcommand; the command line wins");
@@ -29,7 +28,7 @@ int run(int argc, char** argv) {
   try {
     app.parse(argc, argv);
     std::cout.flush();
-    return std::cout ? exit_status : fail("the output cannot be written: is the disk full?");
+    return std::cout ? exit_status() : fail("the output cannot be written: is the disk full?");
   } catch (const CLI::ParseError& e) {
     return app.exit(e) == 0 ? kDone : kWrongUsage;
   } catch (const Error& e) {
@@ -42,8 +41,6 @@ int run(int argc, char** argv) {
 }
 
 }  // namespace
-
-void set_exit_status(int status) { exit_status = status; }
 
 }  // namespace graft::app
 

@@ -52,7 +52,7 @@ void match(const Map& a, const Map& b, const One& one, const Both& both) {
 
 class Comparison {
  public:
-  Comparison(const Model& a, const Model& b) : a_(a), b_(b) {}
+  Comparison(const OnnxModel& a, const OnnxModel& b) : a_(a), b_(b) {}
 
   std::vector<std::string> run() {
     ends("input", a_.graph.inputs, b_.graph.inputs);
@@ -126,13 +126,13 @@ class Comparison {
         });
   }
 
-  const Model &a_, &b_;
+  const OnnxModel &a_, &b_;
   std::vector<std::string> lines_;
 };
 
 }  // namespace
 
-std::string graphviz(const Model& model) {
+std::string graphviz(const OnnxModel& model) {
   const Graph& graph = model.graph;
   std::string out =
       "digraph model {\n  rankdir=TB;\n  node [shape=box, fontname=\"Helvetica\", fontsize=10];\n  edge "
@@ -170,6 +170,6 @@ std::string graphviz(const Model& model) {
   return out + "}\n";
 }
 
-std::vector<std::string> differences(const Model& a, const Model& b) { return Comparison(a, b).run(); }
+std::vector<std::string> differences(const OnnxModel& a, const OnnxModel& b) { return Comparison(a, b).run(); }
 
 }  // namespace graft::app

@@ -32,7 +32,8 @@ ColourAxes measure_colour_axes(const std::vector<std::string>& paths, size_t lim
       count += 1;
     }
   }
-  if (count < 2) throw Error("no picture could be read to measure the colours of the training set");
+  if (count < 2)
+    throw Error("no picture could be read to measure the colours of the training set", {}, ErrorCode::bad_data);
   cv::Mat covariance(3, 3, CV_64F), values, vectors;
   for (int a = 0; a < 3; ++a)
     for (int b = 0; b < 3; ++b) covariance.at<double>(a, b) = (product[a][b] - sum[a] * sum[b] / count) / (count - 1);

@@ -1,4 +1,4 @@
-#include "augment/dataset.h"
+#include "graft/dataset.h"
 
 #include <glob.h>
 
@@ -11,6 +11,7 @@
 #include <set>
 #include <sstream>
 
+#include "runtime/core/border.h"
 #include "runtime/core/error.h"
 #include "runtime/core/random.h"
 
@@ -19,12 +20,21 @@ namespace {
 
 namespace fs = std::filesystem;
 
+bool has_picture_extension(const std::string& path) {
+  std::string extension = fs::path(path).extension().string();
+  std::transform(extension.begin(), extension.end(), extension.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  static const std::set<std::string> known{".jpg",  ".jpeg", ".jpe", ".png", ".bmp", ".tif",
+                                           ".tiff", ".webp", ".ppm", ".pgm", ".pbm", ".pnm"};
+  return known.contains(extension);
+}
+
 std::vector<fs::path> sorted_entries(const fs::path& folder) {
   std::vector<fs::path> entries;
   std::error_code code;
   for (fs::directory_iterator it(folder, code), end; !code && it != end; it.increment(code))
     entries.push_back(it->path());
-  if (code) throw Error(folder.string() + ": cannot be listed (" + code.message() + ")");
+  if (code) throw Error(folder.string() + ": cannot be listed (" + code.message() + ")", {}, ErrorCode::io);
   std::sort(entries.begin(), entries.end());
   return entries;
 }
@@ -36,7 +46,7 @@ std::vector<std::string> class_folders(const fs::path& root) {
   return names;
 }
 
-void collect(const fs::path& root, const std::vector<std::string>& classes, std::vector<Item>& items,
+void collect(const fs::path& root, const std::vector<std::string>& classes, std::vector<LabelledFile>& items,
              std::vector<std::string>& skipped) {
   for (size_t label = 0; label < classes.size(); ++label) {
     const fs::path folder = root / classes[label];
@@ -52,18 +62,20 @@ void collect(const fs::path& root, const std::vector<std::string>& classes, std:
 }
 
 /// Moves the given part of each class to the validation set, chosen by (seed, position).
-void split_off(Dataset& data, double part, uint64_t seed) {
-  std::map<int, std::vector<Item>> by_class;
-  for (Item& item : data.train) by_class[item.label].push_back(item);
+void split_off(Dataset& data, const SplitSettings& split) {
+  std::map<int, std::vector<LabelledFile>> by_class;
+  for (LabelledFile& item : data.train) by_class[item.label].push_back(item);
   data.train.clear();
   for (auto& [label, items] : by_class) {
     for (size_t i = items.size(); i > 1; --i)
-      std::swap(items[i - 1], items[mix(mix(seed, static_cast<uint64_t>(label)), i) % i]);
+      std::swap(items[i - 1], items[mix(mix(split.seed, static_cast<uint64_t>(label)), i) % i]);
     const auto taken =
-        items.size() < 2 ? 0 : std::max<size_t>(1, static_cast<size_t>(static_cast<double>(items.size()) * part));
+        items.size() < 2
+            ? 0
+            : std::max<size_t>(1, static_cast<size_t>(static_cast<double>(items.size()) * split.validation_part));
     for (size_t i = 0; i < items.size(); ++i) (i < taken ? data.validation : data.train).push_back(items[i]);
   }
-  const auto by_path = [](const Item& a, const Item& b) { return a.path < b.path; };
+  const auto by_path = [](const LabelledFile& a, const LabelledFile& b) { return a.path < b.path; };
   std::sort(data.train.begin(), data.train.end(), by_path);
   std::sort(data.validation.begin(), data.validation.end(), by_path);
 }
@@ -114,9 +126,9 @@ std::vector<float> numbers(const std::string& text, const std::string& place) {
   return values;
 }
 
-Dataset read_csv(const std::string& path, double part, uint64_t seed, Labelling labelling) {
+Dataset read_csv(const std::string& path, const SplitSettings& split, Task task) {
   std::ifstream stream(path);
-  if (!stream) throw Error(path + ": cannot be opened", "check the path");
+  if (!stream) throw Error(path + ": cannot be opened", "check the path", ErrorCode::not_found);
   struct Row {
     std::string path, label, split;
     size_t line;
@@ -137,7 +149,7 @@ Dataset read_csv(const std::string& path, double part, uint64_t seed, Labelling 
       continue;
     }
     rows.push_back({fields[0], fields[1], fields.size() > 2 ? fields[2] : "", number});
-    if (labelling == Labelling::multi_label) {
+    if (task == Task::multi_label) {
       for (const std::string& label : separated(fields[1])) labels.insert(label);
     } else {
       labels.insert(fields[1]);
@@ -146,7 +158,7 @@ Dataset read_csv(const std::string& path, double part, uint64_t seed, Labelling 
   }
   Dataset data;
   const auto place = [&](const Row& row) { return path + ", line " + std::to_string(row.line); };
-  if (labelling == Labelling::values) {
+  if (task == Task::regression) {
     const size_t count = rows.empty() ? 0 : numbers(rows[0].label, place(rows[0])).size();
     for (size_t k = 0; k < count; ++k)
       data.classes.push_back(k < value_names.size() ? value_names[k]
@@ -156,13 +168,13 @@ Dataset read_csv(const std::string& path, double part, uint64_t seed, Labelling 
     data.classes.assign(labels.begin(), labels.end());
   }
   const auto item_of = [&](const Row& row, const std::string& file) {
-    Item item{file, 0};
-    if (labelling == Labelling::values) {
+    LabelledFile item{file, 0};
+    if (task == Task::regression) {
       item.target = numbers(row.label, place(row));
       if (item.target.size() != data.classes.size() || item.target.empty())
         throw Error(place(row) + ": has " + std::to_string(item.target.size()) + " values where the first has " +
                     std::to_string(data.classes.size()));
-    } else if (labelling == Labelling::multi_label) {
+    } else if (task == Task::multi_label) {
       item.target.assign(data.classes.size(), 0);
       for (const std::string& label : separated(row.label))
         item.target[static_cast<size_t>(std::distance(labels.begin(), labels.find(label)))] = 1;
@@ -179,18 +191,19 @@ Dataset read_csv(const std::string& path, double part, uint64_t seed, Labelling 
       throw Error(path + ": unknown split \"" + row.split + "\"", "use train or val");
     (validates ? data.validation : data.train).push_back(item_of(row, (folder / row.path).string()));
   }
-  if (!has_split) split_off(data, part, seed);
+  if (!has_split) split_off(data, split);
   return data;
 }
 
-void check_targets(const Dataset& data, const std::string& path, Labelling labelling) {
+void check_targets(const Dataset& data, const std::string& path, Task task) {
   if (data.train.empty() || data.validation.empty())
     throw Error(path + ": there are too few pictures to train and to validate",
                 "add rows, or mark some with the split val");
   if (data.classes.empty()) throw Error(path + ": no picture has a label", "write path,label;label or path,value");
-  if (labelling != Labelling::multi_label) return;
+  if (task != Task::multi_label) return;
   for (size_t k = 0; k < data.classes.size(); ++k)
-    if (std::none_of(data.train.begin(), data.train.end(), [&](const Item& item) { return item.target[k] > 0; })) {
+    if (std::none_of(data.train.begin(), data.train.end(),
+                     [&](const LabelledFile& item) { return item.target[k] > 0; })) {
       throw Error(path + ": label \"" + data.classes[k] + "\" is on no training picture", "add pictures or remove it");
     }
 }
@@ -200,7 +213,7 @@ void check(const Dataset& data, const std::string& path) {
     throw Error(path + ": holds no class folders",
                 "put pictures into " + path + "/train/CLASS/ and " + path + "/val/CLASS/, or into " + path + "/CLASS/");
   std::vector<size_t> count(data.classes.size(), 0);
-  for (const Item& item : data.train) ++count[static_cast<size_t>(item.label)];
+  for (const LabelledFile& item : data.train) ++count[static_cast<size_t>(item.label)];
   for (size_t i = 0; i < count.size(); ++i)
     if (count[i] == 0)
       throw Error(path + ": class \"" + data.classes[i] + "\" has no training picture",
@@ -211,27 +224,16 @@ void check(const Dataset& data, const std::string& path) {
     throw Error(path + ": there is no validation picture", "add " + path + "/val/CLASS/ or more pictures");
 }
 
-}  // namespace
-
-bool has_picture_extension(const std::string& path) {
-  std::string extension = fs::path(path).extension().string();
-  std::transform(extension.begin(), extension.end(), extension.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  static const std::set<std::string> known{".jpg",  ".jpeg", ".jpe", ".png", ".bmp", ".tif",
-                                           ".tiff", ".webp", ".ppm", ".pgm", ".pbm", ".pnm"};
-  return known.contains(extension);
-}
-
-Dataset read_dataset(const std::string& path, double validation_part, uint64_t seed, Labelling labelling) {
-  if (!fs::exists(path)) throw Error(path + ": does not exist", "check the path");
+Dataset read_any(const std::string& path, Task task, const SplitSettings& split) {
+  if (!fs::exists(path)) throw Error(path + ": does not exist", "check the path", ErrorCode::not_found);
   Dataset data;
   if (fs::is_regular_file(path)) {
-    data = read_csv(path, validation_part, seed, labelling);
-    if (labelling != Labelling::classes) {
-      check_targets(data, path, labelling);
+    data = read_csv(path, split, task);
+    if (task != Task::classes) {
+      check_targets(data, path, task);
       return data;
     }
-  } else if (labelling == Labelling::values) {
+  } else if (task == Task::regression) {
     throw Error(path + ": folders name classes, not values", "give a CSV of path,value[;value…][,split]");
   } else {
     const fs::path root(path), train = root / "train";
@@ -247,17 +249,17 @@ Dataset read_dataset(const std::string& path, double validation_part, uint64_t s
         collect(root / name, data.classes, data.validation, data.skipped);
         break;
       }
-      if (data.validation.empty() && !data.classes.empty()) split_off(data, validation_part, seed);
+      if (data.validation.empty() && !data.classes.empty()) split_off(data, split);
     } else {
       data.classes = class_folders(root);
       collect(root, data.classes, data.train, data.skipped);
-      if (!data.classes.empty()) split_off(data, validation_part, seed);
+      if (!data.classes.empty()) split_off(data, split);
     }
   }
   check(data, path);
-  if (labelling == Labelling::multi_label) {
+  if (task == Task::multi_label) {
     for (auto* items : {&data.train, &data.validation})
-      for (Item& item : *items) {
+      for (LabelledFile& item : *items) {
         item.target.assign(data.classes.size(), 0);
         item.target[static_cast<size_t>(item.label)] = 1;
       }
@@ -265,35 +267,62 @@ Dataset read_dataset(const std::string& path, double validation_part, uint64_t s
   return data;
 }
 
+}  // namespace
+
+Dataset read_dataset(const std::string& path, Task task, const SplitSettings& split) {
+  return at_border([&] { return with_code(ErrorCode::bad_data, [&] { return read_any(path, task, split); }); });
+}
+
+Dataset make_dataset(const std::vector<std::string>& paths, const std::vector<std::string>& labels,
+                     const SplitSettings& split) {
+  return at_border([&] {
+    if (paths.size() != labels.size())
+      throw Error("there are " + std::to_string(paths.size()) + " paths and " + std::to_string(labels.size()) +
+                  " labels");
+    Dataset data;
+    const std::set<std::string> names(labels.begin(), labels.end());
+    data.classes.assign(names.begin(), names.end());
+    for (size_t i = 0; i < paths.size(); ++i)
+      data.train.push_back({paths[i], static_cast<int>(std::distance(names.begin(), names.find(labels[i])))});
+    if (data.classes.empty()) throw Error("there are no pictures", "list some", ErrorCode::bad_data);
+    split_off(data, split);
+    with_code(ErrorCode::bad_data, [&] { check(data, "the list"); });
+    return data;
+  });
+}
+
 std::vector<std::string> list_pictures(const std::vector<std::string>& inputs) {
-  std::vector<std::string> paths;
-  for (const std::string& input : inputs) {
-    std::error_code code;
-    if (input == "-") {
-      for (std::string line; std::getline(std::cin, line);)
-        if (!line.empty()) paths.push_back(line);
-    } else if (fs::is_directory(input, code)) {
-      std::vector<std::string> found;
-      for (fs::recursive_directory_iterator it(input, fs::directory_options::skip_permission_denied, code), end;
-           !code && it != end; it.increment(code))
-        if (it->is_regular_file(code) && has_picture_extension(it->path().string()))
-          found.push_back(it->path().string());
-      std::sort(found.begin(), found.end());
-      if (found.empty())
-        throw Error(input + ": holds no pictures", "give a folder with JPEG, PNG, BMP, TIFF, WebP or PNM files");
-      paths.insert(paths.end(), found.begin(), found.end());
-    } else if (fs::exists(input, code)) {
-      paths.push_back(input);
-    } else {
-      glob_t matches{};
-      if (glob(input.c_str(), 0, nullptr, &matches) == 0)
-        paths.insert(paths.end(), matches.gl_pathv, matches.gl_pathv + matches.gl_pathc);
-      else
-        paths.push_back(input);  // named when it cannot be opened
-      globfree(&matches);
+  return at_border([&] {
+    std::vector<std::string> paths;
+    for (const std::string& input : inputs) {
+      std::error_code code;
+      if (input == "-") {
+        for (std::string line; std::getline(std::cin, line);)
+          if (!line.empty()) paths.push_back(line);
+      } else if (fs::is_directory(input, code)) {
+        std::vector<std::string> found;
+        for (fs::recursive_directory_iterator it(input, fs::directory_options::skip_permission_denied, code), end;
+             !code && it != end; it.increment(code))
+          if (it->is_regular_file(code) && has_picture_extension(it->path().string()))
+            found.push_back(it->path().string());
+        std::sort(found.begin(), found.end());
+        if (found.empty())
+          throw Error(input + ": holds no pictures", "give a folder with JPEG, PNG, BMP, TIFF, WebP or PNM files",
+                      ErrorCode::bad_data);
+        paths.insert(paths.end(), found.begin(), found.end());
+      } else if (fs::exists(input, code)) {
+        paths.push_back(input);
+      } else {
+        glob_t matches{};
+        if (glob(input.c_str(), 0, nullptr, &matches) == 0)
+          paths.insert(paths.end(), matches.gl_pathv, matches.gl_pathv + matches.gl_pathc);
+        else
+          paths.push_back(input);  // named when it cannot be opened
+        globfree(&matches);
+      }
     }
-  }
-  return paths;
+    return paths;
+  });
 }
 
 }  // namespace graft

@@ -17,13 +17,13 @@ constexpr std::streamoff kLargestFile = std::streamoff{1} << 30;
 
 std::vector<uint8_t> read_file(const std::string& path) {
   std::ifstream stream(path, std::ios::binary | std::ios::ate);
-  if (!stream) throw Error("cannot be opened");
+  if (!stream) throw Error("cannot be opened", {}, ErrorCode::not_found);
   const std::streamoff size = stream.tellg();
   if (size <= 0) throw Error("is empty");
   if (size > kLargestFile) throw Error("is larger than 1 GiB");
   std::vector<uint8_t> bytes(static_cast<size_t>(size));
   stream.seekg(0);
-  if (!stream.read(reinterpret_cast<char*>(bytes.data()), size)) throw Error("cannot be read");
+  if (!stream.read(reinterpret_cast<char*>(bytes.data()), size)) throw Error("cannot be read", {}, ErrorCode::io);
   return bytes;
 }
 
@@ -40,27 +40,29 @@ bool is_truncated_jpeg(const std::vector<uint8_t>& bytes) {
 Image decode_image(const std::string& path) {
   return with_place([&] { return path; },
                     [&] {
-                      const std::vector<uint8_t> bytes = read_file(path);
-                      const auto header = read_image_header(bytes);
-                      if (!header) throw Error("is not a JPEG, PNG, BMP, TIFF, WebP or PNM picture");
-                      if (header->width <= 0 || header->height <= 0) throw Error("has no pixels");
-                      if (header->width * header->height > kLargestPixels) {
-                        throw Error("is " + std::to_string(header->width) + "×" + std::to_string(header->height) +
-                                    ", over the limit of 100 megapixels");
-                      }
-                      if (header->format == "JPEG" && is_truncated_jpeg(bytes)) throw Error("is truncated");
-                      cv::Mat decoded;
-                      try {
-                        decoded = cv::imdecode(bytes, cv::IMREAD_COLOR);
-                      } catch (const std::exception&) {
-                        decoded.release();
-                      }
-                      if (decoded.empty())
-                        throw Error("cannot be decoded: the " + std::string(header->format) + " data is damaged");
-                      Image image(decoded.cols, decoded.rows);
-                      cv::Mat rgb(decoded.rows, decoded.cols, CV_8UC3, image.pixels.data());
-                      cv::cvtColor(decoded, rgb, cv::COLOR_BGR2RGB);
-                      return image;
+                      return with_code(ErrorCode::corrupt_file, [&] {
+                        const std::vector<uint8_t> bytes = read_file(path);
+                        const auto header = read_image_header(bytes);
+                        if (!header) throw Error("is not a JPEG, PNG, BMP, TIFF, WebP or PNM picture");
+                        if (header->width <= 0 || header->height <= 0) throw Error("has no pixels");
+                        if (header->width * header->height > kLargestPixels) {
+                          throw Error("is " + std::to_string(header->width) + "×" + std::to_string(header->height) +
+                                      ", over the limit of 100 megapixels");
+                        }
+                        if (header->format == "JPEG" && is_truncated_jpeg(bytes)) throw Error("is truncated");
+                        cv::Mat decoded;
+                        try {
+                          decoded = cv::imdecode(bytes, cv::IMREAD_COLOR);
+                        } catch (const std::exception&) {
+                          decoded.release();
+                        }
+                        if (decoded.empty())
+                          throw Error("cannot be decoded: the " + std::string(header->format) + " data is damaged");
+                        Image image(decoded.cols, decoded.rows);
+                        cv::Mat rgb(decoded.rows, decoded.cols, CV_8UC3, image.pixels.data());
+                        cv::cvtColor(decoded, rgb, cv::COLOR_BGR2RGB);
+                        return image;
+                      });
                     });
 }
 

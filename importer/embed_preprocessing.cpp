@@ -134,7 +134,7 @@ Tensor per_channel(const std::array<float, 3>& values, bool one) {
 
 }  // namespace
 
-void embed_preprocessing(Model& model) {
+void embed_preprocessing(OnnxModel& model) {
   if (!model.metadata.preprocessing)
     throw Error("the model does not say how its pictures are prepared", "give it").about("preprocess");
   const Preprocessing p = *model.metadata.preprocessing;

@@ -8,7 +8,7 @@ namespace graft {
 /// RGB of any size. Crop and antialiased resize are two products with matrices that the graph makes from the picture's
 /// size, so that any ONNX runtime computes what graft's own pipeline does, to the rounding of one grey level. The
 /// preprocessing moves from Metadata::preprocessing to Metadata::other. Throws Error when the model says none.
-void embed_preprocessing(Model& model);
+void embed_preprocessing(OnnxModel& model);
 
 /// Key in Metadata::other: the preprocessing that the graph itself does.
 inline constexpr const char* kEmbeddedPreprocessing = "graft.embedded_preprocessing";

@@ -16,7 +16,8 @@ MappedFile::MappedFile(const std::string& path) {
   file_ = open(path.c_str(), O_RDONLY | O_CLOEXEC);
   if (file_ < 0) {
     throw Error(std::string("cannot be opened (") + std::strerror(errno) + ")",
-                errno == ENOENT ? "check the path" : "check its permissions");
+                errno == ENOENT ? "check the path" : "check its permissions",
+                errno == ENOENT ? ErrorCode::not_found : ErrorCode::io);
   }
   struct stat status {};
   const bool regular = fstat(file_, &status) == 0 && S_ISREG(status.st_mode);
@@ -26,7 +27,7 @@ MappedFile::MappedFile(const std::string& path) {
     const int reason = errno;
     close(file_);
     if (!regular) throw Error("is not a file", "give the path of an ONNX file");
-    throw Error(std::string("cannot be mapped (") + std::strerror(reason) + ")");
+    throw Error(std::string("cannot be mapped (") + std::strerror(reason) + ")", {}, ErrorCode::io);
   }
   data_ = static_cast<const char*>(address);
 }

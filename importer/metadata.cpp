@@ -88,7 +88,7 @@ std::map<std::string, std::string> properties_from_metadata(const Metadata& meta
   return properties;
 }
 
-Preprocessing named_preprocessing(const std::string& name, const Model::Picture& picture) {
+Preprocessing named_preprocessing(const std::string& name, const OnnxModel::Picture& picture) {
   const int64_t height = picture.height, width = picture.width;
   if (picture.channels == 1) {  // the mean over the three colours' numbers
     Preprocessing p = named_preprocessing(name, {3, height, width});
@@ -120,7 +120,8 @@ Preprocessing named_preprocessing(const std::string& name, const Model::Picture&
     p.std = {1, 1, 1};
     return p;
   }
-  throw Error("unknown preprocessing \"" + name + "\"", "use imagenet, tf, caffe, unit or a JSON file");
+  throw Error("unknown preprocessing \"" + name + "\"", "use imagenet, tf, caffe, unit or a JSON file",
+              ErrorCode::not_found);
 }
 
 }  // namespace graft

@@ -17,6 +17,6 @@ std::map<std::string, std::string> properties_from_metadata(const Metadata& meta
 
 /// The named conventions of published networks: imagenet | tf | caffe | unit, for pictures of this size; grey where
 /// there is one channel. Throws Error for other names.
-Preprocessing named_preprocessing(const std::string& name, const Model::Picture& picture);
+Preprocessing named_preprocessing(const std::string& name, const OnnxModel::Picture& picture);
 
 }  // namespace graft

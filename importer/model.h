@@ -1,26 +1,14 @@
 #pragma once
 
-#include <array>
 #include <map>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "graft/preprocessing.h"
 #include "runtime/core/graph.h"
 
 namespace graft {
-
-/// How a decoded RGB picture becomes the network's input. Stored in the model file, so that training and use cannot
-/// differ.
-struct Preprocessing {
-  enum class Colour : uint8_t { rgb, bgr, grey };  // grey: one channel of luma, with the first mean and std
-  int64_t resize = 256;                            // short side in pixels, antialiased bilinear; 0: no resizing
-  int64_t crop_height = 224, crop_width = 224;     // centre crop
-  Colour colour = Colour::rgb;
-  /// value = (pixel in 0…255 · scale - mean) / std, channel by channel in the network's own order
-  float scale = 1.0f / 255;
-  std::array<float, 3> mean{0.485f, 0.456f, 0.406f}, std{0.229f, 0.224f, 0.225f};
-};
 
 /// Key in Metadata::other: how many of the last outputs are auxiliary heads, which only train.
 inline constexpr const char* kAuxiliaryOutputs = "graft.auxiliary_outputs";
@@ -33,7 +21,8 @@ struct Metadata {
   std::map<std::string, std::string> other;
 };
 
-struct Model {
+/// An ONNX file as the importer reads it; graft::Model is made of it.
+struct OnnxModel {
   Graph graph;
   Metadata metadata;
   std::string path;

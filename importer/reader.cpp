@@ -44,7 +44,8 @@ int64_t opset_of(const onnx::ModelProto& proto) {
   if (version < kOldestOpset || version > kNewestOpset) {
     throw Error("uses opset " + std::to_string(version) + "; graft reads " + std::to_string(kOldestOpset) + " to " +
                     std::to_string(kNewestOpset),
-                version < kOldestOpset ? "convert it with onnx.version_converter" : "export it at an older opset");
+                version < kOldestOpset ? "convert it with onnx.version_converter" : "export it at an older opset",
+                ErrorCode::unsupported);
   }
   return version;
 }
@@ -80,48 +81,51 @@ void require_known_operators(const onnx::GraphProto& graph, const LocalFunctions
     for (size_t i = 0; i < nodes.size() && i < 5; ++i) list += (i > 0 ? ", " : "") + nodes[i];
     list += nodes.size() > 5 ? ", and " + std::to_string(nodes.size() - 5) + " more)" : ")";
   }
-  throw Error("uses operators that graft does not know: " + list, "see docs/operators.md for those it does");
+  throw Error("uses operators that graft does not know: " + list, "see docs/operators.md for those it does",
+              ErrorCode::unsupported);
 }
 
 }  // namespace
 
-Model read_model(const std::string& path) {
+OnnxModel read_model(const std::string& path) {
   return with_place([&] { return path; },
                     [&] {
-                      Weights weights(std::filesystem::path(path).parent_path().string());
-                      const onnx::ModelProto proto = parse(path, weights);
-                      Model model;
-                      model.path = path;
-                      model.ir_version = proto.ir_version();
-                      if (proto.ir_version() > onnx::Version::IR_VERSION) {
-                        throw Error("has IR version " + std::to_string(proto.ir_version()) + "; graft reads up to " +
-                                        std::to_string(onnx::Version::IR_VERSION),
-                                    "export it with an older ONNX");
-                      }
-                      model.opset = opset_of(proto);
-                      const LocalFunctions functions(proto);
-                      require_known_operators(proto.graph(), functions);
-                      GraphReader reader(proto, functions, weights);
-                      model.graph = reader.read();
-                      model.usual_side = reader.usual_side();
-                      model.declared_batch = reader.declared_batch();
-                      std::map<std::string, std::string> properties;
-                      for (const auto& entry : proto.metadata_props()) properties[entry.key()] = entry.value();
-                      model.metadata = metadata_from_properties(properties);
-                      return model;
+                      return with_code(ErrorCode::corrupt_file, [&] {
+                        Weights weights(std::filesystem::path(path).parent_path().string());
+                        const onnx::ModelProto proto = parse(path, weights);
+                        OnnxModel model;
+                        model.path = path;
+                        model.ir_version = proto.ir_version();
+                        if (proto.ir_version() > onnx::Version::IR_VERSION) {
+                          throw Error("has IR version " + std::to_string(proto.ir_version()) + "; graft reads up to " +
+                                          std::to_string(onnx::Version::IR_VERSION),
+                                      "export it with an older ONNX", ErrorCode::unsupported);
+                        }
+                        model.opset = opset_of(proto);
+                        const LocalFunctions functions(proto);
+                        require_known_operators(proto.graph(), functions);
+                        GraphReader reader(proto, functions, weights);
+                        model.graph = reader.read();
+                        model.usual_side = reader.usual_side();
+                        model.declared_batch = reader.declared_batch();
+                        std::map<std::string, std::string> properties;
+                        for (const auto& entry : proto.metadata_props()) properties[entry.key()] = entry.value();
+                        model.metadata = metadata_from_properties(properties);
+                        return model;
+                      });
                     });
 }
 
-Model::Picture Model::picture() const {
+OnnxModel::Picture OnnxModel::picture() const {
   if (graph.inputs.empty()) throw Error("the model has no input");
   const Value& input = graph.value(graph.inputs[0]);
   if (metadata.other.contains(kEmbeddedPreprocessing)) {
     throw Error("takes whole pictures: its preprocessing is inside the graph",
-                "use the model it was exported from; graft infer runs this one on arrays");
+                "use the model it was exported from; graft infer runs this one on arrays", ErrorCode::unsupported);
   }
   if (input.shape.rank() != 4)
     throw Error("input \"" + input.name + "\" is " + input.shape.str() + ", not N×C×H×W",
-                "graft works on picture networks");
+                "graft works on picture networks", ErrorCode::unsupported);
   const auto known = [&](size_t i) { return input.shape[i] == kOpenDim ? int64_t{0} : input.shape[i]; };
   return {known(1), known(2), known(3)};
 }

@@ -10,6 +10,6 @@ namespace graft {
 /// names, offsets and external-data paths are checked before use. The batch is left open, also where the file fixes it.
 /// Half and double weights become float32. Throws Error that names the file, the node and what to do; operators that
 /// graft does not know are all listed in one Error.
-Model read_model(const std::string& path);
+OnnxModel read_model(const std::string& path);
 
 }  // namespace graft

@@ -153,7 +153,8 @@ void Weights::read_beside(const std::string& location, size_t offset, void* to, 
   if (fs::is_symlink(fs::symlink_status(path, code)))
     throw Error("external data \"" + location + "\" is a link, which is refused");
   const auto size = fs::file_size(path, code);
-  if (code) throw Error("external data file \"" + location + "\" is missing", "put it beside the model");
+  if (code)
+    throw Error("external data file \"" + location + "\" is missing", "put it beside the model", ErrorCode::not_found);
   if (offset > size || size - offset < bytes)
     throw Error("external data \"" + location + "\" is shorter than the tensor needs", "the file is truncated");
   MappedFile(path.string()).read(offset, to, bytes);

@@ -139,7 +139,7 @@ Graph spelled_out(const Graph& graph) {
   return result;
 }
 
-void fill(onnx::ModelProto& proto, const Model& model, const WriteOptions& options, WeightWriter& weights) {
+void fill(onnx::ModelProto& proto, const OnnxModel& model, const WriteOptions& options, WeightWriter& weights) {
   proto.set_ir_version(kWrittenIr);
   proto.set_producer_name("graft");
   proto.add_opset_import()->set_version(kWrittenOpset);
@@ -157,7 +157,7 @@ void fill(onnx::ModelProto& proto, const Model& model, const WriteOptions& optio
     with_place([&] { return describe(node); },
                [&] {
                  const auto* write = op_table().writer(*node.op);
-                 if (!write) throw Error("has no ONNX form");
+                 if (!write) throw Error("has no ONNX form", {}, ErrorCode::unsupported);
                  NodeWriter writer(graph, node, out);
                  (*write)(*node.op, writer);
                });
@@ -239,7 +239,7 @@ std::string attribute_text(const onnx::AttributeProto& attribute) {
 
 }  // namespace
 
-uintmax_t write_model(const Model& model, const std::string& path, const WriteOptions& options) {
+uintmax_t write_model(const OnnxModel& model, const std::string& path, const WriteOptions& options) {
   const std::string data = path + ".data";
   const bool external = options.external_weights || constant_bytes(model.graph) > kLargestInside;
   onnx::ModelProto proto;

@@ -19,7 +19,7 @@ struct WriteOptions {
 /// Writes the model as ONNX (opset 17, IR 8), weights inside the file unless asked otherwise, batch open. Written
 /// beside and renamed, so that the target is never half a file. Returns the bytes written, weights beside the file
 /// included. Throws Error when an operator has no ONNX form or the disk refuses.
-uintmax_t write_model(const Model& model, const std::string& path, const WriteOptions& options = {});
+uintmax_t write_model(const OnnxModel& model, const std::string& path, const WriteOptions& options = {});
 
 /// A node's attributes as ONNX has them, in one line; empty for nodes without any, or without an ONNX form.
 std::string attributes_text(const Graph& graph, const Node& node);

@@ -12,6 +12,10 @@ int main(int argc, char** argv) {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     return app.exit(error);
+  } catch (const graft::Error& error) {
+    const auto option = [](std::string_view setting) { return "--" + std::string(setting); };
+    std::cerr << "graft: error: " << error.text(option) << '\n';
+    return 1;
   } catch (const std::exception& error) {
     std::cerr << "graft: error: " << error.what() << '\n';
     return 1;

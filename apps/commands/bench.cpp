@@ -81,7 +81,7 @@ class DeviceUse {
   size_t free_before_, mebibytes_ = 0;
 };
 
-std::vector<double> bench_inference(const Options& o, const Model& model, const OpenDims& dims, DeviceUse& device) {
+std::vector<double> bench_inference(const Options& o, const OnnxModel& model, const OpenDims& dims, DeviceUse& device) {
   Plan plan = compile_inference(model.graph, dims, backend(o.common), o.common.threads);
   fill(plan.input(0));
   auto times = timed(o.seconds, [&] { plan.forward(); });
@@ -91,7 +91,7 @@ std::vector<double> bench_inference(const Options& o, const Model& model, const 
 }
 
 /// `updates`: what of each step went into the weights' update, where this program does it.
-std::vector<double> bench_training(const Options& o, Model& model, OpenDims dims, DeviceUse& device,
+std::vector<double> bench_training(const Options& o, OnnxModel& model, OpenDims dims, DeviceUse& device,
                                    std::vector<double>& updates) {
   retype(model.graph, dims, backend(o.common));
   const GraftedHead head = graft_head(model.graph, {o.classes, o.common.seed});
@@ -105,7 +105,7 @@ std::vector<double> bench_training(const Options& o, Model& model, OpenDims dims
   TrainingPlan training =
       compile_training(split.rest, dims, backend(o.common), o.common.threads, memory_limit(o.memory),
                        along ? GradientLifetime::released_early : GradientLifetime::kept);
-  model = Model();  // the packed copies in the plan are enough; a job keeps what it needs in the same way
+  model = OnnxModel();  // the packed copies in the plan are enough; a job keeps what it needs in the same way
   const auto loss = make_loss(options.loss);
   TrainingState state;
   for (const auto& [tensor, output] : training.gradients) {
@@ -147,7 +147,7 @@ std::vector<double> bench_training(const Options& o, Model& model, OpenDims dims
 void bench(const Options& o) {
   const Backend& where = backend(o.common);
   DeviceUse device(where);
-  Model model = read_model(o.model);
+  OnnxModel model = read_model(o.model);
   const auto picture = model.picture();
   const int64_t batch = o.common.batch > 0 ? o.common.batch : 1;
   const int64_t open_side = o.size > 0 ? o.size : model.usual_side;

@@ -1,15 +1,14 @@
-#include <algorithm>
-#include <cmath>
+#include <cstdio>
 #include <iostream>
 #include <nlohmann/json.hpp>
 
-#include "apps/classifier.h"
 #include "apps/commands/commands.h"
-#include "augment/dataset.h"
-#include "finetune/data/task.h"
-#include "finetune/metrics/metrics.h"
-#include "importer/reader.h"
-#include "runtime/core/error.h"
+#include "apps/common.h"
+#include "apps/library/read_lines.h"
+#include "apps/run_listener.h"
+#include "graft/classifier.h"
+#include "graft/dataset.h"
+#include "graft/error.h"
 
 namespace graft::app {
 namespace {
@@ -34,32 +33,26 @@ std::string dump(const json& j) { return j.dump(-1, ' ', false, json::error_hand
 /// Prints results as they come, or keeps them for --json.
 class Report {
  public:
-  Report(const Options& options, const Metadata& metadata, Task task)
-      : options_(options), metadata_(metadata), task_(task) {
+  Report(const Options& options, const std::vector<std::string>& labels, Task task)
+      : options_(options), labels_(labels), task_(task) {
     if (options.format == "csv" && !options.common.json) std::cout << "path,label,index,score,error\n";
   }
   void row(const std::string& path, std::span<const float> probabilities) {
-    // Measured values stand in their own order.
-    auto best = top_indices(probabilities, task_ == Task::regression ? probabilities.size() : options_.top);
-    if (task_ == Task::regression) std::sort(best.begin(), best.end());
+    const std::vector<Score> best = best_scores(probabilities, task_, labels_, options_.top);
+    const Score& first = best[0];
     json top = json::array();
-    for (int i : best)
-      top.push_back(
-          {{"label", class_name(metadata_, i)}, {"index", i}, {"score", probabilities[static_cast<size_t>(i)]}});
-    const json entry{{"path", path},
-                     {"label", top[0]["label"]},
-                     {"index", best[0]},
-                     {"score", probabilities[static_cast<size_t>(best[0])]},
-                     {"top", top}};
+    for (const Score& s : best) top.push_back({{"label", s.label}, {"index", s.index}, {"score", s.score}});
+    const json entry{
+        {"path", path}, {"label", first.label}, {"index", first.index}, {"score", first.score}, {"top", top}};
     if (options_.common.json)
       results_.push_back(entry);
     else if (options_.format == "jsonl")
       std::cout << dump(entry) << "\n";
     else if (options_.format == "csv")
-      std::cout << csv_field(path) << ',' << csv_field(class_name(metadata_, best[0])) << ',' << best[0] << ','
-                << probabilities[static_cast<size_t>(best[0])] << ",\n";
+      std::cout << csv_field(path) << ',' << csv_field(first.label) << ',' << first.index << ',' << first.score
+                << ",\n";
     else
-      text(path, top);
+      text(path, best);
   }
   void failed(const std::string& path, const std::string& reason) {
     const json entry{{"path", path}, {"error", reason}};
@@ -77,47 +70,43 @@ class Report {
   }
 
  private:
-  void text(const std::string& path, const json& top) const {
+  void text(const std::string& path, const std::vector<Score>& top) const {
     std::cout << path << ":";
     for (size_t i = 0; i < top.size(); ++i) {
       char score[16];
       if (task_ == Task::regression)
-        std::snprintf(score, sizeof score, "%.4g", top[i]["score"].get<double>());
+        std::snprintf(score, sizeof score, "%.4g", static_cast<double>(top[i].score));
       else
-        std::snprintf(score, sizeof score, "%.1f %%", top[i]["score"].get<double>() * 100);
-      std::cout << (i == 0 ? " " : ", ") << top[i]["label"].get<std::string>() << " " << score;
+        std::snprintf(score, sizeof score, "%.1f %%", static_cast<double>(top[i].score) * 100);
+      std::cout << (i == 0 ? " " : ", ") << top[i].label << " " << score;
     }
     std::cout << "\n";
   }
   const Options& options_;
-  const Metadata& metadata_;
+  const std::vector<std::string>& labels_;
   Task task_;
   json results_ = json::array();
 };
 
-void classify(const Options& o) {
-  Model model = read_model(o.model);
-  if (!o.labels.empty()) model.metadata.labels = read_lines(o.labels);
-  const Preprocessing preprocessing = resolve_preprocessing(model, o.pictures, o.common);
-  const auto paths = list_pictures(o.inputs);
+Classifier make_classifier(const Options& o, std::vector<std::string>& paths) {
+  Model model = Model::load(o.model);
+  if (!o.labels.empty()) model.set_labels(read_lines(o.labels));
+  RunSettings settings = run_settings(model, o);
+  paths = list_pictures(o.inputs);
   if (paths.empty()) throw Error("no pictures were given", "name files, folders or globs");
-  const bool probabilities = ends_in_softmax(model.graph);
-  const Metadata metadata = model.metadata;
-  const Task task = metadata.task.empty() ? Task::classes : task_named(metadata.task);
-  PictureRunner runner(std::move(model), preprocessing, o.common, paths.size());
-  Report report(o, metadata, task);
-  std::vector<float> scores;
-  const size_t skipped = runner.run(
-      "classify", paths,
-      [&](size_t i, std::span<const float> row) {
-        scores.assign(row.begin(), row.end());
-        if (task == Task::multi_label)
-          for (float& v : scores) v = 1 / (1 + std::exp(-v));
-        else if (task == Task::classes && !probabilities)
-          softmax_rows(scores, scores.size());
-        report.row(paths[i], scores);
-      },
-      [&](size_t i, const std::string& reason) { report.failed(paths[i], reason); });
+  settings.pictures = paths.size();
+  open_device_for(o);
+  return Classifier(model, settings);
+}
+
+void classify(const Options& o) {
+  std::vector<std::string> paths;
+  Classifier classifier = make_classifier(o, paths);
+  RunListener listener(o.common.quiet);
+  Report report(o, classifier.labels(), classifier.task());
+  const size_t skipped = classifier.run(
+      paths, [&](size_t i, std::span<const float> scores) { report.row(paths[i], scores); },
+      [&](size_t i, const std::string& reason) { report.failed(paths[i], reason); }, &listener);
   report.finish(skipped);
 }
 

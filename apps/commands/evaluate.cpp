@@ -1,18 +1,12 @@
-#include <algorithm>
-#include <cmath>
 #include <cstdio>
 #include <iostream>
 #include <nlohmann/json.hpp>
 
-#include "apps/classifier.h"
 #include "apps/commands/commands.h"
-#include "augment/dataset.h"
+#include "apps/common.h"
+#include "apps/run_listener.h"
 #include "finetune/data/task.h"
-#include "finetune/metrics/metrics.h"
-#include "finetune/metrics/score_table.h"
-#include "finetune/metrics/target_metrics.h"
-#include "importer/reader.h"
-#include "runtime/core/error.h"
+#include "graft/evaluate.h"
 
 namespace graft::app {
 namespace {
@@ -24,59 +18,49 @@ struct Options : PictureModelOptions {
   double validation_part = 0.2;
 };
 
-/// The model's output for each class of the data: by name where the model knows names, otherwise by position.
-std::vector<int> match_classes(const Dataset& data, const Metadata& metadata, size_t outputs) {
-  std::vector<int> index;
-  for (size_t i = 0; i < data.classes.size(); ++i) {
-    if (metadata.labels.empty()) {
-      index.push_back(static_cast<int>(i));
-      continue;
-    }
-    const auto it = std::find(metadata.labels.begin(), metadata.labels.end(), data.classes[i]);
-    if (it == metadata.labels.end())
-      throw Error("the model knows no class \"" + data.classes[i] + "\"", "is this the right model for this data?");
-    index.push_back(static_cast<int>(it - metadata.labels.begin()));
-  }
-  if (metadata.labels.empty() && data.classes.size() != outputs) {
-    throw Error("the model has " + std::to_string(outputs) + " outputs and no class names, the data has " +
-                    std::to_string(data.classes.size()) + " classes",
-                "is this the right model for this data?");
-  }
-  return index;
-}
-
-json to_json(const Metrics& m, const ScoreTable& table, const std::vector<std::string>& classes, size_t skipped) {
+json to_json(const Evaluation& e) {
+  const ClassFigures& f = *e.of_classes;
+  const size_t classes = f.per_class.size();
   json confusion = json::array(), per_class = json::array();
-  for (int t = 0; t < m.classes(); ++t) {
+  for (size_t t = 0; t < classes; ++t) {
     json row = json::array();
-    int64_t images = 0;
-    for (int p = 0; p < m.classes(); ++p) {
-      row.push_back(m.confusion(t, p));
-      images += m.confusion(t, p);
-    }
+    for (size_t p = 0; p < classes; ++p) row.push_back(f.confusion[t * classes + p]);
     confusion.push_back(row);
-    per_class.push_back({{"class", classes[static_cast<size_t>(t)]},
-                         {"images", images},
-                         {"precision", m.precision(t)},
-                         {"recall", m.recall(t)},
-                         {"f1", m.f1(t)}});
+    const ClassFigures::OfClass& of = f.per_class[t];
+    per_class.push_back({{"class", e.classes[t]},
+                         {"images", of.pictures},
+                         {"precision", of.precision},
+                         {"recall", of.recall},
+                         {"f1", of.f1}});
   }
-  const auto [low, high] = table.accuracy_interval();
-  const double temperature = table.best_temperature();
-  json result{{"images", m.count()},
-              {"top1", m.top1()},
-              {"top1_interval", {low, high}},
-              {"top5", m.top5()},
-              {"loss", m.loss()},
-              {"calibration_error", m.calibration_error()},
-              {"temperature", temperature},
-              {"loss_at_temperature", table.loss(temperature)},
-              {"calibration_error_at_temperature", table.calibration_error(temperature)},
-              {"skipped", skipped},
-              {"classes", classes},
+  json result{{"images", e.pictures},
+              {"top1", f.top1},
+              {"top1_interval", {f.top1_low, f.top1_high}},
+              {"top5", f.top5},
+              {"loss", f.loss},
+              {"calibration_error", f.calibration_error},
+              {"temperature", f.temperature},
+              {"loss_at_temperature", f.loss_at_temperature},
+              {"calibration_error_at_temperature", f.calibration_error_at_temperature},
+              {"skipped", e.skipped.size()},
+              {"classes", e.classes},
               {"confusion", confusion},
               {"per_class", per_class}};
-  if (m.classes() == 2) result["roc_auc"] = table.roc_auc();
+  if (f.roc_auc) result["roc_auc"] = *f.roc_auc;
+  return result;
+}
+
+/// Of models with several labels a picture, or measured values.
+json targets_json(const Evaluation& e) {
+  json result{{"task", name_of(e.task)}, {"images", e.pictures}, {"skipped", e.skipped.size()}, {"classes", e.classes}};
+  if (e.of_labels) {
+    result["map"] = e.of_labels->mean_average_precision;
+    result["exact"] = e.of_labels->exact;
+  } else {
+    result["r2"] = e.of_values->r2;
+    result["mae"] = e.of_values->mean_absolute_error;
+    result["rmse"] = e.of_values->root_mean_squared_error;
+  }
   return result;
 }
 
@@ -102,89 +86,37 @@ void print(const json& j) {
   }
 }
 
-std::vector<Item> chosen_items(const Dataset& data, const std::string& split) {
-  std::vector<Item> items = split == "val" ? data.validation : data.train;
-  if (split == "all") items.insert(items.end(), data.validation.begin(), data.validation.end());
-  return items;
-}
-
-std::vector<std::string> paths_of(const std::vector<Item>& items) {
-  std::vector<std::string> paths;
-  for (const Item& item : items) paths.push_back(item.path);
-  return paths;
-}
-
-/// Models with several labels a picture, or measured values.
-void evaluate_targets(const Options& o, Model model, Task task) {
-  const Preprocessing preprocessing = resolve_preprocessing(model, o.pictures, o.common);
-  const Dataset data = read_dataset(o.data, o.validation_part, o.common.seed,
-                                    task == Task::regression ? Labelling::values : Labelling::multi_label);
-  if (!model.metadata.labels.empty() && model.metadata.labels != data.classes)
-    throw Error("the model knows other labels than the data has", "is this the right model for this data?");
-  const auto items = chosen_items(data, o.split);
-  PictureRunner runner(std::move(model), preprocessing, o.common, items.size());
-  if (runner.width() != data.classes.size())
-    throw Error("the model has " + std::to_string(runner.width()) + " outputs, the data " +
-                    std::to_string(data.classes.size()) + " labels",
-                "is this the right model for this data?");
-  TargetMetrics metrics(runner.width());
-  const int counts = 0;
-  const size_t skipped = runner.run("evaluate", paths_of(items), [&](size_t i, std::span<const float> row) {
-    metrics.add(row, {&counts, 1}, items[i].target);
-  });
-  json result{{"task", name_of(task)}, {"images", metrics.count()}, {"skipped", skipped}, {"classes", data.classes}};
-  if (task == Task::multi_label) {
-    result["map"] = metrics.mean_average_precision();
-    result["exact"] = metrics.exact_match();
-  } else {
-    result["r2"] = metrics.r2();
-    result["mae"] = metrics.mean_absolute_error();
-    result["rmse"] = metrics.root_mean_squared_error();
-  }
-  if (o.common.json)
-    std::cout << result.dump(-1, ' ', false, json::error_handler_t::replace) << "\n";
-  else if (task == Task::multi_label)
-    std::printf("%lld pictures   mean average precision %.2f %%   every label right %.2f %%\n",
-                static_cast<long long>(metrics.count()), metrics.mean_average_precision() * 100,
-                metrics.exact_match() * 100);
+void print_targets(const Evaluation& e) {
+  const auto pictures = static_cast<long long>(e.pictures);
+  if (e.of_labels)
+    std::printf("%lld pictures   mean average precision %.2f %%   every label right %.2f %%\n", pictures,
+                e.of_labels->mean_average_precision * 100, e.of_labels->exact * 100);
   else
-    std::printf("%lld pictures   R² %.4f   mean absolute error %.4g   root mean squared error %.4g\n",
-                static_cast<long long>(metrics.count()), metrics.r2(), metrics.mean_absolute_error(),
-                metrics.root_mean_squared_error());
+    std::printf("%lld pictures   R² %.4f   mean absolute error %.4g   root mean squared error %.4g\n", pictures,
+                e.of_values->r2, e.of_values->mean_absolute_error, e.of_values->root_mean_squared_error);
+}
+
+std::vector<LabelledFile> chosen_files(const Dataset& data, const std::string& split) {
+  std::vector<LabelledFile> files = split == "val" ? data.validation : data.train;
+  if (split == "all") files.insert(files.end(), data.validation.begin(), data.validation.end());
+  return files;
 }
 
 void evaluate(const Options& o) {
-  Model model = read_model(o.model);
-  const Task task = model.metadata.task.empty() ? Task::classes : task_named(model.metadata.task);
-  if (task != Task::classes) return evaluate_targets(o, std::move(model), task);
-  const Preprocessing preprocessing = resolve_preprocessing(model, o.pictures, o.common);
-  const Dataset data = read_dataset(o.data, o.validation_part, o.common.seed);
-  const auto items = chosen_items(data, o.split);
-  const auto paths = paths_of(items);
-  const Metadata metadata = model.metadata;
-  const bool probabilities = ends_in_softmax(model.graph);
-  PictureRunner runner(std::move(model), preprocessing, o.common, paths.size());
-  const auto target = match_classes(data, metadata, runner.width());
-  std::vector<std::string> names;
-  for (size_t i = 0; i < runner.width(); ++i)
-    names.push_back(i < data.classes.size() && metadata.labels.empty() ? data.classes[i]
-                                                                       : class_name(metadata, static_cast<int>(i)));
-  Metrics metrics(static_cast<int>(runner.width()));
-  ScoreTable table(runner.width());
-  std::vector<float> scores;
-  const size_t skipped = runner.run("evaluate", paths, [&](size_t i, std::span<const float> row) {
-    scores.assign(row.begin(), row.end());
-    if (probabilities)  // back to logits, which Metrics expects
-      for (float& v : scores) v = std::log(std::max(v, 1e-30f));
-    const int label = target[static_cast<size_t>(items[i].label)];
-    metrics.add(scores, {&label, 1});
-    table.add(scores, label);
-  });
-  const json result = to_json(metrics, table, names, skipped);
+  const Model model = Model::load(o.model);
+  const Task task = model.task();
+  const RunSettings settings = run_settings(model, o);
+  const Dataset data = read_dataset(o.data, task, {o.validation_part, o.common.seed});
+  open_device_for(o);
+  RunListener listener(o.common.quiet);
+  const Evaluation result = evaluate(model, chosen_files(data, o.split), data.classes, settings, &listener);
+  const json figures = task == Task::classes ? to_json(result) : targets_json(result);
   if (o.common.json)
-    std::cout << result.dump(-1, ' ', false, json::error_handler_t::replace) << "\n";
+    std::cout << figures.dump(-1, ' ', false, json::error_handler_t::replace) << "\n";
+  else if (task == Task::classes)
+    print(figures);
   else
-    print(result);
+    print_targets(result);
 }
 
 }  // namespace

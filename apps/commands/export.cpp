@@ -1,5 +1,6 @@
 #include <filesystem>
 #include <iostream>
+#include <memory>
 #include <nlohmann/json.hpp>
 
 #include "apps/commands/commands.h"
@@ -16,11 +17,11 @@ namespace {
 struct Options {
   CommonOptions common;
   std::string source, output;
-  PictureOptions pictures;
+  PreprocessingSettings pictures;
   bool fp32 = false, fp16 = false, preprocessing = false, external = false;
 };
 
-void drop_auxiliary_outputs(Model& model) {
+void drop_auxiliary_outputs(OnnxModel& model) {
   const auto mark = model.metadata.other.find(kAuxiliaryOutputs);
   if (mark == model.metadata.other.end()) return;
   model.graph.outputs.resize(1);
@@ -30,14 +31,15 @@ void drop_auxiliary_outputs(Model& model) {
 void export_model(const Options& o) {
   namespace fs = std::filesystem;
   const std::string path = fs::is_directory(o.source) ? (fs::path(o.source) / "model.onnx").string() : o.source;
-  Model model = read_model(path);
+  OnnxModel model = read_model(path);
   drop_auxiliary_outputs(model);
   remove_identities(model.graph, /*keep_dropout=*/false);
   canonicalise_dense(model.graph);
   fold_batch_norm(model.graph);
   remove_dead_code(model.graph);
   if (o.preprocessing) {
-    model.metadata.preprocessing = resolve_preprocessing(model, o.pictures, o.common);
+    model.metadata.preprocessing =
+        settled_preprocessing(Model(std::make_shared<OnnxModel>(model)), o.pictures, o.common);
     embed_preprocessing(model);
   }
   const uintmax_t bytes = write_model(model, o.output, {.half_weights = o.fp16, .external_weights = o.external});

@@ -1,19 +1,17 @@
 #include <algorithm>
 #include <filesystem>
 #include <iostream>
-#include <map>
 #include <nlohmann/json.hpp>
 
-#include "apps/classifier.h"
 #include "apps/commands/commands.h"
+#include "apps/common.h"
+#include "apps/run_listener.h"
 #include "apps/scatter.h"
-#include "augment/dataset.h"
 #include "finetune/features/tsne.h"
-#include "finetune/heads/head.h"
-#include "importer/reader.h"
+#include "graft/dataset.h"
+#include "graft/error.h"
+#include "graft/feature_extractor.h"
 #include "runtime/core/atomic_file.h"
-#include "runtime/core/error.h"
-#include "runtime/core/npy.h"
 
 namespace graft::app {
 namespace {
@@ -21,49 +19,12 @@ namespace {
 constexpr int64_t kMostInAPicture = 5000;
 
 struct Options : PictureModelOptions {
-  std::string layer = "penultimate", output, picture;
+  std::string layer = kPenultimate, output, picture;
   double perplexity = 30;
   std::vector<std::string> inputs;
 };
 
-/// A picture's class, where its folder's name is one of the model's labels or all pictures lie in class folders; -1
-/// otherwise.
-std::vector<int64_t> labels_of(const std::vector<std::string>& paths, const Metadata& metadata) {
-  std::map<std::string, int64_t> index;
-  for (size_t i = 0; i < metadata.labels.size(); ++i) index[metadata.labels[i]] = static_cast<int64_t>(i);
-  std::vector<std::string> folders;
-  for (const std::string& p : paths) folders.push_back(std::filesystem::path(p).parent_path().filename().string());
-  if (std::none_of(folders.begin(), folders.end(), [&](const std::string& f) { return index.contains(f); })) {
-    index.clear();
-    for (const std::string& f : folders) index[f] = 0;
-    if (index.size() < 2) return std::vector<int64_t>(paths.size(), -1);
-    int64_t next = 0;
-    for (auto& [name, i] : index) i = next++;
-  }
-  std::vector<int64_t> labels;
-  for (const std::string& f : folders) labels.push_back(index.contains(f) ? index[f] : -1);
-  return labels;
-}
-
-void write_csv(const std::string& path, const Tensor& features, const std::vector<int64_t>& labels,
-               const std::vector<std::string>& paths) {
-  write_atomically(path, [&](std::ostream& stream) {
-    stream << "path,label";
-    const auto width = static_cast<size_t>(features.shape()[1]);
-    for (size_t d = 0; d < width; ++d) stream << ",f" << d;
-    stream << "\n";
-    stream.precision(9);
-    for (size_t i = 0; i < paths.size(); ++i) {
-      std::string quoted;
-      for (char c : paths[i]) quoted += c == '"' ? "\"\"" : std::string(1, c);
-      stream << '"' << quoted << "\"," << labels[i];
-      for (size_t d = 0; d < width; ++d) stream << ',' << features.data<float>()[i * width + d];
-      stream << "\n";
-    }
-  });
-}
-
-/// Names of the classes that labels_of counts: those of the pictures' folders.
+/// Names of the classes that class_labels counts: those of the pictures' folders.
 std::vector<std::string> class_names(const std::vector<std::string>& paths, const std::vector<int64_t>& labels) {
   std::vector<std::string> names;
   for (size_t i = 0; i < paths.size(); ++i) {
@@ -76,61 +37,51 @@ std::vector<std::string> class_names(const std::vector<std::string>& paths, cons
 }
 
 /// The features in the plane, by t-SNE.
-void write_map(const Options& o, const Tensor& features, const std::vector<int64_t>& labels,
-               const std::vector<std::string>& paths) {
-  const int64_t samples = features.shape()[0];
+void write_map(const Options& o, const Features& features) {
+  const auto samples = static_cast<int64_t>(features.rows);
   if (samples > kMostInAPicture)
     throw Error("--tsne: " + std::to_string(samples) + " pictures are too many, work grows with their square",
                 "give at most " + std::to_string(kMostInAPicture));
   // Few pictures have few neighbours: the perplexity that is usual for more is taken down to what they can have.
-  const TsneResult map = tsne(features.data<float>(), samples,
+  const TsneResult map = tsne(features.values, samples,
                               {std::min(o.perplexity, static_cast<double>(samples - 1) / 3), 1000, o.common.seed});
   const Scatter scatter{
-      "t-SNE of " + std::to_string(features.shape()[1]) + " features of " + std::to_string(samples) + " pictures",
-      map.places, labels, class_names(paths, labels), paths};
+      "t-SNE of " + std::to_string(features.width) + " features of " + std::to_string(samples) + " pictures",
+      map.places, features.labels, class_names(features.paths, features.labels), features.paths};
   write_atomically(o.picture, [&](std::ostream& stream) { stream << to_svg(scatter); });
 }
 
+Features extracted(const Options& o) {
+  RunSettings settings;
+  std::vector<std::string> paths;
+  const auto make_extractor = [&] {  // the model's own weights go with it
+    const Model model = Model::load(o.model);
+    settings = run_settings(model, o);
+    paths = list_pictures(o.inputs);
+    if (paths.empty()) throw Error("no pictures were given", "name files, folders or globs");
+    settings.pictures = paths.size();
+    open_device_for(o);
+    return FeatureExtractor(model, o.layer, settings);
+  };
+  FeatureExtractor extractor = make_extractor();
+  RunListener listener(o.common.quiet);
+  return extractor.extract(paths, &listener);
+}
+
 void extract(const Options& o) {
-  const std::string extension = std::filesystem::path(o.output).extension().string();
-  if (extension != ".npy" && extension != ".npz" && extension != ".csv")
-    throw Error(o.output + ": unknown format", "end the name in .npy, .npz or .csv");
-  Model model = read_model(o.model);
-  const Preprocessing preprocessing = resolve_preprocessing(model, o.pictures, o.common);
-  const auto paths = list_pictures(o.inputs);
-  if (paths.empty()) throw Error("no pictures were given", "name files, folders or globs");
-  std::string layer = o.layer;
-  if (layer == "penultimate") {
-    layer.clear();
-    cut_head(model.graph);
-  }
-  const Metadata metadata = model.metadata;
-  PictureRunner runner(std::move(model), preprocessing, o.common, paths.size(), layer);
-  std::vector<float> values;
-  std::vector<std::string> kept;
-  const size_t skipped = runner.run("extract", paths, [&](size_t i, std::span<const float> row) {
-    values.insert(values.end(), row.begin(), row.end());
-    kept.push_back(paths[i]);
-  });
-  if (kept.empty()) throw Error("none of the pictures can be read");
-  const auto rows = static_cast<int64_t>(kept.size()), width = static_cast<int64_t>(runner.width());
-  const Tensor features = Tensor::copy_of<float>({rows, width}, values);
-  const auto labels = labels_of(kept, metadata);
-  if (extension == ".npy") {
-    write_npy(o.output, features);
-  } else if (extension == ".npz") {
-    const Tensor label_tensor = Tensor::copy_of<int64_t>({rows}, labels);
-    write_npz(o.output, {{"features", &features}, {"labels", &label_tensor}}, {{"paths", kept}});
-  } else {
-    write_csv(o.output, features, labels, kept);
-  }
-  if (!o.picture.empty()) write_map(o, features, labels, kept);
+  check_features_path(o.output);
+  const Features features = extracted(o);
+  save_features(features, o.output);
+  if (!o.picture.empty()) write_map(o, features);
   if (o.common.json)
-    std::cout
-        << nlohmann::json{{"output", o.output}, {"pictures", rows}, {"features", width}, {"skipped", skipped}}.dump()
-        << "\n";
+    std::cout << nlohmann::json{{"output", o.output},
+                                {"pictures", features.rows},
+                                {"features", features.width},
+                                {"skipped", features.skipped.size()}}
+                     .dump()
+              << "\n";
   else if (!o.common.quiet)
-    std::cerr << rows << " pictures, " << width << " features each: " << o.output << "\n";
+    std::cerr << features.rows << " pictures, " << features.width << " features each: " << o.output << "\n";
 }
 
 }  // namespace

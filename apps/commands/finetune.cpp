@@ -1,11 +1,13 @@
 #include <iostream>
+#include <set>
 #include <sstream>
 
 #include "apps/commands/commands.h"
 #include "apps/common.h"
+#include "apps/finetune_files.h"
 #include "apps/finetune_job.h"
-#include "apps/finetune_network.h"
-#include "apps/finetune_preset.h"
+#include "apps/library/network.h"
+#include "apps/library/train_settings.h"
 #include "apps/setting_options.h"
 #include "runtime/core/error.h"
 
@@ -22,7 +24,7 @@ std::string words(const std::vector<std::string>& names) {
 /// reads; options that were not given and have no default are left out. With a preset or a search for settings only
 /// what was given is told, so that it finds the same things free again.
 std::string resolved_config(const CLI::App& command, const SettingOptions& settings, const FinetuneOptions& o) {
-  const bool defaults_also = o.preset.empty() && o.auto_seconds <= 0;
+  const bool defaults_also = o.preset.empty() && o.settings.search_seconds <= 0;
   std::istringstream all(command.config_to_str(defaults_also, /*write_description=*/false));
   std::string text = "[finetune]\n";
   for (std::string line; std::getline(all, line);) {
@@ -30,45 +32,84 @@ std::string resolved_config(const CLI::App& command, const SettingOptions& setti
     if (!line.ends_with("=\"\"") && !chosen) text += line + "\n";
   }
   if (!defaults_also) return text;
-  return text + config_lines(chosen_loss(o), loss_components()) +
-         config_lines(o.train.optimizer, optimizer_components()) +
-         config_lines(o.train.schedule, schedule_components()) + config_lines(chosen_head(o), head_components());
+  const FinetuneSettings& s = o.settings;
+  return text + config_lines(chosen_loss(s, s.task), loss_components()) +
+         config_lines(s.optimizer, optimizer_components()) + config_lines(s.schedule, schedule_components()) +
+         config_lines(chosen_head(s), head_components());
+}
+
+std::set<std::string> given_settings(const CLI::App& command) {
+  std::set<std::string> given;
+  for (const CLI::Option* option : command.get_options())
+    if (option->count() > 0) given.insert(option->get_lnames().begin(), option->get_lnames().end());
+  return given;
+}
+
+/// --class-weights: "balanced", or numbers.
+void read_class_weights(const std::vector<std::string>& words, FinetuneSettings& s) {
+  s.balanced_weights = words.size() == 1 && words[0] == "balanced";
+  if (s.balanced_weights) return;
+  for (const std::string& word : words) {
+    try {
+      s.class_weights.push_back(std::stof(word));
+    } catch (const std::exception&) {
+      throw Error("\"" + word + "\" is no number", "write balanced, or one number a class").about("class-weights");
+    }
+  }
+}
+
+/// What the command line says, as the library takes it.
+void read_options(FinetuneOptions& o, const CLI::App& command, const SettingOptions& settings) {
+  FinetuneSettings& s = o.settings;
+  settings.apply();
+  set_training(s, o.train);
+  s.task = task_named(o.task);
+  s.seed = o.common.seed;
+  s.compute = compute_settings(o.common);
+  const MemoryLimit memory = memory_limit(o.memory);
+  s.memory_bytes = memory.bytes;
+  s.memory_part = memory.part;
+  s.batch_norm = o.batch_norm == "train"    ? BatchNormPolicy::train
+                 : o.batch_norm == "frozen" ? BatchNormPolicy::frozen
+                                            : BatchNormPolicy::automatic;
+  read_class_weights(o.class_weights, s);
+  const std::set<std::string> given = given_settings(command);
+  if (!o.preset.empty()) apply_preset(s, o.preset, given);
+  s.optimizer = settings.completed("optimizer", s.optimizer);
+  s.schedule = settings.completed("schedule", s.schedule);
+  s.loss.values = settings.completed("loss", {chosen_loss(s, s.task).name, {}}).values;
+  s.head.values = settings.completed("head", parse_head(s.head.name)).values;
+  s.search_freedom = {!given.contains("lr"), !given.contains("weight-decay"), !given.contains("head"),
+                      !given.contains("freeze")};
 }
 
 void finetune(FinetuneOptions& o, const CLI::App& command, const SettingOptions& settings) {
-  settings.apply();
-  apply_preset(o, command);
-  o.train.optimizer = settings.completed("optimizer", o.train.optimizer);
-  o.train.schedule = settings.completed("schedule", o.train.schedule);
-  o.loss_values = settings.completed("loss", {chosen_loss(o).name, {}}).values;
-  o.head_values = settings.completed("head", parse_head(o.head)).values;
+  read_options(o, command, settings);
   o.config_text = resolved_config(command, settings, o);
-  o.freedom = {command.count("--lr") == 0, command.count("--weight-decay") == 0, command.count("--head") == 0,
-               command.count("--freeze") == 0};
   const FinetuneReport report = run_finetune(o);
   if (o.common.json) std::cout << to_json_text(report) << "\n";
-  if (!report.skipped.empty()) set_exit_status(kSomeSkipped);
+  if (!report.result.skipped.empty()) set_exit_status(kSomeSkipped);
 }
 
 /// The options that choose components, and those of all that can be set of them and of the training.
 void add_settings(CLI::App& command, FinetuneOptions& o, SettingOptions& settings) {
-  TrainOptions& t = o.train;
-  command.add_option("--loss", o.loss, words(loss_names()) + " (default: cross-entropy, bce or mse, by the task)")
+  FinetuneSettings& s = o.settings;
+  command.add_option("--loss", s.loss.name, words(loss_names()) + " (default: cross-entropy, bce or mse, by the task)")
       ->check(CLI::IsMember(loss_names()));
   settings.add_components("loss", loss_components());
-  command.add_option("--optimizer", t.optimizer.name, words(optimizer_names()))
+  command.add_option("--optimizer", s.optimizer.name, words(optimizer_names()))
       ->check(CLI::IsMember(optimizer_names()))
       ->capture_default_str();
   settings.add_components("optimizer", optimizer_components());
-  command.add_option("--schedule", t.schedule.name, words(schedule_names()))
+  command.add_option("--schedule", s.schedule.name, words(schedule_names()))
       ->check(CLI::IsMember(schedule_names()))
       ->capture_default_str();
   settings.add_components("schedule", schedule_components());
   std::vector<std::string> heads;
   for (const ComponentInfo& head : head_components()) heads.push_back(head.name);
-  command.add_option("--head", o.head, words(heads) + "; mlp:H has a hidden layer of H")->capture_default_str();
+  command.add_option("--head", s.head.name, words(heads) + "; mlp:H has a hidden layer of H")->capture_default_str();
   settings.add_components("head", head_components());
-  t.each_group([&](const std::string& title, auto& group) { settings.add_group(title, group); });
+  o.train.each_group([&](const std::string& title, auto& group) { settings.add_group(title, group); });
 }
 
 }  // namespace
@@ -90,14 +131,14 @@ void register_finetune(CLI::App& app) {
                    "classes | multi-label (CSV of path,label;label) | regression (CSV of path,value;value)")
       ->check(CLI::IsMember({"classes", "multi-label", "regression"}))
       ->capture_default_str();
-  command->add_option("--freeze", o->freeze.policy, "all | none | until:NODE | last:N | match:REGEX")
+  command->add_option("--freeze", o->settings.freeze, "all | none | until:NODE | last:N | match:REGEX")
       ->capture_default_str();
   command
       ->add_option("--batch-norm", o->batch_norm, "auto | frozen | train (auto: trained only when nothing is frozen)")
       ->check(CLI::IsMember({"auto", "frozen", "train"}))
       ->capture_default_str();
   command
-      ->add_option("--stochastic-depth", o->stochastic_depth,
+      ->add_option("--stochastic-depth", o->settings.stochastic_depth,
                    "Leave residual branches out: probability at the last, growing from the first")
       ->check(CLI::Range(0.0, 0.95));
   command
@@ -108,7 +149,7 @@ void register_finetune(CLI::App& app) {
   command->add_option("--teacher", o->teacher, "distillation: ONNX model whose scores are imitated");
   command->add_option("--class-weights", o->class_weights, "balanced, or one number a class")->delimiter(',');
   command
-      ->add_option("--augment", o->recipe,
+      ->add_option("--augment", o->settings.augment,
                    "none | default | alexnet | resnet | strong | transforms separated by commas (graft help transform)")
       ->capture_default_str();
   add_memory_option(*command, o->memory);
@@ -117,18 +158,18 @@ void register_finetune(CLI::App& app) {
       ->check(CLI::Range(0.01, 0.9))
       ->capture_default_str();
   command
-      ->add_option("--folds", o->folds,
+      ->add_option("--folds", o->settings.folds,
                    "Cross-validate in so many parts before the run (the frozen part is computed once)")
       ->check(CLI::Range(2, 1000));
   command
-      ->add_option("--auto", o->auto_seconds,
+      ->add_option("--auto", o->settings.search_seconds,
                    "Look so many seconds for a better rate, weight decay, head and depth, by cross-validation on "
                    "cached features; what is given stays")
       ->check(CLI::Range(1.0, 1e6))
       ->type_name("SECONDS");
-  command->add_flag("--find-lr", o->find_rate,
+  command->add_flag("--find-lr", o->settings.find_rate,
                     "Only the learning-rate range test: RUN/rates.csv, RUN/rates.svg and a suggestion");
-  command->add_flag("--resume", o->train.checkpoint.resume, "Go on from RUN's checkpoint");
+  command->add_flag("--resume", o->settings.resume, "Go on from RUN's checkpoint");
   command->callback([o, command, settings] { finetune(*o, *command, *settings); });
 }
 

@@ -39,7 +39,7 @@ void write_picture(const std::string& path, GradientChecker& checker, const Grad
 }
 
 void gradcheck(const Options& o) {
-  Model model = read_model(o.model);
+  OnnxModel model = read_model(o.model);
   const auto picture = model.picture();
   const OpenDims dims{o.common.batch > 0 ? o.common.batch : 2, picture.height > 0 ? picture.height : o.size,
                       picture.width > 0 ? picture.width : o.size};

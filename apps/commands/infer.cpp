@@ -3,11 +3,11 @@
 #include <nlohmann/json.hpp>
 
 #include "apps/commands/commands.h"
-#include "apps/common.h"
+#include "apps/compute_options.h"
+#include "apps/library/tensor_inference.h"
 #include "importer/reader.h"
 #include "runtime/core/error.h"
 #include "runtime/core/npy.h"
-#include "runtime/plan/row_plan.h"
 
 namespace graft::app {
 namespace {
@@ -47,66 +47,12 @@ std::vector<std::pair<ValueId, std::string>> assign(const Graph& graph, const st
   return result;
 }
 
-Tensor read_array(const Value& input, const std::string& file) {
-  Tensor values = cast(read_npy(file), input.dtype);
-  if (values.shape().size() + 1 == input.shape.size()) {  // one picture without its batch
-    Shape batched = values.shape();
-    batched.insert(batched.begin(), 1);
-    values.reshape(batched);
-  }
-  const Shape& shape = values.shape();
-  bool fits = shape.size() == input.shape.size();
-  for (size_t i = 0; fits && i < shape.size(); ++i) fits = input.shape[i] == kOpenDim || input.shape[i] == shape[i];
-  if (!fits)
-    throw Error(file + ": holds " + shape.str() + " but \"" + input.name + "\" takes " + input.shape.str(),
-                "save an array of that shape");
-  return values;
-}
-
-Tensor to_plain(const View& view) {
-  Tensor y(view.dtype, view.shape);
-  copy_to_plain(view, y.raw());
-  return y;
-}
-
-/// The model's outputs for these inputs. A model that its file fixes to one picture gives a row for each of several all
-/// the same.
-std::vector<Tensor> run(const Model& model, const std::vector<Tensor>& arrays, OpenDims dims,
-                        const CommonOptions& common) {
-  std::vector<Tensor> results;
-  const bool several = arrays.size() == 1 && !arrays[0].shape().empty() && arrays[0].shape()[0] > 1;
-  if (several && model.declared_batch == 1) {
-    // All else is as the array has it; only the batch is free.
-    dims.batch = arrays[0].shape()[0];
-    const Shape& x = arrays[0].shape();
-    if (x.rank() == 4) dims.height = x[2], dims.width = x[3];
-    dims.shapes.clear();
-    RowPlan plan(model.graph, dims, backend(common), common.threads);
-    const View in = plan.plan().input(0);
-    // Rows stand one behind the other in the plan's layout, as rows of one picture or of the whole batch.
-    View all = in;
-    all.shape = x;
-    Tensor rows(in.dtype, x);
-    all.data = rows.raw();
-    copy_from_plain(arrays[0].raw(), all);
-    plan.forward(rows.raw());
-    for (size_t i = 0; i < plan.output_count(); ++i) results.push_back(to_plain(plan.view(i)));
-    return results;
-  }
-  Plan plan = compile_inference(model.graph, dims, backend(common), common.threads);
-  for (size_t i = 0; i < arrays.size(); ++i) copy_from_plain(arrays[i].raw(), plan.input(i));
-  plan.forward();
-  for (size_t i = 0; i < plan.output_count(); ++i) results.push_back(to_plain(plan.output(i)));
-  return results;
-}
-
 void infer(const Options& o) {
-  Model model = read_model(o.model);
+  OnnxModel model = read_model(o.model);
   Graph& graph = model.graph;
   const auto inputs = assign(graph, graph.inputs, o.inputs, "input");
   const auto outputs = assign(graph, graph.outputs, o.outputs, "output");
   std::vector<Tensor> arrays(graph.inputs.size());
-  OpenDims dims;
   for (size_t i = 0; i < graph.inputs.size(); ++i) {
     const Value& input = graph.value(graph.inputs[i]);
     const auto given =
@@ -114,12 +60,12 @@ void infer(const Options& o) {
     if (given == inputs.end())
       throw Error(o.model + ": input \"" + input.name + "\" (" + input.shape.str() + ") is not given",
                   "add --input \"" + input.name + "=FILE.npy\"");
-    arrays[i] = read_array(input, given->second);
-    dims.shapes[input.name] = arrays[i].shape();
+    arrays[i] = fitted_to(input, read_npy(given->second), given->second);
   }
   graph.outputs.clear();
   for (const auto& [id, file] : outputs) graph.outputs.push_back(id);
-  const auto results = with_place([&] { return o.model; }, [&] { return run(model, arrays, dims, o.common); });
+  const auto results = with_place([&] { return o.model; },
+                                  [&] { return run_tensors(model, arrays, backend(o.common), o.common.threads); });
   nlohmann::json written = nlohmann::json::array();
   for (size_t i = 0; i < outputs.size(); ++i) {
     const Tensor& y = results[i];

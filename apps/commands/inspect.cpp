@@ -26,7 +26,7 @@ struct Options {
   std::string model, freeze, graph, other, filters;
 };
 
-json layer_table(const Model& model, const Options& o) {
+json layer_table(const OnnxModel& model, const Options& o) {
   Graph marked = model.graph;
   if (!o.freeze.empty()) apply_freeze(marked, {o.freeze, BatchNormPolicy::automatic}, {});
   const auto typed_for = [&](int64_t batch) {
@@ -98,7 +98,7 @@ void print(const json& j) {
               j["labels"].get<long long>());
 }
 
-void print_differences(const Options& o, const Model& model) {
+void print_differences(const Options& o, const OnnxModel& model) {
   const auto lines = differences(model, read_model(o.other));
   if (o.common.json) {
     std::cout << json{{"model", o.model}, {"other", o.other}, {"same", lines.empty()}, {"differences", lines}}.dump(
@@ -111,7 +111,7 @@ void print_differences(const Options& o, const Model& model) {
 }
 
 void inspect(const Options& o) {
-  const Model model = read_model(o.model);
+  const OnnxModel model = read_model(o.model);
   if (!o.graph.empty()) return write_atomically(o.graph, [&](std::ostream& stream) { stream << graphviz(model); });
   if (!o.filters.empty())
     return write_image(with_place([&] { return o.model; }, [&] { return filter_sheet(model.graph, 8); }), o.filters);

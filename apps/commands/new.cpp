@@ -19,7 +19,7 @@ struct Options {
 };
 
 void create(const Options& o) {
-  Model model;
+  OnnxModel model;
   ArchitectureOptions options{o.classes, o.common.seed};
   options.auxiliary = o.auxiliary;
   model.graph = build_architecture(o.architecture, options);

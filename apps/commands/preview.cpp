@@ -5,9 +5,10 @@
 
 #include "apps/commands/commands.h"
 #include "apps/common.h"
+#include "apps/library/pipelines.h"
 #include "augment/colour_axes.h"
-#include "augment/dataset.h"
 #include "augment/decode.h"
+#include "graft/dataset.h"
 #include "runtime/core/error.h"
 
 namespace graft::app {
@@ -26,9 +27,9 @@ void paste(const Image& from, Image& sheet, int64_t left, int64_t top) {
 }
 
 void preview(const Options& o) {
-  const Dataset data = read_dataset(o.data, 0.2, o.common.seed);
+  const Dataset data = read_dataset(o.data, Task::classes, {.seed = o.common.seed});
   std::vector<std::string> paths;
-  for (const Item& item : data.train) paths.push_back(item.path);
+  for (const LabelledFile& file : data.train) paths.push_back(file.path);
   Preprocessing p;
   p.crop_height = p.crop_width = o.crop;
   p.resize = std::llround(static_cast<double>(o.crop) / 0.875);

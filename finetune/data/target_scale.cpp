@@ -8,7 +8,7 @@ namespace graft {
 
 TargetScale TargetScale::measure(const std::vector<std::vector<float>>& targets,
                                  const std::vector<std::string>& names) {
-  if (targets.empty()) throw Error("there are no values to learn");
+  if (targets.empty()) throw Error("there are no values to learn", {}, ErrorCode::bad_data);
   TargetScale scale;
   const auto n = static_cast<double>(targets.size());
   for (size_t k = 0; k < names.size(); ++k) {

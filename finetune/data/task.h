@@ -3,12 +3,10 @@
 #include <string>
 #include <vector>
 
+#include "graft/task.h"
 #include "runtime/core/error.h"
 
 namespace graft {
-
-/// What a picture is to be answered with: one class, a mark for each of several classes, or measured values.
-enum class Task : uint8_t { classes, multi_label, regression };
 
 /// What a run of this task is judged by: the best epoch is the one with the highest `first`.
 struct ScoreNames {
@@ -33,7 +31,7 @@ inline const char* name_of(Task task) {
 inline Task task_named(const std::string& name) {
   for (const Task task : {Task::classes, Task::multi_label, Task::regression})
     if (name == name_of(task)) return task;
-  throw Error("unknown task \"" + name + "\"", "use classes, multi-label or regression");
+  throw Error("unknown task \"" + name + "\"", "use classes, multi-label or regression", ErrorCode::not_found);
 }
 
 }  // namespace graft

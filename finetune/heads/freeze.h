@@ -3,14 +3,13 @@
 #include <string>
 #include <vector>
 
+#include "graft/choice.h"
 #include "runtime/core/graph.h"
 
 namespace graft {
 
-enum class BatchNormPolicy { automatic, frozen, train };
-
 struct FreezeOptions {
-  /// all | none | until:NODE | last:N | match:REGEX, as on the command line. `all` leaves the head; `until:NODE`
+  /// all | none | until:NODE | last:N | match:REGEX. `all` leaves the head; `until:NODE`
   /// freezes NODE and all that it depends on; `last:N` trains the last N layers with weights below the head;
   /// `match:REGEX` freezes the layers whose name matches.
   std::string policy = "all";

@@ -94,7 +94,8 @@ ValueId as_features(Graph& graph, ValueId at) {
 std::pair<ValueId, std::string> find_features(Graph& graph, ValueId output) {
   const Shape& y = graph.value(output).shape;
   if (graph.value(output).dtype != DType::f32 || y.rank() < 2) {
-    throw Error("output \"" + graph.value(output).name + "\" is " + y.str() + ", neither scores nor features");
+    throw Error("output \"" + graph.value(output).name + "\" is " + y.str() + ", neither scores nor features", {},
+                ErrorCode::unsupported);
   }
   const Ending ending = find_ending(graph, output);
   if (ending.classifier < 0) return {as_features(graph, output), ""};

@@ -6,31 +6,9 @@
 
 #include "finetune/heads/head.h"
 #include "finetune/selection/cross_validation.h"
+#include "graft/report.h"
 
 namespace graft {
-
-/// What a search may vary; the rest stays as it is given.
-struct AutoFreedom {
-  bool rate = true, weight_decay = true, head = true, freeze = true;
-};
-
-struct AutoSettings {
-  std::string head = "linear";  // linear | svm | mlp:H
-  std::string freeze = "all";   // all | last:N
-  float lr = 0, weight_decay = 0;
-};
-
-struct AutoTrial {
-  AutoSettings settings;
-  FoldsResult folds;   // of fewer scores than folds where the time ended it
-  std::string remark;  // why it was chosen, or why it did not count
-};
-
-struct AutoSearch {
-  std::vector<AutoTrial> trials;  // in the order they were made; the first is what was given
-  size_t chosen = 0;
-  double seconds = 0;
-};
 
 /// A network as the settings want it, marked as for train(), with the names of its head's values.
 struct AutoNetwork {

@@ -5,17 +5,9 @@
 #include <vector>
 
 #include "finetune/training/trainer.h"
+#include "graft/report.h"
 
 namespace graft {
-
-struct FoldsResult {
-  std::vector<double> scores;  // best validation score of each fold, as TrainResult has it
-  double mean = 0, deviation = 0;
-  /// Score and loss of each fold after that epoch which is best on the average of all folds: unlike `scores` they do
-  /// not gain from swings between epochs, so that settings can be compared by them.
-  std::vector<double> best_epoch_scores, best_epoch_losses;
-  double seconds = 0;
-};
 
 /// k-fold cross-validation: `source` is cut into `folds` parts, class by class; each part validates once what was
 /// trained on the others, beginning from the same weights. The frozen part is computed once, for all folds and for

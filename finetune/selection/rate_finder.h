@@ -4,16 +4,9 @@
 #include <vector>
 
 #include "finetune/training/trainer.h"
+#include "graft/report.h"
 
 namespace graft {
-
-struct RateTrial {
-  double rate = 0, loss = 0;  // loss: of the batch, smoothed
-};
-struct RateSearch {
-  std::vector<RateTrial> trials;
-  double suggestion = 0;  // where the smoothed loss fell fastest
-};
 
 /// The learning-rate range test: trains a copy of the graph while the rate of the head climbs from `low` to `high` by
 /// the same factor each batch, until the loss is four times its best. [Smith 2017; smoothing and steepest point as

@@ -65,7 +65,7 @@ Checkpoint read_checkpoint(const std::string& path) {
         stream.seekg(0);
         uint64_t length = 0;
         if (!stream.read(reinterpret_cast<char*>(&length), sizeof length) || length > size - sizeof length)
-          throw Error("is not a checkpoint, or is truncated");
+          throw Error("is not a checkpoint, or is truncated", {}, ErrorCode::corrupt_file);
         std::string text(length, '\0');
         stream.read(text.data(), static_cast<std::streamsize>(length));
         try {
@@ -78,10 +78,10 @@ Checkpoint read_checkpoint(const std::string& path) {
             const Shape shape(entry.at("shape").get<std::vector<int64_t>>());
             const auto begin = entry.at("data_offsets").at(0).get<uint64_t>(),
                        end = entry.at("data_offsets").at(1).get<uint64_t>();
-            if (begin > end || end > size - base) throw Error("is truncated");
+            if (begin > end || end > size - base) throw Error("is truncated", {}, ErrorCode::corrupt_file);
             const DType dtype = dtype_of_code(entry.at("dtype").get<std::string>());
             if (static_cast<uint64_t>(shape.elements()) * size_of(dtype) != end - begin)
-              throw Error("tensor \"" + name + "\" has the wrong length");
+              throw Error("tensor \"" + name + "\" has the wrong length", {}, ErrorCode::corrupt_file);
             Tensor tensor(dtype, shape);
             stream.seekg(static_cast<std::streamoff>(base + begin));
             stream.read(static_cast<char*>(tensor.raw()), static_cast<std::streamsize>(tensor.bytes()));
@@ -89,7 +89,7 @@ Checkpoint read_checkpoint(const std::string& path) {
           }
           return checkpoint;
         } catch (const json::exception& e) {
-          throw Error(std::string("is not a checkpoint (") + e.what() + ")");
+          throw Error(std::string("is not a checkpoint (") + e.what() + ")", {}, ErrorCode::corrupt_file);
         }
       });
 }

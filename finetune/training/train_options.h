@@ -101,7 +101,7 @@ struct SupervisionOptions {
 
 /// Whether the frozen part's results are computed once and kept.
 struct CacheOptions {
-  enum class Mode { automatic, off, on };
+  using Mode = Caching;
   Mode mode = Mode::automatic;
   int views = 2;                         // augmented variants of each picture that are cached
   size_t limit_bytes = size_t{4} << 30;  // automatic: larger caches are not made

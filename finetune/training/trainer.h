@@ -7,15 +7,11 @@
 #include "finetune/data/sample_source.h"
 #include "finetune/metrics/metrics.h"
 #include "finetune/training/train_options.h"
+#include "graft/report.h"
 #include "runtime/passes/passes.h"
 #include "runtime/plan/plan.h"
 
 namespace graft {
-
-struct EpochReport {
-  int epoch = 0;  // from 1
-  double train_loss = 0, val_loss = 0, val_score = 0, val_second = 0, lr = 0, seconds = 0;
-};
 
 /// What a run tells while it goes. All functions may be empty.
 struct TrainListener {

@@ -20,7 +20,7 @@ void write_atomically(const std::string& path, const std::function<void(std::ost
     const char* remedy = reason == ENOSPC                      ? "free some disk space"
                          : reason == EACCES || reason == EROFS ? "choose a folder you may write to"
                                                                : "check the path";
-    throw Error(path + ": " + what + " (" + std::strerror(reason) + ")", remedy);
+    throw Error(path + ": " + what + " (" + std::strerror(reason) + ")", remedy, ErrorCode::io);
   };
   errno = 0;
   {

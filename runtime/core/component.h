@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "graft/choice.h"
 #include "runtime/core/error.h"
 #include "runtime/core/settings.h"
 
@@ -13,21 +14,15 @@ namespace graft {
 
 /// How a component (a loss, an optimizer, a schedule, a head, a transform) is called and what it is.
 struct ComponentText {
-  const char* name;     // on the command line
+  const char* name;     // in a Choice
   const char* help;     // one line
   const char* formula;  // with its source
 };
 
-/// A component as documentation and command lines see it.
+/// A component as documentation and programs see it.
 struct ComponentInfo {
   std::string name, help, formula;
   std::vector<SettingInfo> settings;
-};
-
-/// A component by its name, with what is set of it; everything else is its default.
-struct Choice {
-  std::string name;
-  SettingValues values{};
 };
 
 template <typename... Types>

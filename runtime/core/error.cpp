@@ -26,8 +26,9 @@ Error::Error(std::string problem, std::string remedy, ErrorCode code)
   compose();
 }
 
-Error Error::about(std::string setting) && {
+Error Error::about(std::string setting, std::string value) && {
   setting_ = std::move(setting);
+  value_ = std::move(value);
   compose();
   return std::move(*this);
 }
@@ -37,13 +38,17 @@ void Error::add_place(const std::string& place) {
   compose();
 }
 
+void Error::classify(ErrorCode code) {
+  if (code_ == ErrorCode::invalid_argument) code_ = code;
+}
+
 void Error::compose() {
   text_ = text([](std::string_view setting) { return std::string(setting); });
 }
 
 std::string Error::text(const Writing& written) const {
   std::string text = places_;
-  if (!setting_.empty()) text += written(setting_) + ": ";
+  if (!setting_.empty()) text += written(setting_) + (value_.empty() ? "" : " " + value_) + ": ";
   text += problem_;
   if (!remedy_.empty()) text += ": " + remedy_;
   return with_settings(text, written);

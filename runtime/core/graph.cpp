@@ -8,7 +8,8 @@ namespace graft {
 
 void Operator::differentiate(GradientBuilder&) const {
   throw Error("operator " + std::string(type()) + " has no gradient",
-              "freeze the layers up to and including this node (" + mention("freeze") + " until:NODE)");
+              "freeze the layers up to and including this node (" + mention("freeze") + " until:NODE)",
+              ErrorCode::unsupported);
 }
 
 std::string describe(const Node& node) { return "node \"" + node.name + "\" (" + std::string(node.op->type()) + ")"; }

@@ -108,62 +108,68 @@ void put(std::string& out, uint64_t value, int bytes) {
 }  // namespace
 
 Tensor read_npy(const std::string& path) {
-  return with_place(
-      [&] { return path; },
-      [&] {
-        std::ifstream stream(path, std::ios::binary);
-        if (!stream) throw Error("cannot be opened", "check the path");
-        std::string start(10, '\0');
-        if (!stream.read(start.data(), 10) || start.compare(0, 6, kMagic, 6) != 0) throw Error("is not a .npy file");
-        size_t length = static_cast<unsigned char>(start[8]) + 256u * static_cast<unsigned char>(start[9]);
-        if (start[6] != 1)
-          throw Error("has .npy version " + std::to_string(start[6]) + ", 1 is read", "save it with a current NumPy");
-        std::string text(length, '\0');
-        if (!stream.read(text.data(), static_cast<std::streamsize>(length))) throw Error("is truncated");
-        if (field(text, "fortran_order").find("True") < 3)
-          throw Error("is in Fortran order", "save numpy.ascontiguousarray(x)");
-        const std::string code = field(text, "descr");
-        const auto at = code.find('\'');
-        const std::string type = at == std::string::npos ? "" : code.substr(at + 1, 3);
-        DType dtype = DType::f32;
-        if (type == "<f4")
-          dtype = DType::f32;
-        else if (type == "<f8")
-          dtype = DType::f64;
-        else if (type == "<i8")
-          dtype = DType::i64;
-        else if (type == "<i4")
-          dtype = DType::i32;
-        else if (type == "|u1")
-          dtype = DType::u8;
-        else if (type == "|b1")
-          dtype = DType::boolean;
-        else
-          throw Error("holds elements of type " + type + ", which graft does not read", "save it as float32");
-        const std::string dims = field(text, "shape");
-        const auto open = dims.find('('), close = dims.find(')');
-        if (open == std::string::npos || close == std::string::npos) throw Error("header has no shape");
-        Shape shape;
-        std::stringstream list(dims.substr(open + 1, close - open - 1));
-        for (std::string part; std::getline(list, part, ',');) {
-          if (part.find_first_of("0123456789") == std::string::npos) continue;
-          try {
-            shape.push_back(std::stoll(part));
-          } catch (const std::exception&) {
-            throw Error("header has an impossible shape");
-          }
-        }
-        const auto begin = stream.tellg();
-        stream.seekg(0, std::ios::end);
-        const auto available = static_cast<int64_t>(stream.tellg() - begin);
-        if (checked_multiply(shape.elements(), static_cast<int64_t>(size_of(dtype))) > available)
-          throw Error("is truncated");
-        stream.seekg(begin);
-        Tensor t(dtype, shape);
-        stream.read(static_cast<char*>(t.raw()), static_cast<std::streamsize>(t.bytes()));
-        normalise_booleans(t);
-        return t;
-      });
+  return with_place([&] { return path; },
+                    [&] {
+                      return with_code(ErrorCode::corrupt_file, [&] {
+                        std::ifstream stream(path, std::ios::binary);
+                        if (!stream) throw Error("cannot be opened", "check the path", ErrorCode::not_found);
+                        std::string start(10, '\0');
+                        if (!stream.read(start.data(), 10) || start.compare(0, 6, kMagic, 6) != 0)
+                          throw Error("is not a .npy file");
+                        size_t length =
+                            static_cast<unsigned char>(start[8]) + 256u * static_cast<unsigned char>(start[9]);
+                        if (start[6] != 1)
+                          throw Error("has .npy version " + std::to_string(start[6]) + ", 1 is read",
+                                      "save it with a current NumPy", ErrorCode::unsupported);
+                        std::string text(length, '\0');
+                        if (!stream.read(text.data(), static_cast<std::streamsize>(length)))
+                          throw Error("is truncated");
+                        if (field(text, "fortran_order").find("True") < 3)
+                          throw Error("is in Fortran order", "save numpy.ascontiguousarray(x)", ErrorCode::unsupported);
+                        const std::string code = field(text, "descr");
+                        const auto at = code.find('\'');
+                        const std::string type = at == std::string::npos ? "" : code.substr(at + 1, 3);
+                        DType dtype = DType::f32;
+                        if (type == "<f4")
+                          dtype = DType::f32;
+                        else if (type == "<f8")
+                          dtype = DType::f64;
+                        else if (type == "<i8")
+                          dtype = DType::i64;
+                        else if (type == "<i4")
+                          dtype = DType::i32;
+                        else if (type == "|u1")
+                          dtype = DType::u8;
+                        else if (type == "|b1")
+                          dtype = DType::boolean;
+                        else
+                          throw Error("holds elements of type " + type + ", which graft does not read",
+                                      "save it as float32", ErrorCode::unsupported);
+                        const std::string dims = field(text, "shape");
+                        const auto open = dims.find('('), close = dims.find(')');
+                        if (open == std::string::npos || close == std::string::npos) throw Error("header has no shape");
+                        Shape shape;
+                        std::stringstream list(dims.substr(open + 1, close - open - 1));
+                        for (std::string part; std::getline(list, part, ',');) {
+                          if (part.find_first_of("0123456789") == std::string::npos) continue;
+                          try {
+                            shape.push_back(std::stoll(part));
+                          } catch (const std::exception&) {
+                            throw Error("header has an impossible shape");
+                          }
+                        }
+                        const auto begin = stream.tellg();
+                        stream.seekg(0, std::ios::end);
+                        const auto available = static_cast<int64_t>(stream.tellg() - begin);
+                        if (checked_multiply(shape.elements(), static_cast<int64_t>(size_of(dtype))) > available)
+                          throw Error("is truncated");
+                        stream.seekg(begin);
+                        Tensor t(dtype, shape);
+                        stream.read(static_cast<char*>(t.raw()), static_cast<std::streamsize>(t.bytes()));
+                        normalise_booleans(t);
+                        return t;
+                      });
+                    });
 }
 
 void write_npy(const std::string& path, const Tensor& tensor) {

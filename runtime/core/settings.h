@@ -2,12 +2,13 @@
 
 #include <cstdint>
 #include <limits>
-#include <map>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <variant>
 #include <vector>
+
+#include "graft/choice.h"
 
 namespace graft {
 
@@ -40,9 +41,6 @@ struct SettingInfo {
   double low = 0, high = 0;
   std::string unit, help;
 };
-
-/// Names and texts of what is set.
-using SettingValues = std::map<std::string, std::string>;
 
 /// Passes over the members of an options struct.
 class SettingVisitor {

@@ -115,7 +115,7 @@ Tensor::Tensor(DType dtype, Shape shape) : dtype_(dtype), shape_(std::move(shape
   size_t bytes = 0;
   if (__builtin_mul_overflow(static_cast<size_t>(shape_.elements()), size_of(dtype), &bytes) ||
       bytes > std::numeric_limits<size_t>::max() / 2) {
-    throw Error("a tensor of shape " + shape_.str() + " does not fit in memory");
+    throw Error("a tensor of shape " + shape_.str() + " does not fit in memory", {}, ErrorCode::out_of_memory);
   }
   // Large pages spare the TLB where whole tensors are streamed; a few of them must fit, or alignment would waste what
   // they save.
@@ -124,7 +124,7 @@ Tensor::Tensor(DType dtype, Shape shape) : dtype_(dtype), shape_(std::move(shape
                rounded = std::max<size_t>((bytes + 63) / 64 * 64, 64);
   void* memory = nullptr;  // not aligned_alloc, whose sizes must be multiples of the alignment
   if (posix_memalign(&memory, alignment, rounded) != 0)
-    throw Error("out of memory for a tensor of shape " + shape_.str());
+    throw Error("out of memory for a tensor of shape " + shape_.str(), {}, ErrorCode::out_of_memory);
   data_.reset(static_cast<std::byte*>(memory));
   if (bytes >= kWorthHugePages) (void)madvise(data_.get(), rounded / kHugePage * kHugePage, MADV_HUGEPAGE);
 }

@@ -20,7 +20,9 @@ class CpuBackend final : public Backend {
   void use_threads(int threads) const override { omp_set_num_threads(threads > 0 ? threads : omp_get_num_procs()); }
   std::unique_ptr<Kernel> make_kernel(const KernelRequest& request) const override {
     const auto* factory = table_.find(request.op);
-    if (!factory) throw Error("operator " + std::string(request.op.type()) + " has no kernel on the processor");
+    if (!factory)
+      throw Error("operator " + std::string(request.op.type()) + " has no kernel on the processor", {},
+                  ErrorCode::unsupported);
     return (*factory)(request);
   }
 

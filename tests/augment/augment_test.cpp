@@ -7,10 +7,10 @@
 #include <opencv2/imgproc.hpp>
 
 #include "augment/colour_axes.h"
-#include "augment/dataset.h"
 #include "augment/decode.h"
 #include "augment/loader.h"
 #include "augment/resize.h"
+#include "graft/dataset.h"
 #include "runtime/core/error.h"
 
 namespace graft {
@@ -308,7 +308,7 @@ TEST(Dataset, ReadsFoldersAndSkipsWhatIsNoPicture) {
     fs::create_directories((folder.path / file).parent_path());
     std::ofstream(folder.path / file) << "x";
   }
-  const Dataset data = read_dataset(folder.path.string(), 0.2, 1);
+  const Dataset data = read_dataset(folder.path.string(), Task::classes, {0.2, 1});
   EXPECT_EQ(data.classes, (std::vector<std::string>{"a", "b"}));
   EXPECT_EQ(data.train.size(), 2u);
   EXPECT_EQ(data.validation.size(), 1u);
@@ -322,7 +322,8 @@ TEST(Dataset, SplitsTheSameWayForTheSameSeed) {
       fs::create_directories(folder.path / c);
       std::ofstream(folder.path / c / (std::to_string(i) + ".png")) << "x";
     }
-  const Dataset one = read_dataset(folder.path.string(), 0.2, 1), two = read_dataset(folder.path.string(), 0.2, 1);
+  const Dataset one = read_dataset(folder.path.string(), Task::classes, {0.2, 1}),
+                two = read_dataset(folder.path.string(), Task::classes, {0.2, 1});
   ASSERT_EQ(one.validation.size(), 4u);
   for (size_t i = 0; i < 4; ++i) EXPECT_EQ(one.validation[i].path, two.validation[i].path);
 }
@@ -331,7 +332,7 @@ TEST(Dataset, ReadsACsvWithQuotesAndSplits) {
   const Folder folder("csv");
   const std::string path = (folder.path / "d.csv").string();
   std::ofstream(path) << "path,label,split\n\"a, b.png\",cat,train\nc.png,dog,train\nd.png,dog,val\n";
-  const Dataset data = read_dataset(path, 0.2, 1);
+  const Dataset data = read_dataset(path, Task::classes, {0.2, 1});
   EXPECT_EQ(data.classes, (std::vector<std::string>{"cat", "dog"}));
   EXPECT_EQ(fs::path(data.train[0].path).filename(), "a, b.png");
   EXPECT_EQ(data.validation.size(), 1u);
@@ -339,13 +340,13 @@ TEST(Dataset, ReadsACsvWithQuotesAndSplits) {
 
 TEST(Dataset, SaysWhatIsWrong) {
   const Folder folder("wrong");
-  EXPECT_THROW(read_dataset((folder.path / "missing").string(), 0.2, 1), Error);
-  EXPECT_THROW(read_dataset(folder.path.string(), 0.2, 1), Error);  // empty
+  EXPECT_THROW(read_dataset((folder.path / "missing").string(), Task::classes, {0.2, 1}), Error);
+  EXPECT_THROW(read_dataset(folder.path.string(), Task::classes, {0.2, 1}), Error);  // empty
   fs::create_directories(folder.path / "only");
   std::ofstream(folder.path / "only/1.png") << "x";
-  EXPECT_THROW(read_dataset(folder.path.string(), 0.2, 1), Error);  // one class
+  EXPECT_THROW(read_dataset(folder.path.string(), Task::classes, {0.2, 1}), Error);  // one class
   fs::create_directories(folder.path / "hollow");
-  EXPECT_THROW(read_dataset(folder.path.string(), 0.2, 1), Error);  // a class without pictures
+  EXPECT_THROW(read_dataset(folder.path.string(), Task::classes, {0.2, 1}), Error);  // a class without pictures
 }
 
 TEST(Decode, RefusesABombByItsHeader) {

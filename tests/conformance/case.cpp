@@ -29,13 +29,13 @@ Proto load(const fs::path& path) {
   return proto;
 }
 
-Model import(const onnx::ModelProto& proto) {
+OnnxModel import(const onnx::ModelProto& proto) {
   const fs::path scratch = fs::temp_directory_path() / ("graft_conformance_" + std::to_string(::getpid()) + ".onnx");
   {
     std::ofstream stream(scratch, std::ios::binary);
     proto.SerializeToOstream(&stream);
   }
-  Model model = read_model(scratch.string());
+  OnnxModel model = read_model(scratch.string());
   fs::remove(scratch);
   return model;
 }
@@ -135,7 +135,7 @@ void check_no_allocation(const char* name, const Plan& plan, const Pass& pass) {
 
 void run_case(const Case& test) {
   for (const Case::Data& data : test.data) {
-    const Model model = import(with_constant_inputs(test.model, data.inputs, first_constant(test, data)));
+    const OnnxModel model = import(with_constant_inputs(test.model, data.inputs, first_constant(test, data)));
     const Tensor x = data.inputs.empty() ? Tensor(DType::f32, {1}) : read_tensor(data.inputs[0], {});
     Plan plan = compile_inference(model.graph, dims_of(x), test_backend());
     if (plan.input_count() > 0) {
@@ -171,7 +171,7 @@ bool check_gradient(const Case& test) {
   // gradient.
   for (const auto& node : test.model.graph().node())
     if (node.op_type() == "BatchNormalization" && node.output_size() > 1) return false;
-  Model model = import(with_constant_inputs(test.model, data.inputs, 0));
+  OnnxModel model = import(with_constant_inputs(test.model, data.inputs, 0));
   Graph& graph = model.graph;
   graph.outputs.resize(1);
   struct Input {

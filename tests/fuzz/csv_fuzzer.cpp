@@ -4,7 +4,7 @@
 #include <filesystem>
 #include <fstream>
 
-#include "augment/dataset.h"
+#include "graft/dataset.h"
 #include "runtime/core/error.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
@@ -12,9 +12,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   static const std::string path =
       (std::filesystem::temp_directory_path() / ("graft_csv_fuzzer_" + std::to_string(getpid()) + ".csv")).string();
   std::ofstream(path, std::ios::binary).write(reinterpret_cast<const char*>(data), static_cast<std::streamsize>(size));
-  for (const auto labelling : {graft::Labelling::classes, graft::Labelling::multi_label, graft::Labelling::values}) {
+  for (const auto task : {graft::Task::classes, graft::Task::multi_label, graft::Task::regression}) {
     try {
-      graft::read_dataset(path, 0.2, 0, labelling);
+      graft::read_dataset(path, task);
     } catch (const graft::Error&) {
     }
   }

@@ -34,7 +34,7 @@ bool affordable(const graft::Graph& graph) {
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   try {
-    const graft::Model model = graft::read_model(graft::input_file(data, size));
+    const graft::OnnxModel model = graft::read_model(graft::input_file(data, size));
     if (!affordable(model.graph)) return 0;
     graft::Plan plan = graft::compile_inference(model.graph, {1, 32, 32}, graft::cpu_backend(), /*threads=*/2);
     for (size_t i = 0; i < plan.input_count(); ++i) {

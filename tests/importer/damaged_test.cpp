@@ -33,8 +33,8 @@ TEST(Damaged, FilesThatFuzzingFoundAreRead) {
 }
 
 /// A dense layer whose weight is large enough to stay in the file.
-Model dense_model() {
-  Model model;
+OnnxModel dense_model() {
+  OnnxModel model;
   const ValueId x = model.graph.add_input("x", DType::f32, {1, 64});
   Tensor w(DType::f32, {64, 48});
   for (size_t i = 0; i < w.data<float>().size(); ++i) w.data<float>()[i] = static_cast<float>(i) * 0.25f;
@@ -65,7 +65,7 @@ TEST_F(WeightsTest, LargeTensorsStayBehindAndAreReadBitForBit) {
   const auto message = weights.take_from(std::make_shared<const MappedFile>(path_));
   ASSERT_TRUE(message.has_value());
   EXPECT_LT(message->size(), 1000u);  // of 12 KiB
-  const Model model = read_model(path_);
+  const OnnxModel model = read_model(path_);
   const auto w = model.graph.value(model.graph.find("w")).constant;
   ASSERT_NE(w, nullptr);
   for (size_t i = 0; i < w->data<float>().size(); ++i) ASSERT_EQ(w->data<float>()[i], static_cast<float>(i) * 0.25f);

@@ -57,7 +57,7 @@ void add_integers(onnx::GraphProto& graph, const char* name, std::initializer_li
 
 class HostileTest : public ::testing::Test {
  protected:
-  Model read(const onnx::ModelProto& proto) const {
+  OnnxModel read(const onnx::ModelProto& proto) const {
     const fs::path path = fs::temp_directory_path() / ("graft_hostile_" + std::to_string(::getpid()) + ".onnx");
     std::ofstream stream(path, std::ios::binary);
     proto.SerializeToOstream(&stream);

@@ -19,7 +19,7 @@ std::string fixture(const std::string& name) {
 }
 
 /// Output `output` for x = {{1, 2}, {3, 4}}.
-Tensor run(const Model& model, size_t output = 0) {
+Tensor run(const OnnxModel& model, size_t output = 0) {
   Plan plan = compile_inference(model.graph, {.batch = 2}, test_backend());
   copy_from_plain(Tensor::of<float>({2, 2}, {1, 2, 3, 4}).raw(), plan.input(0));
   plan.forward();
@@ -40,7 +40,7 @@ std::string error_of(const std::string& name) {
 }
 
 TEST(Loop, CarriesValuesAndStacksThoseOfEachIteration) {
-  const Model model = read_model(fixture("powers"));
+  const OnnxModel model = read_model(fixture("powers"));
   EXPECT_EQ(numbers(run(model)), (std::vector<float>{12, 20, 28, 36}));
   const Tensor all = run(model, 1);
   EXPECT_EQ(all.shape(), (Shape{3, 2, 2}));

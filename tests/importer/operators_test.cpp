@@ -20,8 +20,8 @@ namespace {
 namespace fs = std::filesystem;
 
 /// A model of one operator whose first inputs are the graph's, with an open batch; constants follow.
-Model model_of(OperatorPtr op, const std::vector<Shape>& inputs, std::vector<Tensor> constants = {}) {
-  Model model;
+OnnxModel model_of(OperatorPtr op, const std::vector<Shape>& inputs, std::vector<Tensor> constants = {}) {
+  OnnxModel model;
   std::vector<ValueId> ids;
   for (const Shape& shape : inputs)
     ids.push_back(model.graph.add_input("x" + std::to_string(ids.size()), DType::f32, shape));
@@ -33,7 +33,7 @@ Model model_of(OperatorPtr op, const std::vector<Shape>& inputs, std::vector<Ten
 }
 
 /// The output for two samples of random numbers.
-Tensor run(const Model& model) {
+Tensor run(const OnnxModel& model) {
   Plan plan = compile_inference(model.graph, {.batch = 2}, test_backend());
   Random random(7);
   for (size_t i = 0; i < plan.input_count(); ++i) {
@@ -48,13 +48,13 @@ Tensor run(const Model& model) {
 }
 
 /// Written and read again, the model computes the same. Returns the nodes' types.
-std::vector<std::string> round_trip(const Model& model) {
+std::vector<std::string> round_trip(const OnnxModel& model) {
   const std::string path =
       (fs::temp_directory_path() /
        ("graft_operators_" + std::string(testing::UnitTest::GetInstance()->current_test_info()->name()) + ".onnx"))
           .string();
   write_model(model, path);
-  const Model back = read_model(path);
+  const OnnxModel back = read_model(path);
   fs::remove(path);
   const Tensor expected = run(model), actual = run(back);
   EXPECT_EQ(actual.shape(), expected.shape());
@@ -78,7 +78,7 @@ TEST(RoundTrip, Trilu) {
 TEST(RoundTrip, GatherND) {
   std::vector<Tensor> indices;
   indices.push_back(Tensor::of<int64_t>({2, 1}, {1, 0}));
-  Model model = model_of(std::make_shared<GatherND>(), {{2, 3}}, std::move(indices));
+  OnnxModel model = model_of(std::make_shared<GatherND>(), {{2, 3}}, std::move(indices));
   EXPECT_EQ(round_trip(model), Types{"GatherND"});
 }
 

@@ -37,8 +37,8 @@ class ReaderTest : public ::testing::Test {
   void write_text(const std::string& name, const std::string& text) const {
     std::ofstream(path(name), std::ios::binary) << text;
   }
-  Model small_model() const {
-    Model model;
+  OnnxModel small_model() const {
+    OnnxModel model;
     const ValueId x = model.graph.add_input("x", DType::f32, {1, 3, 4, 4});
     auto op = std::make_shared<Convolution>();
     op->window.kernel = {3, 3};
@@ -76,12 +76,12 @@ TEST_F(ReaderTest, SaysWhatIsTruncatedAtAnyLength) {
 }
 
 TEST_F(ReaderTest, RoundTripKeepsGraphLabelsAndPreprocessing) {
-  Model model = small_model();
+  OnnxModel model = small_model();
   model.metadata.labels = {"ants", "bees, \"honey\"", "Bär"};
   model.metadata.preprocessing = named_preprocessing("tf", {3, 32, 48});
   model.metadata.other["note"] = "kept";
   write_model(model, path("m.onnx"));
-  const Model back = read_model(path("m.onnx"));
+  const OnnxModel back = read_model(path("m.onnx"));
   EXPECT_EQ(back.metadata.labels, model.metadata.labels);
   EXPECT_EQ(back.metadata.other.at("note"), "kept");
   EXPECT_EQ(to_json(*back.metadata.preprocessing), to_json(*model.metadata.preprocessing));

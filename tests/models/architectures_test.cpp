@@ -138,10 +138,10 @@ class EveryArchitecture : public testing::TestWithParam<std::string> {};
 
 TEST_P(EveryArchitecture, SurvivesOnnx) {
   const std::string path = (std::filesystem::temp_directory_path() / ("graft_" + GetParam() + ".onnx")).string();
-  Model model;
+  OnnxModel model;
   model.graph = for_a_step(GetParam());
   write_model(model, path);
-  const Model again = read_model(path);
+  const OnnxModel again = read_model(path);
   std::filesystem::remove(path);
   const Shape picture = model.graph.value(model.graph.inputs[0]).shape;
   Plan before = compile_inference(model.graph, {1, picture[2], picture[3]}, test_backend()),

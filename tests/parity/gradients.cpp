@@ -14,7 +14,7 @@ using namespace graft;
 int main(int argc, char** argv) {
   if (argc != 5) return 2;
   try {
-    Model model = read_model(argv[1]);
+    OnnxModel model = read_model(argv[1]);
     const Tensor x = read_npy(argv[2]), seed = read_npy(argv[3]);
     const OpenDims dims{x.shape()[0], x.shape()[2], x.shape()[3]};
     retype(model.graph, dims, test_backend());

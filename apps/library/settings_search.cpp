@@ -1,15 +1,16 @@
-#include "apps/auto_settings.h"
+#include "apps/library/settings_search.h"
 
 #include <algorithm>
 #include <cstdio>
-#include <filesystem>
+#include <ostream>
 #include <sstream>
 
-#include "apps/finetune_network.h"
+#include "apps/library/network.h"
+#include "apps/library/read_lines.h"
 #include "runtime/core/atomic_file.h"
 #include "runtime/core/error.h"
 
-namespace graft::app {
+namespace graft {
 namespace {
 
 constexpr int kFolds = 5;
@@ -58,48 +59,48 @@ AutoSettings chosen_before(const std::string& path) {
         stream >> settings.lr >> comma >> settings.weight_decay)
       return settings;
   }
-  throw Error(path + ": does not say what was chosen", "start the run without --resume");
+  throw Error(path + ": does not say what was chosen", "start the run without " + mention("resume"),
+              ErrorCode::corrupt_file);
 }
 
 }  // namespace
 
-AutoSearch choose_automatically(FinetuneOptions& o, const Graph& base, const SampleSource& source, int classes,
-                                const TrainListener& listener) {
-  const auto optimizer = make_optimizer(o.train.optimizer);
-  AutoSettings given{o.head, o.freeze.policy, o.train.rate.lr > 0 ? o.train.rate.lr : optimizer->default_lr(),
-                     o.train.regularisation.weight_decay < 0 ? optimizer->default_weight_decay()
-                                                             : o.train.regularisation.weight_decay};
-  const auto with = [&](const AutoSettings& s) {
-    FinetuneOptions options = o;
-    options.head = s.head;
-    options.freeze.policy = s.freeze;
-    options.train.loss = chosen_loss(options);
-    return options;
+AutoSearch search_settings(FinetuneSettings& s, TrainOptions& train, const Graph& base, const SampleSource& source,
+                           int classes, const TrainListener& listener, const Backend& backend) {
+  const auto optimizer = make_optimizer(train.optimizer);
+  const AutoSettings given{
+      s.head.name, s.freeze, train.rate.lr > 0 ? train.rate.lr : optimizer->default_lr(),
+      train.regularisation.weight_decay < 0 ? optimizer->default_weight_decay() : train.regularisation.weight_decay};
+  const auto with = [&](const AutoSettings& chosen) {
+    FinetuneSettings settings = s;
+    settings.head.name = chosen.head;
+    settings.freeze = chosen.freeze;
+    return settings;
   };
-  const auto make = [&](const AutoSettings& s, TrainOptions& train) {
-    const FinetuneOptions options = with(s);
-    train.loss = options.train.loss;
-    Network network = make_network(base, options, classes);
+  const auto make = [&](const AutoSettings& chosen, TrainOptions& options) {
+    const FinetuneSettings settings = with(chosen);
+    options.loss = chosen_loss(settings, train.task);
+    Network network = make_network(base, settings, classes);
     return AutoNetwork{std::move(network.graph), network.head.parameters};
   };
-  AutoFreedom freedom = o.freedom;
-  freedom.head = freedom.head && o.train.task == Task::classes && o.loss.empty();
+  AutoFreedom freedom = s.search_freedom;
+  freedom.head = freedom.head && train.task == Task::classes && s.loss.name.empty();
   freedom.rate = freedom.rate && !optimizer->minimises();
   freedom.freeze = freedom.freeze && !optimizer->minimises();
-  const std::string path = (std::filesystem::path(o.output) / "auto.csv").string();
   // What a search comes to depends on the time it has: a run that goes on keeps what was chosen.
-  AutoSearch search = o.train.checkpoint.resume ? AutoSearch{{{chosen_before(path), {}, ""}}, 0, 0}
-                                                : choose_settings(make, given, freedom, source, classes, kFolds,
-                                                                  o.auto_seconds, o.train, listener, backend(o.common));
-  if (!o.train.checkpoint.resume) {
-    tell(search, o.train.task, listener);
-    write_trials(path, search);
+  AutoSearch search = s.resume ? AutoSearch{{{chosen_before(s.search_record), {}, ""}}, 0, 0}
+                               : choose_settings(make, given, freedom, source, classes, kFolds, s.search_seconds, train,
+                                                 listener, backend);
+  if (!s.resume) {
+    tell(search, train.task, listener);
+    if (!s.search_record.empty()) write_trials(s.search_record, search);
   }
   const AutoSettings& chosen = search.trials[search.chosen].settings;
-  o = with(chosen);
-  o.train.rate.lr = chosen.lr;
-  o.train.regularisation.weight_decay = chosen.weight_decay;
+  s = with(chosen);
+  train.loss = chosen_loss(s, train.task);
+  train.rate.lr = chosen.lr;
+  train.regularisation.weight_decay = chosen.weight_decay;
   return search;
 }
 
-}  // namespace graft::app
+}  // namespace graft

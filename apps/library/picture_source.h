@@ -3,18 +3,18 @@
 #include <memory>
 #include <vector>
 
-#include "augment/dataset.h"
 #include "augment/loader.h"
 #include "augment/pipeline.h"
 #include "finetune/data/sample_source.h"
+#include "graft/dataset.h"
 
-namespace graft::app {
+namespace graft {
 
 /// Pictures of a dataset as a trainer sees them: variant 0 through the evaluation pipeline, others through the training
 /// one, with random numbers that follow from (seed, variant, index). Both pipelines must outlive it.
 class PictureSource final : public SampleSource {
  public:
-  PictureSource(std::vector<Item> items, const Pipeline& evaluation, const Pipeline& training, uint64_t seed)
+  PictureSource(std::vector<LabelledFile> items, const Pipeline& evaluation, const Pipeline& training, uint64_t seed)
       : items_(std::move(items)), evaluation_(evaluation), training_(training), seed_(seed) {}
   int64_t size() const override { return static_cast<int64_t>(items_.size()); }
   int label(int64_t index) const override { return items_[static_cast<size_t>(index)].label; }
@@ -24,9 +24,9 @@ class PictureSource final : public SampleSource {
 
  private:
   std::unique_ptr<SampleStream> stream_of(const std::vector<SampleRef>& order, size_t batch, PixelForm form) const;
-  std::vector<Item> items_;
+  std::vector<LabelledFile> items_;
   const Pipeline &evaluation_, &training_;
   uint64_t seed_;
 };
 
-}  // namespace graft::app
+}  // namespace graft

@@ -1,9 +1,9 @@
-#include "apps/picture_source.h"
+#include "apps/library/picture_source.h"
 
 #include "runtime/core/error.h"
 #include "runtime/core/random.h"
 
-namespace graft::app {
+namespace graft {
 namespace {
 
 class LoaderStream final : public SampleStream {
@@ -52,4 +52,4 @@ std::unique_ptr<SampleStream> PictureSource::stream_of(const std::vector<SampleR
   return std::make_unique<LoaderStream>(plain ? evaluation_ : training_, std::move(requests), batch, form);
 }
 
-}  // namespace graft::app
+}  // namespace graft

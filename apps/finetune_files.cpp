@@ -1,0 +1,118 @@
+#include "apps/finetune_files.h"
+
+#include <filesystem>
+#include <iomanip>
+#include <nlohmann/json.hpp>
+#include <ostream>
+
+#include "apps/chart.h"
+#include "finetune/data/task.h"
+#include "runtime/core/atomic_file.h"
+
+namespace graft::app {
+namespace {
+
+namespace fs = std::filesystem;
+using nlohmann::json;
+
+void write_text(const std::string& folder, const char* name, const std::string& text) {
+  write_atomically((fs::path(folder) / name).string(), [&](std::ostream& stream) { stream << text; });
+}
+
+/// The losses and the score of every epoch as pictures.
+void write_curves(const std::string& folder, const std::vector<EpochReport>& history, Task task) {
+  Chart losses{"loss", "epoch", {{"training", {}, {}}, {"validation", {}, {}}}},
+      score{score_names(task).first, "epoch", {{"validation", {}, {}}}};
+  for (const EpochReport& e : history) {
+    for (Chart::Line* line : {&losses.lines[0], &losses.lines[1], &score.lines[0]}) line->x.push_back(e.epoch);
+    losses.lines[0].y.push_back(e.train_loss);
+    losses.lines[1].y.push_back(e.val_loss);
+    score.lines[0].y.push_back(e.val_score);
+  }
+  write_text(folder, "loss.svg", to_svg(losses));
+  write_text(folder, "score.svg", to_svg(score));
+}
+
+void write_history(const std::string& path, const std::vector<EpochReport>& history, Task task) {
+  write_atomically(path, [&](std::ostream& stream) {
+    stream << "epoch,train_loss,val_loss," << score_names(task).first << ',' << score_names(task).second
+           << ",lr,seconds\n"
+           << std::setprecision(8);
+    for (const EpochReport& e : history)
+      stream << e.epoch << ',' << e.train_loss << ',' << e.val_loss << ',' << e.val_score << ',' << e.val_second << ','
+             << e.lr << ',' << e.seconds << '\n';
+  });
+}
+
+}  // namespace
+
+void make_folder(const std::string& path) {
+  std::error_code code;
+  fs::create_directories(path, code);
+  if (code)
+    throw Error(path + ": cannot be created (" + code.message() + ")", "choose a folder you may write to",
+                ErrorCode::io);
+  // Say it before the work is done, not after.
+  write_text(path, ".writable", "");
+  fs::remove(fs::path(path) / ".writable", code);
+}
+
+void write_run(const std::string& folder, const FinetuneReport& report, const std::string& config) {
+  write_history(report.history, report.result.history, report.result.task);
+  write_curves(folder, report.result.history, report.result.task);
+  write_text(folder, "config.toml", config);
+  write_text(folder, "metrics.json", to_json_text(report) + "\n");
+}
+
+void write_rates(const std::string& folder, const RateSearch& search) {
+  Chart chart{"training loss while the rate climbs", "learning rate", {{"loss", {}, {}}}, true, search.suggestion};
+  write_atomically((fs::path(folder) / "rates.csv").string(), [&](std::ostream& stream) {
+    stream << "lr,loss\n" << std::setprecision(8);
+    for (const RateTrial& t : search.trials) {
+      stream << t.rate << ',' << t.loss << '\n';
+      chart.lines[0].x.push_back(t.rate);
+      chart.lines[0].y.push_back(t.loss);
+    }
+  });
+  write_text(folder, "rates.svg", to_svg(chart));
+}
+
+std::string to_json_text(const FinetuneReport& report) {
+  const FinetuneResult& r = report.result;
+  if (!r.rates.trials.empty())
+    return json{{"suggested_lr", r.rates.suggestion}, {"trials", r.rates.trials.size()}}.dump();
+  json folds;
+  if (!r.folds.scores.empty())
+    folds = {{"scores", r.folds.scores},
+             {"mean", r.folds.mean},
+             {"deviation", r.folds.deviation},
+             {"seconds", r.folds.seconds}};
+  json automatic;
+  if (!r.search.trials.empty()) {
+    const AutoSettings& chosen = r.search.trials[r.search.chosen].settings;
+    automatic = {{"head", chosen.head},
+                 {"freeze", chosen.freeze},
+                 {"lr", chosen.lr},
+                 {"weight_decay", chosen.weight_decay},
+                 {"tried", r.search.trials.size()},
+                 {"seconds", r.search.seconds}};
+  }
+  return json{{"cross_validation", folds},
+              {"auto", automatic},
+              {std::string("best_") + score_names(r.task).first, r.best_score},
+              {"task", name_of(r.task)},
+              {"stopped_early", r.stopped_early},
+              {"best_epoch", r.best_epoch},
+              {"epochs", r.history.size()},
+              {"seconds", report.seconds},
+              {"trainable_parameters", r.trainable_parameters},
+              {"frozen_parameters", r.frozen_parameters},
+              {"features_cached", r.features_cached},
+              {"classes", report.classes},
+              {"skipped", r.skipped},
+              {"model", report.model},
+              {"history", report.history}}
+      .dump(-1, ' ', false, json::error_handler_t::replace);
+}
+
+}  // namespace graft::app

@@ -1,0 +1,20 @@
+#pragma once
+
+#include <string>
+
+#include "apps/finetune_job.h"
+
+namespace graft::app {
+
+/// Creates the folder where it is not there. Throws Error where nothing can be written to it.
+void make_folder(const std::string& path);
+
+/// history.csv, loss.svg, score.svg, config.toml and metrics.json of a run.
+void write_run(const std::string& folder, const FinetuneReport& report, const std::string& config);
+/// rates.csv and rates.svg of a range test.
+void write_rates(const std::string& folder, const RateSearch& search);
+
+/// What --json prints.
+std::string to_json_text(const FinetuneReport& report);
+
+}  // namespace graft::app

@@ -1,0 +1,84 @@
+#include "graft/classifier.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "apps/library/picture_runner.h"
+#include "apps/library/scores.h"
+#include "finetune/metrics/metrics.h"
+#include "runtime/core/border.h"
+
+namespace graft {
+
+struct Classifier::Impl {
+  Impl(const Model& model, const RunSettings& settings)
+      : task(model.task()),
+        labels(model.labels()),
+        softmax(!model.contents().graph.outputs.empty() && ends_in_softmax(model.contents().graph)),
+        runner(model.contents(), settings) {}
+
+  PictureRunner::Row probabilities(const Row& row) {
+    return [this, &row](size_t index, std::span<const float> values) {
+      scores.assign(values.begin(), values.end());
+      to_probabilities(scores, task, softmax);
+      row(index, scores);
+    };
+  }
+
+  Task task;
+  std::vector<std::string> labels;
+  bool softmax;  // the model's own output
+  PictureRunner runner;
+  std::vector<float> scores;
+};
+
+Classifier::Classifier(const Model& model, const RunSettings& settings)
+    : impl_(at_border([&] { return std::make_unique<Impl>(model, settings); })) {}
+Classifier::~Classifier() = default;
+Classifier::Classifier(Classifier&&) noexcept = default;
+Classifier& Classifier::operator=(Classifier&&) noexcept = default;
+
+Task Classifier::task() const { return impl_->task; }
+const std::vector<std::string>& Classifier::labels() const { return impl_->labels; }
+std::string Classifier::label(int index) const { return output_label(impl_->labels, index); }
+
+size_t Classifier::run(const std::vector<std::string>& paths, const Row& row, const Failed& failed,
+                       Listener* listener) {
+  return at_border([&] { return impl_->runner.run("classify", paths, impl_->probabilities(row), failed, listener); });
+}
+
+std::vector<Classification> Classifier::classify(const std::vector<std::string>& paths, size_t top,
+                                                 Listener* listener) {
+  std::vector<Classification> results(paths.size());
+  run(
+      paths,
+      [&](size_t i, std::span<const float> scores) {
+        results[i].top = best_scores(scores, impl_->task, impl_->labels, top);
+      },
+      [&](size_t i, const std::string& reason) { results[i].error = reason; }, listener);
+  return results;
+}
+
+std::vector<Classification> Classifier::classify(std::span<const PictureView> pictures, size_t top,
+                                                 Listener* listener) {
+  return at_border([&] {
+    std::vector<Classification> results(pictures.size());
+    const Row row = [&](size_t i, std::span<const float> scores) {
+      results[i].top = best_scores(scores, impl_->task, impl_->labels, top);
+    };
+    impl_->runner.run("classify", pictures, impl_->probabilities(row), listener);
+    return results;
+  });
+}
+
+std::vector<Score> best_scores(std::span<const float> scores, Task task, const std::vector<std::string>& labels,
+                               size_t top) {
+  // Measured values stand in their own order.
+  auto best = top_indices(scores, task == Task::regression ? scores.size() : top);
+  if (task == Task::regression) std::sort(best.begin(), best.end());
+  std::vector<Score> result;
+  for (const int i : best) result.push_back({i, output_label(labels, i), scores[static_cast<size_t>(i)]});
+  return result;
+}
+
+}  // namespace graft

@@ -1,0 +1,35 @@
+#include "apps/library/device.h"
+
+#include <algorithm>
+#include <iterator>
+
+#include "runtime/core/border.h"
+
+namespace graft {
+
+OpenedDevice opened_device(const ComputeSettings& settings) {
+  static const char* const kKnown[] = {"fp32", "tf32", "bf16", "fp16"};
+  const std::string precision = settings.precision == "auto" ? "tf32" : settings.precision;
+  if (std::find(std::begin(kKnown), std::end(kKnown), precision) == std::end(kKnown))
+    throw Error("not a type that graft computes in", "use auto, fp32, tf32, bf16 or fp16")
+        .about("dtype", settings.precision);
+  return open_device({settings.device, precision});
+}
+
+const Backend& backend_for(const ComputeSettings& settings) {
+  const Backend& backend = *opened_device(settings).backend;
+  if (settings.precision != "auto" && settings.precision != "fp32" && !backend.device())
+    throw Error("the processor computes in fp32 only", "use " + mention("dtype") + " fp32")
+        .about("dtype", settings.precision);
+  return backend;
+}
+
+DeviceInfo device_info(const ComputeSettings& settings) {
+  return at_border([&] {
+    const OpenedDevice opened = opened_device(settings);
+    backend_for(settings);
+    return DeviceInfo{opened.description, opened.note};
+  });
+}
+
+}  // namespace graft

@@ -1,0 +1,166 @@
+#include "graft/evaluate.h"
+
+#include <algorithm>
+#include <cmath>
+#include <tuple>
+
+#include "apps/library/picture_runner.h"
+#include "apps/library/scores.h"
+#include "finetune/metrics/metrics.h"
+#include "finetune/metrics/score_table.h"
+#include "finetune/metrics/target_metrics.h"
+#include "runtime/core/border.h"
+
+namespace graft {
+namespace {
+
+constexpr const char* kWrongModel = "is this the right model for this data?";
+
+/// The model's output for each class of the data: by name where the model knows names, otherwise by position.
+std::vector<int> match_classes(const std::vector<std::string>& classes, const std::vector<std::string>& labels,
+                               size_t outputs) {
+  std::vector<int> index;
+  for (size_t i = 0; i < classes.size(); ++i) {
+    if (labels.empty()) {
+      index.push_back(static_cast<int>(i));
+      continue;
+    }
+    const auto it = std::find(labels.begin(), labels.end(), classes[i]);
+    if (it == labels.end()) throw Error("the model knows no class \"" + classes[i] + "\"", kWrongModel);
+    index.push_back(static_cast<int>(it - labels.begin()));
+  }
+  if (labels.empty() && classes.size() != outputs) {
+    throw Error("the model has " + std::to_string(outputs) + " outputs and no class names, the data has " +
+                    std::to_string(classes.size()) + " classes",
+                kWrongModel);
+  }
+  if (std::any_of(index.begin(), index.end(), [&](int i) { return static_cast<size_t>(i) >= outputs; }))
+    throw Error(
+        "the model has " + std::to_string(outputs) + " outputs and " + std::to_string(labels.size()) + " class names",
+        kWrongModel);
+  return index;
+}
+
+std::vector<std::string> paths_of(const std::vector<LabelledFile>& files) {
+  std::vector<std::string> paths;
+  for (const LabelledFile& file : files) paths.push_back(file.path);
+  return paths;
+}
+
+/// Files that the caller labelled himself may be labelled wrongly.
+void check_labels(const std::vector<LabelledFile>& files, const std::vector<std::string>& classes, Task task) {
+  for (const LabelledFile& file : files) {
+    const bool fits = task == Task::classes ? file.label >= 0 && static_cast<size_t>(file.label) < classes.size()
+                                            : file.target.size() == classes.size();
+    if (!fits)
+      throw Error(file.path + ": its label does not fit the " + std::to_string(classes.size()) + " classes", {},
+                  ErrorCode::bad_data);
+  }
+}
+
+ClassFigures figures(const Metrics& metrics, const ScoreTable& table) {
+  ClassFigures f;
+  f.top1 = metrics.top1();
+  f.top5 = metrics.top5();
+  std::tie(f.top1_low, f.top1_high) = table.accuracy_interval();
+  f.loss = metrics.loss();
+  f.calibration_error = metrics.calibration_error();
+  f.temperature = table.best_temperature();
+  f.loss_at_temperature = table.loss(f.temperature);
+  f.calibration_error_at_temperature = table.calibration_error(f.temperature);
+  if (metrics.classes() == 2) f.roc_auc = table.roc_auc();
+  for (int t = 0; t < metrics.classes(); ++t) {
+    ClassFigures::OfClass of{0, metrics.precision(t), metrics.recall(t), metrics.f1(t)};
+    for (int p = 0; p < metrics.classes(); ++p) {
+      f.confusion.push_back(metrics.confusion(t, p));
+      of.pictures += metrics.confusion(t, p);
+    }
+    f.per_class.push_back(of);
+  }
+  return f;
+}
+
+/// One class a picture.
+void evaluate_classes(const Model& model, const std::vector<LabelledFile>& files,
+                      const std::vector<std::string>& classes, const RunSettings& settings, Listener* listener,
+                      Evaluation& result) {
+  const std::vector<std::string>& labels = model.labels();
+  PictureRunner runner(model.contents(), settings);
+  const auto target = match_classes(classes, labels, runner.width());
+  for (size_t i = 0; i < runner.width(); ++i)
+    result.classes.push_back(i < classes.size() && labels.empty() ? classes[i]
+                                                                  : output_label(labels, static_cast<int>(i)));
+  const bool softmax = ends_in_softmax(model.contents().graph);
+  Metrics metrics(static_cast<int>(runner.width()));
+  ScoreTable table(runner.width());
+  std::vector<float> scores;
+  runner.run(
+      "evaluate", paths_of(files),
+      [&](size_t i, std::span<const float> row) {
+        scores.assign(row.begin(), row.end());
+        if (softmax)  // back to logits, which Metrics expects
+          for (float& v : scores) v = std::log(std::max(v, 1e-30f));
+        const int label = target[static_cast<size_t>(files[i].label)];
+        metrics.add(scores, {&label, 1});
+        table.add(scores, label);
+      },
+      [&](size_t i, const std::string& reason) {
+        result.skipped.push_back({i, reason});
+      },
+      listener);
+  result.pictures = metrics.count();
+  result.of_classes = figures(metrics, table);
+}
+
+/// Several labels a picture, or measured values.
+void evaluate_targets(const Model& model, const std::vector<LabelledFile>& files,
+                      const std::vector<std::string>& classes, const RunSettings& settings, Listener* listener,
+                      Evaluation& result) {
+  if (!model.labels().empty() && model.labels() != classes)
+    throw Error("the model knows other labels than the data has", kWrongModel);
+  PictureRunner runner(model.contents(), settings);
+  if (runner.width() != classes.size())
+    throw Error("the model has " + std::to_string(runner.width()) + " outputs, the data " +
+                    std::to_string(classes.size()) + " labels",
+                kWrongModel);
+  result.classes = classes;
+  TargetMetrics metrics(runner.width());
+  const int counts = 0;
+  runner.run(
+      "evaluate", paths_of(files),
+      [&](size_t i, std::span<const float> row) {
+        metrics.add(row, {&counts, 1}, files[i].target);
+      },
+      [&](size_t i, const std::string& reason) {
+        result.skipped.push_back({i, reason});
+      },
+      listener);
+  result.pictures = metrics.count();
+  if (result.task == Task::multi_label)
+    result.of_labels = {metrics.mean_average_precision(), metrics.exact_match()};
+  else
+    result.of_values = {metrics.r2(), metrics.mean_absolute_error(), metrics.root_mean_squared_error()};
+}
+
+}  // namespace
+
+Evaluation evaluate(const Model& model, const std::vector<LabelledFile>& files, const std::vector<std::string>& classes,
+                    const RunSettings& settings, Listener* listener) {
+  return at_border([&] {
+    Evaluation result;
+    result.task = model.task();
+    if (files.empty()) throw Error("there are no pictures to evaluate on", {}, ErrorCode::bad_data);
+    check_labels(files, classes, result.task);
+    RunSettings known = settings;
+    known.pictures = files.size();
+    (result.task == Task::classes ? evaluate_classes : evaluate_targets)(model, files, classes, known, listener,
+                                                                         result);
+    return result;
+  });
+}
+
+Evaluation evaluate(const Model& model, const Dataset& dataset, const RunSettings& settings, Listener* listener) {
+  return evaluate(model, dataset.validation, dataset.classes, settings, listener);
+}
+
+}  // namespace graft

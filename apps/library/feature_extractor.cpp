@@ -1,0 +1,72 @@
+#include "graft/feature_extractor.h"
+
+#include "apps/library/picture_runner.h"
+#include "finetune/heads/head.h"
+#include "runtime/core/border.h"
+
+namespace graft {
+namespace {
+
+OnnxModel ended_in(const Model& model, const std::string& layer) {
+  OnnxModel contents = model.contents();
+  if (layer == kPenultimate) cut_head(contents.graph);
+  return contents;
+}
+
+}  // namespace
+
+struct FeatureExtractor::Impl {
+  Impl(const Model& model, const std::string& layer, const RunSettings& settings)
+      : labels(model.labels()), runner(ended_in(model, layer), settings, layer == kPenultimate ? "" : layer) {}
+
+  std::vector<std::string> labels;
+  PictureRunner runner;
+};
+
+FeatureExtractor::FeatureExtractor(const Model& model, const std::string& layer, const RunSettings& settings)
+    : impl_(at_border([&] { return std::make_unique<Impl>(model, layer, settings); })) {}
+FeatureExtractor::~FeatureExtractor() = default;
+FeatureExtractor::FeatureExtractor(FeatureExtractor&&) noexcept = default;
+FeatureExtractor& FeatureExtractor::operator=(FeatureExtractor&&) noexcept = default;
+
+Features FeatureExtractor::extract(const std::vector<std::string>& paths, Listener* listener) {
+  return at_border([&] {
+    Features features;
+    impl_->runner.run(
+        "extract", paths,
+        [&](size_t i, std::span<const float> row) {
+          features.values.insert(features.values.end(), row.begin(), row.end());
+          features.indices.push_back(i);
+          features.paths.push_back(paths[i]);
+        },
+        [&](size_t i, const std::string& reason) {
+          features.skipped.push_back({i, reason});
+        },
+        listener);
+    if (features.indices.empty() && !paths.empty())
+      throw Error("none of the pictures can be read", {}, ErrorCode::bad_data);
+    features.rows = features.indices.size();
+    features.width = impl_->runner.width();
+    features.labels = class_labels(features.paths, impl_->labels);
+    return features;
+  });
+}
+
+Features FeatureExtractor::extract(std::span<const PictureView> pictures, Listener* listener) {
+  return at_border([&] {
+    Features features;
+    impl_->runner.run(
+        "extract", pictures,
+        [&](size_t i, std::span<const float> row) {
+          features.values.insert(features.values.end(), row.begin(), row.end());
+          features.indices.push_back(i);
+        },
+        listener);
+    features.rows = features.indices.size();
+    features.width = impl_->runner.width();
+    features.labels.assign(features.rows, -1);
+    return features;
+  });
+}
+
+}  // namespace graft

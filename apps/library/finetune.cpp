@@ -1,0 +1,221 @@
+#include "graft/finetune.h"
+
+#include <algorithm>
+#include <chrono>
+#include <nlohmann/json.hpp>
+#include <optional>
+
+#include "apps/library/device.h"
+#include "apps/library/network.h"
+#include "apps/library/pipelines.h"
+#include "apps/library/scores.h"
+#include "apps/library/settings_search.h"
+#include "apps/library/teacher.h"
+#include "apps/library/train_settings.h"
+#include "apps/library/training_data.h"
+#include "finetune/heads/simplify.h"
+#include "finetune/selection/cross_validation.h"
+#include "finetune/selection/rate_finder.h"
+#include "graft/version.h"
+#include "importer/model.h"
+#include "runtime/core/border.h"
+#include "runtime/passes/passes.h"
+
+namespace graft {
+namespace {
+
+/// What the trainer tells, as the public listener hears it. `listener` outlives the result.
+TrainListener trainers_listener(Listener& listener) {
+  TrainListener inner;
+  inner.progress = [&](const std::string& phase, int64_t done, int64_t total) {
+    listener.progress(phase, done, total);
+  };
+  inner.note = [&](const std::string& text) {
+    const std::string kSkipped = "skipped ";
+    if (text.starts_with(kSkipped))
+      listener.skipped(text.substr(kSkipped.size()));
+    else
+      listener.note(text);
+  };
+  inner.epoch = [&](const EpochReport& report) { listener.epoch(report); };
+  inner.batch = [&](double, double) { return !listener.stop(); };
+  return inner;
+}
+
+void check_combinations(const FinetuneSettings& s) {
+  if (s.unfreeze_every > 0 && s.freeze != "all")
+    throw Error("begins with everything frozen", "leave " + mention("freeze") + " out").about("unfreeze");
+  if (s.resume && s.checkpoint.empty()) throw Error("there is no checkpoint to go on from").about("resume");
+  if (s.resume && s.search_seconds > 0 && s.search_record.empty())
+    throw Error("a resumed run needs the record of its search").about("auto");
+}
+
+/// Whether weights of the model below the head may change.
+bool trains_trunk(const FinetuneSettings& s) {
+  return s.freeze != "all" || s.unfreeze_every > 0 || s.batch_norm == BatchNormPolicy::train ||
+         (s.search_seconds > 0 && s.search_freedom.freeze);
+}
+
+/// Whether anyone else holds weights of this graph.
+bool is_shared(const Graph& graph) {
+  for (size_t i = 0; i < graph.value_count(); ++i)
+    if (graph.value(static_cast<ValueId>(i)).constant.use_count() > 1) return true;
+  return false;
+}
+
+/// One run from the model to the model.
+class Job {
+ public:
+  Job(Model model, const Dataset& dataset, const FinetuneSettings& settings, Listener& listener)
+      : settings_(settings),
+        task_(settings.task),
+        preprocessing_(settings.preprocessing ? *settings.preprocessing : preprocessing_for(model)),
+        model_(std::move(model).release()),
+        place_(place_of(model_)),
+        listener_(listener),
+        inner_(trainers_listener(listener)) {
+    check_dataset(dataset, task_);
+    check_combinations(settings_);
+    check_components(settings_, task_);
+    options_ = to_train_options(settings_);
+    options_.task = task_;
+    options_.loss = chosen_loss(settings_, task_);
+    options_.height = preprocessing_.crop_height;
+    options_.width = preprocessing_.crop_width;
+    backend_ = &backend_for(settings_.compute);
+    options_.supervision.class_weights = class_weights(settings_, dataset);
+    for (const std::string& reason : dataset.skipped) {
+      listener_.skipped(reason);
+      result_.skipped.push_back(reason);
+    }
+    options_.checkpoint.path = settings_.checkpoint;
+    options_.checkpoint.resume = settings_.resume;
+    options_.checkpoint.fingerprint = fingerprint(settings_, model_.graph, preprocessing_, dataset);
+    prepare_graph();
+    data_.emplace(dataset, preprocessing_, settings_, task_);
+    if (settings_.teacher)
+      options_.supervision.teacher = teacher_graph(*settings_.teacher, dataset.classes, options_, *backend_);
+  }
+
+  FinetuneResult run() {
+    result_.task = task_;
+    const int classes = static_cast<int>(data_->classes());
+    if (settings_.search_seconds > 0)
+      result_.search =
+          search_settings(settings_, options_, model_.graph, data_->training(), classes, inner_, *backend_);
+    Network network =
+        with_place([&] { return place_; }, [&] { return make_network(model_.graph, settings_, data_->classes()); });
+    model_.graph = std::move(network.graph);
+    head_ = network.head.parameters;
+    tell(network);
+    if (settings_.find_rate) {
+      result_.rates =
+          find_rate(model_.graph, head_, data_->training(), data_->validation(), classes, options_, inner_, *backend_);
+      return std::move(result_);
+    }
+    if (settings_.folds > 0) cross_validate_first(classes);
+    TrainResult trained =
+        train(model_.graph, head_, data_->training(), data_->validation(), classes, options_, inner_, *backend_);
+    result_.skipped.insert(result_.skipped.end(), trained.skipped.begin(), trained.skipped.end());
+    result_.history = std::move(trained.history);
+    result_.best_epoch = trained.best_epoch;
+    result_.best_score = trained.best_val_score;
+    result_.stopped_early = trained.stopped_early;
+    result_.features_cached = trained.features_cached;
+    finish_model();
+    result_.model = Model(std::make_shared<OnnxModel>(std::move(model_)));
+    return std::move(result_);
+  }
+
+ private:
+  /// The graph for the pictures' size, with weights that are nobody else's where they may change.
+  void prepare_graph() {
+    Graph& graph = model_.graph;
+    if (trains_trunk(settings_) && is_shared(graph)) graph = graph.independent_copy();
+    retype(graph, {1, options_.height, options_.width}, *backend_);
+    if (!settings_.remove_lrn_and_dropout) return;
+    if (std::none_of(graph.nodes.begin(), graph.nodes.end(),
+                     [](const Node& n) { return n.op->type() == "BatchNormalization"; }))
+      throw Error(place_ + " has no batch norm", "leave " + mention("preset") + " out")
+          .about("preset", settings_.preset);
+    const SimplifyResult gone = remove_lrn_and_dropout(graph);
+    listener_.note("without " + std::to_string(gone.lrn) + " local response normalisations and " +
+                   std::to_string(gone.dropout) + " dropouts");
+  }
+
+  void tell(const Network& network) {
+    const GraftedHead& head = network.head;
+    result_.trainable_parameters = network.freeze.trainable_parameters;
+    result_.frozen_parameters = network.freeze.frozen_parameters;
+    if (settings_.stochastic_depth > 0)
+      listener_.note(std::to_string(network.skippable_branches) + " residual branches are left out now and then");
+    listener_.note(head.replaced.empty()
+                       ? "the model ends in features: new head on " + std::to_string(head.features) + " of them"
+                       : "new head on " + std::to_string(head.features) + " features in place of \"" + head.replaced +
+                             "\"");
+    const size_t auxiliary = model_.graph.outputs.size() - 1;
+    listener_.note(std::to_string(data_->training().size()) + " training and " +
+                   std::to_string(data_->validation().size()) + " validation pictures of " +
+                   std::to_string(data_->classes()) + (task_ == Task::regression ? " values; " : " classes; ") +
+                   (auxiliary > 0 ? std::to_string(auxiliary) + " auxiliary heads; " : "") +
+                   std::to_string(result_.trainable_parameters) + " parameters trained, " +
+                   std::to_string(result_.frozen_parameters) + " frozen");
+  }
+
+  void cross_validate_first(int classes) {
+    const PictureSource whole = data_->whole();
+    FoldsResult& folds = result_.folds;
+    folds = cross_validate(model_.graph, head_, whole, classes, settings_.folds, options_, inner_, *backend_);
+    if (folds.scores.size() == static_cast<size_t>(settings_.folds))  // fewer where the listener stopped them
+      listener_.note(std::to_string(settings_.folds) + " folds: " + score_text(task_, folds.mean) + ", deviation " +
+                     short_number(folds.deviation) + ", " + short_number(folds.seconds) + " s");
+  }
+
+  /// From the network that trains to the one that is used.
+  void finish_model() {
+    Graph& graph = model_.graph;
+    if (task_ == Task::regression) data_->scale().undo(graph, head_);
+    model_.metadata.task = task_ == Task::classes ? "" : name_of(task_);
+    if (settings_.stochastic_depth > 0) remove_stochastic_depth(graph);
+    graph.outputs.resize(1);  // auxiliary heads have done their work
+    remove_dead_code(graph);
+    model_.metadata.other.erase(kAuxiliaryOutputs);
+    model_.metadata.labels = data_->dataset().classes;
+    model_.metadata.preprocessing = preprocessing_;
+    model_.metadata.other["graft.version"] = version();
+    model_.metadata.other["graft.training"] = nlohmann::json{
+        {std::string("best_") + score_names(task_).first, result_.best_score},
+        {"best_epoch", result_.best_epoch},
+        {"freeze", settings_.freeze},
+        {"optimizer", options_.optimizer.name},
+        {"loss", options_.loss.name},
+        {"seed", settings_.seed}}.dump();
+    model_.path.clear();
+  }
+
+  FinetuneSettings settings_;
+  Task task_;
+  Preprocessing preprocessing_;
+  OnnxModel model_;
+  std::string place_;  // how errors call the model
+  Listener& listener_;
+  TrainListener inner_;
+  TrainOptions options_;
+  const Backend* backend_ = nullptr;
+  std::optional<TrainingData> data_;
+  std::vector<std::string> head_;  // names of the head's weights
+  FinetuneResult result_;
+};
+
+}  // namespace
+
+FinetuneResult finetune(Model model, const Dataset& dataset, const FinetuneSettings& settings, Listener* listener) {
+  const auto start = std::chrono::steady_clock::now();
+  Listener silent;
+  FinetuneResult result =
+      at_border([&] { return Job(std::move(model), dataset, settings, listener ? *listener : silent).run(); });
+  result.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  return result;
+}
+
+}  // namespace graft

@@ -1,0 +1,148 @@
+#include "apps/library/picture_runner.h"
+
+#include <algorithm>
+#include <memory>
+
+#include "apps/library/device.h"
+#include "apps/library/pipelines.h"
+#include "augment/loader.h"
+#include "runtime/core/error.h"
+#include "runtime/core/parallel.h"
+
+namespace graft {
+namespace {
+
+constexpr size_t kDefaultBatch = 32;
+
+/// Ends the graph in `output`, or in its first output alone.
+void choose_output(OnnxModel& model, const std::string& output) {
+  Graph& graph = model.graph;
+  if (!output.empty()) {
+    const ValueId id = graph.find(output);
+    const auto by_node =
+        std::find_if(graph.nodes.begin(), graph.nodes.end(), [&](const Node& n) { return n.name == output; });
+    if (id != kNoValue && !graph.value(id).constant)
+      graph.outputs = {id};
+    else if (by_node != graph.nodes.end())
+      graph.outputs = {by_node->outputs[0]};
+    else
+      throw Error(place_of(model) + ": has no layer \"" + output + "\"",
+                  "graft inspect " + place_of(model) + " lists them", ErrorCode::not_found);
+  }
+  if (graph.outputs.empty()) throw Error(place_of(model) + ": has no output", {}, ErrorCode::unsupported);
+  graph.outputs.resize(1);
+}
+
+Image copied(const PictureView& view) {
+  Image image(view.width, view.height);
+  std::copy_n(view.pixels, image.pixels.size(), image.pixels.data());
+  return image;
+}
+
+}  // namespace
+
+PictureRunner::PictureRunner(OnnxModel model, const RunSettings& settings, const std::string& output)
+    : compute_(settings.compute),
+      preprocessing_(settings.preprocessing
+                         ? *settings.preprocessing
+                         : preprocessing_for(Model(std::make_shared<OnnxModel>(model)), PreprocessingSettings{})),
+      pipeline_(evaluation_pipeline(preprocessing_)),
+      largest_batch_(compute_.batch > 0 ? static_cast<size_t>(compute_.batch) : kDefaultBatch) {
+  if (compute_.batch < 0) throw Error("must not be negative").about("batch");
+  if (compute_.threads < 0) throw Error("must not be negative").about("threads");
+  choose_output(model, output);
+  if (settings.pictures > 0) {
+    several_.emplace(make_plan(model, std::min(settings.pictures, largest_batch_)));
+  } else {
+    backend_for(compute_);  // says now what is wrong with the settings
+    model_.emplace(std::move(model));
+  }
+}
+
+RowPlan PictureRunner::make_plan(const OnnxModel& model, size_t rows) {
+  RowPlan plan = with_place(
+      [&] { return place_of(model); },
+      [&] {
+        return RowPlan(model.graph, {static_cast<int64_t>(rows), preprocessing_.crop_height, preprocessing_.crop_width},
+                       backend_for(compute_), compute_.threads);
+      });
+  if (plan.dtype(0) != DType::f32)
+    throw Error("the output holds " + std::string(name_of(plan.dtype(0))) + ", not float32", {},
+                ErrorCode::unsupported);
+  width_ = plan.width(0);
+  return plan;
+}
+
+RowPlan& PictureRunner::plan_for(size_t pictures) {
+  if (!model_) return *several_;
+  const size_t rows = std::max<size_t>(1, std::min(pictures, largest_batch_));
+  if (rows == 1) {
+    if (!single_) single_.emplace(make_plan(*model_, 1));
+    return *single_;
+  }
+  if (!several_ || several_->rows() < rows) {
+    several_.reset();  // its memory goes before the larger one's is taken
+    several_.emplace(make_plan(*model_, rows));
+  }
+  return *several_;
+}
+
+void PictureRunner::begin(RowPlan& plan, Listener* listener) {
+  if (slowness_told_ || !listener || !plan.one_by_one()) return;
+  slowness_told_ = true;
+  listener->note("the model is fixed to one picture at a time: pictures run one by one, which takes longer");
+}
+
+size_t PictureRunner::run(const std::string& phase, const std::vector<std::string>& paths, const Row& row,
+                          const Failed& failed, Listener* listener) {
+  if (paths.empty()) return 0;
+  RowPlan& plan = plan_for(paths.size());
+  begin(plan, listener);
+  std::vector<LoadRequest> requests;
+  for (const std::string& path : paths) requests.push_back({path, 0});
+  Loader loader(pipeline_, std::move(requests), plan.rows());
+  std::vector<float> plain(plan.rows() * width_);
+  size_t at = 0, skipped = 0;
+  while (const Loader::Batch* batch = loader.next()) {
+    plan.forward(batch->pixels.data());
+    copy_to_plain(plan.view(0), plain.data());
+    for (size_t i = 0; i < batch->count; ++i) {
+      if (batch->errors[i].empty()) {
+        row(at + i, {plain.data() + i * width_, width_});
+        continue;
+      }
+      ++skipped;
+      if (listener) listener->skipped(batch->errors[i]);
+      if (failed) failed(at + i, batch->errors[i]);
+    }
+    at += batch->count;
+    if (listener) listener->progress(phase, static_cast<int64_t>(at), static_cast<int64_t>(paths.size()));
+  }
+  return skipped;
+}
+
+void PictureRunner::run(const std::string& phase, std::span<const PictureView> pictures, const Row& row,
+                        Listener* listener) {
+  if (pictures.empty()) return;
+  for (size_t i = 0; i < pictures.size(); ++i)
+    if (!pictures[i].pixels || pictures[i].height < 1 || pictures[i].width < 1)
+      throw Error("picture " + std::to_string(i) + " has no pixels");
+  RowPlan& plan = plan_for(pictures.size());
+  begin(plan, listener);
+  const auto floats = static_cast<size_t>(pipeline_.height() * pipeline_.width() * pipeline_.channels());
+  std::vector<float> input(plan.rows() * floats), plain(plan.rows() * width_);
+  for (size_t at = 0; at < pictures.size(); at += plan.rows()) {
+    const size_t count = std::min(plan.rows(), pictures.size() - at);
+    parallel_for(static_cast<int64_t>(count), 1, [&](int64_t first, int64_t last) {
+      for (auto i = static_cast<size_t>(first); i < static_cast<size_t>(last); ++i)
+        pipeline_.normalise(pipeline_.transform(copied(pictures[at + i]), 0), input.data() + i * floats);
+    });
+    std::fill(input.begin() + static_cast<int64_t>(count * floats), input.end(), 0.0f);
+    plan.forward(input.data());
+    copy_to_plain(plan.view(0), plain.data());
+    for (size_t i = 0; i < count; ++i) row(at + i, {plain.data() + i * width_, width_});
+    if (listener) listener->progress(phase, static_cast<int64_t>(at + count), static_cast<int64_t>(pictures.size()));
+  }
+}
+
+}  // namespace graft

@@ -1,0 +1,49 @@
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "augment/pipeline.h"
+#include "graft/classifier.h"
+#include "importer/model.h"
+#include "runtime/plan/row_plan.h"
+
+namespace graft {
+
+/// Runs a model over pictures and hands out one row of results for each. Not thread-safe.
+class PictureRunner {
+ public:
+  /// `output`: name of the node or value to read; empty: the model's first output. Throws Error.
+  PictureRunner(OnnxModel model, const RunSettings& settings, const std::string& output = "");
+
+  /// Numbers of a row. RunSettings::pictures must be given, or pictures have run.
+  size_t width() const { return width_; }
+
+  using Row = std::function<void(size_t index, std::span<const float> values)>;
+  using Failed = std::function<void(size_t index, const std::string& reason)>;
+  /// Calls `row` in order. A picture that cannot be read is told to the listener and handed to `failed`. Returns how
+  /// many those were.
+  size_t run(const std::string& phase, const std::vector<std::string>& paths, const Row& row, const Failed& failed,
+             Listener* listener);
+  /// Throws Error for a picture without pixels.
+  void run(const std::string& phase, std::span<const PictureView> pictures, const Row& row, Listener* listener);
+
+ private:
+  RowPlan make_plan(const OnnxModel& model, size_t rows);
+  RowPlan& plan_for(size_t pictures);
+  void begin(RowPlan& plan, Listener* listener);
+
+  ComputeSettings compute_;
+  Preprocessing preprocessing_;
+  Pipeline pipeline_;
+  size_t largest_batch_;
+  std::optional<OnnxModel> model_;  // as long as further plans may be made of it
+  std::optional<RowPlan> single_, several_;
+  size_t width_ = 0;
+  bool slowness_told_ = false;
+};
+
+}  // namespace graft

@@ -1,0 +1,18 @@
+#pragma once
+
+#include <string>
+
+#include "augment/pipeline.h"
+#include "importer/model.h"
+
+namespace graft {
+
+/// How errors call a model: by its file, where it has one.
+std::string place_of(const OnnxModel& model);
+
+TransformContext transform_context(const Preprocessing& preprocessing);
+Normalisation normalisation(const Preprocessing& preprocessing);
+/// The view that evaluation sees.
+Pipeline evaluation_pipeline(const Preprocessing& preprocessing);
+
+}  // namespace graft

@@ -1,0 +1,63 @@
+#include "graft/preprocessing.h"
+
+#include <fstream>
+#include <sstream>
+
+#include "apps/library/pipelines.h"
+#include "graft/model.h"
+#include "importer/metadata.h"
+#include "runtime/core/border.h"
+
+namespace graft {
+namespace {
+
+Preprocessing from_file(const std::string& path) {
+  std::ifstream stream(path);
+  if (!stream) throw Error(path + ": cannot be opened", "check the path", ErrorCode::not_found);
+  std::stringstream text;
+  text << stream.rdbuf();
+  return with_code(ErrorCode::corrupt_file, [&] { return preprocessing_from_json(text.str()); });
+}
+
+Preprocessing settled(const OnnxModel& model, const PreprocessingSettings& s) {
+  const std::string place = place_of(model);
+  const OnnxModel::Picture picture = with_place([&] { return place; }, [&] { return model.picture(); });
+  if (picture.channels != 3 && picture.channels != 1) {
+    throw Error(place + ": takes " + std::to_string(picture.channels) + " channels, pictures have 3, or 1 in grey",
+                "is this the right model?", ErrorCode::unsupported);
+  }
+  const int64_t height = picture.height > 0 ? picture.height : s.crop > 0 ? s.crop : model.usual_side;
+  const int64_t width = picture.width > 0 ? picture.width : s.crop > 0 ? s.crop : model.usual_side;
+  if (s.crop > 0 && (height != s.crop || width != s.crop)) {
+    throw Error(place + " takes " + std::to_string(height) + "×" + std::to_string(width),
+                "leave " + mention("crop") + " out")
+        .about("crop", std::to_string(s.crop));
+  }
+  Preprocessing p;
+  if (s.name.empty() && model.metadata.preprocessing) {
+    p = *model.metadata.preprocessing;
+    if (picture.height > 0 || s.crop > 0) {
+      p.crop_height = height;
+      p.crop_width = width;
+    }
+  } else if (s.name.ends_with(".json")) {
+    p = from_file(s.name);
+  } else {
+    p = named_preprocessing(s.name.empty() ? "imagenet" : s.name, {picture.channels, height, width});
+  }
+  if (s.resize >= 0) p.resize = s.resize;
+  if ((p.colour == Preprocessing::Colour::grey) != (picture.channels == 1)) {
+    throw Error("the preprocessing makes " + std::string(picture.channels == 1 ? "3 channels" : "1 channel") +
+                    " where " + place + " takes " + std::to_string(picture.channels),
+                "write another \"colour\" (rgb, bgr, grey)");
+  }
+  return p;
+}
+
+}  // namespace
+
+Preprocessing preprocessing_for(const Model& model, const PreprocessingSettings& settings) {
+  return at_border([&] { return settled(model.contents(), settings); });
+}
+
+}  // namespace graft

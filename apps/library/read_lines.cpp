@@ -1,0 +1,17 @@
+#include "apps/library/read_lines.h"
+
+#include <fstream>
+
+#include "runtime/core/error.h"
+
+namespace graft {
+
+std::vector<std::string> read_lines(const std::string& path) {
+  std::ifstream stream(path);
+  if (!stream) throw Error(path + ": cannot be opened", "check the path", ErrorCode::not_found);
+  std::vector<std::string> lines;
+  for (std::string line; std::getline(stream, line);) lines.push_back(line);
+  return lines;
+}
+
+}  // namespace graft

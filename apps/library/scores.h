@@ -1,0 +1,26 @@
+#pragma once
+
+#include <span>
+#include <string>
+#include <vector>
+
+#include "graft/task.h"
+#include "runtime/core/graph.h"
+
+namespace graft {
+
+/// True where the graph's first output is already a softmax.
+bool ends_in_softmax(const Graph& graph);
+
+/// An output's name: its label, or its number.
+std::string output_label(const std::vector<std::string>& labels, int index);
+
+/// A row of the model's output as probabilities, in place; measured values stay. `softmax`: the output is one already.
+void to_probabilities(std::span<float> scores, Task task, bool softmax);
+
+/// "top-1 97.40 %", "mAP 91.20 %", "R² 0.8312".
+std::string score_text(Task task, double score);
+/// Three digits.
+std::string short_number(double value);
+
+}  // namespace graft

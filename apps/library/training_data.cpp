@@ -1,0 +1,128 @@
+#include "apps/library/training_data.h"
+
+#include <algorithm>
+#include <cstring>
+#include <filesystem>
+#include <sstream>
+
+#include "apps/library/pipelines.h"
+#include "apps/library/train_settings.h"
+#include "augment/colour_axes.h"
+#include "importer/metadata.h"
+#include "runtime/core/error.h"
+
+namespace graft {
+namespace {
+
+/// Brings the values of all pictures to mean 0 and deviation 1 over the training ones.
+TargetScale scale_targets(Dataset& data) {
+  std::vector<std::vector<float>> targets;
+  for (const LabelledFile& file : data.train) targets.push_back(file.target);
+  const TargetScale scale = TargetScale::measure(targets, data.classes);
+  for (auto* files : {&data.train, &data.validation})
+    for (LabelledFile& file : *files) file.target = scale.scaled(file.target);
+  return scale;
+}
+
+Pipeline augmentation(const Dataset& dataset, const Preprocessing& preprocessing, const std::string& recipe) {
+  TransformContext context = transform_context(preprocessing);
+  if (recipe == "alexnet" || recipe == "resnet" || recipe == "strong" ||
+      recipe.find("pca-lighting") != std::string::npos) {
+    std::vector<std::string> paths;
+    for (const LabelledFile& file : dataset.train) paths.push_back(file.path);
+    context.colour_axes = measure_colour_axes(paths);
+  }
+  return Pipeline(make_recipe(recipe, context), normalisation(preprocessing), preprocessing.crop_height,
+                  preprocessing.crop_width);
+}
+
+}  // namespace
+
+TrainingData::TrainingData(const Dataset& dataset, const Preprocessing& preprocessing, const FinetuneSettings& settings,
+                           Task task)
+    : dataset_(dataset),
+      scale_(task == Task::regression ? scale_targets(dataset_) : TargetScale{}),
+      seed_(settings.seed),
+      evaluation_(evaluation_pipeline(preprocessing)),
+      augmentation_(augmentation(dataset, preprocessing, settings.augment)),
+      training_source_(dataset_.train, evaluation_, augmentation_, seed_),
+      validation_source_(dataset_.validation, evaluation_, augmentation_, seed_) {}
+
+PictureSource TrainingData::whole() const {
+  std::vector<LabelledFile> all = dataset_.train;
+  all.insert(all.end(), dataset_.validation.begin(), dataset_.validation.end());
+  return {all, evaluation_, augmentation_, seed_};
+}
+
+std::vector<float> class_weights(const FinetuneSettings& settings, const Dataset& data) {
+  if (settings.balanced_weights) {  // n / (classes · n_c), as scikit-learn's
+    if (!settings.class_weights.empty())
+      throw Error("balanced weights are given, and numbers too", "give one of them").about("class-weights");
+    std::vector<double> count(data.classes.size(), 0);
+    for (const LabelledFile& file : data.train) ++count[static_cast<size_t>(file.label)];
+    std::vector<float> weights;
+    for (const double c : count)
+      weights.push_back(
+          static_cast<float>(static_cast<double>(data.train.size()) / (static_cast<double>(count.size()) * c)));
+    return weights;
+  }
+  for (const float weight : settings.class_weights)
+    if (!(weight > 0)) throw Error("must be positive").about("class-weights");
+  if (!settings.class_weights.empty() && settings.class_weights.size() != data.classes.size())
+    throw Error(std::to_string(settings.class_weights.size()) + " numbers for " + std::to_string(data.classes.size()) +
+                " classes")
+        .about("class-weights");
+  return settings.class_weights;
+}
+
+void check_dataset(const Dataset& data, Task task) {
+  const auto refuse = [](const std::string& text) { throw Error(text, {}, ErrorCode::bad_data); };
+  if (data.train.empty()) refuse("there is no training picture");
+  if (data.validation.empty()) refuse("there is no validation picture");
+  if (data.classes.empty() || (task == Task::classes && data.classes.size() < 2))
+    refuse("there are " + std::to_string(data.classes.size()) + " classes");
+  std::vector<bool> trained(data.classes.size(), false);
+  for (const auto* files : {&data.train, &data.validation})
+    for (const LabelledFile& file : *files) {
+      if (file.label < 0 || static_cast<size_t>(file.label) >= data.classes.size())
+        refuse(file.path + ": its label " + std::to_string(file.label) + " is no class");
+      if (task != Task::classes && file.target.size() != data.classes.size())
+        refuse(file.path + ": has " + std::to_string(file.target.size()) + " targets for " +
+               std::to_string(data.classes.size()) + " classes");
+      if (files == &data.train) trained[static_cast<size_t>(file.label)] = true;
+    }
+  for (size_t i = 0; task == Task::classes && i < trained.size(); ++i)
+    if (!trained[i]) refuse("class \"" + data.classes[i] + "\" has no training picture");
+}
+
+std::string fingerprint(const FinetuneSettings& settings, const Graph& graph, const Preprocessing& preprocessing,
+                        const Dataset& data) {
+  std::ostringstream text;
+  text << resumable_text(settings) << to_json(preprocessing) << '\n';
+  for (const Node& node : graph.nodes) {
+    text << node.op->type() << ' ' << node.name;
+    for (const ValueId id : node.inputs) {
+      if (id == kNoValue || !graph.value(id).constant) continue;
+      const Tensor& weight = *graph.value(id).constant;
+      text << ' ' << weight.shape().str() << ':';
+      uint64_t first = 0;  // networks that differ in their weights alone differ in the first numbers, too
+      if (weight.bytes() > 0) std::memcpy(&first, weight.raw(), std::min(weight.bytes(), sizeof first));
+      text << first;
+    }
+    text << '\n';
+  }
+  for (const auto* files : {&data.train, &data.validation}) {
+    text << files->size() << '\n';
+    for (const LabelledFile& file : *files) {
+      text << std::filesystem::path(file.path).filename().string() << file.label;
+      for (const float t : file.target) text << ' ' << t;
+    }
+  }
+  uint64_t hash = 0xcbf29ce484222325ull;  // FNV-1a
+  for (const char c : text.str()) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3ull;
+  std::ostringstream hex;
+  hex << std::hex << hash;
+  return hex.str();
+}
+
+}  // namespace graft

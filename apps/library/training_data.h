@@ -1,0 +1,50 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "apps/library/picture_source.h"
+#include "finetune/data/target_scale.h"
+#include "graft/dataset.h"
+#include "graft/settings.h"
+
+namespace graft {
+
+/// The pictures of a run as its trainer sees them.
+class TrainingData {
+ public:
+  /// Copies the dataset's lists; measured values are brought to mean 0 and deviation 1 over the training pictures.
+  /// Measures the training pictures' colours where the recipe asks for them. Throws Error.
+  TrainingData(const Dataset& dataset, const Preprocessing& preprocessing, const FinetuneSettings& settings, Task task);
+  TrainingData(const TrainingData&) = delete;  // its sources refer to its pipelines
+  TrainingData& operator=(const TrainingData&) = delete;
+
+  const SampleSource& training() const { return training_source_; }
+  const SampleSource& validation() const { return validation_source_; }
+  /// Both, one behind the other. Must not outlive this object.
+  PictureSource whole() const;
+  int64_t classes() const { return static_cast<int64_t>(dataset_.classes.size()); }
+  const Dataset& dataset() const { return dataset_; }
+  const TargetScale& scale() const { return scale_; }
+
+ private:
+  Dataset dataset_;
+  TargetScale scale_;  // of measured values
+  uint64_t seed_;
+  Pipeline evaluation_, augmentation_;
+  PictureSource training_source_, validation_source_;
+};
+
+/// The weights that the settings mean, one a class; empty: all 1. Throws Error, about "class-weights".
+std::vector<float> class_weights(const FinetuneSettings& settings, const Dataset& dataset);
+
+/// Throws Error (bad_data) for a dataset that the caller made and that cannot be learnt: labels that are no class,
+/// classes without training pictures, no validation.
+void check_dataset(const Dataset& dataset, Task task);
+
+/// A number that changes with anything a resumed run must share with the run before: the network, the pictures, and
+/// what is set but for where things lie and how fast they are computed.
+std::string fingerprint(const FinetuneSettings& settings, const Graph& graph, const Preprocessing& preprocessing,
+                        const Dataset& dataset);
+
+}  // namespace graft

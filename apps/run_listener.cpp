@@ -1,0 +1,18 @@
+#include "apps/run_listener.h"
+
+#include <iostream>
+
+#include "apps/common.h"
+
+namespace graft::app {
+
+void RunListener::note(const std::string& text) {
+  if (!quiet_) std::cerr << "graft: " << text << "\n";
+}
+
+void RunListener::skipped(const std::string& reason) {
+  std::cerr << "graft: skipped " << reason << "\n";
+  set_exit_status(kSomeSkipped);
+}
+
+}  // namespace graft::app

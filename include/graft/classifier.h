@@ -1,0 +1,83 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "graft/device.h"
+#include "graft/listener.h"
+#include "graft/model.h"
+#include "graft/picture.h"
+#include "graft/preprocessing.h"
+#include "graft/task.h"
+
+namespace graft {
+
+/// How a model runs over pictures.
+struct RunSettings {
+  ComputeSettings compute;
+  std::optional<Preprocessing> preprocessing;  // none: preprocessing_for(model)
+  /// Pictures of the largest call, where that is known: then what is needed for it is made at once, and the model's own
+  /// weights are let go. 0: made at the first call, once for single pictures and once for several.
+  size_t pictures = 0;
+};
+
+/// One class of a picture, or one measured value.
+struct Score {
+  int index = 0;      // of the model's output
+  std::string label;  // the model's name for it, or the index where it has none
+  float score = 0;    // probability 0 to 1; regression: the value, in its own unit
+};
+
+/// What a model says of one picture.
+struct Classification {
+  std::vector<Score> top;  // best first; regression: all values in their own order; empty where `error` is not
+  std::string error;       // why the picture could not be read
+};
+
+/// A model that names what pictures show. One thread at a time may use one; several may run in several threads.
+class Classifier {
+ public:
+  /// Throws Error: as preprocessing_for and device_info; unsupported for a model that cannot run on pictures or whose
+  /// first output holds no float32 row for each of them; out_of_memory.
+  explicit Classifier(const Model& model, const RunSettings& settings = {});
+  ~Classifier();
+  Classifier(Classifier&&) noexcept;
+  Classifier& operator=(Classifier&&) noexcept;
+
+  Task task() const;
+  /// Of the output; empty where the model names none.
+  const std::vector<std::string>& labels() const;
+  /// The name of an output: its label, or its number.
+  std::string label(int index) const;
+
+  /// A result for each file, in order; `top`: how many classes of each, all of a regression's. A file that cannot be
+  /// read has an `error`. Throws Error (out_of_memory, internal).
+  std::vector<Classification> classify(const std::vector<std::string>& paths, size_t top = 5,
+                                       Listener* listener = nullptr);
+  /// The same of pictures in memory. Throws Error (invalid_argument) for a picture without pixels.
+  std::vector<Classification> classify(std::span<const PictureView> pictures, size_t top = 5,
+                                       Listener* listener = nullptr);
+
+  /// For many pictures: calls `row` with a picture's index and its probabilities (or measured values), one for each
+  /// output, in order, as soon as its batch is computed, or `failed` with the reason. The scores are valid during the
+  /// call. Returns how many failed.
+  using Row = std::function<void(size_t index, std::span<const float> scores)>;
+  using Failed = std::function<void(size_t index, const std::string& reason)>;
+  size_t run(const std::vector<std::string>& paths, const Row& row, const Failed& failed = {},
+             Listener* listener = nullptr);
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+/// The `top` best of a row of scores, best first, ties to the smaller index; all of a regression's, in their order.
+std::vector<Score> best_scores(std::span<const float> scores, Task task, const std::vector<std::string>& labels,
+                               size_t top);
+
+}  // namespace graft

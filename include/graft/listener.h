@@ -1,0 +1,29 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "graft/report.h"
+
+namespace graft {
+
+/// What a long call tells while it goes. Derive from it and override what is of interest. All functions are called in
+/// the thread that made the call. An Error thrown by one of them ends the call and passes through; another
+/// std::exception does so as an Error with the code internal.
+class Listener {
+ public:
+  virtual ~Listener() = default;
+  /// `done` of `total` steps of a phase ("features of the training pictures"). A total of 0 is not known.
+  virtual void progress(const std::string& /*phase*/, int64_t /*done*/, int64_t /*total*/) {}
+  /// A line that a user should see.
+  virtual void note(const std::string& /*text*/) {}
+  /// A picture or another file is left out, and why ("a.png: is truncated").
+  virtual void skipped(const std::string& /*reason*/) {}
+  /// After each epoch of the training.
+  virtual void epoch(const EpochReport& /*report*/) {}
+  /// Asked after each batch of the training: true ends it. The epoch is then validated and counts, and the best weights
+  /// so far are the result. L-BFGS, which has no batches, does not ask.
+  virtual bool stop() { return false; }
+};
+
+}  // namespace graft

@@ -1,0 +1,57 @@
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <vector>
+
+namespace graft {
+
+/// An epoch of a training run, after its validation. By the task, score and second score are the top-1 and top-5
+/// accuracy (0 to 1), the mean average precision and the share of pictures with every label right, or R² and the mean
+/// absolute error.
+struct EpochReport {
+  int epoch = 0;  // from 1
+  double train_loss = 0, val_loss = 0, val_score = 0, val_second = 0, lr = 0, seconds = 0;
+};
+
+/// Cross-validation.
+struct FoldsResult {
+  std::vector<double> scores;      // best validation score of each fold
+  double mean = 0, deviation = 0;  // of `scores`
+  /// Score and loss of each fold after that epoch which is best on the average of all folds: unlike `scores` they do
+  /// not gain from swings between epochs, so that settings can be compared by them.
+  std::vector<double> best_epoch_scores, best_epoch_losses;
+  double seconds = 0;
+};
+
+struct RateTrial {
+  double rate = 0, loss = 0;  // loss: of the batch, smoothed
+};
+/// The learning-rate range test.
+struct RateSearch {
+  std::vector<RateTrial> trials;
+  double suggestion = 0;  // where the smoothed loss fell fastest
+};
+
+/// What a search for settings may vary; the rest stays as it is given.
+struct AutoFreedom {
+  bool rate = true, weight_decay = true, head = true, freeze = true;
+};
+struct AutoSettings {
+  std::string head = "linear";  // linear | svm | mlp:H
+  std::string freeze = "all";   // all | last:N
+  float lr = 0, weight_decay = 0;
+};
+struct AutoTrial {
+  AutoSettings settings;
+  FoldsResult folds;   // of fewer scores than folds where the time ended it
+  std::string remark;  // why it was chosen, or why it did not count
+};
+/// A search for settings by cross-validation.
+struct AutoSearch {
+  std::vector<AutoTrial> trials;  // in the order they were made; the first is what was given
+  size_t chosen = 0;
+  double seconds = 0;
+};
+
+}  // namespace graft
