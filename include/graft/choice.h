@@ -1,6 +1,5 @@
 #pragma once
 
-#include <cstdint>
 #include <map>
 #include <string>
 
@@ -18,9 +17,9 @@ struct Choice {
 
 /// How batch norms below the head are treated: automatic trains them only when nothing is frozen; frozen ones keep
 /// their statistics.
-enum class BatchNormPolicy : uint8_t { automatic, frozen, train };
+enum class BatchNormPolicy { automatic, frozen, train };
 
 /// Whether what the frozen part makes of each picture is computed once and kept: automatic does so where it fits.
-enum class Caching : uint8_t { automatic, off, on };
+enum class Caching { automatic, off, on };
 
 }  // namespace graft
