@@ -101,7 +101,7 @@ std::vector<double> bench_training(const Options& o, OnnxModel& model, OpenDims 
   options.batch = dims.batch;
   options.optimizer = {o.optimizer};
   const auto optimizer = make_optimizer(options.optimizer);
-  const bool along = o.mode != "update" && updates_go_along(backend(o.common), *optimizer, options, 1);
+  const bool along = o.mode != "update" && releases_gradients_early(backend(o.common), *optimizer, options, 1);
   TrainingPlan training =
       compile_training(split.rest, dims, backend(o.common), o.common.threads, memory_limit(o.memory),
                        along ? GradientLifetime::released_early : GradientLifetime::kept);
@@ -117,14 +117,16 @@ std::vector<double> bench_training(const Options& o, OnnxModel& model, OpenDims 
   constexpr float kRate = 1e-4f;
   if (o.mode == "update") {
     // The rule alone: what kernels make anew of changed weights belongs to the step.
-    const Device* const target = plan.backend().device();
-    const auto update = target ? make_weight_update(training, state, *optimizer, options, 1) : nullptr;
+    const HostKernels host(*loss, *optimizer, state.parameters, state.slots);
+    const StepTarget target = choose_targets(plan.backend(), host, *optimizer, options).update;
     for (const auto& [tensor, output] : training.gradients) fill(plan.output(output));
+    WeightUpdate update(training, state, options, target, 1);
     return timed(o.seconds, [&] {
-      if (!update) return optimizer->step(kRate, ++state.step, state.parameters, state.slots);
-      update->prepare(kRate, ++state.step);
-      update->apply();
-      target->synchronize();
+      if (target.device.shares_host_memory())
+        return optimizer->step(kRate, ++state.step, state.parameters, state.slots);
+      update.prepare(kRate, ++state.step);
+      update.apply();
+      target.device.synchronize();
     });
   }
   TrainingStep step(training, state, *loss, *optimizer, options, o.classes, 1);

@@ -129,6 +129,12 @@ class LossOf final : public LossKernel {
 
 }  // namespace
 
+bool has_loss_kernel(const std::string& name) {
+  bool known = false;
+  for_each_type(formulas::All{}, [&]<typename Known>() { known = known || name == Known::kText.name; });
+  return known;
+}
+
 std::unique_ptr<LossKernel> make_loss_kernel(const Choice& loss, const std::vector<float>& class_weights, int64_t rows,
                                              int64_t outputs, const Launcher& launcher) {
   const auto use = [&](const auto& formula) -> std::unique_ptr<LossKernel> {
@@ -138,6 +144,7 @@ std::unique_ptr<LossKernel> make_loss_kernel(const Choice& loss, const std::vect
   for_each_type(formulas::All{}, [&]<typename Known>() {
     if (loss.name == Known::kText.name) made = Known::make(component_options<Known>(loss.values), use);
   });
+  if (!made) throw Error(loss.name + ": the device has no such loss", {}, ErrorCode::unsupported);
   return made;
 }
 

@@ -16,6 +16,7 @@ class DeviceTrainingKernels final : public TrainingKernels {
   std::unique_ptr<MultiTensor> make_multi_tensor(const std::vector<int64_t>& counts) const override {
     return cuda::make_multi_tensor(counts, launcher_);
   }
+  bool has_loss(const std::string& name) const override { return has_loss_kernel(name); }
   std::unique_ptr<LossKernel> make_loss(const Choice& loss, const std::vector<float>& class_weights, int64_t rows,
                                         int64_t outputs) const override {
     return make_loss_kernel(loss, class_weights, rows, outputs, launcher_);

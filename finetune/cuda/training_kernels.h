@@ -19,7 +19,7 @@ MakeLayerOptimizer make_lars, make_lamb, make_adafactor;
 
 std::unique_ptr<MultiTensor> make_multi_tensor(const std::vector<int64_t>& counts, const Launcher& launcher);
 
-/// Null for a loss that is not known.
+bool has_loss_kernel(const std::string& name);
 std::unique_ptr<LossKernel> make_loss_kernel(const Choice& loss, const std::vector<float>& class_weights, int64_t rows,
                                              int64_t outputs, const Launcher& launcher);
 

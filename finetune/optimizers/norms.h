@@ -4,13 +4,13 @@
 
 namespace graft {
 
-/// Pieces of a parameter over which sums run, always the same ones, so that the number of threads changes nothing.
+/// Pieces of a tensor over which sums run, always the same ones, so that the number of threads changes nothing.
 inline constexpr int64_t kPiece = 16384;
 
-/// Calls piece(p, first, last), which returns a sum, for the pieces of the parameters `which`, and adds each
-/// parameter's up.
-template <typename Piece>
-std::vector<double> sums_of_pieces(const std::vector<Parameter>& parameters, std::span<const size_t> which,
+/// Calls piece(p, first, last), which returns a sum, for the pieces of the tensors `which`, of elements(p) elements
+/// each, and adds each tensor's up. The result has an element for each of `tensors`.
+template <typename Elements, typename Piece>
+std::vector<double> sums_of_pieces(size_t tensors, std::span<const size_t> which, const Elements& elements,
                                    const Piece& piece) {
   struct Range {
     size_t p;
@@ -19,15 +19,23 @@ std::vector<double> sums_of_pieces(const std::vector<Parameter>& parameters, std
   };
   std::vector<Range> ranges;
   for (size_t p : which)
-    for (int64_t first = 0, n = parameters[p].tensor->elements(); first < n; first += kPiece)
+    for (int64_t first = 0, n = elements(p); first < n; first += kPiece)
       ranges.push_back({p, first, std::min(n, first + kPiece)});
   parallel_for(static_cast<int64_t>(ranges.size()), 4, [&](int64_t first, int64_t last) {
     for (Range& r : std::span(ranges).subspan(static_cast<size_t>(first), static_cast<size_t>(last - first)))
       r.sum = piece(r.p, r.first, r.last);
   });
-  std::vector<double> sums(parameters.size());
+  std::vector<double> sums(tensors);
   for (const Range& r : ranges) sums[r.p] += r.sum;
   return sums;
+}
+
+/// The same for parameters.
+template <typename Piece>
+std::vector<double> sums_of_pieces(const std::vector<Parameter>& parameters, std::span<const size_t> which,
+                                   const Piece& piece) {
+  return sums_of_pieces(
+      parameters.size(), which, [&](size_t p) { return parameters[p].tensor->elements(); }, piece);
 }
 
 /// Σ x²

@@ -23,19 +23,19 @@ inline void prefetch_block(const float* p) {
   for (int64_t line = 0; line < kBlock; line += 16) __builtin_prefetch(p + line, 0, 2);
 }
 
-/// Calls body(p, first, last) for ranges that together are all elements of the parameters `which`, shared evenly among
-/// threads whatever the parameters' sizes: one parallel region for all of them.
-template <typename Body>
-void for_each_part(const std::vector<Parameter>& parameters, std::span<const size_t> which, const Body& body) {
+/// Calls body(p, first, last) for ranges that together are all elements of the tensors `which`, of elements(p) elements
+/// each, shared evenly among threads whatever the tensors' sizes: one parallel region for all of them.
+template <typename Elements, typename Body>
+void for_each_range(std::span<const size_t> which, const Elements& elements, const Body& body) {
   int64_t total = 0;
-  for (size_t p : which) total += parameters[p].tensor->elements();
+  for (size_t p : which) total += elements(p);
   constexpr int64_t kWorthThreads = 65536;
   parallel_team(total > kWorthThreads ? omp_get_max_threads() : 1, [&](int64_t thread, int64_t threads) {
     const int64_t from = total * thread / threads, to = total * (thread + 1) / threads;
     int64_t begin = 0;
     for (size_t p : which) {
       if (begin >= to) break;
-      const int64_t n = parameters[p].tensor->elements();
+      const int64_t n = elements(p);
       const int64_t first = std::max<int64_t>(from - begin, 0), last = std::min(to - begin, n);
       if (first < last) body(p, first, last);
       begin += n;
@@ -43,16 +43,18 @@ void for_each_part(const std::vector<Parameter>& parameters, std::span<const siz
   });
 }
 
+/// The same for parameters.
+template <typename Body>
+void for_each_part(const std::vector<Parameter>& parameters, std::span<const size_t> which, const Body& body) {
+  for_each_range(
+      which, [&](size_t p) { return parameters[p].tensor->elements(); }, body);
+}
+
 /// 0, 1, … for all parameters.
 inline std::vector<size_t> every(const std::vector<Parameter>& parameters) {
   std::vector<size_t> all(parameters.size());
   std::iota(all.begin(), all.end(), size_t{0});
   return all;
-}
-
-template <typename Body>
-void for_each_part(const std::vector<Parameter>& parameters, const Body& body) {
-  for_each_part(parameters, every(parameters), body);
 }
 
 }  // namespace graft

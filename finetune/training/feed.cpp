@@ -116,7 +116,7 @@ class StreamedFeed final : public Feed {
     const float* pixels = bytes ? nullptr : mixing_ ? mixed(loaded, batch) : loaded.pixels;
     if (trunk_) {
       if (bytes) {
-        if (!pictures_) pictures_ = PicturePrefetcher::make(trunk_->plan(), 0);
+        if (!pictures_) pictures_ = std::make_unique<PicturePrefetcher>(trunk_->plan(), 0);
         pictures_->prefetch(loaded.bytes);
         pictures_->stage();
         trunk_->plan().forward();

@@ -4,12 +4,10 @@
 
 namespace graft {
 
-std::unique_ptr<PicturePrefetcher> PicturePrefetcher::make(Plan& plan, size_t input) {
-  const Backend& backend = plan.backend();
-  if (!backend.training_kernels()) return nullptr;
-  return std::unique_ptr<PicturePrefetcher>(new PicturePrefetcher(*backend.device(), *backend.training_kernels(),
-                                                                  static_cast<float*>(plan.keep_input(input))));
-}
+PicturePrefetcher::PicturePrefetcher(Plan& plan, size_t input)
+    : device_(*plan.backend().device()),
+      kernels_(*plan.backend().training_kernels()),
+      input_(static_cast<float*>(plan.keep_input(input))) {}
 
 /// The first batch tells how large they all are, and how values follow from bytes.
 void PicturePrefetcher::allocate(const PictureBytes& first) {

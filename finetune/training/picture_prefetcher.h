@@ -11,9 +11,9 @@ namespace graft {
 /// and normalises them.
 class PicturePrefetcher {
  public:
-  /// For input `input` of the plan, which nobody else brings from then on. Null where the plan's backend has no device,
-  /// or cannot normalise. `plan` outlives the result.
-  static std::unique_ptr<PicturePrefetcher> make(Plan& plan, size_t input);
+  /// For input `input` of the plan, which nobody else brings from then on. The plan's backend has a device with
+  /// training kernels. `plan` outlives this object.
+  PicturePrefetcher(Plan& plan, size_t input);
 
   /// Starts the copy of as many pictures as the input has; they may change when it returns.
   void prefetch(const PictureBytes& pictures);
@@ -25,8 +25,6 @@ class PicturePrefetcher {
   void discard() { pending_ = false; }
 
  private:
-  PicturePrefetcher(const Device& device, const TrainingKernels& kernels, float* input)
-      : device_(device), kernels_(kernels), input_(input) {}
   void allocate(const PictureBytes& first);
   const Device& device_;
   const TrainingKernels& kernels_;

@@ -171,7 +171,7 @@ class Trainer {
     const int64_t accumulate = optimizer_->minimises()          ? std::numeric_limits<int64_t>::max()
                                : optimizer_->wants_full_batch() ? batches
                                                                 : options_.gradient.accumulate;
-    const auto gradients = updates_go_along(backend_, *optimizer_, options_, accumulate)
+    const auto gradients = releases_gradients_early(backend_, *optimizer_, options_, accumulate)
                                ? GradientLifetime::released_early
                                : GradientLifetime::kept;
     plan_.emplace(compile_training(split_->rest, dims_, backend_, options_.threads, options_.memory, gradients));
@@ -302,7 +302,7 @@ class Trainer {
         loss += result.loss;
         weight += result.weight;
       }
-      t.step_->gather();
+      t.step_->finish_accumulation();
       return loss_ = loss / weight;
     }
     bool iteration(double) override {

@@ -7,7 +7,7 @@
 #include "finetune/training/checkpoint.h"
 #include "finetune/training/loss_scale.h"
 #include "finetune/training/trainer.h"
-#include "finetune/training/weight_copies.h"
+#include "finetune/training/weight_average.h"
 #include "runtime/plan/plan.h"
 
 namespace graft {

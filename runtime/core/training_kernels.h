@@ -36,6 +36,11 @@ class FusedOptimizer {
   /// Updates weights and slots; in a captured graph, as was prepared before each replay. Where `enabled` is given and
   /// holds 0 when the kernels run, nothing changes.
   virtual void apply(const int* enabled = nullptr) = 0;
+  /// Updates one parameter, whose gradient may then be overwritten; each takes part once a step. Only where kernels
+  /// work in the program's memory: a device keeps its gradients until a pass is over, and throws Error.
+  virtual void apply_one(size_t /*parameter*/) {
+    throw Error("a device updates all parameters at once", {}, ErrorCode::internal);
+  }
 };
 
 /// Operations on lists of tensors, one kernel a list, as PyTorch's foreach functions. Each list has the same tensors'
@@ -95,6 +100,7 @@ class LossKernel {
     bool finite = true;  // false where a score is NaN or infinite; the other numbers mean nothing then
   };
   /// Computes loss and slopes. Where `keep` is set, sums() returns this batch's sums once the device is synchronised.
+  /// The processor throws Error at once where scores are not finite.
   virtual void compute(const LossBatch& batch, bool keep) = 0;
   virtual Sums sums() const = 0;
 };
@@ -110,7 +116,9 @@ class TrainingKernels {
                                                          const std::vector<ParameterView>& parameters) const = 0;
   /// `counts`: elements of each tensor of a list.
   virtual std::unique_ptr<MultiTensor> make_multi_tensor(const std::vector<int64_t>& counts) const = 0;
-  /// Null for a loss that it does not know. `class_weights`: one an output, or empty.
+  /// Whether make_loss knows the loss.
+  virtual bool has_loss(const std::string& name) const = 0;
+  /// Throws Error for a loss that it does not know. `class_weights`: one an output, or empty.
   virtual std::unique_ptr<LossKernel> make_loss(const Choice& loss, const std::vector<float>& class_weights,
                                                 int64_t rows, int64_t outputs) const = 0;
   /// Flips pictures and makes numbers of their bytes: to[picture][y][x][c], as many as there are bytes.

@@ -6,7 +6,6 @@
 #include <cmath>
 
 #include "finetune/losses/loss.h"
-#include "finetune/training/gradient_work.h"
 #include "finetune/training/training_step.h"
 #include "runtime/core/random.h"
 #include "runtime/cpu/cpu_backend.h"

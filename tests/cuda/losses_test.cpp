@@ -102,6 +102,12 @@ TEST(DeviceLoss, ScoresThatAreNotFiniteAreReported) {
   }
 }
 
+TEST(DeviceLoss, UnknownOnesAreRefused) {
+  EXPECT_TRUE(kernels().has_loss("cross-entropy"));
+  EXPECT_FALSE(kernels().has_loss("no such loss"));
+  EXPECT_THROW((void)kernels().make_loss({"no such loss"}, {}, kRows, kOutputs), Error);
+}
+
 TEST(DeviceLoss, ABatchThatCountsForNothingMovesNothing) {
   Batch b(false);
   std::fill(b.labels.begin(), b.labels.end(), -1);

@@ -1,10 +1,11 @@
-// Operations on lists of tensors on a device, against the sums written out.
+// Operations on lists of tensors, on a device and on the processor, against the sums written out.
 #include <gtest/gtest.h>
 
 #include <algorithm>
 #include <cmath>
 #include <limits>
 
+#include "finetune/training/host_kernels.h"
 #include "runtime/core/random.h"
 #include "runtime/core/training_kernels.h"
 #include "runtime/cpu/cpu_backend.h"
@@ -15,12 +16,20 @@ namespace {
 
 using Values = std::vector<std::vector<float>>;
 
-class MultiTensorTest : public testing::Test {
+/// On the device, or on the processor.
+enum class Place : bool { device, processor };
+
+class MultiTensorTest : public testing::TestWithParam<Place> {
  protected:
   void SetUp() override {
+    const std::vector<int64_t> counts{3, 1024, 2600};
+    if (GetParam() == Place::processor) {
+      tensors_ = make_host_multi_tensor(counts);
+      return;
+    }
     const TrainingKernels* const kernels = cuda::emulated_backend(cpu_backend()).training_kernels();
     ASSERT_NE(kernels, nullptr);
-    tensors_ = kernels->make_multi_tensor({3, 1024, 2600});
+    tensors_ = kernels->make_multi_tensor(counts);
   }
   static Values draw(uint64_t key) {
     Random random(key);
@@ -49,7 +58,7 @@ class MultiTensorTest : public testing::Test {
   std::unique_ptr<MultiTensor> tensors_;
 };
 
-TEST_F(MultiTensorTest, SumsOfBatchesAndTheirMean) {
+TEST_P(MultiTensorTest, SumsOfBatchesAndTheirMean) {
   Values sum = draw(1), first = draw(2), second = draw(3);
   const auto s = list(sum), a = list(first), b = list(second);
   tensors_->add(s, a, 3, true);
@@ -58,7 +67,7 @@ TEST_F(MultiTensorTest, SumsOfBatchesAndTheirMean) {
   expect_near(sum, [&](size_t t, size_t i) { return (3 * first[t][i] + 5 * second[t][i]) / 8; });
 }
 
-TEST_F(MultiTensorTest, BlendsWithFactorsOfTheirOwn) {
+TEST_P(MultiTensorTest, BlendsWithFactorsOfTheirOwn) {
   Values running = draw(13), measured = draw(14);
   const Values before = running;
   const auto keep = tensors_->add_factors({0.9f, 0.5f, 0}), take = tensors_->add_factors({0.1f, 2, 1});
@@ -67,7 +76,7 @@ TEST_F(MultiTensorTest, BlendsWithFactorsOfTheirOwn) {
   expect_near(running, [&](size_t t, size_t i) { return kept[t] * before[t][i] + taken[t] * measured[t][i]; });
 }
 
-TEST_F(MultiTensorTest, ClippingByNormAndByValue) {
+TEST_P(MultiTensorTest, ClippingByNormAndByValue) {
   Values gradient = draw(4);
   const Values before = gradient;
   const auto g = list(gradient);
@@ -83,7 +92,7 @@ TEST_F(MultiTensorTest, ClippingByNormAndByValue) {
   });
 }
 
-TEST_F(MultiTensorTest, PerturbsAlongTheGradientAndRestores) {
+TEST_P(MultiTensorTest, PerturbsAlongTheGradientAndRestores) {
   Values weights = draw(5), gradient = draw(6), kept = draw(7);
   const Values before = weights;
   const auto w = list(weights), g = list(gradient), k = list(kept);
@@ -95,14 +104,14 @@ TEST_F(MultiTensorTest, PerturbsAlongTheGradientAndRestores) {
   EXPECT_EQ(weights, before);
 }
 
-TEST_F(MultiTensorTest, AnAverageFollowsTheWeights) {
+TEST_P(MultiTensorTest, AnAverageFollowsTheWeights) {
   Values average = draw(8), weights = draw(9);
   const Values before = average;
   tensors_->lerp(list(average), list(weights), 1 - 0.9f);
   expect_near(average, [&](size_t t, size_t i) { return 0.9f * before[t][i] + 0.1f * weights[t][i]; });
 }
 
-TEST_F(MultiTensorTest, TheFlagTellsWhatIsNotFinite) {
+TEST_P(MultiTensorTest, TheFlagTellsWhatIsNotFinite) {
   Values gradient = draw(10), weights = draw(11), average = draw(12);
   const Values finite = gradient, weights_before = weights, average_before = average;
   const auto g = list(gradient), w = list(weights), a = list(average);
@@ -129,6 +138,9 @@ TEST_F(MultiTensorTest, TheFlagTellsWhatIsNotFinite) {
   EXPECT_EQ(gradient[2][0], 1.5e38f);
   EXPECT_EQ(gradient[1][7], 0.5f * finite[1][7]);
 }
+
+INSTANTIATE_TEST_SUITE_P(Everywhere, MultiTensorTest, testing::Values(Place::device, Place::processor),
+                         [](const auto& place) { return place.param == Place::device ? "device" : "processor"; });
 
 }  // namespace
 }  // namespace graft

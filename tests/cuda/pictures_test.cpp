@@ -3,7 +3,9 @@
 
 #include <array>
 
+#include "finetune/training/host_kernels.h"
 #include "finetune/training/picture_prefetcher.h"
+#include "finetune/training/step_inputs.h"
 #include "runtime/core/random.h"
 #include "runtime/cpu/cpu_backend.h"
 #include "runtime/cuda/device_backend.h"
@@ -53,27 +55,71 @@ TEST(PicturePrefetcher, AreTurnedAndNormalisedOnTheDevice) {
   graph.outputs = {
       graph.add("negative", make_unary(Unary::Kind::neg), {graph.add_input("x", DType::f32, {10, 3, 5, 7})})};
   Plan plan(std::move(graph), device());
-  const auto prefetcher = PicturePrefetcher::make(plan, 0);
-  ASSERT_NE(prefetcher, nullptr);
+  PicturePrefetcher prefetcher(plan, 0);
   for (uint64_t key = 1; key < 4; ++key) {
     Batch batch(10, 5, 7, 3, key);
-    prefetcher->prefetch(batch.view());
+    prefetcher.prefetch(batch.view());
     const std::vector<float> expected = batch.floats;
     std::fill(batch.pixels.begin(), batch.pixels.end(), uint8_t{0});  // they were copied
-    EXPECT_TRUE(prefetcher->pending());
-    prefetcher->stage();
+    EXPECT_TRUE(prefetcher.pending());
+    prefetcher.stage();
     plan.forward();
     for (size_t i = 0; i < expected.size(); ++i)
       ASSERT_EQ(plan.output(0).as<float>()[i], -expected[i]) << i;  // channels-last, as pictures are
   }
 }
 
-TEST(PicturePrefetcher, OnlyWhereThereIsADevice) {
+TEST(PicturePrefetcher, TheProcessorNormalisesAlike) {
+  const LossPtr loss = make_loss({"cross-entropy"});
+  const OptimizerPtr optimizer = make_optimizer({"sgd"});
+  std::vector<Parameter> parameters;
+  OptimizerState slots;
+  const Batch batch(10, 5, 7, 3, 9);
+  std::vector<float> found(batch.floats.size());
+  HostKernels(*loss, *optimizer, parameters, slots).normalise(batch.view(), found.data());
+  EXPECT_EQ(found, batch.floats);
+}
+
+TEST(StepInputs, TheProcessorReadsBatchesWhereTheyAre) {
   Graph graph;
-  graph.outputs = {
-      graph.add("negative", make_unary(Unary::Kind::neg), {graph.add_input("x", DType::f32, {1, 3, 2, 2})})};
+  graph.outputs = {graph.add("negative", make_unary(Unary::Kind::neg), {graph.add_input("x", DType::f32, {1, 4})})};
   Plan plan(std::move(graph), cpu_backend());
-  EXPECT_EQ(PicturePrefetcher::make(plan, 0), nullptr);
+  const auto inputs = StepInputs::make(plan);
+  std::vector<float> first{1, 2, 3, 4}, second{5, 6, 7, 8};
+  FeedBatch batch, next;
+  batch.inputs = {first.data()};
+  next.inputs = {second.data()};
+  inputs->stage(batch);
+  inputs->prefetch(next);
+  first[0] = 9;  // nothing was copied
+  plan.forward();
+  EXPECT_EQ(plan.output(0).as<float>()[0], -9);
+  inputs->stage(next);
+  plan.forward();
+  EXPECT_EQ(plan.output(0).as<float>()[0], -5);
+}
+
+TEST(StepInputs, ADeviceTakesWhatWasPrefetchedOrElseTheBatch) {
+  Graph graph;
+  graph.outputs = {graph.add("negative", make_unary(Unary::Kind::neg), {graph.add_input("x", DType::f32, {1, 4})})};
+  Plan plan(std::move(graph), device());
+  const auto inputs = StepInputs::make(plan);
+  std::vector<float> values{1, 2, 3, 4};
+  FeedBatch batch;
+  batch.inputs = {values.data()};
+  const auto result = [&] {
+    inputs->stage(batch);
+    plan.forward();
+    return plan.output(0).as<float>()[0];
+  };
+  EXPECT_EQ(result(), -1);
+  inputs->prefetch(batch);
+  values[0] = 7;
+  EXPECT_EQ(result(), -1);  // as it was prefetched
+  inputs->prefetch(batch);
+  inputs->discard();
+  values[0] = 8;
+  EXPECT_EQ(result(), -8);
 }
 
 /// Pictures drawn at random in three classes of brightness; as floats, and with `bytes` as bytes too.

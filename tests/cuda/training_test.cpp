@@ -9,6 +9,7 @@
 #include "finetune/training/training_step.h"
 #include "runtime/cpu/cpu_backend.h"
 #include "runtime/cuda/device_backend.h"
+#include "runtime/cuda/emulated_device.h"
 #include "tests/finetune/job.h"
 
 namespace graft {
@@ -103,6 +104,27 @@ TEST(DeviceTraining, GoesWhereTheProcessorsGoes) {
     ASSERT_EQ(here.result.history.size(), there.result.history.size());
     for (size_t e = 0; e < here.result.history.size(); ++e)
       EXPECT_NEAR(here.result.history[e].train_loss, there.result.history[e].train_loss, 1e-3);
+  }
+}
+
+/// Streams that run as late as they may find work that no event orders, and memory that is overwritten too early.
+TEST(DeviceTraining, IsTheSameBitForBitOnADeviceThatDefersItsWork) {
+  constexpr auto kDeferred = cuda::EmulatedStream::Execution::deferred;
+  const auto deferred =
+      cuda::make_emulated_backend(std::make_unique<cuda::EmulatedDevice>(kDeferred, kDeferred), cpu_backend());
+  const std::pair<const char*, Change> changes[] = {
+      {"average", [](TrainOptions& o) { o.averaging.decay = 0.9f; }},
+      {"accumulation", [](TrainOptions& o) { o.gradient.accumulate = 2; }},
+      {"sharpness", [](TrainOptions& o) { o.gradient.sharpness = 0.05f; }},
+      {"features made anew", [](TrainOptions& o) { o.cache.mode = CacheOptions::Mode::off; }},
+  };
+  for (const auto& [name, change] : changes) {
+    SCOPED_TRACE(name);
+    const Outcome at_once = run_on(emulated(), change), late = run_on(*deferred, change);
+    EXPECT_EQ(at_once.parameters, late.parameters);
+    ASSERT_EQ(at_once.result.history.size(), late.result.history.size());
+    for (size_t e = 0; e < late.result.history.size(); ++e)
+      EXPECT_EQ(at_once.result.history[e].train_loss, late.result.history[e].train_loss);
   }
 }
 

@@ -8,7 +8,6 @@
 #include <set>
 
 #include "finetune/losses/formulas/distillation.h"
-#include "finetune/training/gradient_work.h"
 #include "runtime/core/error.h"
 #include "runtime/ops/dropout.h"
 #include "tests/backend.h"
@@ -240,58 +239,6 @@ TEST(StochasticDepth, StandsInEveryResidualBranchAndLeavesNoTrace) {
   EXPECT_GT(add_stochastic_depth(job.graph, 0.5f), 0);
   apply_freeze(job.graph, {"none", BatchNormPolicy::automatic}, job.head.parameters);
   EXPECT_TRUE(std::isfinite(run(job, small_options(1)).history.back().train_loss));
-}
-
-TEST(Gradients, ClippingKeepsTheDirectionOrCutsValues) {
-  std::vector<float> gradient{3, -4, 0};
-  std::vector<Parameter> parameters{{"w", std::make_shared<Tensor>(Tensor::zeros(DType::f32, {3})), gradient.data()}};
-  EXPECT_DOUBLE_EQ(clip_gradient_norm(parameters, 10), 5);
-  EXPECT_EQ(gradient, (std::vector<float>{3, -4, 0}));
-  clip_gradient_norm(parameters, 1);
-  EXPECT_NEAR(gradient[0], 0.6f, 1e-6);
-  EXPECT_NEAR(gradient[1], -0.8f, 1e-6);
-  clip_gradient_values(parameters, 0.7f);
-  EXPECT_NEAR(gradient[0], 0.6f, 1e-6);
-  EXPECT_FLOAT_EQ(gradient[1], -0.7f);
-}
-
-TEST(Gradients, AccumulationWeighsBatches) {
-  std::vector<float> gradient{1, 2};
-  std::vector<Parameter> parameters{{"w", std::make_shared<Tensor>(Tensor::zeros(DType::f32, {2})), gradient.data()}};
-  GradientAccumulator accumulator(parameters);
-  EXPECT_FALSE(accumulator.finish());
-  accumulator.add(1);
-  gradient = {5, -2};
-  accumulator.add(3);
-  EXPECT_TRUE(accumulator.finish());
-  EXPECT_FLOAT_EQ(parameters[0].gradient[0], (1 + 3 * 5) / 4.0f);
-  EXPECT_FLOAT_EQ(parameters[0].gradient[1], (2 - 3 * 2) / 4.0f);
-}
-
-TEST(WeightAverage, FollowsAndChangesPlaces) {
-  auto w = std::make_shared<Tensor>(Tensor::of<float>({1}, {10.0f}));
-  const std::vector<Parameter> parameters{{"w", w, nullptr}};
-  WeightAverage average(0.9f);
-  average.update(parameters);
-  w->data<float>()[0] = 20;
-  average.update(parameters);
-  average.swap(parameters);
-  EXPECT_FLOAT_EQ(w->data<float>()[0], 11);
-  average.swap(parameters);
-  EXPECT_FLOAT_EQ(w->data<float>()[0], 20);
-}
-
-TEST(SharpnessStep, ClimbsRhoAlongTheGradientAndComesBackExactly) {
-  auto w = std::make_shared<Tensor>(Tensor::of<float>({2}, {1.1f, -0.3f}));
-  std::vector<float> gradient{3, 4};
-  const std::vector<Parameter> parameters{{"w", w, gradient.data()}};
-  SharpnessStep step(0.5f);
-  step.perturb(parameters);
-  EXPECT_NEAR(w->data<float>()[0], 1.1f + 0.5f * 0.6f, 1e-6);
-  EXPECT_NEAR(w->data<float>()[1], -0.3f + 0.5f * 0.8f, 1e-6);
-  step.restore(parameters);
-  EXPECT_EQ(w->data<float>()[0], 1.1f);
-  EXPECT_EQ(w->data<float>()[1], -0.3f);
 }
 
 }  // namespace
