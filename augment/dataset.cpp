@@ -11,7 +11,7 @@
 #include <set>
 #include <sstream>
 
-#include "runtime/core/border.h"
+#include "runtime/core/api_boundary.h"
 #include "runtime/core/error.h"
 #include "runtime/core/random.h"
 
@@ -270,12 +270,12 @@ Dataset read_any(const std::string& path, Task task, const SplitSettings& split)
 }  // namespace
 
 Dataset read_dataset(const std::string& path, Task task, const SplitSettings& split) {
-  return at_border([&] { return with_code(ErrorCode::bad_data, [&] { return read_any(path, task, split); }); });
+  return at_api_boundary([&] { return with_code(ErrorCode::bad_data, [&] { return read_any(path, task, split); }); });
 }
 
 Dataset make_dataset(const std::vector<std::string>& paths, const std::vector<std::string>& labels,
                      const SplitSettings& split) {
-  return at_border([&] {
+  return at_api_boundary([&] {
     if (paths.size() != labels.size())
       throw Error("there are " + std::to_string(paths.size()) + " paths and " + std::to_string(labels.size()) +
                   " labels");
@@ -292,7 +292,7 @@ Dataset make_dataset(const std::vector<std::string>& paths, const std::vector<st
 }
 
 std::vector<std::string> list_pictures(const std::vector<std::string>& inputs) {
-  return at_border([&] {
+  return at_api_boundary([&] {
     std::vector<std::string> paths;
     for (const std::string& input : inputs) {
       std::error_code code;

@@ -6,7 +6,7 @@
 #include "apps/library/picture_runner.h"
 #include "apps/library/scores.h"
 #include "finetune/metrics/metrics.h"
-#include "runtime/core/border.h"
+#include "runtime/core/api_boundary.h"
 
 namespace graft {
 
@@ -33,7 +33,7 @@ struct Classifier::Impl {
 };
 
 Classifier::Classifier(const Model& model, const RunSettings& settings)
-    : impl_(at_border([&] { return std::make_unique<Impl>(model, settings); })) {}
+    : impl_(at_api_boundary([&] { return std::make_unique<Impl>(model, settings); })) {}
 Classifier::~Classifier() = default;
 Classifier::Classifier(Classifier&&) noexcept = default;
 Classifier& Classifier::operator=(Classifier&&) noexcept = default;
@@ -44,7 +44,8 @@ std::string Classifier::label(int index) const { return output_label(impl_->labe
 
 size_t Classifier::run(const std::vector<std::string>& paths, const Row& row, const Failed& failed,
                        Listener* listener) {
-  return at_border([&] { return impl_->runner.run("classify", paths, impl_->probabilities(row), failed, listener); });
+  return at_api_boundary(
+      [&] { return impl_->runner.run("classify", paths, impl_->probabilities(row), failed, listener); });
 }
 
 std::vector<Classification> Classifier::classify(const std::vector<std::string>& paths, size_t top,
@@ -61,7 +62,7 @@ std::vector<Classification> Classifier::classify(const std::vector<std::string>&
 
 std::vector<Classification> Classifier::classify(std::span<const PictureView> pictures, size_t top,
                                                  Listener* listener) {
-  return at_border([&] {
+  return at_api_boundary([&] {
     std::vector<Classification> results(pictures.size());
     const Row row = [&](size_t i, std::span<const float> scores) {
       results[i].top = best_scores(scores, impl_->task, impl_->labels, top);

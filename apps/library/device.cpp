@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <iterator>
 
-#include "runtime/core/border.h"
+#include "runtime/core/api_boundary.h"
 
 namespace graft {
 
@@ -25,7 +25,7 @@ const Backend& backend_for(const ComputeSettings& settings) {
 }
 
 DeviceInfo device_info(const ComputeSettings& settings) {
-  return at_border([&] {
+  return at_api_boundary([&] {
     const OpenedDevice opened = opened_device(settings);
     backend_for(settings);
     return DeviceInfo{opened.description, opened.note};

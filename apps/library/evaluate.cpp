@@ -9,7 +9,7 @@
 #include "finetune/metrics/metrics.h"
 #include "finetune/metrics/score_table.h"
 #include "finetune/metrics/target_metrics.h"
-#include "runtime/core/border.h"
+#include "runtime/core/api_boundary.h"
 
 namespace graft {
 namespace {
@@ -146,7 +146,7 @@ void evaluate_targets(const Model& model, const std::vector<LabelledFile>& files
 
 Evaluation evaluate(const Model& model, const std::vector<LabelledFile>& files, const std::vector<std::string>& classes,
                     const RunSettings& settings, Listener* listener) {
-  return at_border([&] {
+  return at_api_boundary([&] {
     Evaluation result;
     result.task = model.task();
     if (files.empty()) throw Error("there are no pictures to evaluate on", {}, ErrorCode::bad_data);

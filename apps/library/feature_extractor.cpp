@@ -2,7 +2,7 @@
 
 #include "apps/library/picture_runner.h"
 #include "finetune/heads/head.h"
-#include "runtime/core/border.h"
+#include "runtime/core/api_boundary.h"
 
 namespace graft {
 namespace {
@@ -24,13 +24,13 @@ struct FeatureExtractor::Impl {
 };
 
 FeatureExtractor::FeatureExtractor(const Model& model, const std::string& layer, const RunSettings& settings)
-    : impl_(at_border([&] { return std::make_unique<Impl>(model, layer, settings); })) {}
+    : impl_(at_api_boundary([&] { return std::make_unique<Impl>(model, layer, settings); })) {}
 FeatureExtractor::~FeatureExtractor() = default;
 FeatureExtractor::FeatureExtractor(FeatureExtractor&&) noexcept = default;
 FeatureExtractor& FeatureExtractor::operator=(FeatureExtractor&&) noexcept = default;
 
 Features FeatureExtractor::extract(const std::vector<std::string>& paths, Listener* listener) {
-  return at_border([&] {
+  return at_api_boundary([&] {
     Features features;
     impl_->runner.run(
         "extract", paths,
@@ -53,7 +53,7 @@ Features FeatureExtractor::extract(const std::vector<std::string>& paths, Listen
 }
 
 Features FeatureExtractor::extract(std::span<const PictureView> pictures, Listener* listener) {
-  return at_border([&] {
+  return at_api_boundary([&] {
     Features features;
     impl_->runner.run(
         "extract", pictures,

@@ -4,8 +4,8 @@
 #include <ostream>
 
 #include "graft/feature_extractor.h"
+#include "runtime/core/api_boundary.h"
 #include "runtime/core/atomic_file.h"
-#include "runtime/core/border.h"
 #include "runtime/core/npy.h"
 
 namespace graft {
@@ -57,11 +57,11 @@ std::vector<int64_t> class_labels(const std::vector<std::string>& paths, const s
 }
 
 void check_features_path(const std::string& path) {
-  at_border([&] { extension_of(path); });
+  at_api_boundary([&] { extension_of(path); });
 }
 
 void save_features(const Features& features, const std::string& path) {
-  at_border([&] {
+  at_api_boundary([&] {
     const std::string extension = extension_of(path);
     if (extension == ".csv") return write_csv(features, path);
     const auto rows = static_cast<int64_t>(features.rows), width = static_cast<int64_t>(features.width);

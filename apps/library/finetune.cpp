@@ -18,7 +18,7 @@
 #include "finetune/selection/rate_finder.h"
 #include "graft/version.h"
 #include "importer/model.h"
-#include "runtime/core/border.h"
+#include "runtime/core/api_boundary.h"
 #include "runtime/passes/passes.h"
 
 namespace graft {
@@ -213,7 +213,7 @@ FinetuneResult finetune(Model model, const Dataset& dataset, const FinetuneSetti
   const auto start = std::chrono::steady_clock::now();
   Listener silent;
   FinetuneResult result =
-      at_border([&] { return Job(std::move(model), dataset, settings, listener ? *listener : silent).run(); });
+      at_api_boundary([&] { return Job(std::move(model), dataset, settings, listener ? *listener : silent).run(); });
   result.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   return result;
 }

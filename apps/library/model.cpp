@@ -4,18 +4,18 @@
 #include "importer/model.h"
 #include "importer/reader.h"
 #include "importer/writer.h"
-#include "runtime/core/border.h"
+#include "runtime/core/api_boundary.h"
 
 namespace graft {
 
 Model::Model(std::shared_ptr<OnnxModel> contents) : contents_(std::move(contents)) {}
 
 Model Model::load(const std::string& path) {
-  return at_border([&] { return Model(std::make_shared<OnnxModel>(read_model(path))); });
+  return at_api_boundary([&] { return Model(std::make_shared<OnnxModel>(read_model(path))); });
 }
 
 uint64_t Model::save(const std::string& path, const SaveSettings& settings) const {
-  return at_border([&]() -> uint64_t {
+  return at_api_boundary([&]() -> uint64_t {
     return write_model(*contents_, path,
                        {.half_weights = settings.half_weights, .external_weights = settings.external_weights});
   });
@@ -25,7 +25,7 @@ const std::string& Model::path() const { return contents_->path; }
 
 Task Model::task() const {
   const std::string& name = contents_->metadata.task;
-  return name.empty() ? Task::classes : at_border([&] { return task_named(name); });
+  return name.empty() ? Task::classes : at_api_boundary([&] { return task_named(name); });
 }
 
 const std::vector<std::string>& Model::labels() const { return contents_->metadata.labels; }
@@ -37,7 +37,7 @@ const std::optional<Preprocessing>& Model::preprocessing() const { return conten
 void Model::set_preprocessing(const Preprocessing& preprocessing) { own().metadata.preprocessing = preprocessing; }
 
 Model::InputSize Model::input_size() const {
-  return at_border([&] {
+  return at_api_boundary([&] {
     const OnnxModel::Picture picture = contents_->picture();
     return InputSize{picture.channels, picture.height, picture.width};
   });

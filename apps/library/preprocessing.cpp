@@ -6,7 +6,7 @@
 #include "apps/library/pipelines.h"
 #include "graft/model.h"
 #include "importer/metadata.h"
-#include "runtime/core/border.h"
+#include "runtime/core/api_boundary.h"
 
 namespace graft {
 namespace {
@@ -57,7 +57,7 @@ Preprocessing settled(const OnnxModel& model, const PreprocessingSettings& s) {
 }  // namespace
 
 Preprocessing preprocessing_for(const Model& model, const PreprocessingSettings& settings) {
-  return at_border([&] { return settled(model.contents(), settings); });
+  return at_api_boundary([&] { return settled(model.contents(), settings); });
 }
 
 }  // namespace graft

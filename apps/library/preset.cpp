@@ -1,6 +1,6 @@
 #include "finetune/optimizers/optimizer.h"
 #include "graft/settings.h"
-#include "runtime/core/border.h"
+#include "runtime/core/api_boundary.h"
 
 namespace graft {
 namespace {
@@ -28,7 +28,7 @@ void accelerate_batch_norm(FinetuneSettings& s, const std::set<std::string>& giv
 std::vector<std::string> preset_names() { return {"accelerating-bn"}; }
 
 void apply_preset(FinetuneSettings& settings, const std::string& preset, const std::set<std::string>& given) {
-  at_border([&] {
+  at_api_boundary([&] {
     if (preset != "accelerating-bn")
       throw Error("there is no such preset", "use accelerating-bn", ErrorCode::not_found).about("preset", preset);
     settings.preset = preset;

@@ -19,7 +19,7 @@ inline void write_text(std::string_view text, char* to, size_t bytes) noexcept {
 }
 
 /// What make() returns (a unique_ptr to a Backend), released from its owner. Null where make() throws, with the reason
-/// in `message`: exceptions do not cross the border of a plugin.
+/// in `message`: exceptions do not leave a plugin.
 template <typename Make>
 Backend* open_backend(const Make& make, char* message, size_t message_bytes) noexcept {
   try {

@@ -1,4 +1,4 @@
-// The border between the program and a plugin, with functions in a plugin's place.
+// What the program asks of a plugin, with functions in its place.
 #include "runtime/plan/plugin.h"
 
 #include <gtest/gtest.h>

@@ -9,7 +9,7 @@ namespace graft {
 
 /// Calls `body`, of which nothing but an Error comes out: every public function is one call of it.
 template <typename Body>
-decltype(auto) at_border(Body&& body) {
+decltype(auto) at_api_boundary(Body&& body) {
   try {
     return std::forward<Body>(body)();
   } catch (const Error&) {
