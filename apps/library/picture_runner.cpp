@@ -30,7 +30,7 @@ void choose_output(OnnxModel& model, const std::string& output) {
                   "graft inspect " + place_of(model) + " lists them", ErrorCode::not_found);
   }
   if (graph.outputs.empty()) throw Error(place_of(model) + ": has no output", {}, ErrorCode::unsupported);
-  graph.outputs.resize(1);
+  graph.outputs.erase(graph.outputs.begin() + 1, graph.outputs.end());
 }
 
 Image copied(const PictureView& view) {

@@ -26,7 +26,7 @@ std::shared_ptr<const Graph> teacher_graph(const Model& teacher, const std::vect
   auto graph = std::make_shared<Graph>(teacher.contents().graph);
   retype(*graph, {1, options.height, options.width}, backend);
   if (graph->outputs.empty()) throw Error(place_of(teacher.contents()) + ": has no output");
-  graph->outputs.resize(1);
+  graph->outputs.erase(graph->outputs.begin() + 1, graph->outputs.end());
   with_place([&] { return place_of(teacher.contents()); }, [&] { check(*graph, teacher.labels(), classes); });
   return graph;
 }
