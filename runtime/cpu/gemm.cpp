@@ -6,6 +6,7 @@
 #include "runtime/core/strided_copy.h"
 #include "runtime/cpu/kernel_table.h"
 #include "runtime/cpu/onednn.h"
+#include "runtime/cpu/thread_limit.h"
 #include "runtime/cpu/vector_product.h"
 #include "runtime/ops/broadcast.h"
 
@@ -21,11 +22,15 @@ memory::desc matrix(const Operand& operand, Transpose2d transpose) {
   return {memory::dims{s[1], s[0]}, memory::data_type::f32, memory::dims{operand.strides[1], operand.strides[0]}};
 }
 
-/// Y = act(α·A·B + bias + residual) by oneDNN's matmul; a weight that is known beforehand is packed once.
+/// Y = act(α·A·B + bias + residual) by oneDNN's matmul; a weight that is known beforehand is packed once. Few long sums
+/// are one thread's, so that the number of threads changes no bit of them.
 class GemmKernel final : public Kernel {
  public:
   GemmKernel(const Gemm& op, const KernelRequest& request) {
     const Operand &a = request.inputs[0], &b = request.inputs[1], &y = request.outputs[0];
+    one_thread_ =
+        has_few_long_sums(y.shape[0], op.transpose_a == Transpose2d::no ? a.shape[1] : a.shape[0], y.shape[1]);
+    const ThreadLimit limit(one_thread_ ? 1 : omp_get_max_threads());  // oneDNN fixes it in a primitive
     has_residual_ = op.tail.residual;
     residual_in_place_ = request.in_place_input >= 0;
     const bool has_bias = request.inputs.size() > 2 && request.inputs[2].present;
@@ -117,13 +122,16 @@ class GemmKernel final : public Kernel {
       }
       bias_.set_data_handle(bias);
     }
-    arguments_.execute(primitive_);
+    {
+      const ThreadLimit limit(one_thread_ ? 1 : omp_get_max_threads());
+      arguments_.execute(primitive_);
+    }
     activate_result(activation_, args.outputs[0], static_cast<int64_t>(output_bytes_ / sizeof(float)));
   }
 
  private:
   Activation activation_;
-  bool has_residual_ = false, residual_in_place_ = false, has_bias_ = false;
+  bool has_residual_ = false, residual_in_place_ = false, has_bias_ = false, one_thread_ = false;
   float bias_scale_ = 1;
   int64_t bias_elements_ = 0;
   size_t own_scratch_ = 0, output_bytes_ = 0;

@@ -9,6 +9,7 @@
 
 #include "runtime/core/parallel.h"
 #include "runtime/cpu/convolution/kernels.h"
+#include "runtime/cpu/thread_limit.h"
 
 namespace graft::cpu {
 namespace {
@@ -28,12 +29,13 @@ class WeightsInPieces final : public Kernel {
     pieces_ = std::min(images_, std::clamp<int64_t>(kMostFloats / weights_, 2, kMostPieces));
     const int threads = omp_get_max_threads();
     const auto workers = std::min<int64_t>(threads, pieces_);
-    omp_set_num_threads(1);  // oneDNN fixes in a primitive how many threads run it
-    for (int64_t w = 0; w < workers; ++w) {
-      const int64_t small = images_ / pieces_;
-      workers_.push_back({part(op, request, small), images_ % pieces_ ? part(op, request, small + 1) : nullptr});
+    {
+      const ThreadLimit limit(1);  // oneDNN fixes in a primitive how many threads run it
+      for (int64_t w = 0; w < workers; ++w) {
+        const int64_t small = images_ / pieces_;
+        workers_.push_back({part(op, request, small), images_ % pieces_ ? part(op, request, small + 1) : nullptr});
+      }
     }
-    omp_set_num_threads(threads);
     worker_scratch_ = 0;
     for (const auto& kernel : workers_[0])
       if (kernel) worker_scratch_ = std::max(worker_scratch_, (kernel->scratch_bytes() + 63) / 64 * 64);

@@ -1,5 +1,7 @@
 #include "runtime/ops/gemm.h"
 
+#include <cstring>
+
 #include "runtime/core/error.h"
 #include "tests/runtime/run_operator.h"
 
@@ -41,6 +43,44 @@ TEST(Gemm, OfOneRowAndManyWeightsIsTheSumToo) {
     const double expected =
         0.5 * sum + 2 * static_cast<double>(bias->data<float>()[at]) + static_cast<double>(residual->data<float>()[at]);
     EXPECT_NEAR(y.data<float>()[at], std::max(expected, 0.0), 1e-4) << "column " << n;
+  }
+}
+
+/// Few results of long sums tempt a library to divide each sum among its threads.
+TEST(Gemm, OfFewLongSumsIsTheSameForEveryNumberOfThreads) {
+  constexpr int64_t kRows = 19, kDepth = 2311, kColumns = 53;
+  for (const auto transposed : {Transpose2d::no, Transpose2d::yes}) {
+    auto op = std::make_shared<Gemm>();
+    op->transpose_b = transposed;
+    Graph graph;
+    const ValueId x = graph.add_input("x", DType::f32, {kRows, kDepth});
+    const Tensor rows = random_tensor({kRows, kDepth}, 1), weights = random_tensor({kColumns, kDepth}, 2),
+                 bias = random_tensor({kColumns}, 3);
+    Tensor w(DType::f32, transposed == Transpose2d::yes ? Shape{kColumns, kDepth} : Shape{kDepth, kColumns});
+    for (int64_t n = 0; n < kColumns; ++n)
+      for (int64_t k = 0; k < kDepth; ++k)
+        w.data<float>()[static_cast<size_t>(transposed == Transpose2d::yes ? n * kDepth + k : k * kColumns + n)] =
+            weights.data<float>()[static_cast<size_t>(n * kDepth + k)];
+    graph.outputs =
+        graph.add_node("y", op, {x, graph.add_constant("w", std::move(w)), graph.add_constant("b", bias.clone())});
+    std::vector<Tensor> results;
+    for (const int threads : {1, 2, 3, 8}) {
+      Plan plan(graph, test_backend(), threads);
+      copy_from_plain(rows.raw(), plan.input(0));
+      plan.forward();
+      results.emplace_back(DType::f32, plan.output(0).shape);
+      copy_to_plain(plan.output(0), results.back().raw());
+    }
+    for (const Tensor& other : results) EXPECT_EQ(std::memcmp(other.raw(), results[0].raw(), results[0].bytes()), 0);
+    for (int64_t i = 0; i < kRows; ++i) {
+      for (int64_t n = 0; n < kColumns; ++n) {
+        double sum = static_cast<double>(bias.data<float>()[static_cast<size_t>(n)]);
+        for (int64_t k = 0; k < kDepth; ++k)
+          sum += static_cast<double>(rows.data<float>()[static_cast<size_t>(i * kDepth + k)]) *
+                 static_cast<double>(weights.data<float>()[static_cast<size_t>(n * kDepth + k)]);
+        EXPECT_NEAR(results[0].data<float>()[static_cast<size_t>(i * kColumns + n)], sum, 2e-4) << i << ", " << n;
+      }
+    }
   }
 }
 
