@@ -1,15 +1,15 @@
 #include "importer/graph_reader.h"
 
 #include <algorithm>
+#include <cstring>
 #include <deque>
-#include <optional>
 
 #include "importer/loop.h"
 #include "importer/op_table.h"
 #include "runtime/core/error.h"
 #include "runtime/core/memory_text.h"
 #include "runtime/cpu/cpu_backend.h"
-#include "runtime/passes/passes.h"
+#include "runtime/ops/conditional.h"
 
 namespace graft {
 namespace {
@@ -48,18 +48,39 @@ Shape input_shape(const onnx::ValueInfoProto& info) {
   const auto& declared = info.type().tensor_type();
   for (const auto& dim : declared.shape().dim()) {
     const int64_t extent = dim.has_dim_value() ? dim.dim_value() : kOpenDim;
-    if (dim.has_dim_value() && (extent < 0 || extent > kLargestInputExtent)) {
+    if (extent < kOpenDim || extent > kLargestInputExtent) {  // some exporters write -1 for an open extent
       throw Error(
           "declares the extent " + std::to_string(extent) + ", outside 0…" + std::to_string(kLargestInputExtent),
           "the file is damaged");
     }
     shape.push_back(extent);
   }
+  if (shape.size() == 4) std::replace(shape.begin(), shape.end(), int64_t{0}, kOpenDim);  // others write 0
   return shape;
 }
 
-/// Sides of pictures that networks are made for, the commonest first.
-constexpr int64_t kSides[] = {224, 299, 256, 384, 320, 448, 512, 640, 1024, 192, 160, 128, 96, 64, 48, 32, 28, 16, 8};
+/// Sizes of pictures, those that networks are made for first. Where none of the first ones fits, an exporter has let a
+/// size open that the network does not: it may be any.
+std::vector<PictureSize> candidate_sizes(PictureSize hint) {
+  std::vector<PictureSize> sizes{hint};
+  for (int64_t side : {224, 299, 256, 384, 320, 448, 512, 640, 1024, 192, 160, 128, 96, 64, 48, 32, 28, 16, 8})
+    sizes.push_back({side, side});
+  for (const auto& [height, width] : {std::pair<int64_t, int64_t>{256, 128},
+                                      {384, 128},
+                                      {128, 64},
+                                      {240, 320},
+                                      {480, 640},
+                                      {360, 640},
+                                      {720, 1280},
+                                      {32, 100},
+                                      {32, 128},
+                                      {48, 320},
+                                      {64, 256}})
+    sizes.insert(sizes.end(), {{height, width}, {width, height}});
+  for (int64_t side = 1; side <= 1024; ++side) sizes.push_back({side, side});
+  return sizes;
+}
+constexpr size_t kMostNodesTyped = 400000;  // while sizes are tried
 
 const onnx::GraphProto* branch_of(const onnx::NodeProto& node, const char* name) {
   for (const auto& attribute : node.attribute())
@@ -105,7 +126,7 @@ void GraphReader::read_inputs(NameScope& scope) {
                [&] {
                  if (!input.type().has_tensor_type()) throw Error("is not a tensor");
                  Shape shape = input_shape(input);
-                 if (shape.empty() && !input.type().tensor_type().has_shape()) throw Error("declares no shape");
+                 if (!input.type().tensor_type().has_shape()) shape = {kOpenDim, kOpenDim, kOpenDim, kOpenDim};
                  if (!shape.empty() && shape[0] != kOpenDim) fixed_batch_ = shape[0];
                  scope.define(
                      input.name(),
@@ -195,7 +216,7 @@ void GraphReader::read_node(const onnx::NodeProto& node, NameScope& scope) {
     return with_place([&] { return "node \"" + node.name() + "\" (If)"; }, [&] { read_if(node, scope); });
   }
   if (is_own_operator(node) && node.op_type() == "Loop") {
-    const SubgraphReader body{graph_, [&](ValueId id) { return known(id); },
+    const SubgraphReader body{graph_, [&](ValueId id) { return known_for_all_sizes(id); },
                               [&](const onnx::GraphProto& graph, NameScope& inner) { read_initialisers(graph, inner); },
                               [&](const Nodes& nodes, NameScope& inner) {
                                 add_read_names(nodes, inner);
@@ -249,14 +270,8 @@ void GraphReader::read_call(const onnx::NodeProto& call, const onnx::FunctionPro
              });
 }
 
-/// Takes the branch that a constant condition chooses into the graph.
-void GraphReader::read_if(const onnx::NodeProto& node, NameScope& scope) {
-  const ValueId condition = node.input_size() == 1 ? scope.find(node.input(0)) : kNoValue;
-  if (condition == kNoValue) throw Error("has no condition", "the file is damaged");
-  const auto choice = known(condition);
-  if (!choice || choice->elements() != 1) throw Error("the condition depends on the data, which graft does not run");
-  const bool yes = cast(*choice, DType::i64).data<int64_t>()[0] != 0;
-  const onnx::GraphProto* branch = branch_of(node, yes ? "then_branch" : "else_branch");
+std::vector<ValueId> GraphReader::read_branch(const onnx::NodeProto& node, bool holds, NameScope& scope) {
+  const onnx::GraphProto* branch = branch_of(node, holds ? "then_branch" : "else_branch");
   if (!branch || branch->output_size() != node.output_size())
     throw Error("a branch is missing, or has other outputs", "the file is damaged");
   NameScope inner(scope.opset(), &scope);
@@ -264,42 +279,81 @@ void GraphReader::read_if(const onnx::NodeProto& node, NameScope& scope) {
   for (const auto& output : branch->output()) inner.read_names.insert(output.name());
   read_initialisers(*branch, inner);
   read_nodes(branch->node(), inner);
-  for (int i = 0; i < node.output_size(); ++i) {
-    const ValueId made = inner.find(branch->output(i).name());
-    if (made == kNoValue)
-      throw Error("branch output \"" + branch->output(i).name() + "\" is made by no node", "the file is damaged");
-    scope.define(node.output(i), made);
+  std::vector<ValueId> results;
+  for (const auto& output : branch->output()) {
+    results.push_back(inner.find(output.name()));
+    if (results.back() == kNoValue)
+      throw Error("branch output \"" + output.name() + "\" is made by no node", "the file is damaged");
+  }
+  return results;
+}
+
+/// Takes the branch that a constant condition chooses into the graph, or both where extents choose that are still open.
+void GraphReader::read_if(const onnx::NodeProto& node, NameScope& scope) {
+  const ValueId condition = node.input_size() == 1 ? scope.find(node.input(0)) : kNoValue;
+  if (condition == kNoValue) throw Error("has no condition", "the file is damaged");
+  const auto choice = known(condition);
+  if (!choice || choice->elements() != 1)
+    throw Error("the condition depends on the data, which graft does not run", {}, ErrorCode::unsupported);
+  const bool holds = cast(*choice, DType::i64).data<int64_t>()[0] != 0;
+  std::vector<ValueId> results = read_branch(node, holds, scope);
+  if (follows_input(condition)) {
+    std::vector<ValueId> inputs{condition}, other = read_branch(node, !holds, scope);
+    for (const auto& branch : {holds ? results : other, holds ? other : results})
+      inputs.insert(inputs.end(), branch.begin(), branch.end());
+    graph_.append_node(node.name().empty() ? node.output(0) : node.name(), std::make_shared<If>(), inputs,
+                       {node.output().begin(), node.output().end()});
+    results = graph_.nodes.back().outputs;
+  }
+  for (int i = 0; i < node.output_size(); ++i) scope.define(node.output(i), results[static_cast<size_t>(i)]);
+}
+
+void GraphReader::count_producers() {
+  producer_.resize(graph_.value_count(), -1);
+  follows_input_.resize(graph_.value_count(), false);
+  for (ValueId id : graph_.inputs) follows_input_[static_cast<size_t>(id)] = true;
+  for (; producers_counted_ < graph_.nodes.size(); ++producers_counted_) {
+    const Node& node = graph_.nodes[producers_counted_];
+    const bool follows = std::any_of(node.inputs.begin(), node.inputs.end(), [&](ValueId id) {
+      return id != kNoValue && follows_input_[static_cast<size_t>(id)];
+    });
+    for (ValueId made : node.outputs) {
+      producer_[static_cast<size_t>(made)] = static_cast<int>(producers_counted_);
+      follows_input_[static_cast<size_t>(made)] = follows;
+    }
   }
 }
 
-std::shared_ptr<const Tensor> GraphReader::known(ValueId id) {
-  if (graph_.value(id).constant) return graph_.value(id).constant;
-  if (const auto it = known_.find(id); it != known_.end()) return it->second;
-  producer_.resize(graph_.value_count(), -1);
-  for (; producers_counted_ < graph_.nodes.size(); ++producers_counted_)
-    for (ValueId made : graph_.nodes[producers_counted_].outputs)
-      producer_[static_cast<size_t>(made)] = static_cast<int>(producers_counted_);
+bool GraphReader::follows_input(ValueId id) {
+  count_producers();
+  return follows_input_[static_cast<size_t>(id)];
+}
 
+GraphReader::Cone GraphReader::cone_of(ValueId id, bool use_known) {
+  count_producers();
+  const auto is_known = [&](ValueId v) { return use_known && known_.contains(v); };
   // The nodes that the value follows from, down to what is known already.
   std::set<int> nodes;
   std::vector<ValueId> open{id};
   while (!open.empty()) {
     const ValueId v = open.back();
     open.pop_back();
-    const int n = v == kNoValue || known_.contains(v) ? -1 : producer_[static_cast<size_t>(v)];
+    const int n = v == kNoValue || is_known(v) ? -1 : producer_[static_cast<size_t>(v)];
     if (n < 0 || !nodes.insert(n).second) continue;
     for (ValueId input : graph_.nodes[static_cast<size_t>(n)].inputs) open.push_back(input);
   }
-  Graph cone;
-  std::map<ValueId, ValueId> of{{kNoValue, kNoValue}};
+  Cone cone;
+  Graph& graph = cone.graph;
+  auto& of = cone.ids;
+  of[kNoValue] = kNoValue;
   const auto leaf = [&](ValueId v) {
     if (of.contains(v)) return;
     const Value& value = graph_.value(v);
-    if (const auto it = known_.find(v); it != known_.end())
-      of[v] = cone.add_constant(value.name, it->second->clone());
+    if (is_known(v))
+      of[v] = graph.add_constant(value.name, known_.at(v)->clone());
     else
-      of[v] = value.constant ? cone.add_constant(value.name, value.constant)
-                             : cone.add_input(value.name, value.dtype, value.shape);
+      of[v] = value.constant ? graph.add_constant(value.name, value.constant)
+                             : graph.add_input(value.name, value.dtype, value.shape);
   };
   for (int n : nodes) {
     const Node& node = graph_.nodes[static_cast<size_t>(n)];
@@ -310,39 +364,88 @@ std::shared_ptr<const Tensor> GraphReader::known(ValueId id) {
     }
     std::vector<std::string> names;
     for (ValueId v : node.outputs) names.push_back(graph_.value(v).name);
-    cone.append_node(node.name, node.op, inputs, names);
-    for (size_t i = 0; i < node.outputs.size(); ++i) of[node.outputs[i]] = cone.nodes.back().outputs[i];
+    graph.append_node(node.name, node.op, inputs, names);
+    for (size_t i = 0; i < node.outputs.size(); ++i) of[node.outputs[i]] = graph.nodes.back().outputs[i];
   }
   leaf(id);
-  cone.outputs = {of.at(id)};
-  const Graph closed = specialise(cone, {fixed_batch_ > 0 ? fixed_batch_ : 1, 224, 224}, cpu_backend());
-  for (const auto& [from, to] : of)
-    if (from != kNoValue && closed.value(to).constant) known_[from] = closed.value(to).constant;
-  return closed.value(of.at(id)).constant;
+  graph.outputs = {of.at(id)};
+  return cone;
 }
 
-/// The graph with every shape closed, for pictures of a size that fits it. An open size is not known before the
-/// pictures are: a network that needs 299 pixels, or cannot take more than 32, is as good as one that takes 224.
-Graph GraphReader::typed() {
+std::shared_ptr<const Tensor> GraphReader::known(ValueId id) {
+  if (graph_.value(id).constant) return graph_.value(id).constant;
+  if (const auto it = known_.find(id); it != known_.end()) return it->second;
+  const Cone cone = cone_of(id, true);
+  const Graph closed = closed_for_a_picture(cone.graph);
+  for (const auto& [from, to] : cone.ids)
+    if (from != kNoValue && closed.value(to).constant) known_[from] = closed.value(to).constant;
+  return closed.value(cone.ids.at(id)).constant;
+}
+
+std::shared_ptr<const Tensor> GraphReader::known_for_all_sizes(ValueId id) {
+  const auto content = known(id);
+  if (!content || !follows_input(id)) return content;
+  Cone cone = cone_of(id, false);
+  for (ValueId input : cone.graph.inputs)
+    if (Shape& shape = cone.graph.value(input).shape; !shape.empty()) shape[0] = kOpenDim;
+  const PictureSize larger{size_.height + 32, size_.width + 64};
+  bool same = false;
+  try {
+    const Graph closed = specialise(cone.graph, {fixed_batch_ + 3, larger.height, larger.width}, cpu_backend());
+    const auto other = closed.value(cone.ids.at(id)).constant;
+    same = other && other->dtype() == content->dtype() && other->shape() == content->shape() &&
+           std::memcmp(other->raw(), content->raw(), content->bytes()) == 0;
+  } catch (const Error&) {
+    same = true;  // the network takes no other size
+  }
+  if (!same)
+    throw Error("depends on the size of the picture or of the batch, which graft does not run",
+                "export the network with a fixed size", ErrorCode::unsupported);
+  return content;
+}
+
+Graph GraphReader::closed_for_a_picture(const Graph& graph) {
+  const int64_t batch = fixed_batch_ > 0 ? fixed_batch_ : 1;
+  const bool is_open = std::any_of(graph.inputs.begin(), graph.inputs.end(),
+                                   [&](ValueId id) { return graph.value(id).shape.is_open(); });
+  if (!is_open) return specialise(graph, {batch, size_.height, size_.width}, cpu_backend());
   std::optional<Error> first;
-  for (const int64_t side : kSides) {
+  size_t typed = 0;
+  for (const PictureSize size : candidate_sizes(size_)) {
     try {
-      Graph closed = specialise(graph_, {fixed_batch_ > 0 ? fixed_batch_ : 1, side, side}, cpu_backend());
-      side_ = side;
+      Graph closed = specialise(graph, {batch, size.height, size.width}, cpu_backend());
+      size_ = size;
       return closed;
     } catch (const Error& error) {
       if (!first) first = error;
     }
-    const auto open = [&](ValueId id) { return graph_.value(id).shape.is_open(); };
-    if (std::none_of(graph_.inputs.begin(), graph_.inputs.end(), open)) break;  // the next would say the same
+    if ((typed += graph.nodes.size()) > kMostNodesTyped) break;
   }
   throw *first;
+}
+
+/// Numbers of channels are never open in truth: weights say how many there are.
+void GraphReader::choose_channels() {
+  for (ValueId id : graph_.inputs) {
+    Shape& shape = graph_.value(id).shape;
+    if (shape.size() != 4 || shape[1] != kOpenDim || shape[3] != kOpenDim) continue;
+    for (const int64_t channels : {3, 1, 4, 2}) {
+      shape[1] = channels;
+      try {
+        closed_for_a_picture(graph_);
+        break;
+      } catch (const Error&) {
+        shape[1] = kOpenDim;
+      }
+    }
+  }
 }
 
 /// Types every value for one picture, which also proves that the graph can be run; then lets the batch open, where
 /// the file fixed it.
 void GraphReader::free_batch() {
-  const Graph typed = this->typed();
+  choose_channels();
+  const Graph typed = closed_for_a_picture(graph_);
   const auto producer = graph_.producers();
   for (size_t i = 0; i < graph_.value_count(); ++i) {
     const auto id = static_cast<ValueId>(i);

@@ -1,28 +1,36 @@
 #pragma once
 
+#include <map>
+#include <memory>
+#include <optional>
 #include <vector>
 
 #include "importer/functions.h"
+#include "importer/model.h"
 #include "importer/name_scope.h"
 #include "importer/weights.h"
 #include "runtime/core/graph.h"
+#include "runtime/passes/passes.h"
 
 namespace graft {
 
-/// Reads an ONNX graph into graft's: branches with a constant condition are taken, local functions are inlined, each
-/// body's names staying its own. Nodes may stand in any order.
+/// Reads an ONNX graph into graft's: branches with a constant condition are taken, those whose condition depends on
+/// open extents are both read (If), local functions are inlined, each body's names staying its own. Nodes may stand in
+/// any order.
 class GraphReader {
  public:
-  /// All outlive the reader.
-  GraphReader(const onnx::ModelProto& model, const LocalFunctions& functions, const Weights& weights)
-      : model_(model), functions_(functions), weights_(weights) {}
+  /// All outlive the reader. `hint`: a size that is tried first where the file leaves the picture's open.
+  GraphReader(const onnx::ModelProto& model, const LocalFunctions& functions, const Weights& weights,
+              std::optional<PictureSize> hint)
+      : model_(model), functions_(functions), weights_(weights), size_(hint.value_or(PictureSize())) {}
 
   /// Throws Error with the node or value it is about.
   Graph read();
   /// After read(): the first extent that the file fixes for its inputs; 0 where it is open.
   int64_t declared_batch() const { return fixed_batch_; }
-  /// After read(): a side at which a picture of open size fits the network: the first of the usual ones that does.
-  int64_t usual_side() const { return side_; }
+  /// After read(): a size at which a picture of open size fits the network: the hint, or the first of the usual ones
+  /// that does.
+  PictureSize usual_size() const { return size_; }
 
  private:
   using Nodes = google::protobuf::RepeatedPtrField<onnx::NodeProto>;
@@ -34,22 +42,39 @@ class GraphReader {
   void read_node(const onnx::NodeProto& node, NameScope& scope);
   void read_call(const onnx::NodeProto& call, const onnx::FunctionProto& function, NameScope& scope);
   void read_if(const onnx::NodeProto& node, NameScope& scope);
-  /// The content of a value that does not depend on the data, or null.
+  /// Reads a branch of an If; returns its results.
+  std::vector<ValueId> read_branch(const onnx::NodeProto& node, bool holds, NameScope& scope);
+  /// The content of a value that does not depend on the data, or null. Open extents are one picture's of a usual size.
   std::shared_ptr<const Tensor> known(ValueId id);
+  /// The same of a value that no open extent may change. Throws Error where one does.
+  std::shared_ptr<const Tensor> known_for_all_sizes(ValueId id);
+  void count_producers();
+  /// True where a value is made from an input of the graph, were it from its extents alone.
+  bool follows_input(ValueId id);
+  /// The nodes that make a value, and their values under its own ids.
+  struct Cone {
+    Graph graph;
+    std::map<ValueId, ValueId> ids;  // from ids of the whole graph
+  };
+  Cone cone_of(ValueId id, bool use_known);
+  /// The graph with closed shapes, for the first size of a picture that fits it, which becomes usual_size().
+  Graph closed_for_a_picture(const Graph& graph);
   void add_read_names(const Nodes& nodes, NameScope& scope) const;
   void count_bytes(const Tensor& tensor);
-  Graph typed();
+  void choose_channels();
   void free_batch();
   void open_reshapes(const Graph& typed);
 
   const onnx::ModelProto& model_;
   const LocalFunctions& functions_;
   const Weights& weights_;
-  int64_t fixed_batch_ = 0, side_ = 224;
+  PictureSize size_;
+  int64_t fixed_batch_ = 0;
   size_t constant_bytes_ = 0;
   Graph graph_;
   std::map<ValueId, std::shared_ptr<const Tensor>> known_;
-  std::vector<int> producer_;  // per value, of the nodes counted in below
+  std::vector<int> producer_;        // per value, of the nodes counted in below
+  std::vector<bool> follows_input_;  // per value
   size_t producers_counted_ = 0;
 };
 

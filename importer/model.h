@@ -21,13 +21,18 @@ struct Metadata {
   std::map<std::string, std::string> other;
 };
 
+/// Height and width of a picture, in pixels.
+struct PictureSize {
+  int64_t height = 224, width = 224;
+};
+
 /// An ONNX file as the importer reads it; graft::Model is made of it.
 struct OnnxModel {
   Graph graph;
   Metadata metadata;
   std::string path;
   int64_t opset = 0, ir_version = 0;
-  int64_t usual_side = 224;  // of a picture whose size the file leaves open: one that fits the network
+  PictureSize usual_size;  // of a picture whose size the file leaves open: one that fits the network
   int64_t declared_batch =
       0;  // first extent of input 0 as the file fixes it (the graph leaves it open); 0: open there too
 

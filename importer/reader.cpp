@@ -104,13 +104,16 @@ OnnxModel read_model(const std::string& path) {
                         model.opset = opset_of(proto);
                         const LocalFunctions functions(proto);
                         require_known_operators(proto.graph(), functions);
-                        GraphReader reader(proto, functions, weights);
-                        model.graph = reader.read();
-                        model.usual_side = reader.usual_side();
-                        model.declared_batch = reader.declared_batch();
                         std::map<std::string, std::string> properties;
                         for (const auto& entry : proto.metadata_props()) properties[entry.key()] = entry.value();
                         model.metadata = metadata_from_properties(properties);
+                        std::optional<PictureSize> hint;
+                        if (const auto& said = model.metadata.preprocessing)
+                          hint = PictureSize{said->crop_height, said->crop_width};
+                        GraphReader reader(proto, functions, weights, hint);
+                        model.graph = reader.read();
+                        model.usual_size = reader.usual_size();
+                        model.declared_batch = reader.declared_batch();
                         return model;
                       });
                     });

@@ -7,7 +7,9 @@
 #include <sstream>
 
 #include "importer/metadata.h"
+#include "importer/node_tree.h"
 #include "importer/op_table.h"
+#include "importer/tensor_types.h"
 #include "runtime/core/atomic_file.h"
 #include "runtime/ops/expansion.h"
 
@@ -18,23 +20,6 @@ constexpr int64_t kWrittenOpset = 17;
 constexpr int64_t kWrittenIr = 8;
 constexpr size_t kLargestInside = size_t{2000} << 20;  // messages end at 2 GiB
 constexpr int64_t kSmallTable = 4096;  // constants up to this size keep their precision: nothing is saved on them
-
-int onnx_type(DType dtype) {
-  switch (dtype) {
-    case DType::i64:
-      return onnx::TensorProto::INT64;
-    case DType::i32:
-      return onnx::TensorProto::INT32;
-    case DType::u8:
-      return onnx::TensorProto::UINT8;
-    case DType::i8:
-      return onnx::TensorProto::INT8;
-    case DType::boolean:
-      return onnx::TensorProto::BOOL;
-    default:
-      return onnx::TensorProto::FLOAT;
-  }
-}
 
 void write_info(const Value& value, bool open_batch, onnx::ValueInfoProto& info) {
   info.set_name(value.name);
@@ -153,15 +138,7 @@ void fill(onnx::ModelProto& proto, const OnnxModel& model, const WriteOptions& o
   out.set_name("graft");
   for (ValueId id : graph.inputs) write_info(graph.value(id), true, *out.add_input());
   for (ValueId id : graph.outputs) write_info(graph.value(id), true, *out.add_output());
-  for (const Node& node : graph.nodes) {
-    with_place([&] { return describe(node); },
-               [&] {
-                 const auto* write = op_table().writer(*node.op);
-                 if (!write) throw Error("has no ONNX form", {}, ErrorCode::unsupported);
-                 NodeWriter writer(graph, node, out);
-                 (*write)(*node.op, writer);
-               });
-  }
+  write_nodes(graph, out);
   // Only what the written nodes read: mappings may have replaced inputs by attributes.
   std::map<std::string, ValueId> constants;
   for (size_t i = 0; i < graph.value_count(); ++i)
@@ -169,19 +146,17 @@ void fill(onnx::ModelProto& proto, const OnnxModel& model, const WriteOptions& o
       constants[graph.value(static_cast<ValueId>(i)).name] = static_cast<ValueId>(i);
   std::map<std::string, bool> written;
   std::vector<onnx::NodeProto> casts;
-  for (const auto& node : out.node()) {
-    for (const std::string& name : node.input()) {
-      const auto it = constants.find(name);
-      if (it == constants.end() || written[name]) continue;
-      written[name] = true;
-      const Value& value = graph.value(it->second);
-      if (options.half_weights && value.dtype == DType::f32 && value.shape.rank() > 1 &&
-          value.shape.elements() > kSmallTable)
-        casts.push_back(write_half(*value.constant, name, weights));
-      else
-        weights.write(value.constant, name);
-    }
-  }
+  for_each_read_name(out, [&](const std::string& name) {
+    const auto it = constants.find(name);
+    if (it == constants.end() || written[name]) return;
+    written[name] = true;
+    const Value& value = graph.value(it->second);
+    if (options.half_weights && value.dtype == DType::f32 && value.shape.rank() > 1 &&
+        value.shape.elements() > kSmallTable)
+      casts.push_back(write_half(*value.constant, name, weights));
+    else
+      weights.write(value.constant, name);
+  });
   if (casts.empty()) return;
   google::protobuf::RepeatedPtrField<onnx::NodeProto> nodes(casts.begin(),
                                                             casts.end());  // nodes stand in topological order

@@ -152,9 +152,9 @@ void bench(const Options& o) {
   OnnxModel model = read_model(o.model);
   const auto picture = model.picture();
   const int64_t batch = o.common.batch > 0 ? o.common.batch : 1;
-  const int64_t open_side = o.size > 0 ? o.size : model.usual_side;
-  const OpenDims dims{batch, picture.height > 0 ? picture.height : open_side,
-                      picture.width > 0 ? picture.width : open_side};
+  const PictureSize open = o.size > 0 ? PictureSize{o.size, o.size} : model.usual_size;
+  const OpenDims dims{batch, picture.height > 0 ? picture.height : open.height,
+                      picture.width > 0 ? picture.width : open.width};
   const bool training = o.train || o.mode != "inference";
   const std::string mode = o.train ? "training" : o.mode;
   std::vector<double> updates;

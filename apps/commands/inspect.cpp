@@ -1,7 +1,6 @@
 #include <cstdio>
 #include <iostream>
 #include <nlohmann/json.hpp>
-#include <optional>
 #include <set>
 
 #include "apps/commands/commands.h"
@@ -29,16 +28,26 @@ struct Options {
 json layer_table(const OnnxModel& model, const Options& o) {
   Graph marked = model.graph;
   if (!o.freeze.empty()) apply_freeze(marked, {o.freeze, BatchNormPolicy::automatic}, {});
-  const auto typed_for = [&](int64_t batch) {
-    return specialise(marked, {batch, model.usual_side, model.usual_side}, cpu_backend());
-  };
-  const Graph graph = typed_for(1);
-  std::optional<Graph> two;  // what grows with it is open; a network that is fixed to one picture has nothing open
-  try {
-    two = typed_for(2);
-  } catch (const Error&) {
-    two.reset();
+  const PictureSize size = model.usual_size;
+  const Graph graph = specialise(marked, {1, size.height, size.width}, cpu_backend());
+  // What grows with the batch or the picture is open; a network that is fixed to one of either has nothing open.
+  std::vector<Graph> larger;
+  for (const OpenDims& dims : {OpenDims{2, size.height, size.width}, OpenDims{1, 2 * size.height, 2 * size.width}}) {
+    try {
+      larger.push_back(specialise(marked, dims, cpu_backend()));
+    } catch (const Error&) {
+      continue;
+    }
   }
+  const auto open_shape = [&](ValueId id) {
+    Shape shape = graph.value(id).shape;
+    for (const Graph& other : larger) {
+      const Shape& grown = other.value(id).shape;
+      for (size_t i = 0; i < shape.size() && grown.size() == shape.size(); ++i)
+        if (grown[i] != graph.value(id).shape[i]) shape[i] = kOpenDim;
+    }
+    return shape;
+  };
   json layers = json::array();
   int64_t parameters = 0, multiply_adds = 0;
   std::set<ValueId> counted;
@@ -54,8 +63,7 @@ json layer_table(const OnnxModel& model, const Options& o) {
     }
     std::vector<ValueType> outputs{graph.type_of(node.outputs[0])};
     const int64_t work = node.op->multiply_adds(input_types(graph, node), outputs);
-    Shape shape = outputs[0].shape;
-    if (two && !shape.empty() && two->value(node.outputs[0]).shape[0] != shape[0]) shape[0] = kOpenDim;
+    const Shape shape = open_shape(node.outputs[0]);
     json layer{{"name", node.name},
                {"op", node.op->type()},
                {"output_shape", static_cast<const std::vector<int64_t>&>(shape)},

@@ -19,15 +19,15 @@ Preprocessing from_file(const std::string& path) {
   return with_code(ErrorCode::corrupt_file, [&] { return preprocessing_from_json(text.str()); });
 }
 
-Preprocessing settled(const OnnxModel& model, const PreprocessingSettings& s) {
+Preprocessing resolved(const OnnxModel& model, const PreprocessingSettings& s) {
   const std::string place = place_of(model);
   const OnnxModel::Picture picture = with_place([&] { return place; }, [&] { return model.picture(); });
   if (picture.channels != 3 && picture.channels != 1) {
     throw Error(place + ": takes " + std::to_string(picture.channels) + " channels, pictures have 3, or 1 in grey",
                 "is this the right model?", ErrorCode::unsupported);
   }
-  const int64_t height = picture.height > 0 ? picture.height : s.crop > 0 ? s.crop : model.usual_side;
-  const int64_t width = picture.width > 0 ? picture.width : s.crop > 0 ? s.crop : model.usual_side;
+  const int64_t height = picture.height > 0 ? picture.height : s.crop > 0 ? s.crop : model.usual_size.height;
+  const int64_t width = picture.width > 0 ? picture.width : s.crop > 0 ? s.crop : model.usual_size.width;
   if (s.crop > 0 && (height != s.crop || width != s.crop)) {
     throw Error(place + " takes " + std::to_string(height) + "×" + std::to_string(width),
                 "leave " + mention("crop") + " out")
@@ -57,7 +57,7 @@ Preprocessing settled(const OnnxModel& model, const PreprocessingSettings& s) {
 }  // namespace
 
 Preprocessing preprocessing_for(const Model& model, const PreprocessingSettings& settings) {
-  return at_api_boundary([&] { return settled(model.contents(), settings); });
+  return at_api_boundary([&] { return resolved(model.contents(), settings); });
 }
 
 }  // namespace graft

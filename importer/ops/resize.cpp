@@ -20,14 +20,30 @@ constexpr std::array kCoordinates{"half_pixel",    "half_pixel_symmetric", "pyto
 constexpr std::array kNearest{"round_prefer_floor", "round_prefer_ceil", "floor", "ceil"};
 constexpr std::array kPolicies{"stretch", "not_larger", "not_smaller"};
 
-std::vector<float> floats(NodeReader& node, size_t i, const char* what) {
-  const Tensor* tensor = node.constant(i);
-  if (!tensor) {
-    if (node.input_count() > i && node.has_input(i)) throw Error(std::string("the ") + what + " depend on the data");
-    return {};
-  }
-  const Tensor converted = cast(*tensor, DType::f32);
+std::vector<float> floats(const Tensor& tensor) {
+  const Tensor converted = cast(tensor, DType::f32);
   return {converted.data<float>().begin(), converted.data<float>().end()};
+}
+
+/// Emits the operator with scales or sizes from these inputs (or SIZE_MAX), at once where they are known already.
+void emit_with_target(NodeReader& node, const std::shared_ptr<Resize>& op, size_t scales, size_t sizes) {
+  std::vector<ValueId> inputs{node.input(0)};
+  const auto given = [&](size_t i) { return i != SIZE_MAX && node.has_input(i); };
+  if (given(scales)) {
+    if (const Tensor* known = node.constant(scales))
+      op->scales = floats(*known);
+    else
+      inputs.push_back(node.input(scales));
+  }
+  if (given(sizes)) {
+    if (const Tensor* known = node.constant(sizes))
+      op->sizes = to_int64s(*known);
+    else
+      inputs.push_back(node.input(sizes));
+  }
+  const size_t targets = inputs.size() - 1 + !op->scales.empty() + !op->sizes.empty();
+  if (targets != 1) throw Error("needs either scales or sizes");
+  node.emit(op, inputs);
 }
 
 void read_resize(NodeReader& node) {
@@ -36,8 +52,7 @@ void read_resize(NodeReader& node) {
   if (node.opset() < 11) {  // scales are the second input; nearest rounds down
     op->coordinates = Resize::Coordinates::asymmetric;
     op->nearest = Resize::Nearest::floor;
-    op->scales = floats(node, 1, "scales");
-    return node.emit(op, {node.input(0)});
+    return emit_with_target(node, op, 1, SIZE_MAX);
   }
   op->coordinates = choice(node, "coordinate_transformation_mode", kCoordinates, Resize::Coordinates::half_pixel);
   op->nearest = choice(node, "nearest_mode", kNearest, Resize::Nearest::round_prefer_floor);
@@ -47,12 +62,12 @@ void read_resize(NodeReader& node) {
   op->cubic = node.real("cubic_coeff_a", -0.75f);
   op->extrapolation = node.real("extrapolation_value", 0);
   op->axes = node.integers("axes");
-  if (op->coordinates == Resize::Coordinates::tf_crop_and_resize) op->region = floats(node, 1, "regions");
-  op->scales = floats(node, 2, "scales");
-  if (const Tensor* sizes = node.constant(3)) op->sizes = to_int64s(*sizes);
-  if (op->scales.empty() == op->sizes.empty())
-    throw Error("needs either scales or sizes, known when the model is read");
-  node.emit(op, {node.input(0)});
+  if (op->coordinates == Resize::Coordinates::tf_crop_and_resize && node.has_input(1)) {
+    const Tensor* region = node.constant(1);
+    if (!region) throw Error("the region depends on the data");
+    op->region = floats(*region);
+  }
+  emit_with_target(node, op, 2, 3);
 }
 
 void read_upsample(NodeReader& node) {
@@ -60,9 +75,8 @@ void read_upsample(NodeReader& node) {
   op->mode = choice(node, "mode", kModes, Resize::Mode::nearest);
   op->coordinates = Resize::Coordinates::asymmetric;
   op->nearest = Resize::Nearest::floor;
-  op->scales = floats(node, 1, "scales");
-  if (op->scales.empty()) op->scales = node.reals("scales");
-  node.emit(op, {node.input(0)});
+  op->scales = node.reals("scales");
+  emit_with_target(node, op, op->scales.empty() ? 1 : SIZE_MAX, SIZE_MAX);
 }
 
 void write(const Resize& op, NodeWriter& node) {
@@ -70,12 +84,15 @@ void write(const Resize& op, NodeWriter& node) {
       op.coordinates == Resize::Coordinates::half_pixel_symmetric) {
     throw Error("this form of Resize is younger than opset 17");
   }
-  node.begin("", 1);
+  onnx::NodeProto& proto = node.begin("", 1);
   if (op.region.empty())
     node.add_absent_input();
   else
     node.add_input("region", Tensor::copy_of<float>({static_cast<int64_t>(op.region.size())}, op.region));
-  if (op.sizes.empty()) {
+  if (op.sizes.empty() && op.scales.empty()) {
+    if (node.graph().value(node.node().inputs[1]).dtype != DType::f32) node.add_absent_input();
+    proto.add_input(node.name_of(node.node().inputs[1]));
+  } else if (op.sizes.empty()) {
     node.add_input("scales", Tensor::copy_of<float>({static_cast<int64_t>(op.scales.size())}, op.scales));
   } else {
     node.add_absent_input();

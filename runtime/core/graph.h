@@ -36,11 +36,10 @@ class Graph {
   ValueId add_input(std::string name, DType dtype, Shape shape);
   ValueId add_constant(std::string name, Tensor tensor);
   ValueId add_constant(std::string name, std::shared_ptr<Tensor> tensor);
-  /// Appends a node and its output values, with inferred types when all inputs are closed. Throws Error with the node's
-  /// name.
+  /// Appends a node and its output values, with inferred types. Throws Error with the node's name.
   std::vector<ValueId> add_node(std::string name, OperatorPtr op, std::vector<ValueId> inputs,
                                 std::vector<std::string> output_names = {});
-  /// Appends a node without inferring: for graphs whose shapes are settled later by `specialise`.
+  /// Appends a node without inferring: for graphs whose shapes `specialise` closes later.
   void append_node(std::string name, OperatorPtr op, std::vector<ValueId> inputs,
                    const std::vector<std::string>& output_names);
   /// For operators with one output.

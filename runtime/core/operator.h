@@ -152,6 +152,13 @@ class Operator {
   /// leaves the batch open. Throws Error where there is no such graph.
   virtual ValueId expand(Expansion& expansion) const;
 
+  /// True for operators whose outputs are some of their inputs, which ones being known once extents are (ONNX If).
+  /// `specialise` puts those inputs in place of the outputs; what the others follow from is then not needed, and need
+  /// not fit the extents either.
+  virtual bool chooses_inputs() const { return false; }
+  /// For each output the index of the input that it is. Throws Error where that is not known.
+  virtual std::vector<size_t> chosen_inputs(std::span<const ValueType> /*inputs*/) const { return {}; }
+
   /// The form that keeps what the gradient needs (extra outputs are appended), or null when this one does.
   virtual std::shared_ptr<const Operator> training_form() const { return nullptr; }
 

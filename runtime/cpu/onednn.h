@@ -64,12 +64,14 @@ inline void activate_result(const Activation& activation, void* result, int64_t 
   });
 }
 
+inline void require_f32(const Operand& operand) {
+  if (operand.present && operand.dtype != DType::f32)
+    throw Error(std::string("the processor computes this in float32, found ") + name_of(operand.dtype));
+}
+
 inline void require_f32(const KernelRequest& request) {
   for (const auto operands : {request.inputs, request.outputs})
-    for (const Operand& o : operands)
-      if (o.present && o.dtype != DType::f32) {
-        throw Error(std::string("the processor computes this in float32, found ") + name_of(o.dtype));
-      }
+    for (const Operand& o : operands) require_f32(o);
 }
 
 /// Runs `body`, turning oneDNN's exceptions into Error.

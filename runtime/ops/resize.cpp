@@ -141,8 +141,23 @@ std::vector<Resize::Taps::Tap> taps_at(const Resize& op, double x, double scale,
 
 }  // namespace
 
+OperatorPtr Resize::resolved(std::span<const ValueType> inputs) const {
+  if (!scales.empty() || !sizes.empty()) return nullptr;
+  if (inputs.size() < 2) throw Error("needs either scales or sizes");
+  const Tensor* const target = inputs[1].constant;
+  if (!target) throw Error("the sizes depend on the data, which no plan can be made for", {}, ErrorCode::unsupported);
+  auto form = std::make_shared<Resize>(*this);
+  if (target->dtype() == DType::f32)
+    form->scales.assign(target->data<float>().begin(), target->data<float>().end());
+  else
+    form->sizes = to_int64s(*target);
+  if (form->scales.empty() && form->sizes.empty()) throw Error("needs either scales or sizes");
+  return form;
+}
+
 std::vector<ValueType> Resize::infer(std::span<const ValueType> inputs) const {
   if (inputs.empty()) throw Error("needs an input");
+  if (const OperatorPtr form = resolved(inputs)) return form->infer(inputs.first(1));
   return {{inputs[0].dtype, Geometry(*this, inputs[0].shape).result}};
 }
 

@@ -5,7 +5,8 @@
 namespace graft {
 
 /// ONNX Resize and Upsample as one product of a sparse matrix for each dimension that changes: every result is a
-/// weighted sum of few elements along that dimension.
+/// weighted sum of few elements along that dimension. Inputs x and, where neither scales nor sizes are set, a tensor of
+/// scales (float) or sizes (integers) that is known once extents are.
 struct Resize final : Operator {
   enum class Mode : uint8_t { nearest, linear, cubic };
   enum class Coordinates : uint8_t {
@@ -26,13 +27,14 @@ struct Resize final : Operator {
   float cubic = -0.75f;
   float extrapolation = 0;
   std::vector<int64_t> axes;  // empty: all
-  // Exactly one of them is set. For each of `axes`.
+  // At most one of them is set. For each of `axes`.
   std::vector<float> scales;
   std::vector<int64_t> sizes;
   std::vector<float> region;  // tf_crop_and_resize: starts, then ends, each for `axes`
 
   std::string_view type() const override { return "Resize"; }
   std::vector<ValueType> infer(std::span<const ValueType> inputs) const override;
+  OperatorPtr resolved(std::span<const ValueType> inputs) const override;
   void differentiate(GradientBuilder& grad) const override;
 
   /// The weighted sums along one dimension: result i is Σ weight·x[index] over its taps, plus `constant` where it lies
@@ -47,7 +49,7 @@ struct Resize final : Operator {
   };
   /// For each dimension of x; no taps where nothing changes.
   std::vector<Taps> taps(const Shape& x) const;
-  HalfOperands half_operands() const override { return HalfOperands::all(); }
+  HalfOperands half_operands() const override { return {OperandSet::only({0}), OperandSet::all()}; }
 };
 
 /// dL/dx of Resize. Input dL/dy.

@@ -24,7 +24,7 @@ struct OpenDims {
 /// constants. Trainable values are never folded. Kernels of `backend` do the computing.
 Graph specialise(const Graph& graph, const OpenDims& dims, const Backend& backend);
 
-/// Settles the open image sides of the inputs and types every value again for one picture; the batch stays open.
+/// Closes the open image sides of the inputs and types every value again for one picture; the batch stays open.
 void retype(Graph& graph, const OpenDims& dims, const Backend& backend);
 
 /// Drops Identity and casts to the same type; in inference also Dropout.

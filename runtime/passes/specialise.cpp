@@ -1,6 +1,9 @@
+#include <algorithm>
+
 #include "runtime/core/error.h"
 #include "runtime/core/evaluate_node.h"
 #include "runtime/ops/expansion.h"
+#include "runtime/ops/reshape.h"
 #include "runtime/passes/passes.h"
 
 namespace graft {
@@ -9,10 +12,18 @@ namespace {
 // Folding is for shape arithmetic and small tables; a node that would blow up a constant stays a node.
 constexpr int64_t kLargestFoldedElements = int64_t{1} << 22;
 
+/// 1 for pictures that are N×H×W×C (a fixed number of channels stands last), 2 for N×C×H×W.
+size_t first_image_dimension(const Value& input) {
+  const Shape& shape = input.shape;
+  if (shape.size() != 4) return 2;
+  const bool bytes = input.dtype == DType::u8 && shape[3] == 3;
+  return bytes || (shape[1] == kOpenDim && shape[2] == kOpenDim && shape[3] != kOpenDim) ? 1 : 2;
+}
+
 Shape closed(const Value& input, const OpenDims& dims) {
   if (const auto known = dims.shapes.find(input.name); known != dims.shapes.end()) return known->second;
   Shape result = input.shape;
-  const size_t rows = input.dtype == DType::u8 && result.size() == 4 && result[3] == 3 ? 1 : 2;
+  const size_t rows = first_image_dimension(input);
   for (size_t i = 0; i < result.size(); ++i) {
     if (result[i] != kOpenDim) continue;
     result[i] = i == 0 ? dims.batch : i == rows ? dims.height : i == rows + 1 ? dims.width : 1;
@@ -64,12 +75,65 @@ void append_specialised(Graph& graph, const Node& node, const Backend& backend) 
     graph.value(node.outputs[i]).constant = std::make_shared<Tensor>(std::move(known[i]));
 }
 
+/// Appends nodes of a graph in which some operators choose between their inputs. A branch that is not taken need not
+/// fit these extents: the first error of what makes a value is kept, and counts once the value is needed.
+class SpecialisedBranches {
+ public:
+  SpecialisedBranches(Graph& result, const Backend& backend) : result_(result), backend_(backend) {}
+
+  void append(const Node& node) {
+    const size_t before = result_.nodes.size();
+    try {
+      with_place([&] { return describe(node); },
+                 [&] {
+                   if (node.op->chooses_inputs()) return append_chosen(node);
+                   for (ValueId id : node.inputs) require(id);
+                   append_specialised(result_, node, backend_);
+                 });
+    } catch (const Error& error) {
+      result_.nodes.erase(result_.nodes.begin() + static_cast<std::ptrdiff_t>(before), result_.nodes.end());
+      const auto inherited =
+          std::find_if(node.inputs.begin(), node.inputs.end(), [&](ValueId id) { return failed_.contains(id); });
+      const Error& first = inherited == node.inputs.end() || node.op->chooses_inputs() ? error : failed_.at(*inherited);
+      for (ValueId id : node.outputs) failed_.emplace(id, first);
+    }
+  }
+
+  /// Throws the Error for which a value could not be made.
+  void require(ValueId id) const {
+    if (const auto it = failed_.find(id); it != failed_.end()) throw it->second;
+  }
+
+ private:
+  void append_chosen(const Node& node) {
+    require(node.inputs[0]);
+    const std::vector<size_t> chosen = node.op->chosen_inputs(input_types(result_, node));
+    for (size_t i = 0; i < node.outputs.size(); ++i) {
+      const ValueId from = node.inputs[chosen.at(i)];
+      if (const auto it = failed_.find(from); it != failed_.end())
+        failed_.emplace(node.outputs[i], it->second);
+      else
+        append_specialised(result_, {node.name, std::make_shared<Identity>(), {from}, {node.outputs[i]}}, backend_);
+    }
+  }
+
+  Graph& result_;
+  const Backend& backend_;
+  std::map<ValueId, Error> failed_;
+};
+
 }  // namespace
 
 Graph specialise(const Graph& graph, const OpenDims& dims, const Backend& backend) {
   Graph result = graph;
   result.nodes.clear();
   for (ValueId id : graph.inputs) result.value(id).shape = closed(graph.value(id), dims);
+  if (std::any_of(graph.nodes.begin(), graph.nodes.end(), [](const Node& n) { return n.op->chooses_inputs(); })) {
+    SpecialisedBranches branches(result, backend);
+    for (const Node& node : graph.nodes) branches.append(node);
+    for (ValueId id : graph.outputs) branches.require(id);
+    return result;
+  }
   for (const Node& node : graph.nodes)
     with_place([&] { return describe(node); }, [&] { append_specialised(result, node, backend); });
   return result;

@@ -1,91 +1,13 @@
 // Files that are made to break a reader, and odd ones that are valid all the same.
-#include <gtest/gtest.h>
-
-#include <unistd.h>
-
 #include <chrono>
-#include <filesystem>
-#include <fstream>
+#include <limits>
 
-#include "importer/reader.h"
-#include "onnx.pb.h"
-#include "runtime/core/error.h"
-#include "runtime/cpu/cpu_backend.h"
-#include "runtime/plan/plan.h"
+#include "tests/importer/model_proto.h"
 
 namespace graft {
 namespace {
 
-namespace fs = std::filesystem;
-
-onnx::ModelProto empty_model(std::initializer_list<int64_t> shape = {1, 3, 8, 8}) {
-  onnx::ModelProto model;
-  model.set_ir_version(8);
-  model.add_opset_import()->set_version(17);
-  auto* input = model.mutable_graph()->add_input();
-  input->set_name("x");
-  auto* type = input->mutable_type()->mutable_tensor_type();
-  type->set_elem_type(onnx::TensorProto::FLOAT);
-  for (int64_t extent : shape) {
-    auto* dim = type->mutable_shape()->add_dim();
-    if (extent >= 0)
-      dim->set_dim_value(extent);
-    else
-      dim->set_dim_param("open");
-  }
-  model.mutable_graph()->add_output()->set_name("y");
-  return model;
-}
-
-template <typename Container>
-onnx::NodeProto& add_node(Container& to, const std::string& type, std::initializer_list<const char*> inputs,
-                          std::initializer_list<const char*> outputs) {
-  onnx::NodeProto& node = *to.add_node();
-  node.set_op_type(type);
-  for (const char* name : inputs) node.add_input(name);
-  for (const char* name : outputs) node.add_output(name);
-  return node;
-}
-
-void add_integers(onnx::GraphProto& graph, const char* name, std::initializer_list<int64_t> values) {
-  auto& tensor = *graph.add_initializer();
-  tensor.set_name(name);
-  tensor.set_data_type(onnx::TensorProto::INT64);
-  tensor.add_dims(static_cast<int64_t>(values.size()));
-  for (int64_t v : values) tensor.add_int64_data(v);
-}
-
-class HostileTest : public ::testing::Test {
- protected:
-  OnnxModel read(const onnx::ModelProto& proto) const {
-    const fs::path path = fs::temp_directory_path() / ("graft_hostile_" + std::to_string(::getpid()) + ".onnx");
-    std::ofstream stream(path, std::ios::binary);
-    proto.SerializeToOstream(&stream);
-    stream.close();
-    struct Remove {
-      const fs::path& path;
-      ~Remove() { fs::remove(path); }
-    } remove{path};
-    return read_model(path.string());
-  }
-  std::string error_of(const onnx::ModelProto& proto) const {
-    try {
-      read(proto);
-    } catch (const Error& error) {
-      return error.what();
-    }
-    return "";
-  }
-  /// Output 0 for an input of ones.
-  Tensor run(const onnx::ModelProto& proto, const OpenDims& dims = {1, 8, 8}) const {
-    Plan plan = compile_inference(read(proto).graph, dims, cpu_backend(), 2);
-    if (plan.input_count() > 0) std::fill_n(plan.input(0).as<float>(), plan.input(0).shape.elements(), 1.0f);
-    plan.forward();
-    Tensor y(plan.output(0).dtype, plan.output(0).shape);
-    copy_to_plain(plan.output(0), y.raw());
-    return y;
-  }
-};
+class HostileTest : public ModelProtoTest {};
 
 /// F0 calls F1 twice, F1 calls F2 twice, and so on.
 onnx::ModelProto doubling_functions(int depth) {
@@ -260,7 +182,7 @@ TEST_F(HostileTest, AnOpenSizeIsNotTakenFor224) {
     }
     from = to;
   }
-  EXPECT_EQ(read(model).usual_side, 299);
+  EXPECT_EQ(read(model).usual_size.height, 299);
   EXPECT_EQ(run(model, {1, 299, 320}).shape().str(), "1×3×3×6");
   EXPECT_EQ(read(model).graph.value(read(model).graph.inputs[0]).shape.str(), "N×3×H×W");
   EXPECT_THROW(run(model, {1, 224, 224}), Error);

@@ -1,0 +1,207 @@
+// Extents that a file leaves open: batch, height and width stay so until a plan is made for a size.
+#include "importer/writer.h"
+#include "tests/importer/model_proto.h"
+
+namespace graft {
+namespace {
+
+class OpenSizesTest : public ModelProtoTest {
+ protected:
+  std::string input_shape(const onnx::ModelProto& proto) const {
+    const OnnxModel model = read(proto);
+    return model.graph.value(model.graph.inputs[0]).shape.str();
+  }
+  std::string output_shape(const onnx::ModelProto& proto, const OpenDims& dims) const {
+    return run(proto, dims).shape().str();
+  }
+  OnnxModel written_and_read(const OnnxModel& model) const {
+    const auto path = std::filesystem::temp_directory_path() / ("graft_open_" + std::to_string(::getpid()) + ".onnx");
+    write_model(model, path.string());
+    OnnxModel again = read_model(path.string());
+    std::filesystem::remove(path);
+    return again;
+  }
+};
+
+onnx::NodeProto& add_windows(onnx::GraphProto& graph, const char* from, const char* to, int64_t size, int64_t stride) {
+  onnx::NodeProto& pool = add_node(graph, "AveragePool", {from}, {to});
+  add_integer_list(pool, "kernel_shape", {size, size});
+  add_integer_list(pool, "strides", {stride, stride});
+  return pool;
+}
+
+onnx::GraphProto& add_branch(onnx::NodeProto& choice, const char* name) {
+  auto& graph = *add_attribute(choice, name, onnx::AttributeProto::GRAPH).mutable_g();
+  graph.set_name(name);
+  return graph;
+}
+
+/// Adds `name` = extent `axis` of x.
+void add_extent(onnx::GraphProto& graph, const char* name, int64_t axis) {
+  const std::string index = std::string(name) + ":axis", shape = std::string(name) + ":shape";
+  add_integers(graph, index.c_str(), {axis});
+  add_node(graph, "Shape", {"x"}, {shape.c_str()});
+  add_node(graph, "Gather", {shape.c_str(), index.c_str()}, {name});
+}
+
+/// What torch.onnx.export makes of y = x.squeeze(0): Squeeze where the batch is one, else x doubled here, to tell.
+onnx::ModelProto squeeze_a_batch_of_one() {
+  onnx::ModelProto model = empty_model({-1, 3, 8, 8});
+  auto& graph = *model.mutable_graph();
+  add_integers(graph, "one", {1});
+  add_extent(graph, "batch", 0);
+  add_node(graph, "Equal", {"batch", "one"}, {"is_one"});
+  add_node(graph, "Abs", {"x"}, {"a"});
+  auto& choice = add_node(graph, "If", {"is_one"}, {"y"});
+  auto& then = add_branch(choice, "then_branch");
+  add_integers(then, "zero", {0});
+  add_node(then, "Squeeze", {"a", "zero"}, {"s"});
+  then.add_output()->set_name("s");
+  auto& otherwise = add_branch(choice, "else_branch");
+  add_node(otherwise, "Add", {"a", "x"}, {"s"});
+  otherwise.add_output()->set_name("s");
+  return model;
+}
+
+TEST_F(OpenSizesTest, ABranchIsChosenAnewForEachBatch) {
+  const onnx::ModelProto model = squeeze_a_batch_of_one();
+  EXPECT_EQ(input_shape(model), "N×3×8×8");
+  const Tensor one = run(model, {1}), two = run(model, {2});
+  EXPECT_EQ(one.shape().str(), "3×8×8");
+  EXPECT_EQ(one.data<float>()[0], 1);
+  EXPECT_EQ(two.shape().str(), "2×3×8×8");
+  EXPECT_EQ(two.data<float>()[0], 2);
+}
+
+TEST_F(OpenSizesTest, BothBranchesAreWrittenInsideTheirIf) {
+  const OnnxModel again = written_and_read(read(squeeze_a_batch_of_one()));
+  EXPECT_EQ(run(again, {1}).shape().str(), "3×8×8");
+  EXPECT_EQ(run(again, {2}).shape().str(), "2×3×8×8");
+  EXPECT_EQ(run(again, {2}).data<float>()[0], 2);
+}
+
+TEST_F(OpenSizesTest, ANestedBranchIsWrittenInsideTheOuterOne) {
+  // Batch 1: 2x, batch 2: 3x, else 4x.
+  onnx::ModelProto model = empty_model({-1, 4});
+  auto& graph = *model.mutable_graph();
+  add_integers(graph, "one", {1});
+  add_integers(graph, "two", {2});
+  add_extent(graph, "batch", 0);
+  add_node(graph, "Equal", {"batch", "one"}, {"is_one"});
+  add_node(graph, "Equal", {"batch", "two"}, {"is_two"});
+  auto& outer = add_node(graph, "If", {"is_one"}, {"y"});
+  auto& first = add_branch(outer, "then_branch");
+  add_node(first, "Add", {"x", "x"}, {"r"});
+  first.add_output()->set_name("r");
+  auto& rest = add_branch(outer, "else_branch");
+  auto& inner = add_node(rest, "If", {"is_two"}, {"r"});
+  auto& second = add_branch(inner, "then_branch");
+  add_node(second, "Sum", {"x", "x", "x"}, {"r2"});
+  second.add_output()->set_name("r2");
+  auto& third = add_branch(inner, "else_branch");
+  add_node(third, "Sum", {"x", "x", "x", "x"}, {"r2"});
+  third.add_output()->set_name("r2");
+  rest.add_output()->set_name("r");
+
+  const OnnxModel read_once = read(model), again = written_and_read(read_once);
+  for (const OnnxModel* m : {&read_once, &again})
+    for (const int64_t batch : {1, 2, 3})
+      EXPECT_EQ(run(*m, {batch}).data<float>()[0], static_cast<float>(std::min<int64_t>(batch, 3) + 1)) << batch;
+}
+
+TEST_F(OpenSizesTest, ALoopWhoseTripCountFollowsASizeIsRefused) {
+  for (const bool follows : {true, false}) {
+    onnx::ModelProto model = empty_model({-1, 3, -1, 8});
+    auto& graph = *model.mutable_graph();
+    add_extent(graph, "count", follows ? 2 : 3);
+    auto& loop = add_node(graph, "Loop", {"count", "", "x"}, {"y"});
+    auto& body = *add_attribute(loop, "body", onnx::AttributeProto::GRAPH).mutable_g();
+    for (const char* name : {"i", "go", "v"}) body.add_input()->set_name(name);
+    add_node(body, "Add", {"v", "v"}, {"w"});
+    add_node(body, "Identity", {"go"}, {"on"});
+    for (const char* name : {"on", "w"}) body.add_output()->set_name(name);
+    if (follows)
+      EXPECT_NE(error_of(model).find("depends on the size of the picture or of the batch"), std::string::npos)
+          << error_of(model);
+    else
+      EXPECT_EQ(run(model, {1, 5, 8}).data<float>()[0], 256);
+  }
+}
+
+TEST_F(OpenSizesTest, ExtentsOfMinusOneOrZeroAreOpen) {
+  for (const int64_t extent : {-1, 0}) {
+    onnx::ModelProto model = empty_model({1, 3, 1, 1});
+    auto& shape = *model.mutable_graph()->mutable_input(0)->mutable_type()->mutable_tensor_type()->mutable_shape();
+    for (const int i : {0, 2, 3}) shape.mutable_dim(i)->set_dim_value(extent);
+    add_windows(*model.mutable_graph(), "x", "y", 5, 1);
+    EXPECT_EQ(input_shape(model), "N×3×H×W") << extent;
+    EXPECT_EQ(output_shape(model, {2, 9, 11}), "2×3×5×7") << extent;
+  }
+}
+
+TEST_F(OpenSizesTest, AnInputWithoutAShapeIsABatchOfPictures) {
+  for (const int64_t channels : {3, 1}) {
+    onnx::ModelProto model = empty_model();
+    auto& graph = *model.mutable_graph();
+    graph.mutable_input(0)->mutable_type()->mutable_tensor_type()->clear_shape();
+    auto& weights = *graph.add_initializer();
+    weights.set_name("w");
+    weights.set_data_type(onnx::TensorProto::FLOAT);
+    for (const int64_t extent : {int64_t{2}, channels, int64_t{3}, int64_t{3}}) weights.add_dims(extent);
+    for (int64_t i = 0; i < 2 * channels * 9; ++i) weights.add_float_data(1);
+    add_node(graph, "Conv", {"x", "w"}, {"y"});
+    EXPECT_EQ(input_shape(model), "N×" + std::to_string(channels) + "×H×W");
+    EXPECT_EQ(output_shape(model, {2, 9, 11}), "2×2×7×9");
+  }
+}
+
+TEST_F(OpenSizesTest, ASizeThatTheNetworkAloneFixesIsFound) {
+  // A dense layer takes 3·123·123 numbers; 256×128 is what networks for people are made for.
+  for (const auto& [height, width] : {std::pair<int64_t, int64_t>{123, 123}, {256, 128}}) {
+    onnx::ModelProto model = empty_model({-1, 3, -1, -1});
+    auto& graph = *model.mutable_graph();
+    add_integers(graph, "shape", {-1, 3 * height * width});
+    add_integers(graph, "fixed", {3, height, width});
+    add_node(graph, "Reshape", {"x", "shape"}, {"rows"});
+    auto& weights = *graph.add_initializer();
+    weights.set_name("w");
+    weights.set_data_type(onnx::TensorProto::FLOAT);
+    for (const int64_t extent : {int64_t{1}, height, width}) weights.add_dims(extent);
+    for (int64_t i = 0; i < height * width; ++i) weights.add_float_data(1);
+    add_node(graph, "Add", {"x", "w"}, {"y"});
+    const PictureSize usual = read(model).usual_size;
+    EXPECT_EQ(usual.height, height);
+    EXPECT_EQ(usual.width, width);
+    EXPECT_EQ(output_shape(model, {2, height, width}), Shape({2, 3, height, width}).str());
+  }
+}
+
+TEST_F(OpenSizesTest, PicturesWithChannelsLastHaveTheirOpenSizeInTheMiddle) {
+  onnx::ModelProto model = empty_model({-1, -1, -1, 3});
+  auto& graph = *model.mutable_graph();
+  add_integer_list(add_node(graph, "Transpose", {"x"}, {"t"}), "perm", {0, 3, 1, 2});
+  add_windows(graph, "t", "y", 4, 4);
+  EXPECT_EQ(output_shape(model, {2, 16, 24}), "2×3×4×6");
+}
+
+TEST_F(OpenSizesTest, AResizeTakesTheSizeOfAnotherValue) {
+  // The upper path of a feature pyramid: half the size, and back to that of x.
+  onnx::ModelProto model = empty_model({-1, 3, -1, -1});
+  auto& graph = *model.mutable_graph();
+  add_windows(graph, "x", "half", 2, 2);
+  add_node(graph, "Shape", {"x"}, {"size"});
+  add_attribute(add_node(graph, "Resize", {"half", "", "", "size"}, {"up"}), "mode", onnx::AttributeProto::STRING)
+      .set_s("nearest");
+  add_node(graph, "Add", {"up", "x"}, {"y"});
+  const OnnxModel read_once = read(model), again = written_and_read(read_once);
+  for (const OnnxModel* m : {&read_once, &again}) {
+    for (const auto& [height, width] : {std::pair<int64_t, int64_t>{8, 8}, {10, 14}}) {
+      const Tensor y = run(*m, {2, height, width});
+      EXPECT_EQ(y.shape(), (Shape{2, 3, height, width}));
+      EXPECT_EQ(y.data<float>().back(), 2);
+    }
+  }
+}
+
+}  // namespace
+}  // namespace graft
