@@ -25,16 +25,16 @@ void add_picture_model(CLI::App& command, PictureModelOptions& o) {
   command.add_option("model", o.model, "ONNX model")->required();
 }
 
-Preprocessing settled_preprocessing(const Model& model, const PreprocessingSettings& o, const CommonOptions& common) {
-  const Preprocessing settled = preprocessing_for(model, o);
+Preprocessing resolve_preprocessing(const Model& model, const PreprocessingSettings& o, const CommonOptions& common) {
+  const Preprocessing resolved = preprocessing_for(model, o);
   if (o.name.empty() && !model.preprocessing() && !common.quiet)
     std::cerr << "graft: note: " << model.path()
               << " does not say how its pictures were prepared; taking --preprocess imagenet\n";
-  return settled;
+  return resolved;
 }
 
 RunSettings run_settings(const Model& model, const PictureModelOptions& o) {
-  return {compute_settings(o.common), settled_preprocessing(model, o.pictures, o.common)};
+  return {compute_settings(o.common), resolve_preprocessing(model, o.pictures, o.common)};
 }
 
 void open_device_for(const PictureModelOptions& o) {

@@ -23,7 +23,7 @@ void add_picture_options(CLI::App& command, PreprocessingSettings& options);
 void add_picture_model(CLI::App& command, PictureModelOptions& options);
 
 /// The preprocessing that holds for the model; tells where neither it nor the user says one. Throws Error.
-Preprocessing settled_preprocessing(const Model& model, const PreprocessingSettings& options,
+Preprocessing resolve_preprocessing(const Model& model, const PreprocessingSettings& options,
                                     const CommonOptions& common);
 
 /// How the options run this model. Throws Error.

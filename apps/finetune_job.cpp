@@ -49,7 +49,7 @@ FinetuneReport run_finetune(const FinetuneOptions& o) {
   const auto start = std::chrono::steady_clock::now();
   FinetuneSettings settings = o.settings;
   Model model = Model::load(o.model);
-  settings.preprocessing = settled_preprocessing(model, o.pictures, o.common);
+  settings.preprocessing = resolve_preprocessing(model, o.pictures, o.common);
   const Dataset data = read_dataset(o.data, settings.task, {o.validation_part, o.common.seed});
   make_folder(o.output);
   const auto in_folder = [&](const char* name) { return (fs::path(o.output) / name).string(); };

@@ -39,7 +39,7 @@ void export_model(const Options& o) {
   remove_dead_code(model.graph);
   if (o.preprocessing) {
     model.metadata.preprocessing =
-        settled_preprocessing(Model(std::make_shared<OnnxModel>(model)), o.pictures, o.common);
+        resolve_preprocessing(Model(std::make_shared<OnnxModel>(model)), o.pictures, o.common);
     embed_preprocessing(model);
   }
   const uintmax_t bytes = write_model(model, o.output, {.half_weights = o.fp16, .external_weights = o.external});

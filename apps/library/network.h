@@ -17,7 +17,7 @@ struct Network {
   int skippable_branches = 0;  // of stochastic depth
 };
 
-/// `base`: the model's graph, its picture's size settled. Reads head, freeze and regularisation of `settings`. Throws
+/// `base`: the model's graph, its picture's size known. Reads head, freeze and regularisation of `settings`. Throws
 /// Error.
 Network make_network(const Graph& base, const FinetuneSettings& settings, int64_t classes);
 

@@ -84,7 +84,7 @@ class Trainer {
  private:
   int stage_of(int epoch) const { return options_.unfreezing.every > 0 ? epoch / options_.unfreezing.every : 0; }
 
-  /// Settles what is frozen, and with it everything that follows from that; the optimizer begins anew. Each stage of
+  /// Applies the stage's freeze policy and remakes what follows from it; the optimizer begins anew. Each stage of
   /// gradual unfreezing enters once, other runs do it at their beginning.
   void enter_stage(int stage) {
     stage_ = stage;

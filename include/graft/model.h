@@ -41,7 +41,7 @@ class Model {
   /// none.
   const std::vector<std::string>& labels() const;
   void set_labels(std::vector<std::string> labels);
-  /// What the file says; preprocessing_for settles what it leaves open.
+  /// What the file says; preprocessing_for resolves what it leaves open.
   const std::optional<Preprocessing>& preprocessing() const;
   void set_preprocessing(const Preprocessing& preprocessing);
 

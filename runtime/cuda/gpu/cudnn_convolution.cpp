@@ -164,12 +164,12 @@ class GraphConvolution final : public LibraryConvolution {
       std::string other;
       if (graph_.get_plan_name_at_index(i, other).is_good() && other == name &&
           graph_.build_plan_at_index(libraries_.cudnn, i).is_good())
-        return settle(i);
+        return use_plan(i);
     }
     return false;
   }
 
-  bool settle(int64_t plan) {
+  bool use_plan(int64_t plan) {
     plan_ = plan;
     int64_t bytes = 0;
     if (graph_.get_workspace_size_plan_at_index(plan, bytes).is_bad()) return false;
@@ -204,7 +204,7 @@ class GraphConvolution final : public LibraryConvolution {
     float least = std::numeric_limits<float>::infinity();
     int64_t best = -1, built = 0;
     for (int64_t i = 0; i < graph_.get_execution_plan_count() && built < kMostCandidates; ++i) {
-      if (graph_.build_plan_at_index(libraries_.cudnn, i).is_bad() || !settle(i)) continue;
+      if (graph_.build_plan_at_index(libraries_.cudnn, i).is_bad() || !use_plan(i)) continue;
       ++built;
       float milliseconds = 0;
       try {
@@ -223,7 +223,7 @@ class GraphConvolution final : public LibraryConvolution {
     if (best < 0) return false;
     std::string name;
     if (graph_.get_plan_name_at_index(best, name).is_good()) libraries_.choices->keep(key, name);
-    return settle(best);
+    return use_plan(best);
   }
 
   ConvolutionProblem problem_;
