@@ -5,7 +5,7 @@
 namespace graft {
 
 /// Pieces of a tensor over which sums run, always the same ones, so that the number of threads changes nothing.
-inline constexpr int64_t kPiece = 16384;
+inline constexpr int64_t kSumPiece = 16384;
 
 /// Calls piece(p, first, last), which returns a sum, for the pieces of the tensors `which`, of elements(p) elements
 /// each, and adds each tensor's up. The result has an element for each of `tensors`.
@@ -19,8 +19,8 @@ std::vector<double> sums_of_pieces(size_t tensors, std::span<const size_t> which
   };
   std::vector<Range> ranges;
   for (size_t p : which)
-    for (int64_t first = 0, n = elements(p); first < n; first += kPiece)
-      ranges.push_back({p, first, std::min(n, first + kPiece)});
+    for (int64_t first = 0, n = elements(p); first < n; first += kSumPiece)
+      ranges.push_back({p, first, std::min(n, first + kSumPiece)});
   parallel_for(static_cast<int64_t>(ranges.size()), 4, [&](int64_t first, int64_t last) {
     for (Range& r : std::span(ranges).subspan(static_cast<size_t>(first), static_cast<size_t>(last - first)))
       r.sum = piece(r.p, r.first, r.last);
