@@ -36,7 +36,16 @@ std::vector<std::string> option_names(const CLI::App& command) {
 
 [[noreturn]] void refuse(const std::string& what, const std::string& word, const std::vector<std::string>& known) {
   throw Error("the config file has an unknown " + what + " \"" + word + "\"",
-              "the closest is \"" + closest_word(word, known) + "\"", ErrorCode::not_found);
+              known.empty() ? "" : "the closest is \"" + closest_word(word, known) + "\"", ErrorCode::not_found);
+}
+
+/// CLI11 reads what a flag is set to as a number, and says nothing of use where it is none.
+void require_switch(const CLI::App& command, const CLI::ConfigItem& item) {
+  const CLI::Option* option = command.get_option_no_throw("--" + item.name);
+  if (!option || option->get_items_expected_max() > 0) return;
+  for (const std::string& value : item.inputs)
+    if (value != "true" && value != "false")
+      throw Error("the config file sets \"" + item.name + "\" to \"" + value + "\"", "use true or false");
 }
 
 }  // namespace
@@ -59,8 +68,12 @@ std::vector<CLI::ConfigItem> CheckedConfig::from_config(std::istream& input) con
       command = command->get_subcommand(section);
     }
     if (item.name == "++" || item.name == "--") continue;  // the beginning and the end of a section
+    if (command == &program_)
+      throw Error("the config file has \"" + item.name + "\" outside a section",
+                  "put it below the subcommand that it is meant for: [finetune]");
     const std::vector<std::string> names = option_names(*command);
     if (std::find(names.begin(), names.end(), item.name) == names.end()) refuse("key", item.name, names);
+    require_switch(*command, item);
   }
   return found;
 }

@@ -2,7 +2,8 @@
 # the headers that declare those objects, compiler, standard and sanitizers. What the preprocessor alone knows is added by
 # runtime/cuda/build_identity.h.
 file(GLOB interface_headers CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/runtime/core/*.h ${PROJECT_SOURCE_DIR}/runtime/ops/*.h)
-list(APPEND interface_headers ${PROJECT_SOURCE_DIR}/runtime/cuda/plugin.h)
+list(APPEND interface_headers ${PROJECT_SOURCE_DIR}/runtime/cuda/plugin.h ${PROJECT_SOURCE_DIR}/include/graft/error.h
+     ${PROJECT_SOURCE_DIR}/include/graft/choice.h)
 list(SORT interface_headers)
 set_property(DIRECTORY ${PROJECT_SOURCE_DIR} APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${interface_headers})
 set(interface_hashes "")

@@ -35,6 +35,13 @@ void bind(onnx::NodeProto& node, const onnx::NodeProto& call, const onnx::Functi
   node.mutable_attribute()->Swap(&bound);
 }
 
+/// A body may run such a graph any number of times, at any depth.
+[[noreturn]] void refuse_graph(const onnx::FunctionProto& function, const std::string& attribute) {
+  throw Error("function \"" + function.name() + "\" takes a graph, its attribute \"" + attribute +
+                  "\", which graft does not run",
+              "export the model without functions", ErrorCode::unsupported);
+}
+
 }  // namespace
 
 LocalFunctions::LocalFunctions(const onnx::ModelProto& model) {
@@ -52,9 +59,13 @@ const onnx::FunctionProto* LocalFunctions::find(const onnx::NodeProto& node) con
 int64_t LocalFunctions::expanded(const google::protobuf::RepeatedPtrField<onnx::NodeProto>& nodes, int64_t count) {
   for (const auto& node : nodes) {
     ++count;
-    if (const auto* function = find(node)) count += expanded(*function);
-    for (const auto& attribute : node.attribute())
-      if (attribute.has_g()) count = expanded(attribute.g().node(), count);
+    const auto* function = find(node);
+    if (function) count += expanded(*function);
+    for (const auto& attribute : node.attribute()) {
+      if (!attribute.has_g()) continue;
+      if (function) refuse_graph(*function, attribute.name());
+      count = expanded(attribute.g().node(), count);
+    }
     if (count > kMostNodes)
       throw Error(
           "holds more than " + std::to_string(kMostNodes) + " nodes, its functions' bodies counted at each call",
@@ -67,6 +78,8 @@ int64_t LocalFunctions::expanded(const onnx::FunctionProto& function) {
   Size& size = sizes_[&function];
   if (size.open) throw Error("function \"" + function.name() + "\" calls itself", "the file is damaged");
   if (size.nodes >= 0) return size.nodes;
+  for (const auto& attribute : function.attribute_proto())
+    if (attribute.has_g()) refuse_graph(function, attribute.name());
   size.open = true;
   const int64_t nodes = expanded(function.node(), 0);
   size.open = false;

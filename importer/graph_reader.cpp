@@ -10,6 +10,7 @@
 #include "runtime/core/memory_text.h"
 #include "runtime/cpu/cpu_backend.h"
 #include "runtime/ops/conditional.h"
+#include "runtime/ops/reshape.h"
 
 namespace graft {
 namespace {
@@ -81,6 +82,21 @@ std::vector<PictureSize> candidate_sizes(PictureSize hint) {
   return sizes;
 }
 constexpr size_t kMostNodesTyped = 400000;  // while sizes are tried
+constexpr size_t kMostNodesTypedInAll = 20 * kMostNodesTyped;
+constexpr int64_t kMostNodesMade = 4 * LocalFunctions::kMostNodes;
+
+/// Sizes at which what must be the same for all of them is computed: neighbours of the one that was found, and powers
+/// of two, which what divides an extent tells apart.
+std::vector<PictureSize> other_sizes(PictureSize size) {
+  std::vector<PictureSize> sizes;
+  for (int64_t extent : {size.height - 1, size.height + 1, size.height + 32, 2 * size.height, 3 * size.height,
+                         int64_t{32}, int64_t{64}, int64_t{128}, int64_t{256}, int64_t{512}, int64_t{1024},
+                         int64_t{2048}, int64_t{4096}, int64_t{8192}, kLargestInputExtent}) {
+    if (extent < 1 || extent > kLargestInputExtent) continue;
+    sizes.insert(sizes.end(), {{extent, size.width}, {size.height, extent}, {extent, extent}});
+  }
+  return sizes;
+}
 
 const onnx::GraphProto* branch_of(const onnx::NodeProto& node, const char* name) {
   for (const auto& attribute : node.attribute())
@@ -168,6 +184,8 @@ void GraphReader::read_nodes(const Nodes& nodes, NameScope& scope) {
         for (const auto& output : attribute.g().output()) inner.read_names.insert(output.name());
         for (const auto& made : attribute.g().node())
           for (const auto& name : made.output()) inner.read_names.erase(name);
+        for (const auto& given : attribute.g().input()) inner.read_names.erase(given.name());
+        for (const auto& constant : attribute.g().initializer()) inner.read_names.erase(constant.name());
       }
     names.merge(inner.read_names);
     return names;
@@ -206,14 +224,21 @@ void GraphReader::read_nodes(const Nodes& nodes, NameScope& scope) {
                   "the file is damaged: its nodes form a cycle");
 }
 
+namespace {
+std::string place_of_node(const onnx::NodeProto& node) {
+  const std::string& name = node.name().empty() && node.output_size() > 0 ? node.output(0) : node.name();
+  return "node \"" + name + "\" (" + node.op_type() + ")";
+}
+}  // namespace
+
 void GraphReader::read_node(const onnx::NodeProto& node, NameScope& scope) {
-  // Some of ONNX's nodes become several of graft's, and loops are unrolled.
-  if (static_cast<int64_t>(graph_.nodes.size()) > 4 * LocalFunctions::kMostNodes)
-    throw Error("becomes more than " + std::to_string(4 * LocalFunctions::kMostNodes) + " nodes",
+  // Some of ONNX's nodes become several of graft's, loops are unrolled, and what is unrolled need not make a node.
+  if (static_cast<int64_t>(graph_.nodes.size()) > kMostNodesMade || ++nodes_read_ > kMostNodesMade)
+    throw Error("becomes more than " + std::to_string(kMostNodesMade) + " nodes",
                 "the file is damaged or made to exhaust memory");
   if (const auto* function = functions_.find(node)) return read_call(node, *function, scope);
   if (is_own_operator(node) && node.op_type() == "If") {
-    return with_place([&] { return "node \"" + node.name() + "\" (If)"; }, [&] { read_if(node, scope); });
+    return with_place([&] { return place_of_node(node); }, [&] { read_if(node, scope); });
   }
   if (is_own_operator(node) && node.op_type() == "Loop") {
     const SubgraphReader body{graph_, [&](ValueId id) { return known_for_all_sizes(id); },
@@ -222,13 +247,15 @@ void GraphReader::read_node(const onnx::NodeProto& node, NameScope& scope) {
                                 add_read_names(nodes, inner);
                                 read_nodes(nodes, inner);
                               }};
-    return with_place([&] { return "node \"" + node.name() + "\" (Loop)"; }, [&] { unroll_loop(node, scope, body); });
+    return with_place([&] { return place_of_node(node); }, [&] { unroll_loop(node, scope, body); });
   }
   NodeReader reader(node, weights_, graph_, scope);
   with_place([&] { return "node \"" + reader.name() + "\" (" + node.op_type() + ")"; },
              [&] {
                const size_t before = graph_.value_count();
-               op_table().reader(node.op_type())(reader);
+               const auto read = is_own_operator(node) ? op_table().reader(node.op_type()) : nullptr;
+               if (!read) throw Error("is an operator that graft does not know", {}, ErrorCode::unsupported);
+               read(reader);
                for (size_t id = before; id < graph_.value_count(); ++id)
                  if (const auto& tensor = graph_.value(static_cast<ValueId>(id)).constant) count_bytes(*tensor);
              });
@@ -290,6 +317,7 @@ std::vector<ValueId> GraphReader::read_branch(const onnx::NodeProto& node, bool 
 
 /// Takes the branch that a constant condition chooses into the graph, or both where extents choose that are still open.
 void GraphReader::read_if(const onnx::NodeProto& node, NameScope& scope) {
+  if (node.output_size() == 0) throw Error("has no outputs", "the file is damaged");
   const ValueId condition = node.input_size() == 1 ? scope.find(node.input(0)) : kNoValue;
   if (condition == kNoValue) throw Error("has no condition", "the file is damaged");
   const auto choice = known(condition);
@@ -388,23 +416,37 @@ std::shared_ptr<const Tensor> GraphReader::known_for_all_sizes(ValueId id) {
   Cone cone = cone_of(id, false);
   for (ValueId input : cone.graph.inputs)
     if (Shape& shape = cone.graph.value(input).shape; !shape.empty()) shape[0] = kOpenDim;
-  const PictureSize larger{size_.height + 32, size_.width + 64};
-  bool same = false;
-  try {
-    const Graph closed = specialise(cone.graph, {fixed_batch_ + 3, larger.height, larger.width}, cpu_backend());
-    const auto other = closed.value(cone.ids.at(id)).constant;
-    same = other && other->dtype() == content->dtype() && other->shape() == content->shape() &&
-           std::memcmp(other->raw(), content->raw(), content->bytes()) == 0;
-  } catch (const Error&) {
-    same = true;  // the network takes no other size
-  }
-  if (!same)
+  const auto differs_at = [&](const OpenDims& dims) {
+    count_typed(cone.graph.nodes.size());
+    try {
+      const Graph closed = specialise(cone.graph, dims, cpu_backend());
+      const auto other = closed.value(cone.ids.at(id)).constant;
+      return !other || other->dtype() != content->dtype() || other->shape() != content->shape() ||
+             std::memcmp(other->raw(), content->raw(), content->bytes()) != 0;
+    } catch (const Error&) {
+      return false;  // the network does not take this size
+    }
+  };
+  const int64_t batch = std::max<int64_t>(fixed_batch_, 1);
+  std::vector<OpenDims> others;
+  for (const int64_t other : {batch + 1, batch + 2, int64_t{64}, int64_t{1024}})
+    others.push_back({other, size_.height, size_.width});
+  for (const PictureSize& size : other_sizes(size_)) others.push_back({batch, size.height, size.width});
+  if (std::any_of(others.begin(), others.end(), differs_at))
     throw Error("depends on the size of the picture or of the batch, which graft does not run",
                 "export the network with a fixed size", ErrorCode::unsupported);
   return content;
 }
 
+void GraphReader::count_typed(size_t nodes) {
+  if ((nodes_typed_ += nodes) > kMostNodesTypedInAll)
+    throw Error("computes the conditions of its branches and loops in more than " +
+                    std::to_string(kMostNodesTypedInAll) + " steps",
+                "the file is damaged or made to exhaust time");
+}
+
 Graph GraphReader::closed_for_a_picture(const Graph& graph) {
+  count_typed(graph.nodes.size());
   const int64_t batch = fixed_batch_ > 0 ? fixed_batch_ : 1;
   const bool is_open = std::any_of(graph.inputs.begin(), graph.inputs.end(),
                                    [&](ValueId id) { return graph.value(id).shape.is_open(); });
@@ -419,6 +461,7 @@ Graph GraphReader::closed_for_a_picture(const Graph& graph) {
     } catch (const Error& error) {
       if (!first) first = error;
     }
+    count_typed(graph.nodes.size());
     if ((typed += graph.nodes.size()) > kMostNodesTyped) break;
   }
   throw *first;
@@ -446,36 +489,65 @@ void GraphReader::choose_channels() {
 void GraphReader::free_batch() {
   choose_channels();
   const Graph typed = closed_for_a_picture(graph_);
-  const auto producer = graph_.producers();
-  for (size_t i = 0; i < graph_.value_count(); ++i) {
-    const auto id = static_cast<ValueId>(i);
-    if (producer[i] < 0) continue;
-    graph_.value(id).dtype = typed.value(id).dtype;
-    graph_.value(id).shape = typed.value(id).shape;
+  for (size_t i = 0; i < typed.value_count(); ++i) {  // those of composites, which stand for several nodes, too
+    const Value& value = typed.value(static_cast<ValueId>(i));
     int64_t count = 1;
-    for (int64_t d : typed.value(id).shape)
+    for (int64_t d : value.shape)
       if (__builtin_mul_overflow(count, d, &count) || count > kLargestValueElements) {
-        throw Error("value \"" + graph_.value(id).name + "\" would be " + typed.value(id).shape.str(),
+        throw Error("value \"" + value.name + "\" would be " + value.shape.str(),
                     "the file is damaged, or not an image network");
       }
   }
+  take_types(typed);
+  type_other_branches();
   if (fixed_batch_ <= 0) return;
   open_reshapes(typed);
   for (ValueId id : graph_.inputs)
     if (!graph_.value(id).shape.empty()) graph_.value(id).shape[0] = kOpenDim;
 }
 
-/// Reshapes whose constant target spells out the fixed batch get an open one instead.
+void GraphReader::take_types(const Graph& typed) {
+  const auto producer = graph_.producers();
+  for (size_t i = 0; i < graph_.value_count(); ++i) {
+    const auto id = static_cast<ValueId>(i);
+    Value& value = graph_.value(id);
+    if (producer[i] < 0 || value.dtype != DType::f32 || !value.shape.empty()) continue;
+    value.dtype = typed.value(id).dtype;
+    value.shape = typed.value(id).shape;
+  }
+}
+
+/// What only an untaken branch holds may fit no picture of the usual size; at another one it has a type.
+void GraphReader::type_other_branches() {
+  if (std::none_of(graph_.nodes.begin(), graph_.nodes.end(), [](const Node& n) { return n.op->chooses_inputs(); }))
+    return;
+  const int64_t batch = std::max<int64_t>(fixed_batch_, 1);
+  for (const OpenDims& dims :
+       {OpenDims{batch + 1, size_.height, size_.width}, OpenDims{batch, 2 * size_.height, 2 * size_.width},
+        OpenDims{batch, size_.height / 2, size_.width / 2}}) {
+    try {
+      take_types(specialise(graph_, dims, cpu_backend()));
+    } catch (const Error&) {
+      continue;  // the network does not take this size
+    }
+  }
+}
+
+/// Reshapes whose constant target spells out the fixed batch take it from their input instead.
 void GraphReader::open_reshapes(const Graph& typed) {
   for (Node& node : graph_.nodes) {
-    if (node.op->type() != "Reshape" || graph_.value(node.inputs[0]).constant) continue;
+    const auto* reshape = dynamic_cast<const Reshape*>(node.op.get());
+    if (!reshape || graph_.value(node.inputs[0]).constant) continue;
     const auto target = graph_.value(node.inputs[1]).constant;
     const Shape& result = typed.value(node.outputs[0]).shape;
     if (!target || result.empty() || result[0] != fixed_batch_ || typed.value(node.inputs[0]).shape.empty() ||
         typed.value(node.inputs[0]).shape[0] != fixed_batch_)
       continue;
-    std::vector<int64_t> open = result;
-    open[0] = -1;
+    std::vector<int64_t> open = to_int64s(*target);
+    if (open.empty() || open[0] != fixed_batch_) continue;
+    const bool another_is_left_out = std::count(open.begin(), open.end(), -1) > 0;
+    if (another_is_left_out && reshape->allow_zero) continue;
+    open[0] = another_is_left_out ? 0 : -1;
     node.inputs[1] =
         graph_.add_constant(node.name + ":shape", Tensor::copy_of<int64_t>({static_cast<int64_t>(open.size())}, open));
   }

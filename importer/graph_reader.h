@@ -59,6 +59,11 @@ class GraphReader {
   Cone cone_of(ValueId id, bool use_known);
   /// The graph with closed shapes, for the first size of a picture that fits it, which becomes usual_size().
   Graph closed_for_a_picture(const Graph& graph);
+  /// Throws Error where more nodes were typed than any real file needs.
+  void count_typed(size_t nodes);
+  /// Takes over the types of what has none yet.
+  void take_types(const Graph& typed);
+  void type_other_branches();
   void add_read_names(const Nodes& nodes, NameScope& scope) const;
   void count_bytes(const Tensor& tensor);
   void choose_channels();
@@ -70,7 +75,8 @@ class GraphReader {
   const Weights& weights_;
   PictureSize size_;
   int64_t fixed_batch_ = 0;
-  size_t constant_bytes_ = 0;
+  size_t constant_bytes_ = 0, nodes_typed_ = 0;
+  int64_t nodes_read_ = 0;
   Graph graph_;
   std::map<ValueId, std::shared_ptr<const Tensor>> known_;
   std::vector<int> producer_;        // per value, of the nodes counted in below

@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
+#include <optional>
 #include <ostream>
+#include <set>
 #include <sstream>
 
 #include "importer/metadata.h"
@@ -11,7 +13,10 @@
 #include "importer/op_table.h"
 #include "importer/tensor_types.h"
 #include "runtime/core/atomic_file.h"
+#include "runtime/core/error.h"
+#include "runtime/cpu/cpu_backend.h"
 #include "runtime/ops/expansion.h"
+#include "runtime/passes/open_shapes.h"
 
 namespace graft {
 namespace {
@@ -21,20 +26,37 @@ constexpr int64_t kWrittenIr = 8;
 constexpr size_t kLargestInside = size_t{2000} << 20;  // messages end at 2 GiB
 constexpr int64_t kSmallTable = 4096;  // constants up to this size keep their precision: nothing is saved on them
 
-void write_info(const Value& value, bool open_batch, onnx::ValueInfoProto& info) {
+/// `shape`: with open extents; none where not even the rank is the same for all sizes.
+void write_info(const Value& value, const std::optional<Shape>& shape, onnx::ValueInfoProto& info) {
   info.set_name(value.name);
   auto& tensor = *info.mutable_type()->mutable_tensor_type();
   tensor.set_elem_type(onnx_type(value.dtype));
-  auto& shape = *tensor.mutable_shape();
-  const size_t rows = value.dtype == DType::u8 ? 1 : 2;  // whole pictures are N×height×width×3
-  for (size_t i = 0; i < value.shape.size(); ++i) {
-    auto& dim = *shape.add_dim();
-    if (i == 0 && open_batch)
-      dim.set_dim_param("N");
-    else if (value.shape[i] == kOpenDim)
-      dim.set_dim_param(i == rows ? "height" : "width");
-    else
-      dim.set_dim_value(value.shape[i]);
+  if (!shape) return;
+  auto& dims = *tensor.mutable_shape();
+  for (const int64_t extent : *shape) {
+    auto& dim = *dims.add_dim();  // one that is neither a number nor a name may be anything
+    if (extent != kOpenDim) dim.set_dim_value(extent);
+  }
+  if (!shape->empty() && (*shape)[0] == kOpenDim) dims.mutable_dim(0)->set_dim_param("N");
+}
+
+/// As write_info, with names for a picture's open sides.
+void write_input(const Value& value, onnx::ValueInfoProto& info) {
+  Shape shape = value.shape;
+  if (!shape.empty()) shape[0] = kOpenDim;
+  write_info(value, shape, info);
+  auto& dims = *info.mutable_type()->mutable_tensor_type()->mutable_shape();
+  const size_t rows = first_image_dimension(value);
+  for (size_t i = rows; i < std::min(rows + 2, shape.size()); ++i)
+    if (shape[i] == kOpenDim) dims.mutable_dim(static_cast<int>(i))->set_dim_param(i == rows ? "height" : "width");
+}
+
+/// Empty where the graph does not take a picture of its usual size (networks on no pictures).
+std::optional<OpenShapes> open_shapes(const OnnxModel& model) {
+  try {
+    return OpenShapes(model.graph, model.usual_size.height, model.usual_size.width, cpu_backend());
+  } catch (const Error&) {
+    return std::nullopt;
   }
 }
 
@@ -101,12 +123,28 @@ onnx::NodeProto write_half(const Tensor& tensor, const std::string& name, Weight
   return node;
 }
 
-/// The graph with what composites stand for where the written opset has no such operator.
-Graph spelled_out(const Graph& graph) {
+bool is_missing(const Node& node) { return node.op->is_composite() && !op_table().writer(*node.op); }
+
+/// Whether some composite that the written opset lacks stands for other nodes at other sizes of the picture.
+bool fixes_picture(const Graph& graph, const std::optional<OpenShapes>& shapes) {
+  const auto follows = [&](ValueId id) { return id != kNoValue && (!shapes || shapes->follows_picture(id)); };
+  return std::any_of(graph.nodes.begin(), graph.nodes.end(), [&](const Node& node) {
+    return is_missing(node) && std::any_of(node.inputs.begin(), node.inputs.end(), follows);
+  });
+}
+
+/// The graph with what composites stand for where the written opset has no such operator, which may fix the picture's
+/// size.
+Graph spelled_out(const OnnxModel& model, const std::optional<OpenShapes>& shapes) {
+  const Graph& graph = model.graph;
   Graph result = graph;
-  const auto is_missing = [](const Node& node) { return node.op->is_composite() && !op_table().writer(*node.op); };
   if (std::none_of(graph.nodes.begin(), graph.nodes.end(), is_missing)) return result;
+  const bool fixed = fixes_picture(graph, shapes);
   // Composites look at shapes, of which they spell out all but the batch.
+  for (size_t i = 0; shapes && i < graph.value_count(); ++i) {
+    const auto id = static_cast<ValueId>(i);
+    if (!graph.value(id).constant) result.value(id).shape = shapes->typed().value(id).shape;
+  }
   for (ValueId id : graph.inputs)
     std::replace(result.value(id).shape.begin(), result.value(id).shape.end(), kOpenDim, int64_t{1});
   result.nodes.clear();
@@ -120,8 +158,23 @@ Graph spelled_out(const Graph& graph) {
                  for (Node& part : expand(result, node)) result.nodes.push_back(std::move(part));
                });
   }
-  for (ValueId id : graph.inputs) result.value(id).shape = graph.value(id).shape;
+  for (ValueId id : graph.inputs) {
+    Shape shape = graph.value(id).shape;
+    const size_t rows = first_image_dimension(graph.value(id));
+    for (size_t i = rows; fixed && i < std::min(rows + 2, shape.size()); ++i)
+      if (shape[i] == kOpenDim) shape[i] = i == rows ? model.usual_size.height : model.usual_size.width;
+    result.value(id).shape = shape;
+  }
   return result;
+}
+
+/// What a loop or several calls of a function made may have one name.
+void name_nodes_apart(Graph& graph) {
+  std::set<std::string> taken;
+  for (Node& node : graph.nodes) {
+    const std::string wanted = node.name;
+    for (int i = 2; !taken.insert(node.name).second; ++i) node.name = wanted + "_" + std::to_string(i);
+  }
 }
 
 void fill(onnx::ModelProto& proto, const OnnxModel& model, const WriteOptions& options, WeightWriter& weights) {
@@ -133,11 +186,16 @@ void fill(onnx::ModelProto& proto, const OnnxModel& model, const WriteOptions& o
     entry.set_key(key);
     entry.set_value(value);
   }
-  const Graph graph = spelled_out(model.graph);
+  const std::optional<OpenShapes> shapes = open_shapes(model);
+  Graph graph = spelled_out(model, shapes);
+  name_nodes_apart(graph);
   auto& out = *proto.mutable_graph();
   out.set_name("graft");
-  for (ValueId id : graph.inputs) write_info(graph.value(id), true, *out.add_input());
-  for (ValueId id : graph.outputs) write_info(graph.value(id), true, *out.add_output());
+  for (ValueId id : graph.inputs) write_input(graph.value(id), *out.add_input());
+  for (ValueId id : graph.outputs) {
+    const Value& value = graph.value(id);
+    write_info(value, shapes ? shapes->of(id) : std::nullopt, *out.add_output());
+  }
   write_nodes(graph, out);
   // Only what the written nodes read: mappings may have replaced inputs by attributes.
   std::map<std::string, ValueId> constants;
@@ -213,6 +271,16 @@ std::string attribute_text(const onnx::AttributeProto& attribute) {
 }
 
 }  // namespace
+
+std::optional<PictureSize> size_fixed_by_writing(const OnnxModel& model) {
+  const bool is_open = std::any_of(model.graph.inputs.begin(), model.graph.inputs.end(), [&](ValueId id) {
+    const Shape& shape = model.graph.value(id).shape;
+    return std::find(shape.begin() + (shape.empty() ? 0 : 1), shape.end(), kOpenDim) != shape.end();
+  });
+  if (!is_open || std::none_of(model.graph.nodes.begin(), model.graph.nodes.end(), is_missing)) return std::nullopt;
+  if (!fixes_picture(model.graph, open_shapes(model))) return std::nullopt;
+  return model.usual_size;
+}
 
 uintmax_t write_model(const OnnxModel& model, const std::string& path, const WriteOptions& options) {
   const std::string data = path + ".data";

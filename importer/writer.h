@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "importer/model.h"
@@ -20,6 +21,10 @@ struct WriteOptions {
 /// beside and renamed, so that the target is never half a file. Returns the bytes written, weights beside the file
 /// included. Throws Error when an operator has no ONNX form or the disk refuses.
 uintmax_t write_model(const OnnxModel& model, const std::string& path, const WriteOptions& options = {});
+
+/// The one size of picture that a written file takes although the model takes others: what the written opset lacks is
+/// spelled out for it (Attention). Empty where the file takes all that the model does.
+std::optional<PictureSize> size_fixed_by_writing(const OnnxModel& model);
 
 /// A node's attributes as ONNX has them, in one line; empty for nodes without any, or without an ONNX form.
 std::string attributes_text(const Graph& graph, const Node& node);

@@ -43,9 +43,15 @@ void export_model(const Options& o) {
     embed_preprocessing(model);
   }
   const uintmax_t bytes = write_model(model, o.output, {.half_weights = o.fp16, .external_weights = o.external});
-  if (o.common.json)
-    std::cout << nlohmann::json{{"model", o.output}, {"bytes", bytes}}.dump() << "\n";
-  else if (!o.common.quiet)
+  const auto fixed = size_fixed_by_writing(model);
+  if (fixed && !o.common.quiet)
+    std::cerr << "graft: note: the file takes pictures of " << fixed->height << "×" << fixed->width
+              << " alone: opset 17 lacks an operator of this model, which is spelled out for that size\n";
+  if (o.common.json) {
+    nlohmann::json report{{"model", o.output}, {"bytes", bytes}};
+    if (fixed) report["fixed_size"] = {fixed->height, fixed->width};
+    std::cout << report.dump() << "\n";
+  } else if (!o.common.quiet)
     std::cerr << o.output << ": " << bytes / 1024 << " KiB\n";
 }
 

@@ -13,7 +13,7 @@
 #include "runtime/core/atomic_file.h"
 #include "runtime/core/error.h"
 #include "runtime/cpu/cpu_backend.h"
-#include "runtime/passes/passes.h"
+#include "runtime/passes/open_shapes.h"
 
 namespace graft::app {
 namespace {
@@ -28,26 +28,8 @@ struct Options {
 json layer_table(const OnnxModel& model, const Options& o) {
   Graph marked = model.graph;
   if (!o.freeze.empty()) apply_freeze(marked, {o.freeze, BatchNormPolicy::automatic}, {});
-  const PictureSize size = model.usual_size;
-  const Graph graph = specialise(marked, {1, size.height, size.width}, cpu_backend());
-  // What grows with the batch or the picture is open; a network that is fixed to one of either has nothing open.
-  std::vector<Graph> larger;
-  for (const OpenDims& dims : {OpenDims{2, size.height, size.width}, OpenDims{1, 2 * size.height, 2 * size.width}}) {
-    try {
-      larger.push_back(specialise(marked, dims, cpu_backend()));
-    } catch (const Error&) {
-      continue;
-    }
-  }
-  const auto open_shape = [&](ValueId id) {
-    Shape shape = graph.value(id).shape;
-    for (const Graph& other : larger) {
-      const Shape& grown = other.value(id).shape;
-      for (size_t i = 0; i < shape.size() && grown.size() == shape.size(); ++i)
-        if (grown[i] != graph.value(id).shape[i]) shape[i] = kOpenDim;
-    }
-    return shape;
-  };
+  const OpenShapes shapes(marked, model.usual_size.height, model.usual_size.width, cpu_backend());
+  const Graph& graph = shapes.typed();
   json layers = json::array();
   int64_t parameters = 0, multiply_adds = 0;
   std::set<ValueId> counted;
@@ -63,7 +45,7 @@ json layer_table(const OnnxModel& model, const Options& o) {
     }
     std::vector<ValueType> outputs{graph.type_of(node.outputs[0])};
     const int64_t work = node.op->multiply_adds(input_types(graph, node), outputs);
-    const Shape shape = open_shape(node.outputs[0]);
+    const Shape shape = shapes.of(node.outputs[0]).value_or(outputs[0].shape);
     json layer{{"name", node.name},
                {"op", node.op->type()},
                {"output_shape", static_cast<const std::vector<int64_t>&>(shape)},

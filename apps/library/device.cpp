@@ -24,6 +24,11 @@ const Backend& backend_for(const ComputeSettings& settings) {
   return backend;
 }
 
+std::unique_lock<std::recursive_mutex> turn_on(const Backend& backend) {
+  static std::recursive_mutex device_in_use;
+  return backend.device() ? std::unique_lock(device_in_use) : std::unique_lock<std::recursive_mutex>();
+}
+
 DeviceInfo device_info(const ComputeSettings& settings) {
   return at_api_boundary([&] {
     const OpenedDevice opened = opened_device(settings);

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <mutex>
+
 #include "graft/device.h"
 #include "runtime/core/backend.h"
 #include "runtime/plan/device.h"
@@ -13,5 +15,9 @@ OpenedDevice opened_device(const ComputeSettings& settings);
 /// The backend that the settings mean, which lives as long as the program. Throws Error as opened_device does, and
 /// where the processor is to compute in what only a GPU can.
 const Backend& backend_for(const ComputeSettings& settings);
+
+/// Held by whoever computes on a device with a memory of its own, which has one stream and one set of handles: calls in
+/// several threads take turns. Nothing for the processor. One thread may hold it several times.
+std::unique_lock<std::recursive_mutex> turn_on(const Backend& backend);
 
 }  // namespace graft

@@ -52,6 +52,7 @@ PictureRunner::PictureRunner(OnnxModel model, const RunSettings& settings, const
   if (compute_.threads < 0) throw Error("must not be negative").about("threads");
   choose_output(model, output);
   if (settings.pictures > 0) {
+    const auto turn = turn_on(backend_for(compute_));
     several_.emplace(make_plan(model, std::min(settings.pictures, largest_batch_)));
   } else {
     backend_for(compute_);  // says now what is wrong with the settings
@@ -96,11 +97,12 @@ void PictureRunner::begin(RowPlan& plan, Listener* listener) {
 size_t PictureRunner::run(const std::string& phase, const std::vector<std::string>& paths, const Row& row,
                           const Failed& failed, Listener* listener) {
   if (paths.empty()) return 0;
+  const auto turn = turn_on(backend_for(compute_));
   RowPlan& plan = plan_for(paths.size());
   begin(plan, listener);
   std::vector<LoadRequest> requests;
   for (const std::string& path : paths) requests.push_back({path, 0});
-  Loader loader(pipeline_, std::move(requests), plan.rows());
+  Loader loader(pipeline_, std::move(requests), plan.rows(), compute_.threads);
   std::vector<float> plain(plan.rows() * width_);
   size_t at = 0, skipped = 0;
   while (const Loader::Batch* batch = loader.next()) {
@@ -127,8 +129,11 @@ void PictureRunner::run(const std::string& phase, std::span<const PictureView> p
   for (size_t i = 0; i < pictures.size(); ++i)
     if (!pictures[i].pixels || pictures[i].height < 1 || pictures[i].width < 1)
       throw Error("picture " + std::to_string(i) + " has no pixels");
+  const Backend& backend = backend_for(compute_);
+  const auto turn = turn_on(backend);
   RowPlan& plan = plan_for(pictures.size());
   begin(plan, listener);
+  backend.use_threads(compute_.threads);  // what follows decodes before the plan runs
   const auto floats = static_cast<size_t>(pipeline_.height() * pipeline_.width() * pipeline_.channels());
   std::vector<float> input(plan.rows() * floats), plain(plan.rows() * width_);
   for (size_t at = 0; at < pictures.size(); at += plan.rows()) {

@@ -8,9 +8,9 @@ namespace {
 
 class LoaderStream final : public SampleStream {
  public:
-  LoaderStream(const Pipeline& pipeline, std::vector<LoadRequest> requests, size_t batch, PixelForm form)
+  LoaderStream(const Pipeline& pipeline, std::vector<LoadRequest> requests, size_t batch, int threads, PixelForm form)
       : pipeline_(pipeline),
-        loader_(pipeline, std::move(requests), batch, 0, form),
+        loader_(pipeline, std::move(requests), batch, threads, form),
         batch_(batch),
         floats_(static_cast<size_t>(pipeline.height() * pipeline.width() * pipeline.channels())) {}
   bool next(SampleBatch& batch) override {
@@ -49,7 +49,7 @@ std::unique_ptr<SampleStream> PictureSource::stream_of(const std::vector<SampleR
     requests.push_back(
         {items_[static_cast<size_t>(ref.index)].path, mix(mix(seed_, ref.variant), static_cast<uint64_t>(ref.index))});
   }
-  return std::make_unique<LoaderStream>(plain ? evaluation_ : training_, std::move(requests), batch, form);
+  return std::make_unique<LoaderStream>(plain ? evaluation_ : training_, std::move(requests), batch, threads_, form);
 }
 
 }  // namespace graft

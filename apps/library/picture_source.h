@@ -11,11 +11,13 @@
 namespace graft {
 
 /// Pictures of a dataset as a trainer sees them: variant 0 through the evaluation pipeline, others through the training
-/// one, with random numbers that follow from (seed, variant, index). Both pipelines must outlive it.
+/// one, with random numbers that follow from (seed, variant, index). `threads` decode (0: one a core). Both pipelines
+/// must outlive it.
 class PictureSource final : public SampleSource {
  public:
-  PictureSource(std::vector<LabelledFile> items, const Pipeline& evaluation, const Pipeline& training, uint64_t seed)
-      : items_(std::move(items)), evaluation_(evaluation), training_(training), seed_(seed) {}
+  PictureSource(std::vector<LabelledFile> items, const Pipeline& evaluation, const Pipeline& training, uint64_t seed,
+                int threads)
+      : items_(std::move(items)), evaluation_(evaluation), training_(training), seed_(seed), threads_(threads) {}
   int64_t size() const override { return static_cast<int64_t>(items_.size()); }
   int label(int64_t index) const override { return items_[static_cast<size_t>(index)].label; }
   std::span<const float> target(int64_t index) const override { return items_[static_cast<size_t>(index)].target; }
@@ -27,6 +29,7 @@ class PictureSource final : public SampleSource {
   std::vector<LabelledFile> items_;
   const Pipeline &evaluation_, &training_;
   uint64_t seed_;
+  int threads_;
 };
 
 }  // namespace graft

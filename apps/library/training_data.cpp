@@ -43,15 +43,16 @@ TrainingData::TrainingData(const Dataset& dataset, const Preprocessing& preproce
     : dataset_(dataset),
       scale_(task == Task::regression ? scale_targets(dataset_) : TargetScale{}),
       seed_(settings.seed),
+      threads_(settings.compute.threads),
       evaluation_(evaluation_pipeline(preprocessing)),
       augmentation_(augmentation(dataset, preprocessing, settings.augment)),
-      training_source_(dataset_.train, evaluation_, augmentation_, seed_),
-      validation_source_(dataset_.validation, evaluation_, augmentation_, seed_) {}
+      training_source_(dataset_.train, evaluation_, augmentation_, seed_, threads_),
+      validation_source_(dataset_.validation, evaluation_, augmentation_, seed_, threads_) {}
 
 PictureSource TrainingData::whole() const {
   std::vector<LabelledFile> all = dataset_.train;
   all.insert(all.end(), dataset_.validation.begin(), dataset_.validation.end());
-  return {all, evaluation_, augmentation_, seed_};
+  return {all, evaluation_, augmentation_, seed_, threads_};
 }
 
 std::vector<float> class_weights(const FinetuneSettings& settings, const Dataset& data) {
@@ -95,26 +96,36 @@ void check_dataset(const Dataset& data, Task task) {
     if (!trained[i]) refuse("class \"" + data.classes[i] + "\" has no training picture");
 }
 
-std::string fingerprint(const FinetuneSettings& settings, const Graph& graph, const Preprocessing& preprocessing,
-                        const Dataset& data) {
-  std::ostringstream text;
-  text << resumable_text(settings) << to_json(preprocessing) << '\n';
+namespace {
+
+/// Networks that differ in their weights alone differ in the weights' first numbers, too.
+void append_network(const Graph& graph, std::ostream& text) {
   for (const Node& node : graph.nodes) {
     text << node.op->type() << ' ' << node.name;
     for (const ValueId id : node.inputs) {
       if (id == kNoValue || !graph.value(id).constant) continue;
       const Tensor& weight = *graph.value(id).constant;
       text << ' ' << weight.shape().str() << ':';
-      uint64_t first = 0;  // networks that differ in their weights alone differ in the first numbers, too
+      uint64_t first = 0;
       if (weight.bytes() > 0) std::memcpy(&first, weight.raw(), std::min(weight.bytes(), sizeof first));
       text << first;
     }
     text << '\n';
   }
+}
+
+}  // namespace
+
+std::string fingerprint(const FinetuneSettings& settings, const Graph& graph, const Preprocessing& preprocessing,
+                        const Dataset& data) {
+  std::ostringstream text;
+  text << resumable_text(settings) << to_json(preprocessing) << '\n';
+  append_network(graph, text);
+  if (settings.teacher) append_network(settings.teacher->contents().graph, text);
   for (const auto* files : {&data.train, &data.validation}) {
     text << files->size() << '\n';
     for (const LabelledFile& file : *files) {
-      text << std::filesystem::path(file.path).filename().string() << file.label;
+      text << std::filesystem::path(file.path).filename().string() << ' ' << file.label;
       for (const float t : file.target) text << ' ' << t;
     }
   }

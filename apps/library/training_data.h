@@ -31,6 +31,7 @@ class TrainingData {
   Dataset dataset_;
   TargetScale scale_;  // of measured values
   uint64_t seed_;
+  int threads_;
   Pipeline evaluation_, augmentation_;
   PictureSource training_source_, validation_source_;
 };

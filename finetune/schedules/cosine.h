@@ -5,6 +5,7 @@
 #include <numbers>
 
 #include "finetune/schedules/schedule.h"
+#include "runtime/core/error.h"
 
 namespace graft::schedules {
 
@@ -23,11 +24,14 @@ struct Cosine {
     }
   };
   static SchedulePtr make(const Options& o, const RunSpan& run) {
+    if (o.restart_every > 0 && o.restart_every < 1e-3)
+      throw Error("must be 0 or at least a thousandth of an epoch").about("restart-every");
     return make_function_schedule([o, epochs = run.epochs](double epoch) {
       double length = o.restart_every > 0 ? o.restart_every : epochs, at = epoch;
       if (o.restart_every > 0) {
         constexpr double kRounding = 1e-9;
-        while (at + kRounding >= length) {
+        if (o.restart_growth == 1) at = std::max(0.0, at - length * std::floor((at + kRounding) / length));
+        while (o.restart_growth > 1 && at + kRounding >= length) {
           at = std::max(0.0, at - length);
           length *= o.restart_growth;
         }

@@ -6,6 +6,7 @@
 #include <map>
 #include <memory>
 
+#include "finetune/selection/watched_listener.h"
 #include "runtime/core/error.h"
 
 namespace graft {
@@ -50,8 +51,7 @@ class Search {
         backend_(backend) {}
 
   AutoSearch run(const AutoSettings& given, const AutoFreedom& freedom) {
-    if (!try_settings(given))
-      throw Error("the time does not even suffice for what was given", "allow more seconds").about("auto");
+    try_settings(given);  // the first has all the time that it needs
     result_.trials[0].remark = "as given";
     if (freedom.rate) {
       vary({0.3f, 3.0f, 0.1f, 10.0f}, [](AutoSettings& s, float factor) { s.lr *= factor; });
@@ -77,7 +77,7 @@ class Search {
       change(settings, value);
       const double needed =
           features_.contains(settings.freeze) ? 0 : features_seconds_;  // those of another depth take about as long
-      if (elapsed() + needed >= seconds_ || !try_settings(settings)) continue;
+      if (stopped_ || elapsed() + needed >= seconds_ || !try_settings(settings)) continue;
       AutoTrial& trial = result_.trials.back();
       if (!is_better(result_.trials[result_.chosen], trial)) continue;
       trial.remark = "better";
@@ -96,20 +96,26 @@ class Search {
       auto& features = features_[settings.freeze];
       if (!features) {
         const double before = elapsed();
-        features = std::make_unique<FoldedFeatures>(network.graph, source_, folds_, options, listener_, backend_);
+        features =
+            std::make_unique<FoldedFeatures>(network.graph, source_, folds_, options, listener_.functions(), backend_);
         features_seconds_ = std::max(features_seconds_, elapsed() - before);
       }
       TrainListener inner;
-      inner.batch = [&](double, double) { return result_.trials.empty() || elapsed() < seconds_; };
+      inner.batch = [&](double rate, double loss) {
+        stopped_ = stopped_ || !listener_.goes_on(rate, loss);
+        return !stopped_ && (result_.trials.empty() || elapsed() < seconds_);
+      };
       trial.folds = features->run(network.graph, network.head, classes_, options, inner, backend_);
     } catch (const Error& e) {
+      if (listener_.threw() || e.code() == ErrorCode::out_of_memory) throw;
       if (result_.trials.empty()) throw;  // what was given cannot be trained at all
       trial.remark = e.what();
     }
     const bool whole = trial.folds.scores.size() == static_cast<size_t>(folds_);
-    if (!whole && trial.remark.empty()) trial.remark = "out of time";
+    if (!whole && trial.remark.empty()) trial.remark = stopped_ ? "stopped" : "out of time";
     result_.trials.push_back(std::move(trial));
-    if (listener_.progress) listener_.progress("settings tried", static_cast<int64_t>(result_.trials.size()), 0);
+    const auto& progress = listener_.functions().progress;
+    if (progress) progress("settings tried", static_cast<int64_t>(result_.trials.size()), 0);
     return whole;
   }
 
@@ -118,8 +124,9 @@ class Search {
   int classes_, folds_;
   double seconds_;
   const TrainOptions& options_;
-  const TrainListener& listener_;
+  const WatchedListener listener_;
   const Backend& backend_;
+  bool stopped_ = false;  // by the listener
   Clock::time_point start_ = Clock::now();
   double features_seconds_ = 0;                                      // that one set of them took at most
   std::map<std::string, std::unique_ptr<FoldedFeatures>> features_;  // by what is frozen

@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "finetune/schedules/range_test.h"
+#include "finetune/selection/watched_listener.h"
 #include "runtime/core/error.h"
 
 namespace graft {
@@ -26,20 +27,23 @@ RateSearch find_rate(const Graph& graph, const std::vector<std::string>& head, c
   RateSearch search;
   double smooth = 0, best = std::numeric_limits<double>::infinity();
   TrainListener inner;
-  inner.progress = listener.progress;
-  inner.note = listener.note;
+  const WatchedListener watched(listener);
+  inner.progress = watched.functions().progress;
+  inner.note = watched.functions().note;
   inner.batch = [&](double rate, double loss) {
     constexpr double kSmoothing = 0.9;
     smooth = kSmoothing * smooth + (1 - kSmoothing) * loss;
     const double corrected = smooth / (1 - std::pow(kSmoothing, static_cast<double>(search.trials.size() + 1)));
     search.trials.push_back({rate, corrected});
     best = std::min(best, corrected);
-    return std::isfinite(loss) && corrected <= 4 * best;
+    return watched.goes_on(rate, loss) && std::isfinite(loss) && corrected <= 4 * best;
   };
   try {
     train(copy, head, training, validation, classes, options, inner, backend);
-  } catch (const Error&) {
-    if (search.trials.size() < 5) throw;  // scores ran out of numbers at the high end: that is where the test ends
+  } catch (const Error& error) {
+    const bool is_a_trials = !watched.threw() && error.code() != ErrorCode::out_of_memory;
+    if (search.trials.size() < 5 || !is_a_trials)
+      throw;  // else scores ran out of numbers at the high end: that is where the test ends
   }
   if (search.trials.size() < 5)
     throw Error("the range test ended after " + std::to_string(search.trials.size()) + " batches",

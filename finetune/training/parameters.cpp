@@ -42,15 +42,16 @@ std::vector<Parameter> trained_parameters(const Graph& graph, const TrainingPlan
                                           float weight_decay) {
   std::vector<Parameter> parameters;
   const auto depth = layers_below_head(graph);
-  for (const auto& [tensor, output] : plan.gradients) {
+  for (const auto& gradient : plan.gradients) {
+    const auto& tensor = gradient.first;
     const std::string& name = names.at(tensor.get());
     const float scale =
         head.contains(name)
             ? 1.0f
             : options.rate.trunk_scale * std::pow(options.rate.layer_decay, static_cast<float>(depth.at(tensor.get())));
     const bool decays = !options.regularisation.spare_vectors || tensor->shape().rank() > 1;
-    parameters.push_back({name, tensor, plan.plan.output(output).as<float>(), scale, decays ? weight_decay : 0.0f,
-                          decays ? options.regularisation.l1 : 0.0f});
+    parameters.push_back(
+        {name, tensor, nullptr, scale, decays ? weight_decay : 0.0f, decays ? options.regularisation.l1 : 0.0f});
   }
   return parameters;
 }

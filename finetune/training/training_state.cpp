@@ -17,9 +17,11 @@ std::string slot_name(const std::string& parameter, size_t slot) {
   return "slot" + std::to_string(slot) + ":" + parameter;
 }
 
-json parsed(const std::string& state) {
+/// What `read` makes of a checkpoint's state.
+template <typename Read>
+auto from_state(const Checkpoint& checkpoint, const Read& read) {
   try {
-    return json::parse(state);
+    return read(json::parse(checkpoint.state));
   } catch (const json::exception&) {
     throw Error("the checkpoint's state cannot be read", "start the run without " + mention("resume"),
                 ErrorCode::corrupt_file);
@@ -45,6 +47,27 @@ Shape slot_shape(const Shape& parameter, size_t numbers) {
   return parameter.elements() == count ? parameter : Shape{count};
 }
 
+/// Everything but tensors.
+void numbers_from_state(const json& state, const std::string& fingerprint, TrainingState& s) {
+  if (state.at("fingerprint").get<std::string>() != fingerprint) {
+    throw Error("the checkpoint was made with other options, pictures or another model",
+                "repeat the options of that run, or start without " + mention("resume"));
+  }
+  s.epoch = state.at("epoch").get<int>();
+  s.step = state.at("step").get<int64_t>();
+  s.batches = state.at("batches").get<int64_t>();
+  if (const json scale = state.value("loss_scale", json()); s.loss_scale && scale.is_array())
+    s.loss_scale = {scale.at(0).get<double>(), scale.at(1).get<int64_t>()};
+  s.best_epoch = state.at("best_epoch").get<int>();
+  s.best_val_score = state.at("best_val_score").get<double>();
+  s.best_val_loss = state.at("best_val_loss").get<double>();
+  s.history.clear();
+  for (const auto& e : state.at("history")) {
+    s.history.push_back({e.at(0).get<int>(), e.at(1).get<double>(), e.at(2).get<double>(), e.at(3).get<double>(),
+                         e.at(4).get<double>(), e.at(5).get<double>(), e.at(6).get<double>()});
+  }
+}
+
 }  // namespace
 
 void TrainingState::take(std::vector<Parameter> next_parameters,
@@ -60,11 +83,7 @@ void TrainingState::take(std::vector<Parameter> next_parameters,
 }
 
 int epochs_done(const Checkpoint& checkpoint) {
-  const json state = parsed(checkpoint.state);
-  if (!state.contains("epoch"))
-    throw Error("the checkpoint does not say how many epochs it has done", "start the run without " + mention("resume"),
-                ErrorCode::corrupt_file);
-  return state.at("epoch").get<int>();
+  return from_state(checkpoint, [](const json& state) { return state.at("epoch").get<int>(); });
 }
 
 void TrainingState::keep_as_best() {
@@ -116,11 +135,7 @@ Checkpoint to_checkpoint(const TrainingState& s, const std::string& fingerprint)
 }
 
 void from_checkpoint(const Checkpoint& c, const std::string& fingerprint, TrainingState& s) {
-  const json state = parsed(c.state);
-  if (state.at("fingerprint").get<std::string>() != fingerprint) {
-    throw Error("the checkpoint was made with other options, pictures or another model",
-                "repeat the options of that run, or start without " + mention("resume"));
-  }
+  from_state(c, [&](const json& state) { numbers_from_state(state, fingerprint, s); });
   const auto find = [&](const std::string& name, const Shape& shape) -> const Tensor& {
     const auto it = c.tensors.find(name);
     if (it == c.tensors.end() || it->second.shape() != shape)
@@ -129,19 +144,6 @@ void from_checkpoint(const Checkpoint& c, const std::string& fingerprint, Traini
     return it->second;
   };
   const auto load = [&](const std::string& name, Tensor& to) { copy_into(find(name, to.shape()), to); };
-  s.epoch = state.at("epoch").get<int>();
-  s.step = state.at("step").get<int64_t>();
-  s.batches = state.at("batches").get<int64_t>();
-  if (const json scale = state.value("loss_scale", json()); s.loss_scale && scale.is_array())
-    s.loss_scale = {scale.at(0).get<double>(), scale.at(1).get<int64_t>()};
-  s.best_epoch = state.at("best_epoch").get<int>();
-  s.best_val_score = state.at("best_val_score").get<double>();
-  s.best_val_loss = state.at("best_val_loss").get<double>();
-  s.history.clear();
-  for (const auto& e : state.at("history")) {
-    s.history.push_back({e.at(0).get<int>(), e.at(1).get<double>(), e.at(2).get<double>(), e.at(3).get<double>(),
-                         e.at(4).get<double>(), e.at(5).get<double>(), e.at(6).get<double>()});
-  }
   s.keep_as_best();
   const bool averaged = s.average && !s.parameters.empty() && c.tensors.contains("average:" + s.parameters[0].name);
   for (size_t p = 0; p < s.parameters.size(); ++p) {

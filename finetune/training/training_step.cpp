@@ -138,9 +138,12 @@ bool TrainingStep::replay() {
   backend.begin(context());
   if (!captured_ || captured_scale_ != scale()) {
     captured_ = backend.capture([this] {
-      capturing_ = true;
+      struct Capturing {
+        bool& flag;
+        explicit Capturing(bool& f) : flag(f) { flag = true; }
+        ~Capturing() { flag = false; }
+      } const capturing(capturing_);
       compute();
-      capturing_ = false;
     });
     captured_scale_ = scale();
   }

@@ -53,8 +53,9 @@ struct Evaluation {
 };
 
 /// Runs the model over files of a dataset, usually its validation part. `classes`: Dataset::classes, matched with the
-/// model's labels by name, or by position where it has none. Calls may run in several threads at the same time. Throws
-/// Error: invalid_argument where the model's outputs are not the data's classes; else as Classifier.
+/// model's labels by name (several labels and measured values: in the model's order), or by position where it has none.
+/// Calls may run in several threads at the same time. Throws Error: invalid_argument where the model's outputs are not
+/// the data's classes; else as Classifier.
 Evaluation evaluate(const Model& model, const std::vector<LabelledFile>& files, const std::vector<std::string>& classes,
                     const RunSettings& settings = {}, Listener* listener = nullptr);
 

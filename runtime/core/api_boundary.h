@@ -4,12 +4,15 @@
 #include <new>
 
 #include "runtime/core/error.h"
+#include "runtime/core/thread_limit.h"
 
 namespace graft {
 
-/// Calls `body`, of which nothing but an Error comes out: every public function is one call of it.
+/// Calls `body`, of which nothing but an Error comes out, and which leaves the calling thread's number of OpenMP
+/// threads as it was: every public function is one call of it.
 template <typename Body>
 decltype(auto) at_api_boundary(Body&& body) {
+  const ThreadLimit callers;
   try {
     return std::forward<Body>(body)();
   } catch (const Error&) {

@@ -4,9 +4,9 @@
 #include <cstring>
 
 #include "runtime/core/strided_copy.h"
+#include "runtime/core/thread_limit.h"
 #include "runtime/cpu/kernel_table.h"
 #include "runtime/cpu/onednn.h"
-#include "runtime/cpu/thread_limit.h"
 #include "runtime/cpu/vector_product.h"
 #include "runtime/ops/broadcast.h"
 
@@ -22,15 +22,23 @@ memory::desc matrix(const Operand& operand, Transpose2d transpose) {
   return {memory::dims{s[1], s[0]}, memory::data_type::f32, memory::dims{operand.strides[1], operand.strides[0]}};
 }
 
-/// Y = act(α·A·B + bias + residual) by oneDNN's matmul; a weight that is known beforehand is packed once. Few long sums
-/// are one thread's, so that the number of threads changes no bit of them.
+/// How many threads may share a product such that each sum is one thread's: oneDNN gives a thread blocks of results of
+/// at most 64×64, and where there are fewer blocks than threads it divides long sums instead, so that the number of
+/// threads changes the last bits.
+int threads_for(int64_t rows, int64_t depth, int64_t columns) {
+  constexpr int64_t kBlock = 64, kShortSum = 512;
+  if (depth < kShortSum) return omp_get_max_threads();
+  const int64_t blocks = ((rows + kBlock - 1) / kBlock) * ((columns + kBlock - 1) / kBlock);
+  return static_cast<int>(std::clamp<int64_t>(blocks, 1, omp_get_max_threads()));
+}
+
+/// Y = act(α·A·B + bias + residual) by oneDNN's matmul; a weight that is known beforehand is packed once.
 class GemmKernel final : public Kernel {
  public:
   GemmKernel(const Gemm& op, const KernelRequest& request) {
     const Operand &a = request.inputs[0], &b = request.inputs[1], &y = request.outputs[0];
-    one_thread_ =
-        has_few_long_sums(y.shape[0], op.transpose_a == Transpose2d::no ? a.shape[1] : a.shape[0], y.shape[1]);
-    const ThreadLimit limit(one_thread_ ? 1 : omp_get_max_threads());  // oneDNN fixes it in a primitive
+    threads_ = threads_for(y.shape[0], op.transpose_a == Transpose2d::no ? a.shape[1] : a.shape[0], y.shape[1]);
+    const ThreadLimit limit(threads_);  // oneDNN fixes it in a primitive
     has_residual_ = op.tail.residual;
     residual_in_place_ = request.in_place_input >= 0;
     const bool has_bias = request.inputs.size() > 2 && request.inputs[2].present;
@@ -123,7 +131,7 @@ class GemmKernel final : public Kernel {
       bias_.set_data_handle(bias);
     }
     {
-      const ThreadLimit limit(one_thread_ ? 1 : omp_get_max_threads());
+      const ThreadLimit limit(threads_);
       arguments_.execute(primitive_);
     }
     activate_result(activation_, args.outputs[0], static_cast<int64_t>(output_bytes_ / sizeof(float)));
@@ -131,7 +139,8 @@ class GemmKernel final : public Kernel {
 
  private:
   Activation activation_;
-  bool has_residual_ = false, residual_in_place_ = false, has_bias_ = false, one_thread_ = false;
+  bool has_residual_ = false, residual_in_place_ = false, has_bias_ = false;
+  int threads_ = 1;
   float bias_scale_ = 1;
   int64_t bias_elements_ = 0;
   size_t own_scratch_ = 0, output_bytes_ = 0;
@@ -165,6 +174,9 @@ class MatMulKernel final : public Kernel {
     while (b.shape.rank() < y.shape.rank()) insert(b, 0);
     dnnl::primitive_attr attributes;
     attributes.set_scratchpad_mode(dnnl::scratchpad_mode::user);
+    const size_t rank = y.shape.size() - 2;
+    threads_ = threads_for(y.shape[rank], a.shape[rank + 1], y.shape[rank + 1]);
+    const ThreadLimit limit(threads_);
     const auto a_desc = describe_operand(a), b_desc = describe_operand(b), y_desc = describe_operand(y);
     const dnnl::matmul::primitive_desc description(engine(), a_desc, b_desc, y_desc, attributes);
     primitive_ = dnnl::matmul(description);
@@ -183,6 +195,7 @@ class MatMulKernel final : public Kernel {
     b_.set_data_handle(const_cast<void*>(args.inputs[1]));
     y_.set_data_handle(args.outputs[0]);
     scratch_.set_data_handle(args.scratch);
+    const ThreadLimit limit(threads_);
     arguments_.execute(primitive_);
   }
 
@@ -195,6 +208,7 @@ class MatMulKernel final : public Kernel {
     operand.shape.insert(operand.shape.begin() + at, 1);
     operand.strides.insert(operand.strides.begin() + at, stride);
   }
+  int threads_ = 1;
   dnnl::matmul primitive_;
   memory a_, b_, y_, scratch_;
   PrimitiveArguments arguments_;

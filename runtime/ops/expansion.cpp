@@ -1,6 +1,7 @@
 #include "runtime/ops/expansion.h"
 
 #include <numeric>
+#include <utility>
 
 #include "runtime/core/error.h"
 #include "runtime/ops/movement.h"
@@ -32,8 +33,11 @@ ValueId Expansion::transpose(ValueId x, const std::vector<int64_t>& permutation)
 }
 
 std::vector<Node> expand(Graph& graph, const Node& node) {
-  std::vector<Node> before = std::move(graph.nodes);
-  graph.nodes.clear();
+  struct NodesBefore {  // come back whatever happens
+    Graph& graph;
+    std::vector<Node> nodes = std::exchange(graph.nodes, {});
+    ~NodesBefore() { graph.nodes = std::move(nodes); }
+  } const before{graph};
   Expansion expansion(graph, node);
   ValueId result = node.op->expand(expansion);
   // The result needs a node of its own, which is the last.
@@ -41,9 +45,7 @@ std::vector<Node> expand(Graph& graph, const Node& node) {
     result = expansion.emit(std::make_shared<Identity>(), {result});
   graph.nodes.back().name = node.name;
   graph.nodes.back().outputs[0] = node.outputs[0];
-  std::vector<Node> made = std::move(graph.nodes);
-  graph.nodes = std::move(before);
-  return made;
+  return std::move(graph.nodes);
 }
 
 }  // namespace graft

@@ -46,6 +46,7 @@ void canonicalise_dense(Graph& graph) {
     const ValueId bias = added_constant(graph, add, node.outputs[0]);
     if (bias == kNoValue) continue;
     const Shape& y = graph.value(node.outputs[0]).shape;
+    if (y.rank() < 2) continue;  // of a branch that fits no size that was tried: nothing is known about it
     Value& value = graph.value(bias);
     if (gemm) {
       const bool row = value.shape == Shape{y[1]} || value.shape == Shape{1, y[1]};

@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "runtime/ops/binary.h"
 #include "runtime/ops/dropout.h"
 #include "runtime/ops/movement.h"
@@ -34,11 +36,14 @@ void scale_instead(Graph& graph, Node& node, float ratio) {
 void remove_identities(Graph& graph, bool keep_dropout) {
   std::vector<bool> dead(graph.nodes.size(), false);
   std::map<ValueId, ValueId> passed_on;
+  // Of a branch that fits no size that was tried no types are known.
+  const bool all_types_known =
+      std::none_of(graph.nodes.begin(), graph.nodes.end(), [](const Node& node) { return node.op->chooses_inputs(); });
   for (size_t i = 0; i < graph.nodes.size(); ++i) {
     Node& node = graph.nodes[i];
     const Operator* op = node.op.get();
     const auto* to_type = dynamic_cast<const Cast*>(op);
-    const bool same_cast = to_type && to_type->to == graph.value(node.inputs[0]).dtype;
+    const bool same_cast = all_types_known && to_type && to_type->to == graph.value(node.inputs[0]).dtype;
     const auto* dropout = dynamic_cast<const Dropout*>(op);
     if (dropout && !keep_dropout && dropout->vanilla) {
       scale_instead(graph, node, dropout->ratio);

@@ -4,6 +4,7 @@
 #include "runtime/core/evaluate_node.h"
 #include "runtime/ops/expansion.h"
 #include "runtime/ops/reshape.h"
+#include "runtime/passes/open_shapes.h"
 #include "runtime/passes/passes.h"
 
 namespace graft {
@@ -11,14 +12,8 @@ namespace {
 
 // Folding is for shape arithmetic and small tables; a node that would blow up a constant stays a node.
 constexpr int64_t kLargestFoldedElements = int64_t{1} << 22;
-
-/// 1 for pictures that are N×H×W×C (a fixed number of channels stands last), 2 for N×C×H×W.
-size_t first_image_dimension(const Value& input) {
-  const Shape& shape = input.shape;
-  if (shape.size() != 4) return 2;
-  const bool bytes = input.dtype == DType::u8 && shape[3] == 3;
-  return bytes || (shape[1] == kOpenDim && shape[2] == kOpenDim && shape[3] != kOpenDim) ? 1 : 2;
-}
+// So do many that would together; what shape arithmetic needs is always folded.
+constexpr int64_t kMostFoldedElements = int64_t{1} << 26, kShapeElements = 4096;
 
 Shape closed(const Value& input, const OpenDims& dims) {
   if (const auto known = dims.shapes.find(input.name); known != dims.shapes.end()) return known->second;
@@ -31,27 +26,33 @@ Shape closed(const Value& input, const OpenDims& dims) {
   return result;
 }
 
-/// True when everything that the node reads is known and may not change.
-bool is_foldable(const Graph& graph, const Node& node, const std::vector<ValueType>& outputs) {
-  for (const ValueType& type : outputs)
+/// True when everything that the node reads is known and may not change. `folded` counts the elements of all results.
+bool is_foldable(const Graph& graph, const Node& node, const std::vector<ValueType>& outputs, int64_t& folded) {
+  int64_t elements = 0;
+  for (const ValueType& type : outputs) {
     if (type.shape.elements() > kLargestFoldedElements) return false;
+    elements += type.shape.elements();
+  }
+  if (elements > kShapeElements && folded + elements > kMostFoldedElements) return false;
   if (node.inputs.empty()) return false;
   for (ValueId id : node.inputs)
     if (id != kNoValue && (!graph.value(id).constant || graph.value(id).trainable)) return false;
+  folded += elements;
   return true;
 }
 
 /// What the node makes, where that is known now; empty otherwise.
 std::vector<Tensor> known_results(const Graph& graph, const Node& node, const std::vector<ValueType>& outputs,
-                                  const Backend& backend) {
+                                  const Backend& backend, int64_t& folded) {
   const std::vector<ValueType> inputs = input_types(graph, node);
   std::vector<Tensor> results = node.op->results_from_types(inputs);
-  if (results.empty() && is_foldable(graph, node, outputs)) results = evaluate_node(*node.op, inputs, outputs, backend);
+  if (results.empty() && is_foldable(graph, node, outputs, folded))
+    results = evaluate_node(*node.op, inputs, outputs, backend);
   return results;
 }
 
 /// Types the node's outputs, and appends it, or what it stands for, unless its results are known.
-void append_specialised(Graph& graph, const Node& node, const Backend& backend) {
+void append_specialised(Graph& graph, const Node& node, const Backend& backend, int64_t& folded) {
   const auto types = node.op->infer(input_types(graph, node));
   if (types.size() < node.outputs.size())
     throw Error("has " + std::to_string(node.outputs.size()) + " outputs where " + std::to_string(types.size()) +
@@ -61,12 +62,12 @@ void append_specialised(Graph& graph, const Node& node, const Backend& backend) 
     graph.value(node.outputs[i]).shape = types[i].shape;
   }
   if (node.op->is_composite()) {
-    for (const Node& part : expand(graph, node)) append_specialised(graph, part, backend);
+    for (const Node& part : expand(graph, node)) append_specialised(graph, part, backend, folded);
     return;
   }
   Node resolved = node;
   if (OperatorPtr form = node.op->resolved(input_types(graph, node))) resolved.op = form;
-  std::vector<Tensor> known = known_results(graph, resolved, types, backend);
+  std::vector<Tensor> known = known_results(graph, resolved, types, backend, folded);
   if (known.empty()) {
     graph.nodes.push_back(std::move(resolved));
     return;
@@ -88,7 +89,7 @@ class SpecialisedBranches {
                  [&] {
                    if (node.op->chooses_inputs()) return append_chosen(node);
                    for (ValueId id : node.inputs) require(id);
-                   append_specialised(result_, node, backend_);
+                   append_specialised(result_, node, backend_, folded_);
                  });
     } catch (const Error& error) {
       result_.nodes.erase(result_.nodes.begin() + static_cast<std::ptrdiff_t>(before), result_.nodes.end());
@@ -113,12 +114,14 @@ class SpecialisedBranches {
       if (const auto it = failed_.find(from); it != failed_.end())
         failed_.emplace(node.outputs[i], it->second);
       else
-        append_specialised(result_, {node.name, std::make_shared<Identity>(), {from}, {node.outputs[i]}}, backend_);
+        append_specialised(result_, {node.name, std::make_shared<Identity>(), {from}, {node.outputs[i]}}, backend_,
+                           folded_);
     }
   }
 
   Graph& result_;
   const Backend& backend_;
+  int64_t folded_ = 0;
   std::map<ValueId, Error> failed_;
 };
 
@@ -134,8 +137,9 @@ Graph specialise(const Graph& graph, const OpenDims& dims, const Backend& backen
     for (ValueId id : graph.outputs) branches.require(id);
     return result;
   }
+  int64_t folded = 0;
   for (const Node& node : graph.nodes)
-    with_place([&] { return describe(node); }, [&] { append_specialised(result, node, backend); });
+    with_place([&] { return describe(node); }, [&] { append_specialised(result, node, backend, folded); });
   return result;
 }
 

@@ -45,6 +45,73 @@ TEST_F(HostileTest, AFunctionThatCallsItselfIsRefused) {
   EXPECT_NE(error_of(model).find("calls itself"), std::string::npos);
 }
 
+TEST_F(HostileTest, AFunctionThatTakesAGraphIsRefused) {
+  for (const bool by_default : {true, false}) {
+    onnx::ModelProto model = doubling_functions(2);
+    onnx::AttributeProto* attribute = nullptr;
+    if (by_default)
+      attribute = model.mutable_functions(0)->add_attribute_proto();
+    else
+      attribute = model.mutable_graph()->mutable_node(0)->add_attribute();
+    attribute->set_name("body");
+    attribute->set_type(onnx::AttributeProto::GRAPH);
+    add_node(*attribute->mutable_g(), "Foo", {}, {"z"});
+    EXPECT_NE(error_of(model).find("takes a graph"), std::string::npos) << error_of(model);
+  }
+}
+
+TEST_F(HostileTest, AnIfWithoutOutputsIsRefused) {
+  onnx::ModelProto model = empty_model();
+  add_integers(*model.mutable_graph(), "one", {1});
+  add_node(*model.mutable_graph(), "If", {"one"}, {});
+  add_node(*model.mutable_graph(), "Abs", {"x"}, {"y"});
+  EXPECT_NE(error_of(model).find("has no outputs"), std::string::npos) << error_of(model);
+}
+
+/// A file of a few kilobytes whose work has no bounds.
+TEST_F(HostileTest, WorkThatMakesNoNodesIsCountedToo) {
+  onnx::ModelProto model = empty_model();
+  auto& graph = *model.mutable_graph();
+  auto& loop = add_node(graph, "Loop", {"", "", "x"}, {"y"});
+  auto& body = *add_attribute(loop, "body", onnx::AttributeProto::GRAPH).mutable_g();
+  for (const char* name : {"i", "go", "v"}) body.add_input()->set_name(name);
+  add_integers(body, "one", {1});
+  for (int i = 0; i < 200; ++i) {
+    const std::string name = "unused" + std::to_string(i);
+    auto& choice = add_node(body, "If", {"one"}, {name.c_str()});
+    for (const char* branch : {"then_branch", "else_branch"}) {
+      auto& empty = *add_attribute(choice, branch, onnx::AttributeProto::GRAPH).mutable_g();
+      empty.add_output()->set_name("v");
+    }
+  }
+  add_node(body, "Identity", {"go"}, {"on"});
+  for (const char* name : {"on", "v"}) body.add_output()->set_name(name);
+  EXPECT_NE(error_of(model).find("more than 800000 nodes"), std::string::npos) << error_of(model);
+}
+
+TEST_F(HostileTest, ManyLargeTablesAreNotAllComputedBeforehand) {
+  onnx::ModelProto model = empty_model({1, 1, 1, 1});
+  auto& graph = *model.mutable_graph();
+  add_integers(graph, "large", {2048, 2048});
+  add_node(graph, "Cast", {"large"}, {"numbers"});
+  add_attribute(*graph.mutable_node(0), "to", onnx::AttributeProto::INT).set_i(onnx::TensorProto::FLOAT);
+  std::string sum = "x";
+  for (int i = 0; i < 40; ++i) {
+    const std::string one = "v" + std::to_string(i), table = "t" + std::to_string(i), top = "m" + std::to_string(i),
+                      next = "s" + std::to_string(i);
+    auto& constant = *graph.add_initializer();
+    constant.set_name(one);
+    constant.set_data_type(onnx::TensorProto::FLOAT);
+    constant.add_float_data(1);
+    add_node(graph, "Expand", {one.c_str(), "large"}, {table.c_str()});
+    add_node(graph, "ReduceMax", {table.c_str()}, {top.c_str()});
+    add_node(graph, "Add", {sum.c_str(), top.c_str()}, {next.c_str()});
+    sum = next;
+  }
+  add_node(graph, "Abs", {sum.c_str()}, {"y"});
+  EXPECT_EQ(run(model, {1, 1, 1}).data<float>()[0], 41);
+}
+
 TEST_F(HostileTest, AttributesOfACallReachTheBody) {
   onnx::ModelProto model = empty_model();
   auto& function = *model.add_functions();

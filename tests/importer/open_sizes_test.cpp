@@ -1,5 +1,6 @@
 // Extents that a file leaves open: batch, height and width stay so until a plan is made for a size.
 #include "importer/writer.h"
+#include "runtime/passes/passes.h"
 #include "tests/importer/model_proto.h"
 
 namespace graft {
@@ -14,10 +15,14 @@ class OpenSizesTest : public ModelProtoTest {
   std::string output_shape(const onnx::ModelProto& proto, const OpenDims& dims) const {
     return run(proto, dims).shape().str();
   }
-  OnnxModel written_and_read(const OnnxModel& model) const {
+  OnnxModel written_and_read(const OnnxModel& model, onnx::ModelProto* proto = nullptr) const {
     const auto path = std::filesystem::temp_directory_path() / ("graft_open_" + std::to_string(::getpid()) + ".onnx");
     write_model(model, path.string());
     OnnxModel again = read_model(path.string());
+    if (proto) {
+      std::ifstream stream(path, std::ios::binary);
+      EXPECT_TRUE(proto->ParseFromIstream(&stream));
+    }
     std::filesystem::remove(path);
     return again;
   }
@@ -73,8 +78,23 @@ TEST_F(OpenSizesTest, ABranchIsChosenAnewForEachBatch) {
   EXPECT_EQ(two.data<float>()[0], 2);
 }
 
+/// Operators of a graph's nodes, with those of branches in brackets.
+std::string outline(const onnx::GraphProto& graph) {
+  std::string text;
+  for (const auto& node : graph.node()) {
+    if (node.op_type() == "Identity") continue;
+    text += (text.empty() ? "" : " ") + node.op_type();
+    for (const auto& attribute : node.attribute())
+      if (attribute.has_g()) text += "[" + outline(attribute.g()) + "]";
+  }
+  return text;
+}
+
 TEST_F(OpenSizesTest, BothBranchesAreWrittenInsideTheirIf) {
-  const OnnxModel again = written_and_read(read(squeeze_a_batch_of_one()));
+  onnx::ModelProto proto;
+  const OnnxModel again = written_and_read(read(squeeze_a_batch_of_one()), &proto);
+  EXPECT_EQ(outline(proto.graph()), "Shape Gather Equal Abs If[Squeeze][Add]");
+  EXPECT_EQ(proto.graph().output(0).type().tensor_type().has_shape(), false);  // it has 3 dimensions, or 4
   EXPECT_EQ(run(again, {1}).shape().str(), "3×8×8");
   EXPECT_EQ(run(again, {2}).shape().str(), "2×3×8×8");
   EXPECT_EQ(run(again, {2}).data<float>()[0], 2);
@@ -103,7 +123,9 @@ TEST_F(OpenSizesTest, ANestedBranchIsWrittenInsideTheOuterOne) {
   third.add_output()->set_name("r2");
   rest.add_output()->set_name("r");
 
-  const OnnxModel read_once = read(model), again = written_and_read(read_once);
+  onnx::ModelProto proto;
+  const OnnxModel read_once = read(model), again = written_and_read(read_once, &proto);
+  EXPECT_EQ(outline(proto.graph()), "Shape Gather Equal If[Add][Equal If[Add Add][Add Add Add]]");
   for (const OnnxModel* m : {&read_once, &again})
     for (const int64_t batch : {1, 2, 3})
       EXPECT_EQ(run(*m, {batch}).data<float>()[0], static_cast<float>(std::min<int64_t>(batch, 3) + 1)) << batch;
@@ -126,6 +148,115 @@ TEST_F(OpenSizesTest, ALoopWhoseTripCountFollowsASizeIsRefused) {
     else
       EXPECT_EQ(run(model, {1, 5, 8}).data<float>()[0], 256);
   }
+}
+
+TEST_F(OpenSizesTest, ALoopWhoseTripCountIsTheSameForUsualSizesAloneIsRefused) {
+  // Height / 512 + 1 iterations: one up to 511, two at 512.
+  onnx::ModelProto model = empty_model({1, 3, -1, -1});
+  auto& graph = *model.mutable_graph();
+  add_integers(graph, "large", {512});
+  add_integers(graph, "one", {1});
+  add_extent(graph, "height", 2);
+  add_node(graph, "Div", {"height", "large"}, {"times"});
+  add_node(graph, "Add", {"times", "one"}, {"count"});
+  auto& loop = add_node(graph, "Loop", {"count", "", "x"}, {"y"});
+  auto& body = *add_attribute(loop, "body", onnx::AttributeProto::GRAPH).mutable_g();
+  for (const char* name : {"i", "go", "v"}) body.add_input()->set_name(name);
+  add_node(body, "Add", {"v", "v"}, {"w"});
+  add_node(body, "Identity", {"go"}, {"on"});
+  for (const char* name : {"on", "w"}) body.add_output()->set_name(name);
+  EXPECT_NE(error_of(model).find("depends on the size of the picture or of the batch"), std::string::npos)
+      << error_of(model);
+}
+
+TEST_F(OpenSizesTest, AFixedBatchIsOpenedAndAllElseIsLeftAsItWas) {
+  // Each channel in one row: the file leaves the rest of the target out, as the size is open.
+  onnx::ModelProto model = empty_model({1, 3, -1, -1});
+  auto& graph = *model.mutable_graph();
+  add_integers(graph, "rows", {1, 3, -1});
+  add_node(graph, "Reshape", {"x", "rows"}, {"flat"});
+  auto& mean = add_node(graph, "ReduceMean", {"flat"}, {"y"});
+  add_integer_list(mean, "axes", {2});
+  auto& keep = add_attribute(mean, "keepdims", onnx::AttributeProto::INT);
+  keep.set_i(0);
+  for (const int64_t side : {32, 224, 448})
+    for (const int64_t batch : {1, 4}) EXPECT_EQ(output_shape(model, {batch, side, side}), Shape({batch, 3}).str());
+}
+
+TEST_F(OpenSizesTest, TheWrittenFileDeclaresWhatIsOpen) {
+  for (const bool channels_last : {false, true}) {
+    onnx::ModelProto model = channels_last ? empty_model({-1, -1, -1, 3}) : empty_model({-1, 3, -1, -1});
+    add_node(*model.mutable_graph(), "Abs", {"x"}, {"y"});
+    onnx::ModelProto proto;
+    written_and_read(read(model), &proto);
+    const auto text = [](const onnx::ValueInfoProto& info) {
+      std::string dims;
+      for (const auto& dim : info.type().tensor_type().shape().dim())
+        dims += (dims.empty() ? "" : " ") + (dim.has_dim_value()   ? std::to_string(dim.dim_value())
+                                             : dim.has_dim_param() ? dim.dim_param()
+                                                                   : "?");
+      return dims;
+    };
+    EXPECT_EQ(text(proto.graph().input(0)), channels_last ? "N height width 3" : "N 3 height width");
+    EXPECT_EQ(text(proto.graph().output(0)), channels_last ? "N ? ? 3" : "N 3 ? ?");
+  }
+}
+
+TEST_F(OpenSizesTest, AnAttentionThatIsSpelledOutFixesTheSizeAndSaysSo) {
+  onnx::ModelProto model = empty_model({-1, 3, -1, -1});
+  model.mutable_opset_import(0)->set_version(23);
+  auto& graph = *model.mutable_graph();
+  add_windows(graph, "x", "small", 16, 16);
+  add_integers(graph, "tokens", {0, 3, -1});
+  add_node(graph, "Reshape", {"small", "tokens"}, {"rows"});
+  add_integer_list(add_node(graph, "Transpose", {"rows"}, {"t"}), "perm", {0, 2, 1});
+  auto& attention = add_node(graph, "Attention", {"t", "t", "t"}, {"y"});
+  for (const char* heads : {"q_num_heads", "kv_num_heads"})
+    add_attribute(attention, heads, onnx::AttributeProto::INT).set_i(1);
+  const OnnxModel open = read(model);
+  EXPECT_EQ(run(open, {2, 32, 48}).shape().str(), "2×6×3");
+  ASSERT_TRUE(size_fixed_by_writing(open));
+  EXPECT_EQ(size_fixed_by_writing(open)->height, 224);
+  const OnnxModel again = written_and_read(open);
+  EXPECT_EQ(again.graph.value(again.graph.inputs[0]).shape.str(), "N×3×224×224");
+  EXPECT_EQ(run(again, {2, 224, 224}).shape().str(), "2×196×3");
+  EXPECT_FALSE(size_fixed_by_writing(read(squeeze_a_batch_of_one())));
+}
+
+TEST_F(OpenSizesTest, ABranchThatFitsNoUsualSizeStillHasTypes) {
+  // At batch 1 the dense layer of the other branch cannot be; it is written as what it is all the same.
+  onnx::ModelProto model = empty_model({-1, 4});
+  auto& graph = *model.mutable_graph();
+  add_integers(graph, "one", {1});
+  add_integers(graph, "pairs", {1, 8});
+  add_extent(graph, "batch", 0);
+  add_node(graph, "Equal", {"batch", "one"}, {"is_one"});
+  auto& weights = *graph.add_initializer();
+  weights.set_name("w");
+  weights.set_data_type(onnx::TensorProto::FLOAT);
+  for (const int64_t extent : {8, 4}) weights.add_dims(extent);
+  for (int i = 0; i < 32; ++i) weights.add_float_data(1);
+  auto& choice = add_node(graph, "If", {"is_one"}, {"y"});
+  auto& then = add_branch(choice, "then_branch");
+  add_node(then, "Abs", {"x"}, {"r"});
+  then.add_output()->set_name("r");
+  auto& otherwise = add_branch(choice, "else_branch");
+  add_node(otherwise, "Reshape", {"x", "pairs"}, {"rows"});
+  add_node(otherwise, "MatMul", {"rows", "w"}, {"product"});
+  add_node(otherwise, "Shape", {"product"}, {"extents"});
+  add_attribute(add_node(otherwise, "Cast", {"extents"}, {"sizes"}), "to", onnx::AttributeProto::INT)
+      .set_i(onnx::TensorProto::FLOAT);
+  add_node(otherwise, "ReduceSum", {"sizes"}, {"sum"});
+  add_node(otherwise, "Add", {"product", "sum"}, {"r"});
+  otherwise.add_output()->set_name("r");
+  OnnxModel open = read(model);
+  remove_identities(open.graph, /*keep_dropout=*/false);
+  canonicalise_dense(open.graph);
+  onnx::ModelProto proto;
+  const OnnxModel again = written_and_read(open, &proto);
+  EXPECT_NE(outline(proto.graph()).find("Cast"), std::string::npos) << outline(proto.graph());
+  EXPECT_EQ(run(again, {1}).data<float>()[0], 1);
+  EXPECT_EQ(run(again, {2}).data<float>()[0], 8 + 5);
 }
 
 TEST_F(OpenSizesTest, ExtentsOfMinusOneOrZeroAreOpen) {

@@ -17,22 +17,7 @@
 namespace graft {
 namespace {
 
-class Classifying : public testing::Test {
- protected:
-  static void SetUpTestSuite() {
-    folder_ = new TemporaryFolder;
-    draw_demo(folder_->path(), 2, 1, 3);
-    paths_ = new std::vector<std::string>(list_pictures({(folder_->path() / "val").string()}));
-  }
-  static void TearDownTestSuite() {
-    delete paths_;
-    delete folder_;
-  }
-  static TemporaryFolder* folder_;
-  static std::vector<std::string>* paths_;
-};
-TemporaryFolder* Classifying::folder_ = nullptr;
-std::vector<std::string>* Classifying::paths_ = nullptr;
+class Classifying : public DrawnPictures<3> {};
 
 /// Softmax of what a plan of one picture computes.
 std::vector<float> scores_of_plan(const Model& model, const std::string& path) {

@@ -11,22 +11,7 @@
 namespace graft {
 namespace {
 
-class Extracting : public testing::Test {
- protected:
-  static void SetUpTestSuite() {
-    folder_ = new TemporaryFolder;
-    draw_demo(folder_->path(), 2, 1, 2);
-    paths_ = new std::vector<std::string>(list_pictures({(folder_->path() / "val").string()}));
-  }
-  static void TearDownTestSuite() {
-    delete paths_;
-    delete folder_;
-  }
-  static TemporaryFolder* folder_;
-  static std::vector<std::string>* paths_;
-};
-TemporaryFolder* Extracting::folder_ = nullptr;
-std::vector<std::string>* Extracting::paths_ = nullptr;
+class Extracting : public DrawnPictures<2> {};
 
 /// The weight (classes × features) and the bias of the bundled network's dense layer.
 struct Dense {

@@ -1,9 +1,12 @@
 #pragma once
 
+#include <gtest/gtest.h>
+
 #include <unistd.h>
 
 #include <cstdio>
 #include <filesystem>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -52,6 +55,23 @@ inline void draw_demo(const std::filesystem::path& folder, size_t classes, int t
       }
     }
 }
+
+/// Tests on `kPictures` validation pictures of each of two classes, drawn once for all of them.
+template <int kPictures>
+class DrawnPictures : public testing::Test {
+ protected:
+  static void SetUpTestSuite() {
+    folder_ = std::make_unique<TemporaryFolder>();
+    draw_demo(folder_->path(), 2, 1, kPictures);
+    paths_ = std::make_unique<std::vector<std::string>>(list_pictures({(folder_->path() / "val").string()}));
+  }
+  static void TearDownTestSuite() {
+    paths_.reset();
+    folder_.reset();
+  }
+  static inline std::unique_ptr<TemporaryFolder> folder_;
+  static inline std::unique_ptr<std::vector<std::string>> paths_;
+};
 
 /// The network that travels with graft.
 inline std::string bundled_path() {

@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "runtime/core/parallel.h"
+#include "runtime/core/thread_limit.h"
 #include "runtime/cpu/convolution/kernels.h"
-#include "runtime/cpu/thread_limit.h"
 
 namespace graft::cpu {
 namespace {

@@ -1,6 +1,8 @@
 #include "runtime/ops/gemm.h"
 
 #include <cstring>
+#include <optional>
+#include <tuple>
 
 #include "runtime/core/error.h"
 #include "tests/runtime/run_operator.h"
@@ -46,42 +48,57 @@ TEST(Gemm, OfOneRowAndManyWeightsIsTheSumToo) {
   }
 }
 
-/// Few results of long sums tempt a library to divide each sum among its threads.
-TEST(Gemm, OfFewLongSumsIsTheSameForEveryNumberOfThreads) {
-  constexpr int64_t kRows = 19, kDepth = 2311, kColumns = 53;
-  for (const auto transposed : {Transpose2d::no, Transpose2d::yes}) {
-    auto op = std::make_shared<Gemm>();
-    op->transpose_b = transposed;
-    Graph graph;
-    const ValueId x = graph.add_input("x", DType::f32, {kRows, kDepth});
-    const Tensor rows = random_tensor({kRows, kDepth}, 1), weights = random_tensor({kColumns, kDepth}, 2),
-                 bias = random_tensor({kColumns}, 3);
-    Tensor w(DType::f32, transposed == Transpose2d::yes ? Shape{kColumns, kDepth} : Shape{kDepth, kColumns});
-    for (int64_t n = 0; n < kColumns; ++n)
-      for (int64_t k = 0; k < kDepth; ++k)
-        w.data<float>()[static_cast<size_t>(transposed == Transpose2d::yes ? n * kDepth + k : k * kColumns + n)] =
-            weights.data<float>()[static_cast<size_t>(n * kDepth + k)];
-    graph.outputs =
-        graph.add_node("y", op, {x, graph.add_constant("w", std::move(w)), graph.add_constant("b", bias.clone())});
-    std::vector<Tensor> results;
-    for (const int threads : {1, 2, 3, 8}) {
-      Plan plan(graph, test_backend(), threads);
-      copy_from_plain(rows.raw(), plan.input(0));
-      plan.forward();
-      results.emplace_back(DType::f32, plan.output(0).shape);
-      copy_to_plain(plan.output(0), results.back().raw());
-    }
-    for (const Tensor& other : results) EXPECT_EQ(std::memcmp(other.raw(), results[0].raw(), results[0].bytes()), 0);
-    for (int64_t i = 0; i < kRows; ++i) {
-      for (int64_t n = 0; n < kColumns; ++n) {
-        double sum = static_cast<double>(bias.data<float>()[static_cast<size_t>(n)]);
-        for (int64_t k = 0; k < kDepth; ++k)
-          sum += static_cast<double>(rows.data<float>()[static_cast<size_t>(i * kDepth + k)]) *
-                 static_cast<double>(weights.data<float>()[static_cast<size_t>(n * kDepth + k)]);
-        EXPECT_NEAR(results[0].data<float>()[static_cast<size_t>(i * kColumns + n)], sum, 2e-4) << i << ", " << n;
-      }
-    }
+/// y = x·w (w a constant, or an input as well) for every number of threads.
+void expect_the_same_for_every_number_of_threads(const OperatorPtr& op, const Shape& x, const Shape& w, bool constant) {
+  Graph graph;
+  const Tensor rows = random_tensor(x, 1), weights = random_tensor(w, 2);
+  const ValueId a = graph.add_input("x", DType::f32, x),
+                b = constant ? graph.add_constant("w", weights.clone()) : graph.add_input("w", DType::f32, w);
+  graph.outputs = graph.add_node("y", op, {a, b});
+  std::optional<Tensor> first;
+  for (const int threads : {1, 2, 3, 8, 16, 40}) {
+    Plan plan(graph, test_backend(), threads);
+    copy_from_plain(rows.raw(), plan.input(0));
+    if (!constant) copy_from_plain(weights.raw(), plan.input(1));
+    plan.forward();
+    Tensor y(DType::f32, plan.output(0).shape);
+    copy_to_plain(plan.output(0), y.raw());
+    if (!first)
+      first = std::move(y);
+    else
+      EXPECT_EQ(std::memcmp(y.raw(), first->raw(), y.bytes()), 0)
+          << x.str() << " by " << w.str() << " with " << threads << " threads";
   }
+}
+
+/// Few results of long sums tempt a library to divide each sum among its threads.
+TEST(Gemm, GivesTheSameSumsForEveryNumberOfThreads) {
+  auto by_rows = std::make_shared<Gemm>(), by_columns = std::make_shared<Gemm>();
+  by_rows->transpose_b = Transpose2d::yes;
+  for (const auto& [rows, depth, columns] : {std::tuple<int64_t, int64_t, int64_t>{3, 4096, 10},
+                                             {1, 3000, 7},
+                                             {19, 2311, 53},
+                                             {32, 1280, 100},
+                                             {32, 2048, 1000}}) {
+    expect_the_same_for_every_number_of_threads(by_rows, {rows, depth}, {columns, depth}, true);
+    expect_the_same_for_every_number_of_threads(by_columns, {rows, depth}, {depth, columns}, true);
+  }
+}
+
+TEST(MatMul, GivesTheSameSumsForEveryNumberOfThreads) {
+  const auto op = std::make_shared<MatMul>();
+  expect_the_same_for_every_number_of_threads(op, {2, 4000}, {4000, 64}, false);
+  expect_the_same_for_every_number_of_threads(op, {3, 20, 2000}, {3, 2000, 30}, false);
+  expect_the_same_for_every_number_of_threads(op, {1, 20, 2000}, {1, 2000, 30}, false);
+}
+
+TEST(Gemm, TakesOneNumberAsItsBias) {
+  auto op = std::make_shared<Gemm>();
+  op->transpose_b = Transpose2d::yes;
+  expect_floats(run_operator(op, {floats({2, 2}, {1, 2, 3, 4}), floats({1, 2}, {1, 1}), floats({}, {10})}), {2, 1},
+                {13, 17});
+  const Given x = random_tensor({1, 300000}, 1, 0, 1e-3f), w = random_tensor({1, 300000}, 2, 0, 1e-3f);
+  EXPECT_GT(run_operator(op, {x, w, floats({}, {10})}).data<float>()[0], 10);
 }
 
 TEST(Gemm, RefusesAWeightOfAnotherWidth) {

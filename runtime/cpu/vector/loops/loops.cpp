@@ -234,7 +234,8 @@ void add_scaled(int64_t n, const float* x, float scale, float* y) {
 
 void lrn(int64_t channels, int64_t size, float alpha_over_size, float beta, float bias, const float* x, float* squares,
          float* y) {
-  const int64_t before = (size - 1) / 2, after = size - 1 - before;
+  const int64_t left = (size - 1) / 2, right = size - 1 - left;
+  const int64_t before = left < channels ? left : channels, after = right < channels ? right : channels;
   for (int64_t c = 0; c < channels; ++c) y[c] = 0;
   for (int64_t c = 0; c < channels; ++c) squares[c] = x[c] * x[c];
   for (int64_t offset = -before; offset <= after; ++offset) {
