@@ -82,16 +82,17 @@ std::vector<PictureSize> candidate_sizes(PictureSize hint) {
   return sizes;
 }
 constexpr size_t kMostNodesTyped = 400000;  // while sizes are tried
-constexpr size_t kMostNodesTypedInAll = 20 * kMostNodesTyped;
-constexpr int64_t kMostNodesMade = 4 * LocalFunctions::kMostNodes;
+constexpr size_t kMostNodesTypedInAll = 3 * kMostNodesTyped;
+constexpr int64_t kMostNodesMade = 2 * LocalFunctions::kMostNodes;
 
-/// Sizes at which what must be the same for all of them is computed: neighbours of the one that was found, and powers
-/// of two, which what divides an extent tells apart.
+/// Sizes at which what must be the same for all of them is computed: neighbours of the one that was found, the
+/// smallest, and powers of two, which what divides an extent tells apart.
 std::vector<PictureSize> other_sizes(PictureSize size) {
+  std::vector<int64_t> extents{size.height - 1, size.height + 1, size.height + 32, 2 * size.height, 3 * size.height};
+  for (int64_t small = 1; small <= 8; ++small) extents.push_back(small);
+  for (int64_t power = 16; power <= kLargestInputExtent; power *= 2) extents.insert(extents.end(), {power, power + 1});
   std::vector<PictureSize> sizes;
-  for (int64_t extent : {size.height - 1, size.height + 1, size.height + 32, 2 * size.height, 3 * size.height,
-                         int64_t{32}, int64_t{64}, int64_t{128}, int64_t{256}, int64_t{512}, int64_t{1024},
-                         int64_t{2048}, int64_t{4096}, int64_t{8192}, kLargestInputExtent}) {
+  for (const int64_t extent : extents) {
     if (extent < 1 || extent > kLargestInputExtent) continue;
     sizes.insert(sizes.end(), {{extent, size.width}, {size.height, extent}, {extent, extent}});
   }
@@ -429,7 +430,7 @@ std::shared_ptr<const Tensor> GraphReader::known_for_all_sizes(ValueId id) {
   };
   const int64_t batch = std::max<int64_t>(fixed_batch_, 1);
   std::vector<OpenDims> others;
-  for (const int64_t other : {batch + 1, batch + 2, int64_t{64}, int64_t{1024}})
+  for (const int64_t other : {1, 2, 3, 4, 5, 6, 7, 8, 16, 32, 64, 1024})
     others.push_back({other, size_.height, size_.width});
   for (const PictureSize& size : other_sizes(size_)) others.push_back({batch, size.height, size.width});
   if (std::any_of(others.begin(), others.end(), differs_at))

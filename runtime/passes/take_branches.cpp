@@ -24,7 +24,12 @@ Graph take_branches(const Graph& graph, const OpenDims& dims, const Backend& bac
   taken.replace_uses(chosen);
   erase_nodes(taken, dead);
   remove_dead_code(taken);
-  retype(taken, dims, backend);
+  for (const Node& node : taken.nodes) {
+    for (ValueId id : node.outputs) {
+      taken.value(id).dtype = closed.value(id).dtype;
+      taken.value(id).shape = closed.value(id).shape;
+    }
+  }
   return taken;
 }
 

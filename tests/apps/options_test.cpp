@@ -64,6 +64,8 @@ TEST(CheckedConfigTest, RefusesWhatIsUnknown) {
   int epochs = 0;
   CLI::App* sub = program.add_subcommand("finetune");
   sub->add_option("--epochs", epochs);
+  bool quick = false;
+  sub->add_flag("--quick", quick);
   const CheckedConfig config(program);
   std::istringstream fine("[finetune]\nepochs=3\n"), wrong("[finetune]\nepoch=3\n"), section("[finetun]\nepochs=3\n");
   EXPECT_NO_THROW(config.from_config(fine));
@@ -74,6 +76,19 @@ TEST(CheckedConfigTest, RefusesWhatIsUnknown) {
     EXPECT_NE(std::string(error.what()).find("the closest is \"epochs\""), std::string::npos);
   }
   EXPECT_THROW(config.from_config(section), Error);
+  const auto error_of = [&](const char* text) -> std::string {
+    std::istringstream stream(text);
+    try {
+      config.from_config(stream);
+    } catch (const Error& error) {
+      return error.what();
+    }
+    return "";
+  };
+  for (const char* text : {"epochs=3\n", "garbage\n", "{\"a\":1}\n", "[finetune\n"})
+    EXPECT_NE(error_of(text).find("outside a section"), std::string::npos) << text << error_of(text);
+  EXPECT_EQ(error_of("[finetune]\nquick=true\n"), "");
+  EXPECT_NE(error_of("[finetune]\nquick=maybe\n").find("use true or false"), std::string::npos);
   EXPECT_EQ(closest_word("adm", {"sgd", "adam", "lion"}), "adam");
 }
 

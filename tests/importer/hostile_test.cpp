@@ -86,7 +86,7 @@ TEST_F(HostileTest, WorkThatMakesNoNodesIsCountedToo) {
   }
   add_node(body, "Identity", {"go"}, {"on"});
   for (const char* name : {"on", "v"}) body.add_output()->set_name(name);
-  EXPECT_NE(error_of(model).find("more than 800000 nodes"), std::string::npos) << error_of(model);
+  EXPECT_NE(error_of(model).find("more than 400000 nodes"), std::string::npos) << error_of(model);
 }
 
 TEST_F(HostileTest, ManyLargeTablesAreNotAllComputedBeforehand) {

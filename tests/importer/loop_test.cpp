@@ -1,6 +1,7 @@
 #include <gtest/gtest.h>
 
 #include <filesystem>
+#include <set>
 
 #include "importer/reader.h"
 #include "importer/writer.h"
@@ -64,6 +65,16 @@ TEST(Loop, IsWrittenAsTheNodesItBecame) {
   const std::string path = (fs::temp_directory_path() / "graft_loop_written.onnx").string();
   write_model(read_model(fixture("nested")), path);
   EXPECT_EQ(numbers(run(read_model(path))), (std::vector<float>{13, 17, 21, 25}));
+  fs::remove(path);
+}
+
+TEST(Loop, IsWrittenWithNamesThatDiffer) {
+  const std::string path = (fs::temp_directory_path() / "graft_loop_names.onnx").string();
+  write_model(read_model(fixture("powers")), path);
+  const OnnxModel again = read_model(path);  // refuses initialisers that are there twice
+  EXPECT_EQ(numbers(run(again, 1)), (std::vector<float>{2, 4, 6, 8, 5, 9, 13, 17, 12, 20, 28, 36}));
+  std::set<std::string> names;
+  for (const Node& node : again.graph.nodes) EXPECT_TRUE(names.insert(node.name).second) << node.name;
   fs::remove(path);
 }
 

@@ -50,6 +50,7 @@ TEST(Schedules, RunBetweenEpochsToo) {
 TEST(Schedules, RefuseWhatMakesNoSense) {
   EXPECT_THROW(make_schedule({"nonsense"}, 10), Error);
   EXPECT_THROW(make_schedule({"cosine"}, 3, {3, 0}), Error);
+  EXPECT_THROW(make_schedule({"cosine", {{"restart-every", "1e-9"}}}, 3), Error);
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include "runtime/ops/expansion.h"
 #include "runtime/ops/reshape.h"
 #include "runtime/ops/unary.h"
+#include "runtime/passes/take_branches.h"
 #include "tests/runtime/run_operator.h"
 
 namespace graft {
@@ -74,6 +75,15 @@ TEST(If, ACompositeThatFailsLeavesWhatCameBeforeInPlace) {
     else
       EXPECT_THROW(specialise(graph, {.batch = 2}, test_backend()), Error);
   }
+}
+
+TEST(If, IsTakenForABatchBeforeTraining) {
+  Graph graph = choice(false, {3, 2});
+  const Graph taken = take_branches(graph, {.batch = 2}, test_backend());
+  ASSERT_EQ(taken.nodes.size(), 1u);
+  EXPECT_EQ(taken.nodes[0].op->type(), "Reshape");
+  EXPECT_EQ(taken.outputs[0], taken.nodes[0].outputs[0]);
+  EXPECT_EQ(graph.nodes.size(), 2u);  // the model keeps its choice
 }
 
 TEST(If, WhoseConditionIsDataIsRefused) {

@@ -1,3 +1,5 @@
+#include <limits>
+
 #include "runtime/ops/dropout.h"
 #include "runtime/ops/lrn.h"
 #include "runtime/ops/softmax.h"
@@ -31,6 +33,15 @@ TEST(Lrn, DividesByTheNeighboursEnergy) {
   op->bias = 1;
   // t = 1 + Σ over the window: (1+4), (1+4+9), (4+9)
   expect_floats(run_operator(op, {floats({1, 3, 1, 1}, {1, 2, 3})}), {1, 3, 1, 1}, {1.0f / 6, 2.0f / 15, 3.0f / 14});
+}
+
+TEST(Lrn, OfAWindowWiderThanAllChannelsEnds) {
+  auto op = std::make_shared<Lrn>();
+  op->size = std::numeric_limits<int64_t>::max();
+  op->alpha = static_cast<float>(op->size);
+  op->beta = 1;
+  op->bias = 1;
+  expect_floats(run_operator(op, {floats({1, 3, 1, 1}, {1, 2, 3})}), {1, 3, 1, 1}, {1.0f / 15, 2.0f / 15, 3.0f / 15});
 }
 
 TEST(Lrn, GradientsMatchFiniteDifferences) {
