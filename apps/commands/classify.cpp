@@ -38,6 +38,10 @@ class Report {
     if (options.format == "csv" && !options.common.json) std::cout << "path,label,index,score,error\n";
   }
   void row(const std::string& path, std::span<const float> probabilities) {
+    if (!options_.labels.empty() && probabilities.size() > 1 && labels_.size() != probabilities.size())
+      throw Error(options_.labels + ": names " + std::to_string(labels_.size()) + " classes, the model has " +
+                      std::to_string(probabilities.size()),
+                  "give a line for each of them");
     const std::vector<Score> best = best_scores(probabilities, task_, labels_, options_.top);
     const Score& first = best[0];
     json top = json::array();

@@ -7,6 +7,7 @@
 #include "graft/model.h"
 #include "importer/metadata.h"
 #include "runtime/core/api_boundary.h"
+#include "runtime/passes/open_shapes.h"
 
 namespace graft {
 namespace {
@@ -22,6 +23,9 @@ Preprocessing from_file(const std::string& path) {
 Preprocessing resolved(const OnnxModel& model, const PreprocessingSettings& s) {
   const std::string place = place_of(model);
   const OnnxModel::Picture picture = with_place([&] { return place; }, [&] { return model.picture(); });
+  if (const Value& input = model.graph.value(model.graph.inputs[0]); first_image_dimension(input) == 1)
+    throw Error(place + ": input \"" + input.name + "\" is " + input.shape.str() + ": channels stand last",
+                "export it with N×C×H×W; graft infer runs this one on arrays", ErrorCode::unsupported);
   if (picture.channels != 3 && picture.channels != 1) {
     throw Error(place + ": takes " + std::to_string(picture.channels) + " channels, pictures have 3, or 1 in grey",
                 "is this the right model?", ErrorCode::unsupported);

@@ -85,6 +85,8 @@ std::vector<bool> frozen_nodes(const Graph& graph, const std::string& policy, co
       throw Error(policy + ": is not a regular expression").about("freeze");
     }
     for (size_t i = 0; i < frozen.size(); ++i) frozen[i] = std::regex_search(graph.nodes[i].name, pattern);
+    if (std::find(frozen.begin(), frozen.end(), true) == frozen.end())
+      throw Error(policy + ": matches the name of no layer", "graft inspect lists them").about("freeze");
   } else {
     throw Error(policy + ": unknown policy", "use all, none, until:NODE, last:N or match:REGEX").about("freeze");
   }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <numeric>
 
 namespace graft {
@@ -38,6 +39,13 @@ void Metrics::add(std::span<const float> scores, std::span<const int> labels) {
     if (labels[i] < 0) continue;
     std::copy_n(scores.begin() + static_cast<int64_t>(i * classes), classes, row.begin());
     softmax_rows(row, classes);
+    if (std::isnan(
+            row[0])) {  // one score that is not a number makes all of them so: the model is of no use, and says so
+      ++count_;
+      loss_ = std::numeric_limits<double>::quiet_NaN();
+      ++confusion_[static_cast<size_t>(labels[i] * classes_)];
+      continue;
+    }
     const auto best = top_indices(row, 5);
     const bool hit = best[0] == labels[i];
     ++count_;

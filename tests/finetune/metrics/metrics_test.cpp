@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
+#include <limits>
+
 namespace graft {
 namespace {
 
@@ -17,6 +20,15 @@ TEST(Metrics, CountsHitsAndConfusions) {
   EXPECT_DOUBLE_EQ(m.precision(1), 0.5);
   EXPECT_DOUBLE_EQ(m.recall(2), 0);
   EXPECT_NEAR(m.f1(1), 2.0 / 3, 1e-12);
+}
+
+TEST(Metrics, ScoresThatAreNotNumbersShow) {
+  Metrics metrics(2);
+  const float nan = std::numeric_limits<float>::quiet_NaN();
+  metrics.add(std::vector<float>{1, 0, nan, 0}, std::vector<int>{0, 0});
+  EXPECT_EQ(metrics.count(), 2);
+  EXPECT_TRUE(std::isnan(metrics.loss()));
+  EXPECT_EQ(metrics.top1(), 0.5);
 }
 
 TEST(Metrics, TopIndicesBreakTiesByPosition) {
