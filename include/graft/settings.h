@@ -20,7 +20,7 @@ namespace graft {
 struct FinetuneSettings {
   Task task = Task::classes;  // that the dataset was read for
   ComputeSettings compute;
-  uint64_t seed = 0;          // of everything random; the same seed gives the same weights, with any number of threads (decision 11)
+  uint64_t seed = 0;          // of everything random: the same seed gives the same weights
   uint64_t memory_bytes = 0;  // "memory": of activations and gradients of a step, which are made again where they do
                               // not fit; 0: no limit
   double memory_part = 0;     // the same as a part of what they would take, 0 to 1; 0: no limit
