@@ -492,6 +492,7 @@ void GraphReader::free_batch() {
   const Graph typed = closed_for_a_picture(graph_);
   for (size_t i = 0; i < typed.value_count(); ++i) {  // those of composites, which stand for several nodes, too
     const Value& value = typed.value(static_cast<ValueId>(i));
+    if (value.constant) continue;
     int64_t count = 1;
     for (int64_t d : value.shape)
       if (__builtin_mul_overflow(count, d, &count) || count > kLargestValueElements) {
