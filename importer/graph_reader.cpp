@@ -1,23 +1,18 @@
 #include "importer/graph_reader.h"
 
 #include <algorithm>
-#include <cstring>
 #include <deque>
 
 #include "importer/loop.h"
 #include "importer/op_table.h"
 #include "runtime/core/error.h"
 #include "runtime/core/memory_text.h"
-#include "runtime/cpu/cpu_backend.h"
 #include "runtime/ops/conditional.h"
-#include "runtime/ops/reshape.h"
 
 namespace graft {
 namespace {
 
-constexpr int64_t kLargestInputExtent = 1 << 14;
-// One value of a picture's pass: 1 GiB of float32. Published networks stay a hundred times below.
-constexpr int64_t kLargestValueElements = int64_t{1} << 28;
+constexpr int64_t kMostNodesMade = 2 * LocalFunctions::kMostNodes;
 // Constants may take so many times what the file (and the files beside it) hold: half types become float32, and a
 // function's constants stand once for each call.
 constexpr size_t kConstantGrowth = 8, kConstantAllowance = size_t{256} << 20;
@@ -44,15 +39,14 @@ DType activation_dtype(int type) {
   }
 }
 
-Shape input_shape(const onnx::ValueInfoProto& info) {
+Shape input_shape(const onnx::ValueInfoProto& info, int64_t largest_extent) {
   Shape shape;
   const auto& declared = info.type().tensor_type();
   for (const auto& dim : declared.shape().dim()) {
     const int64_t extent = dim.has_dim_value() ? dim.dim_value() : kOpenDim;
-    if (extent < kOpenDim || extent > kLargestInputExtent) {  // some exporters write -1 for an open extent
-      throw Error(
-          "declares the extent " + std::to_string(extent) + ", outside 0…" + std::to_string(kLargestInputExtent),
-          "the file is damaged");
+    if (extent < kOpenDim || extent > largest_extent) {  // some exporters write -1 for an open extent
+      throw Error("declares the extent " + std::to_string(extent) + ", outside 0…" + std::to_string(largest_extent),
+                  "the file is damaged");
     }
     shape.push_back(extent);
   }
@@ -60,43 +54,9 @@ Shape input_shape(const onnx::ValueInfoProto& info) {
   return shape;
 }
 
-/// Sizes of pictures, those that networks are made for first. Where none of the first ones fits, an exporter has let a
-/// size open that the network does not: it may be any.
-std::vector<PictureSize> candidate_sizes(PictureSize hint) {
-  std::vector<PictureSize> sizes{hint};
-  for (int64_t side : {224, 299, 256, 384, 320, 448, 512, 640, 1024, 192, 160, 128, 96, 64, 48, 32, 28, 16, 8})
-    sizes.push_back({side, side});
-  for (const auto& [height, width] : {std::pair<int64_t, int64_t>{256, 128},
-                                      {384, 128},
-                                      {128, 64},
-                                      {240, 320},
-                                      {480, 640},
-                                      {360, 640},
-                                      {720, 1280},
-                                      {32, 100},
-                                      {32, 128},
-                                      {48, 320},
-                                      {64, 256}})
-    sizes.insert(sizes.end(), {{height, width}, {width, height}});
-  for (int64_t side = 1; side <= 1024; ++side) sizes.push_back({side, side});
-  return sizes;
-}
-constexpr size_t kMostNodesTyped = 400000;  // while sizes are tried
-constexpr size_t kMostNodesTypedInAll = 3 * kMostNodesTyped;
-constexpr int64_t kMostNodesMade = 2 * LocalFunctions::kMostNodes;
-
-/// Sizes at which what must be the same for all of them is computed: neighbours of the one that was found, the
-/// smallest, and powers of two, which what divides an extent tells apart.
-std::vector<PictureSize> other_sizes(PictureSize size) {
-  std::vector<int64_t> extents{size.height - 1, size.height + 1, size.height + 32, 2 * size.height, 3 * size.height};
-  for (int64_t small = 1; small <= 8; ++small) extents.push_back(small);
-  for (int64_t power = 16; power <= kLargestInputExtent; power *= 2) extents.insert(extents.end(), {power, power + 1});
-  std::vector<PictureSize> sizes;
-  for (const int64_t extent : extents) {
-    if (extent < 1 || extent > kLargestInputExtent) continue;
-    sizes.insert(sizes.end(), {{extent, size.width}, {size.height, extent}, {extent, extent}});
-  }
-  return sizes;
+std::string place_of_node(const onnx::NodeProto& node) {
+  const std::string& name = node.name().empty() && node.output_size() > 0 ? node.output(0) : node.name();
+  return "node \"" + name + "\" (" + node.op_type() + ")";
 }
 
 const onnx::GraphProto* branch_of(const onnx::NodeProto& node, const char* name) {
@@ -142,7 +102,7 @@ void GraphReader::read_inputs(NameScope& scope) {
     with_place([&] { return "input \"" + input.name() + "\""; },
                [&] {
                  if (!input.type().has_tensor_type()) throw Error("is not a tensor");
-                 Shape shape = input_shape(input);
+                 Shape shape = input_shape(input, kLargestInputExtent);
                  if (!input.type().tensor_type().has_shape()) shape = {kOpenDim, kOpenDim, kOpenDim, kOpenDim};
                  if (!shape.empty() && shape[0] != kOpenDim) fixed_batch_ = shape[0];
                  scope.define(
@@ -225,13 +185,6 @@ void GraphReader::read_nodes(const Nodes& nodes, NameScope& scope) {
                   "the file is damaged: its nodes form a cycle");
 }
 
-namespace {
-std::string place_of_node(const onnx::NodeProto& node) {
-  const std::string& name = node.name().empty() && node.output_size() > 0 ? node.output(0) : node.name();
-  return "node \"" + name + "\" (" + node.op_type() + ")";
-}
-}  // namespace
-
 void GraphReader::read_node(const onnx::NodeProto& node, NameScope& scope) {
   // Some of ONNX's nodes become several of graft's, loops are unrolled, and what is unrolled need not make a node.
   if (static_cast<int64_t>(graph_.nodes.size()) > kMostNodesMade || ++nodes_read_ > kMostNodesMade)
@@ -251,7 +204,7 @@ void GraphReader::read_node(const onnx::NodeProto& node, NameScope& scope) {
     return with_place([&] { return place_of_node(node); }, [&] { unroll_loop(node, scope, body); });
   }
   NodeReader reader(node, weights_, graph_, scope);
-  with_place([&] { return "node \"" + reader.name() + "\" (" + node.op_type() + ")"; },
+  with_place([&] { return place_of_node(node); },
              [&] {
                const size_t before = graph_.value_count();
                const auto read = is_own_operator(node) ? op_table().reader(node.op_type()) : nullptr;
@@ -335,224 +288,6 @@ void GraphReader::read_if(const onnx::NodeProto& node, NameScope& scope) {
     results = graph_.nodes.back().outputs;
   }
   for (int i = 0; i < node.output_size(); ++i) scope.define(node.output(i), results[static_cast<size_t>(i)]);
-}
-
-void GraphReader::count_producers() {
-  producer_.resize(graph_.value_count(), -1);
-  follows_input_.resize(graph_.value_count(), false);
-  for (ValueId id : graph_.inputs) follows_input_[static_cast<size_t>(id)] = true;
-  for (; producers_counted_ < graph_.nodes.size(); ++producers_counted_) {
-    const Node& node = graph_.nodes[producers_counted_];
-    const bool follows = std::any_of(node.inputs.begin(), node.inputs.end(), [&](ValueId id) {
-      return id != kNoValue && follows_input_[static_cast<size_t>(id)];
-    });
-    for (ValueId made : node.outputs) {
-      producer_[static_cast<size_t>(made)] = static_cast<int>(producers_counted_);
-      follows_input_[static_cast<size_t>(made)] = follows;
-    }
-  }
-}
-
-bool GraphReader::follows_input(ValueId id) {
-  count_producers();
-  return follows_input_[static_cast<size_t>(id)];
-}
-
-GraphReader::Cone GraphReader::cone_of(ValueId id, bool use_known) {
-  count_producers();
-  const auto is_known = [&](ValueId v) { return use_known && known_.contains(v); };
-  // The nodes that the value follows from, down to what is known already.
-  std::set<int> nodes;
-  std::vector<ValueId> open{id};
-  while (!open.empty()) {
-    const ValueId v = open.back();
-    open.pop_back();
-    const int n = v == kNoValue || is_known(v) ? -1 : producer_[static_cast<size_t>(v)];
-    if (n < 0 || !nodes.insert(n).second) continue;
-    for (ValueId input : graph_.nodes[static_cast<size_t>(n)].inputs) open.push_back(input);
-  }
-  Cone cone;
-  Graph& graph = cone.graph;
-  auto& of = cone.ids;
-  of[kNoValue] = kNoValue;
-  const auto leaf = [&](ValueId v) {
-    if (of.contains(v)) return;
-    const Value& value = graph_.value(v);
-    if (is_known(v))
-      of[v] = graph.add_constant(value.name, known_.at(v)->clone());
-    else
-      of[v] = value.constant ? graph.add_constant(value.name, value.constant)
-                             : graph.add_input(value.name, value.dtype, value.shape);
-  };
-  for (int n : nodes) {
-    const Node& node = graph_.nodes[static_cast<size_t>(n)];
-    std::vector<ValueId> inputs;
-    for (ValueId v : node.inputs) {
-      leaf(v);
-      inputs.push_back(of.at(v));
-    }
-    std::vector<std::string> names;
-    for (ValueId v : node.outputs) names.push_back(graph_.value(v).name);
-    graph.append_node(node.name, node.op, inputs, names);
-    for (size_t i = 0; i < node.outputs.size(); ++i) of[node.outputs[i]] = graph.nodes.back().outputs[i];
-  }
-  leaf(id);
-  graph.outputs = {of.at(id)};
-  return cone;
-}
-
-std::shared_ptr<const Tensor> GraphReader::known(ValueId id) {
-  if (graph_.value(id).constant) return graph_.value(id).constant;
-  if (const auto it = known_.find(id); it != known_.end()) return it->second;
-  const Cone cone = cone_of(id, true);
-  const Graph closed = closed_for_a_picture(cone.graph);
-  for (const auto& [from, to] : cone.ids)
-    if (from != kNoValue && closed.value(to).constant) known_[from] = closed.value(to).constant;
-  return closed.value(cone.ids.at(id)).constant;
-}
-
-std::shared_ptr<const Tensor> GraphReader::known_for_all_sizes(ValueId id) {
-  const auto content = known(id);
-  if (!content || !follows_input(id)) return content;
-  Cone cone = cone_of(id, false);
-  for (ValueId input : cone.graph.inputs)
-    if (Shape& shape = cone.graph.value(input).shape; !shape.empty()) shape[0] = kOpenDim;
-  const auto differs_at = [&](const OpenDims& dims) {
-    count_typed(cone.graph.nodes.size());
-    try {
-      const Graph closed = specialise(cone.graph, dims, cpu_backend());
-      const auto other = closed.value(cone.ids.at(id)).constant;
-      return !other || other->dtype() != content->dtype() || other->shape() != content->shape() ||
-             std::memcmp(other->raw(), content->raw(), content->bytes()) != 0;
-    } catch (const Error&) {
-      return false;  // the network does not take this size
-    }
-  };
-  const int64_t batch = std::max<int64_t>(fixed_batch_, 1);
-  std::vector<OpenDims> others;
-  for (const int64_t other : {1, 2, 3, 4, 5, 6, 7, 8, 16, 32, 64, 1024})
-    others.push_back({other, size_.height, size_.width});
-  for (const PictureSize& size : other_sizes(size_)) others.push_back({batch, size.height, size.width});
-  if (std::any_of(others.begin(), others.end(), differs_at))
-    throw Error("depends on the size of the picture or of the batch, which graft does not run",
-                "export the network with a fixed size", ErrorCode::unsupported);
-  return content;
-}
-
-void GraphReader::count_typed(size_t nodes) {
-  if ((nodes_typed_ += nodes) > kMostNodesTypedInAll)
-    throw Error("computes the conditions of its branches and loops in more than " +
-                    std::to_string(kMostNodesTypedInAll) + " steps",
-                "the file is damaged or made to exhaust time");
-}
-
-Graph GraphReader::closed_for_a_picture(const Graph& graph) {
-  count_typed(graph.nodes.size());
-  const int64_t batch = fixed_batch_ > 0 ? fixed_batch_ : 1;
-  const bool is_open = std::any_of(graph.inputs.begin(), graph.inputs.end(),
-                                   [&](ValueId id) { return graph.value(id).shape.is_open(); });
-  if (!is_open) return specialise(graph, {batch, size_.height, size_.width}, cpu_backend());
-  std::optional<Error> first;
-  size_t typed = 0;
-  for (const PictureSize size : candidate_sizes(size_)) {
-    try {
-      Graph closed = specialise(graph, {batch, size.height, size.width}, cpu_backend());
-      size_ = size;
-      return closed;
-    } catch (const Error& error) {
-      if (!first) first = error;
-    }
-    count_typed(graph.nodes.size());
-    if ((typed += graph.nodes.size()) > kMostNodesTyped) break;
-  }
-  throw *first;
-}
-
-/// Numbers of channels are never open in truth: weights say how many there are.
-void GraphReader::choose_channels() {
-  for (ValueId id : graph_.inputs) {
-    Shape& shape = graph_.value(id).shape;
-    if (shape.size() != 4 || shape[1] != kOpenDim || shape[3] != kOpenDim) continue;
-    for (const int64_t channels : {3, 1, 4, 2}) {
-      shape[1] = channels;
-      try {
-        closed_for_a_picture(graph_);
-        break;
-      } catch (const Error&) {
-        shape[1] = kOpenDim;
-      }
-    }
-  }
-}
-
-/// Types every value for one picture, which also proves that the graph can be run; then lets the batch open, where
-/// the file fixed it.
-void GraphReader::free_batch() {
-  choose_channels();
-  const Graph typed = closed_for_a_picture(graph_);
-  for (size_t i = 0; i < typed.value_count(); ++i) {  // those of composites, which stand for several nodes, too
-    const Value& value = typed.value(static_cast<ValueId>(i));
-    if (value.constant) continue;
-    int64_t count = 1;
-    for (int64_t d : value.shape)
-      if (__builtin_mul_overflow(count, d, &count) || count > kLargestValueElements) {
-        throw Error("value \"" + value.name + "\" would be " + value.shape.str(),
-                    "the file is damaged, or not an image network");
-      }
-  }
-  take_types(typed);
-  type_other_branches();
-  if (fixed_batch_ <= 0) return;
-  open_reshapes(typed);
-  for (ValueId id : graph_.inputs)
-    if (!graph_.value(id).shape.empty()) graph_.value(id).shape[0] = kOpenDim;
-}
-
-void GraphReader::take_types(const Graph& typed) {
-  const auto producer = graph_.producers();
-  for (size_t i = 0; i < graph_.value_count(); ++i) {
-    const auto id = static_cast<ValueId>(i);
-    Value& value = graph_.value(id);
-    if (producer[i] < 0 || value.dtype != DType::f32 || !value.shape.empty()) continue;
-    value.dtype = typed.value(id).dtype;
-    value.shape = typed.value(id).shape;
-  }
-}
-
-/// What only an untaken branch holds may fit no picture of the usual size; at another one it has a type.
-void GraphReader::type_other_branches() {
-  if (std::none_of(graph_.nodes.begin(), graph_.nodes.end(), [](const Node& n) { return n.op->chooses_inputs(); }))
-    return;
-  const int64_t batch = std::max<int64_t>(fixed_batch_, 1);
-  for (const OpenDims& dims :
-       {OpenDims{batch + 1, size_.height, size_.width}, OpenDims{batch, 2 * size_.height, 2 * size_.width},
-        OpenDims{batch, size_.height / 2, size_.width / 2}}) {
-    try {
-      take_types(specialise(graph_, dims, cpu_backend()));
-    } catch (const Error&) {
-      continue;  // the network does not take this size
-    }
-  }
-}
-
-/// Reshapes whose constant target spells out the fixed batch take it from their input instead.
-void GraphReader::open_reshapes(const Graph& typed) {
-  for (Node& node : graph_.nodes) {
-    const auto* reshape = dynamic_cast<const Reshape*>(node.op.get());
-    if (!reshape || graph_.value(node.inputs[0]).constant) continue;
-    const auto target = graph_.value(node.inputs[1]).constant;
-    const Shape& result = typed.value(node.outputs[0]).shape;
-    if (!target || result.empty() || result[0] != fixed_batch_ || typed.value(node.inputs[0]).shape.empty() ||
-        typed.value(node.inputs[0]).shape[0] != fixed_batch_)
-      continue;
-    std::vector<int64_t> open = to_int64s(*target);
-    if (open.empty() || open[0] != fixed_batch_) continue;
-    const bool another_is_left_out = std::count(open.begin(), open.end(), -1) > 0;
-    if (another_is_left_out && reshape->allow_zero) continue;
-    open[0] = another_is_left_out ? 0 : -1;
-    node.inputs[1] =
-        graph_.add_constant(node.name + ":shape", Tensor::copy_of<int64_t>({static_cast<int64_t>(open.size())}, open));
-  }
 }
 
 }  // namespace graft

@@ -34,6 +34,7 @@ class GraphReader {
 
  private:
   using Nodes = google::protobuf::RepeatedPtrField<onnx::NodeProto>;
+  static constexpr int64_t kLargestInputExtent = 1 << 14;
 
   void read_inputs(NameScope& scope);
   void read_initialisers(const onnx::GraphProto& graph, NameScope& scope);
@@ -44,6 +45,9 @@ class GraphReader {
   void read_if(const onnx::NodeProto& node, NameScope& scope);
   /// Reads a branch of an If; returns its results.
   std::vector<ValueId> read_branch(const onnx::NodeProto& node, bool holds, NameScope& scope);
+
+  // graph_typing.cpp: before sizes are known.
+
   /// The content of a value that does not depend on the data, or null. Open extents are one picture's of a usual size.
   std::shared_ptr<const Tensor> known(ValueId id);
   /// The same of a value that no open extent may change. Throws Error where one does.

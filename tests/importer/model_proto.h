@@ -68,6 +68,17 @@ inline void add_integer_list(onnx::NodeProto& node, const char* name, std::initi
   for (int64_t v : values) attribute.add_ints(v);
 }
 
+/// Adds y = a loop over x without a condition (`count`: "" for one without end); returns its body, which reads the
+/// state v, with `on` passed on and `result` as the next state still to be made.
+inline onnx::GraphProto& add_loop(onnx::GraphProto& graph, const char* count, const char* result) {
+  auto& body =
+      *add_attribute(add_node(graph, "Loop", {count, "", "x"}, {"y"}), "body", onnx::AttributeProto::GRAPH).mutable_g();
+  for (const char* name : {"i", "go", "v"}) body.add_input()->set_name(name);
+  add_node(body, "Identity", {"go"}, {"on"});
+  for (const char* name : {"on", result}) body.add_output()->set_name(name);
+  return body;
+}
+
 /// Tests of models that are put together node by node.
 class ModelProtoTest : public ::testing::Test {
  protected:
