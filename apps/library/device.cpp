@@ -24,7 +24,7 @@ const Backend& backend_for(const ComputeSettings& settings) {
   return backend;
 }
 
-std::unique_lock<std::recursive_mutex> turn_on(const Backend& backend) {
+std::unique_lock<std::recursive_mutex> exclusive_use(const Backend& backend) {
   static std::recursive_mutex device_in_use;
   return backend.device() ? std::unique_lock(device_in_use) : std::unique_lock<std::recursive_mutex>();
 }

@@ -18,6 +18,6 @@ const Backend& backend_for(const ComputeSettings& settings);
 
 /// Held by whoever computes on a device with a memory of its own, which has one stream and one set of handles: calls in
 /// several threads take turns. Nothing for the processor. One thread may hold it several times.
-std::unique_lock<std::recursive_mutex> turn_on(const Backend& backend);
+std::unique_lock<std::recursive_mutex> exclusive_use(const Backend& backend);
 
 }  // namespace graft

@@ -83,7 +83,7 @@ class Job {
     options_.height = preprocessing_.crop_height;
     options_.width = preprocessing_.crop_width;
     backend_ = &backend_for(settings_.compute);
-    turn_ = turn_on(*backend_);
+    in_use_ = exclusive_use(*backend_);
     options_.supervision.class_weights = class_weights(settings_, dataset);
     for (const std::string& reason : dataset.skipped) {
       listener_.skipped(reason);
@@ -203,7 +203,7 @@ class Job {
   TrainListener inner_;
   TrainOptions options_;
   const Backend* backend_ = nullptr;
-  std::unique_lock<std::recursive_mutex> turn_;
+  std::unique_lock<std::recursive_mutex> in_use_;
   std::optional<TrainingData> data_;
   std::vector<std::string> head_;  // names of the head's weights
   FinetuneResult result_;

@@ -52,7 +52,7 @@ PictureRunner::PictureRunner(OnnxModel model, const RunSettings& settings, const
   if (compute_.threads < 0) throw Error("must not be negative").about("threads");
   choose_output(model, output);
   if (settings.pictures > 0) {
-    const auto turn = turn_on(backend_for(compute_));
+    const auto in_use = exclusive_use(backend_for(compute_));
     several_.emplace(make_plan(model, std::min(settings.pictures, largest_batch_)));
   } else {
     backend_for(compute_);  // says now what is wrong with the settings
@@ -97,7 +97,7 @@ void PictureRunner::begin(RowPlan& plan, Listener* listener) {
 size_t PictureRunner::run(const std::string& phase, const std::vector<std::string>& paths, const Row& row,
                           const Failed& failed, Listener* listener) {
   if (paths.empty()) return 0;
-  const auto turn = turn_on(backend_for(compute_));
+  const auto in_use = exclusive_use(backend_for(compute_));
   RowPlan& plan = plan_for(paths.size());
   begin(plan, listener);
   std::vector<LoadRequest> requests;
@@ -130,7 +130,7 @@ void PictureRunner::run(const std::string& phase, std::span<const PictureView> p
     if (!pictures[i].pixels || pictures[i].height < 1 || pictures[i].width < 1)
       throw Error("picture " + std::to_string(i) + " has no pixels");
   const Backend& backend = backend_for(compute_);
-  const auto turn = turn_on(backend);
+  const auto in_use = exclusive_use(backend);
   RowPlan& plan = plan_for(pictures.size());
   begin(plan, listener);
   backend.use_threads(compute_.threads);  // what follows decodes before the plan runs
