@@ -3,6 +3,13 @@
 #include "runtime/cpu/vector/loops/lanes.h"
 #include "runtime/cpu/vector/vector.h"
 
+// A loop's iterations are independent of each other, whatever the compiler can prove about its pointers.
+#if defined(__clang__)
+#define GRAFT_IVDEP _Pragma("clang loop vectorize(assume_safety)")
+#else
+#define GRAFT_IVDEP _Pragma("GCC ivdep")
+#endif
+
 namespace graft::cpu::GRAFT_ISA {
 namespace {
 
@@ -83,11 +90,11 @@ void affine(const AffineArguments& a) {
       float* y = a.y + r * channels;
       if (a.residual) {
         const float* residual = a.residual + r * channels;
-#pragma GCC ivdep
+        GRAFT_IVDEP
         for (int64_t c = 0; c < channels; ++c)
           y[c] = activated<kind>(x[c] * scale[c] + shift[c] + residual[c], alpha, beta);
       } else {
-#pragma GCC ivdep
+        GRAFT_IVDEP
         for (int64_t c = 0; c < channels; ++c) y[c] = activated<kind>(x[c] * scale[c] + shift[c], alpha, beta);
       }
     }
@@ -107,7 +114,7 @@ void moments(const MomentArguments& a) {
       const float* __restrict origin = a.origin + c0;
       for (int64_t r = r0; r < r1; ++r) {
         const float* __restrict x = a.x + r * a.channels + c0;
-#pragma GCC ivdep
+        GRAFT_IVDEP
         for (int64_t c = 0; c < n; ++c) {
           const float d = x[c] - origin[c];
           sum[c] += d;
@@ -142,7 +149,7 @@ void norm_gradient_sums(const NormGradientArguments& a) {
           if (a.y) {
             const float* y = a.y + at;
             float* dz_of = a.dz + at;
-#pragma GCC ivdep
+            GRAFT_IVDEP
             for (int64_t c = 0; c < n; ++c) {
               const float dz = masked<kind>(dy[c], y[c], alpha, beta);
               dz_of[c] = dz;
@@ -150,7 +157,7 @@ void norm_gradient_sums(const NormGradientArguments& a) {
               sum_x[c] += dz * (x[c] - mean[c]);
             }
           } else {
-#pragma GCC ivdep
+            GRAFT_IVDEP
             for (int64_t c = 0; c < n; ++c) {
               const float dz = masked<kind>(dy[c], x[c] * scale[c] + shift[c], alpha, beta);
               sum[c] += dz;
@@ -182,7 +189,7 @@ void norm_gradient_apply(const NormGradientArguments& a) {
           prefetch_line(x + line + kAhead);
           prefetch_line(dy + line + kAhead);
         }
-#pragma GCC ivdep
+        GRAFT_IVDEP
         for (int64_t c = c0; c < c1; ++c) {
           const float dz = masked<kind>(dy[c], x[c] * scale[c] + shift[c], alpha, beta);
           dx[c] = dz * k_dz[c] + x[c] * k_x[c] + k_1[c];
@@ -194,32 +201,32 @@ void norm_gradient_apply(const NormGradientArguments& a) {
 
 void add(int64_t n, const float* a, const float* b, Activation activation, float* y) {
   by_kind(activation.kind, [&]<Kind kind>() {
-#pragma GCC ivdep
+    GRAFT_IVDEP
     for (int64_t i = 0; i < n; ++i) y[i] = activated<kind>(a[i] + b[i], activation.alpha, activation.beta);
   });
 }
 
 void activate(int64_t n, const float* x, Activation activation, float* y) {
   by_kind(activation.kind, [&]<Kind kind>() {
-#pragma GCC ivdep
+    GRAFT_IVDEP
     for (int64_t i = 0; i < n; ++i) y[i] = activated<kind>(x[i], activation.alpha, activation.beta);
   });
 }
 
 void activation_gradient(int64_t n, const float* dy, const float* y, Activation activation, float* dx) {
   by_kind(activation.kind, [&]<Kind kind>() {
-#pragma GCC ivdep
+    GRAFT_IVDEP
     for (int64_t i = 0; i < n; ++i) dx[i] = masked<kind>(dy[i], y[i], activation.alpha, activation.beta);
   });
 }
 
 void max_accumulate(int64_t n, const float* x, float* best, int32_t* position, int32_t at) {
   if (!position) {
-#pragma GCC ivdep
-    for (int64_t i = 0; i < n; ++i) best[i] = (x[i] > best[i]) | (x[i] != x[i]) ? x[i] : best[i];  // NaN wins
+    GRAFT_IVDEP
+    for (int64_t i = 0; i < n; ++i) best[i] = ((x[i] > best[i]) | (x[i] != x[i])) ? x[i] : best[i];  // NaN wins
     return;
   }
-#pragma GCC ivdep
+  GRAFT_IVDEP
   for (int64_t i = 0; i < n; ++i) {
     const bool wins = (x[i] > best[i]) | (x[i] != x[i]);
     best[i] = wins ? x[i] : best[i];
@@ -228,7 +235,7 @@ void max_accumulate(int64_t n, const float* x, float* best, int32_t* position, i
 }
 
 void add_scaled(int64_t n, const float* x, float scale, float* y) {
-#pragma GCC ivdep
+  GRAFT_IVDEP
   for (int64_t i = 0; i < n; ++i) y[i] += x[i] * scale;
 }
 
@@ -240,7 +247,7 @@ void lrn(int64_t channels, int64_t size, float alpha_over_size, float beta, floa
   for (int64_t c = 0; c < channels; ++c) squares[c] = x[c] * x[c];
   for (int64_t offset = -before; offset <= after; ++offset) {
     const int64_t first = offset < 0 ? -offset : 0, last = offset > 0 ? channels - offset : channels;
-#pragma GCC ivdep
+    GRAFT_IVDEP
     for (int64_t c = first; c < last; ++c) y[c] += squares[c + offset];
   }
   if (beta == 0.75f) {  // t^-3/4 = 1/√t · √(1/√t): two square roots instead of a power
