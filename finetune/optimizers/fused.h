@@ -36,18 +36,19 @@ class Fused final : public Optimizer {
   }
 
  private:
-  GRAFT_VECTOR_CLONES static void apply(const Rule rule, int64_t n, float* __restrict w, const float* __restrict g,
-                                        float l1, float* __restrict a, float* __restrict b, float* __restrict c) {
-    const float decay = Rule::kCoupled ? rule.decay : 0.0f;
-    const float* const streams[] = {w, g, a, b, c};
-    for (int64_t first = 0; first < n; first += kBlock) {
-      for (int s = 0; s < 2 + Rule::kSlots; ++s) prefetch_block(streams[s] + first + kAhead);
-      const int64_t last = std::min(n, first + kBlock);
+  static void apply(const Rule& shared_rule, int64_t n, float* w, const float* g, float l1, float* a, float* b,
+                    float* c) {
+    cpu::on_best_isa([=] {
+      const Rule rule = shared_rule;  // a copy that nothing else points to stays in registers
+      const float decay = Rule::kCoupled ? rule.decay : 0.0f;
+      const float* const streams[] = {w, g, a, b, c};
+      for (int64_t first = 0; first < n; first += kBlock) {
+        for (int s = 0; s < 2 + Rule::kSlots; ++s) prefetch_block(streams[s] + first + kAhead);
+        const int64_t last = std::min(n, first + kBlock);
 #pragma omp simd
-      for (int64_t i = first; i < last; ++i) {
-        rules::apply(rule, decay, l1, i, w, g, a, b, c);
+        for (int64_t i = first; i < last; ++i) rules::apply(rule, decay, l1, i, w, g, a, b, c);
       }
-    }
+    });
   }
   Rule rule_;
 };

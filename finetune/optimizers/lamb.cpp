@@ -5,27 +5,33 @@
 namespace graft {
 namespace {
 
-GRAFT_VECTOR_CLONES void add_moments(int64_t n, const rules::Lamb rule, float l1, const float* __restrict w,
-                                     const float* __restrict g, float* __restrict m, float* __restrict v) {
+void add_moments(int64_t n, const rules::Lamb& shared_rule, float l1, const float* w, const float* g, float* m,
+                 float* v) {
+  cpu::on_best_isa([=] {
+    const rules::Lamb rule = shared_rule;
 #pragma omp simd
-  for (int64_t i = 0; i < n; ++i) rule.add(w[i], g[i], l1, m[i], v[i]);
+    for (int64_t i = 0; i < n; ++i) rule.add(w[i], g[i], l1, m[i], v[i]);
+  });
 }
 
-GRAFT_VECTOR_CLONES double squares_of(const rules::Lamb rule, int64_t n, float decay, const float* w, const float* m,
-                                      const float* v) {
-  double sum = 0;
-#pragma omp simd reduction(+ : sum)
-  for (int64_t i = 0; i < n; ++i) {
-    const auto r = static_cast<double>(rule.direction(w[i], m[i], v[i], decay));
-    sum += r * r;
-  }
-  return sum;
+double squares_of(const rules::Lamb& shared_rule, int64_t n, float decay, const float* w, const float* m,
+                  const float* v) {
+  return cpu::on_best_isa([=] {
+    const rules::Lamb rule = shared_rule;
+    return sum_of_terms(n, [&](int64_t i) {
+      const auto r = static_cast<double>(rule.direction(w[i], m[i], v[i], decay));
+      return r * r;
+    });
+  });
 }
 
-GRAFT_VECTOR_CLONES void move(const rules::Lamb rule, int64_t n, float rate, float decay, float* __restrict w,
-                              const float* __restrict m, const float* __restrict v) {
+void move(const rules::Lamb& shared_rule, int64_t n, float rate, float decay, float* w, const float* m,
+          const float* v) {
+  cpu::on_best_isa([=] {
+    const rules::Lamb rule = shared_rule;
 #pragma omp simd
-  for (int64_t i = 0; i < n; ++i) w[i] -= rate * rule.direction(w[i], m[i], v[i], decay);
+    for (int64_t i = 0; i < n; ++i) w[i] -= rate * rule.direction(w[i], m[i], v[i], decay);
+  });
 }
 
 class Lamb final : public Optimizer {

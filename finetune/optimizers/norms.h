@@ -38,12 +38,25 @@ std::vector<double> sums_of_pieces(const std::vector<Parameter>& parameters, std
       parameters.size(), which, [&](size_t p) { return parameters[p].tensor->elements(); }, piece);
 }
 
+/// Σ term(i) for i < n, in partial sums whose order is the same for every instruction set. For use in on_best_isa.
+template <typename Term>
+double sum_of_terms(int64_t n, const Term& term) {
+  constexpr int64_t kPartial = 16;
+  double sums[kPartial] = {};
+  int64_t i = 0;
+  for (; i + kPartial <= n; i += kPartial) {
+#pragma omp simd
+    for (int64_t k = 0; k < kPartial; ++k) sums[k] += term(i + k);
+  }
+  for (; i < n; ++i) sums[i % kPartial] += term(i);
+  return std::accumulate(sums, sums + kPartial, 0.0);
+}
+
 /// Σ x²
-GRAFT_VECTOR_CLONES inline double sum_of_squares(const float* x, int64_t n) {
-  double sum = 0;
-#pragma omp simd reduction(+ : sum)
-  for (int64_t i = 0; i < n; ++i) sum += static_cast<double>(x[i]) * static_cast<double>(x[i]);
-  return sum;
+inline double sum_of_squares(const float* x, int64_t n) {
+  return cpu::on_best_isa([=] {
+    return sum_of_terms(n, [=](int64_t i) { return static_cast<double>(x[i]) * static_cast<double>(x[i]); });
+  });
 }
 
 }  // namespace graft

@@ -5,14 +5,7 @@
 
 #include "finetune/optimizers/optimizer.h"
 #include "runtime/core/parallel.h"
-
-// Loops over elements are compiled for three instruction sets and chosen when the program starts. Sanitizers do not
-// know the mechanism, and need no speed.
-#if defined(__x86_64__) && __has_attribute(target_clones) && !defined(GRAFT_SANITIZED)
-#define GRAFT_VECTOR_CLONES __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
-#else
-#define GRAFT_VECTOR_CLONES
-#endif
+#include "runtime/cpu/vector/isa.h"
 
 namespace graft {
 

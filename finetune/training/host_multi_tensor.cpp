@@ -7,26 +7,33 @@
 namespace graft {
 namespace {
 
-GRAFT_VECTOR_CLONES void scale_elements(float* x, int64_t n, float factor) {
+void scale_elements(float* x, int64_t n, float factor) {
+  cpu::on_best_isa([=] {
 #pragma omp simd
-  for (int64_t i = 0; i < n; ++i) x[i] *= factor;
+    for (int64_t i = 0; i < n; ++i) x[i] *= factor;
+  });
 }
 
-GRAFT_VECTOR_CLONES void clip_elements(float* x, int64_t n, float limit) {
+void clip_elements(float* x, int64_t n, float limit) {
+  cpu::on_best_isa([=] {
 #pragma omp simd
-  for (int64_t i = 0; i < n; ++i) x[i] = x[i] > limit ? limit : x[i] < -limit ? -limit : x[i];
+    for (int64_t i = 0; i < n; ++i) x[i] = x[i] > limit ? limit : x[i] < -limit ? -limit : x[i];
+  });
 }
 
-GRAFT_VECTOR_CLONES void add_elements(float* __restrict sum, const float* __restrict x, int64_t n, float factor,
-                                      bool first) {
+void add_elements(float* sum, const float* x, int64_t n, float factor, bool first) {
   const float keep = first ? 0.0f : 1.0f;
+  cpu::on_best_isa([=] {
 #pragma omp simd
-  for (int64_t i = 0; i < n; ++i) sum[i] = keep * sum[i] + factor * x[i];
+    for (int64_t i = 0; i < n; ++i) sum[i] = keep * sum[i] + factor * x[i];
+  });
 }
 
-GRAFT_VECTOR_CLONES void lerp_elements(float* __restrict a, const float* __restrict x, int64_t n, float weight) {
+void lerp_elements(float* a, const float* x, int64_t n, float weight) {
+  cpu::on_best_isa([=] {
 #pragma omp simd
-  for (int64_t i = 0; i < n; ++i) a[i] += weight * (x[i] - a[i]);
+    for (int64_t i = 0; i < n; ++i) a[i] += weight * (x[i] - a[i]);
+  });
 }
 
 class HostMultiTensor final : public MultiTensor {

@@ -24,4 +24,35 @@ const Table& for_this_processor(const Table& baseline, const Table& avx2, const 
   return baseline;
 }
 
+#if defined(__x86_64__)
+namespace isa_detail {
+template <typename Body>
+[[gnu::flatten, gnu::target("arch=x86-64-v4")]] auto run_avx512(const Body& body) {
+  return body();
+}
+template <typename Body>
+[[gnu::flatten, gnu::target("arch=x86-64-v3")]] auto run_avx2(const Body& body) {
+  return body();
+}
+}  // namespace isa_detail
+#endif
+
+/// body(), compiled for each instruction set and called for best_isa(): everything that it calls and that the compiler
+/// can see is inlined. For loops over elements whose formulas are shared with other devices and so stand in headers;
+/// loops that are written for an instruction set's registers are in loops/, a file for each set.
+template <typename Body>
+auto on_best_isa(const Body& body) {
+#if defined(__x86_64__)
+  switch (best_isa()) {
+    case Isa::avx512:
+      return isa_detail::run_avx512(body);
+    case Isa::avx2:
+      return isa_detail::run_avx2(body);
+    case Isa::baseline:
+      break;
+  }
+#endif
+  return body();
+}
+
 }  // namespace graft::cpu
