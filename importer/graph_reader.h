@@ -19,10 +19,11 @@ namespace graft {
 /// any order.
 class GraphReader {
  public:
-  /// All outlive the reader. `hint`: a size that is tried first where the file leaves the picture's open.
+  /// All outlive the reader. `hint` and `likely`: sizes that are tried first and second where the file leaves the
+  /// picture's open.
   GraphReader(const onnx::ModelProto& model, const LocalFunctions& functions, const Weights& weights,
-              std::optional<PictureSize> hint)
-      : model_(model), functions_(functions), weights_(weights), size_(hint.value_or(PictureSize())) {}
+              std::optional<PictureSize> hint, std::optional<PictureSize> likely)
+      : model_(model), functions_(functions), weights_(weights), size_(hint.value_or(PictureSize())), likely_(likely) {}
 
   /// Throws Error with the node or value it is about.
   Graph read();
@@ -78,6 +79,7 @@ class GraphReader {
   const LocalFunctions& functions_;
   const Weights& weights_;
   PictureSize size_;
+  std::optional<PictureSize> likely_;
   int64_t fixed_batch_ = 0;
   size_t constant_bytes_ = 0, nodes_typed_ = 0;
   int64_t nodes_read_ = 0;

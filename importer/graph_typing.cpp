@@ -18,24 +18,33 @@ constexpr int64_t kLargestValueElements = int64_t{1} << 28;
 
 /// Sizes of pictures, those that networks are made for first. Where none of the first ones fits, an exporter has let a
 /// size open that the network does not: it may be any.
-std::vector<PictureSize> candidate_sizes(PictureSize hint) {
-  std::vector<PictureSize> sizes{hint};
-  for (int64_t side : {224, 299, 256, 384, 320, 448, 512, 640, 1024, 192, 160, 128, 96, 64, 48, 32, 28, 16, 8})
-    sizes.push_back({side, side});
-  for (const auto& [height, width] : {std::pair<int64_t, int64_t>{256, 128},
-                                      {384, 128},
-                                      {128, 64},
-                                      {240, 320},
-                                      {480, 640},
-                                      {360, 640},
-                                      {720, 1280},
-                                      {32, 100},
-                                      {32, 128},
-                                      {48, 320},
-                                      {64, 256}})
-    sizes.insert(sizes.end(), {{height, width}, {width, height}});
-  for (int64_t side = 1; side <= 1024; ++side) sizes.push_back({side, side});
-  return sizes;
+const std::vector<PictureSize>& usual_sizes() {
+  static const std::vector<PictureSize> all = [] {
+    std::vector<PictureSize> sizes;
+    for (const int64_t side : {224, 299, 256, 384, 320, 448, 512, 640, 1024, 192, 160, 128, 96, 64, 48, 32, 28, 16, 8})
+      sizes.push_back({side, side});
+    for (const auto& [height, width] : {std::pair<int64_t, int64_t>{256, 128},
+                                        {384, 128},
+                                        {128, 64},
+                                        {240, 320},
+                                        {480, 640},
+                                        {360, 640},
+                                        {720, 1280},
+                                        {32, 100},
+                                        {32, 128},
+                                        {48, 320},
+                                        {64, 256},
+                                        {24, 94}})
+      sizes.insert(sizes.end(), {{height, width}, {width, height}});
+    for (int64_t side = 1; side <= 1024; ++side) sizes.push_back({side, side});
+    // Rectangles, of the multiples that strides halve without a rest.
+    for (const auto& [step, most] : {std::pair<int64_t, int64_t>{32, 1024}, {16, 512}, {8, 256}, {4, 128}})
+      for (int64_t height = step; height <= most; height += step)
+        for (int64_t width = step; width <= most; width += step)
+          if (height != width) sizes.push_back({height, width});
+    return sizes;
+  }();
+  return all;
 }
 constexpr size_t kMostNodesTyped = 400000;  // while sizes are tried
 constexpr size_t kMostNodesTypedInAll = 3 * kMostNodesTyped;
@@ -174,16 +183,25 @@ Graph GraphReader::closed_for_a_picture(const Graph& graph) {
   if (!is_open) return specialise(graph, {batch, size_.height, size_.width}, cpu_backend());
   std::optional<Error> first;
   size_t typed = 0;
-  for (const PictureSize size : candidate_sizes(size_)) {
+  const auto fits = [&](PictureSize size) -> std::optional<Graph> {
     try {
       Graph closed = specialise(graph, {batch, size.height, size.width}, cpu_backend());
       size_ = size;
       return closed;
     } catch (const Error& error) {
       if (!first) first = error;
+      return std::nullopt;
     }
+  };
+  if (auto closed = fits(size_)) return std::move(*closed);
+  if (likely_) {
+    first.reset();  // this size's reason is the one to tell
+    if (auto closed = fits(*likely_)) return std::move(*closed);
+  }
+  for (const PictureSize size : usual_sizes()) {
     count_typed(graph.nodes.size());
     if ((typed += graph.nodes.size()) > kMostNodesTyped) break;
+    if (auto closed = fits(size)) return std::move(*closed);
   }
   throw *first;
 }

@@ -1,6 +1,8 @@
 #include <algorithm>
+#include <filesystem>
 #include <iostream>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "apps/commands/commands.h"
 #include "apps/compute_options.h"
@@ -47,8 +49,25 @@ std::vector<std::pair<ValueId, std::string>> assign(const Graph& graph, const st
   return result;
 }
 
+/// Height and width of the first array that could be pictures, for a model that leaves them open. What is wrong with an
+/// array is said when it is read itself.
+std::optional<PictureSize> likely_size(const std::vector<std::string>& words) {
+  for (const std::string& word : words) {
+    const std::string file = std::filesystem::exists(word) ? word : word.substr(word.rfind('=') + 1);
+    try {
+      const Shape shape = read_npy_shape(file);
+      const size_t rank = shape.size();
+      if ((rank == 3 || rank == 4) && shape[rank - 2] > 0 && shape[rank - 1] > 0)
+        return PictureSize{shape[rank - 2], shape[rank - 1]};
+    } catch (const Error&) {
+      continue;
+    }
+  }
+  return std::nullopt;
+}
+
 void infer(const Options& o) {
-  OnnxModel model = read_model(o.model);
+  OnnxModel model = read_model(o.model, likely_size(o.inputs));
   Graph& graph = model.graph;
   const auto inputs = assign(graph, graph.inputs, o.inputs, "input");
   const auto outputs = assign(graph, graph.outputs, o.outputs, "output");

@@ -13,7 +13,7 @@ namespace graft {
 namespace {
 
 constexpr char kMagic[] = "\x93NUMPY\x01\x00";
-constexpr size_t kMagicBytes = 8;
+constexpr size_t kMagicBytes = 8, kLongestHeader = size_t{1} << 20;
 
 std::string code_of(DType dtype) {
   switch (dtype) {
@@ -105,71 +105,86 @@ void put(std::string& out, uint64_t value, int bytes) {
   for (int i = 0; i < bytes; ++i) out += static_cast<char>(value >> (8 * i) & 0xff);
 }
 
-}  // namespace
+struct NpyHeader {
+  DType dtype;
+  Shape shape;
+};
 
-Tensor read_npy(const std::string& path) {
+DType dtype_of(const std::string& code) {
+  for (const DType dtype : {DType::f32, DType::f64, DType::i64, DType::i32, DType::u8, DType::boolean})
+    if (code == code_of(dtype)) return dtype;
+  throw Error("holds elements of type " + code + ", which graft does not read", "save it as float32",
+              ErrorCode::unsupported);
+}
+
+/// Leaves the stream where the elements begin.
+NpyHeader read_header(std::istream& stream) {
+  std::string start(kMagicBytes, '\0');
+  if (!stream.read(start.data(), kMagicBytes) || start.compare(0, 6, kMagic, 6) != 0) throw Error("is not a .npy file");
+  const int version = static_cast<unsigned char>(start[6]);
+  if (version < 1 || version > 3)
+    throw Error("has .npy version " + std::to_string(version) + ", 1 to 3 are read", "save it with a current NumPy",
+                ErrorCode::unsupported);
+  std::string size(version == 1 ? 2 : 4, '\0');  // little-endian
+  if (!stream.read(size.data(), static_cast<std::streamsize>(size.size()))) throw Error("is truncated");
+  size_t length = 0;
+  for (size_t i = 0; i < size.size(); ++i) length |= size_t{static_cast<unsigned char>(size[i])} << (8 * i);
+  if (length > kLongestHeader) throw Error("header of " + std::to_string(length) + " bytes is not plausible");
+  std::string text(length, '\0');
+  if (!stream.read(text.data(), static_cast<std::streamsize>(length))) throw Error("is truncated");
+  if (field(text, "fortran_order").find("True") < 3)
+    throw Error("is in Fortran order", "save numpy.ascontiguousarray(x)", ErrorCode::unsupported);
+  const std::string code = field(text, "descr");
+  const auto at = code.find('\'');
+  NpyHeader result{dtype_of(at == std::string::npos ? "" : code.substr(at + 1, 3)), {}};
+  const std::string dims = field(text, "shape");
+  const auto open = dims.find('('), close = dims.find(')');
+  if (open == std::string::npos || close == std::string::npos) throw Error("header has no shape");
+  std::stringstream list(dims.substr(open + 1, close - open - 1));
+  for (std::string part; std::getline(list, part, ',');) {
+    if (part.find_first_of("0123456789") == std::string::npos) continue;
+    try {
+      result.shape.push_back(std::stoll(part));
+    } catch (const std::exception&) {
+      throw Error("header has an impossible shape");
+    }
+  }
+  return result;
+}
+
+/// read(stream) of a file; an Error of its says which.
+template <typename Read>
+auto read_file(const std::string& path, const Read& read) {
   return with_place([&] { return path; },
                     [&] {
                       return with_code(ErrorCode::corrupt_file, [&] {
                         std::ifstream stream(path, std::ios::binary);
                         if (!stream) throw Error("cannot be opened", "check the path", ErrorCode::not_found);
-                        std::string start(10, '\0');
-                        if (!stream.read(start.data(), 10) || start.compare(0, 6, kMagic, 6) != 0)
-                          throw Error("is not a .npy file");
-                        size_t length =
-                            static_cast<unsigned char>(start[8]) + 256u * static_cast<unsigned char>(start[9]);
-                        if (start[6] != 1)
-                          throw Error("has .npy version " + std::to_string(start[6]) + ", 1 is read",
-                                      "save it with a current NumPy", ErrorCode::unsupported);
-                        std::string text(length, '\0');
-                        if (!stream.read(text.data(), static_cast<std::streamsize>(length)))
-                          throw Error("is truncated");
-                        if (field(text, "fortran_order").find("True") < 3)
-                          throw Error("is in Fortran order", "save numpy.ascontiguousarray(x)", ErrorCode::unsupported);
-                        const std::string code = field(text, "descr");
-                        const auto at = code.find('\'');
-                        const std::string type = at == std::string::npos ? "" : code.substr(at + 1, 3);
-                        DType dtype = DType::f32;
-                        if (type == "<f4")
-                          dtype = DType::f32;
-                        else if (type == "<f8")
-                          dtype = DType::f64;
-                        else if (type == "<i8")
-                          dtype = DType::i64;
-                        else if (type == "<i4")
-                          dtype = DType::i32;
-                        else if (type == "|u1")
-                          dtype = DType::u8;
-                        else if (type == "|b1")
-                          dtype = DType::boolean;
-                        else
-                          throw Error("holds elements of type " + type + ", which graft does not read",
-                                      "save it as float32", ErrorCode::unsupported);
-                        const std::string dims = field(text, "shape");
-                        const auto open = dims.find('('), close = dims.find(')');
-                        if (open == std::string::npos || close == std::string::npos) throw Error("header has no shape");
-                        Shape shape;
-                        std::stringstream list(dims.substr(open + 1, close - open - 1));
-                        for (std::string part; std::getline(list, part, ',');) {
-                          if (part.find_first_of("0123456789") == std::string::npos) continue;
-                          try {
-                            shape.push_back(std::stoll(part));
-                          } catch (const std::exception&) {
-                            throw Error("header has an impossible shape");
-                          }
-                        }
-                        const auto begin = stream.tellg();
-                        stream.seekg(0, std::ios::end);
-                        const auto available = static_cast<int64_t>(stream.tellg() - begin);
-                        if (checked_multiply(shape.elements(), static_cast<int64_t>(size_of(dtype))) > available)
-                          throw Error("is truncated");
-                        stream.seekg(begin);
-                        Tensor t(dtype, shape);
-                        stream.read(static_cast<char*>(t.raw()), static_cast<std::streamsize>(t.bytes()));
-                        normalise_booleans(t);
-                        return t;
+                        return read(stream);
                       });
                     });
+}
+
+}  // namespace
+
+Tensor read_npy(const std::string& path) {
+  return read_file(path, [](std::ifstream& stream) {
+    const NpyHeader header = read_header(stream);
+    const auto begin = stream.tellg();
+    stream.seekg(0, std::ios::end);
+    const auto available = static_cast<int64_t>(stream.tellg() - begin);
+    if (checked_multiply(header.shape.elements(), static_cast<int64_t>(size_of(header.dtype))) > available)
+      throw Error("is truncated");
+    stream.seekg(begin);
+    Tensor t(header.dtype, header.shape);
+    stream.read(static_cast<char*>(t.raw()), static_cast<std::streamsize>(t.bytes()));
+    normalise_booleans(t);
+    return t;
+  });
+}
+
+Shape read_npy_shape(const std::string& path) {
+  return read_file(path, [](std::ifstream& stream) { return read_header(stream).shape; });
 }
 
 void write_npy(const std::string& path, const Tensor& tensor) {

@@ -8,8 +8,11 @@
 
 namespace graft {
 
-/// NumPy's .npy format, version 1.0, little-endian and C order. Throws Error on anything else.
+/// NumPy's .npy format, versions 1 to 3, little-endian and C order. Throws Error on anything else.
 Tensor read_npy(const std::string& path);
+/// The shape alone; the elements are not looked at.
+Shape read_npy_shape(const std::string& path);
+/// Version 1.0.
 void write_npy(const std::string& path, const Tensor& tensor);
 
 /// An .npz archive (stored, not compressed) of named arrays; `texts` become arrays of unicode strings.

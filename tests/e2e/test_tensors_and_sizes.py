@@ -34,6 +34,23 @@ class TensorsAndSizes(ScratchTest):
         surplus = graft("infer", path, *(["--input", self.base / "p.npy"] * 3), "--output", self.base / "s.npy", check=False)
         self.assertIn("only 2 inputs", surplus.stderr)
 
+    def test_a_network_that_leaves_its_only_size_open_runs_at_it(self):
+        """37×211 is no size to guess: the array that is given says it."""
+        value = lambda name, shape: helper.make_tensor_value_info(name, TensorProto.FLOAT, shape)
+        random = np.random.default_rng(4)
+        weight = random.standard_normal((2 * 37 * 211, 3), dtype=np.float32) / 100
+        nodes = [helper.make_node("Flatten", ["x"], ["rows"]), helper.make_node("MatMul", ["rows", "w"], ["y"])]
+        graph = helper.make_graph(nodes, "one", [value("x", ["N", 2, "H", "W"])], [value("y", ["N", 3])], [onnx.numpy_helper.from_array(weight, "w")])
+        path = self.base / "one.onnx"
+        onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), path)
+        x = random.standard_normal((2, 2, 37, 211), dtype=np.float32)
+        for given in (self.save("x", x), f"x={self.save('x', x)}"):
+            graft("infer", path, "--input", given, "--output", self.base / "y.npy")
+            np.testing.assert_allclose(np.load(self.base / "y.npy"), session(path).run(None, {"x": x})[0], atol=1e-4)
+        other = graft("infer", path, "--input", self.save("z", x[:, :, 1:]), "--output", self.base / "y.npy", check=False)
+        self.assertEqual(other.returncode, 1)
+        self.assertIn(str(path), other.stderr)
+
     def test_a_model_over_two_gibibytes_by_external_data(self):
         """Most of the file beside it is a hole: it takes no space on the disk, but is read like any other."""
         rows, columns = 790_000, 768

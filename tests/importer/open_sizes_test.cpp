@@ -276,25 +276,44 @@ TEST_F(OpenSizesTest, AnInputWithoutAShapeIsABatchOfPictures) {
   }
 }
 
+/// A network that fits one size alone, and leaves it open.
+onnx::ModelProto model_of_one_size(int64_t height, int64_t width) {
+  onnx::ModelProto model = empty_model({-1, 3, -1, -1});
+  auto& graph = *model.mutable_graph();
+  auto& weights = *graph.add_initializer();
+  weights.set_name("w");
+  weights.set_data_type(onnx::TensorProto::FLOAT);
+  for (const int64_t extent : {int64_t{1}, height, width}) weights.add_dims(extent);
+  for (int64_t i = 0; i < height * width; ++i) weights.add_float_data(1);
+  add_integers(graph, "shape", {-1, 3 * height * width});  // no broadcast of a single pixel
+  add_node(graph, "Reshape", {"x", "shape"}, {"rows"});
+  add_node(graph, "Add", {"x", "w"}, {"y"});
+  return model;
+}
+
 TEST_F(OpenSizesTest, ASizeThatTheNetworkAloneFixesIsFound) {
-  // A dense layer takes 3·123·123 numbers; 256×128 is what networks for people are made for.
-  for (const auto& [height, width] : {std::pair<int64_t, int64_t>{123, 123}, {256, 128}}) {
-    onnx::ModelProto model = empty_model({-1, 3, -1, -1});
-    auto& graph = *model.mutable_graph();
-    add_integers(graph, "shape", {-1, 3 * height * width});
-    add_integers(graph, "fixed", {3, height, width});
-    add_node(graph, "Reshape", {"x", "shape"}, {"rows"});
-    auto& weights = *graph.add_initializer();
-    weights.set_name("w");
-    weights.set_data_type(onnx::TensorProto::FLOAT);
-    for (const int64_t extent : {int64_t{1}, height, width}) weights.add_dims(extent);
-    for (int64_t i = 0; i < height * width; ++i) weights.add_float_data(1);
-    add_node(graph, "Add", {"x", "w"}, {"y"});
+  // 256×128 is what networks for people are made for, 24×94 for number plates.
+  for (const auto& [height, width] : {std::pair<int64_t, int64_t>{123, 123}, {256, 128}, {24, 94}, {96, 544}}) {
+    const onnx::ModelProto model = model_of_one_size(height, width);
     const PictureSize usual = read(model).usual_size;
     EXPECT_EQ(usual.height, height);
     EXPECT_EQ(usual.width, width);
     EXPECT_EQ(output_shape(model, {2, height, width}), Shape({2, 3, height, width}).str());
   }
+}
+
+TEST_F(OpenSizesTest, AnUnusualSizeIsFoundWhereTheCallerGivesIt) {
+  const auto path = std::filesystem::temp_directory_path() / ("graft_one_size_" + std::to_string(::getpid()) + ".onnx");
+  {
+    std::ofstream stream(path, std::ios::binary);
+    model_of_one_size(37, 211).SerializeToOstream(&stream);
+  }
+  EXPECT_THROW(read_model(path.string()), Error);
+  EXPECT_THROW(read_model(path.string(), PictureSize{38, 211}), Error);
+  const PictureSize usual = read_model(path.string(), PictureSize{37, 211}).usual_size;
+  EXPECT_EQ(usual.height, 37);
+  EXPECT_EQ(usual.width, 211);
+  std::filesystem::remove(path);
 }
 
 TEST_F(OpenSizesTest, PicturesWithChannelsLastHaveTheirOpenSizeInTheMiddle) {

@@ -1,11 +1,9 @@
 #include "runtime/core/graph.h"
 
 #include <cstring>
-#include <filesystem>
 #include <limits>
 
 #include "runtime/core/error.h"
-#include "runtime/core/npy.h"
 #include "runtime/ops/batch_norm.h"
 #include "runtime/ops/binary.h"
 #include "runtime/ops/convolution.h"
@@ -17,8 +15,6 @@
 #include "runtime/plan/memory_planner.h"
 #include "tests/backend.h"
 #include "tests/runtime/run_operator.h"
-
-#include <filesystem>
 
 namespace graft {
 namespace {
@@ -168,13 +164,6 @@ TEST(Tensor, RoundsHalvesToEvenAndKeepsSpecialValues) {
   expect_floats(back, {5}, {1.0f, 65504.0f, -2.5f, 5.9604645e-8f, 1.0f}, 0);
   const Given huge = floats({1}, {1e6f});
   EXPECT_EQ(cast(cast(huge, DType::f16), DType::f32).data<float>()[0], std::numeric_limits<float>::infinity());
-}
-
-TEST(Npy, ReadsWhatItWrote) {
-  const std::string path = (std::filesystem::temp_directory_path() / "graft_npy_test.npy").string();
-  write_npy(path, floats({2, 2}, {1, 2, 3, 4}));
-  expect_floats(read_npy(path), {2, 2}, {1, 2, 3, 4});
-  std::filesystem::remove(path);
 }
 
 /// L = s₁·(w·x) + s₂·tanh(w·x): dL/dw = x·(s₁ + s₂·(1 - tanh²)).
