@@ -80,12 +80,13 @@ class MaxKernel final : public Kernel {
         for (int64_t j = columns.first; j < columns.last; ++j) {
           const int64_t iw = w * window_.stride.width - window_.padding.left + j * window_.dilation.width;
           const float* tap = x + n * x_.strides[0] + c * x_.strides[1] + ih * x_.strides[2] + iw * x_.strides[3];
-          vector_loops().max_accumulate(count, tap, y + out, positions ? positions + out : nullptr,
-                                        static_cast<int32_t>(ih * x_.width + iw));
+          loops_.max_accumulate(count, tap, y + out, positions ? positions + out : nullptr,
+                                static_cast<int32_t>(ih * x_.width + iw));
         }
       }
     });
   }
+  const VectorLoops& loops_ = vector_loops();
   Window2d window_;
   bool positions_;
   Plane x_, y_;
@@ -194,13 +195,14 @@ class AverageKernel final : public Kernel {
           const int64_t iw = w * window_.stride.width - window_.padding.left + j * window_.dilation.width;
           const int64_t x_at = n * x_.strides[0] + c * x_.strides[1] + ih * x_.strides[2] + iw * x_.strides[3];
           if (direction == Direction::forward)
-            vector_loops().add_scaled(count, in + x_at, weight, out + y_at);
+            loops_.add_scaled(count, in + x_at, weight, out + y_at);
           else
-            vector_loops().add_scaled(count, in + y_at, weight, out + x_at);
+            loops_.add_scaled(count, in + y_at, weight, out + x_at);
         }
       }
     });
   }
+  const VectorLoops& loops_ = vector_loops();
   Window2d window_;
   AveragePool::Count count_;
   Plane x_, y_;
