@@ -10,7 +10,7 @@
 namespace graft::app {
 namespace {
 
-std::string quoted(const std::string& text) {
+std::string dot_string(const std::string& text) {
   std::string result = "\"";
   for (char c : text) {
     if (c == '"' || c == '\\') result += '\\';
@@ -141,7 +141,7 @@ std::string graphviz(const OnnxModel& model) {
   for (ValueId id : graph.inputs) {
     source[id] = "input" + std::to_string(id);
     out += "  " + source[id] +
-           " [shape=ellipse, label=" + quoted(graph.value(id).name + " " + graph.value(id).shape.str()) + "];\n";
+           " [shape=ellipse, label=" + dot_string(graph.value(id).name + " " + graph.value(id).shape.str()) + "];\n";
   }
   for (size_t i = 0; i < graph.nodes.size(); ++i) {
     const Node& node = graph.nodes[i];
@@ -151,21 +151,22 @@ std::string graphviz(const OnnxModel& model) {
       if (id != kNoValue && graph.value(id).constant)
         label += "\\n" + graph.value(id).name + " " + graph.value(id).shape.str();
     // The line breaks are Graphviz's own escapes.
-    std::string text = quoted(label);
+    std::string text = dot_string(label);
     for (size_t at = text.find("\\\\n"); at != std::string::npos; at = text.find("\\\\n", at))
       text.replace(at, 3, "\\n");
     out += "  " + self + " [label=" + text + "];\n";
     for (ValueId id : node.inputs) {
       const auto from = source.find(id);
       if (from != source.end())
-        out += "  " + from->second + " -> " + self + " [label=" + quoted(graph.value(id).shape.str()) + "];\n";
+        out += "  " + from->second + " -> " + self + " [label=" + dot_string(graph.value(id).shape.str()) + "];\n";
     }
     for (ValueId id : node.outputs) source[id] = self;
   }
   for (ValueId id : graph.outputs) {
     const std::string self = "output" + std::to_string(id);
-    out += "  " + self + " [shape=ellipse, label=" + quoted(graph.value(id).name + " " + graph.value(id).shape.str()) +
-           "];\n  " + source[id] + " -> " + self + ";\n";
+    out += "  " + self +
+           " [shape=ellipse, label=" + dot_string(graph.value(id).name + " " + graph.value(id).shape.str()) + "];\n  " +
+           source[id] + " -> " + self + ";\n";
   }
   return out + "}\n";
 }
