@@ -63,8 +63,8 @@ void add_resnet(ArchitectureTable& table) {
       {"wide-resnet-50-2", {{3, 4, 6, 3}, true, 1, 128}},
       {"wide-resnet-101-2", {{3, 4, 23, 3}, true, 1, 128}},
   };
-  for (const auto& [name, configuration] : all) {
-    table[name] = [configuration](const ArchitectureOptions& o) { return build(configuration, o); };
+  for (const auto& [name, values] : all) {
+    table[name] = [configuration = values](const ArchitectureOptions& o) { return build(configuration, o); };
   }
 }
 

@@ -56,9 +56,11 @@ void add_vgg(ArchitectureTable& table) {
   const std::vector<std::pair<std::string, Configuration>> all{
       {"vgg-a", a}, {"vgg-a-lrn", a_lrn}, {"vgg-b", b},  {"vgg-c", c},  {"vgg-d", d},
       {"vgg-e", e}, {"vgg-11", a},        {"vgg-13", b}, {"vgg-16", d}, {"vgg-19", e}};
-  for (const auto& [name, configuration] : all) {
-    table[name] = [configuration](const ArchitectureOptions& o) { return build(configuration, false, o); };
-    table[name + "-bn"] = [configuration](const ArchitectureOptions& o) { return build(configuration, true, o); };
+  for (const auto& [name, values] : all) {
+    table[name] = [configuration = values](const ArchitectureOptions& o) { return build(configuration, false, o); };
+    table[name + "-bn"] = [configuration = values](const ArchitectureOptions& o) {
+      return build(configuration, true, o);
+    };
   }
 }
 
