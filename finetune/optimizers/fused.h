@@ -4,6 +4,7 @@
 
 #include "finetune/optimizers/parts.h"
 #include "finetune/optimizers/rules/rule.h"
+#include "runtime/cpu/vector/isa.h"
 
 namespace graft {
 
@@ -36,10 +37,8 @@ class Fused final : public Optimizer {
   }
 
  private:
-  static void apply(const Rule& shared_rule, int64_t n, float* w, const float* g, float l1, float* a, float* b,
-                    float* c) {
+  static void apply(const Rule& rule, int64_t n, float* w, const float* g, float l1, float* a, float* b, float* c) {
     cpu::on_best_isa([=] {
-      const Rule rule = shared_rule;  // a copy that nothing else points to stays in registers
       const float decay = Rule::kCoupled ? rule.decay : 0.0f;
       const float* const streams[] = {w, g, a, b, c};
       for (int64_t first = 0; first < n; first += kBlock) {

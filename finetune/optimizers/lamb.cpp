@@ -5,19 +5,15 @@
 namespace graft {
 namespace {
 
-void add_moments(int64_t n, const rules::Lamb& shared_rule, float l1, const float* w, const float* g, float* m,
-                 float* v) {
+void add_moments(int64_t n, const rules::Lamb& rule, float l1, const float* w, const float* g, float* m, float* v) {
   cpu::on_best_isa([=] {
-    const rules::Lamb rule = shared_rule;
 #pragma omp simd
     for (int64_t i = 0; i < n; ++i) rule.add(w[i], g[i], l1, m[i], v[i]);
   });
 }
 
-double squares_of(const rules::Lamb& shared_rule, int64_t n, float decay, const float* w, const float* m,
-                  const float* v) {
+double squares_of(const rules::Lamb& rule, int64_t n, float decay, const float* w, const float* m, const float* v) {
   return cpu::on_best_isa([=] {
-    const rules::Lamb rule = shared_rule;
     return sum_of_terms(n, [&](int64_t i) {
       const auto r = static_cast<double>(rule.direction(w[i], m[i], v[i], decay));
       return r * r;
@@ -25,10 +21,8 @@ double squares_of(const rules::Lamb& shared_rule, int64_t n, float decay, const 
   });
 }
 
-void move(const rules::Lamb& shared_rule, int64_t n, float rate, float decay, float* w, const float* m,
-          const float* v) {
+void move(const rules::Lamb& rule, int64_t n, float rate, float decay, float* w, const float* m, const float* v) {
   cpu::on_best_isa([=] {
-    const rules::Lamb rule = shared_rule;
 #pragma omp simd
     for (int64_t i = 0; i < n; ++i) w[i] -= rate * rule.direction(w[i], m[i], v[i], decay);
   });

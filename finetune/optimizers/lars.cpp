@@ -5,10 +5,8 @@
 namespace graft {
 namespace {
 
-void move(int64_t n, const rules::Lars& shared_rule, float rate, float decay, float l1, const float* g, float* w,
-          float* v) {
+void move(int64_t n, const rules::Lars& rule, float rate, float decay, float l1, const float* g, float* w, float* v) {
   cpu::on_best_isa([=] {
-    const rules::Lars rule = shared_rule;
 #pragma omp simd
     for (int64_t i = 0; i < n; ++i) rule(w[i], g[i], v[i], rate, decay, l1);
   });

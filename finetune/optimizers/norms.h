@@ -1,6 +1,7 @@
 #pragma once
 
 #include "finetune/optimizers/parts.h"
+#include "runtime/cpu/vector/isa.h"
 
 namespace graft {
 

@@ -5,7 +5,6 @@
 
 #include "finetune/optimizers/optimizer.h"
 #include "runtime/core/parallel.h"
-#include "runtime/cpu/vector/isa.h"
 
 namespace graft {
 

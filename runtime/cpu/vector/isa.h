@@ -26,20 +26,24 @@ const Table& for_this_processor(const Table& baseline, const Table& avx2, const 
 
 #if defined(__x86_64__)
 namespace isa_detail {
+// They work on a copy of the body that nothing else points to: what it captured stays in registers.
 template <typename Body>
-[[gnu::flatten, gnu::target("arch=x86-64-v4")]] auto run_avx512(const Body& body) {
-  return body();
+[[gnu::flatten, gnu::target("avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]] auto run_avx512(const Body& body) {
+  const Body own = body;
+  return own();
 }
 template <typename Body>
-[[gnu::flatten, gnu::target("arch=x86-64-v3")]] auto run_avx2(const Body& body) {
-  return body();
+[[gnu::flatten, gnu::target("avx2,fma")]] auto run_avx2(const Body& body) {
+  const Body own = body;
+  return own();
 }
 }  // namespace isa_detail
 #endif
 
-/// body(), compiled for each instruction set and called for best_isa(): everything that it calls and that the compiler
-/// can see is inlined. For loops over elements whose formulas are shared with other devices and so stand in headers;
-/// loops that are written for an instruction set's registers are in loops/, a file for each set.
+/// body(), compiled for each instruction set and called for best_isa(). What it calls has to be inlined to gain from
+/// it: GCC does so with all that it can see (flatten), clang with what is small. For loops over elements whose formulas
+/// are shared with other devices and so stand in headers; loops that are written for an instruction set's registers are
+/// in loops/, a file for each set.
 template <typename Body>
 auto on_best_isa(const Body& body) {
 #if defined(__x86_64__)

@@ -1,5 +1,5 @@
-// Compiled once per instruction set (GRAFT_ISA). Includes nothing whose inline code another file could share: the
-// linker would keep one copy of it, perhaps the one for a processor that is not here.
+// Compiled once per instruction set (GRAFT_ISA). Calls no inline function that another file could share: the linker
+// would keep one copy of it, perhaps the one for a processor that is not here.
 #include "runtime/cpu/vector/loops/lanes.h"
 #include "runtime/cpu/vector/vector.h"
 
