@@ -8,6 +8,7 @@
 #include "importer/functions.h"
 #include "importer/model.h"
 #include "importer/name_scope.h"
+#include "importer/reader.h"
 #include "importer/weights.h"
 #include "runtime/core/graph.h"
 #include "runtime/passes/passes.h"
@@ -19,11 +20,11 @@ namespace graft {
 /// any order.
 class GraphReader {
  public:
-  /// All outlive the reader. `hint` and `likely`: sizes that are tried first and second where the file leaves the
-  /// picture's open.
+  /// All outlive the reader. `hint`: the size that is tried first where the file leaves the picture's open; `given`: as
+  /// read_model has it.
   GraphReader(const onnx::ModelProto& model, const LocalFunctions& functions, const Weights& weights,
-              std::optional<PictureSize> hint, std::optional<PictureSize> likely)
-      : model_(model), functions_(functions), weights_(weights), size_(hint.value_or(PictureSize())), likely_(likely) {}
+              std::optional<PictureSize> hint, const GivenExtents& given)
+      : model_(model), functions_(functions), weights_(weights), given_(given), size_(hint.value_or(PictureSize())) {}
 
   /// Throws Error with the node or value it is about.
   Graph read();
@@ -36,6 +37,8 @@ class GraphReader {
  private:
   using Nodes = google::protobuf::RepeatedPtrField<onnx::NodeProto>;
   static constexpr int64_t kLargestInputExtent = 1 << 14;
+  static constexpr size_t kMostNodesTyped = 400000,
+                          kMostNodesTypedInAll = 1200000;  // while one size is sought, and all
 
   void read_inputs(NameScope& scope);
   void read_initialisers(const onnx::GraphProto& graph, NameScope& scope);
@@ -62,8 +65,11 @@ class GraphReader {
     std::map<ValueId, ValueId> ids;  // from ids of the whole graph
   };
   Cone cone_of(ValueId id, bool use_known);
-  /// The graph with closed shapes, for the first size of a picture that fits it, which becomes usual_size().
-  Graph closed_for_a_picture(const Graph& graph);
+  /// What given_ says, for one picture; nothing where it says nothing or what no picture has.
+  std::optional<OpenDims> given_extents() const;
+  /// The graph with closed shapes, for the first size of a picture that fits it, which becomes usual_size(). After
+  /// `most_sizes` that do not, or `most_nodes` typed in vain, throws the Error of the size that is likeliest.
+  Graph closed_for_a_picture(const Graph& graph, size_t most_sizes = SIZE_MAX, size_t most_nodes = kMostNodesTyped);
   /// Throws Error where more nodes were typed than any real file needs.
   void count_typed(size_t nodes);
   /// Takes over the types of what has none yet.
@@ -78,8 +84,8 @@ class GraphReader {
   const onnx::ModelProto& model_;
   const LocalFunctions& functions_;
   const Weights& weights_;
+  const GivenExtents& given_;
   PictureSize size_;
-  std::optional<PictureSize> likely_;
   int64_t fixed_batch_ = 0;
   size_t constant_bytes_ = 0, nodes_typed_ = 0;
   int64_t nodes_read_ = 0;

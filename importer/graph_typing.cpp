@@ -16,13 +16,19 @@ namespace {
 // One value of a picture's pass: 1 GiB of float32. Published networks stay a hundred times below.
 constexpr int64_t kLargestValueElements = int64_t{1} << 28;
 
-/// Sizes of pictures, those that networks are made for first. Where none of the first ones fits, an exporter has let a
-/// size open that the network does not: it may be any.
+constexpr size_t kCommonSizes = 43;  // of usual_sizes(): squares and rectangles that networks are made for
+
+/// Sizes of pictures, those that networks are made for first. Where none of these fits, an exporter has let a size open
+/// that the network does not: it may be any.
 const std::vector<PictureSize>& usual_sizes() {
   static const std::vector<PictureSize> all = [] {
     std::vector<PictureSize> sizes;
+    std::set<std::pair<int64_t, int64_t>> there;
+    const auto add = [&](int64_t height, int64_t width) {
+      if (there.insert({height, width}).second) sizes.push_back({height, width});
+    };
     for (const int64_t side : {224, 299, 256, 384, 320, 448, 512, 640, 1024, 192, 160, 128, 96, 64, 48, 32, 28, 16, 8})
-      sizes.push_back({side, side});
+      add(side, side);
     for (const auto& [height, width] : {std::pair<int64_t, int64_t>{256, 128},
                                         {384, 128},
                                         {128, 64},
@@ -34,20 +40,19 @@ const std::vector<PictureSize>& usual_sizes() {
                                         {32, 128},
                                         {48, 320},
                                         {64, 256},
-                                        {24, 94}})
-      sizes.insert(sizes.end(), {{height, width}, {width, height}});
-    for (int64_t side = 1; side <= 1024; ++side) sizes.push_back({side, side});
+                                        {24, 94}}) {
+      add(height, width);
+      add(width, height);
+    }
+    for (int64_t side = 1; side <= 1024; ++side) add(side, side);
     // Rectangles, of the multiples that strides halve without a rest.
     for (const auto& [step, most] : {std::pair<int64_t, int64_t>{32, 1024}, {16, 512}, {8, 256}, {4, 128}})
       for (int64_t height = step; height <= most; height += step)
-        for (int64_t width = step; width <= most; width += step)
-          if (height != width) sizes.push_back({height, width});
+        for (int64_t width = step; width <= most; width += step) add(height, width);
     return sizes;
   }();
   return all;
 }
-constexpr size_t kMostNodesTyped = 400000;  // while sizes are tried
-constexpr size_t kMostNodesTypedInAll = 3 * kMostNodesTyped;
 
 /// Sizes at which what must be the same for all of them is computed: neighbours of the one that was found, the
 /// smallest, and powers of two, which what divides an extent tells apart.
@@ -170,40 +175,61 @@ std::shared_ptr<const Tensor> GraphReader::known_for_all_sizes(ValueId id) {
 
 void GraphReader::count_typed(size_t nodes) {
   if ((nodes_typed_ += nodes) > kMostNodesTypedInAll)
-    throw Error("computes the conditions of its branches and loops in more than " +
-                    std::to_string(kMostNodesTypedInAll) + " steps",
-                "the file is damaged or made to exhaust time");
+    throw Error("needs more than " + std::to_string(kMostNodesTypedInAll) +
+                    " steps to find its sizes, its conditions and the counts of its loops",
+                "export it with fixed sizes; it may be damaged, or made to exhaust time");
 }
 
-Graph GraphReader::closed_for_a_picture(const Graph& graph) {
+std::optional<OpenDims> GraphReader::given_extents() const {
+  if (!given_) return std::nullopt;
+  OpenDims dims = given_(graph_);
+  dims.batch = std::max<int64_t>(fixed_batch_, 1);
+  const auto is_possible = [](int64_t extent) { return extent >= 1 && extent <= kLargestInputExtent; };
+  if (!is_possible(dims.height) || !is_possible(dims.width)) return std::nullopt;
+  for (ValueId id : graph_.inputs) {
+    const auto known = dims.shapes.find(graph_.value(id).name);
+    if (known == dims.shapes.end()) continue;
+    Shape& shape = known->second;
+    const Shape& declared = graph_.value(id).shape;
+    if (shape.size() != declared.size()) return std::nullopt;
+    for (size_t i = 0; i < shape.size(); ++i) {  // only what is open is given
+      if (declared[i] != kOpenDim) shape[i] = declared[i];
+      if (declared[i] == kOpenDim && i == 0) shape[i] = dims.batch;
+      if (declared[i] == kOpenDim && !is_possible(shape[i])) return std::nullopt;
+    }
+  }
+  return dims;
+}
+
+Graph GraphReader::closed_for_a_picture(const Graph& graph, size_t most_sizes, size_t most_nodes) {
   count_typed(graph.nodes.size());
-  const int64_t batch = fixed_batch_ > 0 ? fixed_batch_ : 1;
+  const int64_t batch = std::max<int64_t>(fixed_batch_, 1);
   const bool is_open = std::any_of(graph.inputs.begin(), graph.inputs.end(),
                                    [&](ValueId id) { return graph.value(id).shape.is_open(); });
   if (!is_open) return specialise(graph, {batch, size_.height, size_.width}, cpu_backend());
-  std::optional<Error> first;
-  size_t typed = 0;
-  const auto fits = [&](PictureSize size) -> std::optional<Graph> {
+  std::optional<Error> why;
+  const auto closed_for = [&](const OpenDims& dims) -> std::optional<Graph> {
     try {
-      Graph closed = specialise(graph, {batch, size.height, size.width}, cpu_backend());
-      size_ = size;
+      Graph closed = specialise(graph, dims, cpu_backend());
+      size_ = {dims.height, dims.width};
       return closed;
     } catch (const Error& error) {
-      if (!first) first = error;
+      if (!why) why = error;
       return std::nullopt;
     }
   };
-  if (auto closed = fits(size_)) return std::move(*closed);
-  if (likely_) {
-    first.reset();  // this size's reason is the one to tell
-    if (auto closed = fits(*likely_)) return std::move(*closed);
+  if (auto closed = closed_for({batch, size_.height, size_.width})) return std::move(*closed);
+  if (const auto dims = given_extents()) {
+    why.reset();  // this size's reason is the one to tell
+    if (auto closed = closed_for(*dims)) return std::move(*closed);
   }
-  for (const PictureSize size : usual_sizes()) {
+  size_t sizes = 0, typed = 0;
+  for (const PictureSize& size : usual_sizes()) {
+    if (sizes++ == most_sizes || (typed += graph.nodes.size()) > most_nodes) break;
     count_typed(graph.nodes.size());
-    if ((typed += graph.nodes.size()) > kMostNodesTyped) break;
-    if (auto closed = fits(size)) return std::move(*closed);
+    if (auto closed = closed_for({batch, size.height, size.width})) return std::move(*closed);
   }
-  throw *first;
+  throw *why;
 }
 
 /// Numbers of channels are never open in truth: weights say how many there are.
@@ -211,15 +237,24 @@ void GraphReader::choose_channels() {
   for (ValueId id : graph_.inputs) {
     Shape& shape = graph_.value(id).shape;
     if (shape.size() != 4 || shape[1] != kOpenDim || shape[3] != kOpenDim) continue;
-    for (const int64_t channels : {3, 1, 4, 2}) {
-      shape[1] = channels;
-      try {
-        closed_for_a_picture(graph_);
-        break;
-      } catch (const Error&) {
-        shape[1] = kOpenDim;
-      }
+    std::vector<int64_t> numbers{3, 1, 4, 2};
+    if (const auto dims = given_extents()) {
+      const auto known = dims->shapes.find(graph_.value(id).name);
+      if (known != dims->shapes.end() && known->second.size() == 4) numbers = {known->second[1]};
     }
+    const auto fits = [&](size_t most_sizes, size_t most_nodes) {
+      return std::any_of(numbers.begin(), numbers.end(), [&](int64_t channels) {
+        shape[1] = channels;
+        try {
+          closed_for_a_picture(graph_, most_sizes, most_nodes);
+          return true;
+        } catch (const Error&) {
+          shape[1] = kOpenDim;
+          return false;
+        }
+      });
+    };
+    if (!fits(kCommonSizes, kMostNodesTyped / 8)) fits(SIZE_MAX, kMostNodesTyped / 4);
   }
 }
 

@@ -87,7 +87,7 @@ void require_known_operators(const onnx::GraphProto& graph, const LocalFunctions
 
 }  // namespace
 
-OnnxModel read_model(const std::string& path, std::optional<PictureSize> likely) {
+OnnxModel read_model(const std::string& path, const GivenExtents& given) {
   return with_place([&] { return path; },
                     [&] {
                       return with_code(ErrorCode::corrupt_file, [&] {
@@ -110,7 +110,7 @@ OnnxModel read_model(const std::string& path, std::optional<PictureSize> likely)
                         std::optional<PictureSize> hint;
                         if (const auto& said = model.metadata.preprocessing)
                           hint = PictureSize{said->crop_height, said->crop_width};
-                        GraphReader reader(proto, functions, weights, hint, likely);
+                        GraphReader reader(proto, functions, weights, hint, given);
                         model.graph = reader.read();
                         model.usual_size = reader.usual_size();
                         model.declared_batch = reader.declared_batch();

@@ -150,7 +150,8 @@ std::vector<double> bench_training(const Options& o, OnnxModel& model, OpenDims 
 void bench(const Options& o) {
   const Backend& where = backend(o.common);
   DeviceUse device(where);
-  OnnxModel model = read_model(o.model);
+  const auto given = [&](const Graph&) { return OpenDims{1, o.size, o.size}; };
+  OnnxModel model = o.size > 0 ? read_model(o.model, given) : read_model(o.model);
   const auto picture = model.picture();
   const int64_t batch = o.common.batch > 0 ? o.common.batch : 1;
   const PictureSize open = o.size > 0 ? PictureSize{o.size, o.size} : model.usual_size;

@@ -1,5 +1,4 @@
 #include <algorithm>
-#include <filesystem>
 #include <iostream>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -10,6 +9,7 @@
 #include "importer/reader.h"
 #include "runtime/core/error.h"
 #include "runtime/core/npy.h"
+#include "runtime/passes/open_shapes.h"
 
 namespace graft::app {
 namespace {
@@ -49,25 +49,34 @@ std::vector<std::pair<ValueId, std::string>> assign(const Graph& graph, const st
   return result;
 }
 
-/// Height and width of the first array that could be pictures, for a model that leaves them open. What is wrong with an
-/// array is said when it is read itself.
-std::optional<PictureSize> likely_size(const std::vector<std::string>& words) {
-  for (const std::string& word : words) {
-    const std::string file = std::filesystem::exists(word) ? word : word.substr(word.rfind('=') + 1);
+/// The model, read at the extents of the arrays where it leaves its own open.
+OnnxModel read_for(const Options& o) {
+  std::optional<Error> broken;  // an array: the reason to tell where the model cannot be read without it
+  const auto given = [&](const Graph& graph) {
+    OpenDims dims;
     try {
-      const Shape shape = read_npy_shape(file);
-      const size_t rank = shape.size();
-      if ((rank == 3 || rank == 4) && shape[rank - 2] > 0 && shape[rank - 1] > 0)
-        return PictureSize{shape[rank - 2], shape[rank - 1]};
-    } catch (const Error&) {
-      continue;
+      for (const auto& [id, file] : assign(graph, graph.inputs, o.inputs, "input")) {
+        const Value& input = graph.value(id);
+        const Shape shape = batched(input, read_npy_shape(file));
+        const size_t rows = first_image_dimension(input);
+        if (dims.shapes.empty() && shape.size() == 4) dims.height = shape[rows], dims.width = shape[rows + 1];
+        if (shape.size() == input.shape.size()) dims.shapes[input.name] = shape;
+      }
+    } catch (const Error& error) {
+      broken = error;
     }
+    return dims;
+  };
+  try {
+    return read_model(o.model, given);
+  } catch (const Error&) {
+    if (broken) throw *broken;
+    throw;
   }
-  return std::nullopt;
 }
 
 void infer(const Options& o) {
-  OnnxModel model = read_model(o.model, likely_size(o.inputs));
+  OnnxModel model = read_for(o);
   Graph& graph = model.graph;
   const auto inputs = assign(graph, graph.inputs, o.inputs, "input");
   const auto outputs = assign(graph, graph.outputs, o.outputs, "output");

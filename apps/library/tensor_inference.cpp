@@ -35,13 +35,14 @@ std::vector<Tensor> run_rows(const OnnxModel& model, const Tensor& array, const 
 
 }  // namespace
 
+Shape batched(const Value& input, Shape shape) {
+  if (shape.size() + 1 == input.shape.size()) shape.insert(shape.begin(), 1);
+  return shape;
+}
+
 Tensor fitted_to(const Value& input, Tensor values, const std::string& place) {
   values = cast(values, input.dtype);
-  if (values.shape().size() + 1 == input.shape.size()) {  // one picture without its batch
-    Shape batched = values.shape();
-    batched.insert(batched.begin(), 1);
-    values.reshape(batched);
-  }
+  values.reshape(batched(input, values.shape()));
   const Shape& shape = values.shape();
   bool fits = shape.size() == input.shape.size();
   for (size_t i = 0; fits && i < shape.size(); ++i) fits = input.shape[i] == kOpenDim || input.shape[i] == shape[i];

@@ -8,6 +8,9 @@
 
 namespace graft {
 
+/// The shape with a batch of 1 in front where it is that of one picture without.
+Shape batched(const Value& input, Shape shape);
+
 /// `values` as this input takes them: in its type, and with a batch of 1 where they are one picture without. `place`:
 /// how an Error calls them. Throws Error where the shape does not fit.
 Tensor fitted_to(const Value& input, Tensor values, const std::string& place);

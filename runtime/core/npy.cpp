@@ -110,7 +110,7 @@ struct NpyHeader {
   Shape shape;
 };
 
-DType dtype_of(const std::string& code) {
+DType dtype_with_code(const std::string& code) {
   for (const DType dtype : {DType::f32, DType::f64, DType::i64, DType::i32, DType::u8, DType::boolean})
     if (code == code_of(dtype)) return dtype;
   throw Error("holds elements of type " + code + ", which graft does not read", "save it as float32",
@@ -123,7 +123,7 @@ NpyHeader read_header(std::istream& stream) {
   if (!stream.read(start.data(), kMagicBytes) || start.compare(0, 6, kMagic, 6) != 0) throw Error("is not a .npy file");
   const int version = static_cast<unsigned char>(start[6]);
   if (version < 1 || version > 3)
-    throw Error("has .npy version " + std::to_string(version) + ", 1 to 3 are read", "save it with a current NumPy",
+    throw Error("has .npy version " + std::to_string(version) + ", 1 to 3 are read", "save it with numpy.save",
                 ErrorCode::unsupported);
   std::string size(version == 1 ? 2 : 4, '\0');  // little-endian
   if (!stream.read(size.data(), static_cast<std::streamsize>(size.size()))) throw Error("is truncated");
@@ -136,7 +136,7 @@ NpyHeader read_header(std::istream& stream) {
     throw Error("is in Fortran order", "save numpy.ascontiguousarray(x)", ErrorCode::unsupported);
   const std::string code = field(text, "descr");
   const auto at = code.find('\'');
-  NpyHeader result{dtype_of(at == std::string::npos ? "" : code.substr(at + 1, 3)), {}};
+  NpyHeader result{dtype_with_code(at == std::string::npos ? "" : code.substr(at + 1, 3)), {}};
   const std::string dims = field(text, "shape");
   const auto open = dims.find('('), close = dims.find(')');
   if (open == std::string::npos || close == std::string::npos) throw Error("header has no shape");

@@ -49,7 +49,10 @@ class TensorsAndSizes(ScratchTest):
             np.testing.assert_allclose(np.load(self.base / "y.npy"), session(path).run(None, {"x": x})[0], atol=1e-4)
         other = graft("infer", path, "--input", self.save("z", x[:, :, 1:]), "--output", self.base / "y.npy", check=False)
         self.assertEqual(other.returncode, 1)
-        self.assertIn(str(path), other.stderr)
+        self.assertIn("takes 15614 features", other.stderr)
+        np.save(self.base / "f.npy", np.asfortranarray(x))
+        self.assertIn("Fortran order", graft("infer", path, "--input", self.base / "f.npy", "--output", self.base / "y.npy", check=False).stderr)
+        self.assertIn("cannot be opened", graft("infer", path, "--input", self.base / ("n" * 300), "--output", self.base / "y.npy", check=False).stderr)
 
     def test_a_model_over_two_gibibytes_by_external_data(self):
         """Most of the file beside it is a hole: it takes no space on the disk, but is read like any other."""

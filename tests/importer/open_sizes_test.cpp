@@ -308,12 +308,37 @@ TEST_F(OpenSizesTest, AnUnusualSizeIsFoundWhereTheCallerGivesIt) {
     std::ofstream stream(path, std::ios::binary);
     model_of_one_size(37, 211).SerializeToOstream(&stream);
   }
+  const auto read_given = [&](const Shape& shape) {
+    return read_model(path.string(), [&](const Graph&) { return OpenDims{1, 224, 224, {{"x", shape}}}; });
+  };
   EXPECT_THROW(read_model(path.string()), Error);
-  EXPECT_THROW(read_model(path.string(), PictureSize{38, 211}), Error);
-  const PictureSize usual = read_model(path.string(), PictureSize{37, 211}).usual_size;
+  EXPECT_THROW(read_given({1, 3, 38, 211}), Error);
+  EXPECT_THROW(read_given({1, 3, int64_t{1} << 62, int64_t{1} << 62}), Error);
+  EXPECT_THROW(read_given({37, 211}), Error);
+  EXPECT_EQ(read_given({5, 3, 37, 211}).graph.inputs.size(), 1u);
+  EXPECT_EQ(read_given({1, 4, 37, 211}).graph.inputs.size(), 1u) << "the file says 3 channels";
+  const PictureSize usual = read_model(path.string(), [](const Graph&) { return OpenDims{1, 37, 211}; }).usual_size;
   EXPECT_EQ(usual.height, 37);
   EXPECT_EQ(usual.width, 211);
   std::filesystem::remove(path);
+}
+
+TEST_F(OpenSizesTest, OpenNumbersOfChannelsAreFoundInADeepNetwork) {
+  for (const int64_t channels : {1, 2, 3, 4}) {
+    onnx::ModelProto model = empty_model({-1, -1, -1, -1});
+    auto& graph = *model.mutable_graph();
+    auto& weights = *graph.add_initializer();
+    weights.set_name("w");
+    weights.set_data_type(onnx::TensorProto::FLOAT);
+    for (const int64_t extent : {int64_t{1}, channels, int64_t{1}, int64_t{1}}) weights.add_dims(extent);
+    for (int64_t i = 0; i < channels; ++i) weights.add_float_data(1);
+    add_node(graph, "Conv", {"x", "w"}, {"y0"});
+    for (int i = 0; i < 300; ++i) {
+      const std::string from = "y" + std::to_string(i), to = i == 299 ? "y" : "y" + std::to_string(i + 1);
+      add_node(graph, "Sigmoid", {from.c_str()}, {to.c_str()});
+    }
+    EXPECT_EQ(input_shape(model), Shape({kOpenDim, channels, kOpenDim, kOpenDim}).str());
+  }
 }
 
 TEST_F(OpenSizesTest, PicturesWithChannelsLastHaveTheirOpenSizeInTheMiddle) {
