@@ -24,8 +24,9 @@ constexpr int kTileRows = 6;
 #endif
 constexpr int kTileVectors = 2;
 
-/// Aligned to a float: loads and stores need no more.
-using Lanes = float __attribute__((vector_size(kLanes * sizeof(float)), aligned(sizeof(float)), may_alias));
+/// Aligned to a float: loads and stores need no more. A typedef, since clang drops what an alias says of alignment.
+typedef float Lanes __attribute__((vector_size(kLanes * sizeof(float)), aligned(sizeof(float)), may_alias));
+static_assert(alignof(Lanes) == alignof(float));
 
 inline Lanes load(const float* p) { return *reinterpret_cast<const Lanes*>(p); }
 inline void store(float* p, Lanes v) { *reinterpret_cast<Lanes*>(p) = v; }
