@@ -77,7 +77,7 @@ inline Lanes row_factor(const RowAddresses& a) {
 
 /// For every sum of a tile and the float it belongs to: sum = body(sum, address, vector).
 template <int rows, int vectors, typename Body>
-inline void for_sums(Lanes (&sums)[rows][vectors], float* c, int64_t row, const Body& body) {
+[[gnu::always_inline]] inline void for_sums(Lanes (&sums)[rows][vectors], float* c, int64_t row, const Body& body) {
 #pragma GCC unroll 16
   for (int m = 0; m < rows; ++m, c += row) {
 #pragma GCC unroll 2
@@ -88,7 +88,7 @@ inline void for_sums(Lanes (&sums)[rows][vectors], float* c, int64_t row, const 
 
 /// Adds what was there, the bias and the residual, activates and stores.
 template <int rows, int vectors>
-inline void finish(const Tile& t, Lanes (&sums)[rows][vectors]) {
+[[gnu::always_inline]] inline void finish(const Tile& t, Lanes (&sums)[rows][vectors]) {
   if (t.accumulate) for_sums(sums, t.c, t.c_row, [](Lanes sum, const float* at, int) { return load(at) + sum; });
   if (t.bias)
     for_sums(sums, t.c, t.c_row,
