@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "runtime/core/error.h"
+#include "runtime/core/json_integer.h"
 
 namespace graft {
 namespace {
@@ -42,9 +43,9 @@ std::string to_json(const Preprocessing& p) {
 Preprocessing preprocessing_from_json(const std::string& text) {
   return parsed("preprocessing", text, [](const json& j) {
     Preprocessing p;
-    p.resize = j.at("resize").get<int64_t>();
-    p.crop_height = j.at("crop").at(0).get<int64_t>();
-    p.crop_width = j.at("crop").at(1).get<int64_t>();
+    p.resize = json_integer(j.at("resize"));
+    p.crop_height = json_integer(j.at("crop").at(0));
+    p.crop_width = json_integer(j.at("crop").at(1));
     const std::string colour = j.at("colour").get<std::string>();
     const auto known = std::find(std::begin(kColours), std::end(kColours), colour);
     if (known == std::end(kColours))

@@ -6,6 +6,7 @@
 
 #include "runtime/core/atomic_file.h"
 #include "runtime/core/error.h"
+#include "runtime/core/json_integer.h"
 
 namespace graft {
 namespace {
@@ -75,10 +76,12 @@ Checkpoint read_checkpoint(const std::string& path) {
           const uint64_t base = sizeof length + length;
           for (const auto& [name, entry] : header.items()) {
             if (name == "__metadata__") continue;
-            const Shape shape(entry.at("shape").get<std::vector<int64_t>>());
-            const auto begin = entry.at("data_offsets").at(0).get<uint64_t>(),
-                       end = entry.at("data_offsets").at(1).get<uint64_t>();
-            if (begin > end || end > size - base) throw Error("is truncated", {}, ErrorCode::corrupt_file);
+            Shape shape;
+            for (const json& extent : entry.at("shape")) shape.push_back(json_integer(extent));
+            const int64_t first = json_integer(entry.at("data_offsets").at(0)),
+                          last = json_integer(entry.at("data_offsets").at(1));
+            const auto begin = static_cast<uint64_t>(first), end = static_cast<uint64_t>(last);
+            if (first < 0 || begin > end || end > size - base) throw Error("is truncated", {}, ErrorCode::corrupt_file);
             const DType dtype = dtype_of_code(entry.at("dtype").get<std::string>());
             if (static_cast<uint64_t>(shape.elements()) * size_of(dtype) != end - begin)
               throw Error("tensor \"" + name + "\" has the wrong length", {}, ErrorCode::corrupt_file);

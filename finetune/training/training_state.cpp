@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "runtime/core/error.h"
+#include "runtime/core/json_integer.h"
 
 namespace graft {
 namespace {
@@ -53,18 +54,18 @@ void numbers_from_state(const json& state, const std::string& fingerprint, Train
     throw Error("the checkpoint was made with other options, pictures or another model",
                 "repeat the options of that run, or start without " + mention("resume"));
   }
-  s.epoch = state.at("epoch").get<int>();
-  s.step = state.at("step").get<int64_t>();
-  s.batches = state.at("batches").get<int64_t>();
+  s.epoch = json_integer<int>(state.at("epoch"));
+  s.step = json_integer(state.at("step"));
+  s.batches = json_integer(state.at("batches"));
   if (const json scale = state.value("loss_scale", json()); s.loss_scale && scale.is_array())
-    s.loss_scale = {scale.at(0).get<double>(), scale.at(1).get<int64_t>()};
-  s.best_epoch = state.at("best_epoch").get<int>();
+    s.loss_scale = {scale.at(0).get<double>(), json_integer(scale.at(1))};
+  s.best_epoch = json_integer<int>(state.at("best_epoch"));
   s.best_val_score = state.at("best_val_score").get<double>();
   s.best_val_loss = state.at("best_val_loss").get<double>();
   s.history.clear();
   for (const auto& e : state.at("history")) {
-    s.history.push_back({e.at(0).get<int>(), e.at(1).get<double>(), e.at(2).get<double>(), e.at(3).get<double>(),
-                         e.at(4).get<double>(), e.at(5).get<double>(), e.at(6).get<double>()});
+    s.history.push_back({json_integer<int>(e.at(0)), e.at(1).get<double>(), e.at(2).get<double>(),
+                         e.at(3).get<double>(), e.at(4).get<double>(), e.at(5).get<double>(), e.at(6).get<double>()});
   }
 }
 
@@ -83,7 +84,7 @@ void TrainingState::take(std::vector<Parameter> next_parameters,
 }
 
 int epochs_done(const Checkpoint& checkpoint) {
-  return from_state(checkpoint, [](const json& state) { return state.at("epoch").get<int>(); });
+  return from_state(checkpoint, [](const json& state) { return json_integer<int>(state.at("epoch")); });
 }
 
 void TrainingState::keep_as_best() {
