@@ -16,16 +16,18 @@ namespace {
 // One value of a picture's pass: 1 GiB of float32. Published networks stay a hundred times below.
 constexpr int64_t kLargestValueElements = int64_t{1} << 28;
 
-constexpr size_t kCommonSizes = 43;  // of usual_sizes(): squares and rectangles that networks are made for
-
 /// Sizes of pictures, those that networks are made for first. Where none of these fits, an exporter has let a size open
 /// that the network does not: it may be any.
-const std::vector<PictureSize>& usual_sizes() {
-  static const std::vector<PictureSize> all = [] {
-    std::vector<PictureSize> sizes;
+struct UsualSizes {
+  std::vector<PictureSize> sizes;
+  size_t common = 0;  // how many of them, at the front, networks are made for
+};
+const UsualSizes& usual_sizes() {
+  static const UsualSizes all = [] {
+    UsualSizes usual;
     std::set<std::pair<int64_t, int64_t>> there;
     const auto add = [&](int64_t height, int64_t width) {
-      if (there.insert({height, width}).second) sizes.push_back({height, width});
+      if (there.insert({height, width}).second) usual.sizes.push_back({height, width});
     };
     for (const int64_t side : {224, 299, 256, 384, 320, 448, 512, 640, 1024, 192, 160, 128, 96, 64, 48, 32, 28, 16, 8})
       add(side, side);
@@ -44,12 +46,13 @@ const std::vector<PictureSize>& usual_sizes() {
       add(height, width);
       add(width, height);
     }
+    usual.common = usual.sizes.size();
     for (int64_t side = 1; side <= 1024; ++side) add(side, side);
     // Rectangles, of the multiples that strides halve without a rest.
     for (const auto& [step, most] : {std::pair<int64_t, int64_t>{32, 1024}, {16, 512}, {8, 256}, {4, 128}})
       for (int64_t height = step; height <= most; height += step)
         for (int64_t width = step; width <= most; width += step) add(height, width);
-    return sizes;
+    return usual;
   }();
   return all;
 }
@@ -224,7 +227,7 @@ Graph GraphReader::closed_for_a_picture(const Graph& graph, size_t most_sizes, s
     if (auto closed = closed_for(*dims)) return std::move(*closed);
   }
   size_t sizes = 0, typed = 0;
-  for (const PictureSize& size : usual_sizes()) {
+  for (const PictureSize& size : usual_sizes().sizes) {
     if (sizes++ == most_sizes || (typed += graph.nodes.size()) > most_nodes) break;
     count_typed(graph.nodes.size());
     if (auto closed = closed_for({batch, size.height, size.width})) return std::move(*closed);
@@ -254,7 +257,7 @@ void GraphReader::choose_channels() {
         }
       });
     };
-    if (!fits(kCommonSizes, kMostNodesTyped / 8)) fits(SIZE_MAX, kMostNodesTyped / 4);
+    if (!fits(usual_sizes().common, kMostNodesTyped / 8)) fits(SIZE_MAX, kMostNodesTyped / 4);
   }
 }
 

@@ -1,6 +1,7 @@
 #include "finetune/optimizers/rules/lars.h"
 
 #include "finetune/optimizers/norms.h"
+#include "runtime/cpu/vector/isa.h"
 
 namespace graft {
 namespace {

@@ -3,6 +3,7 @@
 
 #include "finetune/optimizers/norms.h"
 #include "finetune/training/host_kernels.h"
+#include "runtime/cpu/vector/isa.h"
 
 namespace graft {
 namespace {
