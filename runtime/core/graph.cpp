@@ -134,4 +134,19 @@ void Graph::replace_uses(const std::map<ValueId, ValueId>& pairs) {
   std::for_each(outputs.begin(), outputs.end(), replace);
 }
 
+std::vector<bool> weight_like_values(const Graph& graph) {
+  std::vector<bool> weight_like(graph.value_count(), false);
+  for (const Node& node : graph.nodes) {
+    bool any = false, all = node.op->is_element_wise();
+    for (ValueId id : node.inputs) {
+      if (id == kNoValue || graph.value(id).constant) continue;
+      any = any || weight_like[static_cast<size_t>(id)];
+      all = all && weight_like[static_cast<size_t>(id)];
+    }
+    for (ValueId id : node.outputs)
+      weight_like[static_cast<size_t>(id)] = node.op->output_is_weight_like() || (any && all);
+  }
+  return weight_like;
+}
+
 }  // namespace graft

@@ -1,5 +1,5 @@
 #include <map>
-#include <set>
+#include <vector>
 
 #include "runtime/ops/movement.h"
 #include "runtime/passes/passes.h"
@@ -9,7 +9,7 @@ namespace {
 
 class Lowering {
  public:
-  Lowering(Graph& graph, DType half) : graph_(graph), half_(half) {}
+  Lowering(Graph& graph, DType half) : graph_(graph), half_(half), weight_like_(weight_like_values(graph)) {}
 
   void run() {
     std::vector<Node> old = std::move(graph_.nodes);
@@ -34,7 +34,9 @@ class Lowering {
   }
 
   void lower(Node node) {
-    const HalfOperands halves = node.op->half_operands();
+    // Sums of a weight's gradients stay as exact as what they add up.
+    const bool sums_weights = node.op->is_element_wise() && !node.outputs.empty() && is_weight_like(node.outputs[0]);
+    const HalfOperands halves = sums_weights ? HalfOperands() : node.op->half_operands();
     for (size_t i = 0; i < node.inputs.size(); ++i) {
       ValueId& id = node.inputs[i];
       if (id == kNoValue) continue;
@@ -46,7 +48,6 @@ class Lowering {
       Value& v = graph_.value(node.outputs[o]);
       if (v.dtype == DType::f32 && halves.outputs.contains(o)) v.dtype = half_;
     }
-    if (node.op->output_is_weight_like()) weight_like_.insert(node.outputs.begin(), node.outputs.end());
     graph_.nodes.push_back(std::move(node));
   }
 
@@ -63,16 +64,20 @@ class Lowering {
     } else {
       auto op = std::make_shared<Cast>();
       op->to = dtype;
-      op->weight_like = v.constant || weight_like_.contains(id);
+      op->weight_like = v.constant || is_weight_like(id);
       made = graph_.add(name, op, {id});
     }
     return made_[{id, dtype}] = made;
   }
 
+  bool is_weight_like(ValueId id) const {
+    return static_cast<size_t>(id) < weight_like_.size() && weight_like_[static_cast<size_t>(id)];
+  }
+
   Graph& graph_;
   DType half_;
   std::map<std::pair<ValueId, DType>, ValueId> made_;
-  std::set<ValueId> weight_like_;
+  std::vector<bool> weight_like_;  // per value of the graph before
 };
 
 }  // namespace

@@ -34,9 +34,7 @@ int Placement::new_storage(const Storage& storage) {
 
 void Placement::choose_strides() {
   strides_.resize(graph_.value_count());
-  std::vector<bool> weight_like(graph_.value_count(), false);
-  for (const Node& node : graph_.nodes)
-    for (ValueId id : node.outputs) weight_like[static_cast<size_t>(id)] = node.op->output_is_weight_like();
+  const std::vector<bool> weight_like = weight_like_values(graph_);
   for (size_t i = 0; i < graph_.value_count(); ++i) {
     const Value& v = graph_.value(static_cast<ValueId>(i));
     if (v.shape.is_open()) continue;  // a value of the graph that this plan does not touch
