@@ -2,8 +2,9 @@
 
 #include <algorithm>
 #include <deque>
+#include <iterator>
+#include <utility>
 
-#include "importer/loop.h"
 #include "importer/op_table.h"
 #include "runtime/core/error.h"
 #include "runtime/core/memory_text.h"
@@ -130,27 +131,28 @@ void GraphReader::read_initialisers(const onnx::GraphProto& graph, NameScope& sc
   if (graph.sparse_initializer_size() > 0) throw Error("has sparse initialisers, which graft does not read");
 }
 
+std::set<std::string> GraphReader::names_read_by(const onnx::NodeProto& node) const {
+  std::set<std::string> names(node.input().begin(), node.input().end());
+  NameScope inner(0);
+  for (const auto& attribute : node.attribute()) {
+    if (!attribute.has_g()) continue;
+    add_read_names(attribute.g().node(), inner);
+    for (const auto& output : attribute.g().output()) inner.read_names.insert(output.name());
+    for (const auto& made : attribute.g().node())
+      for (const auto& name : made.output()) inner.read_names.erase(name);
+    for (const auto& given : attribute.g().input()) inner.read_names.erase(given.name());
+    for (const auto& constant : attribute.g().initializer()) inner.read_names.erase(constant.name());
+  }
+  names.merge(inner.read_names);
+  return names;
+}
+
 void GraphReader::read_nodes(const Nodes& nodes, NameScope& scope) {
   // Most files are sorted: a node whose inputs are there is read at once; others wait for the names they lack.
   std::map<std::string, std::vector<int>> waiting;
   std::vector<size_t> missing(static_cast<size_t>(nodes.size()), 0);
   std::set<std::string> made_here;
   for (const auto& node : nodes) made_here.insert(node.output().begin(), node.output().end());
-  const auto needs = [&](const onnx::NodeProto& node) {
-    std::set<std::string> names(node.input().begin(), node.input().end());
-    NameScope inner(0);
-    for (const auto& attribute : node.attribute())
-      if (attribute.has_g()) {
-        add_read_names(attribute.g().node(), inner);
-        for (const auto& output : attribute.g().output()) inner.read_names.insert(output.name());
-        for (const auto& made : attribute.g().node())
-          for (const auto& name : made.output()) inner.read_names.erase(name);
-        for (const auto& given : attribute.g().input()) inner.read_names.erase(given.name());
-        for (const auto& constant : attribute.g().initializer()) inner.read_names.erase(constant.name());
-      }
-    names.merge(inner.read_names);
-    return names;
-  };
   int read = 0;
   std::deque<int> ready;
   const auto run = [&] {
@@ -169,7 +171,7 @@ void GraphReader::read_nodes(const Nodes& nodes, NameScope& scope) {
     }
   };
   for (int n = 0; n < nodes.size(); ++n) {
-    for (const auto& name : needs(nodes[n])) {
+    for (const auto& name : names_read_by(nodes[n])) {
       if (name.empty() || scope.defines(name) || !made_here.contains(name)) continue;
       waiting[name].push_back(n);
       ++missing[static_cast<size_t>(n)];
@@ -195,13 +197,7 @@ void GraphReader::read_node(const onnx::NodeProto& node, NameScope& scope) {
     return with_place([&] { return place_of_node(node); }, [&] { read_if(node, scope); });
   }
   if (is_own_operator(node) && node.op_type() == "Loop") {
-    const SubgraphReader body{graph_, [&](ValueId id) { return known_for_all_sizes(id); },
-                              [&](const onnx::GraphProto& graph, NameScope& inner) { read_initialisers(graph, inner); },
-                              [&](const Nodes& nodes, NameScope& inner) {
-                                add_read_names(nodes, inner);
-                                read_nodes(nodes, inner);
-                              }};
-    return with_place([&] { return place_of_node(node); }, [&] { unroll_loop(node, scope, body); });
+    return with_place([&] { return place_of_node(node); }, [&] { read_loop(node, scope, *this); });
   }
   NodeReader reader(node, weights_, graph_, scope);
   with_place([&] { return place_of_node(node); },
@@ -251,6 +247,31 @@ void GraphReader::read_call(const onnx::NodeProto& call, const onnx::FunctionPro
              });
 }
 
+void GraphReader::read_subgraph(const Nodes& nodes, NameScope& scope) {
+  add_read_names(nodes, scope);
+  read_nodes(nodes, scope);
+}
+
+ValueId GraphReader::add_given(const std::string& name, DType dtype, Shape shape) {
+  const ValueId id = graph_.add_input(name, dtype, std::move(shape));
+  graph_.inputs.pop_back();
+  return id;
+}
+
+std::vector<Node> GraphReader::read_apart(const Nodes& nodes, const std::vector<ValueId>& given, NameScope& scope) {
+  given_in_bodies_.insert(given.begin(), given.end());
+  const size_t first = graph_.nodes.size();
+  count_producers();  // below: producers_counted_ stands at `first` again afterwards
+  ++kept_bodies_;
+  read_subgraph(nodes, scope);
+  --kept_bodies_;
+  const auto begin = graph_.nodes.begin() + static_cast<std::ptrdiff_t>(first);
+  std::vector<Node> body(std::make_move_iterator(begin), std::make_move_iterator(graph_.nodes.end()));
+  graph_.nodes.erase(begin, graph_.nodes.end());
+  producers_counted_ = std::min(producers_counted_, first);
+  return body;
+}
+
 std::vector<ValueId> GraphReader::read_branch(const onnx::NodeProto& node, bool holds, NameScope& scope) {
   const onnx::GraphProto* branch = branch_of(node, holds ? "then_branch" : "else_branch");
   if (!branch || branch->output_size() != node.output_size())
@@ -274,12 +295,16 @@ void GraphReader::read_if(const onnx::NodeProto& node, NameScope& scope) {
   if (node.output_size() == 0) throw Error("has no outputs", "the file is damaged");
   const ValueId condition = node.input_size() == 1 ? scope.find(node.input(0)) : kNoValue;
   if (condition == kNoValue) throw Error("has no condition", "the file is damaged");
-  const auto choice = known(condition);
-  if (!choice || choice->elements() != 1)
-    throw Error("the condition depends on the data, which graft does not run", {}, ErrorCode::unsupported);
-  const bool holds = cast(*choice, DType::i64).data<int64_t>()[0] != 0;
+  const bool is_open = follows_input(condition);
+  bool holds = true;
+  if (!is_open || kept_bodies_ == 0) {  // what an iteration is given is not known now
+    const auto choice = known(condition);
+    if (!choice || choice->elements() != 1)
+      throw Error("the condition depends on the data, which graft does not run", {}, ErrorCode::unsupported);
+    holds = cast(*choice, DType::i64).data<int64_t>()[0] != 0;
+  }
   std::vector<ValueId> results = read_branch(node, holds, scope);
-  if (follows_input(condition)) {
+  if (is_open) {
     std::vector<ValueId> inputs{condition}, other = read_branch(node, !holds, scope);
     for (const auto& branch : {holds ? results : other, holds ? other : results})
       inputs.insert(inputs.end(), branch.begin(), branch.end());

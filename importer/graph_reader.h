@@ -3,9 +3,12 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
+#include <string>
 #include <vector>
 
 #include "importer/functions.h"
+#include "importer/loop.h"
 #include "importer/model.h"
 #include "importer/name_scope.h"
 #include "importer/reader.h"
@@ -16,9 +19,9 @@
 namespace graft {
 
 /// Reads an ONNX graph into graft's: branches with a constant condition are taken, those whose condition depends on
-/// open extents are both read (If), local functions are inlined, each body's names staying its own. Nodes may stand in
-/// any order.
-class GraphReader {
+/// open extents are both read (If), loops are unrolled or, where open extents decide how often they run, kept (Loop),
+/// local functions are inlined, each body's names staying its own. Nodes may stand in any order.
+class GraphReader : LoopReader {
  public:
   /// All outlive the reader. `hint`: the size that is tried first where the file leaves the picture's open; `given`: as
   /// read_model has it.
@@ -35,16 +38,20 @@ class GraphReader {
   PictureSize usual_size() const { return size_; }
 
  private:
-  using Nodes = google::protobuf::RepeatedPtrField<onnx::NodeProto>;
   static constexpr int64_t kLargestInputExtent = 1 << 14;
   static constexpr size_t kMostNodesTyped = 400000,
                           kMostNodesTypedInAll = 1200000;  // while one size is sought, and all
 
   void read_inputs(NameScope& scope);
-  void read_initialisers(const onnx::GraphProto& graph, NameScope& scope);
+  void read_initialisers(const onnx::GraphProto& graph, NameScope& scope) override;
   /// Reads nodes, each after those that make what it reads. Throws Error where some form a cycle.
   void read_nodes(const Nodes& nodes, NameScope& scope);
   void read_node(const onnx::NodeProto& node, NameScope& scope);
+  std::set<std::string> names_read_by(const onnx::NodeProto& node) const override;
+  void read_subgraph(const Nodes& nodes, NameScope& scope) override;
+  std::vector<Node> read_apart(const Nodes& nodes, const std::vector<ValueId>& given, NameScope& scope) override;
+  ValueId add_given(const std::string& name, DType dtype, Shape shape) override;
+  Graph& graph() override { return graph_; }
   void read_call(const onnx::NodeProto& call, const onnx::FunctionProto& function, NameScope& scope);
   void read_if(const onnx::NodeProto& node, NameScope& scope);
   /// Reads a branch of an If; returns its results.
@@ -53,12 +60,12 @@ class GraphReader {
   // graph_typing.cpp: before sizes are known.
 
   /// The content of a value that does not depend on the data, or null. Open extents are one picture's of a usual size.
-  std::shared_ptr<const Tensor> known(ValueId id);
-  /// The same of a value that no open extent may change. Throws Error where one does.
-  std::shared_ptr<const Tensor> known_for_all_sizes(ValueId id);
+  std::shared_ptr<const Tensor> known(ValueId id) override;
+  bool is_open(ValueId id) override;
+  /// True where nothing but the batch is open, and batches of all usual sizes give the value one content.
+  bool is_same_for_all_batches(ValueId id);
   void count_producers();
-  /// True where a value is made from an input of the graph, were it from its extents alone.
-  bool follows_input(ValueId id);
+  bool follows_input(ValueId id) override;
   /// The nodes that make a value, and their values under its own ids.
   struct Cone {
     Graph graph;
@@ -94,6 +101,8 @@ class GraphReader {
   std::vector<int> producer_;        // per value, of the nodes counted in below
   std::vector<bool> follows_input_;  // per value
   size_t producers_counted_ = 0;
+  std::set<ValueId> given_in_bodies_;  // to the iterations of loops that are kept
+  int kept_bodies_ = 0;                // that are being read, one inside the other
 };
 
 }  // namespace graft

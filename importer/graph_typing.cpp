@@ -15,6 +15,8 @@ namespace {
 
 // One value of a picture's pass: 1 GiB of float32. Published networks stay a hundred times below.
 constexpr int64_t kLargestValueElements = int64_t{1} << 28;
+// A node of a loop's body is copied, named, typed and, where it counts, computed.
+constexpr size_t kStepsOfACopy = 4;
 
 /// Sizes of pictures, those that networks are made for first. Where none of these fits, an exporter has let a size open
 /// that the network does not: it may be any.
@@ -57,26 +59,13 @@ const UsualSizes& usual_sizes() {
   return all;
 }
 
-/// Sizes at which what must be the same for all of them is computed: neighbours of the one that was found, the
-/// smallest, and powers of two, which what divides an extent tells apart.
-std::vector<PictureSize> other_sizes(PictureSize size, int64_t largest_extent) {
-  std::vector<int64_t> extents{size.height - 1, size.height + 1, size.height + 32, 2 * size.height, 3 * size.height};
-  for (int64_t small = 1; small <= 8; ++small) extents.push_back(small);
-  for (int64_t power = 16; power <= largest_extent; power *= 2) extents.insert(extents.end(), {power, power + 1});
-  std::vector<PictureSize> sizes;
-  for (const int64_t extent : extents) {
-    if (extent < 1 || extent > largest_extent) continue;
-    sizes.insert(sizes.end(), {{extent, size.width}, {size.height, extent}, {extent, extent}});
-  }
-  return sizes;
-}
-
 }  // namespace
 
 void GraphReader::count_producers() {
   producer_.resize(graph_.value_count(), -1);
   follows_input_.resize(graph_.value_count(), false);
   for (ValueId id : graph_.inputs) follows_input_[static_cast<size_t>(id)] = true;
+  for (ValueId id : given_in_bodies_) follows_input_[static_cast<size_t>(id)] = true;
   for (; producers_counted_ < graph_.nodes.size(); ++producers_counted_) {
     const Node& node = graph_.nodes[producers_counted_];
     const bool follows = std::any_of(node.inputs.begin(), node.inputs.end(), [&](ValueId id) {
@@ -147,33 +136,34 @@ std::shared_ptr<const Tensor> GraphReader::known(ValueId id) {
   return closed.value(cone.ids.at(id)).constant;
 }
 
-std::shared_ptr<const Tensor> GraphReader::known_for_all_sizes(ValueId id) {
-  const auto content = known(id);
-  if (!content || !follows_input(id)) return content;
+bool GraphReader::is_open(ValueId id) {
+  return follows_input(id) && (kept_bodies_ > 0 || !is_same_for_all_batches(id));
+}
+
+bool GraphReader::is_same_for_all_batches(ValueId id) {
   Cone cone = cone_of(id, false);
-  for (ValueId input : cone.graph.inputs)
-    if (Shape& shape = cone.graph.value(input).shape; !shape.empty()) shape[0] = kOpenDim;
-  const auto differs_at = [&](const OpenDims& dims) {
+  for (ValueId input : cone.graph.inputs) {
+    Shape shape = cone.graph.value(input).shape;
+    if (shape.empty()) continue;
+    shape[0] = 1;
+    if (shape.is_open()) return false;
+    cone.graph.value(input).shape[0] = kOpenDim;
+  }
+  const auto content = known(id);
+  if (!content) return false;
+  const auto differs_at = [&](int64_t batch) {
     count_typed(cone.graph.nodes.size());
     try {
-      const Graph closed = specialise(cone.graph, dims, cpu_backend());
+      const Graph closed = specialise(cone.graph, {batch, size_.height, size_.width}, cpu_backend());
       const auto other = closed.value(cone.ids.at(id)).constant;
       return !other || other->dtype() != content->dtype() || other->shape() != content->shape() ||
              std::memcmp(other->raw(), content->raw(), content->bytes()) != 0;
     } catch (const Error&) {
-      return false;  // the network does not take this size
+      return true;
     }
   };
-  const int64_t batch = std::max<int64_t>(fixed_batch_, 1);
-  std::vector<OpenDims> others;
-  for (const int64_t other : {1, 2, 3, 4, 5, 6, 7, 8, 16, 32, 64, 1024})
-    others.push_back({other, size_.height, size_.width});
-  for (const PictureSize& size : other_sizes(size_, kLargestInputExtent))
-    others.push_back({batch, size.height, size.width});
-  if (std::any_of(others.begin(), others.end(), differs_at))
-    throw Error("depends on the size of the picture or of the batch, which graft does not run",
-                "export the network with a fixed size", ErrorCode::unsupported);
-  return content;
+  const auto batches = {1, 2, 3, 4, 5, 6, 7, 8, 16, 32, 64, 1024};
+  return std::none_of(batches.begin(), batches.end(), differs_at);
 }
 
 void GraphReader::count_typed(size_t nodes) {
@@ -212,14 +202,16 @@ Graph GraphReader::closed_for_a_picture(const Graph& graph, size_t most_sizes, s
   if (!is_open) return specialise(graph, {batch, size_.height, size_.width}, cpu_backend());
   std::optional<Error> why;
   const auto closed_for = [&](const OpenDims& dims) -> std::optional<Graph> {
+    ControlFlowTrace trace;
+    std::optional<Graph> closed;
     try {
-      Graph closed = specialise(graph, dims, cpu_backend());
+      closed = specialise(graph, dims, cpu_backend(), &trace);
       size_ = {dims.height, dims.width};
-      return closed;
     } catch (const Error& error) {
       if (!why) why = error;
-      return std::nullopt;
     }
+    count_typed(kStepsOfACopy * trace.unrolled);
+    return closed;
   };
   if (auto closed = closed_for({batch, size_.height, size_.width})) return std::move(*closed);
   if (const auto dims = given_extents()) {
@@ -297,8 +289,7 @@ void GraphReader::take_types(const Graph& typed) {
 
 /// What only an untaken branch holds may fit no picture of the usual size; at another one it has a type.
 void GraphReader::type_other_branches() {
-  if (std::none_of(graph_.nodes.begin(), graph_.nodes.end(), [](const Node& n) { return n.op->chooses_inputs(); }))
-    return;
+  if (!has_control_flow(graph_)) return;
   const int64_t batch = std::max<int64_t>(fixed_batch_, 1);
   for (const OpenDims& dims :
        {OpenDims{batch + 1, size_.height, size_.width}, OpenDims{batch, 2 * size_.height, 2 * size_.width},

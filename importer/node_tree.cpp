@@ -128,16 +128,17 @@ class NodeTree {
       onnx::GraphProto& branch = *attribute.mutable_g();
       branch.set_name(node.name + (side == 0 ? ":then" : ":else"));
       write(Branch{static_cast<int>(n), side}, branch);
-      for (size_t i = 0; i < node.outputs.size(); ++i) {
-        const ValueId from = node.inputs[1 + static_cast<size_t>(side) * node.outputs.size() + i];
-        onnx::NodeProto& result = *branch.add_node();  // a branch gives what it makes itself, and nothing else
-        result.set_op_type("Identity");
-        result.add_input(graph_.value(from).name);
-        result.add_output(branch.name() + ":" + std::to_string(i));
-        onnx::ValueInfoProto& info = *branch.add_output();
-        info.set_name(result.output(0));
-        info.mutable_type()->mutable_tensor_type()->set_elem_type(onnx_type(graph_.value(node.outputs[i]).dtype));
-      }
+      const size_t results = node.outputs.size(), first = 1 + static_cast<size_t>(side) * results;
+      std::vector<ValueId> made;
+      if (const auto own = nodes_.find(Branch{static_cast<int>(n), side}); own != nodes_.end())
+        for (size_t inner : own->second)
+          made.insert(made.end(), graph_.nodes[inner].outputs.begin(), graph_.nodes[inner].outputs.end());
+      declare_results(graph_, std::span(node.inputs).subspan(first, results), made, branch);
+      for (size_t i = 0; i < results; ++i)
+        branch.mutable_output(static_cast<int>(i))
+            ->mutable_type()
+            ->mutable_tensor_type()
+            ->set_elem_type(onnx_type(graph_.value(node.outputs[i]).dtype));
     }
   }
 
@@ -146,6 +147,22 @@ class NodeTree {
 };
 
 }  // namespace
+
+void declare_results(const Graph& graph, std::span<const ValueId> results, const std::vector<ValueId>& made,
+                     onnx::GraphProto& out) {
+  std::set<ValueId> free(made.begin(), made.end());
+  for (ValueId id : results) {
+    std::string name = graph.value(id).name;
+    if (free.erase(id) == 0) {
+      onnx::NodeProto& copy = *out.add_node();
+      copy.set_op_type("Identity");
+      copy.add_input(name);
+      name = graph.unused_name(out.name() + ":" + std::to_string(out.output_size()));
+      copy.add_output(name);
+    }
+    out.add_output()->set_name(name);
+  }
+}
 
 void write_nodes(const Graph& graph, onnx::GraphProto& out) { NodeTree(graph).write(std::nullopt, out); }
 

@@ -264,6 +264,9 @@ std::string attribute_text(const onnx::AttributeProto& attribute) {
       text << value.shape().str() << " of " << list_text(value.data<double>());
       break;
     }
+    case onnx::AttributeProto::GRAPH:
+      text << attribute.g().node_size() << " nodes";
+      break;
     default:
       throw Error("attribute \"" + attribute.name() + "\" has no text");
   }

@@ -18,7 +18,7 @@
 #include "finetune/training/training_step.h"
 #include "importer/reader.h"
 #include "runtime/core/error.h"
-#include "runtime/passes/take_branches.h"
+#include "runtime/passes/resolve_control_flow.h"
 
 namespace graft::app {
 namespace {
@@ -97,7 +97,7 @@ std::vector<double> bench_training(const Options& o, OnnxModel& model, OpenDims 
   retype(model.graph, dims, backend(o.common));
   const GraftedHead head = graft_head(model.graph, {o.classes, o.common.seed});
   apply_freeze(model.graph, {o.freeze, BatchNormPolicy::automatic}, head.parameters);
-  const FrozenSplit split = split_frozen(take_branches(model.graph, dims, backend(o.common)));
+  const FrozenSplit split = split_frozen(resolve_control_flow(model.graph, dims, backend(o.common)));
   TrainOptions options;
   options.batch = dims.batch;
   options.optimizer = {o.optimizer};

@@ -8,21 +8,34 @@
 #include "runtime/ops/batch_norm.h"
 #include "runtime/ops/convolution.h"
 #include "runtime/ops/gemm.h"
+#include "runtime/ops/loop.h"
 
 namespace graft {
 namespace {
 
-/// Inputs of a node that training may change: weights and biases, scale and bias of batch norms.
-std::vector<ValueId> trainable_inputs(const Graph& graph, const Node& node) {
-  const Operator* op = node.op.get();
-  size_t last = 0;
-  if (dynamic_cast<const Convolution*>(op) || dynamic_cast<const Gemm*>(op) || dynamic_cast<const BatchNorm*>(op))
-    last = 2;
+/// Weights and biases of layers among a node's inputs, scale and bias of batch norms; of a loop those of the layers
+/// that it repeats.
+std::vector<ValueId> layer_inputs(const Node& node) {
   std::vector<ValueId> ids;
-  for (size_t i = 1; i <= last && i < node.inputs.size(); ++i) {
-    const ValueId id = node.inputs[i];
-    if (id != kNoValue && graph.value(id).constant && graph.value(id).dtype == DType::f32) ids.push_back(id);
-  }
+  const Operator* op = node.op.get();
+  if (dynamic_cast<const Convolution*>(op) || dynamic_cast<const Gemm*>(op) || dynamic_cast<const BatchNorm*>(op))
+    ids.assign(node.inputs.begin() + 1, node.inputs.begin() + std::min<std::ptrdiff_t>(3, std::ssize(node.inputs)));
+  if (const auto* loop = dynamic_cast<const Loop*>(op))
+    for (const Node& part : loop->body.nodes)
+      for (ValueId id : layer_inputs(part)) {
+        const auto& given = loop->body.inputs;
+        const auto at = std::find(given.begin(), given.end(), id);
+        if (at != given.end()) ids.push_back(node.inputs[static_cast<size_t>(at - given.begin())]);
+      }
+  return ids;
+}
+
+/// Inputs of a node that training may change.
+std::vector<ValueId> trainable_inputs(const Graph& graph, const Node& node) {
+  std::vector<ValueId> ids = layer_inputs(node);
+  std::erase_if(ids, [&](ValueId id) {
+    return id == kNoValue || !graph.value(id).constant || graph.value(id).dtype != DType::f32;
+  });
   return ids;
 }
 

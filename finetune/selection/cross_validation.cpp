@@ -9,7 +9,7 @@
 #include "finetune/features/feature_cache.h"
 #include "runtime/core/error.h"
 #include "runtime/core/random.h"
-#include "runtime/passes/take_branches.h"
+#include "runtime/passes/resolve_control_flow.h"
 
 namespace graft {
 namespace {
@@ -101,7 +101,7 @@ FoldedFeatures::FoldedFeatures(const Graph& graph, const SampleSource& source, i
   Graph whole = graph;
   const OpenDims dims{options.batch, options.height, options.width};
   retype(whole, dims, backend);
-  const FrozenSplit split = split_frozen(take_branches(whole, dims, backend));
+  const FrozenSplit split = split_frozen(resolve_control_flow(whole, dims, backend));
   if (split.trunk.outputs.size() != 1 || split.rest.inputs.size() != 1)
     throw Error("cross-validation needs a frozen part that ends in one place", "use all, or last:N").about("freeze");
   CachedSamples::Caches& caches = parts_->caches;
@@ -131,7 +131,7 @@ FoldsResult FoldedFeatures::run(const Graph& graph, const std::vector<std::strin
   Graph whole = graph;
   const OpenDims dims{options.batch, options.height, options.width};
   retype(whole, dims, backend);
-  const FrozenSplit split = split_frozen(take_branches(whole, dims, backend));
+  const FrozenSplit split = split_frozen(resolve_control_flow(whole, dims, backend));
   bool ended = false;
   TrainListener inner;
   inner.batch = [&](double rate, double loss) { return !(ended = listener.batch && !listener.batch(rate, loss)); };

@@ -18,7 +18,7 @@
 #include "finetune/training/training_step.h"
 #include "runtime/core/error.h"
 #include "runtime/core/memory_text.h"
-#include "runtime/passes/take_branches.h"
+#include "runtime/passes/resolve_control_flow.h"
 
 namespace graft {
 namespace {
@@ -102,7 +102,7 @@ class Trainer {
     }
     step_.reset();
     evaluation_.reset();
-    split_.emplace(split_frozen(take_branches(graph_, dims_, backend_)));
+    split_.emplace(split_frozen(resolve_control_flow(graph_, dims_, backend_)));
     if (options_.supervision.teacher) append_network(split_->trunk, *options_.supervision.teacher);
     prepare_feeds();
     prepare_state();

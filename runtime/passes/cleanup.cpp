@@ -37,8 +37,7 @@ void remove_identities(Graph& graph, bool keep_dropout) {
   std::vector<bool> dead(graph.nodes.size(), false);
   std::map<ValueId, ValueId> passed_on;
   // Of a branch that fits no size that was tried no types are known.
-  const bool all_types_known =
-      std::none_of(graph.nodes.begin(), graph.nodes.end(), [](const Node& node) { return node.op->chooses_inputs(); });
+  const bool all_types_known = !has_control_flow(graph);
   for (size_t i = 0; i < graph.nodes.size(); ++i) {
     Node& node = graph.nodes[i];
     const Operator* op = node.op.get();

@@ -20,9 +20,20 @@ struct OpenDims {
   std::map<std::string, Shape> shapes{};  // whole shapes of inputs that are known by name
 };
 
+/// What `specialise` made of a graph's loops and branches.
+struct ControlFlowTrace {
+  std::vector<Node>
+      nodes;            // what the graph does at these extents, in order: branches taken, loops unrolled, else alike
+  size_t unrolled = 0;  // nodes and iterations of all loops, counted even where it throws
+};
+
 /// A copy with every shape closed and everything computable now computed: chains of Shape, Gather, Concat … become
-/// constants. Trainable values are never folded. Kernels of `backend` do the computing.
-Graph specialise(const Graph& graph, const OpenDims& dims, const Backend& backend);
+/// constants, branches are taken and loops unrolled. Values keep their ids; new ones come after them. Trainable values
+/// are never folded. Kernels of `backend` do the computing. `trace`: filled in where the graph has control flow.
+Graph specialise(const Graph& graph, const OpenDims& dims, const Backend& backend, ControlFlowTrace* trace = nullptr);
+
+/// Whether some nodes are branches or loops that only extents decide.
+bool has_control_flow(const Graph& graph);
 
 /// Closes the open image sides of the inputs and types every value again for one picture; the batch stays open.
 void retype(Graph& graph, const OpenDims& dims, const Backend& backend);

@@ -3,9 +3,11 @@
 #include "runtime/core/error.h"
 #include "runtime/core/evaluate_node.h"
 #include "runtime/ops/expansion.h"
+#include "runtime/ops/loop.h"
 #include "runtime/ops/reshape.h"
 #include "runtime/passes/open_shapes.h"
 #include "runtime/passes/passes.h"
+#include "runtime/passes/unroll_loop.h"
 
 namespace graft {
 namespace {
@@ -14,6 +16,8 @@ namespace {
 constexpr int64_t kLargestFoldedElements = int64_t{1} << 22;
 // So do many that would together; what shape arithmetic needs is always folded.
 constexpr int64_t kMostFoldedElements = int64_t{1} << 26, kShapeElements = 4096;
+// What all loops of a graph may become.
+constexpr size_t kMostUnrolled = 100000;
 
 Shape closed(const Value& input, const OpenDims& dims) {
   if (const auto known = dims.shapes.find(input.name); known != dims.shapes.end()) return known->second;
@@ -76,26 +80,35 @@ void append_specialised(Graph& graph, const Node& node, const Backend& backend, 
     graph.value(node.outputs[i]).constant = std::make_shared<Tensor>(std::move(known[i]));
 }
 
-/// Appends nodes of a graph in which some operators choose between their inputs. A branch that is not taken need not
-/// fit these extents: the first error of what makes a value is kept, and counts once the value is needed.
-class SpecialisedBranches {
+bool is_control_flow(const Node& node) {
+  return node.op->chooses_inputs() || dynamic_cast<const Loop*>(node.op.get()) != nullptr;
+}
+
+/// Appends nodes of a graph in which some operators choose between their inputs, or repeat a graph of their own. A
+/// branch that is not taken need not fit these extents: the first error of what makes a value is kept, and counts once
+/// the value is needed.
+class ControlFlow {
  public:
-  SpecialisedBranches(Graph& result, const Backend& backend) : result_(result), backend_(backend) {}
+  ControlFlow(Graph& result, const Backend& backend, ControlFlowTrace& trace)
+      : result_(result), backend_(backend), trace_(trace) {}
 
   void append(const Node& node) {
-    const size_t before = result_.nodes.size();
+    const size_t before = result_.nodes.size(), traced = trace_.nodes.size();
     try {
       with_place([&] { return describe(node); },
                  [&] {
                    if (node.op->chooses_inputs()) return append_chosen(node);
+                   if (dynamic_cast<const Loop*>(node.op.get())) return append_unrolled(node);
                    for (ValueId id : node.inputs) require(id);
                    append_specialised(result_, node, backend_, folded_);
+                   trace_.nodes.push_back(node);
                  });
     } catch (const Error& error) {
       result_.nodes.erase(result_.nodes.begin() + static_cast<std::ptrdiff_t>(before), result_.nodes.end());
+      trace_.nodes.erase(trace_.nodes.begin() + static_cast<std::ptrdiff_t>(traced), trace_.nodes.end());
       const auto inherited =
           std::find_if(node.inputs.begin(), node.inputs.end(), [&](ValueId id) { return failed_.contains(id); });
-      const Error& first = inherited == node.inputs.end() || node.op->chooses_inputs() ? error : failed_.at(*inherited);
+      const Error& first = inherited == node.inputs.end() || is_control_flow(node) ? error : failed_.at(*inherited);
       for (ValueId id : node.outputs) failed_.emplace(id, first);
     }
   }
@@ -111,36 +124,61 @@ class SpecialisedBranches {
     const std::vector<size_t> chosen = node.op->chosen_inputs(input_types(result_, node));
     for (size_t i = 0; i < node.outputs.size(); ++i) {
       const ValueId from = node.inputs[chosen.at(i)];
-      if (const auto it = failed_.find(from); it != failed_.end())
+      if (const auto it = failed_.find(from); it != failed_.end()) {
         failed_.emplace(node.outputs[i], it->second);
-      else
-        append_specialised(result_, {node.name, std::make_shared<Identity>(), {from}, {node.outputs[i]}}, backend_,
-                           folded_);
+        continue;
+      }
+      Node passed_on{node.name, std::make_shared<Identity>(), {from}, {node.outputs[i]}};
+      append_specialised(result_, passed_on, backend_, folded_);
+      trace_.nodes.push_back(std::move(passed_on));
     }
+  }
+
+  void append_unrolled(const Node& node) {
+    const auto content = [this](ValueId id) {
+      require(id);
+      return static_cast<const Tensor*>(result_.value(id).constant.get());
+    };
+    const auto append_part = [this](const Node& part) {
+      ++trace_.unrolled;
+      append(part);
+    };
+    const auto begin_iteration = [this] {
+      if (++trace_.unrolled > kMostUnrolled)
+        throw Error("makes more than " + std::to_string(kMostUnrolled) + " nodes when it is unrolled",
+                    "the file is damaged, or the loop is endless");
+    };
+    unroll_loop(node, {result_, append_part, content, begin_iteration});
   }
 
   Graph& result_;
   const Backend& backend_;
+  ControlFlowTrace& trace_;
   int64_t folded_ = 0;
   std::map<ValueId, Error> failed_;
 };
 
 }  // namespace
 
-Graph specialise(const Graph& graph, const OpenDims& dims, const Backend& backend) {
+Graph specialise(const Graph& graph, const OpenDims& dims, const Backend& backend, ControlFlowTrace* trace) {
   Graph result = graph;
   result.nodes.clear();
   for (ValueId id : graph.inputs) result.value(id).shape = closed(graph.value(id), dims);
-  if (std::any_of(graph.nodes.begin(), graph.nodes.end(), [](const Node& n) { return n.op->chooses_inputs(); })) {
-    SpecialisedBranches branches(result, backend);
-    for (const Node& node : graph.nodes) branches.append(node);
-    for (ValueId id : graph.outputs) branches.require(id);
+  if (has_control_flow(graph)) {
+    ControlFlowTrace untold;
+    ControlFlow flow(result, backend, trace ? *trace : untold);
+    for (const Node& node : graph.nodes) flow.append(node);
+    for (ValueId id : graph.outputs) flow.require(id);
     return result;
   }
   int64_t folded = 0;
   for (const Node& node : graph.nodes)
     with_place([&] { return describe(node); }, [&] { append_specialised(result, node, backend, folded); });
   return result;
+}
+
+bool has_control_flow(const Graph& graph) {
+  return std::any_of(graph.nodes.begin(), graph.nodes.end(), is_control_flow);
 }
 
 void retype(Graph& graph, const OpenDims& dims, const Backend& backend) {

@@ -5,7 +5,7 @@
 #include "runtime/ops/expansion.h"
 #include "runtime/ops/reshape.h"
 #include "runtime/ops/unary.h"
-#include "runtime/passes/take_branches.h"
+#include "runtime/passes/resolve_control_flow.h"
 #include "tests/runtime/run_operator.h"
 
 namespace graft {
@@ -79,7 +79,7 @@ TEST(If, ACompositeThatFailsLeavesWhatCameBeforeInPlace) {
 
 TEST(If, IsTakenForABatchBeforeTraining) {
   Graph graph = choice(false, {3, 2});
-  const Graph taken = take_branches(graph, {.batch = 2}, test_backend());
+  const Graph taken = resolve_control_flow(graph, {.batch = 2}, test_backend());
   ASSERT_EQ(taken.nodes.size(), 1u);
   EXPECT_EQ(taken.nodes[0].op->type(), "Reshape");
   EXPECT_EQ(taken.outputs[0], taken.nodes[0].outputs[0]);
