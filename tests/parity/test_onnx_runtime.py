@@ -27,11 +27,13 @@ class OnnxRuntime(unittest.TestCase):
                     np.save(base / "x.npy", x)
                     graft("infer", base / "m.onnx", "--input", base / "x.npy", "--output", base / "y.npy")
                     expected = runtime.run(None, {runtime.get_inputs()[0].name: x})[0]
-                    got, again = np.load(base / "y.npy"), written.run(None, {written.get_inputs()[0].name: x})[0]
+                    got = np.load(base / "y.npy")
                     scale = float(np.abs(expected).max())
                     self.assertGreater(scale, 1e-9)
                     self.assertLess(np.abs(got - expected).max() / scale, 1e-4)
-                    self.assertLess(np.abs(again - expected).max() / scale, 1e-4)
+                    two = x[:2]  # of the same pictures: that the batch is open in the written file takes no five
+                    again = written.run(None, {written.get_inputs()[0].name: two})[0]
+                    self.assertLess(np.abs(again - expected[:2]).max() / scale, 1e-4)
 
     def test_sizes_that_are_open_until_a_picture_comes(self):
         import onnx
