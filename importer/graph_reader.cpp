@@ -252,16 +252,16 @@ void GraphReader::read_subgraph(const Nodes& nodes, NameScope& scope) {
   read_nodes(nodes, scope);
 }
 
-ValueId GraphReader::add_given(const std::string& name, DType dtype, Shape shape) {
+ValueId GraphReader::add_body_input(const std::string& name, DType dtype, Shape shape) {
   const ValueId id = graph_.add_input(name, dtype, std::move(shape));
   graph_.inputs.pop_back();
   return id;
 }
 
-std::vector<Node> GraphReader::read_apart(const Nodes& nodes, const std::vector<ValueId>& given, NameScope& scope) {
-  given_in_bodies_.insert(given.begin(), given.end());
+std::vector<Node> GraphReader::read_body(const Nodes& nodes, const std::vector<ValueId>& inputs, NameScope& scope) {
   const size_t first = graph_.nodes.size();
-  count_producers();  // below: producers_counted_ stands at `first` again afterwards
+  count_producers();  // those before the body: producers_counted_ stands there again afterwards
+  for (ValueId id : inputs) follows_input_[static_cast<size_t>(id)] = true;
   ++kept_bodies_;
   read_subgraph(nodes, scope);
   --kept_bodies_;

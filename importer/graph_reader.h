@@ -13,6 +13,7 @@
 #include "importer/name_scope.h"
 #include "importer/reader.h"
 #include "importer/weights.h"
+#include "runtime/core/error.h"
 #include "runtime/core/graph.h"
 #include "runtime/passes/passes.h"
 
@@ -21,7 +22,7 @@ namespace graft {
 /// Reads an ONNX graph into graft's: branches with a constant condition are taken, those whose condition depends on
 /// open extents are both read (If), loops are unrolled or, where open extents decide how often they run, kept (Loop),
 /// local functions are inlined, each body's names staying its own. Nodes may stand in any order.
-class GraphReader : LoopReader {
+class GraphReader : BodyReader {
  public:
   /// All outlive the reader. `hint`: the size that is tried first where the file leaves the picture's open; `given`: as
   /// read_model has it.
@@ -49,8 +50,8 @@ class GraphReader : LoopReader {
   void read_node(const onnx::NodeProto& node, NameScope& scope);
   std::set<std::string> names_read_by(const onnx::NodeProto& node) const override;
   void read_subgraph(const Nodes& nodes, NameScope& scope) override;
-  std::vector<Node> read_apart(const Nodes& nodes, const std::vector<ValueId>& given, NameScope& scope) override;
-  ValueId add_given(const std::string& name, DType dtype, Shape shape) override;
+  std::vector<Node> read_body(const Nodes& nodes, const std::vector<ValueId>& inputs, NameScope& scope) override;
+  ValueId add_body_input(const std::string& name, DType dtype, Shape shape) override;
   Graph& graph() override { return graph_; }
   void read_call(const onnx::NodeProto& call, const onnx::FunctionProto& function, NameScope& scope);
   void read_if(const onnx::NodeProto& node, NameScope& scope);
@@ -62,7 +63,7 @@ class GraphReader : LoopReader {
   /// The content of a value that does not depend on the data, or null. Open extents are one picture's of a usual size.
   std::shared_ptr<const Tensor> known(ValueId id) override;
   bool is_open(ValueId id) override;
-  /// True where nothing but the batch is open, and batches of all usual sizes give the value one content.
+  /// True where all that the value follows from is fixed but for the batch, and all usual batches give it one content.
   bool is_same_for_all_batches(ValueId id);
   void count_producers();
   bool follows_input(ValueId id) override;
@@ -77,6 +78,8 @@ class GraphReader : LoopReader {
   /// The graph with closed shapes, for the first size of a picture that fits it, which becomes usual_size(). After
   /// `most_sizes` that do not, or `most_nodes` typed in vain, throws the Error of the size that is likeliest.
   Graph closed_for_a_picture(const Graph& graph, size_t most_sizes = SIZE_MAX, size_t most_nodes = kMostNodesTyped);
+  /// The graph with closed shapes; nothing where it does not take them (the first reason is left in `why`).
+  std::optional<Graph> typed_at(const Graph& graph, const OpenDims& dims, std::optional<Error>* why = nullptr);
   /// Throws Error where more nodes were typed than any real file needs.
   void count_typed(size_t nodes);
   /// Takes over the types of what has none yet.
@@ -101,8 +104,8 @@ class GraphReader : LoopReader {
   std::vector<int> producer_;        // per value, of the nodes counted in below
   std::vector<bool> follows_input_;  // per value
   size_t producers_counted_ = 0;
-  std::set<ValueId> given_in_bodies_;  // to the iterations of loops that are kept
-  int kept_bodies_ = 0;                // that are being read, one inside the other
+  std::map<ValueId, bool> is_open_;
+  int kept_bodies_ = 0;  // that are being read, one inside the other
 };
 
 }  // namespace graft

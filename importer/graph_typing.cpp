@@ -65,7 +65,6 @@ void GraphReader::count_producers() {
   producer_.resize(graph_.value_count(), -1);
   follows_input_.resize(graph_.value_count(), false);
   for (ValueId id : graph_.inputs) follows_input_[static_cast<size_t>(id)] = true;
-  for (ValueId id : given_in_bodies_) follows_input_[static_cast<size_t>(id)] = true;
   for (; producers_counted_ < graph_.nodes.size(); ++producers_counted_) {
     const Node& node = graph_.nodes[producers_counted_];
     const bool follows = std::any_of(node.inputs.begin(), node.inputs.end(), [&](ValueId id) {
@@ -137,11 +136,16 @@ std::shared_ptr<const Tensor> GraphReader::known(ValueId id) {
 }
 
 bool GraphReader::is_open(ValueId id) {
-  return follows_input(id) && (kept_bodies_ > 0 || !is_same_for_all_batches(id));
+  if (!follows_input(id)) return false;
+  if (kept_bodies_ > 0) return true;
+  const auto [known, is_new] = is_open_.try_emplace(id, true);
+  if (is_new) known->second = !is_same_for_all_batches(id);
+  return known->second;
 }
 
 bool GraphReader::is_same_for_all_batches(ValueId id) {
   Cone cone = cone_of(id, false);
+  count_typed(cone.graph.nodes.size());
   for (ValueId input : cone.graph.inputs) {
     Shape shape = cone.graph.value(input).shape;
     if (shape.empty()) continue;
@@ -152,15 +156,11 @@ bool GraphReader::is_same_for_all_batches(ValueId id) {
   const auto content = known(id);
   if (!content) return false;
   const auto differs_at = [&](int64_t batch) {
-    count_typed(cone.graph.nodes.size());
-    try {
-      const Graph closed = specialise(cone.graph, {batch, size_.height, size_.width}, cpu_backend());
-      const auto other = closed.value(cone.ids.at(id)).constant;
-      return !other || other->dtype() != content->dtype() || other->shape() != content->shape() ||
-             std::memcmp(other->raw(), content->raw(), content->bytes()) != 0;
-    } catch (const Error&) {
-      return true;
-    }
+    const auto closed = typed_at(cone.graph, {batch, size_.height, size_.width});
+    if (!closed) return true;
+    const auto other = closed->value(cone.ids.at(id)).constant;
+    return !other || other->dtype() != content->dtype() || other->shape() != content->shape() ||
+           std::memcmp(other->raw(), content->raw(), content->bytes()) != 0;
   };
   const auto batches = {1, 2, 3, 4, 5, 6, 7, 8, 16, 32, 64, 1024};
   return std::none_of(batches.begin(), batches.end(), differs_at);
@@ -171,6 +171,19 @@ void GraphReader::count_typed(size_t nodes) {
     throw Error("needs more than " + std::to_string(kMostNodesTypedInAll) +
                     " steps to find its sizes, its conditions and the counts of its loops",
                 "export it with fixed sizes; it may be damaged, or made to exhaust time");
+}
+
+std::optional<Graph> GraphReader::typed_at(const Graph& graph, const OpenDims& dims, std::optional<Error>* why) {
+  count_typed(graph.nodes.size());
+  ControlFlowTrace trace;
+  std::optional<Graph> typed;
+  try {
+    typed = specialise(graph, dims, cpu_backend(), &trace);
+  } catch (const Error& error) {
+    if (why && !*why) *why = error;
+  }
+  count_typed(kStepsOfACopy * trace.unrolled);
+  return typed;
 }
 
 std::optional<OpenDims> GraphReader::given_extents() const {
@@ -195,24 +208,19 @@ std::optional<OpenDims> GraphReader::given_extents() const {
 }
 
 Graph GraphReader::closed_for_a_picture(const Graph& graph, size_t most_sizes, size_t most_nodes) {
-  count_typed(graph.nodes.size());
   const int64_t batch = std::max<int64_t>(fixed_batch_, 1);
   const bool is_open = std::any_of(graph.inputs.begin(), graph.inputs.end(),
                                    [&](ValueId id) { return graph.value(id).shape.is_open(); });
-  if (!is_open) return specialise(graph, {batch, size_.height, size_.width}, cpu_backend());
   std::optional<Error> why;
-  const auto closed_for = [&](const OpenDims& dims) -> std::optional<Graph> {
-    ControlFlowTrace trace;
-    std::optional<Graph> closed;
-    try {
-      closed = specialise(graph, dims, cpu_backend(), &trace);
-      size_ = {dims.height, dims.width};
-    } catch (const Error& error) {
-      if (!why) why = error;
-    }
-    count_typed(kStepsOfACopy * trace.unrolled);
+  const auto closed_for = [&](const OpenDims& dims) {
+    std::optional<Graph> closed = typed_at(graph, dims, &why);
+    if (closed) size_ = {dims.height, dims.width};
     return closed;
   };
+  if (!is_open) {
+    if (auto closed = closed_for({batch, size_.height, size_.width})) return std::move(*closed);
+    throw *why;
+  }
   if (auto closed = closed_for({batch, size_.height, size_.width})) return std::move(*closed);
   if (const auto dims = given_extents()) {
     why.reset();  // this size's reason is the one to tell
@@ -221,7 +229,6 @@ Graph GraphReader::closed_for_a_picture(const Graph& graph, size_t most_sizes, s
   size_t sizes = 0, typed = 0;
   for (const PictureSize& size : usual_sizes().sizes) {
     if (sizes++ == most_sizes || (typed += graph.nodes.size()) > most_nodes) break;
-    count_typed(graph.nodes.size());
     if (auto closed = closed_for({batch, size.height, size.width})) return std::move(*closed);
   }
   throw *why;
@@ -294,11 +301,7 @@ void GraphReader::type_other_branches() {
   for (const OpenDims& dims :
        {OpenDims{batch + 1, size_.height, size_.width}, OpenDims{batch, 2 * size_.height, 2 * size_.width},
         OpenDims{batch, size_.height / 2, size_.width / 2}}) {
-    try {
-      take_types(specialise(graph_, dims, cpu_backend()));
-    } catch (const Error&) {
-      continue;  // the network does not take this size
-    }
+    if (const auto typed = typed_at(graph_, dims)) take_types(*typed);
   }
 }
 

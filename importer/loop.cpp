@@ -35,7 +35,7 @@ bool passes_condition_on(const onnx::GraphProto& body) {
 
 class LoopInFile {
  public:
-  LoopInFile(const onnx::NodeProto& loop, NameScope& scope, LoopReader& reader)
+  LoopInFile(const onnx::NodeProto& loop, NameScope& scope, BodyReader& reader)
       : loop_(loop),
         body_(body_of(loop)),
         name_(loop.name().empty() && loop.output_size() > 0 ? loop.output(0) : loop.name()),
@@ -137,14 +137,14 @@ class LoopInFile {
   /// Reads the body once, as the graph of a node.
   void keep() {
     const auto as_row = body_.input(0).type().tensor_type().shape().dim_size() == 1;
-    std::vector<ValueId> given{reader_.add_given(name_ + ":iteration", DType::i64, as_row ? Shape{1} : Shape{}),
-                               reader_.add_given(name_ + ":condition", DType::boolean, {})};
+    std::vector<ValueId> given{reader_.add_body_input(name_ + ":iteration", DType::i64, as_row ? Shape{1} : Shape{}),
+                               reader_.add_body_input(name_ + ":condition", DType::boolean, {})};
     for (int i = 0; i < carried_; ++i)
-      given.push_back(reader_.add_given(name_ + ":" + body_.input(2 + i).name(), DType::f32, {}));
+      given.push_back(reader_.add_body_input(name_ + ":" + body_.input(2 + i).name(), DType::f32, {}));
     NameScope scope(scope_.opset(), &constants_);
     scope.read_names = constants_.read_names;
     for (int i = 0; i < body_.input_size(); ++i) scope.define(body_.input(i).name(), given[static_cast<size_t>(i)]);
-    const std::vector<Node> nodes = reader_.read_apart(nodes_, given, scope);
+    const std::vector<Node> nodes = reader_.read_body(nodes_, given, scope);
 
     auto op = std::make_shared<Loop>();
     op->carried = static_cast<size_t>(carried_);
@@ -263,7 +263,7 @@ class LoopInFile {
   const onnx::NodeProto& loop_;
   const onnx::GraphProto& body_;
   std::string name_;
-  LoopReader& reader_;
+  BodyReader& reader_;
   Graph& graph_;
   NameScope& scope_;      // around the loop
   NameScope constants_;   // the body's, which no iteration changes
@@ -278,7 +278,7 @@ class LoopInFile {
 
 }  // namespace
 
-void read_loop(const onnx::NodeProto& loop, NameScope& scope, LoopReader& reader) {
+void read_loop(const onnx::NodeProto& loop, NameScope& scope, BodyReader& reader) {
   if (loop.input_size() < 2) throw Error("needs a trip count and a condition", "the file is damaged");
   LoopInFile(loop, scope, reader).read();
 }

@@ -3,6 +3,7 @@
 #include <map>
 #include <optional>
 #include <set>
+#include <span>
 
 #include "importer/op_table.h"
 #include "importer/tensor_types.h"
@@ -89,6 +90,24 @@ class BranchMembers {
   std::vector<std::optional<Branch>> branch_;
 };
 
+/// Declares values as the outputs of a branch. Those that it does not make itself (`made`), or gives twice, get an
+/// Identity under an unused name first: ONNX lets a subgraph give nothing else.
+void declare_results(const Graph& graph, std::span<const ValueId> results, const std::vector<ValueId>& made,
+                     onnx::GraphProto& out) {
+  std::set<ValueId> free(made.begin(), made.end());
+  for (ValueId id : results) {
+    std::string name = graph.value(id).name;
+    if (free.erase(id) == 0) {
+      onnx::NodeProto& copy = *out.add_node();
+      copy.set_op_type("Identity");
+      copy.add_input(name);
+      name = graph.unused_name(out.name() + ":" + std::to_string(out.output_size()));
+      copy.add_output(name);
+    }
+    out.add_output()->set_name(name);
+  }
+}
+
 class NodeTree {
  public:
   explicit NodeTree(const Graph& graph) : graph_(graph) {
@@ -147,22 +166,6 @@ class NodeTree {
 };
 
 }  // namespace
-
-void declare_results(const Graph& graph, std::span<const ValueId> results, const std::vector<ValueId>& made,
-                     onnx::GraphProto& out) {
-  std::set<ValueId> free(made.begin(), made.end());
-  for (ValueId id : results) {
-    std::string name = graph.value(id).name;
-    if (free.erase(id) == 0) {
-      onnx::NodeProto& copy = *out.add_node();
-      copy.set_op_type("Identity");
-      copy.add_input(name);
-      name = graph.unused_name(out.name() + ":" + std::to_string(out.output_size()));
-      copy.add_output(name);
-    }
-    out.add_output()->set_name(name);
-  }
-}
 
 void write_nodes(const Graph& graph, onnx::GraphProto& out) { NodeTree(graph).write(std::nullopt, out); }
 

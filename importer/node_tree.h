@@ -1,9 +1,7 @@
 #pragma once
 
 #include <functional>
-#include <span>
 #include <string>
-#include <vector>
 
 #include "onnx.pb.h"
 #include "runtime/core/graph.h"
@@ -13,11 +11,6 @@ namespace graft {
 /// Writes a graph's nodes. Those that one branch of an If alone reads are written inside it, so that a runtime computes
 /// them only when it takes the branch. Throws Error with the node's name for one that has no ONNX form.
 void write_nodes(const Graph& graph, onnx::GraphProto& out);
-
-/// Declares values as the outputs of a branch or body. Those that it does not make itself (`made`), or gives twice, get
-/// an Identity under an unused name first: ONNX lets a subgraph give nothing else.
-void declare_results(const Graph& graph, std::span<const ValueId> results, const std::vector<ValueId>& made,
-                     onnx::GraphProto& out);
 
 /// Calls `read` with each name that a node reads, those inside branches too; a name may come up several times.
 void for_each_read_name(const onnx::GraphProto& graph, const std::function<void(const std::string&)>& read);

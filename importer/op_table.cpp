@@ -3,10 +3,10 @@
 namespace graft {
 
 // One word for each file of importer/ops: NAME stands for map_NAME, which it defines.
-#define GRAFT_OPERATOR_FILES(file)                                                                                    \
-  file(arithmetic) file(attention) file(batch_norm) file(comparison) file(constant) file(conv_transpose)              \
-      file(convolution) file(dropout) file(einsum) file(gather_nd) file(gemm) file(loop) file(lp_normalise) file(lrn) \
-          file(movement) file(normalise) file(pool) file(prelu) file(quantise) file(rearrange) file(reduce)           \
+#define GRAFT_OPERATOR_FILES(file)                                                                          \
+  file(arithmetic) file(attention) file(batch_norm) file(comparison) file(constant) file(conv_transpose)    \
+      file(convolution) file(dropout) file(einsum) file(gather_nd) file(gemm) file(lp_normalise) file(lrn)  \
+          file(movement) file(normalise) file(pool) file(prelu) file(quantise) file(rearrange) file(reduce) \
               file(reshape) file(resize) file(selection) file(softmax) file(trilu) file(unary)
 
 #define GRAFT_DECLARE(name) void map_##name(OpTable& table);

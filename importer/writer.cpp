@@ -16,7 +16,9 @@
 #include "runtime/core/error.h"
 #include "runtime/cpu/cpu_backend.h"
 #include "runtime/ops/expansion.h"
+#include "runtime/ops/loop.h"
 #include "runtime/passes/open_shapes.h"
+#include "runtime/passes/resolve_control_flow.h"
 
 namespace graft {
 namespace {
@@ -177,7 +179,8 @@ void name_nodes_apart(Graph& graph) {
   }
 }
 
-void fill(onnx::ModelProto& proto, const OnnxModel& model, const WriteOptions& options, WeightWriter& weights) {
+void fill(onnx::ModelProto& proto, const OnnxModel& given, const WriteOptions& options, WeightWriter& weights) {
+  const OnnxModel model = without_loops(given);
   proto.set_ir_version(kWrittenIr);
   proto.set_producer_name("graft");
   proto.add_opset_import()->set_version(kWrittenOpset);
@@ -264,9 +267,6 @@ std::string attribute_text(const onnx::AttributeProto& attribute) {
       text << value.shape().str() << " of " << list_text(value.data<double>());
       break;
     }
-    case onnx::AttributeProto::GRAPH:
-      text << attribute.g().node_size() << " nodes";
-      break;
     default:
       throw Error("attribute \"" + attribute.name() + "\" has no text");
   }
@@ -275,11 +275,36 @@ std::string attribute_text(const onnx::AttributeProto& attribute) {
 
 }  // namespace
 
+OnnxModel without_loops(const OnnxModel& model) {
+  if (!has_loops(model.graph)) return model;
+  const auto resolved_for = [&](int64_t batch) {
+    return resolve_control_flow(model.graph, {batch, model.usual_size.height, model.usual_size.width}, cpu_backend());
+  };
+  const auto outline = [](const Graph& graph) {
+    std::vector<std::string> types;
+    for (const Node& node : graph.nodes) types.emplace_back(node.op->type());
+    return types;
+  };
+  OnnxModel written = model;
+  written.graph = resolved_for(1);
+  if (model.declared_batch == 0 && outline(written.graph) != outline(resolved_for(2)))
+    throw Error("holds a loop, and takes other steps for other batches, which graft does not write", {},
+                ErrorCode::unsupported);
+  for (ValueId id : written.graph.inputs) {
+    Value& input = written.graph.value(id);
+    const size_t rows = first_image_dimension(input);
+    for (size_t i = rows; i < std::min(rows + 2, input.shape.size()); ++i)
+      if (input.shape[i] == kOpenDim) input.shape[i] = i == rows ? model.usual_size.height : model.usual_size.width;
+  }
+  return written;
+}
+
 std::optional<PictureSize> size_fixed_by_writing(const OnnxModel& model) {
   const bool is_open = std::any_of(model.graph.inputs.begin(), model.graph.inputs.end(), [&](ValueId id) {
     const Shape& shape = model.graph.value(id).shape;
     return std::find(shape.begin() + (shape.empty() ? 0 : 1), shape.end(), kOpenDim) != shape.end();
   });
+  if (is_open && has_loops(model.graph)) return model.usual_size;
   if (!is_open || std::none_of(model.graph.nodes.begin(), model.graph.nodes.end(), is_missing)) return std::nullopt;
   if (!fixes_picture(model.graph, open_shapes(model))) return std::nullopt;
   return model.usual_size;

@@ -22,9 +22,14 @@ struct WriteOptions {
 /// included. Throws Error when an operator has no ONNX form or the disk refuses.
 uintmax_t write_model(const OnnxModel& model, const std::string& path, const WriteOptions& options = {});
 
-/// The one size of picture that a written file takes although the model takes others: what the written opset lacks is
-/// spelled out for it (Attention). Empty where the file takes all that the model does.
+/// The one size of picture that a written file takes although the model takes others: what the written opset lacks
+/// (Attention) is spelled out for it, and loops whose count follows from a size are unrolled for it. Empty where the
+/// file takes all that the model does.
 std::optional<PictureSize> size_fixed_by_writing(const OnnxModel& model);
+
+/// The model as it is written: where open extents count loops, at its usual size, with loops unrolled and branches
+/// taken; else as it is. Throws Error for loops that run as often as the batch is large.
+OnnxModel without_loops(const OnnxModel& model);
 
 /// A node's attributes as ONNX has them, in one line; empty for nodes without any, or without an ONNX form.
 std::string attributes_text(const Graph& graph, const Node& node);

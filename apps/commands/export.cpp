@@ -46,7 +46,8 @@ void export_model(const Options& o) {
   const auto fixed = size_fixed_by_writing(model);
   if (fixed && !o.common.quiet)
     std::cerr << "graft: note: the file takes pictures of " << fixed->height << "×" << fixed->width
-              << " alone: opset 17 lacks an operator of this model, which is spelled out for that size\n";
+              << " alone: what depends on the size (a loop, or what stands for an operator that opset 17 lacks) is "
+                 "written for that one\n";
   if (o.common.json) {
     nlohmann::json report{{"model", o.output}, {"bytes", bytes}};
     if (fixed) report["fixed_size"] = {fixed->height, fixed->width};

@@ -18,6 +18,7 @@
 #include "finetune/selection/rate_finder.h"
 #include "graft/version.h"
 #include "importer/model.h"
+#include "importer/writer.h"
 #include "runtime/core/api_boundary.h"
 #include "runtime/passes/passes.h"
 
@@ -132,6 +133,7 @@ class Job {
   /// The graph for the pictures' size, with weights that are nobody else's where they may change.
   void prepare_graph() {
     Graph& graph = model_.graph;
+    without_loops(model_);  // what cannot be written is refused now, not after the training
     if (trains_trunk(settings_) && is_shared(graph)) graph = graph.independent_copy();
     retype(graph, {1, options_.height, options_.width}, *backend_);
     if (!settings_.remove_lrn_and_dropout) return;
@@ -146,6 +148,9 @@ class Job {
 
   void tell(const Network& network) {
     const GraftedHead& head = network.head;
+    if (const auto fixed = size_fixed_by_writing(model_))
+      listener_.note("a file of the result takes pictures of " + std::to_string(fixed->height) + "×" +
+                     std::to_string(fixed->width) + " alone: what depends on the size is written for that one");
     result_.trainable_parameters = network.freeze.trainable_parameters;
     result_.frozen_parameters = network.freeze.frozen_parameters;
     if (settings_.stochastic_depth > 0)

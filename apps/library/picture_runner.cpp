@@ -21,7 +21,9 @@ void choose_output(OnnxModel& model, const std::string& output) {
     const ValueId id = graph.find(output);
     const auto by_node =
         std::find_if(graph.nodes.begin(), graph.nodes.end(), [&](const Node& n) { return n.name == output; });
-    if (id != kNoValue && !graph.value(id).constant)
+    const auto is_input = [&] { return std::find(graph.inputs.begin(), graph.inputs.end(), id) != graph.inputs.end(); };
+    const auto is_made = [&] { return graph.producers()[static_cast<size_t>(id)] >= 0; };
+    if (id != kNoValue && (is_input() || is_made()))
       graph.outputs = {id};
     else if (by_node != graph.nodes.end())
       graph.outputs = {by_node->outputs[0]};

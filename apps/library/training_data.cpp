@@ -10,6 +10,7 @@
 #include "augment/colour_axes.h"
 #include "importer/metadata.h"
 #include "runtime/core/error.h"
+#include "runtime/ops/loop.h"
 
 namespace graft {
 namespace {
@@ -111,6 +112,7 @@ void append_network(const Graph& graph, std::ostream& text) {
       text << first;
     }
     text << '\n';
+    if (const auto* loop = dynamic_cast<const Loop*>(node.op.get())) append_network(loop->body, text);
   }
 }
 

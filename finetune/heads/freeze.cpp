@@ -14,19 +14,25 @@ namespace graft {
 namespace {
 
 /// Weights and biases of layers among a node's inputs, scale and bias of batch norms; of a loop those of the layers
-/// that it repeats.
+/// that it repeats, but for batch norms, which stay as they are.
 std::vector<ValueId> layer_inputs(const Node& node) {
   std::vector<ValueId> ids;
   const Operator* op = node.op.get();
   if (dynamic_cast<const Convolution*>(op) || dynamic_cast<const Gemm*>(op) || dynamic_cast<const BatchNorm*>(op))
     ids.assign(node.inputs.begin() + 1, node.inputs.begin() + std::min<std::ptrdiff_t>(3, std::ssize(node.inputs)));
-  if (const auto* loop = dynamic_cast<const Loop*>(op))
-    for (const Node& part : loop->body.nodes)
-      for (ValueId id : layer_inputs(part)) {
-        const auto& given = loop->body.inputs;
-        const auto at = std::find(given.begin(), given.end(), id);
-        if (at != given.end()) ids.push_back(node.inputs[static_cast<size_t>(at - given.begin())]);
-      }
+  const auto* loop = dynamic_cast<const Loop*>(op);
+  if (!loop) return ids;
+  const auto add = [&](ValueId inner) {
+    const auto& given = loop->body.inputs;
+    const auto at = std::find(given.begin(), given.end(), inner);
+    if (at != given.end()) ids.push_back(node.inputs[static_cast<size_t>(at - given.begin())]);
+  };
+  for (const Node& part : loop->body.nodes) {
+    if (dynamic_cast<const BatchNorm*>(part.op.get())) continue;
+    for (ValueId inner : layer_inputs(part)) add(inner);
+    // Outside of loops a product by a constant matrix is a Gemm by now.
+    if (dynamic_cast<const MatMul*>(part.op.get())) add(part.inputs[1]);
+  }
   return ids;
 }
 

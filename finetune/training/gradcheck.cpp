@@ -82,6 +82,7 @@ struct GradientChecker::State {
 GradientChecker::GradientChecker(const Graph& graph, const OpenDims& dims, const Backend& backend, uint64_t seed,
                                  int threads)
     : state_(std::make_unique<State>(State{compile_training(graph, dims, backend, threads), {}, seed})) {
+  require_row_major_gradients(state_->training);
   Plan& plan = state_->training.plan;
   for (size_t i = 0; i < plan.input_count(); ++i) fill_normal(plan.input(i), mix(seed, i));
   state_->value();

@@ -3,6 +3,9 @@
 #include <algorithm>
 #include <cmath>
 
+#include "runtime/core/error.h"
+#include "runtime/core/strided_copy.h"
+
 namespace graft {
 namespace {
 
@@ -14,7 +17,8 @@ std::map<const Tensor*, int> layers_below_head(const Graph& graph) {
     bool matrix = false;
     for (ValueId id : node.inputs) {
       if (id == kNoValue || !graph.value(id).trainable || !graph.value(id).constant) continue;
-      matrix = matrix || graph.value(id).shape.rank() > 1;
+      // What several nodes share, or a loop repeats, is one layer.
+      matrix = matrix || (graph.value(id).shape.rank() > 1 && !order.contains(graph.value(id).constant.get()));
     }
     layers += matrix;
     for (ValueId id : node.inputs)
@@ -36,10 +40,19 @@ std::map<const Tensor*, std::string> constant_names(const Graph& graph) {
   return names;
 }
 
+void require_row_major_gradients(const TrainingPlan& plan) {
+  for (const auto& [tensor, output] : plan.gradients) {
+    const View gradient = plan.plan.output(output);
+    if (!is_row_major(gradient.shape, gradient.strides))
+      throw Error("the gradient of a parameter lies otherwise than the parameter", {}, ErrorCode::internal);
+  }
+}
+
 std::vector<Parameter> trained_parameters(const Graph& graph, const TrainingPlan& plan,
                                           const std::map<const Tensor*, std::string>& names,
                                           const std::set<std::string>& head, const TrainOptions& options,
                                           float weight_decay) {
+  require_row_major_gradients(plan);
   std::vector<Parameter> parameters;
   const auto depth = layers_below_head(graph);
   for (const auto& gradient : plan.gradients) {

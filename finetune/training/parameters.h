@@ -14,6 +14,10 @@ namespace graft {
 /// The name of each constant of a graph.
 std::map<const Tensor*, std::string> constant_names(const Graph& graph);
 
+/// Throws Error (internal) where update rules, which walk a parameter and its gradient side by side, would mix up their
+/// numbers.
+void require_row_major_gradients(const TrainingPlan& plan);
+
 /// What a plan of `graph` trains: values of `head` at the full rate, the others at their part of it [Howard & Ruder
 /// 2018, discriminative rates], with `weight_decay` and L1 on those that decay. `names` knows all constants.
 std::vector<Parameter> trained_parameters(const Graph& graph, const TrainingPlan& plan,

@@ -15,7 +15,7 @@ void read(NodeReader& node) {
   } else if (node.has_input(1)) {
     throw Error("the ratio depends on the data");
   }
-  op->stream = static_cast<uint32_t>(node.graph().nodes.size());
+  op->stream = static_cast<uint32_t>(node.graph().value_count());
   node.emit(op, {node.input(0)});
   if (node.output_count() < 2) return;
   auto kept = std::make_shared<ConstantOfShape>();  // the mask of a pass that drops nothing

@@ -24,4 +24,6 @@ struct Loop final : Operator {
   size_t stacked() const { return body.outputs.size() - 1 - carried; }
 };
 
+bool has_loops(const Graph& graph);
+
 }  // namespace graft

@@ -33,7 +33,6 @@ struct SumTo final : Operator {
 
   std::string_view type() const override { return "SumTo"; }
   std::vector<ValueType> infer(std::span<const ValueType> inputs) const override { return {{inputs[0].dtype, target}}; }
-  bool output_is_weight_like() const override { return true; }
   HalfOperands half_operands() const override { return HalfOperands::all(); }
 };
 

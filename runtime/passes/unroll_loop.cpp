@@ -3,6 +3,8 @@
 #include <utility>
 
 #include "runtime/core/error.h"
+#include "runtime/core/random.h"
+#include "runtime/ops/dropout.h"
 #include "runtime/ops/loop.h"
 #include "runtime/ops/movement.h"
 #include "runtime/ops/reshape.h"
@@ -71,10 +73,19 @@ class LoopCopies {
       for (ValueId id : part.inputs) inputs.push_back(id == kNoValue ? kNoValue : copy_of(id));
       std::vector<std::string> names;
       for (ValueId id : part.outputs) names.push_back(iteration + "/" + loop_.body.value(id).name);
-      append_node(iteration + "/" + part.name, part.op, std::move(inputs), names);
+      append_node(iteration + "/" + part.name, of_iteration(part.op, trip), std::move(inputs), names);
       for (size_t i = 0; i < part.outputs.size(); ++i) copy_of(part.outputs[i]) = made_[i];
     }
     for (size_t i = 0; i < loop_.carried; ++i) state_[i] = result(1 + i);
+  }
+
+  /// The operator, which draws other random numbers in each iteration.
+  static OperatorPtr of_iteration(const OperatorPtr& op, int64_t trip) {
+    const auto* dropout = dynamic_cast<const Dropout*>(op.get());
+    if (!dropout) return op;
+    auto copy = std::make_shared<Dropout>(*dropout);
+    copy->stream = static_cast<uint32_t>(mix(dropout->stream, static_cast<uint64_t>(trip)));
+    return copy;
   }
 
   /// Leaves the new values in made_.

@@ -2,7 +2,6 @@
 
 #include "runtime/core/error.h"
 #include "runtime/core/memory_text.h"
-#include "runtime/core/strided_copy.h"
 #include "runtime/plan/plan.h"
 
 namespace graft {
@@ -177,11 +176,8 @@ TrainingPlan compile_training(const Graph& graph, const OpenDims& dims, const Ba
   }
   const size_t first_seed = g.inputs.size() - training.scores;
   // Lowered, outputs keep their places, though not their names.
-  Plan plan = plan_within(lowered(std::move(training.graph), backend), graph, dims, backend, threads, limit);
-  for (const auto& [tensor, output] : gradient_outputs)
-    if (!backend.device() && !is_row_major(plan.output(output).shape, plan.output(output).strides))
-      throw Error("the gradient of a parameter lies otherwise than the parameter", {}, ErrorCode::internal);
-  return {std::move(plan), training.scores, first_seed, std::move(gradient_outputs), std::move(statistics)};
+  return {plan_within(lowered(std::move(training.graph), backend), graph, dims, backend, threads, limit),
+          training.scores, first_seed, std::move(gradient_outputs), std::move(statistics)};
 }
 
 }  // namespace graft

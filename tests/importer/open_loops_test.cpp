@@ -103,14 +103,27 @@ TEST(OpenLoop, TakesOneRowAfterTheOther) {
   EXPECT_NEAR(result(recurrence.graph, {1, 3, 9}).numbers.at(3), 0.9695104360, 1e-6);
 }
 
-TEST(OpenLoop, IsWrittenAsTheLoopThatItWas) {
-  for (const std::string name : {"rows", "batch_less_one", "halve", "triangle", "recurrence"}) {
-    const OnnxModel before = model(name), after = again(again(before));
-    EXPECT_EQ(count_loops(after.graph), 1u) << name;
-    EXPECT_EQ(after.graph.nodes.size(), again(after).graph.nodes.size()) << name << " grows as it is written";
-    for (const OpenDims& dims : {OpenDims{2, 1, 2}, OpenDims{1, 3, 9}, OpenDims{3, 2, 3}})
+TEST(OpenLoop, IsWrittenUnrolledForTheUsualSize) {
+  for (const std::string name : {"rows", "triangle", "recurrence"}) {
+    OnnxModel before = model(name);
+    before.usual_size = {4, 5};
+    ASSERT_TRUE(size_fixed_by_writing(before)) << name;
+    const OnnxModel after = again(before);
+    EXPECT_EQ(count_loops(after.graph), 0u) << name;
+    EXPECT_EQ(after.graph.value(after.graph.inputs[0]).shape.str(), "N×1×4×5") << name;
+    for (const int64_t batch : {1, 3})
       for (size_t output = 0; output < before.graph.outputs.size(); ++output)
-        EXPECT_EQ(result(after.graph, dims, output), result(before.graph, dims, output)) << name;
+        EXPECT_EQ(result(after.graph, {batch, 4, 5}, output), result(before.graph, {batch, 4, 5}, output)) << name;
+    EXPECT_EQ(again(after).graph.nodes.size(), after.graph.nodes.size()) << name << " grows as it is written";
+  }
+}
+
+TEST(OpenLoop, ThatFollowsTheBatchIsNotWritten) {
+  try {
+    without_loops(model("batch_less_one"));
+    FAIL() << "was written";
+  } catch (const Error& error) {
+    EXPECT_NE(std::string(error.what()).find("other steps for other batches"), std::string::npos) << error.what();
   }
 }
 
@@ -147,6 +160,79 @@ TEST_F(OpenLoopProto, WithoutAnEndIsRefused) {
   add_node(graph, "Mul", {"numbers", "million"}, {"count"});
   add_node(add_loop(graph, "count", "w"), "Add", {"v", "v"}, {"w"});
   EXPECT_NE(error_of(proto).find("runs 150528000000 times"), std::string::npos) << error_of(proto);
+}
+
+/// Twenty loops, each counted by what the one before made.
+TEST_F(OpenLoopProto, MayCountByWhatAnotherLoopMade) {
+  onnx::ModelProto proto = empty_model({-1, 3, -1, 8});
+  auto& graph = *proto.mutable_graph();
+  add_integers(graph, "axis", {2});
+  add_node(graph, "Shape", {"x"}, {"shape"});
+  add_node(graph, "Gather", {"shape", "axis"}, {"count0"});
+  for (int i = 0; i < 20; ++i) {
+    const std::string from = "count" + std::to_string(i), to = "count" + std::to_string(i + 1);
+    auto& loop = add_node(graph, "Loop", {from.c_str(), "", from.c_str()}, {to.c_str()});
+    auto& body = *add_attribute(loop, "body", onnx::AttributeProto::GRAPH).mutable_g();
+    for (const char* name : {"i", "go", "v"}) body.add_input()->set_name(name);
+    add_node(body, "Identity", {"go"}, {"on"});
+    add_node(body, "Identity", {"v"}, {"w"});
+    for (const char* name : {"on", "w"}) body.add_output()->set_name(name);
+  }
+  add_node(add_loop(graph, "count20", "w"), "Add", {"v", "v"}, {"w"});
+  EXPECT_EQ(run(proto, {2, 3, 8}).data<float>()[0], 8);
+  EXPECT_EQ(run(proto, {2, 5, 8}).data<float>()[0], 32);
+}
+
+TEST_F(OpenLoopProto, MayGiveWhatItDoesNotMake) {
+  onnx::ModelProto proto = empty_model({-1, 3, -1, 8});
+  auto& graph = *proto.mutable_graph();
+  add_integers(graph, "axis", {2});
+  add_node(graph, "Shape", {"x"}, {"shape"});
+  add_node(graph, "Gather", {"shape", "axis"}, {"count"});
+  add_node(graph, "Add", {"x", "x"}, {"doubled"});
+  add_loop(graph, "count", "doubled");  // the next state is a value from around the loop
+  EXPECT_EQ(run(proto, {2, 3, 8}).data<float>()[0], 2);
+}
+
+TEST_F(OpenLoopProto, OfAnotherNumberOfInputsIsDamaged) {
+  for (const int inputs : {0, 1, 2, 4}) {
+    onnx::ModelProto proto = empty_model({-1, 3, -1, 8});
+    auto& graph = *proto.mutable_graph();
+    add_integers(graph, "axis", {2});
+    add_node(graph, "Shape", {"x"}, {"shape"});
+    add_node(graph, "Gather", {"shape", "axis"}, {"count"});
+    auto& body = add_loop(graph, "count", "w");
+    add_node(body, "Add", {"v", "v"}, {"w"});
+    while (body.input_size() > inputs) body.mutable_input()->RemoveLast();
+    while (body.input_size() < inputs) body.add_input()->set_name("more");
+    EXPECT_NE(error_of(proto).find("other inputs or outputs than its body"), std::string::npos) << error_of(proto);
+    body.clear_output();
+    EXPECT_NE(error_of(proto).find("other inputs or outputs than its body"), std::string::npos) << error_of(proto);
+  }
+}
+
+/// Each of a file's loops alone would pass.
+TEST_F(OpenLoopProto, SeveralShareOneBudget) {
+  onnx::ModelProto proto = empty_model({-1, 3, -1, -1});
+  auto& graph = *proto.mutable_graph();
+  add_integers(graph, "many", {200});
+  add_integers(graph, "axis", {2});
+  add_node(graph, "Shape", {"x"}, {"shape"});
+  add_node(graph, "Gather", {"shape", "axis"}, {"height"});
+  add_node(graph, "Mul", {"height", "many"}, {"count"});
+  for (int i = 0; i < 4; ++i) {
+    const std::string from = i == 0 ? "x" : "y" + std::to_string(i), to = i == 3 ? "y" : "y" + std::to_string(i + 1);
+    auto& loop = add_node(graph, "Loop", {"count", "", from.c_str()}, {to.c_str()});
+    auto& body = *add_attribute(loop, "body", onnx::AttributeProto::GRAPH).mutable_g();
+    for (const char* name : {"i", "go", "v"}) body.add_input()->set_name(name);
+    add_node(body, "Identity", {"go"}, {"on"});
+    add_node(body, "Abs", {"v"}, {"w"});
+    for (const char* name : {"on", "w"}) body.add_output()->set_name(name);
+  }
+  EXPECT_NE(error_of(proto), "");
+  EXPECT_TRUE(error_of(proto).find("more than 100000 nodes") != std::string::npos ||
+              error_of(proto).find("steps to find its sizes") != std::string::npos)
+      << error_of(proto);
 }
 
 /// Height / 512 + 1 iterations: one at all usual sizes.

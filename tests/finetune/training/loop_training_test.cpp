@@ -1,12 +1,17 @@
 // Layers that a loop repeats are trained like any others: the slope is the sum over all iterations.
 #include <gtest/gtest.h>
 
+#include <set>
+
 #include "finetune/heads/freeze.h"
 #include "finetune/training/gradcheck.h"
+#include "finetune/training/parameters.h"
 #include "runtime/core/random.h"
 #include "runtime/ops/convolution.h"
+#include "runtime/ops/dropout.h"
 #include "runtime/ops/loop.h"
 #include "runtime/ops/unary.h"
+#include "runtime/passes/resolve_control_flow.h"
 #include "tests/backend.h"
 
 namespace graft {
@@ -47,6 +52,32 @@ TEST(LoopTraining, FreezingSeesTheLayersInside) {
   EXPECT_EQ(apply_freeze(graph, {"none", BatchNormPolicy::automatic}, {}).trainable_parameters, 2 * 2 * 9 + 2);
   EXPECT_EQ(apply_freeze(graph, {"all", BatchNormPolicy::automatic}, {}).frozen_parameters, 2 * 2 * 9 + 2);
   EXPECT_EQ(apply_freeze(graph, {"last:1", BatchNormPolicy::automatic}, {}).trainable_parameters, 2 * 2 * 9 + 2);
+}
+
+TEST(LoopTraining, IterationsDropOtherElements) {
+  Graph graph = repeated_layer(3);
+  auto dropped = std::make_shared<Loop>(dynamic_cast<const Loop&>(*graph.nodes[0].op));
+  auto dropout = std::make_shared<Dropout>();
+  dropout->stream = 7;
+  dropped->body.append_node("drop", dropout, {dropped->body.outputs[1]}, {"dropped"});
+  dropped->body.outputs[1] = dropped->body.find("dropped");
+  graph.nodes[0].op = dropped;
+  std::set<uint32_t> streams;
+  for (const Node& node : resolve_control_flow(graph, {.batch = 1}, test_backend()).nodes)
+    if (const auto* drop = dynamic_cast<const Dropout*>(node.op.get())) streams.insert(drop->stream);
+  EXPECT_EQ(streams.size(), 3u);
+}
+
+TEST(LoopTraining, LayersBelowALoopAreOneLayerBelowIt) {
+  Graph graph = repeated_layer(5);
+  apply_freeze(graph, {"none", BatchNormPolicy::automatic}, {});
+  const Graph resolved = resolve_control_flow(graph, {.batch = 1}, test_backend());
+  const TrainingPlan plan = compile_training(resolved, {.batch = 1}, test_backend());
+  TrainOptions options;
+  options.rate.layer_decay = 0.5f;
+  options.rate.trunk_scale = 1;
+  for (const Parameter& p : trained_parameters(resolved, plan, constant_names(resolved), {}, options, 0))
+    EXPECT_EQ(p.lr_scale, 1) << p.name << ", which the last layer shares";
 }
 
 TEST(LoopTraining, GradientsAgreeWithSlopes) {
