@@ -13,6 +13,7 @@
 #include "apps/library/teacher.h"
 #include "apps/library/train_settings.h"
 #include "apps/library/training_data.h"
+#include "finetune/features/feature_store.h"
 #include "finetune/heads/simplify.h"
 #include "finetune/selection/cross_validation.h"
 #include "finetune/selection/rate_finder.h"
@@ -102,9 +103,12 @@ class Job {
   FinetuneResult run() {
     result_.task = task_;
     const int classes = static_cast<int>(data_->classes());
+    if (settings_.search_seconds > 0 || settings_.folds > 0) {
+      whole_.emplace(data_->whole());
+      features_.emplace(*whole_, data_->training().size(), settings_.folds > 0);
+    }
     if (settings_.search_seconds > 0)
-      result_.search =
-          search_settings(settings_, options_, model_.graph, data_->training(), classes, inner_, *backend_);
+      result_.search = search_settings(settings_, options_, model_.graph, *features_, classes, inner_, *backend_);
     Network network =
         with_place([&] { return place_; }, [&] { return make_network(model_.graph, settings_, data_->classes()); });
     model_.graph = std::move(network.graph);
@@ -116,8 +120,7 @@ class Job {
       return std::move(result_);
     }
     if (settings_.folds > 0) cross_validate_first(classes);
-    TrainResult trained =
-        train(model_.graph, head_, data_->training(), data_->validation(), classes, options_, inner_, *backend_);
+    TrainResult trained = train_network(classes);
     result_.skipped.insert(result_.skipped.end(), trained.skipped.begin(), trained.skipped.end());
     result_.history = std::move(trained.history);
     result_.best_epoch = trained.best_epoch;
@@ -168,10 +171,19 @@ class Job {
                    std::to_string(result_.frozen_parameters) + " frozen");
   }
 
+  /// On features that a search or folds computed, where there are any.
+  TrainResult train_network(int classes) {
+    const FeatureCache* const known = features_ ? features_->find(settings_.freeze) : nullptr;
+    if (!known)
+      return train(model_.graph, head_, data_->training(), data_->validation(), classes, options_, inner_, *backend_);
+    const RunFeatures features = features_->for_run(*known);
+    return train(model_.graph, head_, *whole_, *whole_, classes, options_, inner_, *backend_, &features);
+  }
+
   void cross_validate_first(int classes) {
-    const PictureSource whole = data_->whole();
     FoldsResult& folds = result_.folds;
-    folds = cross_validate(model_.graph, head_, whole, classes, settings_.folds, options_, inner_, *backend_);
+    folds = cross_validate(model_.graph, head_, *features_, settings_.freeze, {settings_.folds, true}, classes,
+                           options_, inner_, *backend_);
     if (folds.scores.size() == static_cast<size_t>(settings_.folds))  // fewer where the listener stopped them
       listener_.note(std::to_string(settings_.folds) + " folds: " + score_text(task_, folds.mean) + ", deviation " +
                      short_number(folds.deviation) + ", " + short_number(folds.seconds) + " s");
@@ -210,7 +222,9 @@ class Job {
   const Backend* backend_ = nullptr;
   std::unique_lock<std::recursive_mutex> in_use_;
   std::optional<TrainingData> data_;
-  std::vector<std::string> head_;  // names of the head's weights
+  std::optional<PictureSource> whole_;    // training, then validation pictures: where features are shared
+  std::optional<FeatureStore> features_;  // of a search and of folds
+  std::vector<std::string> head_;         // names of the head's weights
   FinetuneResult result_;
 };
 

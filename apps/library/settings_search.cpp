@@ -65,7 +65,7 @@ AutoSettings chosen_before(const std::string& path) {
 
 }  // namespace
 
-AutoSearch search_settings(FinetuneSettings& s, TrainOptions& train, const Graph& base, const SampleSource& source,
+AutoSearch search_settings(FinetuneSettings& s, TrainOptions& train, const Graph& base, FeatureStore& store,
                            int classes, const TrainListener& listener, const Backend& backend) {
   const auto optimizer = make_optimizer(train.optimizer);
   const AutoSettings given{
@@ -89,7 +89,7 @@ AutoSearch search_settings(FinetuneSettings& s, TrainOptions& train, const Graph
   freedom.freeze = freedom.freeze && !optimizer->minimises();
   // What a search comes to depends on the time it has: a run that goes on keeps what was chosen.
   AutoSearch search = s.resume ? AutoSearch{{{chosen_before(s.search_record), {}, ""}}, 0, 0}
-                               : choose_settings(make, given, freedom, source, classes, kFolds, s.search_seconds, train,
+                               : choose_settings(make, given, freedom, store, classes, kFolds, s.search_seconds, train,
                                                  listener, backend);
   if (!s.resume) {
     tell(search, train.task, listener);

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -13,12 +14,12 @@ namespace graft {
 /// The frozen part of a network, run once over pictures; what it makes of each is kept in memory.
 class FeatureCache {
  public:
-  /// Runs `trunk` over every sample of `source` in each of `variants`. Samples that cannot be read are left out and
-  /// reported as (index, reason). `progress` gets the number of pictures done.
+  /// Runs `trunk` over samples of `source`, each in the variants that it is named with. Those that cannot be read are
+  /// left out and reported as (index, reason). `progress` gets the number of pictures done.
   void fill(const Graph& trunk, const OpenDims& dims, const Backend& backend, int threads, const SampleSource& source,
-            const std::vector<uint64_t>& variants, size_t batch, const std::function<void(int64_t)>& progress);
+            const std::vector<SampleRef>& order, size_t batch, const std::function<void(int64_t)>& progress);
 
-  /// Samples that could be read, ascending.
+  /// Samples that could be read in all their variants, ascending.
   const std::vector<int64_t>& samples() const { return samples_; }
   const std::vector<std::pair<int64_t, std::string>>& failures() const { return failures_; }
   /// Copies boundary value `output` of a sample to `to`.
@@ -30,15 +31,21 @@ class FeatureCache {
   size_t bytes() const { return data_.size() * sizeof(float); }
 
  private:
+  std::optional<size_t> place_of(SampleRef sample) const;  // in rows_
+
   std::vector<size_t> widths_;  // floats a sample, by output
   size_t row_ = 0;              // floats a sample, all outputs
   std::vector<uint64_t> variants_;
-  int64_t source_size_ = 0;
+  int64_t samples_end_ = 0;    // above the largest index
+  std::vector<int64_t> rows_;  // variants × samples_end_: the sample's row in data_; -1: none
   bool one_by_one_ = false;
   std::vector<float> data_;
   std::vector<int64_t> samples_;
   std::vector<std::pair<int64_t, std::string>> failures_;
 };
+
+/// Samples 0 to `count` - 1, all in the first of the variants `first` to `last`, then all in the next.
+std::vector<SampleRef> samples_in_variants(int64_t count, uint64_t first, uint64_t last);
 
 /// Floats a sample that the outputs of `trunk` take.
 size_t features_per_sample(const Graph& trunk, const OpenDims& dims, const Backend& backend);

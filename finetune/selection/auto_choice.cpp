@@ -3,10 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
-#include <map>
-#include <memory>
 
-#include "finetune/selection/watched_listener.h"
 #include "runtime/core/error.h"
 
 namespace graft {
@@ -38,11 +35,10 @@ bool is_better(const AutoTrial& a, const AutoTrial& b) {
 
 class Search {
  public:
-  Search(const std::function<AutoNetwork(const AutoSettings&, TrainOptions&)>& make, const SampleSource& source,
-         int classes, int folds, double seconds, const TrainOptions& options, const TrainListener& listener,
-         const Backend& backend)
+  Search(const std::function<AutoNetwork(const AutoSettings&, TrainOptions&)>& make, FeatureStore& store, int classes,
+         int folds, double seconds, const TrainOptions& options, const TrainListener& listener, const Backend& backend)
       : make_(make),
-        source_(source),
+        store_(store),
         classes_(classes),
         folds_(folds),
         seconds_(seconds),
@@ -75,14 +71,23 @@ class Search {
     for (const T value : values) {
       AutoSettings settings = from;
       change(settings, value);
-      const double needed =
-          features_.contains(settings.freeze) ? 0 : features_seconds_;  // those of another depth take about as long
-      if (stopped_ || elapsed() + needed >= seconds_ || !try_settings(settings)) continue;
+      // Features of another depth take about as long as those of the first.
+      const double needed = store_.find(settings.freeze) ? 0 : features_seconds_;
+      if (stopped_ || elapsed() + needed >= seconds_ || !is_possible(settings) || !try_settings(settings)) continue;
       AutoTrial& trial = result_.trials.back();
       if (!is_better(result_.trials[result_.chosen], trial)) continue;
       trial.remark = "better";
       result_.chosen = result_.trials.size() - 1;
     }
+  }
+
+  /// Whether the features of the settings' depth can be kept.
+  bool is_possible(const AutoSettings& settings) const {
+    if (store_.find(settings.freeze)) return true;
+    TrainOptions options = options_;
+    const std::string why = store_.obstacle(make_(settings, options).graph, options_, backend_);
+    if (!why.empty() && listener_.note) listener_.note("freeze " + settings.freeze + " is not tried: " + why);
+    return why.empty();
   }
 
   /// False where the time ended it.
@@ -91,55 +96,44 @@ class Search {
     options.rate.lr = settings.lr;
     options.regularisation.weight_decay = settings.weight_decay;
     const AutoNetwork network = make_(settings, options);
+    const double before = elapsed();
+    store_.at(settings.freeze, network.graph, options, listener_, backend_);
+    features_seconds_ = std::max(features_seconds_, elapsed() - before);
+    TrainListener inner;
+    inner.batch = [&](double rate, double loss) {
+      stopped_ = stopped_ || (listener_.batch && !listener_.batch(rate, loss));
+      return !stopped_ && (result_.trials.empty() || elapsed() < seconds_);
+    };
     AutoTrial trial{settings, {}, ""};
-    try {
-      auto& features = features_[settings.freeze];
-      if (!features) {
-        const double before = elapsed();
-        features =
-            std::make_unique<FoldedFeatures>(network.graph, source_, folds_, options, listener_.functions(), backend_);
-        features_seconds_ = std::max(features_seconds_, elapsed() - before);
-      }
-      TrainListener inner;
-      inner.batch = [&](double rate, double loss) {
-        stopped_ = stopped_ || !listener_.goes_on(rate, loss);
-        return !stopped_ && (result_.trials.empty() || elapsed() < seconds_);
-      };
-      trial.folds = features->run(network.graph, network.head, classes_, options, inner, backend_);
-    } catch (const Error& e) {
-      if (listener_.threw() || e.code() == ErrorCode::out_of_memory) throw;
-      if (result_.trials.empty()) throw;  // what was given cannot be trained at all
-      trial.remark = e.what();
-    }
+    trial.folds = cross_validate(network.graph, network.head, store_, settings.freeze, {folds_, false}, classes_,
+                                 options, inner, backend_);
     const bool whole = trial.folds.scores.size() == static_cast<size_t>(folds_);
-    if (!whole && trial.remark.empty()) trial.remark = stopped_ ? "stopped" : "out of time";
+    if (!whole) trial.remark = stopped_ ? "stopped" : "out of time";
     result_.trials.push_back(std::move(trial));
-    const auto& progress = listener_.functions().progress;
-    if (progress) progress("settings tried", static_cast<int64_t>(result_.trials.size()), 0);
+    if (listener_.progress) listener_.progress("settings tried", static_cast<int64_t>(result_.trials.size()), 0);
     return whole;
   }
 
   const std::function<AutoNetwork(const AutoSettings&, TrainOptions&)>& make_;
-  const SampleSource& source_;
+  FeatureStore& store_;
   int classes_, folds_;
   double seconds_;
   const TrainOptions& options_;
-  const WatchedListener listener_;
+  const TrainListener& listener_;
   const Backend& backend_;
   bool stopped_ = false;  // by the listener
   Clock::time_point start_ = Clock::now();
-  double features_seconds_ = 0;                                      // that one set of them took at most
-  std::map<std::string, std::unique_ptr<FoldedFeatures>> features_;  // by what is frozen
+  double features_seconds_ = 0;  // that one set of them took at most
   AutoSearch result_;
 };
 
 }  // namespace
 
 AutoSearch choose_settings(const std::function<AutoNetwork(const AutoSettings&, TrainOptions&)>& make,
-                           const AutoSettings& given, const AutoFreedom& freedom, const SampleSource& source,
-                           int classes, int folds, double seconds, const TrainOptions& options,
-                           const TrainListener& listener, const Backend& backend) {
-  return Search(make, source, classes, folds, seconds, options, listener, backend).run(given, freedom);
+                           const AutoSettings& given, const AutoFreedom& freedom, FeatureStore& store, int classes,
+                           int folds, double seconds, const TrainOptions& options, const TrainListener& listener,
+                           const Backend& backend) {
+  return Search(make, store, classes, folds, seconds, options, listener, backend).run(given, freedom);
 }
 
 }  // namespace graft

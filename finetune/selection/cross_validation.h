@@ -1,41 +1,31 @@
 #pragma once
 
-#include <memory>
 #include <string>
 #include <vector>
 
+#include "finetune/features/feature_store.h"
 #include "finetune/training/trainer.h"
 #include "graft/report.h"
 
 namespace graft {
 
-/// k-fold cross-validation: `source` is cut into `folds` parts, class by class; each part validates once what was
-/// trained on the others, beginning from the same weights. The frozen part is computed once, for all folds and for
-/// every way to train what is behind it.
-class FoldedFeatures {
- public:
-  /// `graph` is marked as for train() and stays as it is. Throws Error where nothing is frozen, or the frozen part does
-  /// not end in one place.
-  FoldedFeatures(const Graph& graph, const SampleSource& source, int folds, const TrainOptions& options,
-                 const TrainListener& listener, const Backend& backend);
-  ~FoldedFeatures();
-
-  /// `graph` has the same frozen part. Of `listener` `note` and `batch` are told; a batch that ends the run ends all
-  /// folds, and the result then has fewer scores than folds.
-  FoldsResult run(const Graph& graph, const std::vector<std::string>& head, int classes, const TrainOptions& options,
-                  const TrainListener& listener, const Backend& backend) const;
-
- private:
-  struct Parts;
-  std::unique_ptr<Parts> parts_;
+/// Which pictures are cut into how many folds.
+struct FoldPlan {
+  int folds = 5;
+  bool all = false;  // of a store: those that validate too, not the training pictures alone
 };
 
-/// One FoldedFeatures, run once.
-FoldsResult cross_validate(const Graph& graph, const std::vector<std::string>& head, const SampleSource& source,
-                           int classes, int folds, const TrainOptions& options, const TrainListener& listener,
-                           const Backend& backend);
+/// k-fold cross-validation on rows of a store: its pictures are cut into parts, class by class; each part validates
+/// once what was trained on the others, beginning from the same weights. `graph` is marked as for train() and stays as
+/// it is; `depth` names its frozen part in the store. Of `listener` `progress`, `note` and `batch` are told; a batch
+/// that ends the run ends all folds, and the result then has fewer scores than folds. Throws Error where rows of the
+/// frozen part cannot be kept.
+FoldsResult cross_validate(const Graph& graph, const std::vector<std::string>& head, FeatureStore& store,
+                           const std::string& depth, const FoldPlan& plan, int classes, const TrainOptions& options,
+                           const TrainListener& listener, const Backend& backend);
 
-/// Which fold each sample validates in: equal shares of every class, drawn by `seed`.
-std::vector<int> assign_folds(const SampleSource& source, int folds, uint64_t seed);
+/// Which fold each of `samples` validates in: equal shares of every class, drawn by `seed`.
+std::vector<int> assign_folds(const SampleSource& source, const std::vector<int64_t>& samples, int folds,
+                              uint64_t seed);
 
 }  // namespace graft

@@ -31,7 +31,7 @@ class Trainer {
  public:
   Trainer(Graph& graph, const std::vector<std::string>& head, const SampleSource& training,
           const SampleSource& validation, int classes, const TrainOptions& options, const TrainListener& listener,
-          const Backend& backend)
+          const Backend& backend, const RunFeatures* features)
       : graph_(graph),
         training_(training),
         validation_(validation),
@@ -39,6 +39,7 @@ class Trainer {
         options_(options),
         listener_(listener),
         backend_(backend),
+        features_(features),
         loss_(make_loss(options.loss)),
         optimizer_(make_optimizer(options.optimizer)),
         schedule_(make_schedule(options.schedule, options.length.epochs, options.warm_up)),
@@ -49,7 +50,7 @@ class Trainer {
     dims_ = {options_.batch, options_.height, options_.width};
     retype(graph_, dims_, backend_);
     const Shape& picture = graph_.value(graph_.inputs[0]).shape;
-    if (picture.rank() == 4 && (picture[2] != options_.height || picture[3] != options_.width)) {
+    if (!features_ && picture.rank() == 4 && (picture[2] != options_.height || picture[3] != options_.width)) {
       throw Error("the network takes pictures of " + std::to_string(picture[3]) + "×" + std::to_string(picture[2]) +
                       ", not " + std::to_string(options_.width) + "×" + std::to_string(options_.height),
                   "crop to that size");
@@ -125,11 +126,42 @@ class Trainer {
     return false;
   }
 
-  void fill(FeatureCache& cache, const SampleSource& source, const std::vector<uint64_t>& variants, const char* phase) {
-    const int64_t total = source.size() * static_cast<int64_t>(variants.size());
-    cache.fill(split_->trunk, dims_, backend_, options_.threads, source, variants, static_cast<size_t>(options_.batch),
-               [&](int64_t done) { progress(phase, done, total); });
+  void fill(FeatureCache& cache, const SampleSource& source, const std::vector<SampleRef>& order, const char* phase) {
+    cache.fill(split_->trunk, dims_, backend_, options_.threads, source, order, static_cast<size_t>(options_.batch),
+               [&](int64_t done) { progress(phase, done, static_cast<int64_t>(order.size())); });
     for (const auto& [index, reason] : cache.failures()) skip(reason);
+  }
+
+  /// Takes the rows of the frozen part from where they are, or computes them.
+  void prepare_cached_feeds() {
+    const FeatureCache* training = &training_cache_;
+    const FeatureCache* validation = &validation_cache_;
+    if (features_) {
+      training = features_->training;
+      validation = features_->validation;
+      training_samples_ = features_->training_samples;
+      validation_samples_ = features_->validation_samples;
+      for (const FeatureCache* cache : std::set<const FeatureCache*>{training, validation}) {
+        if (cache->outputs() != split_->rest.inputs.size())
+          throw Error("features of another frozen part were given", {}, ErrorCode::internal);
+        for (const auto& [index, reason] : cache->failures()) skip(reason);
+      }
+    } else {
+      fill(training_cache_, training_,
+           samples_in_variants(training_.size(), 1, static_cast<uint64_t>(options_.cache.views)),
+           "features of the training pictures");
+      fill(validation_cache_, validation_, samples_in_variants(validation_.size(), 0, 0),
+           "features of the validation pictures");
+      training_samples_ = training_cache_.samples();
+      validation_samples_ = validation_cache_.samples();
+    }
+    if (options_.mixing.cutmix > 0)
+      throw Error("CutMix pastes parts of pictures, and only the frozen part's results are at hand",
+                  "use " + mention("mixup") + ", or set " + mention("cache") + " to off")
+          .about("cutmix");
+    const auto batch = static_cast<size_t>(options_.batch);
+    training_feed_ = make_cached_feed(*training, training_, batch, mixing());
+    validation_feed_ = make_cached_feed(*validation, validation_, batch);
   }
 
   void prepare_feeds() {
@@ -137,21 +169,10 @@ class Trainer {
     training_cache_ = validation_cache_ = {};
     training_samples_.clear();
     validation_samples_.clear();
-    cached_ = caches();
+    cached_ = features_ || caches();
     result_.features_cached = cached_;
     if (cached_) {
-      std::vector<uint64_t> variants;
-      for (int v = 1; v <= options_.cache.views; ++v) variants.push_back(static_cast<uint64_t>(v));
-      fill(training_cache_, training_, variants, "features of the training pictures");
-      fill(validation_cache_, validation_, {0}, "features of the validation pictures");
-      training_samples_ = training_cache_.samples();
-      validation_samples_ = validation_cache_.samples();
-      if (options_.mixing.cutmix > 0)
-        throw Error("CutMix pastes parts of pictures, and only the frozen part's results are at hand",
-                    "use " + mention("mixup") + ", or set " + mention("cache") + " to off")
-            .about("cutmix");
-      training_feed_ = make_cached_feed(training_cache_, training_, batch, mixing());
-      validation_feed_ = make_cached_feed(validation_cache_, validation_, batch);
+      prepare_cached_feeds();
     } else {
       for (int64_t i = 0; i < training_.size(); ++i) training_samples_.push_back(i);
       for (int64_t i = 0; i < validation_.size(); ++i) validation_samples_.push_back(i);
@@ -426,6 +447,7 @@ class Trainer {
   const TrainOptions& options_;
   const TrainListener& listener_;
   const Backend& backend_;
+  const RunFeatures* features_;  // null: computed here
   LossPtr loss_;
   OptimizerPtr optimizer_;
   SchedulePtr schedule_;
@@ -453,7 +475,7 @@ class Trainer {
 
 TrainResult train(Graph& graph, const std::vector<std::string>& head, const SampleSource& training,
                   const SampleSource& validation, int classes, const TrainOptions& options,
-                  const TrainListener& listener, const Backend& backend) {
+                  const TrainListener& listener, const Backend& backend, const RunFeatures* features) {
   if (options.batch < 1 || options.length.epochs < 0 || options.cache.views < 1)
     throw Error("batch and views must be at least 1, epochs at least 0");
   if (!options.supervision.class_weights.empty() &&
@@ -482,7 +504,7 @@ TrainResult train(Graph& graph, const std::vector<std::string>& head, const Samp
         .about("loss");
   if (options.task != Task::classes && options.sampling.balanced)
     throw Error("draws classes, and these pictures have none").about("balanced");
-  return Trainer(graph, head, training, validation, classes, options, listener, backend).run();
+  return Trainer(graph, head, training, validation, classes, options, listener, backend, features).run();
 }
 
 }  // namespace graft

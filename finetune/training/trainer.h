@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "finetune/data/sample_source.h"
+#include "finetune/features/feature_cache.h"
 #include "finetune/metrics/metrics.h"
 #include "finetune/training/train_options.h"
 #include "graft/report.h"
@@ -32,12 +33,20 @@ struct TrainResult {
   double seconds = 0;                // of this run, without what a resumed run did before
 };
 
+/// Results of the frozen part that were computed before a run: rows of samples that train() knows by these indices.
+struct RunFeatures {
+  const FeatureCache* training = nullptr;    // in the variants 1 to CacheOptions::views; outlives the run
+  const FeatureCache* validation = nullptr;  // in variant 0; outlives the run
+  std::vector<int64_t> training_samples, validation_samples;  // ascending
+};
+
 /// Trains the trainable values of `graph` (output 0: logits; further ones: logits of auxiliary heads, which only train)
 /// and leaves those of the best validation epoch in it. `head` names the values that train at the full rate; all others
 /// at trunk_lr_scale of it. The part that nothing trainable reaches is evaluated, never differentiated; when its
-/// results fit in memory it is evaluated once for each view.
+/// results fit in memory it is evaluated once for each view, unless `features` holds them already: `graph` may then be
+/// what is behind that part alone, in the form that split_frozen gives.
 TrainResult train(Graph& graph, const std::vector<std::string>& head, const SampleSource& training,
                   const SampleSource& validation, int classes, const TrainOptions& options,
-                  const TrainListener& listener, const Backend& backend);
+                  const TrainListener& listener, const Backend& backend, const RunFeatures* features = nullptr);
 
 }  // namespace graft

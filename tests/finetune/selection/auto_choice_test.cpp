@@ -21,7 +21,8 @@ AutoNetwork make(const AutoSettings& s, TrainOptions& o) {
 
 AutoSearch search(const AutoSettings& given, const AutoFreedom& freedom, double seconds) {
   const ArraySource pictures("demo", 3, 10, 64, 1);
-  return choose_settings(make, given, freedom, pictures, 3, 5, seconds, small_options(4), {}, test_backend());
+  FeatureStore store(pictures, pictures.size(), false);
+  return choose_settings(make, given, freedom, store, 3, 5, seconds, small_options(4), {}, test_backend());
 }
 
 TEST(AutoChoice, LeavesARateThatLearnsNothing) {

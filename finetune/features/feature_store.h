@@ -1,0 +1,54 @@
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "finetune/features/feature_cache.h"
+#include "finetune/training/trainer.h"
+
+namespace graft {
+
+/// What frozen parts of a network make of a run's pictures, each computed once: a search for settings,
+/// cross-validation and the run itself read the same rows.
+class FeatureStore {
+ public:
+  /// `source`: the training pictures, `training` of them, then those that validate; outlives the store.
+  /// `validation_views`: whether those are wanted in augmented variants too, as cross-validation of all pictures does.
+  FeatureStore(const SampleSource& source, int64_t training, bool validation_views)
+      : source_(source), training_(training), validation_views_(validation_views) {}
+
+  const SampleSource& source() const { return source_; }
+  int64_t training() const { return training_; }
+
+  /// Why rows of this frozen part cannot be kept, or not beside those that are; empty where they can. `graph` is marked
+  /// as for train().
+  std::string obstacle(const Graph& graph, const TrainOptions& options, const Backend& backend) const;
+
+  /// The rows at a depth, by its name (the freeze policy), computed the first time; in the variants 0 to
+  /// CacheOptions::views. Throws Error where there is an obstacle.
+  const FeatureCache& at(const std::string& depth, const Graph& graph, const TrainOptions& options,
+                         const TrainListener& listener, const Backend& backend);
+  /// Null where they were not computed.
+  const FeatureCache* find(const std::string& depth) const;
+
+  /// The readable training pictures (of all: and those that validate) in rows of this store.
+  std::vector<int64_t> samples(const FeatureCache& cache, bool all) const;
+  /// For train() on source(), the pictures that are to train and those that are to validate being as they are given.
+  RunFeatures for_run(const FeatureCache& cache) const;
+
+ private:
+  std::string obstacle(const FrozenSplit& split, const TrainOptions& options, const Backend& backend) const;
+  std::vector<SampleRef> wanted(const TrainOptions& options) const;
+
+  const SampleSource& source_;
+  int64_t training_;
+  bool validation_views_;
+  std::map<std::string, std::unique_ptr<FeatureCache>> caches_;
+};
+
+/// A graph as train() takes it, its open sizes closed, cut where the first trained value enters.
+FrozenSplit split_for_training(const Graph& graph, const TrainOptions& options, const Backend& backend);
+
+}  // namespace graft
