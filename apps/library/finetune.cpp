@@ -173,7 +173,7 @@ class Job {
 
   /// On features that a search or folds computed, where there are any.
   TrainResult train_network(int classes) {
-    const FeatureCache* const known = features_ ? features_->find(settings_.freeze) : nullptr;
+    const FeatureRows* const known = features_ ? features_->find(settings_.freeze) : nullptr;
     if (!known)
       return train(model_.graph, head_, data_->training(), data_->validation(), classes, options_, inner_, *backend_);
     const RunFeatures features = features_->for_run(*known);

@@ -44,6 +44,20 @@ class FeatureCache {
   std::vector<std::pair<int64_t, std::string>> failures_;
 };
 
+/// Some of a cache's boundary values, in the order in which a trained part reads them.
+struct FeatureRows {
+  const FeatureCache* cache = nullptr;  // outlives the rows
+  std::vector<size_t> outputs;          // of the cache
+
+  static FeatureRows all_of(const FeatureCache& cache) {
+    FeatureRows rows{&cache, {}};
+    for (size_t o = 0; o < cache.outputs(); ++o) rows.outputs.push_back(o);
+    return rows;
+  }
+  size_t width(size_t i) const { return cache->width(outputs[i]); }
+  void copy(size_t i, SampleRef sample, float* to) const { cache->copy(outputs[i], sample, to); }
+};
+
 /// Samples 0 to `count` - 1, all in the first of the variants `first` to `last`, then all in the next.
 std::vector<SampleRef> samples_in_variants(int64_t count, uint64_t first, uint64_t last);
 

@@ -26,59 +26,85 @@ std::vector<SampleRef> FeatureStore::wanted(const TrainOptions& options) const {
   return order;
 }
 
-std::string FeatureStore::obstacle(const FrozenSplit& split, const TrainOptions& options,
-                                   const Backend& backend) const {
+std::string FeatureStore::announce(const std::string& depth, const Graph& graph, const TrainOptions& options,
+                                   const Backend& backend) {
+  if (depths_.contains(depth)) return "";
+  FrozenSplit split = split_for_training(graph, options, backend);
   if (split.trunk.outputs.empty()) return "nothing is frozen";
   if (split.rest.inputs.size() != split.trunk.outputs.size()) return "what is trained reads the pictures themselves";
-  size_t kept = 0;
-  for (const auto& [depth, cache] : caches_) kept += cache->bytes();
+  size_t others = 0;
+  for (const auto& [name, other] : depths_) others += other.bytes;
   const size_t bytes =
       wanted(options).size() * features_per_sample(split.trunk, dims_of(options), backend) * sizeof(float);
-  if (options.cache.mode == CacheOptions::Mode::on || kept + bytes <= options.cache.limit_bytes) return "";
-  return "its results would take " + mebibytes(bytes) + (kept > 0 ? " beside " + mebibytes(kept) : "") + " of " +
-         mebibytes(options.cache.limit_bytes);
+  if (options.cache.mode != CacheOptions::Mode::on && others + bytes > options.cache.limit_bytes)
+    return "its results would take " + mebibytes(bytes) + (others > 0 ? " beside " + mebibytes(others) : "") + " of " +
+           mebibytes(options.cache.limit_bytes);
+  remove_dead_code(split.trunk);
+  depths_[depth] = {std::move(split.trunk), bytes, {}};
+  return "";
 }
 
-std::string FeatureStore::obstacle(const Graph& graph, const TrainOptions& options, const Backend& backend) const {
-  return obstacle(split_for_training(graph, options, backend), options, backend);
-}
-
-const FeatureCache& FeatureStore::at(const std::string& depth, const Graph& graph, const TrainOptions& options,
-                                     const TrainListener& listener, const Backend& backend) {
-  if (const FeatureCache* known = find(depth)) return *known;
+const FeatureRows& FeatureStore::at(const std::string& depth, const Graph& graph, const TrainOptions& options,
+                                    const TrainListener& listener, const Backend& backend) {
+  if (const FeatureRows* known = find(depth)) return *known;
   if (options.unfreezing.every > 0)
     throw Error("folds and searches train on the results of a part that stays frozen", "leave it out")
         .about("unfreeze");
   if (options.supervision.teacher)
     throw Error("folds and searches do not go with a teacher", "leave it out").about("teacher");
-  const FrozenSplit split = split_for_training(graph, options, backend);
-  if (const std::string why = obstacle(split, options, backend); !why.empty())
+  if (const std::string why = announce(depth, graph, options, backend); !why.empty())
     throw Error("the frozen part's results have to be kept: " + why,
                 "use all or last:N; " + mention("cache") + " on lifts the limit")
         .about("freeze");
+  // One pass through the largest trunk gives the boundaries of all depths that lie within it.
+  const Graph* largest = &depths_.at(depth).trunk;
+  const auto makes = [](const Graph& trunk, const std::vector<ValueId>& values) {
+    const auto producers = trunk.producers();
+    return std::all_of(values.begin(), values.end(), [&](ValueId id) {
+      return static_cast<size_t>(id) < producers.size() && producers[static_cast<size_t>(id)] >= 0;
+    });
+  };
+  for (const auto& [name, other] : depths_)
+    if (!other.rows.cache && other.trunk.nodes.size() > largest->nodes.size() &&
+        makes(other.trunk, depths_.at(depth).trunk.outputs))
+      largest = &other.trunk;
+  Graph trunk = *largest;
+  trunk.outputs.clear();
+  std::vector<Depth*> computed;
+  for (auto& [name, other] : depths_) {
+    if (other.rows.cache || !makes(trunk, other.trunk.outputs)) continue;
+    computed.push_back(&other);
+    for (ValueId id : other.trunk.outputs) {
+      const auto at = std::find(trunk.outputs.begin(), trunk.outputs.end(), id);
+      other.rows.outputs.push_back(static_cast<size_t>(at - trunk.outputs.begin()));
+      if (at == trunk.outputs.end()) trunk.outputs.push_back(id);
+    }
+  }
   const std::vector<SampleRef> order = wanted(options);
-  auto filled = std::make_unique<FeatureCache>();
-  filled->fill(split.trunk, dims_of(options), backend, options.threads, source_, order,
-               static_cast<size_t>(options.batch), [&](int64_t done) {
-                 if (listener.progress) listener.progress("features", done, static_cast<int64_t>(order.size()));
-               });
-  return *(caches_[depth] = std::move(filled));
+  auto cache = std::make_unique<FeatureCache>();
+  cache->fill(trunk, dims_of(options), backend, options.threads, source_, order, static_cast<size_t>(options.batch),
+              [&](int64_t done) {
+                if (listener.progress) listener.progress("features", done, static_cast<int64_t>(order.size()));
+              });
+  for (Depth* one : computed) one->rows.cache = cache.get();
+  caches_.push_back(std::move(cache));
+  return depths_.at(depth).rows;
 }
 
-const FeatureCache* FeatureStore::find(const std::string& depth) const {
-  const auto it = caches_.find(depth);
-  return it == caches_.end() ? nullptr : it->second.get();
+const FeatureRows* FeatureStore::find(const std::string& depth) const {
+  const auto it = depths_.find(depth);
+  return it == depths_.end() || !it->second.rows.cache ? nullptr : &it->second.rows;
 }
 
-std::vector<int64_t> FeatureStore::samples(const FeatureCache& cache, bool all) const {
-  std::vector<int64_t> samples = cache.samples();
+std::vector<int64_t> FeatureStore::samples(const FeatureRows& rows, bool all) const {
+  std::vector<int64_t> samples = rows.cache->samples();
   if (!all) std::erase_if(samples, [this](int64_t i) { return i >= training_; });
   return samples;
 }
 
-RunFeatures FeatureStore::for_run(const FeatureCache& cache) const {
-  RunFeatures features{&cache, &cache, {}, {}};
-  for (int64_t i : cache.samples())
+RunFeatures FeatureStore::for_run(const FeatureRows& rows) const {
+  RunFeatures features{rows, rows, {}, {}};
+  for (int64_t i : rows.cache->samples())
     (i < training_ ? features.training_samples : features.validation_samples).push_back(i);
   return features;
 }

@@ -22,30 +22,38 @@ class FeatureStore {
   const SampleSource& source() const { return source_; }
   int64_t training() const { return training_; }
 
-  /// Why rows of this frozen part cannot be kept, or not beside those that are; empty where they can. `graph` is marked
-  /// as for train().
-  std::string obstacle(const Graph& graph, const TrainOptions& options, const Backend& backend) const;
+  /// Announces a depth, by its name (the freeze policy), so that one pass over the pictures computes it along with the
+  /// others: boundary values of a shallower frozen part lie on the way to those of a deeper one. `graph` is marked as
+  /// for train(); graphs of all depths come from one. Returns why rows of this frozen part cannot be kept, or not
+  /// beside those that are announced; empty where they can.
+  std::string announce(const std::string& depth, const Graph& graph, const TrainOptions& options,
+                       const Backend& backend);
 
-  /// The rows at a depth, by its name (the freeze policy), computed the first time; in the variants 0 to
-  /// CacheOptions::views. Throws Error where there is an obstacle.
-  const FeatureCache& at(const std::string& depth, const Graph& graph, const TrainOptions& options,
-                         const TrainListener& listener, const Backend& backend);
+  /// The rows at a depth, computed the first time, with those of all depths that were announced; in the variants 0 to
+  /// CacheOptions::views. Throws Error where they cannot be kept.
+  const FeatureRows& at(const std::string& depth, const Graph& graph, const TrainOptions& options,
+                        const TrainListener& listener, const Backend& backend);
   /// Null where they were not computed.
-  const FeatureCache* find(const std::string& depth) const;
+  const FeatureRows* find(const std::string& depth) const;
 
-  /// The readable training pictures (of all: and those that validate) in rows of this store.
-  std::vector<int64_t> samples(const FeatureCache& cache, bool all) const;
+  /// The readable training pictures (`all`: and those that validate).
+  std::vector<int64_t> samples(const FeatureRows& rows, bool all) const;
   /// For train() on source(), the pictures that are to train and those that are to validate being as they are given.
-  RunFeatures for_run(const FeatureCache& cache) const;
+  RunFeatures for_run(const FeatureRows& rows) const;
 
  private:
-  std::string obstacle(const FrozenSplit& split, const TrainOptions& options, const Backend& backend) const;
+  struct Depth {
+    Graph trunk;
+    size_t bytes = 0;  // of its rows
+    FeatureRows rows;  // of no cache: not computed yet
+  };
   std::vector<SampleRef> wanted(const TrainOptions& options) const;
 
   const SampleSource& source_;
   int64_t training_;
   bool validation_views_;
-  std::map<std::string, std::unique_ptr<FeatureCache>> caches_;
+  std::map<std::string, Depth> depths_;
+  std::vector<std::unique_ptr<FeatureCache>> caches_;
 };
 
 /// A graph as train() takes it, its open sizes closed, cut where the first trained value enters.

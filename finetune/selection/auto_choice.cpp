@@ -47,6 +47,8 @@ class Search {
         backend_(backend) {}
 
   AutoSearch run(const AutoSettings& given, const AutoFreedom& freedom) {
+    static constexpr auto kDepths = {"last:1", "last:3"};
+    if (freedom.freeze) announce(given, kDepths);
     try_settings(given);  // the first has all the time that it needs
     result_.trials[0].remark = "as given";
     if (freedom.rate) {
@@ -56,7 +58,7 @@ class Search {
       vary({0.0f, 1e-3f, 1e-2f}, [](AutoSettings& s, float value) { s.weight_decay = value; });
     }
     if (freedom.head) vary({"svm", "mlp:256"}, [](AutoSettings& s, const char* head) { s.head = head; });
-    if (freedom.freeze) vary({"last:1", "last:3"}, [](AutoSettings& s, const char* freeze) { s.freeze = freeze; });
+    if (freedom.freeze) vary(kDepths, [](AutoSettings& s, const char* freeze) { s.freeze = freeze; });
     result_.seconds = elapsed();
     return std::move(result_);
   }
@@ -71,9 +73,7 @@ class Search {
     for (const T value : values) {
       AutoSettings settings = from;
       change(settings, value);
-      // Features of another depth take about as long as those of the first.
-      const double needed = store_.find(settings.freeze) ? 0 : features_seconds_;
-      if (stopped_ || elapsed() + needed >= seconds_ || !is_possible(settings) || !try_settings(settings)) continue;
+      if (stopped_ || elapsed() >= seconds_ || !is_possible(settings) || !try_settings(settings)) continue;
       AutoTrial& trial = result_.trials.back();
       if (!is_better(result_.trials[result_.chosen], trial)) continue;
       trial.remark = "better";
@@ -81,13 +81,21 @@ class Search {
     }
   }
 
-  /// Whether the features of the settings' depth can be kept.
-  bool is_possible(const AutoSettings& settings) const {
-    if (store_.find(settings.freeze)) return true;
-    TrainOptions options = options_;
-    const std::string why = store_.obstacle(make_(settings, options).graph, options_, backend_);
-    if (!why.empty() && listener_.note) listener_.note("freeze " + settings.freeze + " is not tried: " + why);
-    return why.empty();
+  /// Whether the features of the settings' depth are there.
+  bool is_possible(const AutoSettings& settings) const { return store_.find(settings.freeze) != nullptr; }
+
+  /// Has the store compute features of several depths in one pass, and says which of them cannot be kept.
+  void announce(const AutoSettings& given, std::initializer_list<const char*> depths) {
+    const auto obstacle = [&](const std::string& depth) {
+      AutoSettings settings = given;
+      settings.freeze = depth;
+      TrainOptions options = options_;
+      return store_.announce(depth, make_(settings, options).graph, options_, backend_);
+    };
+    obstacle(given.freeze);  // has its room before all others; what is in its way comes up in its trial
+    for (const char* depth : depths)
+      if (const std::string why = obstacle(depth); !why.empty() && listener_.note)
+        listener_.note(std::string("freeze ") + depth + " is not tried: " + why);
   }
 
   /// False where the time ended it.
@@ -96,9 +104,7 @@ class Search {
     options.rate.lr = settings.lr;
     options.regularisation.weight_decay = settings.weight_decay;
     const AutoNetwork network = make_(settings, options);
-    const double before = elapsed();
     store_.at(settings.freeze, network.graph, options, listener_, backend_);
-    features_seconds_ = std::max(features_seconds_, elapsed() - before);
     TrainListener inner;
     inner.batch = [&](double rate, double loss) {
       stopped_ = stopped_ || (listener_.batch && !listener_.batch(rate, loss));
@@ -123,7 +129,6 @@ class Search {
   const Backend& backend_;
   bool stopped_ = false;  // by the listener
   Clock::time_point start_ = Clock::now();
-  double features_seconds_ = 0;  // that one set of them took at most
   AutoSearch result_;
 };
 

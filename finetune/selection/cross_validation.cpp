@@ -53,14 +53,14 @@ FoldsResult cross_validate(const Graph& graph, const std::vector<std::string>& h
     throw Error(std::to_string(plan.folds) + " parts of " + std::to_string(pictures) + " pictures",
                 "use 2 to that many")
         .about("folds");
-  const FeatureCache& cache = store.at(depth, graph, given, listener, backend);
+  const FeatureRows& rows = store.at(depth, graph, given, listener, backend);
   const auto start = std::chrono::steady_clock::now();
   TrainOptions options = given;
   options.checkpoint.path.clear();
   options.checkpoint.resume = false;
   Graph behind = split_for_training(graph, options, backend).rest;
   remove_dead_code(behind);  // the frozen part's weights need no copies
-  const std::vector<int64_t> samples = store.samples(cache, plan.all);
+  const std::vector<int64_t> samples = store.samples(rows, plan.all);
   const std::vector<int> fold = assign_folds(store.source(), samples, plan.folds, options.seed);
   bool ended = false;
   TrainListener inner;
@@ -68,7 +68,7 @@ FoldsResult cross_validate(const Graph& graph, const std::vector<std::string>& h
   FoldsResult result;
   std::vector<std::vector<EpochReport>> histories;
   for (int f = 0; f < plan.folds; ++f) {
-    RunFeatures features{&cache, &cache, {}, {}};
+    RunFeatures features{rows, rows, {}, {}};
     for (size_t i = 0; i < samples.size(); ++i)
       (fold[i] == f ? features.validation_samples : features.training_samples).push_back(samples[i]);
     Graph rest = behind.independent_copy();

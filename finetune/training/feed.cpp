@@ -26,9 +26,9 @@ void add_target(const SampleSource& source, int64_t index, size_t slot, FeedBatc
 
 class CachedFeed final : public Feed {
  public:
-  CachedFeed(const FeatureCache& cache, const SampleSource& source, size_t batch, const BatchMixing* mixing)
-      : cache_(cache), source_(source), batch_(batch), mixing_(mixing) {
-    for (size_t o = 0; o < cache.outputs(); ++o) buffers_.emplace_back(batch * cache.width(o));
+  CachedFeed(FeatureRows rows, const SampleSource& source, size_t batch, const BatchMixing* mixing)
+      : rows_(std::move(rows)), source_(source), batch_(batch), mixing_(mixing) {
+    for (size_t o = 0; o < rows_.outputs.size(); ++o) buffers_.emplace_back(batch * rows_.width(o));
     if (mixing) mixed_ = buffers_;
   }
   void start(std::vector<SampleRef> order, uint64_t first_step) override {
@@ -43,14 +43,14 @@ class CachedFeed final : public Feed {
     batch.labels.assign(batch_, -1);
     batch.rows.clear();
     for (size_t o = 0; o < buffers_.size(); ++o) {
-      for (size_t i = 0; i < batch_; ++i) cache_.copy(o, order_[at_ + i], buffers_[o].data() + i * cache_.width(o));
+      for (size_t i = 0; i < batch_; ++i) rows_.copy(o, order_[at_ + i], buffers_[o].data() + i * rows_.width(o));
       batch.inputs.push_back(buffers_[o].data());
     }
     for (size_t i = 0; i < batch_ && at_ + i < real_; ++i) add_target(source_, order_[at_ + i].index, i, batch);
     if (mixing_) {
       const auto plan = mixing_->plan(batch.labels, step_++);
       for (size_t o = 0; o < buffers_.size(); ++o) {
-        mixing_->mix_rows(plan, buffers_[o], mixed_[o], cache_.width(o));
+        mixing_->mix_rows(plan, buffers_[o], mixed_[o], rows_.width(o));
         batch.inputs[o] = mixed_[o].data();
       }
       mixing_->mix_targets(plan, batch.labels, batch.rows);
@@ -60,7 +60,7 @@ class CachedFeed final : public Feed {
   }
 
  private:
-  const FeatureCache& cache_;
+  FeatureRows rows_;
   const SampleSource& source_;
   size_t batch_, real_ = 0, at_ = 0;
   const BatchMixing* mixing_;
@@ -164,9 +164,9 @@ class StreamedFeed final : public Feed {
 
 }  // namespace
 
-std::unique_ptr<Feed> make_cached_feed(const FeatureCache& cache, const SampleSource& source, size_t batch,
+std::unique_ptr<Feed> make_cached_feed(FeatureRows rows, const SampleSource& source, size_t batch,
                                        const BatchMixing* mixing) {
-  return std::make_unique<CachedFeed>(cache, source, batch, mixing);
+  return std::make_unique<CachedFeed>(std::move(rows), source, batch, mixing);
 }
 
 std::unique_ptr<Feed> make_streamed_feed(const Graph& trunk, bool pass_pictures, const OpenDims& dims,

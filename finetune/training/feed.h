@@ -33,7 +33,7 @@ class Feed {
 };
 
 /// With `mixing` (not owned, may be null) samples are mixed on the way.
-std::unique_ptr<Feed> make_cached_feed(const FeatureCache& cache, const SampleSource& source, size_t batch,
+std::unique_ptr<Feed> make_cached_feed(FeatureRows rows, const SampleSource& source, size_t batch,
                                        const BatchMixing* mixing = nullptr);
 
 /// What whoever reads a streamed feed can do with.

@@ -134,18 +134,16 @@ class Trainer {
 
   /// Takes the rows of the frozen part from where they are, or computes them.
   void prepare_cached_feeds() {
-    const FeatureCache* training = &training_cache_;
-    const FeatureCache* validation = &validation_cache_;
+    FeatureRows training, validation;
     if (features_) {
       training = features_->training;
       validation = features_->validation;
       training_samples_ = features_->training_samples;
       validation_samples_ = features_->validation_samples;
-      for (const FeatureCache* cache : std::set<const FeatureCache*>{training, validation}) {
-        if (cache->outputs() != split_->rest.inputs.size())
-          throw Error("features of another frozen part were given", {}, ErrorCode::internal);
+      if (training.outputs.size() != split_->rest.inputs.size() || validation.outputs.size() != training.outputs.size())
+        throw Error("features of another frozen part were given", {}, ErrorCode::internal);
+      for (const FeatureCache* cache : std::set<const FeatureCache*>{training.cache, validation.cache})
         for (const auto& [index, reason] : cache->failures()) skip(reason);
-      }
     } else {
       fill(training_cache_, training_,
            samples_in_variants(training_.size(), 1, static_cast<uint64_t>(options_.cache.views)),
@@ -154,14 +152,16 @@ class Trainer {
            "features of the validation pictures");
       training_samples_ = training_cache_.samples();
       validation_samples_ = validation_cache_.samples();
+      training = FeatureRows::all_of(training_cache_);
+      validation = FeatureRows::all_of(validation_cache_);
     }
     if (options_.mixing.cutmix > 0)
       throw Error("CutMix pastes parts of pictures, and only the frozen part's results are at hand",
                   "use " + mention("mixup") + ", or set " + mention("cache") + " to off")
           .about("cutmix");
     const auto batch = static_cast<size_t>(options_.batch);
-    training_feed_ = make_cached_feed(*training, training_, batch, mixing());
-    validation_feed_ = make_cached_feed(*validation, validation_, batch);
+    training_feed_ = make_cached_feed(std::move(training), training_, batch, mixing());
+    validation_feed_ = make_cached_feed(std::move(validation), validation_, batch);
   }
 
   void prepare_feeds() {

@@ -35,8 +35,8 @@ struct TrainResult {
 
 /// Results of the frozen part that were computed before a run: rows of samples that train() knows by these indices.
 struct RunFeatures {
-  const FeatureCache* training = nullptr;    // in the variants 1 to CacheOptions::views; outlives the run
-  const FeatureCache* validation = nullptr;  // in variant 0; outlives the run
+  FeatureRows training;    // in the variants 1 to CacheOptions::views; the cache outlives the run
+  FeatureRows validation;  // in variant 0; the same
   std::vector<int64_t> training_samples, validation_samples;  // ascending
 };
 

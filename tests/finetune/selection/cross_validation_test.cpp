@@ -120,8 +120,7 @@ TEST(FeatureStore, GivesARunTheRowsThatItWouldCompute) {
   const TrainResult computed =
       train(alone.graph, alone.head.parameters, training, validation, 3, options, {}, test_backend());
   FeatureStore store(both, training.size(), false);
-  const FeatureCache& cache = store.at("all", shared.graph, options, {}, test_backend());
-  const RunFeatures features = store.for_run(cache);
+  const RunFeatures features = store.for_run(store.at("all", shared.graph, options, {}, test_backend()));
   const TrainResult given =
       train(shared.graph, shared.head.parameters, both, both, 3, options, {}, test_backend(), &features);
   EXPECT_EQ(all_parameters(alone.graph), all_parameters(shared.graph));
@@ -132,16 +131,61 @@ TEST(FeatureStore, GivesARunTheRowsThatItWouldCompute) {
   EXPECT_EQ(both.asked, training.size() * (1 + options.cache.views) + validation.size()) << "computed again";
 }
 
+TEST(FeatureStore, ComputesAllDepthsInOnePass) {
+  const ArraySource pictures("demo", 3, 6, 64, 1);
+  class Counted final : public SampleSource {
+   public:
+    explicit Counted(const SampleSource& source) : source_(source) {}
+    int64_t size() const override { return source_.size(); }
+    int label(int64_t i) const override { return source_.label(i); }
+    std::unique_ptr<SampleStream> stream(std::vector<SampleRef> order, size_t batch) const override {
+      asked += static_cast<int64_t>(order.size());
+      return source_.stream(std::move(order), batch);
+    }
+    mutable int64_t asked = 0;
+
+   private:
+    const SampleSource& source_;
+  };
+  const Counted source(pictures);
+  const TrainOptions options = small_options(2);
+  const Job job = make_job("all"), one = make_job("last:1"), three = make_job("last:3");
+  FeatureStore together(source, source.size(), true);
+  EXPECT_EQ(together.announce("last:3", three.graph, options, test_backend()), "");
+  EXPECT_EQ(together.announce("last:1", one.graph, options, test_backend()), "");
+  together.at("last:1", one.graph, options, {}, test_backend());
+  const int64_t once = source.size() * (1 + options.cache.views);
+  EXPECT_EQ(source.asked, once);
+  for (const auto& [depth, network] : {std::pair{"last:1", &one}, {"last:3", &three}, {"all", &job}}) {
+    const int64_t before = source.asked;
+    const FeatureRows& rows = together.at(depth, network->graph, options, {}, test_backend());
+    EXPECT_EQ(source.asked - before, std::string(depth) == "all" ? once : 0) << "was not announced";
+    FeatureStore alone(source, source.size(), true);
+    const FeatureRows& same = alone.at(depth, network->graph, options, {}, test_backend());
+    ASSERT_EQ(rows.outputs.size(), same.outputs.size()) << depth;
+    for (size_t o = 0; o < rows.outputs.size(); ++o) {
+      ASSERT_EQ(rows.width(o), same.width(o)) << depth;
+      std::vector<float> x(rows.width(o)), y(rows.width(o));
+      for (const uint64_t variant : {0u, 1u, 2u}) {
+        rows.copy(o, {5, variant}, x.data());
+        same.copy(o, {5, variant}, y.data());
+        EXPECT_EQ(x, y) << depth << " variant " << variant;
+      }
+    }
+  }
+}
+
 TEST(FeatureStore, SaysWhatIsInTheWay) {
   const ArraySource source("demo", 3, 6, 64, 1);
   FeatureStore store(source, source.size(), true);
   TrainOptions options = small_options(3);
   const Job free = make_job("none"), job = make_job("all");
-  EXPECT_EQ(store.obstacle(free.graph, options, test_backend()), "nothing is frozen");
+  EXPECT_EQ(store.announce("none", free.graph, options, test_backend()), "nothing is frozen");
   options.cache.limit_bytes = 1000;
-  EXPECT_NE(store.obstacle(job.graph, options, test_backend()).find("its results would take"), std::string::npos);
+  EXPECT_NE(store.announce("all", job.graph, options, test_backend()).find("its results would take"),
+            std::string::npos);
   options.cache.mode = CacheOptions::Mode::on;
-  EXPECT_EQ(store.obstacle(job.graph, options, test_backend()), "");
+  EXPECT_EQ(store.announce("all", job.graph, options, test_backend()), "");
   options.unfreezing.every = 1;
   EXPECT_THROW(store.at("all", job.graph, options, {}, test_backend()), Error);
 }
