@@ -3,7 +3,7 @@
 #include <string>
 #include <vector>
 
-#include "finetune/features/feature_store.h"
+#include "finetune/training/feature_store.h"
 #include "finetune/training/trainer.h"
 #include "graft/report.h"
 

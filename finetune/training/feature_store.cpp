@@ -1,4 +1,4 @@
-#include "finetune/features/feature_store.h"
+#include "finetune/training/feature_store.h"
 
 #include <algorithm>
 
