@@ -6,7 +6,7 @@ if(GRAFT_WITH_CUDA)
   include(CheckLanguage)
   check_language(CUDA)
   if(CMAKE_CUDA_COMPILER)
-    if(NOT DEFINED CMAKE_CUDA_ARCHITECTURES)
+    if(NOT DEFINED CMAKE_CUDA_ARCHITECTURES AND NOT DEFINED ENV{CUDAARCHS})
       # Machine code for Hopper; for all others from Turing on, code that the driver compiles when it first sees it.
       set(CMAKE_CUDA_ARCHITECTURES 75-virtual 90-real)
     endif()
