@@ -94,6 +94,7 @@ std::string to_json_text(const FinetuneReport& report) {
                  {"freeze", chosen.freeze},
                  {"lr", chosen.lr},
                  {"weight_decay", chosen.weight_decay},
+                 {"epochs", chosen.epochs},
                  {"tried", r.search.trials.size()},
                  {"seconds", r.search.seconds}};
   }

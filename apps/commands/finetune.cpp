@@ -80,7 +80,7 @@ void read_options(FinetuneOptions& o, const CLI::App& command, const SettingOpti
   s.loss.values = settings.completed("loss", {chosen_loss(s, s.task).name, {}}).values;
   s.head.values = settings.completed("head", parse_head(s.head.name)).values;
   s.search_freedom = {!given.contains("lr"), !given.contains("weight-decay"), !given.contains("head"),
-                      !given.contains("freeze")};
+                      !given.contains("freeze"), !given.contains("epochs")};
 }
 
 void finetune(FinetuneOptions& o, const CLI::App& command, const SettingOptions& settings) {

@@ -24,27 +24,27 @@ std::string formatted(const char* format, auto... values) {
 void write_trials(const std::string& path, const AutoSearch& search) {
   write_atomically(path, [&](std::ostream& stream) {
     stream.precision(9);  // a resumed run reads the very same numbers
-    stream << "head,freeze,lr,weight_decay,mean,deviation,folds,seconds,remark\n";
+    stream << "head,freeze,lr,weight_decay,epochs,mean,deviation,folds,seconds,remark\n";
     for (size_t i = 0; i < search.trials.size(); ++i) {
       const AutoTrial& t = search.trials[i];
       std::string remark = i == search.chosen ? "chosen" : t.remark;
       std::replace(remark.begin(), remark.end(), ',', ';');
       stream << t.settings.head << ',' << t.settings.freeze << ',' << t.settings.lr << ',' << t.settings.weight_decay
-             << ',' << t.folds.mean << ',' << t.folds.deviation << ',' << t.folds.scores.size() << ','
-             << t.folds.seconds << ',' << remark << '\n';
+             << ',' << t.settings.epochs << ',' << t.folds.mean << ',' << t.folds.deviation << ','
+             << t.folds.scores.size() << ',' << t.folds.seconds << ',' << remark << '\n';
     }
   });
 }
 
 void tell(const AutoSearch& search, Task task, const TrainListener& listener) {
-  listener.note(formatted("%-10s %-8s %10s %12s %8s %10s %7s  ", "head", "freeze", "rate", "weight decay",
+  listener.note(formatted("%-10s %-8s %10s %12s %7s %8s %10s %7s  ", "head", "freeze", "rate", "weight decay", "epochs",
                           score_names(task).first, "deviation", "s"));
   for (size_t i = 0; i < search.trials.size(); ++i) {
     const AutoTrial& t = search.trials[i];
-    listener.note(formatted("%-10s %-8s %10.4g %12.4g %8.4f %10.4f %7.2f  %s", t.settings.head.c_str(),
+    listener.note(formatted("%-10s %-8s %10.4g %12.4g %7d %8.4f %10.4f %7.2f  %s", t.settings.head.c_str(),
                             t.settings.freeze.c_str(), static_cast<double>(t.settings.lr),
-                            static_cast<double>(t.settings.weight_decay), t.folds.mean, t.folds.deviation,
-                            t.folds.seconds, i == search.chosen ? "chosen" : t.remark.c_str()));
+                            static_cast<double>(t.settings.weight_decay), t.settings.epochs, t.folds.mean,
+                            t.folds.deviation, t.folds.seconds, i == search.chosen ? "chosen" : t.remark.c_str()));
   }
 }
 
@@ -56,7 +56,7 @@ AutoSettings chosen_before(const std::string& path) {
     AutoSettings settings;
     char comma = 0;
     if (std::getline(stream, settings.head, ',') && std::getline(stream, settings.freeze, ',') &&
-        stream >> settings.lr >> comma >> settings.weight_decay)
+        stream >> settings.lr >> comma >> settings.weight_decay >> comma >> settings.epochs)
       return settings;
   }
   throw Error(path + ": does not say what was chosen", "start the run without " + mention("resume"),
@@ -70,11 +70,13 @@ AutoSearch search_settings(FinetuneSettings& s, TrainOptions& train, const Graph
   const auto optimizer = make_optimizer(train.optimizer);
   const AutoSettings given{
       s.head.name, s.freeze, train.rate.lr > 0 ? train.rate.lr : optimizer->default_lr(),
-      train.regularisation.weight_decay < 0 ? optimizer->default_weight_decay() : train.regularisation.weight_decay};
+      train.regularisation.weight_decay < 0 ? optimizer->default_weight_decay() : train.regularisation.weight_decay,
+      s.epochs};
   const auto with = [&](const AutoSettings& chosen) {
     FinetuneSettings settings = s;
     settings.head.name = chosen.head;
     settings.freeze = chosen.freeze;
+    settings.epochs = chosen.epochs;
     return settings;
   };
   const auto make = [&](const AutoSettings& chosen, TrainOptions& options) {
@@ -87,6 +89,7 @@ AutoSearch search_settings(FinetuneSettings& s, TrainOptions& train, const Graph
   freedom.head = freedom.head && train.task == Task::classes && s.loss.name.empty();
   freedom.rate = freedom.rate && !optimizer->minimises();
   freedom.freeze = freedom.freeze && !optimizer->minimises();
+  freedom.epochs = freedom.epochs && !optimizer->minimises();  // a descent ends by itself
   // What a search comes to depends on the time it has: a run that goes on keeps what was chosen.
   AutoSearch search = s.resume ? AutoSearch{{{chosen_before(s.search_record), {}, ""}}, 0, 0}
                                : choose_settings(make, given, freedom, store, classes, kFolds, s.search_seconds, train,
@@ -99,6 +102,7 @@ AutoSearch search_settings(FinetuneSettings& s, TrainOptions& train, const Graph
   s = with(chosen);
   train.loss = chosen_loss(s, train.task);
   train.rate.lr = chosen.lr;
+  train.length.epochs = chosen.epochs;
   train.regularisation.weight_decay = chosen.weight_decay;
   return search;
 }

@@ -97,7 +97,7 @@ std::string resumable_text(const FinetuneSettings& s) {
        << "\nbalanced-weights=" << s.balanced_weights << "\noptimizer=" << text_of(s.optimizer)
        << "\nschedule=" << text_of(s.schedule) << "\nteacher=" << s.teacher.has_value() << "\nauto=" << s.search_seconds
        << s.search_freedom.rate << s.search_freedom.weight_decay << s.search_freedom.head << s.search_freedom.freeze
-       << "\nclass-weights=";
+       << s.search_freedom.epochs << "\nclass-weights=";
   for (const float weight : s.class_weights) text << weight << ' ';
   text << '\n';
   return text.str();

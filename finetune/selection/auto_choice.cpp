@@ -57,6 +57,7 @@ class Search {
     if (freedom.weight_decay) {
       vary({0.0f, 1e-3f, 1e-2f}, [](AutoSettings& s, float value) { s.weight_decay = value; });
     }
+    if (freedom.epochs) vary({5, 20}, [](AutoSettings& s, int factor) { s.epochs *= factor; });
     if (freedom.head) vary({"svm", "mlp:256"}, [](AutoSettings& s, const char* head) { s.head = head; });
     if (freedom.freeze) vary(kDepths, [](AutoSettings& s, const char* freeze) { s.freeze = freeze; });
     result_.seconds = elapsed();
@@ -103,6 +104,7 @@ class Search {
     TrainOptions options = options_;
     options.rate.lr = settings.lr;
     options.regularisation.weight_decay = settings.weight_decay;
+    options.length.epochs = settings.epochs;
     const AutoNetwork network = make_(settings, options);
     store_.at(settings.freeze, network.graph, options, listener_, backend_);
     TrainListener inner;
@@ -115,6 +117,12 @@ class Search {
                                  options, inner, backend_);
     const bool whole = trial.folds.scores.size() == static_cast<size_t>(folds_);
     if (!whole) trial.remark = stopped_ ? "stopped" : "out of time";
+    if (trial.folds.scores.empty() && !result_.trials.empty()) {  // nothing to show
+      if (listener_.note)
+        listener_.note("head " + settings.head + ", freeze " + settings.freeze + ": " + trial.remark +
+                       " before its first fold");
+      return false;
+    }
     result_.trials.push_back(std::move(trial));
     if (listener_.progress) listener_.progress("settings tried", static_cast<int64_t>(result_.trials.size()), 0);
     return whole;

@@ -54,7 +54,7 @@ const FeatureRows& FeatureStore::at(const std::string& depth, const Graph& graph
     throw Error("folds and searches do not go with a teacher", "leave it out").about("teacher");
   if (const std::string why = announce(depth, graph, options, backend); !why.empty())
     throw Error("the frozen part's results have to be kept: " + why,
-                "use all or last:N; " + mention("cache") + " on lifts the limit")
+                "freeze all or last:N; " + mention("cache") + " views:K, for so many views, lifts the limit")
         .about("freeze");
   // One pass through the largest trunk gives the boundaries of all depths that lie within it.
   const Graph* largest = &depths_.at(depth).trunk;

@@ -35,12 +35,13 @@ struct RateSearch {
 
 /// What a search for settings may vary; the rest stays as it is given.
 struct AutoFreedom {
-  bool rate = true, weight_decay = true, head = true, freeze = true;
+  bool rate = true, weight_decay = true, head = true, freeze = true, epochs = true;
 };
 struct AutoSettings {
   std::string head = "linear";  // linear | svm | mlp:H
   std::string freeze = "all";   // all | last:N
   float lr = 0, weight_decay = 0;
+  int epochs = 0;
 };
 struct AutoTrial {
   AutoSettings settings;

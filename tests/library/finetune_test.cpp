@@ -135,7 +135,7 @@ TEST_F(Finetuning, LooksForARateAndCrossValidates) {
 TEST_F(Finetuning, TheSearchKeepsARecord) {
   FinetuneSettings settings = short_run(2);
   settings.search_seconds = 20;
-  settings.search_freedom = {true, false, false, false};
+  settings.search_freedom = {true, false, false, false, false};
   settings.search_record = folder_->file("auto.csv");
   const FinetuneResult result = finetune(Model::load(bundled_path()), *data_, settings);
   EXPECT_GT(result.search.trials.size(), 1u);
