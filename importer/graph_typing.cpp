@@ -217,11 +217,8 @@ Graph GraphReader::closed_for_a_picture(const Graph& graph, size_t most_sizes, s
     if (closed) size_ = {dims.height, dims.width};
     return closed;
   };
-  if (!is_open) {
-    if (auto closed = closed_for({batch, size_.height, size_.width})) return std::move(*closed);
-    throw *why;
-  }
   if (auto closed = closed_for({batch, size_.height, size_.width})) return std::move(*closed);
+  if (!is_open) throw *why;
   if (const auto dims = given_extents()) {
     why.reset();  // this size's reason is the one to tell
     if (auto closed = closed_for(*dims)) return std::move(*closed);

@@ -112,24 +112,29 @@ class LoopInFile {
     const auto reach = [&](const std::string& name) {
       if (!name.empty() && reached.insert(name).second) open.push_back(name);
     };
-    std::map<std::string, std::string> next;  // what one iteration makes becomes what the next one gets
+    std::multimap<std::string, std::string> next;  // what one iteration makes becomes what the next one gets
     for (int i = 0; i < carried_; ++i) {
-      next[body_.output(1 + i).name()] = body_.input(2 + i).name();
+      next.emplace(body_.output(1 + i).name(), body_.input(2 + i).name());
       if (reader_.follows_input(state_[static_cast<size_t>(i)])) reach(body_.input(2 + i).name());
     }
     std::set<std::string> made;
     for (const auto& input : body_.input()) made.insert(input.name());
     for (const auto& node : nodes_) made.insert(node.output().begin(), node.output().end());
+    const auto reach_from_around = [&](const std::string& name) {
+      const ValueId around = made.contains(name) ? kNoValue : constants_.find(name);
+      if (around != kNoValue && reader_.follows_input(around)) reach(name);
+    };
     for (const auto& node : nodes_)
       for (const std::string& name : reader_.names_read_by(node)) {
         readers[name].push_back(&node);
-        const ValueId around = made.contains(name) ? kNoValue : constants_.find(name);
-        if (around != kNoValue && reader_.follows_input(around)) reach(name);
+        reach_from_around(name);
       }
+    for (const auto& output : body_.output()) reach_from_around(output.name());
     for (; !open.empty(); open.pop_front()) {
       for (const onnx::NodeProto* node : readers[open.front()])
         for (const std::string& output : node->output()) reach(output);
-      if (const auto it = next.find(open.front()); it != next.end()) reach(it->second);
+      const auto [first, last] = next.equal_range(open.front());
+      for (auto it = first; it != last; ++it) reach(it->second);
     }
     return reached.contains(body_.output(0).name());
   }

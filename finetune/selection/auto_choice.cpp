@@ -106,8 +106,8 @@ class Search {
     options.regularisation.weight_decay = settings.weight_decay;
     options.length.epochs = settings.epochs;
     const AutoNetwork network = make_(settings, options);
-    store_.at(settings.freeze, network.graph, options, listener_, backend_);
     TrainListener inner;
+    inner.progress = listener_.progress;
     inner.batch = [&](double rate, double loss) {
       stopped_ = stopped_ || (listener_.batch && !listener_.batch(rate, loss));
       return !stopped_ && (result_.trials.empty() || elapsed() < seconds_);

@@ -194,6 +194,27 @@ TEST_F(OpenLoopProto, MayGiveWhatItDoesNotMake) {
   EXPECT_EQ(run(proto, {2, 3, 8}).data<float>()[0], 2);
 }
 
+/// Nothing but what two carried values become, the height from around the loop, makes its end follow a size.
+TEST_F(OpenLoopProto, MayEndByAValueFromAroundIt) {
+  onnx::ModelProto proto = empty_model({-1, 3, -1, 8});
+  auto& graph = *proto.mutable_graph();
+  add_integers(graph, "axis", {2});
+  add_integers(graph, "none", {0});
+  add_integers(graph, "ten", {10});
+  add_node(graph, "Shape", {"x"}, {"shape"});
+  add_node(graph, "Gather", {"shape", "axis"}, {"height"});
+  auto& loop = add_node(graph, "Loop", {"", "", "none", "none", "x"}, {"first", "second", "y"});
+  auto& body = *add_attribute(loop, "body", onnx::AttributeProto::GRAPH).mutable_g();
+  for (const char* name : {"i", "go", "bound", "other", "v"}) body.add_input()->set_name(name);
+  add_node(body, "Add", {"i", "bound"}, {"sum"});
+  add_node(body, "Less", {"sum", "ten"}, {"on"});
+  add_node(body, "Add", {"v", "v"}, {"w"});
+  for (const char* name : {"on", "height", "height", "w"}) body.add_output()->set_name(name);
+  // The first iteration adds nothing, the others the height: 11 - height iterations.
+  EXPECT_EQ(run(proto, {1, 3, 8}).data<float>()[0], 256);
+  EXPECT_EQ(run(proto, {1, 5, 8}).data<float>()[0], 64);
+}
+
 TEST_F(OpenLoopProto, OfAnotherNumberOfInputsIsDamaged) {
   for (const int inputs : {0, 1, 2, 4}) {
     onnx::ModelProto proto = empty_model({-1, 3, -1, 8});
