@@ -44,6 +44,28 @@ void write_history(const std::string& path, const std::vector<EpochReport>& hist
   });
 }
 
+json recipe_json(const RecipeSearch& recipe) {
+  if (recipe.conclusion.empty()) return nullptr;
+  json trials = json::array();
+  for (const RecipeTrial& t : recipe.trials)
+    trials.push_back({{"what", t.what},
+                      {"pictures", t.pictures},
+                      {"accuracy", t.accuracy},
+                      {"loss", t.loss},
+                      {"seconds", t.seconds},
+                      {"verdict", t.verdict}});
+  return {{"preprocessing", recipe.preprocessing.empty() ? json(nullptr) : json(recipe.preprocessing)},
+          {"flips", recipe.flips},
+          {"freeze", recipe.freeze},
+          {"epochs", recipe.epochs},
+          {"l2", recipe.l2},
+          {"temperature", recipe.temperature},
+          {"budget", recipe.budget},
+          {"seconds", recipe.seconds},
+          {"conclusion", recipe.conclusion},
+          {"trials", trials}};
+}
+
 }  // namespace
 
 void make_folder(const std::string& path) {
@@ -99,6 +121,7 @@ std::string to_json_text(const FinetuneReport& report) {
                  {"seconds", r.search.seconds}};
   }
   return json{{"cross_validation", folds},
+              {"recipe", recipe_json(r.recipe)},
               {"auto", automatic},
               {std::string("best_") + score_names(r.task).first, r.best_score},
               {"task", name_of(r.task)},

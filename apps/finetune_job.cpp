@@ -18,28 +18,33 @@ namespace fs = std::filesystem;
 /// Tells on stderr how the run goes.
 class JobListener final : public Listener {
  public:
-  JobListener(bool quiet, const FinetuneSettings& settings) : progress_(quiet), settings_(settings) {}
+  JobListener(bool quiet, Task task) : progress_(quiet), task_(task) {}
   void progress(const std::string& phase, int64_t done, int64_t total) override { progress_.show(phase, done, total); }
   void note(const std::string& text) override { progress_.line(text); }
   void skipped(const std::string& reason) override { progress_.line("skipped " + reason); }
   void epoch(const EpochReport& e) override {
     std::ostringstream line;
-    line << std::fixed << "epoch " << e.epoch << "/" << settings_.epochs << "  loss " << std::setprecision(4)
-         << e.train_loss << "  val loss " << e.val_loss << "  val " << score_text(settings_.task, e.val_score) << "  "
-         << std::setprecision(2) << e.seconds << " s";
+    line << std::fixed << "epoch " << e.epoch << "/" << e.epochs << "  loss " << std::setprecision(4) << e.train_loss
+         << "  val loss " << e.val_loss << "  val " << score_text(task_, e.val_score) << "  " << std::setprecision(2)
+         << e.seconds << " s";
     note(line.str());
   }
 
  private:
   Progress progress_;
-  const FinetuneSettings& settings_;
+  Task task_;
 };
 
 std::string last_line(const FinetuneReport& report) {
   const FinetuneResult& r = report.result;
   std::ostringstream line;
-  line << std::fixed << std::setprecision(2) << "best validation " << score_text(r.task, r.best_score) << " (epoch "
-       << r.best_epoch << "), " << std::setprecision(1) << report.seconds << " s: " << report.model;
+  line << std::fixed << (r.recipe.conclusion.empty() ? "best validation " : "validation ")
+       << score_text(r.task, r.best_score);
+  if (r.recipe.conclusion.empty())
+    line << " (epoch " << r.best_epoch << ")";
+  else
+    line << " on pictures that chose nothing";
+  line << ", " << std::setprecision(1) << report.seconds << " s: " << report.model;
   return line.str();
 }
 
@@ -50,6 +55,7 @@ FinetuneReport run_finetune(const FinetuneOptions& o) {
   FinetuneSettings settings = o.settings;
   Model model = Model::load(o.model);
   settings.preprocessing = resolve_preprocessing(model, o.pictures, o.common);
+  settings.preprocessing_is_guess = o.pictures.name.empty() && !model.preprocessing();
   const Dataset data = read_dataset(o.data, settings.task, {o.validation_part, o.common.seed});
   make_folder(o.output);
   const auto in_folder = [&](const char* name) { return (fs::path(o.output) / name).string(); };
@@ -58,7 +64,7 @@ FinetuneReport run_finetune(const FinetuneOptions& o) {
   if (!o.teacher.empty()) settings.teacher = Model::load(o.teacher);
   backend(o.common);  // tells what serves
 
-  JobListener listener(o.common.quiet, settings);
+  JobListener listener(o.common.quiet, settings.task);
   FinetuneReport report;
   report.classes = data.classes;
   report.history = in_folder("history.csv");

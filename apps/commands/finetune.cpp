@@ -21,10 +21,10 @@ std::string words(const std::vector<std::string>& names) {
 }
 
 /// Every option with the value it had, and everything that the chosen components are set to, as a file that --config
-/// reads; options that were not given and have no default are left out. With a preset or a search for settings only
-/// what was given is told, so that it finds the same things free again.
+/// reads; options that were not given and have no default are left out. With a preset, a search for settings or a
+/// recipe by the pictures only what was given is told, so that it finds the same things free again.
 std::string resolved_config(const CLI::App& command, const SettingOptions& settings, const FinetuneOptions& o) {
-  const bool defaults_also = o.preset.empty() && o.settings.search_seconds <= 0;
+  const bool defaults_also = o.preset.empty() && o.settings.search_seconds <= 0 && o.settings.budget_seconds == 0;
   std::istringstream all(command.config_to_str(defaults_also, /*write_description=*/false));
   std::string text = "[finetune]\n";
   for (std::string line; std::getline(all, line);) {
@@ -58,6 +58,21 @@ void read_class_weights(const std::vector<std::string>& words, FinetuneSettings&
   }
 }
 
+/// Whoever sets something of the training, be it to its default, gets the plain recipe with it.
+void choose_or_not(FinetuneSettings& s, const std::set<std::string>& given) {
+  static const std::set<std::string> kNotOfTheRecipe{
+      "config", "device", "dtype", "threads", "seed",      "batch",  "json",          "quiet",  "preprocess", "resize",
+      "crop",   "output", "task",  "memory",  "val-split", "resume", "class-weights", "budget", "help"};
+  if (s.budget_seconds == 0) return;
+  for (const std::string& name : given) {
+    if (kNotOfTheRecipe.contains(name)) continue;
+    if (s.budget_seconds > 0)
+      throw Error("what it would choose is set: " + mention(name), "leave one of them out").about("budget");
+    s.budget_seconds = 0;
+    return;
+  }
+}
+
 /// What the command line says, as the library takes it.
 void read_options(FinetuneOptions& o, const CLI::App& command, const SettingOptions& settings) {
   FinetuneSettings& s = o.settings;
@@ -79,6 +94,7 @@ void read_options(FinetuneOptions& o, const CLI::App& command, const SettingOpti
   s.schedule = settings.completed("schedule", s.schedule);
   s.loss.values = settings.completed("loss", {chosen_loss(s, s.task).name, {}}).values;
   s.head.values = settings.completed("head", parse_head(s.head.name)).values;
+  choose_or_not(s, given);
   s.search_freedom = {!given.contains("lr"), !given.contains("weight-decay"), !given.contains("head"),
                       !given.contains("freeze"), !given.contains("epochs")};
 }
@@ -167,6 +183,14 @@ void register_finetune(CLI::App& app) {
                    "cached features; what is given stays")
       ->check(CLI::Range(1.0, 1e6))
       ->type_name("SECONDS");
+  command
+      ->add_option("--budget", o->settings.budget_seconds,
+                   "Seconds for choosing what suits the pictures: preprocessing where the model does not say, flips, "
+                   "views, the head's penalty, depth and epochs (-1: as long as the features took, at least a minute; "
+                   "0, or with any setting of the training given: the plain recipe)")
+      ->check(CLI::Range(-1.0, 1e7))
+      ->type_name("SECONDS")
+      ->capture_default_str();
   command->add_flag("--find-lr", o->settings.find_rate,
                     "Only the learning-rate range test: RUN/rates.csv, RUN/rates.svg and a suggestion");
   command->add_flag("--resume", o->settings.resume, "Go on from RUN's checkpoint");

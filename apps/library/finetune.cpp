@@ -8,6 +8,7 @@
 #include "apps/library/device.h"
 #include "apps/library/network.h"
 #include "apps/library/pipelines.h"
+#include "apps/library/recipe.h"
 #include "apps/library/scores.h"
 #include "apps/library/settings_search.h"
 #include "apps/library/teacher.h"
@@ -79,6 +80,7 @@ class Job {
     check_dataset(dataset, task_);
     check_combinations(settings_);
     check_components(settings_, task_);
+    adapts_ = adapts();
     options_ = to_train_options(settings_);
     options_.task = task_;
     options_.loss = chosen_loss(settings_, task_);
@@ -103,6 +105,8 @@ class Job {
   FinetuneResult run() {
     result_.task = task_;
     const int classes = static_cast<int>(data_->classes());
+    std::optional<RecipeChoice> choice;
+    if (adapts_) choice = adapt();
     if (settings_.search_seconds > 0 || settings_.folds > 0) {
       whole_.emplace(data_->whole());
       features_.emplace(*whole_, data_->training().size(), settings_.folds > 0);
@@ -120,8 +124,11 @@ class Job {
       return std::move(result_);
     }
     if (settings_.folds > 0) cross_validate_first(classes);
-    TrainResult trained = train_network(classes);
-    result_.skipped.insert(result_.skipped.end(), trained.skipped.begin(), trained.skipped.end());
+    if (choice && !choice->head.weight.empty()) set_head(model_.graph, head_, choice->head);
+    TrainResult trained = choice && choice->report.epochs == 0 ? fitted_head(*choice) : train_network(classes);
+    for (const std::string& reason : trained.skipped)
+      if (std::find(result_.skipped.begin(), result_.skipped.end(), reason) == result_.skipped.end())
+        result_.skipped.push_back(reason);
     result_.history = std::move(trained.history);
     result_.best_epoch = trained.best_epoch;
     result_.best_score = trained.best_val_score;
@@ -133,11 +140,45 @@ class Job {
   }
 
  private:
+  /// Whether the recipe is chosen by the pictures. Says so where settings keep it from that.
+  bool adapts() const {
+    if (settings_.budget_seconds == 0) return false;
+    const std::string other = departs_from_recipe(settings_, task_);
+    if (other.empty()) return true;
+    if (settings_.budget_seconds > 0)
+      throw Error("what it would choose is set: " + mention(other), "leave one of them out").about("budget");
+    listener_.note("the plain recipe, with what is set (" + mention(other) + "); nothing is chosen by the pictures");
+    return false;
+  }
+
+  /// Chooses the recipe, and goes on with it.
+  RecipeChoice adapt() {
+    const Dataset dataset = data_->dataset();
+    RecipeChoice choice =
+        choose_recipe_for(settings_, options_, preprocessing_, model_.graph, dataset, inner_, *backend_);
+    result_.recipe = choice.report;
+    result_.skipped.insert(result_.skipped.end(), choice.skipped.begin(), choice.skipped.end());
+    data_.emplace(dataset, preprocessing_, settings_, task_);
+    return choice;
+  }
+
+  /// A run that is over with its head's fit.
+  TrainResult fitted_head(const RecipeChoice& choice) {
+    TrainResult result;
+    result.history = {judge_head(choice, data_->dataset())};
+    result.best_epoch = 1;
+    result.best_val_score = result.history[0].val_score;
+    result.features_cached = true;
+    options_.optimizer = {"lbfgs"};
+    listener_.epoch(result.history[0]);
+    return result;
+  }
+
   /// The graph for the pictures' size, with weights that are nobody else's where they may change.
   void prepare_graph() {
     Graph& graph = model_.graph;
     without_loops(model_);  // what cannot be written is refused now, not after the training
-    if (trains_trunk(settings_) && is_shared(graph)) graph = graph.independent_copy();
+    if ((adapts_ || trains_trunk(settings_)) && is_shared(graph)) graph = graph.independent_copy();
     retype(graph, {1, options_.height, options_.width}, *backend_);
     if (!settings_.remove_lrn_and_dropout) return;
     if (std::none_of(graph.nodes.begin(), graph.nodes.end(),
@@ -225,6 +266,7 @@ class Job {
   std::optional<PictureSource> whole_;    // training, then validation pictures: where features are shared
   std::optional<FeatureStore> features_;  // of a search and of folds
   std::vector<std::string> head_;         // names of the head's weights
+  bool adapts_ = false;                   // the recipe is chosen by the pictures
   FinetuneResult result_;
 };
 

@@ -143,6 +143,7 @@ struct TrainOptions {
   MemoryLimit memory;  // of a training step
   uint64_t seed = 0;
   int threads = 0;
+  bool keep_last = false;  // the weights of the last epoch are kept: what validates chooses nothing
 
   /// Passes every group with settings of its own to `visit(group name, group)`.
   template <typename Visit>

@@ -74,10 +74,10 @@ class Trainer {
       }
     result_.stopped_early = state_.epoch < options_.length.epochs;
     state_.restore_best();
-    if (options_.averaging.recalibrate) recalibrate();
     result_.history = state_.history;
     result_.best_epoch = state_.best_epoch;
     result_.best_val_score = state_.best_epoch > 0 ? state_.best_val_score : 0;
+    if (options_.averaging.recalibrate) recalibrate();
     result_.training_arena_bytes = plan_->plan.arena_bytes();
     result_.seconds = seconds_since(start);
     return std::move(result_);
@@ -374,12 +374,13 @@ class Trainer {
       state_.average->swap(state_.parameters);  // validated, and kept when best, in the weights' place
     const Validation validation = validate();
     report.epoch = ++state_.epoch;
+    report.epochs = options_.length.epochs;
     report.val_loss = validation.loss;
     report.val_score = validation.score;
     report.val_second = validation.second;
     report.seconds = seconds_since(start);
     // Small validation sets tie often; among equals the lower loss is the better model.
-    if (report.val_score > state_.best_val_score ||
+    if (options_.keep_last || report.val_score > state_.best_val_score ||
         (report.val_score == state_.best_val_score && report.val_loss < state_.best_val_loss)) {
       state_.best_val_score = report.val_score;
       state_.best_val_loss = report.val_loss;
@@ -420,6 +421,7 @@ class Trainer {
       }
     }
     const Validation validation = validate();
+    result_.best_val_score = validation.score;  // of the network as it is now
     note("batch norms measured anew: " + std::string(score_names(options_.task).first) + " " +
          std::to_string(validation.score) + ", loss " + std::to_string(validation.loss));
   }

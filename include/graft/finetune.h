@@ -29,6 +29,7 @@ struct FinetuneResult {
   FoldsResult folds;                 // empty without cross-validation
   RateSearch rates;                  // empty without a range test
   AutoSearch search;                 // empty without a search for settings
+  RecipeSearch recipe;               // empty with the plain recipe
   double seconds = 0;                // of the whole call
 };
 

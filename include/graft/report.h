@@ -12,6 +12,7 @@ namespace graft {
 struct EpochReport {
   int epoch = 0;  // from 1
   double train_loss = 0, val_loss = 0, val_score = 0, val_second = 0, lr = 0, seconds = 0;
+  int epochs = 0;  // that the run has at most
 };
 
 /// Cross-validation.
@@ -53,6 +54,27 @@ struct AutoSearch {
   std::vector<AutoTrial> trials;  // in the order they were made; the first is what was given
   size_t chosen = 0;
   double seconds = 0;
+};
+
+/// A candidate of the search for the best classifier, judged by training pictures that it has not seen.
+struct RecipeTrial {
+  std::string what;               // "head on plain views", "all layers, 4 epochs"
+  int64_t pictures = 0;           // that judged it
+  double accuracy = 0, loss = 0;  // loss: cross-entropy in nats
+  double seconds = 0;
+  std::string verdict;  // "chosen", or why it was not
+};
+/// What a run without settings of its own made of the training pictures: how they come to the network, how much of it
+/// is trained, and why.
+struct RecipeSearch {
+  std::vector<RecipeTrial> trials;  // in the order they were made; empty: there was no search
+  std::string preprocessing;        // chosen name; empty: as the model says, or as it was given
+  bool flips = true;                // whether mirrored pictures train
+  std::string freeze = "all";       // chosen depth
+  int epochs = 0;                   // of the training below the head; 0: the head alone
+  double l2 = 0, temperature = 1;   // of the head
+  std::string conclusion;           // in plain words
+  double budget = 0, seconds = 0;   // that the search had, and took
 };
 
 }  // namespace graft

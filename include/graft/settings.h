@@ -73,11 +73,17 @@ struct FinetuneSettings {
   int cached_views = 2;  // "cache": augmented views of each picture that are kept
 
   // What is done beside the run itself.
-  int folds = 0;               // cross-validation in so many parts before the run; 0: none
-  bool find_rate = false;      // "find-lr": only the learning-rate range test, in the place of the run
-  double search_seconds = 0;   // "auto": of looking for better settings before the run; 0: none
-  AutoFreedom search_freedom;  // what that search may vary
-  std::string search_record;   // file of what the search tried (CSV), which a resumed run reads; empty: none is kept
+  /// "budget": seconds for choosing, by training pictures held out, what suits the set: preprocessing where it is a
+  /// guess, mirrored and augmented views, the head's penalty, the depth that is trained and for how long. Below 0: as
+  /// long as the features took, and at least a minute. 0, or with any other setting of the training changed: the plain
+  /// recipe, which the settings are.
+  double budget_seconds = -1;
+  bool preprocessing_is_guess = false;  // whether `preprocessing` may be replaced by what the pictures speak for
+  int folds = 0;                        // cross-validation in so many parts before the run; 0: none
+  bool find_rate = false;               // "find-lr": only the learning-rate range test, in the place of the run
+  double search_seconds = 0;            // "auto": of looking for better settings before the run; 0: none
+  AutoFreedom search_freedom;           // what that search may vary
+  std::string search_record;  // file of what a search tried (CSV), which a resumed run reads; empty: none is kept
 
   // Going on after an interruption.
   std::string checkpoint;  // file that is written after each epoch; empty: none is kept

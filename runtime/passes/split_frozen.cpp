@@ -15,20 +15,35 @@ FrozenSplit split_frozen(const Graph& graph) {
       for (ValueId id : graph.nodes[i].outputs) reached[static_cast<size_t>(id)] = true;
   }
 
+  // Extents, pads and indices have no row for each picture, and cost next to nothing: the rest works them out itself.
+  std::vector<bool> in_both(graph.nodes.size(), false);
+  const auto producer = graph.producers();
+  const auto bring_along = [&](ValueId id) {
+    const int source = id == kNoValue ? -1 : producer[static_cast<size_t>(id)];
+    if (source < 0 || in_rest[static_cast<size_t>(source)]) return;
+    const DType dtype = graph.value(id).dtype;
+    in_both[static_cast<size_t>(source)] =
+        in_both[static_cast<size_t>(source)] || dtype == DType::i64 || dtype == DType::i32 || dtype == DType::boolean;
+  };
+  for (size_t i = graph.nodes.size(); i-- > 0;)
+    if (in_rest[i] || in_both[i])
+      for (ValueId id : graph.nodes[i].inputs) bring_along(id);
+
   FrozenSplit split{graph, graph};
   split.trunk.nodes.clear();
   split.rest.nodes.clear();
   split.trunk.outputs.clear();
-  const auto producer = graph.producers();
   std::vector<ValueId> boundary;
   const auto cross = [&](ValueId id) {
     const int source = producer[static_cast<size_t>(id)];
-    const bool from_trunk = source >= 0 && !in_rest[static_cast<size_t>(source)];
+    const bool from_trunk =
+        source >= 0 && !in_rest[static_cast<size_t>(source)] && !in_both[static_cast<size_t>(source)];
     if (from_trunk && std::find(boundary.begin(), boundary.end(), id) == boundary.end()) boundary.push_back(id);
   };
   for (size_t i = 0; i < graph.nodes.size(); ++i) {
-    (in_rest[i] ? split.rest : split.trunk).nodes.push_back(graph.nodes[i]);
-    if (!in_rest[i]) continue;
+    if (!in_rest[i]) split.trunk.nodes.push_back(graph.nodes[i]);
+    if (!in_rest[i] && !in_both[i]) continue;
+    split.rest.nodes.push_back(graph.nodes[i]);
     for (ValueId id : graph.nodes[i].inputs)
       if (id != kNoValue) cross(id);
   }

@@ -114,6 +114,23 @@ TEST(SplitFrozen, CutsWhereTheFirstTrainableValueEnters) {
   EXPECT_EQ(split.rest.inputs, std::vector<ValueId>{y});
 }
 
+TEST(SplitFrozen, ExtentsAreWorkedOutOnBothSides) {
+  Graph g;
+  const ValueId x = g.add_input("x", DType::f32, {1, 3, 4, 4});
+  const ValueId y = g.add("frozen", pointwise(), {x, g.add_constant("w0", random_tensor({3, 3, 1, 1}, 1))});
+  const ValueId shape = g.add("shape", std::make_shared<ShapeOf>(), {y});
+  const ValueId w1 = g.add_constant("w1", random_tensor({3, 3, 1, 1}, 2));
+  g.value(w1).trainable = true;
+  const ValueId z = g.add("trained", pointwise(), {y, w1});
+  g.append_node("reshaped", std::make_shared<Reshape>(), {z, shape}, {"r"});
+  g.outputs = {g.find("r")};
+  const FrozenSplit split = split_frozen(g);
+  EXPECT_EQ(split.trunk.outputs, std::vector<ValueId>{y});  // not the shape, which has no row for each picture
+  EXPECT_EQ(split.rest.inputs, std::vector<ValueId>{y});
+  ASSERT_EQ(split.rest.nodes.size(), 3u);
+  EXPECT_EQ(split.rest.nodes[0].name, "shape");
+}
+
 TEST(MemoryPlanner, LetsBlocksThatNeverMeetShareMemory) {
   std::vector<Block> blocks{{100, 0, 1}, {100, 2, 3}, {64, 1, 2}};
   EXPECT_EQ(lay_out(blocks), 128u + 64u);

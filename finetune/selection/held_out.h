@@ -1,0 +1,35 @@
+#pragma once
+
+#include <span>
+#include <vector>
+
+namespace graft {
+
+/// How a classifier did on pictures that it had not seen, one after the other.
+struct HeldOut {
+  std::vector<double> losses;  // cross-entropy in nats
+  std::vector<bool> right;     // the largest score is the label's
+  void add(std::span<const float> scores, int label);
+  double loss() const;      // mean; 0 of none
+  double accuracy() const;  // 0 to 1; 0 of none
+};
+
+/// Mean of a - b, number by number, and its standard error; the error of fewer than two is infinite.
+struct MeanDifference {
+  double mean = 0, error = 0;
+};
+MeanDifference mean_difference(const std::vector<double>& a, const std::vector<double>& b);
+
+/// Probability that of `wins` + `losses` pictures on which two classifiers differ, `wins` or more speak for one of them
+/// by chance: the one-sided sign test.
+double sign_test(int wins, int losses);
+
+/// Whether `now` is better than `before` on the same pictures by more than chance, which makes it so once in twenty
+/// times: in its loss, with no less right, or in what is right, with no more loss.
+bool is_better_beyond_chance(const HeldOut& now, const HeldOut& before);
+
+/// The temperature T, 0.0005 to 2000, at which softmax(f/T) makes the labels most likely [Guo et al. 2017]. `scores`:
+/// pictures × classes; pictures whose label is negative do not count.
+double best_temperature(std::span<const float> scores, std::span<const int> labels, int classes);
+
+}  // namespace graft

@@ -1,0 +1,77 @@
+#include "finetune/selection/linear_candidate.h"
+
+#include <cmath>
+
+#include "runtime/core/error.h"
+#include "runtime/core/parallel.h"
+
+namespace graft {
+
+void FeatureMatrix::append(const FeatureRows& rows, const std::vector<int64_t>& samples, uint64_t variant) {
+  size_t width = 0, at = 0;
+  for (size_t o = 0; o < rows.outputs.size(); ++o) width += rows.width(o);
+  std::vector<float> view(samples.size() * width);
+  for (const int64_t sample : samples)
+    for (size_t o = 0; o < rows.outputs.size(); at += rows.width(o), ++o)
+      rows.copy(o, {sample, variant}, view.data() + at);
+  append(view, width);
+}
+
+void FeatureMatrix::append(std::span<const float> view, size_t width) {
+  if (values_.empty()) {
+    width_ = width;
+    pictures_ = view.size() / width;
+  }
+  if (width != width_ || view.size() != pictures_ * width_)
+    throw Error("a view of other pictures or features", {}, ErrorCode::internal);
+  values_.insert(values_.end(), view.begin(), view.end());
+}
+
+HalfwayScale::HalfwayScale(const FeatureMatrix& features) : mean(features.width()), scale(features.width()) {
+  const size_t rows = features.rows(), width = features.width();
+  std::vector<double> sum(width, 0), square(width, 0);
+  for (size_t i = 0; i < rows; ++i)
+    for (size_t d = 0; d < width; ++d) sum[d] += static_cast<double>(features.row(i)[d]);
+  for (double& s : sum) s /= static_cast<double>(rows);
+  for (size_t i = 0; i < rows; ++i)
+    for (size_t d = 0; d < width; ++d) {
+      const double away = static_cast<double>(features.row(i)[d]) - sum[d];
+      square[d] += away * away;
+    }
+  double mean_square = 0;
+  for (double& s : square) mean_square += (s /= static_cast<double>(rows)) / static_cast<double>(width);
+  const double overall = std::sqrt(mean_square);
+  for (size_t d = 0; d < width; ++d) {
+    const double divisor = std::sqrt(std::sqrt(square[d]) * overall);
+    mean[d] = static_cast<float>(sum[d]);
+    scale[d] = divisor > 1e-6 * overall && divisor > 0 ? static_cast<float>(1 / divisor) : 0.0f;
+  }
+}
+
+std::vector<float> HalfwayScale::apply(const FeatureMatrix& features) const {
+  const size_t width = features.width();
+  std::vector<float> standardised(features.rows() * width);
+  parallel_for(static_cast<int64_t>(features.rows()), 64, [&](int64_t first, int64_t last) {
+    for (auto i = static_cast<size_t>(first); i < static_cast<size_t>(last); ++i)
+      for (size_t d = 0; d < width; ++d) standardised[i * width + d] = (features.row(i)[d] - mean[d]) * scale[d];
+  });
+  return standardised;
+}
+
+LinearHeadWeights HalfwayScale::folded(std::span<const float> weight, std::span<const float> bias,
+                                       double temperature) const {
+  const size_t width = mean.size();
+  LinearHeadWeights head{std::vector<float>(weight.size()), std::vector<float>(bias.size())};
+  for (size_t c = 0; c < bias.size(); ++c) {
+    auto moved = static_cast<double>(bias[c]);
+    for (size_t d = 0; d < width; ++d) {
+      const double w = static_cast<double>(weight[c * width + d]) * static_cast<double>(scale[d]);
+      moved -= w * static_cast<double>(mean[d]);
+      head.weight[c * width + d] = static_cast<float>(w / temperature);
+    }
+    head.bias[c] = static_cast<float>(moved / temperature);
+  }
+  return head;
+}
+
+}  // namespace graft

@@ -1,0 +1,85 @@
+#include "finetune/selection/prototypes.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "runtime/core/error.h"
+
+namespace graft {
+namespace {
+
+constexpr size_t kPictures = 45, kWidth = 6;
+
+std::vector<float> figures() {
+  std::vector<float> x;
+  for (size_t i = 0; i < kPictures; ++i)
+    for (size_t d = 0; d < kWidth; ++d) {
+      const auto a = static_cast<double>(i), b = static_cast<double>(d);
+      x.push_back(static_cast<float>((1 + b) * (std::sin(1.3 * a + 0.7 * b * a + b) + (d % 3 == i % 3 ? 0.8 : 0.0))));
+    }
+  return x;
+}
+
+ClassTargets targets() {
+  ClassTargets t;
+  t.classes = 3;
+  for (size_t i = 0; i < kPictures; ++i) {
+    t.labels.push_back(static_cast<int>(i % 3));
+    t.fold.push_back(static_cast<int>(i / 3 % 5));
+  }
+  return t;
+}
+
+int predicted(const float* scores) { return static_cast<int>(std::max_element(scores, scores + 3) - scores); }
+
+// scikit-learn 1.9.1's NearestCentroid on the same standardised features.
+TEST(Prototypes, ClassifyAsScikitLearnsNearestCentroid) {
+  FeatureMatrix features;
+  features.append(figures(), kWidth);
+  const Prototypes prototypes(features, targets());
+  int right = 0;
+  for (size_t i = 0; i < kPictures; ++i)
+    right += predicted(prototypes.scores().data() + i * 3) == static_cast<int>(i % 3);
+  EXPECT_EQ(right, 37);
+  const int expected[kPictures] = {0, 1, 2, 0, 1, 2, 2, 1, 2, 0, 1, 2, 0, 1, 2, 0, 1, 2, 0, 1, 2, 0, 1,
+                                   2, 0, 1, 2, 0, 2, 0, 0, 0, 2, 0, 1, 2, 0, 2, 1, 0, 2, 2, 0, 1, 2};
+  const LinearHeadWeights head = prototypes.fit();
+  for (size_t i = 0; i < kPictures; ++i) {
+    float scores[3];
+    for (size_t c = 0; c < 3; ++c) {
+      scores[c] = head.bias[c];
+      for (size_t d = 0; d < kWidth; ++d) scores[c] += head.weight[c * kWidth + d] * features.row(i)[d];
+    }
+    EXPECT_EQ(predicted(scores), expected[i]) << i;
+  }
+  EXPECT_NE(prototypes.without_fold(0).weight, prototypes.without_fold(1).weight);
+}
+
+TEST(Prototypes, NothingToJudgeByIsAnError) {
+  FeatureMatrix features;
+  features.append(figures(), kWidth);
+  ClassTargets t = targets();
+  std::fill(t.fold.begin(), t.fold.end(), -1);
+  EXPECT_THROW(Prototypes(features, t), Error);
+}
+
+TEST(HeldOut, AGainIsBeyondChanceWhereItIs) {
+  EXPECT_NEAR(sign_test(7, 2), 0.08984375, 1e-9);  // SciPy's binomtest
+  EXPECT_NEAR(sign_test(3, 0), 0.125, 1e-9);
+  HeldOut before, now, same;
+  for (int i = 0; i < 40; ++i) {
+    const float wrong[] = {i % 4 == 0 ? 2.0f : 0.0f, 1.0f}, right[] = {0.0f, 1.0f + 0.01f * static_cast<float>(i)};
+    before.add(wrong, 1);
+    same.add(wrong, 1);
+    now.add(right, 1);
+  }
+  EXPECT_DOUBLE_EQ(before.accuracy(), 0.75);
+  EXPECT_TRUE(is_better_beyond_chance(now, before));
+  EXPECT_FALSE(is_better_beyond_chance(before, now));
+  EXPECT_FALSE(is_better_beyond_chance(same, before));
+}
+
+}  // namespace
+}  // namespace graft

@@ -1,0 +1,152 @@
+#include "finetune/selection/softmax_regression.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "runtime/core/error.h"
+
+namespace graft {
+namespace {
+
+constexpr size_t kPictures = 45, kWidth = 6;
+
+/// Three classes that overlap.
+std::vector<float> figures() {
+  std::vector<float> x;
+  for (size_t i = 0; i < kPictures; ++i)
+    for (size_t d = 0; d < kWidth; ++d) {
+      const auto a = static_cast<double>(i), b = static_cast<double>(d);
+      x.push_back(static_cast<float>((1 + b) * (std::sin(1.3 * a + 0.7 * b * a + b) + (d % 3 == i % 3 ? 0.8 : 0.0))));
+    }
+  return x;
+}
+
+ClassTargets targets() {
+  ClassTargets t;
+  t.classes = 3;
+  for (size_t i = 0; i < kPictures; ++i) {
+    t.labels.push_back(static_cast<int>(i % 3));
+    t.fold.push_back(static_cast<int>(i / 3 % 5));
+  }
+  return t;
+}
+
+FeatureMatrix matrix() {
+  FeatureMatrix m;
+  m.append(figures(), kWidth);
+  return m;
+}
+
+std::vector<double> probabilities(const LinearHeadWeights& head, const float* x, double temperature) {
+  std::vector<double> p;
+  double sum = 0;
+  for (size_t c = 0; c < head.bias.size(); ++c) {
+    double f = static_cast<double>(head.bias[c]);
+    for (size_t d = 0; d < kWidth; ++d)
+      f += static_cast<double>(head.weight[c * kWidth + d]) * static_cast<double>(x[d]);
+    sum += p.emplace_back(std::exp(f * temperature));
+  }
+  for (double& v : p) v /= sum;
+  return p;
+}
+
+// scikit-learn 1.9.1's LogisticRegression on (x - mean) / √(σ·s), C = 1 / (λ·n), tol 1e-10, fold by fold.
+TEST(SoftmaxRegression, LossesOutOfFoldAreScikitLearns) {
+  SoftmaxRegression regression(matrix(), targets(), 0);
+  regression.sweep();
+  const double expected[][3] = {{3.1623, 0.9798164, 39.0 / 45},    {1.00001, 0.8416983, 38.0 / 45},
+                                {0.316234, 0.6823238, 37.0 / 45},  {0.100003, 0.5650181, 0.8},
+                                {0.0316239, 0.5166102, 0.8},       {0.0100004, 0.5316897, 34.0 / 45},
+                                {0.00316243, 0.5835830, 34.0 / 45}};
+  ASSERT_EQ(regression.path().size(), 7u);  // two in a row were worse than the best
+  for (size_t i = 0; i < 7; ++i) {
+    const RegressionPoint& point = regression.path()[i];
+    EXPECT_NEAR(point.l2, expected[i][0], 1e-5 * expected[i][0]);
+    EXPECT_NEAR(point.accuracy, expected[i][2], 1e-9);
+    if (i != 4) {
+      EXPECT_NEAR(point.loss, expected[i][1], 2e-3) << point.l2;
+    }
+  }
+  EXPECT_NEAR(regression.best().l2, 0.0316239, 1e-6);
+  EXPECT_LE(regression.best().loss, 0.5168);  // calibrated
+}
+
+TEST(SoftmaxRegression, TheFittedHeadIsScikitLearns) {
+  SoftmaxRegression regression(matrix(), targets(), 0);
+  regression.sweep();
+  const LinearHeadWeights head = regression.fit();
+  const std::vector<float> x = figures();
+  // λ = 0.8 · 0.0316239: all pictures instead of four fifths.
+  const double first[] = {0.59589633, 0.18071922, 0.22338445}, eighth[] = {0.08269335, 0.83332101, 0.08398564};
+  for (size_t c = 0; c < 3; ++c) {
+    EXPECT_NEAR(probabilities(head, x.data(), regression.temperature())[c], first[c], 5e-3);
+    EXPECT_NEAR(probabilities(head, x.data() + 7 * kWidth, regression.temperature())[c], eighth[c], 5e-3);
+  }
+}
+
+TEST(SoftmaxRegression, TheTemperatureMakesProbabilitiesMostLikely) {
+  SoftmaxRegression regression(matrix(), targets(), 0);
+  regression.sweep();
+  const auto loss_at = [&](double beta) {
+    double loss = 0;
+    for (size_t i = 0; i < kPictures; ++i) {
+      double sum = 0;
+      for (size_t c = 0; c < 3; ++c) sum += std::exp(beta * static_cast<double>(regression.scores()[i * 3 + c]));
+      loss += std::log(sum) - beta * static_cast<double>(regression.scores()[i * 3 + i % 3]);
+    }
+    return loss / kPictures;
+  };
+  EXPECT_NEAR(loss_at(1), regression.best().loss, 1e-6);
+  EXPECT_LE(loss_at(1), loss_at(0.98));
+  EXPECT_LE(loss_at(1), loss_at(1.02));
+}
+
+TEST(SoftmaxRegression, AHeadWithoutAFoldDoesNotSeeItsLabels) {
+  ClassTargets honest = targets(), wrong = targets();
+  for (size_t i = 0; i < kPictures; ++i)
+    if (wrong.fold[i] == 2) wrong.labels[i] = (wrong.labels[i] + 1) % 3;
+  SoftmaxRegression a(matrix(), honest, 0), b(matrix(), wrong, 0);
+  a.sweep_at(0.1);
+  b.sweep_at(0.1);
+  const LinearHeadWeights left = a.without_fold(2), right = b.without_fold(2);
+  for (size_t i = 0; i < left.weight.size(); ++i) EXPECT_NEAR(left.weight[i], right.weight[i], 2e-2) << i;
+  EXPECT_GT(std::fabs(a.without_fold(1).weight[0] - b.without_fold(1).weight[0]), 1e-3);
+}
+
+TEST(SoftmaxRegression, AClassOfOnePictureTrainsAndIsNeverScored) {
+  ClassTargets t = targets();
+  t.classes = 4;
+  t.labels[44] = 3;
+  t.fold[44] = -1;
+  SoftmaxRegression regression(matrix(), t, 0);
+  regression.sweep();
+  for (size_t c = 0; c < 4; ++c) EXPECT_EQ(regression.scores()[44 * 4 + c], 0);
+  const LinearHeadWeights head = regression.fit();
+  const std::vector<float> x = figures();
+  EXPECT_GT(probabilities(head, x.data() + 44 * kWidth, 1)[3], probabilities(head, x.data(), 1)[3]);
+  std::fill(t.fold.begin(), t.fold.end(), -1);
+  SoftmaxRegression nothing(matrix(), t, 0);
+  EXPECT_THROW(nothing.sweep(), Error);
+}
+
+TEST(SoftmaxRegression, TheSameForAnyNumberOfThreads) {
+  SoftmaxRegression one(matrix(), targets(), 1), two(matrix(), targets(), 2);
+  one.sweep();
+  two.sweep();
+  EXPECT_EQ(one.scores(), two.scores());
+  EXPECT_EQ(one.fit().weight, two.fit().weight);
+}
+
+TEST(SoftmaxRegression, ViewsAreRowsOfTheSamePictures) {
+  FeatureMatrix twice = matrix();
+  twice.append(figures(), kWidth);
+  SoftmaxRegression one(matrix(), targets(), 0), two(twice, targets(), 0);
+  one.sweep();
+  two.sweep();
+  EXPECT_NEAR(one.best().loss, two.best().loss, 1e-3);  // the mean over rows is the same
+  EXPECT_THROW(twice.append(figures(), kWidth - 1), Error);
+}
+
+}  // namespace
+}  // namespace graft
