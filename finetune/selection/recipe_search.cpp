@@ -36,7 +36,8 @@ constexpr int kFewErrors = 8;
 constexpr int kFewHeldOut = 16;
 /// What a picture takes in a training step, in passes of the whole network forward.
 constexpr double kTrainingPasses = 3.2;
-constexpr int kTrialEpochs = 4;
+/// The part of the time left that the first depth may try.
+constexpr double kFirstDepth = 0.6;
 /// Pictures that a final training of layers below the head sees, and its epochs.
 constexpr double kPicturesSeen = 6000;
 constexpr int kFewestEpochs = 6, kMostEpochs = 15;
@@ -314,29 +315,36 @@ class RecipeSearcher {
     // to the network's own that more would spoil it.
     const auto part = [&](int64_t layers) {
       if (layers >= 1 && layers < layers_)
-        try_depth("last:" + std::to_string(layers), static_cast<double>(layers) / static_cast<double>(layers_));
+        try_depth("last:" + std::to_string(layers), static_cast<double>(layers) / static_cast<double>(layers_),
+                  kFirstDepth * left());
     };
     part(layers_ / 2);
-    try_depth("none", 1);
+    try_depth("none", 1, left());
     if (choice_.report.epochs == 0) part(layers_ / 5);
   }
 
-  /// `share`: of the network that is trained.
-  void try_depth(const std::string& freeze, double share) {
+  /// Enough to see kPicturesSeen of them, within bounds.
+  static int epochs_for(size_t pictures) {
+    return std::clamp(static_cast<int>(std::lround(kPicturesSeen / static_cast<double>(pictures))), kFewestEpochs,
+                      kMostEpochs);
+  }
+
+  /// `share`: of the network that is trained; `allowed`: seconds.
+  void try_depth(const std::string& freeze, double share, double allowed) {
     const std::string layers = freeze == "none" ? "all layers" : freeze.substr(5) + " layers below the head";
     const double pass = per_picture_ * static_cast<double>(rest_.size());
     const double epoch = kTrainingPasses * share * pass;
     // The part that stays frozen is computed once for each view, batch norms are measured at the end.
     const double first = (1 - share) * pass * options_.cache.views + share * pass;
     const double after = per_picture_ * static_cast<double>(held_out_.size()) * 3;
-    const double time = left() - first - after;
+    const double time = allowed - first - after;
     if (time < 0.4 * epoch)
       return note("training " + layers + ": not tried, an epoch takes about " + seconds_text(epoch) + " of " +
                   seconds_text(std::max(0.0, left())) + " left; " + mention("budget") + " " +
                   std::to_string(static_cast<int>(std::ceil(budget_ - left() + 2 * (epoch + first + after)))) +
                   " would do");
     const double begin = seconds_since_start();
-    const int epochs = std::clamp(static_cast<int>(time / epoch), 1, kTrialEpochs);
+    const int epochs = std::clamp(static_cast<int>(time / epoch), 1, epochs_for(rest_.size()));
     std::vector<int64_t> pictures = rest_;
     if (time < epoch) pictures = thinned(time / epoch);
     RecipeNetwork network = problem_.network(freeze);
@@ -396,9 +404,7 @@ class RecipeSearcher {
     depth_text_ = layers;
     epoch_seconds_ = epoch / 0.8;
     choice_.report.freeze = freeze;
-    choice_.report.epochs =
-        std::clamp(static_cast<int>(std::lround(kPicturesSeen / static_cast<double>(training_.size()))), kFewestEpochs,
-                   kMostEpochs);
+    choice_.report.epochs = epochs_for(training_.size());
     choice_.training = depth_options(options_, network.graph, choice_.report.epochs);
   }
 

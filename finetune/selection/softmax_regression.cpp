@@ -155,28 +155,26 @@ SoftmaxRegression::SoftmaxRegression(const FeatureMatrix& features, ClassTargets
     throw Error("labels or folds of other pictures", {}, ErrorCode::internal);
 }
 
-HeldOut SoftmaxRegression::judged(const std::vector<float>& scores) const {
-  const auto classes = static_cast<size_t>(targets_.classes);
-  HeldOut held_out;
-  for (size_t i = 0; i < pictures_; ++i)
-    if (targets_.fold[i] >= 0) held_out.add({scores.data() + i * classes, classes}, targets_.labels[i]);
-  if (held_out.losses.empty())
-    throw Error("no class has two pictures, so that nothing can be judged by pictures that were not seen",
-                "give more pictures, or set " + mention("budget") + " to 0", ErrorCode::bad_data);
-  return held_out;
-}
-
 void SoftmaxRegression::add_point(Problem& problem, double l2) {
   problem.minimise(l2);
   const auto classes = static_cast<size_t>(targets_.classes);
   std::vector<float> scores(pictures_ * classes, 0);
+  std::vector<int> labels(pictures_, -1);
   for (size_t i = 0; i < pictures_; ++i) {
     if (targets_.fold[i] < 0) continue;
+    labels[i] = targets_.labels[i];
     const size_t block = i * static_cast<size_t>(targets_.folds) + static_cast<size_t>(targets_.fold[i]);
     std::copy_n(problem.scores() + block * classes, classes, scores.data() + i * classes);
   }
-  const HeldOut held_out = judged(scores);
-  path_.push_back({l2, held_out.loss(), held_out.accuracy()});
+  const double temperature = best_temperature(scores, labels, targets_.classes);
+  for (float& f : scores) f = static_cast<float>(static_cast<double>(f) / temperature);
+  HeldOut held_out;
+  for (size_t i = 0; i < pictures_; ++i)
+    if (labels[i] >= 0) held_out.add({scores.data() + i * classes, classes}, labels[i]);
+  if (held_out.losses.empty())
+    throw Error("no class has two pictures, so that nothing can be judged by pictures that were not seen",
+                "give more pictures, or set " + mention("budget") + " to 0", ErrorCode::bad_data);
+  path_.push_back({l2, temperature, held_out.loss(), held_out.accuracy()});
   if (path_.size() > 1 && path_.back().loss >= best().loss) return;
   best_ = path_.size() - 1;
   scores_ = std::move(scores);
@@ -187,23 +185,11 @@ void SoftmaxRegression::add_point(Problem& problem, double l2) {
 void SoftmaxRegression::sweep() {
   Problem problem(*this, targets_.folds, targets_.fold);
   for (double l2 = kStrongest; l2 > kWeakest && path_.size() < best_ + 1 + kWorse; l2 *= kStep) add_point(problem, l2);
-  calibrate();
 }
 
 void SoftmaxRegression::sweep_at(double l2) {
   Problem problem(*this, targets_.folds, targets_.fold);
   add_point(problem, l2);
-  calibrate();
-}
-
-/// Behind the choice of a penalty: by the loss at each one's temperature they would differ too little to choose.
-void SoftmaxRegression::calibrate() {
-  std::vector<int> labels = targets_.labels;
-  for (size_t i = 0; i < pictures_; ++i)
-    if (targets_.fold[i] < 0) labels[i] = -1;
-  temperature_ = best_temperature(scores_, labels, targets_.classes);
-  for (float& f : scores_) f = static_cast<float>(static_cast<double>(f) / temperature_);
-  path_[best_].loss = judged(scores_).loss();
 }
 
 LinearHeadWeights SoftmaxRegression::fit() const {
@@ -218,7 +204,7 @@ LinearHeadWeights SoftmaxRegression::fit() const {
       static_cast<double>(pictures_) - static_cast<double>(std::count(targets_.fold.begin(), targets_.fold.end(), -1));
   const double seen = 1 - scored / static_cast<double>(pictures_) / static_cast<double>(folds);
   problem.minimise(best().l2 * seen);
-  return scale_.folded(problem.weight(), problem.bias(), temperature_);
+  return scale_.folded(problem.weight(), problem.bias(), temperature());
 }
 
 LinearHeadWeights SoftmaxRegression::without_fold(int fold) const {

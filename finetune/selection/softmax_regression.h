@@ -9,7 +9,8 @@ namespace graft {
 /// One strength of the penalty, judged out of fold.
 struct RegressionPoint {
   double l2 = 0;  // λ of mean loss + λ/2·‖W‖², on standardised features
-  double loss = 0, accuracy = 0;
+  double temperature = 1;         // that makes the probabilities most likely
+  double loss = 0, accuracy = 0;  // at it: penalties differ in how sure they are, which the temperature mends
 };
 
 /// Multinomial logistic regression, which is the convex problem that a linear head under cross-entropy poses, solved
@@ -26,11 +27,11 @@ class SoftmaxRegression final : public LinearCandidate {
   /// One penalty alone, in the place of a sweep.
   void sweep_at(double l2);
   const std::vector<RegressionPoint>& path() const { return path_; }
-  /// The penalty of the lowest loss; that is then given at the temperature.
+  /// The penalty of the lowest loss.
   const RegressionPoint& best() const { return path_[best_]; }
 
   const std::vector<float>& scores() const override { return scores_; }
-  double temperature() const override { return temperature_; }
+  double temperature() const override { return best().temperature; }
   double penalty() const override { return best().l2; }
   /// At the best penalty, which means as much to all pictures as it did to those of a fold: λ·n is kept.
   LinearHeadWeights fit() const override;
@@ -38,8 +39,6 @@ class SoftmaxRegression final : public LinearCandidate {
 
  private:
   class Problem;
-  HeldOut judged(const std::vector<float>& scores) const;
-  void calibrate();
   void add_point(Problem& problem, double l2);
 
   ClassTargets targets_;
@@ -50,7 +49,6 @@ class SoftmaxRegression final : public LinearCandidate {
   std::vector<RegressionPoint> path_;
   size_t best_ = 0;
   std::vector<float> scores_;
-  double temperature_ = 1;
   std::vector<float> fold_weight_, fold_bias_;  // of all folds at the best penalty, on standardised features
 };
 
