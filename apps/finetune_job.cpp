@@ -65,6 +65,8 @@ FinetuneReport run_finetune(const FinetuneOptions& o) {
   backend(o.common);  // tells what serves
 
   JobListener listener(o.common.quiet, settings.task);
+  if (!o.plain_because.empty())
+    listener.note("the plain recipe, as --" + o.plain_because + " is given; nothing is chosen by the pictures");
   FinetuneReport report;
   report.classes = data.classes;
   report.history = in_folder("history.csv");

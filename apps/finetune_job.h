@@ -19,7 +19,8 @@ struct FinetuneOptions {
   std::string task = "classes", model, data, output, teacher, batch_norm = "auto", memory, preset;
   std::vector<std::string> class_weights;
   double validation_part = 0.2;
-  std::string config_text;  // what RUN/config.toml will hold
+  std::string plain_because;  // option that keeps the pictures from choosing the recipe; empty: none
+  std::string config_text;    // what RUN/config.toml will hold
 };
 
 /// What the job came to, and where it lies.

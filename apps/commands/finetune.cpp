@@ -59,7 +59,8 @@ void read_class_weights(const std::vector<std::string>& words, FinetuneSettings&
 }
 
 /// Whoever sets something of the training, be it to its default, gets the plain recipe with it.
-void choose_or_not(FinetuneSettings& s, const std::set<std::string>& given) {
+void choose_or_not(FinetuneOptions& o, const std::set<std::string>& given) {
+  FinetuneSettings& s = o.settings;
   static const std::set<std::string> kNotOfTheRecipe{
       "config", "device", "dtype", "threads", "seed",      "batch",  "json",          "quiet",  "preprocess", "resize",
       "crop",   "output", "task",  "memory",  "val-split", "resume", "class-weights", "budget", "help"};
@@ -69,7 +70,12 @@ void choose_or_not(FinetuneSettings& s, const std::set<std::string>& given) {
     if (s.budget_seconds > 0)
       throw Error("what it would choose is set: " + mention(name), "leave one of them out").about("budget");
     s.budget_seconds = 0;
+    o.plain_because = name;
     return;
+  }
+  if (s.task != Task::classes) {
+    s.budget_seconds = 0;
+    o.plain_because = "task";
   }
 }
 
@@ -94,7 +100,7 @@ void read_options(FinetuneOptions& o, const CLI::App& command, const SettingOpti
   s.schedule = settings.completed("schedule", s.schedule);
   s.loss.values = settings.completed("loss", {chosen_loss(s, s.task).name, {}}).values;
   s.head.values = settings.completed("head", parse_head(s.head.name)).values;
-  choose_or_not(s, given);
+  choose_or_not(o, given);
   s.search_freedom = {!given.contains("lr"), !given.contains("weight-decay"), !given.contains("head"),
                       !given.contains("freeze"), !given.contains("epochs")};
 }

@@ -2,8 +2,11 @@
 
 #include <algorithm>
 #include <chrono>
+#include <map>
+#include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <set>
 
 #include "apps/library/device.h"
 #include "apps/library/network.h"
@@ -33,11 +36,12 @@ TrainListener trainers_listener(Listener& listener) {
   inner.progress = [&](const std::string& phase, int64_t done, int64_t total) {
     listener.progress(phase, done, total);
   };
-  inner.note = [&](const std::string& text) {
+  // A search and the run after it meet the same unreadable pictures.
+  inner.note = [&listener, told = std::make_shared<std::set<std::string>>()](const std::string& text) {
     const std::string kSkipped = "skipped ";
-    if (text.starts_with(kSkipped))
-      listener.skipped(text.substr(kSkipped.size()));
-    else
+    if (text.starts_with(kSkipped)) {
+      if (told->insert(text).second) listener.skipped(text.substr(kSkipped.size()));
+    } else
       listener.note(text);
   };
   inner.epoch = [&](const EpochReport& report) { listener.epoch(report); };
@@ -66,6 +70,12 @@ bool is_shared(const Graph& graph) {
   return false;
 }
 
+bool can_judge(const Dataset& dataset) {
+  std::map<int, int> pictures;
+  return std::any_of(dataset.train.begin(), dataset.train.end(),
+                     [&](const LabelledFile& file) { return ++pictures[file.label] == 2; });
+}
+
 /// One run from the model to the model.
 class Job {
  public:
@@ -80,7 +90,7 @@ class Job {
     check_dataset(dataset, task_);
     check_combinations(settings_);
     check_components(settings_, task_);
-    adapts_ = adapts();
+    adapts_ = adapts(dataset);
     options_ = to_train_options(settings_);
     options_.task = task_;
     options_.loss = chosen_loss(settings_, task_);
@@ -141,9 +151,13 @@ class Job {
 
  private:
   /// Whether the recipe is chosen by the pictures. Says so where settings keep it from that.
-  bool adapts() const {
+  bool adapts(const Dataset& dataset) const {
     if (settings_.budget_seconds == 0) return false;
     const std::string other = departs_from_recipe(settings_, task_);
+    if (other.empty() && !can_judge(dataset)) {
+      listener_.note("the plain recipe: no class has two training pictures, so that nothing could judge a choice");
+      return false;
+    }
     if (other.empty()) return true;
     if (settings_.budget_seconds > 0)
       throw Error("what it would choose is set: " + mention(other), "leave one of them out").about("budget");
@@ -169,6 +183,7 @@ class Job {
     result.best_epoch = 1;
     result.best_val_score = result.history[0].val_score;
     result.features_cached = true;
+    result.stopped_early = choice.stopped;
     options_.optimizer = {"lbfgs"};
     listener_.epoch(result.history[0]);
     return result;

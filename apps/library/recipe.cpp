@@ -1,6 +1,8 @@
 #include "apps/library/recipe.h"
 
 #include <algorithm>
+#include <filesystem>
+#include <optional>
 #include <ostream>
 #include <sstream>
 
@@ -35,8 +37,9 @@ void write_record(const std::string& path, const RecipeChoice& choice) {
   });
 }
 
-/// The recipe that an interrupted run had chosen. Throws Error where it did not come so far.
-RecipeChoice recorded(const std::string& path) {
+/// The recipe that an interrupted run had chosen; none where it did not come so far.
+std::optional<RecipeChoice> recorded(const std::string& path) {
+  if (path.empty() || !std::filesystem::exists(path)) return std::nullopt;
   for (const std::string& line : read_lines(path)) {
     if (!line.starts_with(kChosen)) continue;
     std::istringstream stream(line.substr(std::string(kChosen).size()));
@@ -50,8 +53,7 @@ RecipeChoice recorded(const std::string& path) {
       return choice;
     }
   }
-  throw Error(path + ": does not say what was chosen", "start the run without " + mention("resume"),
-              ErrorCode::corrupt_file);
+  return std::nullopt;
 }
 
 }  // namespace
@@ -143,9 +145,14 @@ RecipeChoice choose_recipe_for(FinetuneSettings& settings, TrainOptions& options
   problem.classes = static_cast<int>(dataset.classes.size());
   problem.budget = settings.budget_seconds;
   RecipeChoice choice;
-  if (settings.resume) choice = recorded(settings.search_record);
-  const bool goes_on = settings.resume && choice.report.epochs > 0;
+  const std::optional<RecipeChoice> known = settings.resume ? recorded(settings.search_record) : std::nullopt;
+  const bool goes_on = known && known->report.epochs > 0 && known->form.preprocessing < conventions.names.size();
+  if (settings.resume && !goes_on && listener.note)
+    listener.note(known ? "the run before fitted a head alone: that is done again from the beginning"
+                        : "the run before did not come as far as a choice: it is made from the beginning");
   if (goes_on) {
+    choice = *known;
+    choice.report.preprocessing = conventions.names[choice.form.preprocessing];
     choice.training = depth_options(options, problem.network(choice.report.freeze).graph, choice.report.epochs);
   } else {
     options.checkpoint.resume = false;  // what was fitted is fitted again, and soon
@@ -156,7 +163,9 @@ RecipeChoice choose_recipe_for(FinetuneSettings& settings, TrainOptions& options
   settings.augment = augmentation_of(choice.form.variants);
   preprocessing = conventions.preprocessings.at(choice.form.preprocessing);
   if (choice.report.epochs > 0) {
-    const CheckpointOptions checkpoint = options.checkpoint;
+    CheckpointOptions checkpoint = options.checkpoint;
+    checkpoint.fingerprint += "-" + std::to_string(choice.form.preprocessing) + (choice.report.flips ? "f" : "n") +
+                              choice.report.freeze + "-" + std::to_string(choice.report.epochs);
     options = choice.training;
     options.checkpoint = checkpoint;
   }

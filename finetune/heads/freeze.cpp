@@ -47,6 +47,12 @@ std::vector<ValueId> trainable_inputs(const Graph& graph, const Node& node) {
 
 bool is_batch_norm(const Node& node) { return dynamic_cast<const BatchNorm*>(node.op.get()) != nullptr; }
 
+/// Whether `last:N` counts a node: it has weights, is no batch norm and not the head.
+bool counts_as_layer(const Graph& graph, const Node& node, const std::set<ValueId>& head) {
+  const auto ids = trainable_inputs(graph, node);
+  return !ids.empty() && !head.contains(ids[0]) && !is_batch_norm(node);
+}
+
 /// Everything that a node depends on, itself included.
 std::vector<bool> ancestors(const Graph& graph, size_t node) {
   std::vector<bool> marked(graph.nodes.size(), false);
@@ -92,9 +98,7 @@ std::vector<bool> frozen_nodes(const Graph& graph, const std::string& policy, co
     if (left < 1) throw Error(policy + ": needs a positive number of layers", "write last:3").about("freeze");
     for (size_t i = graph.nodes.size(); i-- > 0 && left > 0;) {
       frozen[i] = false;
-      const auto ids = trainable_inputs(graph, graph.nodes[i]);
-      const bool is_head = !ids.empty() && head.contains(ids[0]);
-      if (!ids.empty() && !is_head && !is_batch_norm(graph.nodes[i])) --left;
+      if (counts_as_layer(graph, graph.nodes[i], head)) --left;
     }
   } else if (policy.starts_with("match:")) {
     std::regex pattern;
@@ -113,6 +117,13 @@ std::vector<bool> frozen_nodes(const Graph& graph, const std::string& policy, co
 }
 
 }  // namespace
+
+int64_t layers_below_head(const Graph& graph, const std::vector<std::string>& head) {
+  std::set<ValueId> head_values;
+  for (const std::string& name : head) head_values.insert(graph.find(name));
+  return std::count_if(graph.nodes.begin(), graph.nodes.end(),
+                       [&](const Node& node) { return counts_as_layer(graph, node, head_values); });
+}
 
 FreezeResult apply_freeze(Graph& graph, const FreezeOptions& options, const std::vector<std::string>& head) {
   std::set<ValueId> head_values;

@@ -21,6 +21,9 @@ struct FreezeResult {
   int64_t trainable_parameters = 0, frozen_parameters = 0;
 };
 
+/// Layers with weights below the head, as `last:N` counts them.
+int64_t layers_below_head(const Graph& graph, const std::vector<std::string>& head);
+
 /// Marks the constants that training may change. `head` names constants that always are. Throws Error for an unknown
 /// policy, a node that is not there, or a pattern that is no regular expression.
 FreezeResult apply_freeze(Graph& graph, const FreezeOptions& options, const std::vector<std::string>& head);

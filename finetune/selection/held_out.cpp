@@ -9,8 +9,8 @@
 namespace graft {
 namespace {
 
-/// Standard errors that chance exceeds once in twenty times.
-constexpr double kOnceInTwenty = 1.645;
+/// Once in forty times: a part, and the standard errors that chance exceeds so often in one direction.
+constexpr double kChance = 0.025, kErrors = 1.96;
 
 }  // namespace
 
@@ -56,8 +56,7 @@ bool is_better_beyond_chance(const HeldOut& now, const HeldOut& before) {
     wins += now.right[i] && !before.right[i];
     defeats += !now.right[i] && before.right[i];
   }
-  return (gain.mean > kOnceInTwenty * gain.error && wins >= defeats) ||
-         (sign_test(wins, defeats) < 0.05 && gain.mean > 0);
+  return (gain.mean > kErrors * gain.error && wins >= defeats) || (sign_test(wins, defeats) < kChance && gain.mean > 0);
 }
 
 double best_temperature(std::span<const float> scores, std::span<const int> labels, int classes) {

@@ -24,8 +24,9 @@ MeanDifference mean_difference(const std::vector<double>& a, const std::vector<d
 /// by chance: the one-sided sign test.
 double sign_test(int wins, int losses);
 
-/// Whether `now` is better than `before` on the same pictures by more than chance, which makes it so once in twenty
-/// times: in its loss, with no less right, or in what is right, with no more loss.
+/// Whether `now` is better than `before` on the same pictures by more than chance: in its loss, with no less right, or
+/// in what is right, with no more loss. Each is so by chance once in forty times, one of the two at most once in
+/// twenty.
 bool is_better_beyond_chance(const HeldOut& now, const HeldOut& before);
 
 /// The temperature T, 0.0005 to 2000, at which softmax(f/T) makes the labels most likely [Guo et al. 2017]. `scores`:

@@ -27,6 +27,13 @@ void FeatureMatrix::append(std::span<const float> view, size_t width) {
   values_.insert(values_.end(), view.begin(), view.end());
 }
 
+double temperature_without(const std::vector<float>& scores, const ClassTargets& targets, int fold) {
+  std::vector<int> labels = targets.labels;
+  for (size_t i = 0; i < labels.size(); ++i)
+    if (targets.fold[i] < 0 || targets.fold[i] == fold) labels[i] = -1;
+  return best_temperature(scores, labels, targets.classes);
+}
+
 HalfwayScale::HalfwayScale(const FeatureMatrix& features) : mean(features.width()), scale(features.width()) {
   const size_t rows = features.rows(), width = features.width();
   std::vector<double> sum(width, 0), square(width, 0);

@@ -53,7 +53,8 @@ Prototypes::Means Prototypes::means_without(int fold) const {
       means.weight[c * width_ + d] = static_cast<float>(mean);
       square += mean * mean;
     }
-    means.bias[c] = static_cast<float>(-square / 2);
+    // A class without a picture is nobody's nearest.
+    means.bias[c] = counts[c] > 0 ? static_cast<float>(-square / 2) : -1e9f;
   }
   return means;
 }
@@ -65,7 +66,7 @@ LinearHeadWeights Prototypes::fit() const {
 
 LinearHeadWeights Prototypes::without_fold(int fold) const {
   const Means means = means_without(fold);
-  return scale_.folded(means.weight, means.bias, 1);
+  return scale_.folded(means.weight, means.bias, temperature_ * temperature_without(scores_, targets_, fold));
 }
 
 }  // namespace graft

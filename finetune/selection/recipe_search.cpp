@@ -38,6 +38,8 @@ constexpr int kFewHeldOut = 16;
 constexpr double kTrainingPasses = 3.2;
 /// The part of the time left that the first depth may try.
 constexpr double kFirstDepth = 0.6;
+/// A trial that takes so many times what it was allowed is given up.
+constexpr double kOverrun = 1.5;
 /// Pictures that a final training of layers below the head sees, and its epochs.
 constexpr double kPicturesSeen = 6000;
 constexpr int kFewestEpochs = 6, kMostEpochs = 15;
@@ -53,15 +55,6 @@ std::string formatted(const char* format, Values... values) {
 std::string percent(double part) { return formatted("%.1f %%", 100 * part); }
 std::string seconds_text(double seconds) { return formatted(seconds < 10 ? "%.1f s" : "%.0f s", seconds); }
 
-int64_t layers_with_weights(const Graph& graph) {
-  int64_t layers = 0;
-  for (const Node& node : graph.nodes)
-    if (node.inputs.size() > 1 && node.inputs[1] != kNoValue && graph.value(node.inputs[1]).constant &&
-        graph.value(node.inputs[1]).shape.rank() > 1)
-      ++layers;
-  return layers;
-}
-
 class RecipeSearcher {
  public:
   RecipeSearcher(const RecipeProblem& problem, const TrainOptions& options, const TrainListener& listener,
@@ -76,7 +69,7 @@ class RecipeSearcher {
     const RecipeNetwork network = problem_.network("all");
     trunk_ = split_for_training(network.graph, options_, backend_).trunk;
     remove_dead_code(trunk_);
-    layers_ = layers_with_weights(network.graph) - 1;
+    layers_ = layers_below_head(network.graph, network.head);
     choose_preprocessing();
     compute_plain();
     choose_flips();
@@ -86,6 +79,8 @@ class RecipeSearcher {
     if (near) head_on_augmented_views();
     choose_depth();
     if (!near && choice_.report.epochs == 0) head_on_augmented_views();
+    if (stopped_) keep_head_alone();
+    choice_.stopped = stopped_;
     choice_.head = best_->fit();
     choice_.report.l2 = best_->penalty();
     choice_.report.temperature = best_->temperature();
@@ -164,7 +159,7 @@ class RecipeSearcher {
     features_seconds_ = seconds_since_start() - begin;
     per_picture_ = features_seconds_ / static_cast<double>(all.size());
     budget_ = problem_.budget < 0 ? std::max(kLeastBudget, features_seconds_) : problem_.budget;
-    note("features took " + seconds_text(features_seconds_) + "; choosing takes " + seconds_text(budget_) +
+    note("features took " + seconds_text(features_seconds_) + "; choosing takes about " + seconds_text(budget_) +
          " at most, beside them");
     targets_ = targets(training_);
     const auto alone = std::count(targets_.fold.begin(), targets_.fold.end(), -1);
@@ -175,7 +170,7 @@ class RecipeSearcher {
 
   /// About kJudges of the training pictures, as many of each class.
   std::vector<int64_t> some_pictures() const {
-    const size_t each = std::max<size_t>(4, kJudges / static_cast<size_t>(problem_.classes));
+    const size_t each = std::max<size_t>(2, kJudges / static_cast<size_t>(problem_.classes));
     const SampleSource& source = problem_.pictures(choice_.form);
     std::map<int, size_t> taken;
     std::vector<int64_t> some;
@@ -194,12 +189,18 @@ class RecipeSearcher {
       const double begin = seconds_since_start();
       if (p > 1 && problem_.budget >= 0 &&
           begin * static_cast<double>(p + 1) > problem_.budget * static_cast<double>(p))
-        break;
+        return_untried(p);
+      if (untried_) break;
       const FeatureCache cache =
           features({p, PictureForm::Variants::augmented}, some, 0, 0, "preprocessing " + problem_.preprocessings[p]);
       if (p == 0) {
         some = cache.samples();
         t = targets(some);
+        if (!judges(t))
+          return note(
+              "the model does not say how its pictures were prepared, and too few can be read to "
+              "judge it: " +
+              problem_.preprocessings[0] + " is taken");
       }
       SoftmaxRegression regression(matrix(cache, some, 0), t, options_.threads);
       regression.sweep();
@@ -232,6 +233,7 @@ class RecipeSearcher {
     }
     const double begin = seconds_since_start();
     const ClassTargets t = targets(some);
+    if (!judges(t)) return note("too few pictures to find out whether mirrored ones help: they are used");
     FeatureMatrix views = matrix(plain_, some, 0);
     SoftmaxRegression plain(views, t, options_.threads);
     plain.sweep();
@@ -252,6 +254,7 @@ class RecipeSearcher {
     const FeatureMatrix features = matrix(plain_, training_, 0);
     width_ = features.width();
     take(swept(features), "head on plain views", begin);
+    head_trial_ = chosen_;
     std::map<int, int> of_class;
     for (const int label : targets_.labels) ++of_class[label];
     const bool few = std::any_of(of_class.begin(), of_class.end(), [](const auto& c) { return c.second < kFewShots; });
@@ -272,16 +275,17 @@ class RecipeSearcher {
     add_trial(what, head_, begin, "");
   }
 
-  /// Takes a candidate whose loss is lower than that of the best so far by more than its standard error.
+  /// Takes a candidate that is better than the best so far, beyond chance.
   void consider(std::unique_ptr<LinearCandidate> candidate, const std::string& what, double begin) {
     const HeldOut now = judged(*candidate, targets_);
-    const MeanDifference gain = mean_difference(head_.losses, now.losses);
-    if (!(gain.mean > gain.error)) return add_trial(what, now, begin, "not better");
+    if (!is_better_beyond_chance(now, head_)) return add_trial(what, now, begin, "not better beyond chance");
     choice_.report.trials[chosen_].verdict = "not as good";
     take(std::move(candidate), what, begin);
+    head_trial_ = chosen_;
   }
 
   void head_on_augmented_views() {
+    if (stopped_) return;
     const int views = options_.cache.views;
     const double work = per_picture_ * static_cast<double>(training_.size()) * (views + 1);
     const std::string name = flips_ ? "head on augmented views" : "head on augmented views without flips";
@@ -300,6 +304,7 @@ class RecipeSearcher {
   }
 
   void choose_depth() {
+    if (stopped_) return;
     const auto errors = std::count(head_.right.begin(), head_.right.end(), false);
     if (errors < kFewErrors)
       return note("deeper training is not tried: the head is wrong on " + std::to_string(errors) + " of " +
@@ -337,6 +342,7 @@ class RecipeSearcher {
     // The part that stays frozen is computed once for each view, batch norms are measured at the end.
     const double first = (1 - share) * pass * options_.cache.views + share * pass;
     const double after = per_picture_ * static_cast<double>(held_out_.size()) * 3;
+    if (stopped_) return;
     const double time = allowed - first - after;
     if (time < 0.4 * epoch)
       return note("training " + layers + ": not tried, an epoch takes about " + seconds_text(epoch) + " of " +
@@ -360,10 +366,12 @@ class RecipeSearcher {
     inner.progress = [&](const std::string&, int64_t done, int64_t total) {
       if (listener_.progress) listener_.progress("trial: " + layers, done, total);
     };
-    bool stopped = false;
+    const double deadline = begin + kOverrun * allowed;
+    bool late = false;
     inner.batch = [&](double rate, double loss) {
-      stopped = stopped || (listener_.batch && !listener_.batch(rate, loss));
-      return !stopped;
+      stopped_ = stopped_ || (listener_.batch && !listener_.batch(rate, loss));
+      late = late || seconds_since_start() > deadline;
+      return !stopped_ && !late;
     };
     const std::string what =
         layers + ", " + std::to_string(epochs) + (epochs == 1 ? " epoch" : " epochs") +
@@ -383,7 +391,12 @@ class RecipeSearcher {
       if (error.code() != ErrorCode::unsupported && error.code() != ErrorCode::out_of_memory) throw;
       return note("training " + layers + ": not possible: " + error.what());
     }
-    if (stopped) return note("training " + layers + ": stopped");
+    if (stopped_) return note("training " + layers + ": stopped");
+    if (late)
+      return note("training " + layers + ": given up after " + seconds_text(seconds_since_start() - begin) +
+                  ", it takes longer than it seemed; a larger " + mention("budget") + " would do");
+    if (now.losses.size() != reference_.losses.size())
+      return note("training " + layers + ": not judged, some pictures cannot be read again");
     const bool better = is_better_beyond_chance(now, reference_);
     const double gain = now.accuracy() - reference_.accuracy();
     add_trial(what, now, begin,
@@ -430,13 +443,33 @@ class RecipeSearcher {
       listener_.progress("candidates tried", static_cast<int64_t>(choice_.report.trials.size()), 0);
   }
 
+  static bool judges(const ClassTargets& t) {
+    return std::any_of(t.fold.begin(), t.fold.end(), [](int fold) { return fold >= 0; });
+  }
+
+  /// What a search that was stopped leaves: the best head so far.
+  void keep_head_alone() {
+    choice_.report.epochs = 0;
+    choice_.report.freeze = "all";
+    if (chosen_ != head_trial_) choice_.report.trials[chosen_].verdict = "stopped before its training";
+    chosen_ = head_trial_;
+  }
+
+  void return_untried(size_t first) {
+    untried_ = true;
+    std::string names;
+    for (size_t p = first; p < problem_.preprocessings.size(); ++p) names += " " + problem_.preprocessings[p];
+    note("no time to try the preprocessing" + names);
+  }
+
   void conclude() {
     RecipeSearch& report = choice_.report;
     if (report.epochs > 0)
       report.conclusion = (gain_ >= 0.02 ? "your pictures look unlike the network's: training " : "training ") +
                           depth_text_ + " gained " + formatted("%.1f", 100 * gain_) + " points on " +
                           std::to_string(depth_.right.size()) + " pictures not seen; " + std::to_string(report.epochs) +
-                          " epochs of it take about " + seconds_text(epoch_seconds_ * report.epochs);
+                          " epochs of it, in batches of " + std::to_string(choice_.training.batch) + ", take about " +
+                          seconds_text(epoch_seconds_ * report.epochs);
     else
       report.conclusion = report.trials[chosen_].what + " suits: right on " + percent(head_.accuracy()) + " of " +
                           std::to_string(head_.right.size()) + " pictures not seen; nothing deeper is trained";
@@ -463,7 +496,8 @@ class RecipeSearcher {
   HeldOut head_, reference_, depth_;  // the best head, on the held-out part, and the best depth there
   size_t chosen_ = 0;                 // trial
   size_t width_ = 0;                  // of features
-  bool flips_ = true;
+  size_t head_trial_ = 0;
+  bool flips_ = true, stopped_ = false, untried_ = false;
   double features_seconds_ = 0;
   double per_picture_ = 0;  // seconds of the network forward, with reading
   double budget_ = 0, gain_ = 0, epoch_seconds_ = 0;

@@ -45,6 +45,7 @@ struct RecipeChoice {
   TrainOptions training;   // of the layers below the head, where report.epochs > 0
   RecipeSearch report;
   std::vector<std::string> skipped;  // pictures that cannot be read, with the reason
+  bool stopped = false;              // by the listener; the head so far is the choice
   std::vector<int64_t> validation;   // readable pictures of those that validate
   FeatureCache features;             // theirs, plain, at freeze "all" and the chosen preprocessing
 };

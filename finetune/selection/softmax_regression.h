@@ -8,7 +8,7 @@ namespace graft {
 
 /// One strength of the penalty, judged out of fold.
 struct RegressionPoint {
-  double l2 = 0;  // λ of mean loss + λ/2·‖W‖², on standardised features
+  double l2 = 0;                  // λ of mean loss + λ/2·‖W‖², on standardised features
   double temperature = 1;         // that makes the probabilities most likely
   double loss = 0, accuracy = 0;  // at it: penalties differ in how sure they are, which the temperature mends
 };

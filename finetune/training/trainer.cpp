@@ -60,7 +60,10 @@ class Trainer {
       const Checkpoint checkpoint = read_checkpoint(options_.checkpoint.path);
       enter_stage(stage_of(std::max(0, epochs_done(checkpoint) - 1)));
       from_checkpoint(checkpoint, options_.checkpoint.fingerprint, state_);
-      for (const EpochReport& e : state_.history) schedule_->observe(e.val_loss);
+      for (EpochReport& e : state_.history) {
+        e.epochs = options_.length.epochs;
+        schedule_->observe(e.val_loss);
+      }
     } else {
       enter_stage(0);
     }

@@ -15,7 +15,7 @@ FrozenSplit split_frozen(const Graph& graph) {
       for (ValueId id : graph.nodes[i].outputs) reached[static_cast<size_t>(id)] = true;
   }
 
-  // Extents, pads and indices have no row for each picture, and cost next to nothing: the rest works them out itself.
+  // Extents, pads and indices have no row for each picture, and mostly cost next to nothing: the rest works them out.
   std::vector<bool> in_both(graph.nodes.size(), false);
   const auto producer = graph.producers();
   const auto bring_along = [&](ValueId id) {

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "apps/library/train_settings.h"
 #include "graft/classifier.h"
 #include "graft/evaluate.h"
@@ -45,6 +47,45 @@ std::vector<float> weights_of(const Model& model) {
     if (t && t->dtype() == DType::f32) values.insert(values.end(), t->data<float>().begin(), t->data<float>().end());
   }
   return values;
+}
+
+/// Keeps the notes.
+class NoteListener final : public Listener {
+ public:
+  void note(const std::string& text) override { notes.push_back(text); }
+  bool told(const std::string& part) const {
+    return std::any_of(notes.begin(), notes.end(),
+                       [&](const std::string& note) { return note.find(part) != std::string::npos; });
+  }
+  std::vector<std::string> notes;
+};
+
+TEST_F(Finetuning, WithoutSettingsThePicturesChoose) {
+  FinetuneSettings settings;
+  settings.compute = on_processor();
+  NoteListener listener;
+  const FinetuneResult result = finetune(Model::load(bundled_path()), *data_, settings, &listener);
+  EXPECT_FALSE(result.recipe.trials.empty());
+  EXPECT_EQ(result.recipe.freeze, "all");
+  EXPECT_EQ(result.history.size(), 1u);
+  EXPECT_GT(result.best_score, 0.66);
+  EXPECT_TRUE(listener.told(result.recipe.conclusion));
+  EXPECT_NEAR(evaluate(*result.model, *data_).of_classes->top1, result.best_score, 1e-6);
+}
+
+TEST_F(Finetuning, ASettingOfTheTrainingMeansThePlainRecipe) {
+  NoteListener listener;
+  const FinetuneResult result = finetune(Model::load(bundled_path()), *data_, short_run(2), &listener);
+  EXPECT_TRUE(result.recipe.conclusion.empty());
+  EXPECT_TRUE(listener.told("plain recipe"));
+  FinetuneSettings both = short_run(2);
+  both.budget_seconds = 5;
+  try {
+    finetune(Model::load(bundled_path()), *data_, both);
+    FAIL() << "must be refused";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.setting(), "budget");
+  }
 }
 
 TEST_F(Finetuning, ReachesTwoThirdsAndItsModelClassifies) {
