@@ -54,8 +54,11 @@ FinetuneReport run_finetune(const FinetuneOptions& o) {
   const auto start = std::chrono::steady_clock::now();
   FinetuneSettings settings = o.settings;
   Model model = Model::load(o.model);
-  settings.preprocessing = resolve_preprocessing(model, o.pictures, o.common);
   settings.preprocessing_is_guess = o.pictures.name.empty() && !model.preprocessing();
+  // The search says itself what it makes of a guess.
+  settings.preprocessing = settings.preprocessing_is_guess && settings.budget_seconds != 0
+                               ? preprocessing_for(model, o.pictures)
+                               : resolve_preprocessing(model, o.pictures, o.common);
   const Dataset data = read_dataset(o.data, settings.task, {o.validation_part, o.common.seed});
   make_folder(o.output);
   const auto in_folder = [&](const char* name) { return (fs::path(o.output) / name).string(); };

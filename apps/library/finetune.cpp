@@ -155,7 +155,8 @@ class Job {
     if (settings_.budget_seconds == 0) return false;
     const std::string other = departs_from_recipe(settings_, task_);
     if (other.empty() && !can_judge(dataset)) {
-      listener_.note("the plain recipe: no class has two training pictures, so that nothing could judge a choice");
+      listener_.note("the plain recipe: no class has two training pictures, so that nothing could judge a choice" +
+                     std::string(settings_.preprocessing_is_guess ? "; the preprocessing is a guess" : ""));
       return false;
     }
     if (other.empty()) return true;
