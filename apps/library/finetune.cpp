@@ -19,6 +19,7 @@
 #include "apps/library/training_data.h"
 #include "finetune/heads/simplify.h"
 #include "finetune/selection/cross_validation.h"
+#include "finetune/selection/depth_training.h"
 #include "finetune/selection/rate_finder.h"
 #include "finetune/training/feature_store.h"
 #include "graft/version.h"

@@ -10,6 +10,7 @@
 #include "apps/library/read_lines.h"
 #include "apps/library/train_settings.h"
 #include "finetune/metrics/metrics.h"
+#include "finetune/selection/depth_training.h"
 #include "importer/metadata.h"
 #include "runtime/core/atomic_file.h"
 #include "runtime/core/error.h"

@@ -64,7 +64,7 @@ double ScoreTable::loss(double temperature) const {
 double ScoreTable::best_temperature() const {
   // The loss is convex in 1/T, so it has one minimum in log T as well: golden section.
   const double ratio = (std::sqrt(5.0) - 1) / 2;
-  double low = std::log(0.01), high = std::log(100.0);
+  double low = std::log(5e-4), high = std::log(2000.0);
   double a = high - ratio * (high - low), b = low + ratio * (high - low);
   double at_a = loss(std::exp(a)), at_b = loss(std::exp(b));
   while (high - low > 1e-6) {

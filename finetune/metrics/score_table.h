@@ -23,7 +23,7 @@ class ScoreTable {
   /// half: the area under the ROC curve. [Hanley & McNeil 1982]. 0.5 where a class is missing.
   double roc_auc() const;
 
-  /// The T > 0 that makes softmax(scores / T) most likely. [Guo et al. 2017, temperature scaling]
+  /// The T, from 0.0005 to 2000, that makes softmax(scores / T) most likely. [Guo et al. 2017, temperature scaling]
   double best_temperature() const;
   /// Mean cross-entropy, and expected calibration error over 15 equal bins, of softmax(scores / T).
   double loss(double temperature) const;

@@ -4,7 +4,9 @@
 #include <cmath>
 #include <numeric>
 
+#include "finetune/losses/formulas/formula.h"
 #include "finetune/metrics/metrics.h"
+#include "finetune/metrics/score_table.h"
 
 namespace graft {
 namespace {
@@ -15,10 +17,7 @@ constexpr double kChance = 0.025, kErrors = 1.96;
 }  // namespace
 
 void HeldOut::add(std::span<const float> f, int label) {
-  const float top = *std::max_element(f.begin(), f.end());
-  double sum = 0;
-  for (const float v : f) sum += std::exp(static_cast<double>(v - top));
-  losses.push_back(std::log(sum) - static_cast<double>(f[static_cast<size_t>(label)] - top));
+  losses.push_back(formulas::log_sum_exp(f, Row{}) - static_cast<double>(f[static_cast<size_t>(label)]));
   right.push_back(top_indices(f, 1)[0] == label);
 }
 
@@ -61,29 +60,10 @@ bool is_better_beyond_chance(const HeldOut& now, const HeldOut& before) {
 
 double best_temperature(std::span<const float> scores, std::span<const int> labels, int classes) {
   const auto width = static_cast<size_t>(classes);
-  // The loss is convex in 1/T: its slope, Σ E_p[f] - f_label, rises, and its zero is halved into.
-  const auto slope = [&](double inverse) {
-    double sum = 0;
-    for (size_t i = 0; i < labels.size(); ++i) {
-      if (labels[i] < 0) continue;
-      const auto f = scores.subspan(i * width, width);
-      const auto top = static_cast<double>(*std::max_element(f.begin(), f.end()));
-      double mass = 0, mean = 0;
-      for (const float v : f) {
-        const double p = std::exp(inverse * (static_cast<double>(v) - top));
-        mass += p;
-        mean += p * static_cast<double>(v);
-      }
-      sum += mean / mass - static_cast<double>(f[static_cast<size_t>(labels[i])]);
-    }
-    return sum;
-  };
-  double low = 0.0005, high = 2000;  // of 1/T
-  for (int i = 0; i < 60; ++i) {
-    const double middle = std::sqrt(low * high);
-    (slope(middle) < 0 ? low : high) = middle;
-  }
-  return 1 / std::sqrt(low * high);
+  ScoreTable table(width);
+  for (size_t i = 0; i < labels.size(); ++i)
+    if (labels[i] >= 0) table.add(scores.subspan(i * width, width), labels[i]);
+  return table.best_temperature();
 }
 
 }  // namespace graft

@@ -29,8 +29,7 @@ double sign_test(int wins, int losses);
 /// twenty.
 bool is_better_beyond_chance(const HeldOut& now, const HeldOut& before);
 
-/// The temperature T, 0.0005 to 2000, at which softmax(f/T) makes the labels most likely [Guo et al. 2017]. `scores`:
-/// pictures × classes; pictures whose label is negative do not count.
+/// ScoreTable::best_temperature of `scores`, pictures × classes; pictures whose label is negative do not count.
 double best_temperature(std::span<const float> scores, std::span<const int> labels, int classes);
 
 }  // namespace graft

@@ -9,13 +9,13 @@
 
 #include "finetune/data/sample_subset.h"
 #include "finetune/selection/cross_validation.h"
+#include "finetune/selection/depth_training.h"
 #include "finetune/selection/held_out.h"
 #include "finetune/selection/prototypes.h"
 #include "finetune/selection/softmax_regression.h"
 #include "finetune/training/feature_store.h"
 #include "runtime/core/error.h"
 #include "runtime/core/memory_text.h"
-#include "runtime/ops/batch_norm.h"
 
 namespace graft {
 namespace {
@@ -43,7 +43,6 @@ constexpr double kOverrun = 1.5;
 /// Pictures that a final training of layers below the head sees, and its epochs.
 constexpr double kPicturesSeen = 6000;
 constexpr int kFewestEpochs = 6, kMostEpochs = 15;
-constexpr int64_t kDepthBatch = 16;
 
 template <typename... Values>
 std::string formatted(const char* format, Values... values) {
@@ -84,7 +83,7 @@ class RecipeSearcher {
     choice_.head = best_->fit();
     choice_.report.l2 = best_->penalty();
     choice_.report.temperature = best_->temperature();
-    choice_.form.variants = flips_ ? PictureForm::Variants::augmented : PictureForm::Variants::augmented_without_flips;
+    choice_.form = training_form();
     choice_.report.flips = flips_;
     choice_.report.trials[chosen_].verdict = "chosen";
     choice_.report.budget = budget_;
@@ -97,6 +96,11 @@ class RecipeSearcher {
   double seconds_since_start() const { return std::chrono::duration<double>(Clock::now() - start_).count(); }
   /// Of the budget, which what every run computes does not count to.
   double left() const { return budget_ - (seconds_since_start() - features_seconds_); }
+
+  PictureForm training_form() const {
+    return {choice_.form.preprocessing,
+            flips_ ? PictureForm::Variants::augmented : PictureForm::Variants::augmented_without_flips};
+  }
 
   /// Runs the trunk over samples in the variants `first` to `last` of a form.
   FeatureCache features(const PictureForm& form, const std::vector<int64_t>& samples, uint64_t first, uint64_t last,
@@ -181,6 +185,7 @@ class RecipeSearcher {
 
   void choose_preprocessing() {
     if (problem_.preprocessings.size() < 2) return;
+    choice_.report.preprocessing = problem_.preprocessings[0];
     std::vector<int64_t> some = some_pictures();
     ClassTargets t;
     std::optional<HeldOut> best;
@@ -188,19 +193,17 @@ class RecipeSearcher {
     for (size_t p = 0; p < problem_.preprocessings.size(); ++p) {
       const double begin = seconds_since_start();
       if (p > 1 && problem_.budget >= 0 &&
-          begin * static_cast<double>(p + 1) > problem_.budget * static_cast<double>(p))
-        return_untried(p);
-      if (untried_) break;
+          begin * static_cast<double>(p + 1) > problem_.budget * static_cast<double>(p)) {
+        tell_untried(p);
+        break;
+      }
       const FeatureCache cache =
           features({p, PictureForm::Variants::augmented}, some, 0, 0, "preprocessing " + problem_.preprocessings[p]);
       if (p == 0) {
         some = cache.samples();
         t = targets(some);
         if (!judges(t))
-          return note(
-              "the model does not say how its pictures were prepared, and too few can be read to "
-              "judge it: " +
-              problem_.preprocessings[0] + " is taken");
+          return note("the preprocessing is a guess that too few pictures can judge: " + problem_.preprocessings[0]);
       }
       SoftmaxRegression regression(matrix(cache, some, 0), t, options_.threads);
       regression.sweep();
@@ -254,7 +257,6 @@ class RecipeSearcher {
     const FeatureMatrix features = matrix(plain_, training_, 0);
     width_ = features.width();
     take(swept(features), "head on plain views", begin);
-    head_trial_ = chosen_;
     std::map<int, int> of_class;
     for (const int label : targets_.labels) ++of_class[label];
     const bool few = std::any_of(of_class.begin(), of_class.end(), [](const auto& c) { return c.second < kFewShots; });
@@ -271,7 +273,7 @@ class RecipeSearcher {
   void take(std::unique_ptr<LinearCandidate> candidate, const std::string& what, double begin) {
     best_ = std::move(candidate);
     head_ = judged(*best_, targets_);
-    chosen_ = choice_.report.trials.size();
+    chosen_ = head_trial_ = choice_.report.trials.size();
     add_trial(what, head_, begin, "");
   }
 
@@ -281,7 +283,6 @@ class RecipeSearcher {
     if (!is_better_beyond_chance(now, head_)) return add_trial(what, now, begin, "not better beyond chance");
     choice_.report.trials[chosen_].verdict = "not as good";
     take(std::move(candidate), what, begin);
-    head_trial_ = chosen_;
   }
 
   void head_on_augmented_views() {
@@ -293,9 +294,8 @@ class RecipeSearcher {
     if (left() < work) return note(name + ": not tried, takes about " + seconds_text(work));
     if (bytes > options_.cache.limit_bytes) return note(name + ": not tried, takes " + mebibytes(bytes));
     const double begin = seconds_since_start();
-    const PictureForm form{choice_.form.preprocessing,
-                           flips_ ? PictureForm::Variants::augmented : PictureForm::Variants::augmented_without_flips};
-    const FeatureCache augmented = features(form, training_, 1, static_cast<uint64_t>(views), "augmented views");
+    const FeatureCache augmented =
+        features(training_form(), training_, 1, static_cast<uint64_t>(views), "augmented views");
     if (augmented.samples().size() != training_.size())
       return note(name + ": not tried, some pictures cannot be read again");
     FeatureMatrix all = matrix(plain_, training_, 0);
@@ -336,13 +336,13 @@ class RecipeSearcher {
 
   /// `share`: of the network that is trained; `allowed`: seconds.
   void try_depth(const std::string& freeze, double share, double allowed) {
+    if (stopped_) return;
     const std::string layers = freeze == "none" ? "all layers" : freeze.substr(5) + " layers below the head";
     const double pass = per_picture_ * static_cast<double>(rest_.size());
     const double epoch = kTrainingPasses * share * pass;
     // The part that stays frozen is computed once for each view, batch norms are measured at the end.
     const double first = (1 - share) * pass * options_.cache.views + share * pass;
     const double after = per_picture_ * static_cast<double>(held_out_.size()) * 3;
-    if (stopped_) return;
     const double time = allowed - first - after;
     if (time < 0.4 * epoch)
       return note("training " + layers + ": not tried, an epoch takes about " + seconds_text(epoch) + " of " +
@@ -358,9 +358,7 @@ class RecipeSearcher {
     set_head(network.graph, network.head, best_->without_fold(0));
     TrainOptions options = depth_options(options_, network.graph, epochs);
     options.checkpoint = {};
-    const PictureForm form{choice_.form.preprocessing,
-                           flips_ ? PictureForm::Variants::augmented : PictureForm::Variants::augmented_without_flips};
-    const SampleSource& source = problem_.pictures(form);
+    const SampleSource& source = problem_.pictures(training_form());
     const SampleSubset training(source, pictures), validation(source, held_out_);
     TrainListener inner;
     inner.progress = [&](const std::string&, int64_t done, int64_t total) {
@@ -379,14 +377,7 @@ class RecipeSearcher {
     HeldOut now;
     try {
       train(network.graph, network.head, training, validation, problem_.classes, options, inner, backend_);
-      FeatureCache scores;
-      scores.fill(network.graph, dims_, backend_, options_.threads, validation,
-                  samples_in_variants(validation.size(), 0, 0), static_cast<size_t>(options_.batch), [](int64_t) {});
-      std::vector<float> row(scores.width(0));
-      for (const int64_t i : scores.samples()) {
-        scores.copy(0, {i, 0}, row.data());
-        now.add(row, validation.label(i));
-      }
+      now = judge_network(network.graph, validation, options_, backend_);
     } catch (const Error& error) {
       if (error.code() != ErrorCode::unsupported && error.code() != ErrorCode::out_of_memory) throw;
       return note("training " + layers + ": not possible: " + error.what());
@@ -455,8 +446,7 @@ class RecipeSearcher {
     chosen_ = head_trial_;
   }
 
-  void return_untried(size_t first) {
-    untried_ = true;
+  void tell_untried(size_t first) {
     std::string names;
     for (size_t p = first; p < problem_.preprocessings.size(); ++p) names += " " + problem_.preprocessings[p];
     note("no time to try the preprocessing" + names);
@@ -497,7 +487,7 @@ class RecipeSearcher {
   size_t chosen_ = 0;                 // trial
   size_t width_ = 0;                  // of features
   size_t head_trial_ = 0;
-  bool flips_ = true, stopped_ = false, untried_ = false;
+  bool flips_ = true, stopped_ = false;
   double features_seconds_ = 0;
   double per_picture_ = 0;  // seconds of the network forward, with reading
   double budget_ = 0, gain_ = 0, epoch_seconds_ = 0;
@@ -507,33 +497,6 @@ class RecipeSearcher {
 };
 
 }  // namespace
-
-void set_head(Graph& graph, const std::vector<std::string>& head, const LinearHeadWeights& weights) {
-  const auto set = [&](const std::string& name, const std::vector<float>& values) {
-    const auto to = graph.value(graph.find(name)).constant->data<float>();
-    if (to.size() != values.size()) throw Error("a head of another size", {}, ErrorCode::internal);
-    std::copy(values.begin(), values.end(), to.begin());
-  };
-  set(head.at(0), weights.weight);
-  set(head.at(1), weights.bias);
-}
-
-TrainOptions depth_options(const TrainOptions& given, const Graph& graph, int epochs) {
-  const bool norms = std::any_of(graph.nodes.begin(), graph.nodes.end(), [&](const Node& node) {
-    return dynamic_cast<const BatchNorm*>(node.op.get()) && graph.value(node.inputs[1]).trainable;
-  });
-  TrainOptions options = given;
-  options.optimizer = {"adamw"};
-  options.schedule = {"cosine"};
-  options.length.epochs = epochs;
-  options.rate = {};
-  options.batch = std::min(given.batch, kDepthBatch);
-  options.averaging.recalibrate = norms;
-  options.rate.lr = norms ? 1e-3f : 1e-4f;  // without norms by the batch, deep stacks bear less
-  options.rate.trunk_scale = 1;
-  options.keep_last = true;
-  return options;
-}
 
 RecipeChoice choose_recipe(const RecipeProblem& problem, const TrainOptions& options, const TrainListener& listener,
                            const Backend& backend) {

@@ -61,10 +61,4 @@ struct RecipeChoice {
 RecipeChoice choose_recipe(const RecipeProblem& problem, const TrainOptions& options, const TrainListener& listener,
                            const Backend& backend);
 
-/// Writes a fitted head into a network's.
-void set_head(Graph& graph, const std::vector<std::string>& head, const LinearHeadWeights& weights);
-
-/// How layers below a head that already fits are trained: AdamW, at one rate for all, batch norms by their batches.
-TrainOptions depth_options(const TrainOptions& options, const Graph& graph, int epochs);
-
 }  // namespace graft

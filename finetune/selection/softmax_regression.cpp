@@ -4,6 +4,7 @@
 #include <cmath>
 #include <optional>
 
+#include "finetune/losses/formulas/formula.h"
 #include "finetune/optimizers/optimizer.h"
 #include "finetune/training/parameters.h"
 #include "runtime/core/error.h"
@@ -22,13 +23,6 @@ constexpr int kWorse = 2;
 constexpr int kIterations = 200;
 /// A descent has ended where an iteration gains less than this part of the objective.
 constexpr double kGain = 1e-5;
-
-double log_sum_exp(const float* f, int classes) {
-  const float top = *std::max_element(f, f + classes);
-  double sum = 0;
-  for (int c = 0; c < classes; ++c) sum += std::exp(static_cast<double>(f[c] - top));
-  return static_cast<double>(top) + std::log(sum);
-}
 
 }  // namespace
 
@@ -125,7 +119,7 @@ class SoftmaxRegression::Problem final : public Objective {
         std::fill_n(slope, classes_, 0.0f);
         continue;
       }
-      const double normaliser = log_sum_exp(f, classes_);
+      const double normaliser = formulas::log_sum_exp({f, static_cast<size_t>(classes_)}, Row{});
       for (int c = 0; c < classes_; ++c)
         slope[c] =
             static_cast<float>(weight * (std::exp(static_cast<double>(f[c]) - normaliser) - (c == label ? 1.0 : 0.0)));

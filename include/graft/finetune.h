@@ -15,8 +15,8 @@ namespace graft {
 
 /// What a fine-tuning run comes to.
 struct FinetuneResult {
-  /// With the weights of the best epoch, the dataset's classes as labels, and the preprocessing that it was trained
-  /// with; none after a range test.
+  /// With the weights of the best epoch (of a chosen recipe: the fitted head, or the last epoch), the dataset's classes
+  /// as labels, and the preprocessing that it was trained with; none after a range test.
   std::optional<Model> model;
   Task task = Task::classes;
   std::vector<EpochReport> history;  // of all epochs, those before an interruption included

@@ -22,7 +22,8 @@ class Listener {
   /// After each epoch of the training.
   virtual void epoch(const EpochReport& /*report*/) {}
   /// Asked after each batch of the training: true ends it. The epoch is then validated and counts, and the best weights
-  /// so far are the result. L-BFGS, which has no batches, does not ask.
+  /// so far are the result (of a chosen recipe the last ones; of a search the head so far). L-BFGS, which has no
+  /// batches, does not ask.
   virtual bool stop() { return false; }
 };
 
