@@ -109,6 +109,12 @@ std::string to_json_text(const FinetuneReport& report) {
              {"mean", r.folds.mean},
              {"deviation", r.folds.deviation},
              {"seconds", r.folds.seconds}};
+  json seeds;
+  if (!r.seeds.scores.empty())
+    seeds = {{"scores", r.seeds.scores},
+             {"mean", r.seeds.mean},
+             {"deviation", r.seeds.deviation},
+             {"seconds", r.seeds.seconds}};
   json automatic;
   if (!r.search.trials.empty()) {
     const AutoSettings& chosen = r.search.trials[r.search.chosen].settings;
@@ -121,6 +127,7 @@ std::string to_json_text(const FinetuneReport& report) {
                  {"seconds", r.search.seconds}};
   }
   return json{{"cross_validation", folds},
+              {"seeds", seeds},
               {"recipe", recipe_json(r.recipe)},
               {"auto", automatic},
               {std::string("best_") + score_names(r.task).first, r.best_score},

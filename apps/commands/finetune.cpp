@@ -62,20 +62,21 @@ void read_class_weights(const std::vector<std::string>& words, FinetuneSettings&
 void choose_or_not(FinetuneOptions& o, const std::set<std::string>& given) {
   FinetuneSettings& s = o.settings;
   static const std::set<std::string> kNotOfTheRecipe{
-      "config", "device", "dtype", "threads", "seed",      "batch",  "json",          "quiet",  "preprocess", "resize",
-      "crop",   "output", "task",  "memory",  "val-split", "resume", "class-weights", "budget", "help"};
+      "config",        "device", "dtype", "threads", "seed",  "batch",  "json",      "quiet",
+      "preprocess",    "resize", "crop",  "output",  "task",  "memory", "val-split", "resume",
+      "class-weights", "budget", "help",  "auto",    "folds", "seeds"};
   if (s.budget_seconds == 0) return;
   for (const std::string& name : given) {
     if (kNotOfTheRecipe.contains(name)) continue;
     if (s.budget_seconds > 0)
       throw Error("what it would choose is set: " + mention(name), "leave one of them out").about("budget");
     s.budget_seconds = 0;
-    o.plain_because = name;
+    if (s.search_seconds <= 0) o.plain_because = name;
     return;
   }
   if (s.task != Task::classes) {
     s.budget_seconds = 0;
-    o.plain_because = "task";
+    if (s.search_seconds <= 0) o.plain_because = "task";
   }
 }
 
@@ -181,12 +182,18 @@ void register_finetune(CLI::App& app) {
       ->capture_default_str();
   command
       ->add_option("--folds", o->settings.folds,
-                   "Cross-validate in so many parts before the run (the frozen part is computed once)")
+                   "Cross-validate in so many parts before the run, choosing anew in each (the frozen part is computed "
+                   "once)")
       ->check(CLI::Range(2, 1000));
   command
+      ->add_option("--seeds", o->settings.seeds,
+                   "Make so many runs, each with the next seed, and tell how far their scores lie apart; the model is "
+                   "the first one's")
+      ->check(CLI::Range(1, 1000));
+  command
       ->add_option("--auto", o->settings.search_seconds,
-                   "Look so many seconds for a better rate, weight decay, head and depth, by cross-validation on "
-                   "cached features; what is given stays")
+                   "The same as --budget; with settings of the training given, what is given stays, and rate, weight "
+                   "decay, epochs, head and depth are searched by cross-validation on cached features")
       ->check(CLI::Range(1.0, 1e6))
       ->type_name("SECONDS");
   command

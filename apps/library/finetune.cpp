@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <set>
+#include <utility>
 
 #include "apps/library/device.h"
 #include "apps/library/network.h"
@@ -17,7 +18,9 @@
 #include "apps/library/teacher.h"
 #include "apps/library/train_settings.h"
 #include "apps/library/training_data.h"
+#include "finetune/heads/insert_norms.h"
 #include "finetune/heads/simplify.h"
+#include "finetune/metrics/spread.h"
 #include "finetune/selection/cross_validation.h"
 #include "finetune/selection/depth_training.h"
 #include "finetune/selection/rate_finder.h"
@@ -54,6 +57,11 @@ void check_combinations(const FinetuneSettings& s) {
   if (s.unfreeze_every > 0 && s.freeze != "all")
     throw Error("begins with everything frozen", "leave " + mention("freeze") + " out").about("unfreeze");
   if (s.resume && s.checkpoint.empty()) throw Error("there is no checkpoint to go on from").about("resume");
+  if (s.search_seconds > 0 && s.budget_seconds > 0)
+    throw Error("says for how long to search, as " + mention("budget") + " does", "leave one of them out")
+        .about("auto");
+  if (s.seeds < 1) throw Error("must be at least 1").about("seeds");
+  if (s.seeds > 1 && s.find_rate) throw Error("is of one seed", "leave one of them out").about("find-lr");
   if (s.resume && s.search_seconds > 0 && s.search_record.empty())
     throw Error("a resumed run needs the record of its search").about("auto");
 }
@@ -82,6 +90,7 @@ class Job {
  public:
   Job(Model model, const Dataset& dataset, const FinetuneSettings& settings, Listener& listener)
       : settings_(settings),
+        dataset_(dataset),
         task_(settings.task),
         preprocessing_(settings.preprocessing ? *settings.preprocessing : preprocessing_for(model)),
         model_(std::move(model).release()),
@@ -92,6 +101,9 @@ class Job {
     check_combinations(settings_);
     check_components(settings_, task_);
     adapts_ = adapts(dataset);
+    if (adapts_ && settings_.search_seconds > 0) settings_.budget_seconds = std::exchange(settings_.search_seconds, 0);
+    if (settings_.seeds > 1 && settings_.search_seconds > 0)
+      throw Error("does not go with a search among settings", "leave one of them out").about("seeds");
     options_ = to_train_options(settings_);
     options_.task = task_;
     options_.loss = chosen_loss(settings_, task_);
@@ -113,14 +125,17 @@ class Job {
       options_.supervision.teacher = teacher_graph(*settings_.teacher, dataset.classes, options_, *backend_);
   }
 
+  bool adapts() const { return adapts_; }
+
   FinetuneResult run() {
     result_.task = task_;
     const int classes = static_cast<int>(data_->classes());
     std::optional<RecipeChoice> choice;
     if (adapts_) choice = adapt();
-    if (settings_.search_seconds > 0 || settings_.folds > 0) {
+    const int plain_folds = adapts_ ? 0 : settings_.folds;
+    if (settings_.search_seconds > 0 || plain_folds > 0) {
       whole_.emplace(data_->whole());
-      features_.emplace(*whole_, data_->training().size(), settings_.folds > 0);
+      features_.emplace(*whole_, data_->training().size(), plain_folds > 0);
     }
     if (settings_.search_seconds > 0)
       result_.search = search_settings(settings_, options_, model_.graph, *features_, classes, inner_, *backend_);
@@ -134,7 +149,12 @@ class Job {
           find_rate(model_.graph, head_, data_->training(), data_->validation(), classes, options_, inner_, *backend_);
       return std::move(result_);
     }
-    if (settings_.folds > 0) cross_validate_first(classes);
+    if (plain_folds > 0)
+      tell_folds(cross_validate(model_.graph, head_, *features_, settings_.freeze, {plain_folds, true}, classes,
+                                options_, inner_, *backend_));
+    if (choice && choice->report.epochs > 0)
+      if (const int norms = insert_norms(model_.graph, choice->norms); norms > 0)
+        listener_.note(std::to_string(norms) + " batch norms are put back into the part that trains, until its end");
     if (choice && !choice->head.weight.empty()) set_head(model_.graph, head_, choice->head);
     TrainResult trained = choice && choice->report.epochs == 0 ? fitted_head(*choice) : train_network(classes);
     for (const std::string& reason : trained.skipped)
@@ -155,6 +175,7 @@ class Job {
   bool adapts(const Dataset& dataset) const {
     if (settings_.budget_seconds == 0) return false;
     const std::string other = departs_from_recipe(settings_, task_);
+    if (settings_.search_seconds > 0 && !other.empty()) return false;  // looks for the rest by itself
     if (other.empty() && !can_judge(dataset)) {
       listener_.note("the plain recipe: no class has two training pictures, so that nothing could judge a choice" +
                      std::string(settings_.preprocessing_is_guess ? "; the preprocessing is a guess" : ""));
@@ -169,19 +190,21 @@ class Job {
 
   /// Chooses the recipe, and goes on with it.
   RecipeChoice adapt() {
-    const Dataset dataset = data_->dataset();
-    RecipeChoice choice =
-        choose_recipe_for(settings_, options_, preprocessing_, model_.graph, dataset, inner_, *backend_);
+    chooser_.emplace(settings_, options_, preprocessing_, model_.graph, dataset_, inner_, *backend_);
+    RecipeChoice choice = chooser_->choose(settings_, options_, preprocessing_);
     result_.recipe = choice.report;
     result_.skipped.insert(result_.skipped.end(), choice.skipped.begin(), choice.skipped.end());
-    data_.emplace(dataset, preprocessing_, settings_, task_);
+    if (settings_.folds > 0) tell_folds(chooser_->cross_validate(settings_.folds));
+    if (settings_.seeds > 1) result_.seeds = chooser_->repeat(settings_.seeds - 1);
+    data_.emplace(dataset_, preprocessing_, settings_, task_);
+    if (choice.report.epochs > 0) chooser_.reset();  // its features take memory, and are done with
     return choice;
   }
 
   /// A run that is over with its head's fit.
   TrainResult fitted_head(const RecipeChoice& choice) {
     TrainResult result;
-    result.history = {judge_head(choice, data_->dataset())};
+    result.history = {chooser_->judge_head(choice)};
     result.best_epoch = 1;
     result.best_val_score = result.history[0].val_score;
     result.features_cached = true;
@@ -238,13 +261,12 @@ class Job {
     return train(model_.graph, head_, *whole_, *whole_, classes, options_, inner_, *backend_, &features);
   }
 
-  void cross_validate_first(int classes) {
-    FoldsResult& folds = result_.folds;
-    folds = cross_validate(model_.graph, head_, *features_, settings_.freeze, {settings_.folds, true}, classes,
-                           options_, inner_, *backend_);
-    if (folds.scores.size() == static_cast<size_t>(settings_.folds))  // fewer where the listener stopped them
-      listener_.note(std::to_string(settings_.folds) + " folds: " + score_text(task_, folds.mean) + ", deviation " +
-                     short_number(folds.deviation) + ", " + short_number(folds.seconds) + " s");
+  void tell_folds(FoldsResult folds) {
+    result_.folds = std::move(folds);
+    const FoldsResult& f = result_.folds;
+    if (f.scores.size() == static_cast<size_t>(settings_.folds))  // fewer where the listener stopped them
+      listener_.note(std::to_string(settings_.folds) + " folds: " + score_text(task_, f.mean) + ", deviation " +
+                     short_number(f.deviation) + ", " + short_number(f.seconds) + " s");
   }
 
   /// From the network that trains to the one that is used.
@@ -253,6 +275,7 @@ class Job {
     if (task_ == Task::regression) data_->scale().undo(graph, head_);
     model_.metadata.task = task_ == Task::classes ? "" : name_of(task_);
     if (settings_.stochastic_depth > 0) remove_stochastic_depth(graph);
+    fold_inserted_norms(graph);
     graph.outputs.resize(1);  // auxiliary heads have done their work
     remove_dead_code(graph);
     model_.metadata.other.erase(kAuxiliaryOutputs);
@@ -270,6 +293,7 @@ class Job {
   }
 
   FinetuneSettings settings_;
+  const Dataset& dataset_;
   Task task_;
   Preprocessing preprocessing_;
   OnnxModel model_;
@@ -284,16 +308,75 @@ class Job {
   std::optional<FeatureStore> features_;  // of a search and of folds
   std::vector<std::string> head_;         // names of the head's weights
   bool adapts_ = false;                   // the recipe is chosen by the pictures
+  std::optional<RecipeChooser> chooser_;  // where it is
   FinetuneResult result_;
 };
+
+/// A run with another seed, of which only the progress is told.
+class RepetitionListener final : public Listener {
+ public:
+  RepetitionListener(Listener& listener, std::string name) : listener_(listener), name_(std::move(name)) {}
+  void progress(const std::string& phase, int64_t done, int64_t total) override {
+    listener_.progress(name_ + ": " + phase, done, total);
+  }
+  bool stop() override { return stopped_ = stopped_ || listener_.stop(); }
+  bool stopped() const { return stopped_; }
+
+ private:
+  Listener& listener_;
+  std::string name_;
+  bool stopped_ = false;
+};
+
+/// The same run with the seeds that follow its own.
+SeedsResult repeat(const Model& model, const Dataset& dataset, FinetuneSettings settings, Listener& listener) {
+  const auto start = std::chrono::steady_clock::now();
+  const int count = std::exchange(settings.seeds, 1) - 1;
+  settings.folds = 0;
+  settings.checkpoint.clear();
+  settings.resume = false;
+  SeedsResult result;
+  for (int i = 0; i < count; ++i) {
+    ++settings.seed;
+    const std::string name = "seed " + std::to_string(settings.seed);
+    RepetitionListener inner(listener, name);
+    const double score = Job(model, dataset, settings, inner).run().best_score;
+    if (inner.stopped()) break;
+    result.scores.push_back(score);
+    listener.note(name + ": " + score_text(settings.task, score));
+  }
+  result.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  return result;
+}
+
+/// Adds the run's own score, and says how far the scores lie apart.
+void tell_seeds(FinetuneResult& result, Listener& listener) {
+  SeedsResult& seeds = result.seeds;
+  if (seeds.scores.empty()) return;  // stopped before the first
+  seeds.scores.insert(seeds.scores.begin(), result.best_score);
+  const Spread spread = spread_of(seeds.scores);
+  seeds.mean = spread.mean;
+  seeds.deviation = spread.deviation;
+  const auto [least, most] = std::minmax_element(seeds.scores.begin(), seeds.scores.end());
+  listener.note(std::to_string(seeds.scores.size()) + " seeds: " + score_text(result.task, seeds.mean) +
+                ", deviation " + short_number(seeds.deviation) + ", from " + short_number(*least) + " to " +
+                short_number(*most) + ", " + short_number(seeds.seconds) + " s more");
+}
 
 }  // namespace
 
 FinetuneResult finetune(Model model, const Dataset& dataset, const FinetuneSettings& settings, Listener* listener) {
   const auto start = std::chrono::steady_clock::now();
   Listener silent;
-  FinetuneResult result =
-      at_api_boundary([&] { return Job(std::move(model), dataset, settings, listener ? *listener : silent).run(); });
+  Listener& told = listener ? *listener : silent;
+  FinetuneResult result = at_api_boundary([&] {
+    if (settings.seeds == 1) return Job(std::move(model), dataset, settings, told).run();
+    Job job(model, dataset, settings, told);
+    FinetuneResult first = job.run();
+    if (!job.adapts()) first.seeds = repeat(model, dataset, settings, told);  // what adapts has repeated itself
+    tell_seeds(first, told);
+    return first;
+  });
   result.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   return result;
 }

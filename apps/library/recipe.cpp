@@ -11,6 +11,7 @@
 #include "apps/library/train_settings.h"
 #include "finetune/metrics/metrics.h"
 #include "finetune/selection/depth_training.h"
+#include "finetune/selection/recipe_runs.h"
 #include "importer/metadata.h"
 #include "runtime/core/atomic_file.h"
 #include "runtime/core/error.h"
@@ -62,14 +63,13 @@ std::optional<RecipeChoice> recorded(const std::string& path) {
 std::string departs_from_recipe(const FinetuneSettings& settings, Task task) {
   if (task != Task::classes) return "task";
   if (settings.find_rate) return "find-lr";
-  if (settings.search_seconds > 0) return "auto";
-  if (settings.folds > 0) return "folds";
   FinetuneSettings plain;  // with what does not count
   plain.seed = settings.seed;
   plain.compute = settings.compute;
   plain.class_weights = settings.class_weights;
   plain.balanced_weights = settings.balanced_weights;
   plain.cached_views = settings.cached_views;
+  plain.search_seconds = settings.search_seconds;
   plain.search_freedom = settings.search_freedom;
   std::istringstream given(resumable_text(settings)), usual(resumable_text(plain));
   for (std::string a, b; std::getline(given, a) && std::getline(usual, b);) {
@@ -101,6 +101,7 @@ const SampleSource& PictureForms::whole(const PictureForm& form) {
   if (!made) {
     FinetuneSettings settings = settings_;
     settings.augment = augmentation_of(form.variants);
+    settings.seed = form.seed;
     made = std::make_unique<Form>(dataset_, preprocessings_.at(form.preprocessing), settings);
   }
   return made->whole;
@@ -124,45 +125,59 @@ Conventions possible_conventions(const Preprocessing& given, bool is_guess) {
   return all;
 }
 
-RecipeChoice choose_recipe_for(FinetuneSettings& settings, TrainOptions& options, Preprocessing& preprocessing,
-                               const Graph& base, const Dataset& dataset, const TrainListener& listener,
-                               const Backend& backend) {
-  const Conventions conventions = possible_conventions(preprocessing, settings.preprocessing_is_guess);
-  PictureForms forms(dataset, conventions.preprocessings, settings);
-  const auto with = [&](const std::string& freeze) {
-    FinetuneSettings deeper = settings;
-    deeper.freeze = freeze;
-    if (freeze != "all") deeper.batch_norm = BatchNormPolicy::train;
-    return deeper;
-  };
-  RecipeProblem problem;
-  problem.network = [&](const std::string& freeze) {
-    Network network = make_network(base, with(freeze), static_cast<int64_t>(dataset.classes.size()));
+RecipeChooser::RecipeChooser(FinetuneSettings settings, TrainOptions options, const Preprocessing& preprocessing,
+                             const Graph& base, const Dataset& dataset, const TrainListener& listener,
+                             const Backend& backend)
+    : settings_(std::move(settings)),
+      options_(std::move(options)),
+      conventions_(possible_conventions(preprocessing, settings_.preprocessing_is_guess)),
+      base_(base),
+      dataset_(dataset),
+      listener_(listener),
+      backend_(backend),
+      forms_(dataset, conventions_.preprocessings, settings_) {
+  problem_.network = [this](const std::string& freeze) {
+    Network network = make_network(base_, with(freeze), static_cast<int64_t>(dataset_.classes.size()));
     return RecipeNetwork{std::move(network.graph), network.head.parameters};
   };
-  problem.pictures = [&](const PictureForm& form) -> const SampleSource& { return forms.whole(form); };
-  problem.training = static_cast<int64_t>(dataset.train.size());
-  problem.preprocessings = conventions.names;
-  problem.classes = static_cast<int>(dataset.classes.size());
-  problem.budget = settings.budget_seconds;
+  problem_.pictures = [this](const PictureForm& form) -> const SampleSource& { return forms_.whole(form); };
+  const auto training = static_cast<int64_t>(dataset.train.size()),
+             all = training + static_cast<int64_t>(dataset.validation.size());
+  for (int64_t i = 0; i < all; ++i) (i < training ? problem_.training : problem_.validation).push_back(i);
+  problem_.preprocessings = conventions_.names;
+  problem_.classes = static_cast<int>(dataset.classes.size());
+  problem_.budget = settings_.budget_seconds;
+}
+
+FinetuneSettings RecipeChooser::with(const std::string& freeze) const {
+  FinetuneSettings deeper = settings_;
+  deeper.freeze = freeze;
+  if (freeze != "all") deeper.batch_norm = BatchNormPolicy::train;
+  return deeper;
+}
+
+RecipeChoice RecipeChooser::choose(FinetuneSettings& settings, TrainOptions& options, Preprocessing& preprocessing) {
   RecipeChoice choice;
   const std::optional<RecipeChoice> known = settings.resume ? recorded(settings.search_record) : std::nullopt;
-  const bool goes_on = known && known->report.epochs > 0 && known->form.preprocessing < conventions.names.size();
-  if (settings.resume && !goes_on && listener.note)
-    listener.note(known ? "the run before fitted a head alone: that is done again from the beginning"
-                        : "the run before did not come as far as a choice: it is made from the beginning");
+  const bool goes_on = known && known->report.epochs > 0 && known->form.preprocessing < conventions_.names.size();
+  if (settings.resume && !goes_on && listener_.note)
+    listener_.note(known ? "the run before fitted a head alone: that is done again from the beginning"
+                         : "the run before did not come as far as a choice: it is made from the beginning");
   if (goes_on) {
     choice = *known;
-    choice.report.preprocessing = conventions.names[choice.form.preprocessing];
-    choice.training = depth_options(options, problem.network(choice.report.freeze).graph, choice.report.epochs);
+    choice.report.preprocessing = conventions_.names[choice.form.preprocessing];
+    choice.norms = measure_activations(problem_, choice.form, options, backend_);
+    RecipeNetwork network = problem_.network(choice.report.freeze);
+    insert_norms(network.graph, choice.norms);
+    choice.training = depth_options(options, network.graph, network.head, choice.report.epochs);
   } else {
     options.checkpoint.resume = false;  // what was fitted is fitted again, and soon
-    choice = choose_recipe(problem, options, listener, backend);
+    choice = choose_recipe(problem_, bank(), options, listener_, backend_);
     if (!settings.search_record.empty()) write_record(settings.search_record, choice);
   }
   settings = with(choice.report.freeze);
   settings.augment = augmentation_of(choice.form.variants);
-  preprocessing = conventions.preprocessings.at(choice.form.preprocessing);
+  preprocessing = conventions_.preprocessings.at(choice.form.preprocessing);
   if (choice.report.epochs > 0) {
     CheckpointOptions checkpoint = options.checkpoint;
     checkpoint.fingerprint += "-" + std::to_string(choice.form.preprocessing) + (choice.report.flips ? "f" : "n") +
@@ -173,36 +188,38 @@ RecipeChoice choose_recipe_for(FinetuneSettings& settings, TrainOptions& options
   return choice;
 }
 
-EpochReport judge_head(const RecipeChoice& choice, const Dataset& dataset) {
-  const LinearHeadWeights& head = choice.head;
-  const size_t classes = head.bias.size(), width = head.weight.size() / classes;
-  const FeatureRows rows = FeatureRows::all_of(choice.features);
-  std::vector<float> x(width), scores(classes);
-  const auto metrics_of = [&](bool training) {
-    Metrics metrics(static_cast<int>(classes));
-    for (const int64_t i : choice.features.samples()) {
-      const auto at = static_cast<size_t>(i);
-      if ((at < dataset.train.size()) != training) continue;
-      for (size_t o = 0, d = 0; o < rows.outputs.size(); d += rows.width(o), ++o) rows.copy(o, {i, 0}, x.data() + d);
-      for (size_t c = 0; c < classes; ++c) {
-        auto f = static_cast<double>(head.bias[c]);
-        for (size_t d = 0; d < width; ++d)
-          f += static_cast<double>(head.weight[c * width + d]) * static_cast<double>(x[d]);
-        scores[c] = static_cast<float>(f);
-      }
-      const int label = training ? dataset.train[at].label : dataset.validation[at - dataset.train.size()].label;
-      metrics.add(scores, {&label, 1});
-    }
+EpochReport RecipeChooser::judge_head(const RecipeChoice& choice) const {
+  const PictureForm plain{choice.form.preprocessing};
+  const auto metrics_of = [&](const std::vector<int64_t>& pictures) {
+    const std::vector<int64_t> samples = bank_->readable(plain, pictures, 0, 0);
+    const std::vector<float> scores = scores_of(choice.head, bank_->view(plain, samples, 0));
+    std::vector<int> labels;
+    for (const int64_t i : samples) labels.push_back(problem_.pictures(plain).label(i));
+    Metrics metrics(problem_.classes);
+    metrics.add(scores, labels);
     return metrics;
   };
-  const Metrics validation = metrics_of(false);
+  const Metrics validation = metrics_of(problem_.validation);
   EpochReport report;
   report.epoch = report.epochs = 1;
-  report.train_loss = metrics_of(true).loss();
+  report.train_loss = metrics_of(problem_.training).loss();
   report.val_loss = validation.loss();
   report.val_score = validation.top1();
   report.val_second = validation.top5();
   return report;
+}
+
+FoldsResult RecipeChooser::cross_validate(int folds) {
+  return cross_validate_recipe(problem_, bank(), folds, options_, listener_, backend_);
+}
+
+SeedsResult RecipeChooser::repeat(int count) {
+  return repeat_recipe(problem_, bank(), count, options_, listener_, backend_);
+}
+
+FeatureBank& RecipeChooser::bank() {
+  if (!bank_) bank_.emplace(problem_, options_, backend_);
+  return *bank_;
 }
 
 }  // namespace graft

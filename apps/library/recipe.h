@@ -2,6 +2,7 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "apps/library/training_data.h"
@@ -17,7 +18,7 @@ std::string departs_from_recipe(const FinetuneSettings& settings, Task task);
 /// A dataset's pictures in every form that a search asks for.
 class PictureForms {
  public:
-  /// `preprocessings`: by PictureForm::preprocessing.
+  /// `preprocessings`: by PictureForm::preprocessing. The dataset outlives it.
   PictureForms(const Dataset& dataset, std::vector<Preprocessing> preprocessings, const FinetuneSettings& settings);
   /// Training pictures, then those that validate. Lasts as long as this object.
   const SampleSource& whole(const PictureForm& form);
@@ -45,16 +46,42 @@ struct Conventions {
 };
 Conventions possible_conventions(const Preprocessing& given, bool is_guess);
 
-/// Chooses a recipe (see choose_recipe) and puts it into `settings` (freeze, batch norms, augmentation), into `options`
-/// and `preprocessing`. `base` as for make_network. What was tried is written to settings.search_record; a resumed run
-/// of which layers below the head were being trained takes what that record says was chosen, and its head comes from
-/// the checkpoint. Throws Error.
-RecipeChoice choose_recipe_for(FinetuneSettings& settings, TrainOptions& options, Preprocessing& preprocessing,
-                               const Graph& base, const Dataset& dataset, const TrainListener& listener,
-                               const Backend& backend);
+/// Everything that is chosen by the pictures of one run, and judged by them: all of it reads the same features.
+class RecipeChooser {
+ public:
+  /// `preprocessing`: as the model or the user says, or a guess (see FinetuneSettings). `base` as for make_network. All
+  /// that is given by reference outlives it, but the settings and options.
+  RecipeChooser(FinetuneSettings settings, TrainOptions options, const Preprocessing& preprocessing, const Graph& base,
+                const Dataset& dataset, const TrainListener& listener, const Backend& backend);
 
-/// The one entry of a run whose head alone was fitted: its loss on the training pictures, and what it is worth on those
-/// that validate.
-EpochReport judge_head(const RecipeChoice& choice, const Dataset& dataset);
+  /// Chooses a recipe (see choose_recipe) and puts it into `settings` (freeze, batch norms, augmentation), into
+  /// `options` and `preprocessing`. What was tried is written to settings.search_record; a resumed run of which layers
+  /// below the head were being trained takes what that record says was chosen, and its head comes from the checkpoint.
+  /// Throws Error.
+  RecipeChoice choose(FinetuneSettings& settings, TrainOptions& options, Preprocessing& preprocessing);
+  /// The one entry of a run whose head alone was fitted: its loss on the training pictures, and what it is worth on
+  /// those that validate.
+  EpochReport judge_head(const RecipeChoice& choice) const;
+
+  /// See cross_validate_recipe.
+  FoldsResult cross_validate(int folds);
+  /// See repeat_recipe.
+  SeedsResult repeat(int count);
+
+ private:
+  FinetuneSettings with(const std::string& freeze) const;
+  FeatureBank& bank();  // made when it is needed
+
+  const FinetuneSettings settings_;
+  const TrainOptions options_;
+  const Conventions conventions_;
+  const Graph& base_;
+  const Dataset& dataset_;
+  const TrainListener& listener_;
+  const Backend& backend_;
+  PictureForms forms_;
+  RecipeProblem problem_;
+  std::optional<FeatureBank> bank_;
+};
 
 }  // namespace graft

@@ -83,6 +83,11 @@ void FeatureCache::copy(size_t output, SampleRef sample, float* to) const {
   std::memcpy(to, data_.data() + static_cast<size_t>(rows_[*place]) * row_ + offset, widths_[output] * sizeof(float));
 }
 
+bool FeatureCache::has(SampleRef sample) const {
+  const auto place = place_of(sample);
+  return place && rows_[*place] >= 0 && std::binary_search(samples_.begin(), samples_.end(), sample.index);
+}
+
 std::optional<size_t> FeatureCache::place_of(SampleRef sample) const {
   const auto variant = std::find(variants_.begin(), variants_.end(), sample.variant);
   if (variant == variants_.end() || sample.index < 0 || sample.index >= samples_end_) return std::nullopt;

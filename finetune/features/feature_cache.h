@@ -22,6 +22,8 @@ class FeatureCache {
   /// Samples that could be read in all their variants, ascending.
   const std::vector<int64_t>& samples() const { return samples_; }
   const std::vector<std::pair<int64_t, std::string>>& failures() const { return failures_; }
+  /// Whether a sample is there in this variant, and could be read in all of its own.
+  bool has(SampleRef sample) const;
   /// Copies boundary value `output` of a sample to `to`.
   void copy(size_t output, SampleRef sample, float* to) const;
   /// Whether the frozen part ran one picture at a time, since its exporter fixed it to that.

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <map>
 
+#include "finetune/metrics/spread.h"
 #include "runtime/core/error.h"
 #include "runtime/core/random.h"
 
@@ -82,10 +83,9 @@ FoldsResult cross_validate(const Graph& graph, const std::vector<std::string>& h
                     score_names(options.task).first + " " + std::to_string(r.best_val_score));
   }
   finish(histories, result);
-  const auto n = static_cast<double>(result.scores.size());
-  for (double s : result.scores) result.mean += s / n;
-  for (double s : result.scores) result.deviation += (s - result.mean) * (s - result.mean) / (n - 1);
-  result.deviation = n > 1 ? std::sqrt(result.deviation) : 0;
+  const Spread spread = spread_of(result.scores);
+  result.mean = spread.mean;
+  result.deviation = spread.deviation;
   result.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   return result;
 }

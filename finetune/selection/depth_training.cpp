@@ -2,13 +2,17 @@
 
 #include <algorithm>
 
+#include "finetune/training/feed.h"
 #include "runtime/core/error.h"
 #include "runtime/ops/batch_norm.h"
+#include "runtime/ops/convolution.h"
 
 namespace graft {
 namespace {
 
 constexpr int64_t kDepthBatch = 16;
+/// Pictures that activations are measured on.
+constexpr size_t kMeasured = 128;
 
 }  // namespace
 
@@ -22,10 +26,58 @@ void set_head(Graph& graph, const std::vector<std::string>& head, const LinearHe
   set(head.at(1), weights.bias);
 }
 
-TrainOptions depth_options(const TrainOptions& given, const Graph& graph, int epochs) {
-  const bool norms = std::any_of(graph.nodes.begin(), graph.nodes.end(), [&](const Node& node) {
-    return dynamic_cast<const BatchNorm*>(node.op.get()) && graph.value(node.inputs[1]).trainable;
-  });
+NormStatistics measure_activations(const RecipeProblem& problem, const PictureForm& form, const TrainOptions& options,
+                                   const Backend& backend) {
+  Graph graph = problem.network("all").graph;
+  if (has_other_norms(graph)) return {};
+  const OpenDims dims{options.batch, options.height, options.width};
+  retype(graph, dims, backend);
+  std::vector<std::string> names;
+  const Graph measuring = statistics_graph(graph, names);
+  if (names.empty()) return {};
+  const size_t stride = std::max<size_t>(1, problem.training.size() / kMeasured);  // sets come class by class
+  std::vector<SampleRef> order;
+  for (size_t i = 0; i < problem.training.size() && order.size() < kMeasured; i += stride)
+    order.push_back({problem.training[i], 0});
+  FeatureCache means;
+  means.fill(measuring, dims, backend, options.threads, problem.pictures(form), order,
+             static_cast<size_t>(options.batch), [](int64_t) {});
+  NormStatistics statistics;
+  const auto pictures = static_cast<double>(means.samples().size());
+  if (pictures == 0) return {};
+  for (size_t n = 0; n < names.size(); ++n) {
+    const size_t channels = means.width(2 * n);
+    std::vector<double> mean(channels), square(channels);
+    std::vector<float> row(channels);
+    const auto add = [&](size_t output, std::vector<double>& to, int64_t sample) {
+      means.copy(output, {sample, 0}, row.data());
+      for (size_t c = 0; c < channels; ++c) to[c] += static_cast<double>(row[c]) / pictures;
+    };
+    for (const int64_t i : means.samples()) {
+      add(2 * n, mean, i);
+      add(2 * n + 1, square, i);
+    }
+    ChannelStatistics& s = statistics[names[n]];
+    for (size_t c = 0; c < channels; ++c) {
+      s.mean.push_back(static_cast<float>(mean[c]));
+      s.variance.push_back(static_cast<float>(std::max(0.0, square[c] - mean[c] * mean[c])));
+    }
+  }
+  return statistics;
+}
+
+TrainOptions depth_options(const TrainOptions& given, const Graph& graph, const std::vector<std::string>& head,
+                           int epochs) {
+  bool norms = false, dense = false;
+  for (const Node& node : graph.nodes) {
+    if (node.inputs.size() < 2 || node.inputs[1] == kNoValue) continue;
+    const Value& weight = graph.value(node.inputs[1]);
+    if (!weight.trainable || weight.name == head.at(0)) continue;
+    if (dynamic_cast<const BatchNorm*>(node.op.get()))
+      norms = true;
+    else if (!dynamic_cast<const Convolution*>(node.op.get()))
+      dense = true;
+  }
   TrainOptions options = given;
   options.optimizer = {"adamw"};
   options.schedule = {"cosine"};
@@ -33,7 +85,7 @@ TrainOptions depth_options(const TrainOptions& given, const Graph& graph, int ep
   options.rate = {};
   options.batch = std::min(given.batch, kDepthBatch);
   options.averaging.recalibrate = norms;
-  options.rate.lr = norms ? 1e-3f : 1e-4f;  // without norms by the batch, deep stacks bear less
+  options.rate.lr = norms && !dense ? 1e-3f : 1e-4f;  // what no norm holds in place bears less
   options.rate.trunk_scale = 1;
   options.keep_last = true;
   return options;
@@ -48,7 +100,29 @@ HeldOut judge_network(const Graph& graph, const SampleSource& pictures, const Tr
   std::vector<float> row(scores.width(0));
   for (const int64_t i : scores.samples()) {
     scores.copy(0, {i, 0}, row.data());
-    judged.add(row, pictures.label(i));
+    judged.add(row, pictures.label(i), options.supervision.class_weights);
+  }
+  return judged;
+}
+
+HeldOut judge_rows(const Graph& rest, const FeatureRows& rows, const std::vector<int64_t>& samples,
+                   const SampleSource& source, const TrainOptions& options, const Backend& backend) {
+  Graph scoring = rest;
+  scoring.outputs.resize(1);
+  Plan plan = compile_inference(scoring, {options.batch, options.height, options.width}, backend, options.threads);
+  const auto feed = make_cached_feed(rows, source, static_cast<size_t>(options.batch));
+  std::vector<SampleRef> order;
+  for (const int64_t i : samples) order.push_back({i, 0});
+  feed->start(order);
+  HeldOut judged;
+  for (FeedBatch batch; feed->next(batch);) {
+    for (size_t i = 0; i < batch.inputs.size(); ++i) plan.bind_input(i, batch.inputs[i]);
+    plan.forward();
+    const size_t classes = static_cast<size_t>(plan.output(0).shape.elements()) / batch.labels.size();
+    for (size_t i = 0; i < batch.labels.size(); ++i)
+      if (batch.labels[i] >= 0)
+        judged.add({plan.output(0).as<float>() + i * classes, classes}, batch.labels[i],
+                   options.supervision.class_weights);
   }
   return judged;
 }

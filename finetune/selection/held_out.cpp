@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <numeric>
 
 #include "finetune/losses/formulas/formula.h"
@@ -16,18 +17,25 @@ constexpr double kChance = 0.025, kErrors = 1.96;
 
 }  // namespace
 
-void HeldOut::add(std::span<const float> f, int label) {
-  losses.push_back(formulas::log_sum_exp(f, Row{}) - static_cast<double>(f[static_cast<size_t>(label)]));
+void HeldOut::add(std::span<const float> f, int label, const std::vector<float>& class_weights) {
+  const auto c = static_cast<size_t>(label);
+  weights.push_back(class_weights.empty() ? 1.0 : static_cast<double>(class_weights[c]));
+  losses.push_back(weights.back() * (formulas::log_sum_exp(f, Row{}) - static_cast<double>(f[c])));
   right.push_back(top_indices(f, 1)[0] == label);
 }
 
 double HeldOut::loss() const {
-  return losses.empty() ? 0 : std::accumulate(losses.begin(), losses.end(), 0.0) / static_cast<double>(losses.size());
+  const double all = std::accumulate(weights.begin(), weights.end(), 0.0);
+  return all > 0 ? std::accumulate(losses.begin(), losses.end(), 0.0) / all : 0;
 }
 
 double HeldOut::accuracy() const {
-  const auto hits = static_cast<double>(std::count(right.begin(), right.end(), true));
-  return right.empty() ? 0 : hits / static_cast<double>(right.size());
+  double hits = 0, all = 0;
+  for (size_t i = 0; i < right.size(); ++i) {
+    hits += right[i] ? weights[i] : 0;
+    all += weights[i];
+  }
+  return all > 0 ? hits / all : 0;
 }
 
 MeanDifference mean_difference(const std::vector<double>& a, const std::vector<double>& b) {
@@ -50,6 +58,8 @@ double sign_test(int wins, int losses) {
 
 bool is_better_beyond_chance(const HeldOut& now, const HeldOut& before) {
   const MeanDifference gain = mean_difference(before.losses, now.losses);
+  if (std::adjacent_find(now.weights.begin(), now.weights.end(), std::not_equal_to<>()) != now.weights.end())
+    return gain.mean > kErrors * gain.error && now.accuracy() >= before.accuracy();
   int wins = 0, defeats = 0;
   for (size_t i = 0; i < now.right.size(); ++i) {
     wins += now.right[i] && !before.right[i];

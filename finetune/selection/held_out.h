@@ -7,11 +7,13 @@ namespace graft {
 
 /// How a classifier did on pictures that it had not seen, one after the other.
 struct HeldOut {
-  std::vector<double> losses;  // cross-entropy in nats
-  std::vector<bool> right;     // the largest score is the label's
-  void add(std::span<const float> scores, int label);
-  double loss() const;      // mean; 0 of none
-  double accuracy() const;  // 0 to 1; 0 of none
+  std::vector<double> losses;   // cross-entropy in nats, times the weight
+  std::vector<bool> right;      // the largest score is the label's
+  std::vector<double> weights;  // of the pictures' classes
+  /// `class_weights`: empty for all 1.
+  void add(std::span<const float> scores, int label, const std::vector<float>& class_weights = {});
+  double loss() const;      // weighted mean; 0 of none
+  double accuracy() const;  // weighted, 0 to 1; 0 of none
 };
 
 /// Mean of a - b, number by number, and its standard error; the error of fewer than two is infinite.
@@ -25,7 +27,7 @@ MeanDifference mean_difference(const std::vector<double>& a, const std::vector<d
 double sign_test(int wins, int losses);
 
 /// Whether `now` is better than `before` on the same pictures by more than chance: in its loss, with no less right, or
-/// in what is right, with no more loss. Each is so by chance once in forty times, one of the two at most once in
+/// (where all pictures weigh the same) in what is right, with no more loss. Each is so by chance once in forty times, one of the two at most once in
 /// twenty.
 bool is_better_beyond_chance(const HeldOut& now, const HeldOut& before);
 

@@ -7,16 +7,6 @@
 
 namespace graft {
 
-void FeatureMatrix::append(const FeatureRows& rows, const std::vector<int64_t>& samples, uint64_t variant) {
-  size_t width = 0, at = 0;
-  for (size_t o = 0; o < rows.outputs.size(); ++o) width += rows.width(o);
-  std::vector<float> view(samples.size() * width);
-  for (const int64_t sample : samples)
-    for (size_t o = 0; o < rows.outputs.size(); at += rows.width(o), ++o)
-      rows.copy(o, {sample, variant}, view.data() + at);
-  append(view, width);
-}
-
 void FeatureMatrix::append(std::span<const float> view, size_t width) {
   if (values_.empty()) {
     width_ = width;
@@ -25,6 +15,30 @@ void FeatureMatrix::append(std::span<const float> view, size_t width) {
   if (width != width_ || view.size() != pictures_ * width_)
     throw Error("a view of other pictures or features", {}, ErrorCode::internal);
   values_.insert(values_.end(), view.begin(), view.end());
+}
+
+HeldOut judged(const LinearCandidate& candidate, const ClassTargets& t, int fold) {
+  HeldOut judged;
+  const auto classes = static_cast<size_t>(t.classes);
+  for (size_t i = 0; i < t.labels.size(); ++i)
+    if (t.fold[i] >= 0 && (fold < 0 || t.fold[i] == fold))
+      judged.add({candidate.scores().data() + i * classes, classes}, t.labels[i], t.class_weights);
+  return judged;
+}
+
+std::vector<float> scores_of(const LinearHeadWeights& head, std::span<const float> features) {
+  const size_t classes = head.bias.size(), width = head.weight.size() / classes, rows = features.size() / width;
+  std::vector<float> scores(rows * classes);
+  parallel_for(static_cast<int64_t>(rows), 64, [&](int64_t first, int64_t last) {
+    for (auto i = static_cast<size_t>(first); i < static_cast<size_t>(last); ++i)
+      for (size_t c = 0; c < classes; ++c) {
+        auto f = static_cast<double>(head.bias[c]);
+        for (size_t d = 0; d < width; ++d)
+          f += static_cast<double>(head.weight[c * width + d]) * static_cast<double>(features[i * width + d]);
+        scores[i * classes + c] = static_cast<float>(f);
+      }
+  });
+  return scores;
 }
 
 double temperature_without(const std::vector<float>& scores, const ClassTargets& targets, int fold) {

@@ -1,9 +1,9 @@
 #pragma once
 
+#include <cstdint>
 #include <span>
 #include <vector>
 
-#include "finetune/features/feature_cache.h"
 #include "finetune/selection/held_out.h"
 
 namespace graft {
@@ -11,10 +11,7 @@ namespace graft {
 /// Features of pictures, each picture in one or several views.
 class FeatureMatrix {
  public:
-  /// Appends a view: the `variant` of each of `samples`, all boundary values behind one another. The first view is the
-  /// plain one, which is scored; all views have the same samples.
-  void append(const FeatureRows& rows, const std::vector<int64_t>& samples, uint64_t variant);
-  /// The same of a view's values, pictures × width.
+  /// Appends a view, pictures × width. The first is the plain one, which is scored; all have the same pictures.
   void append(std::span<const float> view, size_t width);
   size_t pictures() const { return pictures_; }
   size_t rows() const { return width_ == 0 ? 0 : values_.size() / width_; }
@@ -57,6 +54,12 @@ class LinearCandidate {
   /// The penalty that was chosen; 0 where there is none.
   virtual double penalty() const { return 0; }
 };
+
+/// What a candidate's scores out of fold say of the pictures of one fold, or of all (-1).
+HeldOut judged(const LinearCandidate& candidate, const ClassTargets& targets, int fold = -1);
+
+/// What a head makes of features: rows × classes.
+std::vector<float> scores_of(const LinearHeadWeights& head, std::span<const float> features);
 
 /// The temperature of scores out of fold, pictures × classes, by the pictures of all folds but one.
 double temperature_without(const std::vector<float>& scores, const ClassTargets& targets, int fold);

@@ -164,7 +164,7 @@ void SoftmaxRegression::add_point(Problem& problem, double l2) {
   for (float& f : scores) f = static_cast<float>(static_cast<double>(f) / temperature);
   HeldOut held_out;
   for (size_t i = 0; i < pictures_; ++i)
-    if (labels[i] >= 0) held_out.add({scores.data() + i * classes, classes}, labels[i]);
+    if (labels[i] >= 0) held_out.add({scores.data() + i * classes, classes}, labels[i], targets_.class_weights);
   if (held_out.losses.empty())
     throw Error("no class has two pictures, so that nothing can be judged by pictures that were not seen",
                 "give more pictures, or set " + mention("budget") + " to 0", ErrorCode::bad_data);

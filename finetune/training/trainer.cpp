@@ -138,6 +138,9 @@ class Trainer {
   /// Takes the rows of the frozen part from where they are, or computes them.
   void prepare_cached_feeds() {
     FeatureRows training, validation;
+    cached_variants_ = features_ ? features_->training_variants : std::vector<uint64_t>{};
+    if (cached_variants_.empty())
+      for (int v = 1; v <= options_.cache.views; ++v) cached_variants_.push_back(static_cast<uint64_t>(v));
     if (features_) {
       training = features_->training;
       validation = features_->validation;
@@ -224,8 +227,7 @@ class Trainer {
     auto refs = epoch_samples(training_, training_samples_, options_.sampling.balanced, options_.seed, epoch);
     for (SampleRef& ref : refs)
       ref.variant =
-          1 +
-          (cached_ ? (epoch + static_cast<uint64_t>(ref.index)) % static_cast<uint64_t>(options_.cache.views) : epoch);
+          cached_ ? cached_variants_[(epoch + static_cast<uint64_t>(ref.index)) % cached_variants_.size()] : 1 + epoch;
     return refs;
   }
 
@@ -314,7 +316,7 @@ class Trainer {
    public:
     explicit WholeSet(Trainer& trainer) : trainer_(trainer) {
       for (int64_t index : trainer_.training_samples_)
-        for (int v = 1; v <= trainer_.options_.cache.views; ++v) refs_.push_back({index, static_cast<uint64_t>(v)});
+        for (const uint64_t variant : trainer_.cached_variants_) refs_.push_back({index, variant});
     }
     double evaluate() override {
       Trainer& t = trainer_;
@@ -465,6 +467,7 @@ class Trainer {
   int64_t trained_ = -1;  // parameters, in this stage
   FeatureCache training_cache_, validation_cache_;
   std::vector<int64_t> training_samples_, validation_samples_;
+  std::vector<uint64_t> cached_variants_;  // of the training samples, in turn
   std::unique_ptr<Feed> training_feed_, validation_feed_;
   std::vector<std::string> streamed_failures_;
   std::set<std::string> skipped_;

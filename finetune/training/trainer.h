@@ -35,9 +35,10 @@ struct TrainResult {
 
 /// Results of the frozen part that were computed before a run: rows of samples that train() knows by these indices.
 struct RunFeatures {
-  FeatureRows training;    // in the variants 1 to CacheOptions::views; the cache outlives the run
-  FeatureRows validation;  // in variant 0; the same
+  FeatureRows training;                                       // in the variants below; the cache outlives the run
+  FeatureRows validation;                                     // in variant 0; the same
   std::vector<int64_t> training_samples, validation_samples;  // ascending
+  std::vector<uint64_t> training_variants{};                  // in turn; empty: 1 to CacheOptions::views
 };
 
 /// Trains the trainable values of `graph` (output 0: logits; further ones: logits of auxiliary heads, which only train)

@@ -27,6 +27,7 @@ struct FinetuneResult {
   int64_t trainable_parameters = 0, frozen_parameters = 0;
   std::vector<std::string> skipped;  // pictures and other files left out, each with the reason
   FoldsResult folds;                 // empty without cross-validation
+  SeedsResult seeds;                 // empty unless other seeds were asked for
   RateSearch rates;                  // empty without a range test
   AutoSearch search;                 // empty without a search for settings
   RecipeSearch recipe;               // empty with the plain recipe

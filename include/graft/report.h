@@ -25,6 +25,13 @@ struct FoldsResult {
   double seconds = 0;
 };
 
+/// A run repeated with other seeds: how much of its score is chance.
+struct SeedsResult {
+  std::vector<double> scores;      // validation scores, the run's own first
+  double mean = 0, deviation = 0;  // of `scores`
+  double seconds = 0;              // of the repetitions
+};
+
 struct RateTrial {
   double rate = 0, loss = 0;  // loss: of the batch, smoothed
 };

@@ -80,10 +80,14 @@ struct FinetuneSettings {
   double budget_seconds = -1;
   bool preprocessing_is_guess = false;  // whether `preprocessing` may be replaced by what the pictures speak for
   int folds = 0;                        // cross-validation in so many parts before the run; 0: none
+  int seeds = 1;                        // runs, each with the next seed, of whose scores the spread is told
   bool find_rate = false;               // "find-lr": only the learning-rate range test, in the place of the run
-  double search_seconds = 0;            // "auto": of looking for better settings before the run; 0: none
-  AutoFreedom search_freedom;           // what that search may vary
-  std::string search_record;  // file of what a search tried (CSV), which a resumed run reads; empty: none is kept
+  /// "auto": seconds of looking for what is better before the run; 0: none. With no other setting of the training
+  /// changed the same as budget_seconds; else what is set stays, and rate, weight decay, epochs, head and depth are
+  /// searched by cross-validation.
+  double search_seconds = 0;
+  AutoFreedom search_freedom;  // what that search may vary
+  std::string search_record;   // file of what a search tried (CSV), which a resumed run reads; empty: none is kept
 
   // Going on after an interruption.
   std::string checkpoint;  // file that is written after each epoch; empty: none is kept

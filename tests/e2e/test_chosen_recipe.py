@@ -54,6 +54,34 @@ class ChosenRecipe(ScratchTest):
         self.assertEqual(resumed["recipe"]["freeze"], report["recipe"]["freeze"])
         self.assertEqual((run / "model.onnx").read_bytes(), model)
 
+    def test_batch_norms_that_were_folded_are_put_back_while_it_trains(self):
+        folded = self.base / "folded.onnx"
+        graft("export", self.blank, "-o", folded)
+        types = [layer["op"] for layer in graft_json("inspect", folded)["layers"]]
+        self.assertNotIn("BatchNormalization", types)
+        run = self.base / "folded-run"
+        done = graft("finetune", folded, self.far, "-o", run, "--budget", 300)
+        report = json.loads((run / "metrics.json").read_text())
+        self.assertNotEqual(report["recipe"]["freeze"], "all")
+        self.assertIn("batch norms are put back", done.stderr)
+        self.assertEqual([layer["op"] for layer in graft_json("inspect", run / "model.onnx")["layers"]], types)
+        told = graft_json("evaluate", run / "model.onnx", self.far)
+        self.assertAlmostEqual(told["top1"], report["best_val_top1"], places=6)
+        model = (run / "model.onnx").read_bytes()
+        graft("finetune", folded, self.far, "-o", run, "--budget", 300, "--resume")
+        self.assertEqual((run / "model.onnx").read_bytes(), model)
+
+    def test_folds_and_seeds_choose_anew(self):
+        report = graft_json("finetune", BUNDLED, self.near, "-o", self.base / "folds", "--folds", 3, "--seeds", 2, "--auto", 70)
+        self.assertEqual(report["recipe"]["budget"], 70)
+        self.assertIsNone(report["auto"])
+        folds, seeds = report["cross_validation"], report["seeds"]
+        self.assertEqual(len(folds["scores"]), 3)
+        self.assertAlmostEqual(folds["mean"], sum(folds["scores"]) / 3)
+        self.assertGreater(folds["mean"], 0.5)
+        self.assertEqual(seeds["scores"][0], report["best_val_top1"])
+        self.assertAlmostEqual(seeds["mean"], sum(seeds["scores"]) / 2)
+
     def test_whoever_sets_something_gets_the_plain_recipe(self):
         report = graft_json("finetune", BUNDLED, self.near, "-o", self.base / "plain", "--epochs", 2)
         self.assertIsNone(report["recipe"])

@@ -173,6 +173,39 @@ TEST_F(Finetuning, LooksForARateAndCrossValidates) {
   EXPECT_TRUE(folded.model);
 }
 
+TEST_F(Finetuning, WhatAdaptsCrossValidatesAndRepeatsItself) {
+  FinetuneSettings settings;
+  settings.compute = on_processor();
+  settings.folds = 3;
+  settings.seeds = 3;
+  settings.search_seconds = 90;
+  NoteListener listener;
+  const FinetuneResult result = finetune(Model::load(bundled_path()), *data_, settings, &listener);
+  EXPECT_TRUE(result.search.trials.empty());
+  EXPECT_EQ(result.recipe.budget, 90);
+  EXPECT_EQ(result.folds.scores.size(), 3u);
+  ASSERT_EQ(result.seeds.scores.size(), 3u);
+  EXPECT_EQ(result.seeds.scores[0], result.best_score);
+  EXPECT_NEAR(result.seeds.mean, (result.seeds.scores[0] + result.seeds.scores[1] + result.seeds.scores[2]) / 3, 1e-9);
+  EXPECT_TRUE(listener.told("3 seeds: "));
+  EXPECT_TRUE(listener.told("3 folds: "));
+  settings.budget_seconds = 10;  // beside search_seconds
+  EXPECT_THROW(finetune(Model::load(bundled_path()), *data_, settings), Error);
+}
+
+TEST_F(Finetuning, ThePlainRecipeIsRepeatedToo) {
+  FinetuneSettings settings = short_run(3);
+  const double first = finetune(Model::load(bundled_path()), *data_, settings).best_score;
+  settings.seed += 1;
+  const double second = finetune(Model::load(bundled_path()), *data_, settings).best_score;
+  settings.seed -= 1;
+  settings.seeds = 2;
+  const FinetuneResult result = finetune(Model::load(bundled_path()), *data_, settings);
+  EXPECT_EQ(result.seeds.scores, (std::vector<double>{first, second}));
+  settings.seeds = 0;
+  EXPECT_THROW(finetune(Model::load(bundled_path()), *data_, settings), Error);
+}
+
 TEST_F(Finetuning, TheSearchKeepsARecord) {
   FinetuneSettings settings = short_run(2);
   settings.search_seconds = 20;

@@ -1,0 +1,121 @@
+#include "finetune/heads/insert_norms.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "runtime/ops/batch_norm.h"
+#include "runtime/ops/binary.h"
+#include "runtime/ops/convolution.h"
+#include "runtime/ops/normalise.h"
+#include "runtime/ops/reduce.h"
+#include "runtime/passes/passes.h"
+
+namespace graft {
+namespace {
+
+const std::string kInserted = "/inserted_norm";
+
+Tensor tensor_of(const std::vector<float>& values) {
+  Tensor tensor = Tensor::zeros(DType::f32, {static_cast<int64_t>(values.size())});
+  std::copy(values.begin(), values.end(), tensor.data<float>().begin());
+  return tensor;
+}
+
+bool is_inserted(const Node& node) { return node.name.ends_with(kInserted); }
+
+/// Whether a norm could stand behind a node.
+bool is_bare_convolution(const Graph& graph, const Node& node, const std::vector<std::vector<int>>& consumers) {
+  const auto* convolution = dynamic_cast<const Convolution*>(node.op.get());
+  if (!convolution || !convolution->tail.empty()) return false;
+  const Shape& shape = graph.value(node.outputs[0]).shape;
+  if (shape.rank() != 4 || shape[1] < 1 || shape[2] * shape[3] == 1) return false;
+  const auto& readers = consumers[static_cast<size_t>(node.outputs[0])];
+  return std::none_of(readers.begin(), readers.end(), [&](int reader) {
+    return dynamic_cast<const BatchNorm*>(graph.nodes[static_cast<size_t>(reader)].op.get()) != nullptr;
+  });
+}
+
+}  // namespace
+
+bool has_other_norms(const Graph& graph) {
+  return std::any_of(graph.nodes.begin(), graph.nodes.end(), [](const Node& node) {
+    const std::string_view type = node.op->type();
+    return type == "LayerNormalization" || type == "GroupNormalization" || type == "InstanceNormalization" ||
+           type == "RMSNormalization";
+  });
+}
+
+Graph statistics_graph(const Graph& graph, std::vector<std::string>& names) {
+  Graph measuring = graph;
+  measuring.outputs.clear();
+  const auto consumers = graph.consumers();
+  const auto mean = std::make_shared<Reduce>();
+  mean->axes = {2, 3};
+  for (const Node& node : graph.nodes) {
+    if (!is_bare_convolution(graph, node, consumers)) continue;
+    const ValueId x = node.outputs[0];
+    const std::string& name = graph.value(x).name;
+    names.push_back(name);
+    measuring.outputs.push_back(measuring.add(name + "/mean", mean, {x}));
+    const ValueId square = measuring.add(name + "/square", make_binary(Binary::Kind::mul), {x, x});
+    measuring.outputs.push_back(measuring.add(name + "/mean_square", mean, {square}));
+  }
+  remove_dead_code(measuring);
+  return measuring;
+}
+
+int insert_norms(Graph& graph, const NormStatistics& statistics) {
+  const auto consumers = graph.consumers();
+  std::vector<Node> nodes;
+  std::map<ValueId, ValueId> renamed;
+  const std::vector<Node> before = graph.nodes;
+  for (const Node& node : before) {
+    nodes.push_back(node);
+    if (!is_bare_convolution(graph, node, consumers) || !graph.value(node.inputs[1]).trainable) continue;
+    const ValueId x = node.outputs[0];
+    const std::string name = graph.value(x).name;
+    const auto known = statistics.find(name);
+    if (known == statistics.end()) continue;
+    const ChannelStatistics& s = known->second;
+    auto norm = std::make_shared<BatchNorm>();
+    std::vector<float> scale;
+    for (const float variance : s.variance) scale.push_back(std::sqrt(variance + norm->epsilon));
+    const auto constant = [&](const char* what, const std::vector<float>& values, bool trainable) {
+      const ValueId id = graph.add_constant(graph.unused_name(name + kInserted + what), tensor_of(values));
+      graph.value(id).trainable = trainable;
+      return id;
+    };
+    const std::vector<ValueId> inputs{x, constant(".scale", scale, true), constant(".bias", s.mean, true),
+                                      constant(".mean", s.mean, false), constant(".variance", s.variance, false)};
+    const std::string output = graph.unused_name(name + "/normalised");
+    graph.append_node(name + kInserted, norm, inputs, {output});
+    nodes.push_back(graph.nodes.back());
+    graph.nodes.pop_back();
+    const ValueId y = nodes.back().outputs[0];
+    graph.value(y).dtype = graph.value(x).dtype;
+    graph.value(y).shape = graph.value(x).shape;
+    renamed[x] = y;
+  }
+  for (Node& node : nodes)
+    if (!is_inserted(node))
+      for (ValueId& id : node.inputs)
+        if (const auto to = renamed.find(id); to != renamed.end()) id = to->second;
+  for (ValueId& id : graph.outputs)
+    if (const auto to = renamed.find(id); to != renamed.end()) id = to->second;
+  graph.nodes = std::move(nodes);
+  return static_cast<int>(renamed.size());
+}
+
+void fold_inserted_norms(Graph& graph) {
+  const auto producers = graph.producers();
+  for (const Node& node : graph.nodes) {
+    if (!is_inserted(node)) continue;
+    for (const ValueId id : node.inputs) graph.value(id).trainable = false;
+    const Node& convolution = graph.nodes[static_cast<size_t>(producers[static_cast<size_t>(node.inputs[0])])];
+    for (const ValueId id : convolution.inputs)
+      if (id != kNoValue) graph.value(id).trainable = false;
+  }
+  fold_batch_norm(graph, is_inserted);
+}
+
+}  // namespace graft

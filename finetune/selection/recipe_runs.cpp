@@ -1,0 +1,114 @@
+#include "finetune/selection/recipe_runs.h"
+
+#include <chrono>
+
+#include "finetune/data/sample_subset.h"
+#include "finetune/metrics/spread.h"
+#include "finetune/selection/cross_validation.h"
+#include "finetune/selection/depth_training.h"
+#include "finetune/selection/recipe_search.h"
+#include "finetune/selection/search_journal.h"
+#include "runtime/core/error.h"
+
+namespace graft {
+namespace {
+
+/// Of one of several runs: what it does in a phase's name, and whether to go on. `stopped` outlives it.
+TrainListener listener_of(const TrainListener& listener, const std::string& name, bool& stopped) {
+  TrainListener inner;
+  inner.progress = [&listener, name](const std::string& phase, int64_t done, int64_t total) {
+    if (listener.progress) listener.progress(name + ": " + phase, done, total);
+  };
+  inner.batch = [&](double rate, double loss) {
+    stopped = stopped || (listener.batch && !listener.batch(rate, loss));
+    return !stopped;
+  };
+  return inner;
+}
+
+double seconds_since(std::chrono::steady_clock::time_point start) {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+}  // namespace
+
+HeldOut run_recipe(const RecipeProblem& problem, FeatureBank& bank, const TrainOptions& options,
+                   const TrainListener& listener, const Backend& backend) {
+  const RecipeChoice choice = choose_recipe(problem, bank, options, listener, backend);
+  if (choice.stopped) return {};
+  const SampleSource& source = problem.pictures(choice.form);
+  HeldOut judged;
+  if (choice.report.epochs == 0) {
+    const PictureForm plain{choice.form.preprocessing};
+    const std::vector<int64_t> samples = bank.readable(plain, problem.validation, 0, 0);
+    const std::vector<float> scores = scores_of(choice.head, bank.view(plain, samples, 0));
+    const auto classes = static_cast<size_t>(problem.classes);
+    for (size_t i = 0; i < samples.size(); ++i)
+      judged.add({scores.data() + i * classes, classes}, source.label(samples[i]));
+    return judged;
+  }
+  RecipeNetwork network = problem.network(choice.report.freeze);
+  network.graph = network.graph.independent_copy();
+  insert_norms(network.graph, choice.norms);
+  set_head(network.graph, network.head, choice.head);
+  TrainOptions training = choice.training;
+  training.checkpoint = {};
+  bool stopped = false;
+  const TrainListener inner = listener_of(listener, "training", stopped);
+  const SampleSubset seen(source, problem.training), unseen(source, problem.validation);
+  train(network.graph, network.head, seen, unseen, problem.classes, training, inner, backend);
+  if (stopped) return {};
+  training.supervision.class_weights.clear();  // the score that is told counts pictures
+  return judge_network(network.graph, unseen, training, backend);
+}
+
+FoldsResult cross_validate_recipe(const RecipeProblem& problem, FeatureBank& bank, int folds,
+                                  const TrainOptions& options, const TrainListener& listener, const Backend& backend) {
+  std::vector<int64_t> all = problem.training;
+  all.insert(all.end(), problem.validation.begin(), problem.validation.end());
+  if (folds < 2 || static_cast<size_t>(folds) > all.size())
+    throw Error(std::to_string(folds) + " parts of " + std::to_string(all.size()) + " pictures", "use 2 to that many")
+        .about("folds");
+  const auto start = std::chrono::steady_clock::now();
+  const std::vector<int> fold = assign_folds(problem.pictures({}), all, folds, options.seed);
+  FoldsResult result;
+  for (int f = 0; f < folds; ++f) {
+    RecipeProblem part = problem;
+    part.training.clear();
+    part.validation.clear();
+    for (size_t i = 0; i < all.size(); ++i) (fold[i] == f ? part.validation : part.training).push_back(all[i]);
+    const std::string name = "fold " + std::to_string(f + 1) + "/" + std::to_string(folds);
+    bool stopped = false;
+    const HeldOut judged = run_recipe(part, bank, options, listener_of(listener, name, stopped), backend);
+    if (judged.losses.empty()) break;
+    result.scores.push_back(judged.accuracy());
+    result.best_epoch_losses.push_back(judged.loss());
+    if (listener.note) listener.note(name + ": " + percent_text(judged.accuracy()));
+  }
+  result.best_epoch_scores = result.scores;
+  const Spread spread = spread_of(result.scores);
+  result.mean = spread.mean;
+  result.deviation = spread.deviation;
+  result.seconds = seconds_since(start);
+  return result;
+}
+
+SeedsResult repeat_recipe(const RecipeProblem& problem, FeatureBank& bank, int count, const TrainOptions& options,
+                          const TrainListener& listener, const Backend& backend) {
+  const auto start = std::chrono::steady_clock::now();
+  SeedsResult result;
+  for (int i = 1; i <= count; ++i) {
+    TrainOptions seeded = options;
+    seeded.seed = options.seed + static_cast<uint64_t>(i);
+    const std::string name = "seed " + std::to_string(seeded.seed);
+    bool stopped = false;
+    const HeldOut judged = run_recipe(problem, bank, seeded, listener_of(listener, name, stopped), backend);
+    if (judged.losses.empty()) break;
+    result.scores.push_back(judged.accuracy());
+    if (listener.note) listener.note(name + ": " + percent_text(judged.accuracy()));
+  }
+  result.seconds = seconds_since(start);
+  return result;
+}
+
+}  // namespace graft
