@@ -38,11 +38,8 @@ bool is_bare_convolution(const Graph& graph, const Node& node, const std::vector
 }  // namespace
 
 bool has_other_norms(const Graph& graph) {
-  return std::any_of(graph.nodes.begin(), graph.nodes.end(), [](const Node& node) {
-    const std::string_view type = node.op->type();
-    return type == "LayerNormalization" || type == "GroupNormalization" || type == "InstanceNormalization" ||
-           type == "RMSNormalization";
-  });
+  return std::any_of(graph.nodes.begin(), graph.nodes.end(),
+                     [](const Node& node) { return dynamic_cast<const Normalise*>(node.op.get()) != nullptr; });
 }
 
 Graph statistics_graph(const Graph& graph, std::vector<std::string>& names) {

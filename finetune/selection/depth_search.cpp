@@ -89,7 +89,8 @@ std::optional<FoundDepth> DepthSearch::run(const LinearCandidate& head) {
                   " pictures held out could not show a gain");
     return std::nullopt;
   }
-  // A fifth of the layers takes little time and tells a far set from a near one; half of them come within little of all.
+  // A fifth of the layers takes little time and tells a far set from a near one; half of them come within little of
+  // all.
   const std::vector<std::string> depths = depths_to_try(layers_);
   for (size_t i = 0; i < depths.size() && !journal_.stopped; ++i) {
     double allowed = journal_.left() * (i == 0 ? kFirst : kSecond);

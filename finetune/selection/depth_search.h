@@ -20,8 +20,8 @@ struct FoundDepth {
   TrainOptions training;  // the same
   NormStatistics norms;   // to be inserted
   HeldOut judged;
-  double gain = 0;             // of accuracy, over the head alone
-  double epoch_seconds = 0;    // of all pictures, estimated
+  double gain = 0;           // of accuracy, over the head alone
+  double epoch_seconds = 0;  // of all pictures, estimated
 };
 
 /// Names of the depths that a search tries, in their order: a fifth of the `layers`, half of them, all.
@@ -37,7 +37,8 @@ class DepthSearch {
               const Backend& backend, SearchJournal& journal, const std::vector<int64_t>& training,
               const ClassTargets& targets, const PictureForm& form, int64_t layers);
 
-  /// Of those that gain beyond chance the one of the lowest loss; none where nothing does. Adds its trials to the journal.
+  /// Of those that gain beyond chance the one of the lowest loss; none where nothing does. Adds its trials to the
+  /// journal.
   std::optional<FoundDepth> run(const LinearCandidate& head);
 
  private:
@@ -73,7 +74,7 @@ class DepthSearch {
   int64_t layers_;
   const LinearCandidate* head_ = nullptr;
   std::vector<int64_t> held_out_, rest_;
-  HeldOut reference_;  // of the head
+  HeldOut reference_;                    // of the head
   std::optional<NormStatistics> norms_;  // measured when the first depth is tried
   std::optional<FoundDepth> found_;
   double passes_ = 3.2;  // what a picture takes in a training step, in passes forward of what is trained

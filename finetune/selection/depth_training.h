@@ -25,8 +25,8 @@ NormStatistics measure_activations(const RecipeProblem& problem, const PictureFo
 TrainOptions depth_options(const TrainOptions& options, const Graph& graph, const std::vector<std::string>& head,
                            int epochs);
 
-/// What a network is worth on the pictures of a source, in their plain view, weighed by the options' class weights. Those
-/// that cannot be read are left out.
+/// What a network is worth on the pictures of a source, in their plain view, weighed by the options' class weights.
+/// Those that cannot be read are left out.
 HeldOut judge_network(const Graph& graph, const SampleSource& pictures, const TrainOptions& options,
                       const Backend& backend);
 

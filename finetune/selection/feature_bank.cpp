@@ -40,7 +40,7 @@ void FeatureBank::keep_boundary(const std::string& depth, const Graph& marked, s
   if (depths_.empty()) depths_bytes_ = 0;
   if (depths_.contains(depth)) return;
   const size_t bytes = features_per_sample(split.trunk, dims_, backend_) * pictures * sizeof(float);
-  if (depths_bytes_ + bytes > options_.cache.limit_bytes) return;
+  if (depths_bytes_ + bytes > options_.cache.limit_bytes / 2) return;  // a training may cache as well
   depths_bytes_ += bytes;
   depths_preprocessing_ = preprocessing;
   depths_[depth] = boundary;
@@ -48,8 +48,7 @@ void FeatureBank::keep_boundary(const std::string& depth, const Graph& marked, s
 
 void FeatureBank::want(const PictureForm& form, const std::vector<int64_t>& samples, uint64_t first, uint64_t last,
                        const Progress& progress) {
-  const bool boundaries =
-      first == 0 && last == 0 && !depths_.empty() && form.preprocessing == depths_preprocessing_;
+  const bool boundaries = first == 0 && last == 0 && !depths_.empty() && form.preprocessing == depths_preprocessing_;
   std::vector<SampleRef> order;
   for (uint64_t variant = first; variant <= last; ++variant)
     for (const int64_t i : samples) {
@@ -91,8 +90,8 @@ const FeatureBank::Block* FeatureBank::block_of(const PictureForm& form, SampleR
 
 bool FeatureBank::has(const PictureForm& form, SampleRef sample) const { return block_of(form, sample) != nullptr; }
 
-std::vector<int64_t> FeatureBank::readable(const PictureForm& form, const std::vector<int64_t>& samples,
-                                           uint64_t first, uint64_t last) const {
+std::vector<int64_t> FeatureBank::readable(const PictureForm& form, const std::vector<int64_t>& samples, uint64_t first,
+                                           uint64_t last) const {
   std::vector<int64_t> there = samples;
   for (uint64_t variant = first; variant <= last; ++variant)
     std::erase_if(there, [&](int64_t i) { return !has(form, {i, variant}); });
@@ -120,7 +119,9 @@ FeatureRows FeatureBank::boundary(const std::string& depth, size_t preprocessing
   for (const auto& block : blocks_) {
     const auto outputs = block->depths.find(depth);
     if (block->form == plain && outputs != block->depths.end() &&
-        std::all_of(samples.begin(), samples.end(), [&](int64_t i) { return block->cache.has({i, 0}); }))
+        std::all_of(samples.begin(), samples.end(), [&](int64_t i) {
+          return block->cache.has({i, 0});
+        }))
       return {&block->cache, outputs->second};
   }
   return {};

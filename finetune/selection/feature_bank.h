@@ -50,7 +50,7 @@ class FeatureBank {
   struct Block {
     PictureForm form;
     FeatureCache cache;
-    std::vector<size_t> head;                            // outputs that the head reads
+    std::vector<size_t> head;                           // outputs that the head reads
     std::map<std::string, std::vector<size_t>> depths;  // outputs of a boundary
   };
   const Block* block_of(const PictureForm& form, SampleRef sample) const;

@@ -27,8 +27,8 @@ MeanDifference mean_difference(const std::vector<double>& a, const std::vector<d
 double sign_test(int wins, int losses);
 
 /// Whether `now` is better than `before` on the same pictures by more than chance: in its loss, with no less right, or
-/// (where all pictures weigh the same) in what is right, with no more loss. Each is so by chance once in forty times, one of the two at most once in
-/// twenty.
+/// (where all pictures weigh the same) in what is right, with no more loss. Each is so by chance once in forty times,
+/// one of the two at most once in twenty.
 bool is_better_beyond_chance(const HeldOut& now, const HeldOut& before);
 
 /// ScoreTable::best_temperature of `scores`, pictures × classes; pictures whose label is negative do not count.

@@ -32,9 +32,9 @@ struct RecipeProblem {
   std::function<RecipeNetwork(const std::string& freeze)> network;
   /// All pictures; the reference lasts as long as whoever searches.
   std::function<const SampleSource&(const PictureForm&)> pictures;
-  std::vector<int64_t> training;             // ascending
-  std::vector<int64_t> validation;           // of which only plain features are computed, beside the others'
-  std::vector<std::string> preprocessings;   // names; the first is what was given, others make it a guess
+  std::vector<int64_t> training;            // ascending
+  std::vector<int64_t> validation;          // of which only plain features are computed, beside the others'
+  std::vector<std::string> preprocessings;  // names; the first is what was given, others make it a guess
   int classes = 2;
   double budget = -1;  // seconds; below 0: as long as the features took, at least kLeastBudget
 };

@@ -7,9 +7,9 @@
 
 namespace graft {
 
-/// Chooses a recipe by a problem's training pictures (see choose_recipe), carries it out, and judges what comes of it by
-/// the problem's validation pictures, which neither chose nor trained anything. Fewer than those are judged where some
-/// cannot be read; none where the listener stopped it.
+/// Chooses a recipe by a problem's training pictures (see choose_recipe), carries it out, and judges what comes of it
+/// by the problem's validation pictures, which neither chose nor trained anything. Fewer than those are judged where
+/// some cannot be read; none where the listener stopped it.
 HeldOut run_recipe(const RecipeProblem& problem, FeatureBank& bank, const TrainOptions& options,
                    const TrainListener& listener, const Backend& backend);
 

@@ -5,8 +5,8 @@
 namespace graft {
 
 void SearchJournal::add(const std::string& what, const HeldOut& judged, double begin, const std::string& verdict) {
-  trials.push_back({what, static_cast<int64_t>(judged.losses.size()), judged.accuracy(), judged.loss(),
-                    seconds() - begin, verdict});
+  trials.push_back(
+      {what, static_cast<int64_t>(judged.losses.size()), judged.accuracy(), judged.loss(), seconds() - begin, verdict});
   progress("candidates tried", static_cast<int64_t>(trials.size()), 0);
 }
 

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <filesystem>
 #include <map>
+#include <numeric>
 
 #include "importer/reader.h"
 #include "importer/writer.h"
@@ -182,8 +183,8 @@ TEST_P(EveryArchitecture, TakesAStepDownhill) {
   double square = 0;
   for (const auto& [parameter, output] : training.gradients) {
     const View g = plan.output(output);
-    for (int64_t i = 0; i < g.shape.elements(); ++i)
-      square += static_cast<double>(g.as<float>()[i]) * static_cast<double>(g.as<float>()[i]);
+    const float* slope = g.as<float>();
+    square = std::inner_product(slope, slope + g.shape.elements(), slope, square);
   }
   ASSERT_TRUE(std::isfinite(square));
   ASSERT_GT(square, 0.0);
@@ -191,8 +192,10 @@ TEST_P(EveryArchitecture, TakesAStepDownhill) {
   const auto move = [&](double distance) {
     for (const auto& [parameter, output] : training.gradients) {
       const View g = plan.output(output);
-      for (int64_t i = 0; i < g.shape.elements(); ++i)
-        parameter->data<float>()[static_cast<size_t>(i)] -= static_cast<float>(distance / square) * g.as<float>()[i];
+      const float* slope = g.as<float>();
+      float* weight = parameter->data<float>().data();
+      const auto rate = static_cast<float>(distance / square);
+      for (int64_t i = 0, n = g.shape.elements(); i < n; ++i) weight[i] -= rate * slope[i];
     }
     plan.refresh();
   };

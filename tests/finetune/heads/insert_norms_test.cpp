@@ -23,8 +23,8 @@ ValueId add_convolution(Graph& graph, const std::string& name, ValueId x, int64_
   auto convolution = std::make_shared<Convolution>();
   convolution->window.kernel = {3, 3};
   convolution->window.padding = {1, 1, 1, 1};
-  const ValueId weight = graph.add_constant(
-      name + ".weight", drawn_weights({out, in, 3, 3}, {Initialiser::Kind::he_fan_in, 0}, random));
+  const ValueId weight =
+      graph.add_constant(name + ".weight", drawn_weights({out, in, 3, 3}, {Initialiser::Kind::he_fan_in, 0}, random));
   Tensor bias = Tensor::zeros(DType::f32, {out});
   for (float& b : bias.data<float>()) b = random.normal();
   return graph.add(name, convolution, {x, weight, graph.add_constant(name + ".bias", std::move(bias))});
@@ -157,6 +157,11 @@ TEST(InsertNorms, OnlyWhereSomethingTrainsAndNoNormStands) {
   statistics_graph(normed, names);
   EXPECT_TRUE(names.empty());
   EXPECT_FALSE(has_other_norms(normed));
+  auto norm = std::make_shared<Normalise>();
+  norm->over = Normalise::Over::instance;
+  const ValueId one = normed.add_constant("one", Tensor::zeros(DType::f32, {3}));
+  normed.outputs = {normed.add("instance", norm, {normed.inputs[0], one, one})};
+  EXPECT_TRUE(has_other_norms(normed));
 }
 
 }  // namespace

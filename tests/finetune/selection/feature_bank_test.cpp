@@ -96,7 +96,7 @@ TEST(FeatureBank, ABoundaryThatTakesTooMuchIsNotKept) {
   Set set = equal_halves(20, 4);
   const RecipeProblem problem = set.problem();
   TrainOptions options = Set::options();
-  options.cache.limit_bytes = 24 * kPixels * sizeof(float) - 1;
+  options.cache.limit_bytes = 2 * 24 * kPixels * sizeof(float) - 1;
   FeatureBank bank(problem, options, test_backend());
   bank.keep_boundary("last:1", problem.network("last:1").graph, 0, 24);
   bank.want({0}, {0, 1}, 0, 0, kSilent);

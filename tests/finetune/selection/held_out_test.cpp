@@ -31,7 +31,8 @@ TEST(HeldOut, MeansAreWeighedByClass) {
 }
 
 TEST(HeldOut, HitsOfTheLargeClassDoNotMakeUpForTheWeighedOne) {
-  // Forty pictures, of which the second candidate gets ten more of the large class right and loses all of the small one.
+  // Forty pictures, of which the second candidate gets ten more of the large class right and loses all of the small
+  // one.
   const auto compare = [](const std::vector<float>& weights) {
     HeldOut before, now;
     for (int i = 0; i < 36; ++i) {

@@ -112,7 +112,9 @@ struct Set {
   }
 };
 
-inline Random noise(int64_t index, uint64_t variant) { return Random(mix(mix(7, variant), static_cast<uint64_t>(index))); }
+inline Random noise(int64_t index, uint64_t variant) {
+  return Random(mix(mix(7, variant), static_cast<uint64_t>(index)));
+}
 
 /// Bright on the left or on the right; a mirrored view is of the other class.
 inline Set sides(int64_t training, int64_t validation) {
