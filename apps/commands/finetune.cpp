@@ -182,8 +182,8 @@ void register_finetune(CLI::App& app) {
       ->capture_default_str();
   command
       ->add_option("--folds", o->settings.folds,
-                   "Cross-validate in so many parts before the run, choosing anew in each (the frozen part is computed "
-                   "once)")
+                   "Cross-validate in so many parts: without settings of the training after the run, choosing anew in "
+                   "each; with some before it, as they say. What the frozen part makes of plain views is computed once")
       ->check(CLI::Range(2, 1000));
   command
       ->add_option("--seeds", o->settings.seeds,

@@ -154,7 +154,8 @@ class Job {
                                 options_, inner_, *backend_));
     if (choice && choice->report.epochs > 0)
       if (const int norms = insert_norms(model_.graph, choice->norms); norms > 0)
-        listener_.note(std::to_string(norms) + " batch norms are put back into the part that trains, until its end");
+        listener_.note(std::to_string(norms) +
+                       " batch norms stand behind convolutions while they train, and are folded into them at the end");
     if (choice && !choice->head.weight.empty()) set_head(model_.graph, head_, choice->head);
     TrainResult trained = choice && choice->report.epochs == 0 ? fitted_head(*choice) : train_network(classes);
     for (const std::string& reason : trained.skipped)
@@ -165,6 +166,7 @@ class Job {
     result_.best_score = trained.best_val_score;
     result_.stopped_early = trained.stopped_early;
     result_.features_cached = trained.features_cached;
+    if (adapts_ && repeats() && !result_.stopped_early) judge_the_choice();
     finish_model();
     result_.model = Model(std::make_shared<OnnxModel>(std::move(model_)));
     return std::move(result_);
@@ -190,15 +192,23 @@ class Job {
 
   /// Chooses the recipe, and goes on with it.
   RecipeChoice adapt() {
-    chooser_.emplace(settings_, options_, preprocessing_, model_.graph, dataset_, inner_, *backend_);
+    // What is repeated begins with the weights as they are now.
+    chooser_.emplace(settings_, options_, preprocessing_, repeats() ? model_.graph.independent_copy() : model_.graph,
+                     dataset_, inner_, *backend_);
     RecipeChoice choice = chooser_->choose(settings_, options_, preprocessing_);
     result_.recipe = choice.report;
     result_.skipped.insert(result_.skipped.end(), choice.skipped.begin(), choice.skipped.end());
+    data_.emplace(dataset_, preprocessing_, settings_, task_);
+    if (choice.report.epochs > 0 && !repeats()) chooser_.reset();  // its features take memory, and are done with
+    return choice;
+  }
+
+  bool repeats() const { return settings_.folds > 0 || settings_.seeds > 1; }
+
+  /// Folds and seeds of what adapts, once the run itself is done.
+  void judge_the_choice() {
     if (settings_.folds > 0) tell_folds(chooser_->cross_validate(settings_.folds));
     if (settings_.seeds > 1) result_.seeds = chooser_->repeat(settings_.seeds - 1);
-    data_.emplace(dataset_, preprocessing_, settings_, task_);
-    if (choice.report.epochs > 0) chooser_.reset();  // its features take memory, and are done with
-    return choice;
   }
 
   /// A run that is over with its head's fit.
@@ -340,6 +350,7 @@ SeedsResult repeat(const Model& model, const Dataset& dataset, FinetuneSettings 
     ++settings.seed;
     const std::string name = "seed " + std::to_string(settings.seed);
     RepetitionListener inner(listener, name);
+    if (inner.stop()) break;
     const double score = Job(model, dataset, settings, inner).run().best_score;
     if (inner.stopped()) break;
     result.scores.push_back(score);

@@ -126,12 +126,11 @@ Conventions possible_conventions(const Preprocessing& given, bool is_guess) {
 }
 
 RecipeChooser::RecipeChooser(FinetuneSettings settings, TrainOptions options, const Preprocessing& preprocessing,
-                             const Graph& base, const Dataset& dataset, const TrainListener& listener,
-                             const Backend& backend)
+                             Graph base, const Dataset& dataset, const TrainListener& listener, const Backend& backend)
     : settings_(std::move(settings)),
       options_(std::move(options)),
       conventions_(possible_conventions(preprocessing, settings_.preprocessing_is_guess)),
-      base_(base),
+      base_(std::move(base)),
       dataset_(dataset),
       listener_(listener),
       backend_(backend),
@@ -159,10 +158,12 @@ FinetuneSettings RecipeChooser::with(const std::string& freeze) const {
 RecipeChoice RecipeChooser::choose(FinetuneSettings& settings, TrainOptions& options, Preprocessing& preprocessing) {
   RecipeChoice choice;
   const std::optional<RecipeChoice> known = settings.resume ? recorded(settings.search_record) : std::nullopt;
-  const bool goes_on = known && known->report.epochs > 0 && known->form.preprocessing < conventions_.names.size();
+  const bool goes_on = known && known->report.epochs > 0 && known->form.preprocessing < conventions_.names.size() &&
+                       std::filesystem::exists(settings.checkpoint);
   if (settings.resume && !goes_on && listener_.note)
-    listener_.note(known ? "the run before fitted a head alone: that is done again from the beginning"
-                         : "the run before did not come as far as a choice: it is made from the beginning");
+    listener_.note(known && known->report.epochs == 0
+                       ? "the run before fitted a head alone: that is done again from the beginning"
+                       : "the run before did not come as far as a checkpoint: it is made from the beginning");
   if (goes_on) {
     choice = *known;
     choice.report.preprocessing = conventions_.names[choice.form.preprocessing];

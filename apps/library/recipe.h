@@ -49,9 +49,9 @@ Conventions possible_conventions(const Preprocessing& given, bool is_guess);
 /// Everything that is chosen by the pictures of one run, and judged by them: all of it reads the same features.
 class RecipeChooser {
  public:
-  /// `preprocessing`: as the model or the user says, or a guess (see FinetuneSettings). `base` as for make_network. All
-  /// that is given by reference outlives it, but the settings and options.
-  RecipeChooser(FinetuneSettings settings, TrainOptions options, const Preprocessing& preprocessing, const Graph& base,
+  /// `preprocessing`: as the model or the user says, or a guess (see FinetuneSettings). `base` as for make_network. The
+  /// dataset, the listener and the backend outlive it.
+  RecipeChooser(FinetuneSettings settings, TrainOptions options, const Preprocessing& preprocessing, Graph base,
                 const Dataset& dataset, const TrainListener& listener, const Backend& backend);
 
   /// Chooses a recipe (see choose_recipe) and puts it into `settings` (freeze, batch norms, augmentation), into
@@ -75,7 +75,7 @@ class RecipeChooser {
   const FinetuneSettings settings_;
   const TrainOptions options_;
   const Conventions conventions_;
-  const Graph& base_;
+  const Graph base_;
   const Dataset& dataset_;
   const TrainListener& listener_;
   const Backend& backend_;

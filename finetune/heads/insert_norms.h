@@ -8,9 +8,10 @@
 
 namespace graft {
 
-/// Networks that were exported with their batch norms folded into the convolutions train badly: the scales of their
-/// layers are whatever the norms made of them, and nothing holds them in place. Norms are put back where they were, of
-/// the mean and variance that activations have now, so that the network stays the same function until it is trained.
+/// Networks that were exported with their batch norms folded into the convolutions train badly, as those that never had
+/// any do: the scales of their layers are what they happen to be, and nothing holds them in place. While they train,
+/// norms stand behind their convolutions, of the mean and variance that activations have, so that the network stays the
+/// same function until it is trained. [Ioffe & Szegedy 2015]
 
 /// Mean and variance of each channel over pictures and pixels.
 struct ChannelStatistics {
@@ -19,8 +20,8 @@ struct ChannelStatistics {
 /// By the name of a convolution's output.
 using NormStatistics = std::map<std::string, ChannelStatistics>;
 
-/// Whether it has any norm by layer, group or picture: batch norms are nothing to add there.
-bool has_other_norms(const Graph& graph);
+/// Whether a network has norms of its own, also layer norms that are spelled out: nothing is to be added there.
+bool has_norms(const Graph& graph);
 
 /// From a network's input to the means of its convolutions' outputs and of their squares, N×C×1×1, two for each that no
 /// batch norm reads and that has more than one pixel; `names`: of these outputs, in their order.
@@ -30,7 +31,8 @@ Graph statistics_graph(const Graph& graph, std::vector<std::string>& names);
 /// known. Returns how many.
 int insert_norms(Graph& graph, const NormStatistics& statistics);
 
-/// Folds the norms that insert_norms put in into their convolutions, whose weights then count as frozen.
+/// Folds the norms that insert_norms put in into their convolutions, whose weights are changed in place and count as
+/// frozen then; nodes and values are named as before.
 void fold_inserted_norms(Graph& graph);
 
 }  // namespace graft

@@ -92,6 +92,7 @@ std::optional<FoundDepth> DepthSearch::run(const LinearCandidate& head) {
   // A fifth of the layers takes little time and tells a far set from a near one; half of them come within little of
   // all.
   const std::vector<std::string> depths = depths_to_try(layers_);
+  comparisons_ = static_cast<int>(depths.size());
   for (size_t i = 0; i < depths.size() && !journal_.stopped; ++i) {
     double allowed = journal_.left() * (i == 0 ? kFirst : kSecond);
     // What would be left for the deeper ones must be of use to the next.
@@ -101,21 +102,24 @@ std::optional<FoundDepth> DepthSearch::run(const LinearCandidate& head) {
   return found_;
 }
 
-/// Without rows, the part that stays frozen is computed once for each view; batch norms are measured at the end.
+/// Without rows, the part that stays frozen is computed for each batch; batch norms are measured at the end.
 DepthSearch::Cost DepthSearch::cost_of(const std::string& freeze) const {
   const double share =
       freeze == "none" ? 1 : static_cast<double>(std::stoll(freeze.substr(5))) / static_cast<double>(layers_);
   const double picture = bank_.seconds_per_picture(), pass = picture * static_cast<double>(rest_.size());
   const bool kept = bank_.boundary(freeze, form_.preprocessing, training_).cache != nullptr;
   Cost cost;
-  cost.epoch = passes_ * share * pass;
-  cost.beside = (kept ? 0 : (1 - share) * pass * options_.cache.views) + share * pass +
-                picture * static_cast<double>(held_out_.size());
+  cost.epoch = (passes_ * share + (kept ? 0 : 1 - share)) * pass;
+  cost.beside = (kept ? share : 1) * pass + picture * static_cast<double>(held_out_.size());
   return cost;
 }
 
 RecipeNetwork DepthSearch::network(const std::string& freeze) {
-  if (!norms_) norms_ = measure_activations(problem_, form_, options_, backend_);
+  if (!norms_) {
+    const double begin = journal_.seconds();
+    norms_ = measure_activations(problem_, form_, options_, backend_);
+    measuring_ = journal_.seconds() - begin;
+  }
   RecipeNetwork network = problem_.network(freeze);
   insert_norms(network.graph, *norms_);
   return network;
@@ -123,24 +127,37 @@ RecipeNetwork DepthSearch::network(const std::string& freeze) {
 
 void DepthSearch::try_depth(const std::string& freeze, double allowed) {
   const std::string layers = in_words(freeze);
+  try {
+    try_within(freeze, allowed);
+  } catch (const Error& error) {
+    if (journal_.listener_threw() || error.code() == ErrorCode::internal) throw;
+    journal_.note("training " + layers + ": not possible: " + error.what());
+  }
+}
+
+void DepthSearch::try_within(const std::string& freeze, double allowed) {
+  const std::string layers = in_words(freeze);
   const double begin = journal_.seconds();
-  const auto room = [&] { return allowed - (journal_.seconds() - begin); };
+  const auto room = [&] { return allowed - (journal_.seconds() - begin - measuring_); };
   Cost cost = cost_of(freeze);
   const int wanted = epochs_for(rest_.size());
   const auto too_little = [&] {
     if (room() >= cost.least()) return false;
     journal_.note("training " + layers + ": not tried, an epoch takes about " + seconds_text(cost.epoch) + " of " +
-                  seconds_text(std::max(0.0, journal_.left())) + " left; " + mention("budget") + " " +
+                  seconds_text(std::max(0.0, room())) + " that are left for it; " + mention("budget") + " " +
                   std::to_string(static_cast<int>(
                       std::ceil(journal_.budget - journal_.left() + 2 * (2 * cost.epoch + cost.beside)))) +
                   " would do");
     return true;
   };
+  measuring_ = 0;
   if (too_little()) return;
   Trial trial{freeze, network(freeze), bank_.boundary(freeze, form_.preprocessing, training_), rest_, {}, 0};
   if (trial.rows.cache) {
     trial.network.graph = split_for_training(trial.network.graph, options_, backend_).rest;
     remove_dead_code(trial.network.graph);
+  } else if (freeze != "none") {
+    journal_.note("training " + layers + ": what they read takes too much memory to be kept; it is computed each time");
   }
   const Graph start = trial.network.graph;
   const auto prepare = [&](int epochs) {
@@ -148,39 +165,35 @@ void DepthSearch::try_depth(const std::string& freeze, double allowed) {
     set_head(trial.network.graph, trial.network.head, head_->without_fold(0));
     trial.options = depth_options(options_, trial.network.graph, trial.network.head, epochs);
     trial.options.checkpoint = {};
-    trial.deadline = begin + kOverrun * allowed;
+    trial.options.cache.mode = trial.rows.cache ? CacheOptions::Mode::automatic : CacheOptions::Mode::off;
+    trial.deadline = begin + measuring_ + kOverrun * allowed;
   };
-  try {
-    if (room() - cost.beside < wanted * cost.epoch * kManyPasses / passes_ &&
-        static_cast<int64_t>(rest_.size()) >= kTimedBatches * options_.batch) {
-      prepare(1);
-      const double took = seconds_per_step(trial);
-      if (took > 0) {
-        const double epoch = took * static_cast<double>(rest_.size()) / static_cast<double>(trial.options.batch);
-        passes_ *= epoch / cost.epoch;
-        cost.epoch = epoch;
-      }
-      if (too_little()) return;
+  if (room() - cost.beside < wanted * cost.epoch * kManyPasses / passes_ &&
+      static_cast<int64_t>(rest_.size()) >= kTimedBatches * options_.batch) {
+    prepare(1);
+    const double took = seconds_per_step(trial);
+    if (took > 0) {
+      const double epoch = took * static_cast<double>(rest_.size()) / static_cast<double>(trial.options.batch);
+      passes_ *= epoch / cost.epoch;
+      cost.epoch = epoch;
     }
-    const double epochs_possible = (room() - cost.beside) / cost.epoch;
-    const int epochs = std::clamp(static_cast<int>(epochs_possible), 1, wanted);
-    if (epochs_possible < 1) trial.pictures = thinned(epochs_possible);
-    prepare(epochs);
-    const std::optional<HeldOut> now = outcome(trial);
-    if (!now) return;
-    const std::string what =
-        layers + ", " + std::to_string(epochs) + (epochs == 1 ? " epoch" : " epochs") +
-        (trial.pictures.size() < rest_.size() ? " of " + std::to_string(trial.pictures.size()) + " pictures" : "");
-    keep_if_better(trial, *now, what, begin, cost.epoch / 0.8);
-  } catch (const Error& error) {
-    if (error.code() != ErrorCode::unsupported && error.code() != ErrorCode::out_of_memory) throw;
-    journal_.note("training " + layers + ": not possible: " + error.what());
+    if (too_little()) return;
   }
+  const double epochs_possible = (room() - cost.beside) / cost.epoch;
+  const int epochs = std::clamp(static_cast<int>(epochs_possible), 1, wanted);
+  if (epochs_possible < 1) trial.pictures = thinned(epochs_possible);
+  prepare(epochs);
+  const std::optional<HeldOut> now = outcome(trial);
+  if (!now) return;
+  const std::string what =
+      layers + ", " + std::to_string(epochs) + (epochs == 1 ? " epoch" : " epochs") +
+      (trial.pictures.size() < rest_.size() ? " of " + std::to_string(trial.pictures.size()) + " pictures" : "");
+  keep_if_better(trial, *now, what, begin, cost.epoch / 0.8);
 }
 
 void DepthSearch::keep_if_better(const Trial& trial, const HeldOut& now, const std::string& what, double begin,
                                  double epoch_seconds) {
-  const bool better = is_better_beyond_chance(now, reference_);
+  const bool better = is_better_beyond_chance(now, reference_, comparisons_);
   journal_.add(what, now, begin,
                better ? ""
                       : "no gain beyond chance: head alone " + percent_text(reference_.accuracy()) + ", loss " +
@@ -212,11 +225,14 @@ void DepthSearch::train_trial(Trial& trial, const std::function<bool()>& batch) 
   inner.batch = [&](double rate, double loss) { return journal_.goes_on(rate, loss) && batch(); };
   const SampleSource& source = problem_.pictures(form_);
   Graph& graph = trial.network.graph;
+  // What validates an epoch chooses nothing here: a batch of it is enough.
+  std::vector<int64_t> few = held_out_;
+  few.resize(std::min(few.size(), static_cast<size_t>(trial.options.batch)));
   if (trial.rows.cache) {
-    const RunFeatures features{trial.rows, trial.rows, trial.pictures, held_out_, {0}};
+    const RunFeatures features{trial.rows, trial.rows, trial.pictures, few, {0}};
     train(graph, trial.network.head, source, source, problem_.classes, trial.options, inner, backend_, &features);
   } else {
-    const SampleSubset training(source, trial.pictures), validation(source, held_out_);
+    const SampleSubset training(source, trial.pictures), validation(source, few);
     train(graph, trial.network.head, training, validation, problem_.classes, trial.options, inner, backend_);
   }
 }

@@ -50,7 +50,9 @@ class DepthSearch {
     double least() const { return beside + 0.4 * epoch; }
   };
   Cost cost_of(const std::string& freeze) const;
+  /// What goes wrong in a trial is told, and ends that trial alone.
   void try_depth(const std::string& freeze, double allowed);
+  void try_within(const std::string& freeze, double allowed);
   /// Marked, with norms inserted.
   RecipeNetwork network(const std::string& freeze);
   void keep_if_better(const Trial& trial, const HeldOut& now, const std::string& what, double begin,
@@ -76,6 +78,8 @@ class DepthSearch {
   std::vector<int64_t> held_out_, rest_;
   HeldOut reference_;                    // of the head
   std::optional<NormStatistics> norms_;  // measured when the first depth is tried
+  double measuring_ = 0;                 // seconds that this took of a trial's, which are not its own
+  int comparisons_ = 1;                  // depths that may be tried
   std::optional<FoundDepth> found_;
   double passes_ = 3.2;  // what a picture takes in a training step, in passes forward of what is trained
 };

@@ -29,19 +29,18 @@ void set_head(Graph& graph, const std::vector<std::string>& head, const LinearHe
 NormStatistics measure_activations(const RecipeProblem& problem, const PictureForm& form, const TrainOptions& options,
                                    const Backend& backend) {
   Graph graph = problem.network("all").graph;
-  if (has_other_norms(graph)) return {};
-  const OpenDims dims{options.batch, options.height, options.width};
+  if (has_norms(graph)) return {};
+  const OpenDims dims{std::min(options.batch, kDepthBatch), options.height, options.width};
   retype(graph, dims, backend);
   std::vector<std::string> names;
   const Graph measuring = statistics_graph(graph, names);
   if (names.empty()) return {};
-  const size_t stride = std::max<size_t>(1, problem.training.size() / kMeasured);  // sets come class by class
-  std::vector<SampleRef> order;
-  for (size_t i = 0; i < problem.training.size() && order.size() < kMeasured; i += stride)
-    order.push_back({problem.training[i], 0});
+  const size_t all = problem.training.size(), some = std::min(kMeasured, all);
+  std::vector<SampleRef> order;  // from end to end: sets come class by class
+  for (size_t i = 0; i < some; ++i) order.push_back({problem.training[i * all / some], 0});
   FeatureCache means;
-  means.fill(measuring, dims, backend, options.threads, problem.pictures(form), order,
-             static_cast<size_t>(options.batch), [](int64_t) {});
+  means.fill(measuring, dims, backend, options.threads, problem.pictures(form), order, static_cast<size_t>(dims.batch),
+             [](int64_t) {});
   NormStatistics statistics;
   const auto pictures = static_cast<double>(means.samples().size());
   if (pictures == 0) return {};

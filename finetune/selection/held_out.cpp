@@ -12,8 +12,13 @@
 namespace graft {
 namespace {
 
-/// Once in forty times: a part, and the standard errors that chance exceeds so often in one direction.
-constexpr double kChance = 0.025, kErrors = 1.96;
+constexpr double kChance = 0.025;  // once in forty times
+
+/// Standard errors that chance exceeds with this probability, in one direction. [Abramowitz & Stegun, 26.2.23]
+double normal_quantile(double upper_tail) {
+  const double t = std::sqrt(-2 * std::log(upper_tail));
+  return t - (2.515517 + t * (0.802853 + t * 0.010328)) / (1 + t * (1.432788 + t * (0.189269 + t * 0.001308)));
+}
 
 }  // namespace
 
@@ -56,16 +61,17 @@ double sign_test(int wins, int losses) {
   return sum;
 }
 
-bool is_better_beyond_chance(const HeldOut& now, const HeldOut& before) {
+bool is_better_beyond_chance(const HeldOut& now, const HeldOut& before, int comparisons) {
+  const double chance = kChance / comparisons, errors = normal_quantile(chance);
   const MeanDifference gain = mean_difference(before.losses, now.losses);
   if (std::adjacent_find(now.weights.begin(), now.weights.end(), std::not_equal_to<>()) != now.weights.end())
-    return gain.mean > kErrors * gain.error && now.accuracy() >= before.accuracy();
+    return gain.mean > errors * gain.error && now.accuracy() >= before.accuracy();
   int wins = 0, defeats = 0;
   for (size_t i = 0; i < now.right.size(); ++i) {
     wins += now.right[i] && !before.right[i];
     defeats += !now.right[i] && before.right[i];
   }
-  return (gain.mean > kErrors * gain.error && wins >= defeats) || (sign_test(wins, defeats) < kChance && gain.mean > 0);
+  return (gain.mean > errors * gain.error && wins >= defeats) || (sign_test(wins, defeats) < chance && gain.mean > 0);
 }
 
 double best_temperature(std::span<const float> scores, std::span<const int> labels, int classes) {

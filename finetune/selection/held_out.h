@@ -28,8 +28,8 @@ double sign_test(int wins, int losses);
 
 /// Whether `now` is better than `before` on the same pictures by more than chance: in its loss, with no less right, or
 /// (where all pictures weigh the same) in what is right, with no more loss. Each is so by chance once in forty times,
-/// one of the two at most once in twenty.
-bool is_better_beyond_chance(const HeldOut& now, const HeldOut& before);
+/// one of the two at most once in twenty; one of `comparisons` candidates as seldom [Bonferroni's correction].
+bool is_better_beyond_chance(const HeldOut& now, const HeldOut& before, int comparisons = 1);
 
 /// ScoreTable::best_temperature of `scores`, pictures × classes; pictures whose label is negative do not count.
 double best_temperature(std::span<const float> scores, std::span<const int> labels, int classes);

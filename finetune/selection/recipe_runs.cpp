@@ -8,23 +8,38 @@
 #include "finetune/selection/depth_training.h"
 #include "finetune/selection/recipe_search.h"
 #include "finetune/selection/search_journal.h"
+#include "finetune/selection/watched_listener.h"
 #include "runtime/core/error.h"
 
 namespace graft {
 namespace {
 
-/// Of one of several runs: what it does in a phase's name, and whether to go on. `stopped` outlives it.
-TrainListener listener_of(const TrainListener& listener, const std::string& name, bool& stopped) {
+/// One of several runs. An error that ends it is told and ends no other; nothing comes of it then.
+HeldOut one_run(const RecipeProblem& problem, FeatureBank& bank, const TrainOptions& options, const std::string& name,
+                const TrainListener& listener, const Backend& backend) {
+  const WatchedListener watched(listener);
+  const TrainListener& functions = watched.functions();
   TrainListener inner;
-  inner.progress = [&listener, name](const std::string& phase, int64_t done, int64_t total) {
-    if (listener.progress) listener.progress(name + ": " + phase, done, total);
+  inner.progress = [&](const std::string& phase, int64_t done, int64_t total) {
+    if (functions.progress) functions.progress(name + ": " + phase, done, total);
   };
-  inner.batch = [&](double rate, double loss) {
-    stopped = stopped || (listener.batch && !listener.batch(rate, loss));
-    return !stopped;
+  inner.batch = functions.batch;
+  const auto note = [&](const std::string& text) {
+    if (functions.note) functions.note(name + ": " + text);
   };
-  return inner;
+  try {
+    const HeldOut judged = run_recipe(problem, bank, options, inner, backend);
+    if (!judged.losses.empty()) note(percent_text(judged.accuracy()));
+    return judged;
+  } catch (const Error& error) {
+    if (watched.threw() || error.code() == ErrorCode::internal) throw;
+    note(std::string("left out: ") + error.what());
+    return {};
+  }
 }
+
+/// Asked before a run, which may train nothing and ask no more.
+bool goes_on(const TrainListener& listener) { return !listener.batch || listener.batch(0, 0); }
 
 double seconds_since(std::chrono::steady_clock::time_point start) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
@@ -54,7 +69,12 @@ HeldOut run_recipe(const RecipeProblem& problem, FeatureBank& bank, const TrainO
   TrainOptions training = choice.training;
   training.checkpoint = {};
   bool stopped = false;
-  const TrainListener inner = listener_of(listener, "training", stopped);
+  TrainListener inner;
+  inner.progress = listener.progress;
+  inner.batch = [&](double rate, double loss) {
+    stopped = stopped || (listener.batch && !listener.batch(rate, loss));
+    return !stopped;
+  };
   const SampleSubset seen(source, problem.training), unseen(source, problem.validation);
   train(network.graph, network.head, seen, unseen, problem.classes, training, inner, backend);
   if (stopped) return {};
@@ -66,24 +86,23 @@ FoldsResult cross_validate_recipe(const RecipeProblem& problem, FeatureBank& ban
                                   const TrainOptions& options, const TrainListener& listener, const Backend& backend) {
   std::vector<int64_t> all = problem.training;
   all.insert(all.end(), problem.validation.begin(), problem.validation.end());
+  std::erase_if(all, [&](int64_t i) { return bank.failures().contains(i); });
   if (folds < 2 || static_cast<size_t>(folds) > all.size())
     throw Error(std::to_string(folds) + " parts of " + std::to_string(all.size()) + " pictures", "use 2 to that many")
         .about("folds");
   const auto start = std::chrono::steady_clock::now();
   const std::vector<int> fold = assign_folds(problem.pictures({}), all, folds, options.seed);
   FoldsResult result;
-  for (int f = 0; f < folds; ++f) {
+  for (int f = 0; f < folds && goes_on(listener); ++f) {
     RecipeProblem part = problem;
     part.training.clear();
     part.validation.clear();
     for (size_t i = 0; i < all.size(); ++i) (fold[i] == f ? part.validation : part.training).push_back(all[i]);
     const std::string name = "fold " + std::to_string(f + 1) + "/" + std::to_string(folds);
-    bool stopped = false;
-    const HeldOut judged = run_recipe(part, bank, options, listener_of(listener, name, stopped), backend);
-    if (judged.losses.empty()) break;
+    const HeldOut judged = one_run(part, bank, options, name, listener, backend);
+    if (judged.losses.empty()) continue;
     result.scores.push_back(judged.accuracy());
     result.best_epoch_losses.push_back(judged.loss());
-    if (listener.note) listener.note(name + ": " + percent_text(judged.accuracy()));
   }
   result.best_epoch_scores = result.scores;
   const Spread spread = spread_of(result.scores);
@@ -97,15 +116,13 @@ SeedsResult repeat_recipe(const RecipeProblem& problem, FeatureBank& bank, int c
                           const TrainListener& listener, const Backend& backend) {
   const auto start = std::chrono::steady_clock::now();
   SeedsResult result;
-  for (int i = 1; i <= count; ++i) {
+  for (int i = 1; i <= count && goes_on(listener); ++i) {
     TrainOptions seeded = options;
     seeded.seed = options.seed + static_cast<uint64_t>(i);
     const std::string name = "seed " + std::to_string(seeded.seed);
-    bool stopped = false;
-    const HeldOut judged = run_recipe(problem, bank, seeded, listener_of(listener, name, stopped), backend);
-    if (judged.losses.empty()) break;
-    result.scores.push_back(judged.accuracy());
-    if (listener.note) listener.note(name + ": " + percent_text(judged.accuracy()));
+    const HeldOut judged = one_run(problem, bank, seeded, name, listener, backend);
+    bank.forget(seeded.seed);
+    if (!judged.losses.empty()) result.scores.push_back(judged.accuracy());
   }
   result.seconds = seconds_since(start);
   return result;

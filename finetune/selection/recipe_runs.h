@@ -14,12 +14,12 @@ HeldOut run_recipe(const RecipeProblem& problem, FeatureBank& bank, const TrainO
                    const TrainListener& listener, const Backend& backend);
 
 /// Nested cross-validation: all pictures of a problem, those that validate too, are cut into `folds` parts, class by
-/// class; each judges once what run_recipe makes of the others. Fewer scores than folds where the listener stopped it.
+/// class; each judges once what run_recipe makes of the others. Fewer scores than folds where the listener stopped it,
+/// or where a part allows no choice, which is told.
 FoldsResult cross_validate_recipe(const RecipeProblem& problem, FeatureBank& bank, int folds,
                                   const TrainOptions& options, const TrainListener& listener, const Backend& backend);
 
-/// What run_recipe comes to with the `count` seeds that follow the options'. Fewer scores where the listener stopped
-/// it.
+/// What run_recipe comes to with the `count` seeds that follow the options'. Fewer scores as above.
 SeedsResult repeat_recipe(const RecipeProblem& problem, FeatureBank& bank, int count, const TrainOptions& options,
                           const TrainListener& listener, const Backend& backend);
 

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "finetune/selection/held_out.h"
+#include "finetune/selection/watched_listener.h"
 #include "finetune/training/trainer.h"
 #include "graft/report.h"
 
@@ -13,6 +14,7 @@ namespace graft {
 /// What the parts of a search share: its clock, its budget, what was tried, and who listens.
 class SearchJournal {
  public:
+  /// `listener` outlives it.
   explicit SearchJournal(const TrainListener& listener) : listener_(listener) {}
 
   double seconds() const { return std::chrono::duration<double>(Clock::now() - start_).count(); }
@@ -21,16 +23,18 @@ class SearchJournal {
 
   void add(const std::string& what, const HeldOut& judged, double begin, const std::string& verdict);
   void note(const std::string& text) const {
-    if (listener_.note) listener_.note(text);
+    if (listener_.functions().note) listener_.functions().note(text);
   }
   void progress(const std::string& phase, int64_t done, int64_t total) const {
-    if (listener_.progress) listener_.progress(phase, done, total);
+    if (listener_.functions().progress) listener_.functions().progress(phase, done, total);
   }
   /// Asks after a batch of training, as TrainListener::batch; once stopped, the search stays so.
   bool goes_on(double rate, double loss) {
-    stopped = stopped || (listener_.batch && !listener_.batch(rate, loss));
+    stopped = stopped || !listener_.goes_on(rate, loss);
     return !stopped;
   }
+  /// Whether an error is the listener's own, which no trial may swallow.
+  bool listener_threw() const { return listener_.threw(); }
 
   std::vector<RecipeTrial> trials;
   size_t chosen = 0;  // trial
@@ -39,7 +43,7 @@ class SearchJournal {
 
  private:
   using Clock = std::chrono::steady_clock;
-  const TrainListener& listener_;
+  const WatchedListener listener_;
   Clock::time_point start_ = Clock::now();
 };
 

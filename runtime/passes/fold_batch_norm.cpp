@@ -41,12 +41,11 @@ void fold(Graph& graph, Node& convolution, const Node& norm, float epsilon) {
 
 }  // namespace
 
-void fold_batch_norm(Graph& graph, const std::function<bool(const Node&)>& which) {
+void fold_batch_norm(Graph& graph) {
   const Users users(graph);
   std::vector<bool> dead(graph.nodes.size(), false);
   for (size_t i = 0; i < graph.nodes.size(); ++i) {
     const auto* norm = dynamic_cast<const BatchNorm*>(graph.nodes[i].op.get());
-    if (which && !which(graph.nodes[i])) continue;
     if (!norm || !norm->tail.empty() || !all_frozen_constants(graph, graph.nodes[i], 1)) continue;
     const ValueId x = graph.nodes[i].inputs[0];
     const int source = users.producer(x);

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <functional>
 #include <map>
 #include <string>
 #include <utility>
@@ -50,9 +49,8 @@ void remove_dead_code(Graph& graph);
 void canonicalise_dense(Graph& graph);
 
 /// Folds a batch norm with fixed statistics into the convolution before it, where neither is trainable:
-/// w' = w·s, b' = (b - mean)·s + bias with s = scale/√(var + ε). [Jacob et al. 2018, §3.2] `which`: of the norms; all
-/// where there is none.
-void fold_batch_norm(Graph& graph, const std::function<bool(const Node&)>& which = {});
+/// w' = w·s, b' = (b - mean)·s + bias with s = scale/√(var + ε). [Jacob et al. 2018, §3.2]
+void fold_batch_norm(Graph& graph);
 
 /// Moves a following Add and activation into the node before it, where that node can carry them.
 void fuse_epilogues(Graph& graph);

@@ -63,7 +63,7 @@ class ChosenRecipe(ScratchTest):
         done = graft("finetune", folded, self.far, "-o", run, "--budget", 300)
         report = json.loads((run / "metrics.json").read_text())
         self.assertNotEqual(report["recipe"]["freeze"], "all")
-        self.assertIn("batch norms are put back", done.stderr)
+        self.assertIn("batch norms stand behind convolutions", done.stderr)
         self.assertEqual([layer["op"] for layer in graft_json("inspect", run / "model.onnx")["layers"]], types)
         told = graft_json("evaluate", run / "model.onnx", self.far)
         self.assertAlmostEqual(told["top1"], report["best_val_top1"], places=6)

@@ -130,7 +130,6 @@ TEST(InsertNorms, TheFunctionStaysAndTheNormsTrain) {
 
 TEST(InsertNorms, FoldingLeavesTheNetworkAsItWasBuilt) {
   Graph graph = network();
-  const size_t nodes = graph.nodes.size();
   train_everything(graph);
   const NormStatistics statistics = measured(graph);
   insert_norms(graph, statistics);
@@ -140,9 +139,41 @@ TEST(InsertNorms, FoldingLeavesTheNetworkAsItWasBuilt) {
   const std::vector<float> trained = output_of(graph);
   fold_inserted_norms(graph);
   EXPECT_EQ(count_norms(graph), 0u);
-  EXPECT_EQ(graph.nodes.size(), nodes);
+  const Graph built = network();
+  ASSERT_EQ(graph.nodes.size(), built.nodes.size());
+  for (size_t i = 0; i < built.nodes.size(); ++i) {
+    EXPECT_EQ(graph.nodes[i].name, built.nodes[i].name);
+    for (size_t k = 0; k < built.nodes[i].inputs.size(); ++k)
+      EXPECT_EQ(graph.value(graph.nodes[i].inputs[k]).name, built.value(built.nodes[i].inputs[k]).name);
+  }
   const std::vector<float> folded = output_of(graph);
   for (size_t i = 0; i < trained.size(); ++i) EXPECT_NEAR(folded[i], trained[i], 1e-4f);
+}
+
+TEST(InsertNorms, GroupsSharedWeightsAndMissingBiases) {
+  Random random(4);
+  Graph graph;
+  const ValueId x = graph.add_input("x", DType::f32, {-1, 3, kSide, kSide});
+  auto depthwise = std::make_shared<Convolution>();
+  depthwise->window.kernel = {3, 3};
+  depthwise->window.padding = {1, 1, 1, 1};
+  depthwise->groups = 3;
+  const ValueId weight =
+      graph.add_constant("weight", drawn_weights({3, 1, 3, 3}, {Initialiser::Kind::he_fan_in, 0}, random));
+  const ValueId first = graph.add("first", depthwise, {x, weight});
+  graph.outputs = {graph.add("second", depthwise, {first, weight}), first};  // the same weights again
+  const std::vector<float> before = output_of(graph), inner = output_of(graph, 1);
+  graph.value(weight).trainable = true;
+  EXPECT_EQ(insert_norms(graph, measured(graph)), 2);
+  const auto expect_same = [&] {
+    const std::vector<float> y = output_of(graph), z = output_of(graph, 1);
+    for (size_t i = 0; i < y.size(); ++i) EXPECT_NEAR(y[i], before[i], 1e-4f);
+    for (size_t i = 0; i < z.size(); ++i) EXPECT_NEAR(z[i], inner[i], 1e-4f);
+  };
+  expect_same();
+  fold_inserted_norms(graph);
+  EXPECT_EQ(count_norms(graph), 0u);
+  expect_same();
 }
 
 TEST(InsertNorms, OnlyWhereSomethingTrainsAndNoNormStands) {
@@ -156,12 +187,14 @@ TEST(InsertNorms, OnlyWhereSomethingTrainsAndNoNormStands) {
   std::vector<std::string> names;
   statistics_graph(normed, names);
   EXPECT_TRUE(names.empty());
-  EXPECT_FALSE(has_other_norms(normed));
+  EXPECT_TRUE(has_norms(normed));
+  normed = network();
+  EXPECT_FALSE(has_norms(normed));
   auto norm = std::make_shared<Normalise>();
   norm->over = Normalise::Over::instance;
   const ValueId one = normed.add_constant("one", Tensor::zeros(DType::f32, {3}));
   normed.outputs = {normed.add("instance", norm, {normed.inputs[0], one, one})};
-  EXPECT_TRUE(has_other_norms(normed));
+  EXPECT_TRUE(has_norms(normed));
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <set>
 
 #include "runtime/core/error.h"
 #include "tests/finetune/selection/recipe_set.h"
@@ -63,6 +64,11 @@ TEST(RecipeRuns, SeedsThatFollowAreRun) {
   FeatureBank bank(problem, Set::options(), test_backend());
   const SeedsResult seeds = repeat_recipe(problem, bank, 2, Set::options(), {}, test_backend());
   ASSERT_EQ(seeds.scores.size(), 2u);
+  // Each drew views of its own, which were given up afterwards.
+  std::set<uint64_t> drawn;
+  for (const auto& [form, source] : set.sources) drawn.insert(form.seed);
+  EXPECT_TRUE(drawn.contains(Set::options().seed + 1) && drawn.contains(Set::options().seed + 2));
+  EXPECT_FALSE(bank.has({0, PictureForm::Variants::augmented_without_flips, Set::options().seed + 1}, {0, 1}));
   TrainOptions second = Set::options();
   second.seed += 2;
   EXPECT_DOUBLE_EQ(run_recipe(problem, bank, second, {}, test_backend()).accuracy(), seeds.scores[1]);
@@ -76,6 +82,23 @@ TEST(RecipeRuns, AListenerStopsThem) {
   listener.batch = [](double, double) { return false; };
   EXPECT_TRUE(run_recipe(problem, bank, Set::options(), listener, test_backend()).losses.empty());
   EXPECT_TRUE(cross_validate_recipe(problem, bank, 2, Set::options(), listener, test_backend()).scores.empty());
+  Set near = sides(60, 20);  // where nothing is trained that could ask
+  const RecipeProblem other = near.problem();
+  FeatureBank its(other, Set::options(), test_backend());
+  EXPECT_TRUE(cross_validate_recipe(other, its, 2, Set::options(), listener, test_backend()).scores.empty());
+  EXPECT_TRUE(repeat_recipe(other, its, 2, Set::options(), listener, test_backend()).scores.empty());
+}
+
+TEST(RecipeRuns, APartThatAllowsNoChoiceIsLeftOut) {
+  Set set = sides(2, 2);  // two classes: what two folds train on has one picture of each
+  const RecipeProblem problem = set.problem();
+  FeatureBank bank(problem, Set::options(), test_backend());
+  std::vector<std::string> notes;
+  TrainListener listener;
+  listener.note = [&](const std::string& text) { notes.push_back(text); };
+  EXPECT_TRUE(cross_validate_recipe(problem, bank, 2, Set::options(), listener, test_backend()).scores.empty());
+  ASSERT_EQ(notes.size(), 2u);
+  EXPECT_TRUE(notes[0].starts_with("fold 1/2: left out: "));
 }
 
 }  // namespace

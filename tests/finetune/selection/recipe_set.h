@@ -1,6 +1,7 @@
 #pragma once
 
 #include <map>
+#include <set>
 
 #include "finetune/data/row_stream.h"
 #include "finetune/heads/freeze.h"
@@ -8,7 +9,9 @@
 #include "finetune/selection/recipe_search.h"
 #include "runtime/core/initialiser.h"
 #include "runtime/core/random.h"
+#include "runtime/ops/convolution.h"
 #include "runtime/ops/gemm.h"
+#include "runtime/ops/reduce.h"
 #include "runtime/ops/reshape.h"
 #include "runtime/ops/unary.h"
 #include "tests/backend.h"
@@ -29,12 +32,14 @@ class FormSource final : public SampleSource {
   std::unique_ptr<SampleStream> stream(std::vector<SampleRef> order, size_t batch) const override {
     return std::make_unique<RowStream>(std::move(order), batch, kPixels, [this](const SampleRef& ref, float* to) {
       ++reads;
+      seen.insert(ref.index);
       draw_(ref.index, form_, ref.variant, to);
       return std::string(ref.index == unreadable_ ? "picture: is damaged" : "");
     });
   }
 
   mutable int64_t reads = 0;
+  mutable std::set<int64_t> seen;
 
  private:
   std::vector<int> labels_;
@@ -49,6 +54,7 @@ struct Set {
   int64_t training = 0, unreadable = -1;
   FormSource::Draw draw;
   bool hidden_layer = false;  // below the head, with random weights
+  int convolutions = 0;       // the same, in the place of a hidden layer
   int classes = 2;
   std::vector<std::string> preprocessings{"given"};
   double budget = 1e6;  // everything is tried
@@ -57,7 +63,23 @@ struct Set {
   Graph base() const {
     Graph graph;
     const ValueId x = graph.add_input("x", DType::f32, {-1, 3, kSide, kSide});
-    ValueId y = graph.add("flat", std::make_shared<Flatten>(), {x});
+    ValueId y = x;
+    for (int c = 0; c < convolutions; ++c) {
+      Random random(static_cast<uint64_t>(c) + 20);
+      const std::string name = "conv" + std::to_string(c);
+      auto convolution = std::make_shared<Convolution>();
+      convolution->window.kernel = {3, 3};
+      convolution->window.padding = {1, 1, 1, 1};
+      const ValueId w = graph.add_constant(
+          name + ".weight", drawn_weights({8, c == 0 ? 3 : 8, 3, 3}, {Initialiser::Kind::he_fan_in, 0}, random));
+      y = graph.add(name + "/relu", make_unary(Unary::Kind::relu), {graph.add(name, convolution, {y, w})});
+    }
+    if (convolutions > 0) {
+      auto mean = std::make_shared<Reduce>();
+      mean->axes = {2, 3};
+      y = graph.add("mean", mean, {y});
+    }
+    y = graph.add("flat", std::make_shared<Flatten>(), {y});
     if (hidden_layer) {
       Random random(5);
       auto gemm = std::make_shared<Gemm>();
