@@ -18,10 +18,11 @@ namespace fs = std::filesystem;
 /// Tells on stderr how the run goes.
 class JobListener final : public Listener {
  public:
-  JobListener(bool quiet, Task task) : progress_(quiet), task_(task) {}
+  JobListener(bool quiet, Task task, std::string model) : progress_(quiet), task_(task), model_(std::move(model)) {}
   void progress(const std::string& phase, int64_t done, int64_t total) override { progress_.show(phase, done, total); }
   void note(const std::string& text) override { progress_.line(text); }
   void skipped(const std::string& reason) override { progress_.line("skipped " + reason); }
+  void trained(const Model& model) override { model.save(model_); }
   void epoch(const EpochReport& e) override {
     std::ostringstream line;
     line << std::fixed << "epoch " << e.epoch << "/" << e.epochs << "  loss " << std::setprecision(4) << e.train_loss
@@ -33,6 +34,7 @@ class JobListener final : public Listener {
  private:
   Progress progress_;
   Task task_;
+  std::string model_;  // its file
 };
 
 std::string last_line(const FinetuneReport& report) {
@@ -67,7 +69,7 @@ FinetuneReport run_finetune(const FinetuneOptions& o) {
   if (!o.teacher.empty()) settings.teacher = Model::load(o.teacher);
   backend(o.common);  // tells what serves
 
-  JobListener listener(o.common.quiet, settings.task);
+  JobListener listener(o.common.quiet, settings.task, in_folder("model.onnx"));
   if (!o.plain_because.empty())
     listener.note("the plain recipe, as --" + o.plain_because + " is given; nothing is chosen by the pictures");
   FinetuneReport report;

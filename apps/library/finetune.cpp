@@ -61,7 +61,12 @@ void check_combinations(const FinetuneSettings& s) {
     throw Error("says for how long to search, as " + mention("budget") + " does", "leave one of them out")
         .about("auto");
   if (s.seeds < 1) throw Error("must be at least 1").about("seeds");
-  if (s.seeds > 1 && s.find_rate) throw Error("is of one seed", "leave one of them out").about("find-lr");
+  if (s.find_rate && (s.seeds > 1 || s.folds > 0 || s.search_seconds > 0))
+    throw Error("takes the place of the run, and of " + mention(s.seeds > 1   ? "seeds"
+                                                                : s.folds > 0 ? "folds"
+                                                                              : "auto"),
+                "leave one of them out")
+        .about("find-lr");
   if (s.resume && s.search_seconds > 0 && s.search_record.empty())
     throw Error("a resumed run needs the record of its search").about("auto");
 }
@@ -99,6 +104,11 @@ class Job {
         inner_(trainers_listener(listener)) {
     check_dataset(dataset, task_);
     check_combinations(settings_);
+    const size_t pictures = dataset.train.size() + dataset.validation.size();
+    if (settings_.folds == 1 || settings_.folds < 0 || static_cast<size_t>(settings_.folds) > pictures)
+      throw Error(std::to_string(settings_.folds) + " parts of " + std::to_string(pictures) + " pictures",
+                  "use 2 to that many")
+          .about("folds");
     check_components(settings_, task_);
     adapts_ = adapts(dataset);
     if (adapts_ && settings_.search_seconds > 0) settings_.budget_seconds = std::exchange(settings_.search_seconds, 0);
@@ -166,9 +176,9 @@ class Job {
     result_.best_score = trained.best_val_score;
     result_.stopped_early = trained.stopped_early;
     result_.features_cached = trained.features_cached;
-    if (adapts_ && repeats() && !result_.stopped_early) judge_the_choice();
     finish_model();
     result_.model = Model(std::make_shared<OnnxModel>(std::move(model_)));
+    if (adapts_ && repeats() && !result_.stopped_early) judge_the_choice();
     return std::move(result_);
   }
 
@@ -207,6 +217,10 @@ class Job {
 
   /// Folds and seeds of what adapts, once the run itself is done.
   void judge_the_choice() {
+    listener_.trained(*result_.model);
+    const int more = settings_.folds + settings_.seeds - 1;
+    listener_.note(std::to_string(more) + (more == 1 ? " run" : " runs") + " more, each of which chooses anew for " +
+                   short_number(result_.recipe.budget) + " s at most beside its training; the model is finished");
     if (settings_.folds > 0) tell_folds(chooser_->cross_validate(settings_.folds));
     if (settings_.seeds > 1) result_.seeds = chooser_->repeat(settings_.seeds - 1);
   }
@@ -370,8 +384,8 @@ void tell_seeds(FinetuneResult& result, Listener& listener) {
   seeds.deviation = spread.deviation;
   const auto [least, most] = std::minmax_element(seeds.scores.begin(), seeds.scores.end());
   listener.note(std::to_string(seeds.scores.size()) + " seeds: " + score_text(result.task, seeds.mean) +
-                ", deviation " + short_number(seeds.deviation) + ", from " + short_number(*least) + " to " +
-                short_number(*most) + ", " + short_number(seeds.seconds) + " s more");
+                ", deviation " + short_number(seeds.deviation) + ", from " + score_text(result.task, *least) + " to " +
+                score_text(result.task, *most) + ", " + short_number(seeds.seconds) + " s more");
 }
 
 }  // namespace
@@ -384,6 +398,7 @@ FinetuneResult finetune(Model model, const Dataset& dataset, const FinetuneSetti
     if (settings.seeds == 1) return Job(std::move(model), dataset, settings, told).run();
     Job job(model, dataset, settings, told);
     FinetuneResult first = job.run();
+    if (!job.adapts() && first.model) told.trained(*first.model);
     if (!job.adapts()) first.seeds = repeat(model, dataset, settings, told);  // what adapts has repeated itself
     tell_seeds(first, told);
     return first;

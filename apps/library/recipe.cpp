@@ -20,7 +20,7 @@ namespace graft {
 namespace {
 
 /// The line of a search's record that a resumed run reads.
-constexpr char kChosen[] = "chosen recipe,";
+constexpr char kChosen[] = "chosen recipe,,,,,";
 
 std::string in_one_field(std::string text) {
   std::replace(text.begin(), text.end(), ',', ';');
@@ -34,8 +34,8 @@ void write_record(const std::string& path, const RecipeChoice& choice) {
     for (const RecipeTrial& t : choice.report.trials)
       stream << in_one_field(t.what) << ',' << t.pictures << ',' << t.accuracy << ',' << t.loss << ',' << t.seconds
              << ',' << in_one_field(t.verdict) << '\n';
-    stream << kChosen << choice.form.preprocessing << ',' << choice.report.flips << ',' << choice.report.epochs << ','
-           << choice.report.freeze << '\n';
+    stream << kChosen << "preprocessing " << choice.form.preprocessing << "; flips " << choice.report.flips
+           << "; epochs " << choice.report.epochs << "; freeze " << choice.report.freeze << '\n';
   });
 }
 
@@ -46,9 +46,10 @@ std::optional<RecipeChoice> recorded(const std::string& path) {
     if (!line.starts_with(kChosen)) continue;
     std::istringstream stream(line.substr(std::string(kChosen).size()));
     RecipeChoice choice;
-    char comma = 0;
-    if (stream >> choice.form.preprocessing >> comma >> choice.report.flips >> comma >> choice.report.epochs >> comma &&
-        std::getline(stream, choice.report.freeze)) {
+    std::string word;
+    char semicolon = 0;
+    if (stream >> word >> choice.form.preprocessing >> semicolon >> word >> choice.report.flips >> semicolon >> word >>
+        choice.report.epochs >> semicolon >> word >> choice.report.freeze) {
       choice.form.variants =
           choice.report.flips ? PictureForm::Variants::augmented : PictureForm::Variants::augmented_without_flips;
       choice.report.conclusion = "as chosen before the interruption";

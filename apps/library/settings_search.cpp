@@ -90,9 +90,10 @@ AutoSearch search_settings(FinetuneSettings& s, TrainOptions& train, const Graph
   freedom.rate = freedom.rate && !optimizer->minimises();
   freedom.freeze = freedom.freeze && !optimizer->minimises();
   freedom.epochs = freedom.epochs && !optimizer->minimises();  // a descent ends by itself
+  const int folds = static_cast<int>(std::clamp<int64_t>(store.training(), 2, kFolds));
   // What a search comes to depends on the time it has: a run that goes on keeps what was chosen.
   AutoSearch search = s.resume ? AutoSearch{{{chosen_before(s.search_record), {}, ""}}, 0, 0}
-                               : choose_settings(make, given, freedom, store, classes, kFolds, s.search_seconds, train,
+                               : choose_settings(make, given, freedom, store, classes, folds, s.search_seconds, train,
                                                  listener, backend);
   if (!s.resume) {
     tell(search, train.task, listener);

@@ -22,7 +22,7 @@ constexpr int64_t kTimedBatches = 5;
 /// The part of the time left that a depth may take where deeper ones follow: the first is cheap.
 constexpr double kFirst = 0.3, kSecond = 0.6;
 /// A trial that takes so many times what it was allowed is given up.
-constexpr double kOverrun = 1.5;
+constexpr double kOverrun = 1.25;
 /// Pictures that a final training of layers below the head sees, and its epochs.
 constexpr double kPicturesSeen = 6000;
 constexpr int kFewestEpochs = 6, kMostEpochs = 15;

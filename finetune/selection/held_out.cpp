@@ -35,6 +35,11 @@ double HeldOut::loss() const {
 }
 
 double HeldOut::accuracy() const {
+  const auto hits = static_cast<double>(std::count(right.begin(), right.end(), true));
+  return right.empty() ? 0 : hits / static_cast<double>(right.size());
+}
+
+double HeldOut::weighted_accuracy() const {
   double hits = 0, all = 0;
   for (size_t i = 0; i < right.size(); ++i) {
     hits += right[i] ? weights[i] : 0;
@@ -65,7 +70,7 @@ bool is_better_beyond_chance(const HeldOut& now, const HeldOut& before, int comp
   const double chance = kChance / comparisons, errors = normal_quantile(chance);
   const MeanDifference gain = mean_difference(before.losses, now.losses);
   if (std::adjacent_find(now.weights.begin(), now.weights.end(), std::not_equal_to<>()) != now.weights.end())
-    return gain.mean > errors * gain.error && now.accuracy() >= before.accuracy();
+    return gain.mean > errors * gain.error && now.weighted_accuracy() >= before.weighted_accuracy();
   int wins = 0, defeats = 0;
   for (size_t i = 0; i < now.right.size(); ++i) {
     wins += now.right[i] && !before.right[i];

@@ -13,7 +13,8 @@ struct HeldOut {
   /// `class_weights`: empty for all 1.
   void add(std::span<const float> scores, int label, const std::vector<float>& class_weights = {});
   double loss() const;      // weighted mean; 0 of none
-  double accuracy() const;  // weighted, 0 to 1; 0 of none
+  double accuracy() const;  // 0 to 1; 0 of none
+  double weighted_accuracy() const;
 };
 
 /// Mean of a - b, number by number, and its standard error; the error of fewer than two is infinite.

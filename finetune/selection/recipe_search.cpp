@@ -184,7 +184,7 @@ class RecipeSearcher {
     const auto alone = std::count(targets_.fold.begin(), targets_.fold.end(), -1);
     if (alone > 0)
       journal_.note(std::to_string(alone) + (alone == 1 ? " class has" : " classes have") +
-                    " one readable picture, which trains but judges nothing: no score here speaks of it");
+                    " one readable training picture: it trains, but no choice can be judged by it");
   }
 
   /// Mirrored views train where pictures judged in their plain view do not lose by it.

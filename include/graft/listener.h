@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <string>
 
+#include "graft/model.h"
 #include "graft/report.h"
 
 namespace graft {
@@ -21,6 +22,9 @@ class Listener {
   virtual void skipped(const std::string& /*reason*/) {}
   /// After each epoch of the training.
   virtual void epoch(const EpochReport& /*report*/) {}
+  /// The model that a fine-tuning run ends with, before folds and seeds repeat what made it, which takes as long again
+  /// and again. Called where there are any; keep it, and their interruption costs no model.
+  virtual void trained(const Model& /*model*/) {}
   /// Asked after each batch of the training: true ends it. The epoch is then validated and counts, and the best weights
   /// so far are the result (of a chosen recipe the last ones; of a search the head so far). L-BFGS, which has no
   /// batches, does not ask.

@@ -102,7 +102,7 @@ class ChosenRecipe(ScratchTest):
             for picture in sorted(folder.iterdir())[number + 1:]:
                 picture.unlink()
         done = graft("finetune", BUNDLED, few, "-o", self.base / "few-run")
-        self.assertIn("1 class has one readable picture", done.stderr)
+        self.assertIn("1 class has one readable training picture", done.stderr)
         report = json.loads((self.base / "few-run" / "metrics.json").read_text())
         self.assertTrue(any(trial["what"] == "nearest mean of a class" for trial in report["recipe"]["trials"]))
         self.assertGreater(report["best_val_top1"], 0.3)

@@ -53,11 +53,16 @@ std::vector<float> weights_of(const Model& model) {
 class NoteListener final : public Listener {
  public:
   void note(const std::string& text) override { notes.push_back(text); }
+  void trained(const Model& model) override {
+    labels_trained = model.labels();
+    notes_before = notes.size();
+  }
   bool told(const std::string& part) const {
     return std::any_of(notes.begin(), notes.end(),
                        [&](const std::string& note) { return note.find(part) != std::string::npos; });
   }
-  std::vector<std::string> notes;
+  std::vector<std::string> notes, labels_trained;
+  size_t notes_before = 0;  // that the model was finished
 };
 
 TEST_F(Finetuning, WithoutSettingsThePicturesChoose) {
@@ -189,6 +194,8 @@ TEST_F(Finetuning, WhatAdaptsCrossValidatesAndRepeatsItself) {
   EXPECT_NEAR(result.seeds.mean, (result.seeds.scores[0] + result.seeds.scores[1] + result.seeds.scores[2]) / 3, 1e-9);
   EXPECT_TRUE(listener.told("3 seeds: "));
   EXPECT_TRUE(listener.told("3 folds: "));
+  EXPECT_EQ(listener.labels_trained, data_->classes);
+  EXPECT_TRUE(listener.notes.at(listener.notes_before).starts_with("5 runs more"));
   settings.budget_seconds = 10;  // beside search_seconds
   EXPECT_THROW(finetune(Model::load(bundled_path()), *data_, settings), Error);
 }
@@ -202,6 +209,9 @@ TEST_F(Finetuning, ThePlainRecipeIsRepeatedToo) {
   settings.seeds = 2;
   const FinetuneResult result = finetune(Model::load(bundled_path()), *data_, settings);
   EXPECT_EQ(result.seeds.scores, (std::vector<double>{first, second}));
+  settings.folds = 1000;
+  EXPECT_THROW(finetune(Model::load(bundled_path()), *data_, settings), Error);
+  settings.folds = 0;
   settings.seeds = 0;
   EXPECT_THROW(finetune(Model::load(bundled_path()), *data_, settings), Error);
 }

@@ -57,9 +57,9 @@ Outcome search(Set set, size_t limit_bytes, double budget = 1e6) {
   journal.add("head", judged(head, targets), 0, "");
   const PictureForm form{0, PictureForm::Variants::augmented, options.seed};
   const int64_t before = set.reads();
-  outcome.found = DepthSearch(problem, bank, options, test_backend(), journal, problem.training, targets, form,
-                              set.convolutions)
-                      .run(head);
+  outcome.found =
+      DepthSearch(problem, bank, options, test_backend(), journal, problem.training, targets, form, set.convolutions)
+          .run(head);
   outcome.reads = set.reads() - before;
   outcome.trials = journal.trials;
   return outcome;

@@ -25,7 +25,8 @@ TEST(HeldOut, MeansAreWeighedByClass) {
   EXPECT_NEAR(plain.loss(), -(std::log(0.8) + std::log(0.7) + std::log(0.4)) / 3, 1e-6);
   EXPECT_NEAR(plain.accuracy(), 2.0 / 3, 1e-12);
   EXPECT_NEAR(weighed.loss(), -(std::log(0.8) + std::log(0.7) + 3 * std::log(0.4)) / 5, 1e-6);
-  EXPECT_NEAR(weighed.accuracy(), 2.0 / 5, 1e-12);
+  EXPECT_NEAR(weighed.accuracy(), 2.0 / 3, 1e-12);
+  EXPECT_NEAR(weighed.weighted_accuracy(), 2.0 / 5, 1e-12);
   EXPECT_EQ(HeldOut{}.loss(), 0);
   EXPECT_EQ(HeldOut{}.accuracy(), 0);
 }
