@@ -36,7 +36,8 @@ int epochs_for(size_t pictures) {
 int64_t errors_of(const HeldOut& judged) { return std::count(judged.right.begin(), judged.right.end(), false); }
 
 std::string in_words(const std::string& freeze) {
-  return freeze == "none" ? "all layers" : freeze.substr(5) + " layers below the head";
+  if (freeze == "none") return "all layers";
+  return freeze.substr(5) + (freeze == "last:1" ? " layer below the head" : " layers below the head");
 }
 
 }  // namespace

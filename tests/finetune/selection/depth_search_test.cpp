@@ -11,11 +11,11 @@
 namespace graft {
 namespace {
 
-/// Ten convolutions with random weights; the same pixels in every view.
+/// Five convolutions with random weights; the same pixels in every view.
 Set far_set() {
-  Set set = equal_halves(300, 20);
+  Set set = equal_halves(200, 20);
   set.hidden_layer = false;
-  set.convolutions = 10;
+  set.convolutions = 5;
   const auto draw = set.draw;
   set.draw = [draw](int64_t index, const PictureForm& form, uint64_t, float* to) {
     draw(index, form, 0, to);
@@ -73,10 +73,10 @@ TEST(DepthSearch, TriesAFifthHalfAndAll) {
   EXPECT_EQ(depths_to_try(1), (std::vector<std::string>{"none"}));
   const Outcome outcome = search(far_set(), kEnough);
   ASSERT_EQ(outcome.trials.size(), 4u);
-  EXPECT_TRUE(outcome.trials[1].what.starts_with("2 layers below the head, 15 epochs"));
-  EXPECT_TRUE(outcome.trials[2].what.starts_with("5 layers"));
+  EXPECT_TRUE(outcome.trials[1].what.starts_with("1 layer below the head, 15 epochs"));
+  EXPECT_TRUE(outcome.trials[2].what.starts_with("2 layers"));
   EXPECT_TRUE(outcome.trials[3].what.starts_with("all layers"));
-  for (size_t i = 1; i < 4; ++i) EXPECT_EQ(outcome.trials[i].pictures, 60);
+  for (size_t i = 1; i < 4; ++i) EXPECT_EQ(outcome.trials[i].pictures, 40);
   ASSERT_TRUE(outcome.found);
   // The one of the lowest loss among those that gain.
   double least = 1e9;
@@ -84,7 +84,7 @@ TEST(DepthSearch, TriesAFifthHalfAndAll) {
     if (outcome.trials[i].verdict.empty() || outcome.trials[i].verdict.starts_with("less"))
       least = std::min(least, outcome.trials[i].loss);
   EXPECT_DOUBLE_EQ(outcome.found->judged.loss(), least);
-  EXPECT_EQ(outcome.found->norms.size(), 10u);
+  EXPECT_EQ(outcome.found->norms.size(), 5u);
   EXPECT_GT(outcome.found->gain, 0);
 }
 
@@ -116,7 +116,7 @@ TEST(MeasureActivations, LooksAtAllClasses) {
   set.labels.clear();
   for (int i = 0; i < 260; ++i) set.labels.push_back(std::min(9, i / 26));
   const RecipeProblem problem = set.problem();
-  EXPECT_EQ(measure_activations(problem, {0}, Set::options(), test_backend()).size(), 10u);
+  EXPECT_EQ(measure_activations(problem, {0}, Set::options(), test_backend()).size(), 5u);
   std::set<int> classes;
   for (const auto& [form, source] : set.sources)
     for (const int64_t i : source->seen) classes.insert(source->label(i));
