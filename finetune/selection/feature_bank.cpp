@@ -58,7 +58,6 @@ void FeatureBank::want(const PictureForm& form, const std::vector<int64_t>& samp
   if (order.empty()) return;
   auto block = std::make_unique<Block>();
   block->form = as_computed(form, first);
-  block->is_plain = first == 0;
   Graph trunk = trunk_;
   for (size_t o = 0; o < trunk.outputs.size(); ++o) block->head.push_back(o);
   if (boundaries)
@@ -115,9 +114,7 @@ std::vector<float> FeatureBank::view(const PictureForm& form, const std::vector<
 }
 
 void FeatureBank::forget(uint64_t seed) {
-  std::erase_if(blocks_, [&](const auto& block) {
-    return block->form.variants != PictureForm::Variants::mirrored && !block->is_plain && block->form.seed == seed;
-  });
+  std::erase_if(blocks_, [&](const auto& block) { return block->form.seed == seed; });
 }
 
 FeatureRows FeatureBank::boundary(const std::string& depth, size_t preprocessing,

@@ -41,7 +41,7 @@ class FeatureBank {
   /// Plain rows at a boundary, of a cache that holds all of `samples`; of no cache where they are not kept.
   FeatureRows boundary(const std::string& depth, size_t preprocessing, const std::vector<int64_t>& samples) const;
 
-  /// Gives up what was drawn by a seed.
+  /// Gives up what was drawn by a seed above 0, which stands for views that nothing is drawn for, too.
   void forget(uint64_t seed);
 
   /// Pictures that could not be read in some form, with the reason.
@@ -52,7 +52,6 @@ class FeatureBank {
  private:
   struct Block {
     PictureForm form;
-    bool is_plain = false;
     FeatureCache cache;
     std::vector<size_t> head;                           // outputs that the head reads
     std::map<std::string, std::vector<size_t>> depths;  // outputs of a boundary
