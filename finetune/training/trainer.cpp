@@ -8,16 +8,13 @@
 #include <optional>
 #include <set>
 
-#include "finetune/data/sampler.h"
-#include "finetune/features/feature_cache.h"
 #include "finetune/metrics/target_metrics.h"
-#include "finetune/training/feed.h"
 #include "finetune/training/parameters.h"
+#include "finetune/training/run_rows.h"
 #include "finetune/training/teacher.h"
 #include "finetune/training/training_state.h"
 #include "finetune/training/training_step.h"
 #include "runtime/core/error.h"
-#include "runtime/core/memory_text.h"
 #include "runtime/passes/resolve_control_flow.h"
 
 namespace graft {
@@ -39,7 +36,9 @@ class Trainer {
         options_(options),
         listener_(listener),
         backend_(backend),
-        features_(features),
+        pictures_given_(features == nullptr),
+        rows_(training, validation, options, backend, features, listener,
+              [this](const std::string& why) { skip(why); }),
         loss_(make_loss(options.loss)),
         optimizer_(make_optimizer(options.optimizer)),
         schedule_(make_schedule(options.schedule, options.length.epochs, options.warm_up)),
@@ -50,7 +49,7 @@ class Trainer {
     dims_ = {options_.batch, options_.height, options_.width};
     retype(graph_, dims_, backend_);
     const Shape& picture = graph_.value(graph_.inputs[0]).shape;
-    if (!features_ && picture.rank() == 4 && (picture[2] != options_.height || picture[3] != options_.width)) {
+    if (pictures_given_ && picture.rank() == 4 && (picture[2] != options_.height || picture[3] != options_.width)) {
       throw Error("the network takes pictures of " + std::to_string(picture[3]) + "×" + std::to_string(picture[2]) +
                       ", not " + std::to_string(options_.width) + "×" + std::to_string(options_.height),
                   "crop to that size");
@@ -108,94 +107,13 @@ class Trainer {
     evaluation_.reset();
     split_.emplace(split_frozen(resolve_control_flow(graph_, dims_, backend_)));
     if (options_.supervision.teacher) append_network(split_->trunk, *options_.supervision.teacher);
-    prepare_feeds();
+    rows_.prepare(*split_, graph_.inputs[0], dims_, mixing());
+    result_.features_cached = rows_.cached();
     prepare_state();
   }
 
-  bool rest_reads_picture() const {
-    const auto& inputs = split_->rest.inputs;
-    return std::find(inputs.begin(), inputs.end(), graph_.inputs[0]) != inputs.end();
-  }
-
-  bool caches() {
-    if (split_->trunk.outputs.empty() || rest_reads_picture() || options_.cache.mode == CacheOptions::Mode::off)
-      return false;
-    const auto samples = static_cast<size_t>(training_.size()) * static_cast<size_t>(options_.cache.views) +
-                         static_cast<size_t>(validation_.size());
-    const size_t bytes = samples * features_per_sample(split_->trunk, dims_, backend_) * sizeof(float);
-    if (options_.cache.mode == CacheOptions::Mode::on || bytes <= options_.cache.limit_bytes) return true;
-    note("the frozen part's results would take " + mebibytes(bytes) +
-         " and are not cached; caching one view or freezing less makes them smaller");
-    return false;
-  }
-
-  void fill(FeatureCache& cache, const SampleSource& source, const std::vector<SampleRef>& order, const char* phase) {
-    cache.fill(split_->trunk, dims_, backend_, options_.threads, source, order, static_cast<size_t>(options_.batch),
-               [&](int64_t done) { progress(phase, done, static_cast<int64_t>(order.size())); });
-    for (const auto& [index, reason] : cache.failures()) skip(reason);
-  }
-
-  /// Takes the rows of the frozen part from where they are, or computes them.
-  void prepare_cached_feeds() {
-    FeatureRows training, validation;
-    cached_variants_ = features_ ? features_->training_variants : std::vector<uint64_t>{};
-    if (cached_variants_.empty())
-      for (int v = 1; v <= options_.cache.views; ++v) cached_variants_.push_back(static_cast<uint64_t>(v));
-    if (features_) {
-      training = features_->training;
-      validation = features_->validation;
-      training_samples_ = features_->training_samples;
-      validation_samples_ = features_->validation_samples;
-      if (training.outputs.size() != split_->rest.inputs.size() || validation.outputs.size() != training.outputs.size())
-        throw Error("features of another frozen part were given", {}, ErrorCode::internal);
-      for (const FeatureCache* cache : std::set<const FeatureCache*>{training.cache, validation.cache})
-        for (const auto& [index, reason] : cache->failures()) skip(reason);
-    } else {
-      fill(training_cache_, training_,
-           samples_in_variants(training_.size(), 1, static_cast<uint64_t>(options_.cache.views)),
-           "features of the training pictures");
-      fill(validation_cache_, validation_, samples_in_variants(validation_.size(), 0, 0),
-           "features of the validation pictures");
-      training_samples_ = training_cache_.samples();
-      validation_samples_ = validation_cache_.samples();
-      training = FeatureRows::all_of(training_cache_);
-      validation = FeatureRows::all_of(validation_cache_);
-    }
-    if (options_.mixing.cutmix > 0)
-      throw Error("CutMix pastes parts of pictures, and only the frozen part's results are at hand",
-                  "use " + mention("mixup") + ", or set " + mention("cache") + " to off")
-          .about("cutmix");
-    const auto batch = static_cast<size_t>(options_.batch);
-    training_feed_ = make_cached_feed(std::move(training), training_, batch, mixing());
-    validation_feed_ = make_cached_feed(std::move(validation), validation_, batch);
-  }
-
-  void prepare_feeds() {
-    const auto batch = static_cast<size_t>(options_.batch);
-    training_cache_ = validation_cache_ = {};
-    training_samples_.clear();
-    validation_samples_.clear();
-    cached_ = features_ || caches();
-    result_.features_cached = cached_;
-    if (cached_) {
-      prepare_cached_feeds();
-    } else {
-      for (int64_t i = 0; i < training_.size(); ++i) training_samples_.push_back(i);
-      for (int64_t i = 0; i < validation_.size(); ++i) validation_samples_.push_back(i);
-      const bool pictures = rest_reads_picture();
-      training_feed_ = make_streamed_feed(split_->trunk, pictures, dims_, backend_, options_.threads, training_, batch,
-                                          streamed_failures_, mixing(), FeedForms{true, !options_.supervision.teacher});
-      validation_feed_ = make_streamed_feed(split_->trunk, pictures, dims_, backend_, options_.threads, validation_,
-                                            batch, streamed_failures_);
-    }
-    if (training_samples_.empty())
-      throw Error("none of the training pictures can be read", "check the files named above");
-    if (validation_samples_.empty())
-      throw Error("none of the validation pictures can be read", "check the files named above");
-  }
-
   void prepare_state() {
-    const auto batches = (static_cast<int64_t>(training_samples_.size()) + options_.batch - 1) / options_.batch;
+    const auto batches = (static_cast<int64_t>(rows_.training_samples().size()) + options_.batch - 1) / options_.batch;
     const int64_t accumulate = optimizer_->minimises()          ? std::numeric_limits<int64_t>::max()
                                : optimizer_->wants_full_batch() ? batches
                                                                 : options_.gradient.accumulate;
@@ -221,16 +139,6 @@ class Trainer {
     step_.emplace(*plan_, state_, *loss_, *optimizer_, options_, classes_, accumulate);
   }
 
-  /// The training pictures of this epoch, shuffled, each in the variant whose turn it is.
-  std::vector<SampleRef> order() const {
-    const auto epoch = static_cast<uint64_t>(state_.epoch);
-    auto refs = epoch_samples(training_, training_samples_, options_.sampling.balanced, options_.seed, epoch);
-    for (SampleRef& ref : refs)
-      ref.variant =
-          cached_ ? cached_variants_[(epoch + static_cast<uint64_t>(ref.index)) % cached_variants_.size()] : 1 + epoch;
-    return refs;
-  }
-
   /// Takes the teacher's scores out of the inputs: they follow the trunk's own results.
   void take_teacher(FeedBatch& batch) const {
     if (!options_.supervision.teacher) return;
@@ -240,14 +148,14 @@ class Trainer {
   }
 
   double train_epoch(double base_lr) {
-    const auto refs = order();
+    const auto refs = rows_.training_order(static_cast<uint64_t>(state_.epoch));
     const auto batches = (refs.size() + static_cast<size_t>(options_.batch) - 1) / static_cast<size_t>(options_.batch);
-    training_feed_->start(refs, static_cast<uint64_t>(state_.batches));
+    rows_.training_feed().start(refs, static_cast<uint64_t>(state_.batches));
     double loss = 0, weight = 0;
     size_t done = 0;
     FeedBatch batch, coming;
     const auto fetch = [&](FeedBatch& to) {
-      if (!training_feed_->next(to)) return false;
+      if (!rows_.training_feed().next(to)) return false;
       take_teacher(to);
       return true;
     };
@@ -264,7 +172,7 @@ class Trainer {
         ended_ = true;
         break;
       }
-      if (!cached_)
+      if (!rows_.cached())
         progress("epoch " + std::to_string(state_.epoch + 1), static_cast<int64_t>(done + 1),
                  static_cast<int64_t>(batches));
     }
@@ -283,15 +191,13 @@ class Trainer {
       evaluation_.emplace(compile_inference(graph, dims_, backend_, options_.threads));
     }
     evaluation_->refresh();
-    std::vector<SampleRef> refs;
-    for (int64_t index : validation_samples_) refs.push_back({index, 0});
-    validation_feed_->start(refs);
+    rows_.validation_feed().start(rows_.validation_order());
     Metrics metrics(classes_);
     TargetMetrics target_metrics(static_cast<size_t>(classes_));
     std::vector<float> slopes(static_cast<size_t>(options_.batch) * static_cast<size_t>(classes_));
     double loss = 0;
     const auto scores_count = static_cast<size_t>(options_.batch) * static_cast<size_t>(classes_);
-    for (FeedBatch batch; validation_feed_->next(batch);) {
+    for (FeedBatch batch; rows_.validation_feed().next(batch);) {
       take_teacher(batch);
       for (size_t i = 0; i < batch.inputs.size(); ++i) evaluation_->bind_input(i, batch.inputs[i]);
       evaluation_->forward();
@@ -314,16 +220,13 @@ class Trainer {
   /// All cached views of all samples, the same ones each time: what a descent minimises must not change under it.
   class WholeSet final : public Objective {
    public:
-    explicit WholeSet(Trainer& trainer) : trainer_(trainer) {
-      for (int64_t index : trainer_.training_samples_)
-        for (const uint64_t variant : trainer_.cached_variants_) refs_.push_back({index, variant});
-    }
+    explicit WholeSet(Trainer& trainer) : trainer_(trainer), refs_(trainer.rows_.all_views()) {}
     double evaluate() override {
       Trainer& t = trainer_;
       t.plan_->plan.refresh();
-      t.training_feed_->start(refs_);
+      t.rows_.training_feed().start(refs_);
       double loss = 0, weight = 0;
-      for (FeedBatch batch; t.training_feed_->next(batch);) {
+      for (FeedBatch batch; t.rows_.training_feed().next(batch);) {
         t.take_teacher(batch);
         const auto result = t.step_->measure(batch);
         loss += result.loss;
@@ -349,7 +252,7 @@ class Trainer {
   };
 
   void minimise() {
-    if (!cached_)
+    if (!rows_.cached())
       throw Error(options_.optimizer.name + " goes over all pictures many times and needs their features cached",
                   "freeze all, or use another optimizer")
           .about("optimizer");
@@ -397,8 +300,7 @@ class Trainer {
     state_.history.push_back(report);
     if (!options_.checkpoint.path.empty())
       write_checkpoint(options_.checkpoint.path, to_checkpoint(state_, options_.checkpoint.fingerprint));
-    for (const std::string& reason : streamed_failures_) skip(reason);
-    streamed_failures_.clear();
+    rows_.tell_streamed_failures();
     if (listener_.epoch) listener_.epoch(report);
   }
 
@@ -411,10 +313,11 @@ class Trainer {
                   "leave it out, or train them (" + mention("batch-norm") + " train)")
           .about("recalibrate");
     plan_->plan.refresh();
-    training_feed_->start(order(), static_cast<uint64_t>(state_.batches));
+    rows_.training_feed().start(rows_.training_order(static_cast<uint64_t>(state_.epoch)),
+                                static_cast<uint64_t>(state_.batches));
     std::vector<std::pair<std::vector<double>, std::vector<double>>> sums(plan_->statistics.size());
     double batches = 0;
-    for (FeedBatch batch; training_feed_->next(batch); ++batches) {
+    for (FeedBatch batch; rows_.training_feed().next(batch); ++batches) {
       take_teacher(batch);
       step_->forward_statistics(batch, sums);
     }
@@ -454,7 +357,8 @@ class Trainer {
   const TrainOptions& options_;
   const TrainListener& listener_;
   const Backend& backend_;
-  const RunFeatures* features_;  // null: computed here
+  bool pictures_given_;  // or the rows of the frozen part
+  RunRows rows_;
   LossPtr loss_;
   OptimizerPtr optimizer_;
   SchedulePtr schedule_;
@@ -462,14 +366,9 @@ class Trainer {
 
   OpenDims dims_;
   std::optional<FrozenSplit> split_;
-  bool cached_ = false, ended_ = false;
+  bool ended_ = false;
   int stage_ = 0;
   int64_t trained_ = -1;  // parameters, in this stage
-  FeatureCache training_cache_, validation_cache_;
-  std::vector<int64_t> training_samples_, validation_samples_;
-  std::vector<uint64_t> cached_variants_;  // of the training samples, in turn
-  std::unique_ptr<Feed> training_feed_, validation_feed_;
-  std::vector<std::string> streamed_failures_;
   std::set<std::string> skipped_;
   std::optional<BatchMixing> mixing_;
   std::optional<TrainingPlan> plan_;
