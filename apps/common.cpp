@@ -3,20 +3,54 @@
 #include <iostream>
 
 #include "graft/error.h"
+#include "importer/preprocessing_json.h"
 
 namespace graft::app {
 namespace {
 
 int status_if_fine = kDone;
 
+bool on_or_off(const std::string& text) {
+  if (text != "on" && text != "off") throw Error("\"" + text + "\" is neither on nor off");
+  return text == "on";
+}
+
 }  // namespace
 
 void add_picture_options(CLI::App& command, PreprocessingSettings& o) {
-  command.add_option("--preprocess", o.name,
-                     "imagenet | tf | caffe | unit | FILE.json (default: what the model says, else imagenet)");
+  command.add_option(
+      "--preprocess", o.name,
+      "imagenet | tf | caffe | unit | FILE.json: graft's own, Hugging Face's preprocessor_config.json or "
+      "timm's config.json (default: what the model says, else imagenet)");
   command.add_option("--resize", o.resize, "Short side before the crop, in pixels (0: no resizing)")
       ->check(CLI::Range(0, 16384));
   command.add_option("--crop", o.crop, "Side of the crop, where the model leaves it open")->check(CLI::Range(1, 16384));
+  const auto set = [&command](const char* name, auto& to, auto read, const char* help, const char* values) {
+    command
+        .add_option_function<std::string>(
+            name,
+            [&to, read, name](const std::string& text) {
+              try {
+                to = read(text);
+              } catch (const Error& error) {
+                throw CLI::ValidationError(name, error.what());
+              }
+            },
+            help)
+        ->type_name(values);
+  };
+  set("--interpolation", o.interpolation, interpolation_named, "How pictures are resized, as Pillow does it",
+      "nearest|bilinear|bicubic|lanczos");
+  set("--fit", o.fit, fit_named,
+      "Pictures of another shape: the middle of them, both sides resized, or all of it with bars beside",
+      "crop|squash|letterbox");
+  set("--background", o.background, colour_from_text,
+      "Behind transparent pixels and beside letterboxed pictures, #rrggbb (default: their own colour; the mean)",
+      "COLOUR");
+  set("--icc", o.profiles, on_or_off, "Turn colours with an ICC profile into sRGB (default on)", "on|off");
+  command.add_flag_callback(
+      "--exact-decode", [&o] { o.exact_decode = true; },
+      "Decode JPEGs whole, also where a half, quarter or eighth of their size would do");
 }
 
 void add_picture_model(CLI::App& command, PictureModelOptions& o) {

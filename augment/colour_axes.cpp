@@ -15,12 +15,11 @@ ColourAxes measure_colour_axes(const std::vector<std::string>& paths, size_t lim
   for (size_t i = 0; i < paths.size(); i += step) {
     Image image;
     try {
-      image = decode_image(paths[i]);
+      image = decode_image(paths[i], {.least_side = kSide});
     } catch (const Error&) {
       continue;  // the loader will name it
     }
-    const Image small =
-        resize(image, {0, 0, static_cast<double>(image.width), static_cast<double>(image.height)}, kSide, kSide);
+    const Image small = resize(image, whole(image), kSide, kSide);
     for (size_t p = 0; p < small.pixels.size(); p += 3) {
       double v[3];
       for (size_t c = 0; c < 3; ++c) {

@@ -2,17 +2,17 @@
 
 #include <algorithm>
 #include <fstream>
-#include <opencv2/imgcodecs.hpp>
-#include <opencv2/imgproc.hpp>
+#include <utility>
 
-#include "augment/image_header.h"
-#include "runtime/core/atomic_file.h"
+#include "augment/codecs/codec.h"
+#include "augment/codecs/colour_profile.h"
 #include "runtime/core/error.h"
 
 namespace graft {
 namespace {
 
-constexpr int64_t kLargestPixels = 100'000'000;
+/// Above the largest camera's and phone's 200 megapixels: 600 MB as RGB.
+constexpr int64_t kLargestPixels = 200'000'000;
 constexpr std::streamoff kLargestFile = std::streamoff{1} << 30;
 
 std::vector<uint8_t> read_file(const std::string& path) {
@@ -27,61 +27,66 @@ std::vector<uint8_t> read_file(const std::string& path) {
   return bytes;
 }
 
-/// A baseline JPEG without its end was cut off; OpenCV would fill the rest with grey and say nothing.
-bool is_truncated_jpeg(const std::vector<uint8_t>& bytes) {
-  const size_t window = std::min<size_t>(bytes.size(), 4096);
-  for (size_t i = bytes.size() - window; i + 1 < bytes.size(); ++i)
-    if (bytes[i] == 0xff && bytes[i + 1] == 0xd9) return false;
-  return true;
+void check_size(const PictureHeader& header) {
+  if (header.width <= 0 || header.height <= 0) throw Error("has no pixels");
+  if (header.height > kLargestPixels / header.width) {
+    throw Error("is " + std::to_string(header.width) + "×" + std::to_string(header.height) +
+                ", over the limit of 200 megapixels");
+  }
+}
+
+uint8_t scaled(unsigned value, unsigned by) { return static_cast<uint8_t>((value * by + 127) / 255); }
+
+/// RGB in the place of other channels.
+void to_rgb(RawPicture& picture, const DecodeOptions& options) {
+  if (picture.kind == RawPicture::Kind::rgb) return;
+  uint8_t* to = picture.pixels.data();
+  const uint8_t* end = to + picture.pixels.size();
+  const bool inks = picture.kind == RawPicture::Kind::cmyk;
+  for (const uint8_t* from = to; from != end; from += 4, to += 3)
+    for (size_t c = 0; c < 3; ++c) {
+      if (inks)
+        to[c] = scaled(from[c], from[3]);
+      else if (options.background)
+        to[c] = static_cast<uint8_t>((from[c] * from[3] + (*options.background)[c] * (255 - from[3]) + 127) / 255);
+      else
+        to[c] = from[c];
+    }
+  picture.pixels.resize(picture.pixels.size() / 4 * 3);
+  picture.kind = RawPicture::Kind::rgb;
+}
+
+Image decoded(std::span<const uint8_t> bytes, const DecodeOptions& options) {
+  const Codec* codec = codec_of(bytes);
+  if (!codec) throw Error("is not a " + codec_names() + " picture");
+  check_size(codec->header(bytes));
+  RawPicture raw = codec->decode(bytes, options.least_side);
+  if (options.profiles) to_srgb(raw);
+  to_rgb(raw, options);
+  Image image;
+  image.width = raw.width;
+  image.height = raw.height;
+  image.pixels = std::move(raw.pixels);
+  return turned(std::move(image), raw.orientation);
 }
 
 }  // namespace
 
-Image decode_image(const std::string& path) {
+Image decode_image(std::span<const uint8_t> bytes, const DecodeOptions& options) {
+  return with_code(ErrorCode::corrupt_file, [&] { return decoded(bytes, options); });
+}
+
+Image decode_image(const std::string& path, const DecodeOptions& options) {
   return with_place([&] { return path; },
                     [&] {
                       return with_code(ErrorCode::corrupt_file, [&] {
-                        const std::vector<uint8_t> bytes = read_file(path);
-                        const auto header = read_image_header(bytes);
-                        if (!header) throw Error("is not a JPEG, PNG, BMP, TIFF, WebP or PNM picture");
-                        if (header->width <= 0 || header->height <= 0) throw Error("has no pixels");
-                        if (header->width * header->height > kLargestPixels) {
-                          throw Error("is " + std::to_string(header->width) + "×" + std::to_string(header->height) +
-                                      ", over the limit of 100 megapixels");
-                        }
-                        if (header->format == "JPEG" && is_truncated_jpeg(bytes)) throw Error("is truncated");
-                        cv::Mat decoded;
                         try {
-                          decoded = cv::imdecode(bytes, cv::IMREAD_COLOR);
-                        } catch (const std::exception&) {
-                          decoded.release();
+                          return decoded(read_file(path), options);
+                        } catch (const std::bad_alloc&) {
+                          throw Error("takes more memory than there is", {}, ErrorCode::out_of_memory);
                         }
-                        if (decoded.empty())
-                          throw Error("cannot be decoded: the " + std::string(header->format) + " data is damaged");
-                        Image image(decoded.cols, decoded.rows);
-                        cv::Mat rgb(decoded.rows, decoded.cols, CV_8UC3, image.pixels.data());
-                        cv::cvtColor(decoded, rgb, cv::COLOR_BGR2RGB);
-                        return image;
                       });
                     });
-}
-
-void write_image(const Image& image, const std::string& path) {
-  const auto dot = path.rfind('.');
-  std::string extension = dot == std::string::npos ? "" : path.substr(dot);
-  std::transform(extension.begin(), extension.end(), extension.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  if (extension != ".png" && extension != ".jpg" && extension != ".jpeg")
-    throw Error(path + ": unknown picture format", "end the name in .png or .jpg");
-  const cv::Mat rgb(static_cast<int>(image.height), static_cast<int>(image.width), CV_8UC3,
-                    const_cast<uint8_t*>(image.pixels.data()));
-  cv::Mat bgr;
-  cv::cvtColor(rgb, bgr, cv::COLOR_RGB2BGR);
-  std::vector<uint8_t> bytes;
-  cv::imencode(extension, bgr, bytes);
-  write_atomically(path, [&](std::ostream& stream) {
-    stream.write(reinterpret_cast<const char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
-  });
 }
 
 }  // namespace graft

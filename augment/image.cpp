@@ -20,4 +20,20 @@ Image upright(Image image) {
   return image;
 }
 
+Image turned(Image image, int orientation) {
+  if (orientation <= 1 || orientation > 8) return image;
+  // 5 to 8 have rows where the picture has columns: transposed, they are 1 to 4 in another order.
+  if (orientation > 4) {
+    Image transposed(image.height, image.width);
+    for (int64_t y = 0; y < image.height; ++y) {
+      const uint8_t* from = image.row(y);
+      for (int64_t x = 0; x < image.width; ++x, from += 3) std::copy_n(from, 3, transposed.row(x) + 3 * y);
+    }
+    image = std::move(transposed);
+  }
+  image.mirrored = orientation == 2 || orientation == 3 || orientation == 6 || orientation == 7;
+  image.upside_down = orientation == 3 || orientation == 4 || orientation == 7 || orientation == 8;
+  return upright(std::move(image));
+}
+
 }  // namespace graft

@@ -23,9 +23,17 @@ struct Image {
 /// The same picture, its pixels where they are meant to be.
 Image upright(Image image);
 
+/// A picture turned as EXIF's orientation (1 to 8) says. [EXIF 2.32, tag 274]
+Image turned(Image image, int orientation);
+
 /// Part of a picture, in pixels; fractions are allowed where resizing takes it.
 struct Box {
   double left = 0, top = 0, right = 0, bottom = 0;
 };
+
+/// All of it.
+inline Box whole(const Image& image) {
+  return {0, 0, static_cast<double>(image.width), static_cast<double>(image.height)};
+}
 
 }  // namespace graft

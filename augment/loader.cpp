@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "augment/decode.h"
 #include "runtime/core/error.h"
 
 namespace graft {
@@ -50,7 +49,7 @@ Loader::~Loader() {
 void Loader::load_one(size_t request, Batch& batch, size_t at) const {
   const auto floats = static_cast<size_t>(pipeline_.height() * pipeline_.width() * pipeline_.channels());
   try {
-    const Image image = pipeline_.transform(decode_image(requests_[request].path), requests_[request].random_key);
+    const Image image = pipeline_.load(requests_[request].path, requests_[request].random_key);
     if (form_ == PixelForm::floats) {
       pipeline_.normalise(image, batch.pixels.data() + at * floats);
     } else {

@@ -25,11 +25,21 @@ TransformPtr read_transform(const std::string& text, const TransformContext& con
 
 }  // namespace
 
-Pipeline::Pipeline(std::vector<TransformPtr> transforms, Normalisation normalisation, int64_t height, int64_t width)
-    : transforms_(std::move(transforms)), normalisation_(normalisation), height_(height), width_(width) {
+Pipeline::Pipeline(std::vector<TransformPtr> transforms, Normalisation normalisation, int64_t height, int64_t width,
+                   DecodeOptions decoding, bool exact)
+    : transforms_(std::move(transforms)),
+      normalisation_(normalisation),
+      height_(height),
+      width_(width),
+      decoding_(decoding) {
+  decoding_.least_side = exact || transforms_.empty() ? 0 : transforms_.front()->least_side();
   for (size_t c = 0; c < 3; ++c)
     for (size_t v = 0; v < 256; ++v)
       table_[c][v] = (static_cast<float>(v) * normalisation_.scale - normalisation_.mean[c]) / normalisation_.std[c];
+}
+
+Image Pipeline::load(const std::string& path, uint64_t random_key) const {
+  return transform(decode_image(path, decoding_), random_key);
 }
 
 Image Pipeline::transform(Image image, uint64_t random_key) const {

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "augment/decode.h"
 #include "augment/transforms/transform.h"
 
 namespace graft {
@@ -20,13 +21,17 @@ struct Normalisation {
   int64_t channels() const { return order == Order::grey ? 1 : 3; }
 };
 
-/// Decoded picture → transforms → floats, channels-last.
+/// File → picture → transforms → floats, channels-last.
 class Pipeline {
  public:
-  Pipeline(std::vector<TransformPtr> transforms, Normalisation normalisation, int64_t height, int64_t width);
+  /// `decoding`: least_side follows from the transforms, or is 0 with `exact`: every pixel counts then.
+  Pipeline(std::vector<TransformPtr> transforms, Normalisation normalisation, int64_t height, int64_t width,
+           DecodeOptions decoding = {}, bool exact = false);
   int64_t height() const { return height_; }
   int64_t width() const { return width_; }
   int64_t channels() const { return normalisation_.channels(); }
+  /// A file's picture after the transforms. Throws Error naming the file.
+  Image load(const std::string& path, uint64_t random_key) const;
   /// The picture after the transforms, mirrored or upside down as they left it. Throws Error when they leave another
   /// size than height × width.
   Image transform(Image image, uint64_t random_key) const;
@@ -40,6 +45,7 @@ class Pipeline {
   std::vector<TransformPtr> transforms_;
   Normalisation normalisation_;
   int64_t height_, width_;
+  DecodeOptions decoding_;
   std::array<std::array<float, 256>, 3> table_{};  // per output channel: pixel → value
 };
 

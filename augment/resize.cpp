@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <numbers>
+#include <optional>
 
 namespace graft {
 namespace {
@@ -17,29 +19,67 @@ struct Weights {
   std::vector<int32_t> values;  // output × taps
 };
 
-Weights triangle_weights(int64_t in, double from, double to, int64_t out) {
-  const double scale = (to - from) / static_cast<double>(out), filter = std::max(scale, 1.0), support = filter;
+/// A filter of a resampling: its weight at a distance in pixels of the smaller picture, 0 from `support` on. Pillow's.
+struct Filter {
+  double support;
+  double (*at)(double);
+};
+
+double triangle(double x) { return std::max(0.0, 1 - std::fabs(x)); }
+
+double cubic(double x) {  // Keys 1981, with the a of Pillow
+  constexpr double a = -0.5;
+  x = std::fabs(x);
+  if (x < 1) return ((a + 2) * x - (a + 3)) * x * x + 1;
+  return x < 2 ? (((x - 5) * x + 8) * x - 4) * a : 0;
+}
+
+double sinc(double x) {
+  if (x == 0) return 1;
+  x *= std::numbers::pi;
+  return std::sin(x) / x;
+}
+
+double lanczos(double x) { return -3 <= x && x < 3 ? sinc(x) * sinc(x / 3) : 0; }
+
+Filter filter_of(Interpolation interpolation) {
+  switch (interpolation) {
+    case Interpolation::bicubic:
+      return {2, cubic};
+    case Interpolation::lanczos:
+      return {3, lanczos};
+    default:
+      return {1, triangle};
+  }
+}
+
+/// Of the output pixels `begin` to `begin` + `count` - 1 of `out` that the interval `from`…`to` becomes.
+Weights weights_of(const Filter& filter, int64_t in, double from, double to, int64_t out, int64_t begin,
+                   int64_t count) {
+  const double scale = (to - from) / static_cast<double>(out), stretch = std::max(scale, 1.0),
+               support = filter.support * stretch;
   Weights w;
   w.taps = static_cast<int64_t>(std::ceil(support)) * 2 + 1;
-  w.first.resize(static_cast<size_t>(out));
-  w.count.resize(static_cast<size_t>(out));
-  w.values.assign(static_cast<size_t>(out * w.taps), 0);
+  w.first.resize(static_cast<size_t>(count));
+  w.count.resize(static_cast<size_t>(count));
+  w.values.assign(static_cast<size_t>(count * w.taps), 0);
   std::vector<double> real(static_cast<size_t>(w.taps));
-  for (int64_t o = 0; o < out; ++o) {
-    const double centre = from + (static_cast<double>(o) + 0.5) * scale;
+  for (int64_t o = 0; o < count; ++o) {
+    const double centre = from + (static_cast<double>(begin + o) + 0.5) * scale;
     const int64_t first = std::max<int64_t>(0, static_cast<int64_t>(centre - support + 0.5));
     const int64_t last = std::min<int64_t>(in, static_cast<int64_t>(centre + support + 0.5));
     double sum = 0;
     for (int64_t i = first; i < last; ++i) {
-      const double distance = std::fabs((static_cast<double>(i) - centre + 0.5) / filter);
-      real[static_cast<size_t>(i - first)] = distance < 1 ? 1 - distance : 0;
-      sum += real[static_cast<size_t>(i - first)];
+      const double weight = filter.at((static_cast<double>(i) - centre + 0.5) / stretch);
+      real[static_cast<size_t>(i - first)] = weight;
+      sum += weight;
     }
     w.first[static_cast<size_t>(o)] = first;
     w.count[static_cast<size_t>(o)] = last - first;
     for (int64_t i = 0; i < last - first; ++i) {
       const double v = sum != 0 ? real[static_cast<size_t>(i)] / sum : 0;
-      w.values[static_cast<size_t>(o * w.taps + i)] = static_cast<int32_t>(0.5 + v * (1 << kPrecisionBits));
+      w.values[static_cast<size_t>(o * w.taps + i)] =
+          static_cast<int32_t>(std::copysign(0.5, v) + v * (1 << kPrecisionBits));
     }
   }
   return w;
@@ -63,33 +103,27 @@ void horizontal_row(const uint8_t* in, const Weights& w, int64_t out_width, uint
   }
 }
 
-}  // namespace
-
-Image resize(const Image& image, Box box, int64_t width, int64_t height) {
-  const bool whole = box.left == 0 && box.top == 0 && box.right == static_cast<double>(image.width) &&
-                     box.bottom == static_cast<double>(image.height);
-  if (whole && width == image.width && height == image.height) return image;
-  const Weights across = triangle_weights(image.width, box.left, box.right, width),
-                down = triangle_weights(image.height, box.top, box.bottom, height);
-  // Only the rows that the vertical pass will read; a pass that changes nothing is left out, as in Pillow.
-  const int64_t first_row = down.first.front(), last_row = down.first.back() + down.count.back();
-  const bool needs_across = width != image.width || box.left != 0 || box.right != static_cast<double>(width);
-  const bool needs_down = height != image.height || box.top != 0 || box.bottom != static_cast<double>(height);
+/// The picture that both weights make: the rows that `down` reads, across, then those down. A pass that changes nothing
+/// is left out, as in Pillow.
+Image resampled(const Image& image, const Weights* across, int64_t left, int64_t width, const Weights* down,
+                int64_t top, int64_t height) {
+  const int64_t first_row = down ? down->first.front() : top,
+                last_row = down ? down->first.back() + down->count.back() : top + height;
   Image narrow(width, last_row - first_row);
   for (int64_t y = first_row; y < last_row; ++y) {
-    if (needs_across)
-      horizontal_row(image.row(y), across, width, narrow.row(y - first_row));
+    if (across)
+      horizontal_row(image.row(y), *across, width, narrow.row(y - first_row));
     else
-      std::memcpy(narrow.row(y - first_row), image.row(y), static_cast<size_t>(width * 3));
+      std::memcpy(narrow.row(y - first_row), image.row(y) + 3 * left, static_cast<size_t>(width * 3));
   }
-  if (!needs_down) return narrow;
+  if (!down) return narrow;
   Image result(width, height);
   std::vector<int32_t> sum(static_cast<size_t>(width * 3));
   for (int64_t o = 0; o < height; ++o) {
     std::fill(sum.begin(), sum.end(), 1 << (kPrecisionBits - 1));
-    const int32_t* k = down.values.data() + o * down.taps;
-    for (int64_t i = 0; i < down.count[static_cast<size_t>(o)]; ++i) {
-      const uint8_t* p = narrow.row(down.first[static_cast<size_t>(o)] + i - first_row);
+    const int32_t* k = down->values.data() + o * down->taps;
+    for (int64_t i = 0; i < down->count[static_cast<size_t>(o)]; ++i) {
+      const uint8_t* p = narrow.row(down->first[static_cast<size_t>(o)] + i - first_row);
       const int32_t weight = k[i];
       for (size_t x = 0; x < sum.size(); ++x) sum[x] += p[x] * weight;
     }
@@ -99,15 +133,60 @@ Image resize(const Image& image, Box box, int64_t width, int64_t height) {
   return result;
 }
 
-Image resize_to_fit(const Image& image, int64_t short_side, int64_t width, int64_t height) {
+/// For each output pixel of the window, the input pixel that it falls into. Pillow adds up the places, which decides
+/// where one falls between two.
+std::vector<int64_t> nearest_places(double from, double to, int64_t in, int64_t out, int64_t begin, int64_t count) {
+  const double step = (to - from) / static_cast<double>(out);
+  std::vector<int64_t> places;
+  double at = from + step * 0.5;
+  for (int64_t o = 0; o < begin + count; ++o, at += step)
+    if (o >= begin) places.push_back(std::clamp<int64_t>(static_cast<int64_t>(at), 0, in - 1));
+  return places;
+}
+
+/// As Pillow's NEAREST: nothing is filtered.
+Image nearest(const Image& image, Box box, int64_t width, int64_t height, const Window& window) {
+  const std::vector<int64_t> across =
+                                 nearest_places(box.left, box.right, image.width, width, window.left, window.width),
+                             down =
+                                 nearest_places(box.top, box.bottom, image.height, height, window.top, window.height);
+  Image result(window.width, window.height);
+  for (int64_t y = 0; y < window.height; ++y) {
+    const uint8_t* from = image.row(down[static_cast<size_t>(y)]);
+    uint8_t* to = result.row(y);
+    for (const int64_t x : across) {
+      std::memcpy(to, from + 3 * x, 3);
+      to += 3;
+    }
+  }
+  return result;
+}
+
+}  // namespace
+
+Image resize_window(const Image& image, Box box, int64_t width, int64_t height, const Window& window,
+                    Interpolation interpolation) {
+  if (interpolation == Interpolation::nearest) return nearest(image, box, width, height, window);
+  const Filter filter = filter_of(interpolation);
+  std::optional<Weights> across, down;
+  if (width != image.width || box.left != 0 || box.right != static_cast<double>(width))
+    across = weights_of(filter, image.width, box.left, box.right, width, window.left, window.width);
+  if (height != image.height || box.top != 0 || box.bottom != static_cast<double>(height))
+    down = weights_of(filter, image.height, box.top, box.bottom, height, window.top, window.height);
+  return resampled(image, across ? &*across : nullptr, window.left, window.width, down ? &*down : nullptr, window.top,
+                   window.height);
+}
+
+Image resize(const Image& image, Box box, int64_t width, int64_t height, Interpolation interpolation) {
+  return resize_window(image, box, width, height, {0, 0, width, height}, interpolation);
+}
+
+Size fitting_size(const Image& image, int64_t short_side, int64_t width, int64_t height) {
   const int64_t shorter = std::min(image.width, image.height), side = std::max<int64_t>(short_side, 1);
   const int64_t w = std::max<int64_t>(1, side * image.width / shorter),
                 h = std::max<int64_t>(1, side * image.height / shorter);
   const auto in_proportion = [](int64_t a, int64_t b, int64_t c) { return (2 * a * b + c) / (2 * c); };
-  const int64_t grown_width = std::max({w, width, in_proportion(w, height, h)}),
-                grown_height = std::max({h, height, in_proportion(h, width, w)});
-  return resize(image, {0, 0, static_cast<double>(image.width), static_cast<double>(image.height)}, grown_width,
-                grown_height);
+  return {std::max({w, width, in_proportion(w, height, h)}), std::max({h, height, in_proportion(h, width, w)})};
 }
 
 Image crop(const Image& image, int64_t left, int64_t top, int64_t width, int64_t height) {

@@ -1,18 +1,33 @@
 #pragma once
 
 #include "augment/image.h"
+#include "graft/preprocessing.h"
 
 namespace graft {
 
-/// Antialiased bilinear resize of a part of the picture, equal to Pillow's Image.resize(..., BILINEAR, box) bit for
-/// bit: a triangle filter as wide as the reduction, horizontal pass first, 8-bit intermediate, 22-bit fixed-point
-/// weights.
-Image resize(const Image& image, Box box, int64_t width, int64_t height);
+/// Resizes a part of the picture, as Pillow's Image.resize(…, box) bit for bit. All but `nearest` are antialiased: the
+/// filter is as wide as the reduction, horizontal pass first, 8-bit intermediate, 22-bit fixed-point weights.
+Image resize(const Image& image, Box box, int64_t width, int64_t height,
+             Interpolation interpolation = Interpolation::bilinear);
 
-/// The whole picture so that its short side becomes `short_side`, the long side rounded down as torchvision does, and
-/// then as much larger as a crop of width × height needs it. In whole numbers: importer/embed_preprocessing.cpp does
-/// the same inside a graph.
-Image resize_to_fit(const Image& image, int64_t short_side, int64_t width, int64_t height);
+/// A part of a picture with whole-pixel corners.
+struct Window {
+  int64_t left = 0, top = 0, width = 0, height = 0;
+};
+
+/// What stands in `window` after resizing: the same pixels as resize() and then crop(), of which no others are
+/// computed.
+Image resize_window(const Image& image, Box box, int64_t width, int64_t height, const Window& window,
+                    Interpolation interpolation);
+
+struct Size {
+  int64_t width = 0, height = 0;
+};
+
+/// The size whose short side is `short_side`, the long side rounded down as torchvision does, and then as much larger
+/// as a crop of width × height needs it. In whole numbers: importer/embed_preprocessing.cpp does the same inside a
+/// graph.
+Size fitting_size(const Image& image, int64_t short_side, int64_t width, int64_t height);
 
 /// A part with whole-pixel corners.
 Image crop(const Image& image, int64_t left, int64_t top, int64_t width, int64_t height);

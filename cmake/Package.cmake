@@ -8,7 +8,7 @@ write_basic_package_version_file(${PROJECT_BINARY_DIR}/graft-config-version.cmak
 install(FILES ${PROJECT_BINARY_DIR}/graft-config.cmake ${PROJECT_BINARY_DIR}/graft-config-version.cmake
         DESTINATION ${package_folder})
 install(EXPORT graft-targets NAMESPACE graft:: DESTINATION ${package_folder})
-install(FILES cmake/FindOpenCVModules.cmake DESTINATION ${package_folder})
+install(FILES cmake/FindOpenCVModules.cmake cmake/FindPictureCodecs.cmake DESTINATION ${package_folder})
 install(DIRECTORY include/graft DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} FILES_MATCHING PATTERN "*.h")
 
 # oneDNN goes along where it is not the system's own: Debian's is too old.
@@ -23,7 +23,7 @@ set(libraries finetune importer onnx_proto models)
 set(GRAFT_PC_DEPENDENCIES "-lprotobuf -llbfgs -ldnnl -fopenmp -lpthread -ldl")
 if(GRAFT_WITH_OPENCV)
   list(PREPEND libraries graft augment)
-  string(PREPEND GRAFT_PC_DEPENDENCIES "-lopencv_imgcodecs -lopencv_imgproc -lopencv_core ")
+  string(PREPEND GRAFT_PC_DEPENDENCIES "-lopencv_imgproc -lopencv_core -ljpeg -lspng -lwebpdemux -lwebp -lgif -llcms2 ")
 endif()
 list(APPEND libraries runtime core)
 set(GRAFT_PC_LIBS "")

@@ -4,8 +4,8 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
+#include "importer/preprocessing_json.h"
 #include "runtime/core/error.h"
-#include "runtime/core/json_integer.h"
 
 namespace graft {
 namespace {
@@ -13,8 +13,6 @@ namespace {
 constexpr const char* kLabels = "graft.labels";
 constexpr const char* kPreprocessing = "graft.preprocessing";
 constexpr const char* kTask = "graft.task";
-
-constexpr const char* kColours[] = {"rgb", "bgr", "grey"};  // in the order of Preprocessing::Colour
 
 using nlohmann::json;
 
@@ -28,41 +26,6 @@ auto parsed(const char* what, const std::string& text, Body body) {
 }
 
 }  // namespace
-
-std::string to_json(const Preprocessing& p) {
-  return json{{"resize", p.resize},
-              {"crop", {p.crop_height, p.crop_width}},
-              {"interpolation", "bilinear-antialiased"},
-              {"colour", kColours[static_cast<size_t>(p.colour)]},
-              {"scale", p.scale},
-              {"mean", p.mean},
-              {"std", p.std}}
-      .dump();
-}
-
-Preprocessing preprocessing_from_json(const std::string& text) {
-  return parsed("preprocessing", text, [](const json& j) {
-    Preprocessing p;
-    p.resize = json_integer(j.at("resize"));
-    p.crop_height = json_integer(j.at("crop").at(0));
-    p.crop_width = json_integer(j.at("crop").at(1));
-    const std::string colour = j.at("colour").get<std::string>();
-    const auto known = std::find(std::begin(kColours), std::end(kColours), colour);
-    if (known == std::end(kColours))
-      throw Error("preprocessing: colour is \"" + colour + "\"", "rgb, bgr and grey are known");
-    p.colour = static_cast<Preprocessing::Colour>(known - std::begin(kColours));
-    p.scale = j.at("scale").get<float>();
-    p.mean = j.at("mean").get<std::array<float, 3>>();
-    p.std = j.at("std").get<std::array<float, 3>>();
-    constexpr int64_t kLargest = 1 << 14;
-    const bool sizes = p.resize >= 0 && p.resize <= kLargest && p.crop_height > 0 && p.crop_height <= kLargest &&
-                       p.crop_width > 0 && p.crop_width <= kLargest;
-    if (!sizes) throw Error("preprocessing: sizes must lie in 1…16384");
-    for (float s : p.std)
-      if (!(s > 0) || !std::isfinite(s)) throw Error("preprocessing: std must be positive");
-    return p;
-  });
-}
 
 Metadata metadata_from_properties(const std::map<std::string, std::string>& properties) {
   Metadata metadata;

@@ -7,10 +7,6 @@
 
 namespace graft {
 
-/// Preprocessing as JSON text and back (throws Error on anything it does not understand).
-std::string to_json(const Preprocessing& preprocessing);
-Preprocessing preprocessing_from_json(const std::string& text);
-
 /// metadata_props as the file holds them, and the parts that graft understands.
 Metadata metadata_from_properties(const std::map<std::string, std::string>& properties);
 std::map<std::string, std::string> properties_from_metadata(const Metadata& metadata);

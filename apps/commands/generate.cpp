@@ -3,7 +3,7 @@
 
 #include "apps/commands/commands.h"
 #include "apps/common.h"
-#include "augment/decode.h"
+#include "augment/encode.h"
 #include "models/pictures.h"
 #include "runtime/core/error.h"
 

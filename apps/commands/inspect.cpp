@@ -7,7 +7,7 @@
 #include "apps/common.h"
 #include "apps/filter_sheet.h"
 #include "apps/model_text.h"
-#include "augment/decode.h"
+#include "augment/encode.h"
 #include "finetune/heads/freeze.h"
 #include "importer/reader.h"
 #include "runtime/core/atomic_file.h"

@@ -8,6 +8,7 @@
 #include "apps/library/pipelines.h"
 #include "augment/colour_axes.h"
 #include "augment/decode.h"
+#include "augment/encode.h"
 #include "graft/dataset.h"
 #include "runtime/core/error.h"
 

@@ -6,18 +6,21 @@
 #include "apps/library/pipelines.h"
 #include "graft/model.h"
 #include "importer/metadata.h"
+#include "importer/preprocessing_json.h"
 #include "runtime/core/api_boundary.h"
 #include "runtime/passes/open_shapes.h"
 
 namespace graft {
 namespace {
 
-Preprocessing from_file(const std::string& path) {
+Preprocessing from_file(const std::string& path, const Preprocessing& base) {
   std::ifstream stream(path);
   if (!stream) throw Error(path + ": cannot be opened", "check the path", ErrorCode::not_found);
   std::stringstream text;
   text << stream.rdbuf();
-  return with_code(ErrorCode::corrupt_file, [&] { return preprocessing_from_json(text.str()); });
+  return with_code(ErrorCode::corrupt_file, [&] {
+    return with_place([&] { return path; }, [&] { return preprocessing_from_json(text.str(), base); });
+  });
 }
 
 Preprocessing resolved(const OnnxModel& model, const PreprocessingSettings& s) {
@@ -45,11 +48,23 @@ Preprocessing resolved(const OnnxModel& model, const PreprocessingSettings& s) {
       p.crop_width = width;
     }
   } else if (s.name.ends_with(".json")) {
-    p = from_file(s.name);
+    p = from_file(s.name, named_preprocessing("imagenet", {3, height, width}));
+    if ((picture.height > 0 || s.crop > 0) && (p.crop_height != height || p.crop_width != width))
+      throw Error(s.name + " crops to " + std::to_string(p.crop_height) + "×" + std::to_string(p.crop_width) + ", " +
+                      place + " takes " + std::to_string(height) + "×" + std::to_string(width),
+                  "mend \"crop\" in it", ErrorCode::corrupt_file);
   } else {
     p = named_preprocessing(s.name.empty() ? "imagenet" : s.name, {picture.channels, height, width});
   }
-  if (s.resize >= 0) p.resize = s.resize;
+  if (s.resize >= 0) {
+    p.resize = s.resize;
+    p.always_resize = s.resize > 0;
+  }
+  if (s.interpolation) p.interpolation = *s.interpolation;
+  if (s.fit) p.fit = *s.fit;
+  if (s.background) p.background = s.background;
+  if (s.profiles) p.profiles = *s.profiles;
+  if (s.exact_decode) p.exact_decode = *s.exact_decode;
   if ((p.colour == Preprocessing::Colour::grey) != (picture.channels == 1)) {
     throw Error("the preprocessing makes " + std::string(picture.channels == 1 ? "3 channels" : "1 channel") +
                     " where " + place + " takes " + std::to_string(picture.channels),

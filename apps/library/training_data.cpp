@@ -8,7 +8,7 @@
 #include "apps/library/pipelines.h"
 #include "apps/library/train_settings.h"
 #include "augment/colour_axes.h"
-#include "importer/metadata.h"
+#include "importer/preprocessing_json.h"
 #include "runtime/core/error.h"
 #include "runtime/ops/loop.h"
 
@@ -33,8 +33,7 @@ Pipeline augmentation(const Dataset& dataset, const Preprocessing& preprocessing
     for (const LabelledFile& file : dataset.train) paths.push_back(file.path);
     context.colour_axes = measure_colour_axes(paths);
   }
-  return Pipeline(make_recipe(recipe, context), normalisation(preprocessing), preprocessing.crop_height,
-                  preprocessing.crop_width);
+  return make_pipeline(recipe, context, preprocessing);
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 
 #include "augment/resize.h"
 #include "augment/transforms/transform.h"
@@ -12,18 +13,20 @@ namespace graft::transforms {
 /// Resizes the short side to a length in low…high, then cuts at a random place.
 class RandomCrop : public Transform {
  public:
-  RandomCrop(const TransformContext& c, int64_t low, int64_t high)
-      : height_(c.height), width_(c.width), low_(low), high_(high) {}
+  RandomCrop(const TransformContext& c, int64_t low, int64_t high) : context_(c), low_(low), high_(high) {}
   Image apply(Image image, Random& random) const override {
     const int64_t side = low_ + static_cast<int64_t>(random.below(static_cast<uint64_t>(high_ - low_ + 1)));
-    const Image scaled = resize_to_fit(image, side, width_, height_);
-    const auto left = static_cast<int64_t>(random.below(static_cast<uint64_t>(scaled.width - width_ + 1)));
-    const auto top = static_cast<int64_t>(random.below(static_cast<uint64_t>(scaled.height - height_ + 1)));
-    return crop(scaled, left, top, width_, height_);
+    const Size scaled = fitting_size(image, side, context_.width, context_.height);
+    const auto left = static_cast<int64_t>(random.below(static_cast<uint64_t>(scaled.width - context_.width + 1)));
+    const auto top = static_cast<int64_t>(random.below(static_cast<uint64_t>(scaled.height - context_.height + 1)));
+    return resize_window(image, whole(image), scaled.width, scaled.height, {left, top, context_.width, context_.height},
+                         context_.interpolation);
   }
+  int64_t least_side() const override { return std::max({high_, context_.height, context_.width}); }
 
  private:
-  int64_t height_, width_, low_, high_;
+  TransformContext context_;
+  int64_t low_, high_;
 };
 
 /// The short side that evaluation has, then a random place.
@@ -61,26 +64,61 @@ class ScaleCrop final : public RandomCrop {
   }
 };
 
-/// Evaluation's view: torchvision's Resize then CenterCrop. A picture that already has the size passes unchanged.
+/// Evaluation's view: torchvision's Resize then CenterCrop, both sides resized, or bars beside the whole picture. A
+/// picture that already has the size passes unchanged, unless it is always to be resized.
 class CenterCrop final : public Transform {
  public:
   static constexpr ComponentText kText{"center-crop", "evaluation's view: resized, and the middle",
                                        "as torchvision's Resize and CenterCrop"};
   using Options = NoSettings;
-  CenterCrop(const Options&, const TransformContext& c)
-      : height_(c.height), width_(c.width), short_side_(c.short_side) {}
+  CenterCrop(const Options&, const TransformContext& c) : context_(c) {}
   Image apply(Image image, Random&) const override {
-    if (image.width == width_ && image.height == height_) return image;
-    const Image scaled = short_side_ > 0 ? resize_to_fit(image, short_side_, width_, height_)
-                                         : resize_to_fit(image, std::min(image.width, image.height), width_, height_);
+    const TransformContext& c = context_;
+    if (image.width == c.width && image.height == c.height && !c.always_resize) return image;
+    if (c.fit == Fit::letterbox) return letterboxed(image);
+    const Size scaled = c.fit == Fit::squash
+                            ? squashed()
+                            : fitting_size(image, c.short_side > 0 ? c.short_side : shorter(image), c.width, c.height);
     const auto middle = [](int64_t extent, int64_t part) {
       return static_cast<int64_t>(std::nearbyint(static_cast<double>(extent - part) / 2));
     };
-    return crop(scaled, middle(scaled.width, width_), middle(scaled.height, height_), width_, height_);
+    return resize_window(image, whole(image), scaled.width, scaled.height,
+                         {middle(scaled.width, c.width), middle(scaled.height, c.height), c.width, c.height},
+                         c.interpolation);
+  }
+  int64_t least_side() const override {
+    const TransformContext& c = context_;
+    if (c.fit == Fit::crop) return c.short_side > 0 ? std::max({c.short_side, c.height, c.width}) : 0;
+    const Size scaled = c.fit == Fit::squash ? squashed() : Size{c.width, c.height};
+    return std::max(scaled.width, scaled.height);
   }
 
  private:
-  int64_t height_, width_, short_side_;
+  static int64_t shorter(const Image& image) { return std::min(image.width, image.height); }
+  /// In the crop's proportions, its shorter side as long as a short side would be.
+  Size squashed() const {
+    const TransformContext& c = context_;
+    const int64_t side = std::min(c.width, c.height), wanted = std::max(side, c.short_side);
+    return {c.width * wanted / side, c.height * wanted / side};
+  }
+  Image letterboxed(const Image& image) const {
+    const TransformContext& c = context_;
+    // The side that fills the crop decides; in whole numbers.
+    const bool full_width = image.width * c.height >= image.height * c.width;
+    const auto in_proportion = [](int64_t a, int64_t b, int64_t d) {
+      return std::max<int64_t>(1, (2 * a * b + d) / (2 * d));
+    };
+    const int64_t width = full_width ? c.width : in_proportion(image.width, c.height, image.height),
+                  height = full_width ? in_proportion(image.height, c.width, image.width) : c.height;
+    const Image inside = resize(image, whole(image), width, height, c.interpolation);
+    Image result(c.width, c.height);
+    for (size_t i = 0; i < result.pixels.size(); ++i) result.pixels[i] = c.bars[i % 3];
+    for (int64_t y = 0; y < height; ++y)
+      std::memcpy(result.row((c.height - height) / 2 + y) + 3 * ((c.width - width) / 2), inside.row(y),
+                  static_cast<size_t>(3 * width));
+    return result;
+  }
+  TransformContext context_;
 };
 
 }  // namespace graft::transforms

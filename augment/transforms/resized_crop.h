@@ -22,7 +22,11 @@ class ResizedCrop final : public Transform {
     }
   };
   ResizedCrop(const Options& o, const TransformContext& c)
-      : height_(c.height), width_(c.width), smallest_(o.smallest), aspect_(std::log(o.aspect)) {}
+      : height_(c.height),
+        width_(c.width),
+        interpolation_(c.interpolation),
+        smallest_(o.smallest),
+        aspect_(std::log(o.aspect)) {}
   Image apply(Image image, Random& random) const override {
     const double area = static_cast<double>(image.width * image.height);
     for (int attempt = 0; attempt < 10; ++attempt) {
@@ -38,15 +42,21 @@ class ResizedCrop final : public Transform {
     const int64_t side = std::min(image.width, image.height);
     return part_of(image, (image.width - side) / 2, (image.height - side) / 2, side, side);
   }
+  /// So that the smallest part is not enlarged.
+  int64_t least_side() const override {
+    const double part = std::sqrt(static_cast<double>(smallest_) / std::exp(static_cast<double>(aspect_)));
+    return static_cast<int64_t>(std::ceil(static_cast<double>(std::max(height_, width_)) / part));
+  }
 
  private:
   Image part_of(const Image& image, int64_t left, int64_t top, int64_t w, int64_t h) const {
     return resize(image,
                   {static_cast<double>(left), static_cast<double>(top), static_cast<double>(left + w),
                    static_cast<double>(top + h)},
-                  width_, height_);
+                  width_, height_, interpolation_);
   }
   int64_t height_, width_;
+  Interpolation interpolation_;
   float smallest_, aspect_;
 };
 

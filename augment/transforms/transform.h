@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "augment/image.h"
+#include "graft/preprocessing.h"
 #include "runtime/core/component.h"
 #include "runtime/core/random.h"
 
@@ -18,6 +19,8 @@ class Transform {
  public:
   virtual ~Transform() = default;
   virtual Image apply(Image image, Random& random) const = 0;
+  /// The shorter side that a picture must have so that more pixels would change its result little; 0: every one counts.
+  virtual int64_t least_side() const { return 0; }
   /// False where it treats pixels alike wherever they are; others get pictures upright.
   virtual bool looks_at_places() const { return true; }
 };
@@ -33,6 +36,10 @@ struct ColourAxes {
 struct TransformContext {
   int64_t height = 224, width = 224;
   int64_t short_side = 256;  // what evaluation resizes to
+  Interpolation interpolation = Interpolation::bilinear;
+  Fit fit = Fit::crop;
+  bool always_resize = false;                  // also what has the crop's size
+  std::array<uint8_t, 3> bars{124, 116, 104};  // beside a letterboxed picture
   ColourAxes colour_axes;
 };
 

@@ -24,8 +24,7 @@ void RunRows::prepare(const FrozenSplit& split, ValueId picture, const OpenDims&
   training_cache_ = validation_cache_ = {};
   const auto& read = split.rest.inputs;
   const bool pictures = std::find(read.begin(), read.end(), picture) != read.end();
-  const bool can_cache =
-      !split.trunk.outputs.empty() && !pictures && options_.cache.mode != CacheOptions::Mode::off;
+  const bool can_cache = !split.trunk.outputs.empty() && !pictures && options_.cache.mode != CacheOptions::Mode::off;
   cached_ = features_ || (can_cache && fits(split, dims));
   if (!cached_) {
     prepare_streams(split, pictures, dims, mixing);

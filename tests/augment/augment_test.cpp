@@ -8,6 +8,7 @@
 
 #include "augment/colour_axes.h"
 #include "augment/decode.h"
+#include "augment/encode.h"
 #include "augment/loader.h"
 #include "augment/resize.h"
 #include "graft/dataset.h"
@@ -54,10 +55,10 @@ TEST(Resize, EnlargesAsOpenCvsPlainBilinearInside) {
 }
 
 TEST(Resize, KeepsTheRatioOfTheSides) {
-  const Image scaled = resize_to_fit(gradient(500, 375), 256, 224, 224);
+  const Size scaled = fitting_size(gradient(500, 375), 256, 224, 224);
   EXPECT_EQ(scaled.height, 256);
   EXPECT_EQ(scaled.width, 341);  // torchvision truncates 341.33
-  const Image grown = resize_to_fit(gradient(50, 40), 40, 64, 64);
+  const Size grown = fitting_size(gradient(50, 40), 40, 64, 64);
   EXPECT_EQ(grown.height, 64);
   EXPECT_EQ(grown.width, 80);
 }

@@ -1,5 +1,5 @@
 // libFuzzer target: any text is a preprocessing in JSON or one Error.
-#include "importer/metadata.h"
+#include "importer/preprocessing_json.h"
 #include "runtime/core/error.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {

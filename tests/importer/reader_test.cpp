@@ -6,6 +6,7 @@
 #include <fstream>
 
 #include "importer/metadata.h"
+#include "importer/preprocessing_json.h"
 #include "importer/writer.h"
 #include "runtime/core/error.h"
 #include "runtime/ops/convolution.h"

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "augment/decode.h"
+#include "augment/encode.h"
 #include "graft/classifier.h"
 #include "graft/dataset.h"
 #include "graft/model.h"

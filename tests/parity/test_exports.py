@@ -6,7 +6,7 @@ import numpy as np
 import onnx
 from PIL import Image
 
-from support import BUNDLED, ScratchTest, graft, graft_json, imagenet_input, pillow_pixels, session
+from support import BUNDLED, ScratchTest, graft, graft_json, pillow_pixels, pixel_network, session
 
 
 def openvino_run(path, feed):
@@ -121,6 +121,24 @@ class Exports(ScratchTest):
             seen = runtime_run(self.base / "pixels.onnx", {"picture": np.asarray(Image.open(picture).convert("RGB"))[None]})
             reference = pillow_pixels(picture, 64, 56).transpose(2, 0, 1)[None].astype(np.float32)
             self.assertLessEqual(np.abs(seen - reference).max(), 1, picture.name)
+
+    def test_every_interpolation_inside_the_graph_is_graft_own(self):
+        network = pixel_network(self.base / "seen.onnx", 56, 56)
+        for options in (["nearest"], ["bicubic"], ["lanczos"], ["bilinear", "--fit", "squash"]):
+            how = ["--preprocess", "unit", "--resize", 64, "--interpolation", *options]
+            graft("export", network, "--with-preprocessing", *how, "-o", self.base / "inside.onnx", "--quiet")
+            for picture in self.pictures():
+                with self.subTest(options=options, picture=picture.name):
+                    graft("extract", network, picture, "--layer", "same", *how, "-o", self.base / "s.npy", "--quiet")
+                    seen = runtime_run(self.base / "inside.onnx", {"picture": np.asarray(Image.open(picture).convert("RGB"))[None]})
+                    difference = np.abs(seen.reshape(-1) - np.load(self.base / "s.npy").reshape(-1)) * 255
+                    if options == ["nearest"]:  # a pixel's middle between two others falls to either
+                        self.assertLess((difference > 0.5).mean(), 0.05)
+                    else:
+                        self.assertLess(difference.max(), 1.5)
+        refused = graft("export", network, "--with-preprocessing", "--preprocess", "unit", "--fit", "letterbox", "-o", self.base / "no.onnx", check=False)
+        self.assertEqual(refused.returncode, 1)
+        self.assertIn("letterboxed pictures cannot be made inside the graph", refused.stderr)
 
     def test_metadata_survives_and_a_written_file_reads_as_the_same_graph(self):
         first = self.export("tuned")

@@ -1,0 +1,58 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string_view>
+#include <vector>
+
+namespace graft {
+
+/// What a file's first bytes say about its picture: of the first frame, pixels as they are stored.
+struct PictureHeader {
+  int64_t width = 0, height = 0;
+};
+
+/// Pixels as a container holds them, before they are turned upright and made RGB.
+struct RawPicture {
+  enum class Kind : uint8_t { rgb, rgba, cmyk };  // cmyk: 255 is no ink
+  int64_t width = 0, height = 0;
+  Kind kind = Kind::rgb;
+  std::vector<uint8_t> pixels;   // height × width × 3 or 4, 8 bits each
+  std::vector<uint8_t> profile;  // the embedded ICC profile; empty where there is none
+  bool grey = false;             // one channel, repeated: so is what the profile is for
+  int orientation = 1;           // EXIF's, 1 to 8
+};
+
+/// A picture file's format. Codecs hold no state: any thread may use them.
+class Codec {
+ public:
+  virtual ~Codec() = default;
+  virtual std::string_view name() const = 0;  // "JPEG"
+  /// Whether the file's first bytes are this format's. `bytes` may be shorter than any header.
+  virtual bool recognises(std::span<const uint8_t> bytes) const = 0;
+  /// Without decoding any pixel. Throws Error where there is none to be read.
+  virtual PictureHeader header(std::span<const uint8_t> bytes) const = 0;
+  /// The first frame. `least_side`: the picture may come smaller, in whole steps that the format has, as long as its
+  /// shorter side keeps so many pixels; 0: as it is. Throws Error saying what is wrong.
+  virtual RawPicture decode(std::span<const uint8_t> bytes, int64_t least_side) const = 0;
+};
+using CodecPtr = std::unique_ptr<Codec>;
+
+CodecPtr make_jpeg_codec();
+CodecPtr make_png_codec();
+CodecPtr make_webp_codec();
+CodecPtr make_gif_codec();
+CodecPtr make_tiff_codec();
+CodecPtr make_heif_codec();
+CodecPtr make_bmp_codec();
+CodecPtr make_pnm_codec();
+
+/// Every codec.
+const std::vector<CodecPtr>& codecs();
+/// The one that recognises a file's bytes; null where none does.
+const Codec* codec_of(std::span<const uint8_t> bytes);
+/// "JPEG, PNG, … or PNM"
+const std::string& codec_names();
+
+}  // namespace graft

@@ -1,0 +1,27 @@
+#pragma once
+
+#include <string>
+
+namespace graft {
+
+/// A library that is opened when something of it is first needed, and stays open.
+class SharedLibrary {
+ public:
+  /// `soname`: "libheif.so.1". Throws Error (unsupported) saying what pictures need it for, and how to get it.
+  SharedLibrary(const std::string& soname, const std::string& pictures);
+  SharedLibrary(const SharedLibrary&) = delete;
+  SharedLibrary& operator=(const SharedLibrary&) = delete;
+
+  /// A function by its name; `declared` is its declaration, whose type it has: library.function("f", &f).
+  template <typename Function>
+  Function* function(const char* name, Function*) const {
+    return reinterpret_cast<Function*>(address_of(name));
+  }
+
+ private:
+  void* address_of(const char* name) const;
+  std::string soname_;
+  void* handle_ = nullptr;
+};
+
+}  // namespace graft
