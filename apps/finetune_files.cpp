@@ -66,6 +66,27 @@ json recipe_json(const RecipeSearch& recipe) {
           {"trials", trials}};
 }
 
+json test_json(const FinetuneReport& report) {
+  if (!report.test) return nullptr;
+  const Evaluation& test = *report.test;
+  json figures{{"images", test.pictures}};
+  if (test.of_classes) {
+    figures["top1"] = test.of_classes->top1;
+    figures["top1_interval"] = {test.of_classes->top1_low, test.of_classes->top1_high};
+    figures["top5"] = test.of_classes->top5;
+    figures["loss"] = test.of_classes->loss;
+    figures["calibration_error"] = test.of_classes->calibration_error;
+  } else if (test.of_labels) {
+    figures["map"] = test.of_labels->mean_average_precision;
+    figures["exact"] = test.of_labels->exact;
+  } else {
+    figures["r2"] = test.of_values->r2;
+    figures["mae"] = test.of_values->mean_absolute_error;
+    figures["rmse"] = test.of_values->root_mean_squared_error;
+  }
+  return figures;
+}
+
 }  // namespace
 
 void make_folder(const std::string& path) {
@@ -141,6 +162,9 @@ std::string to_json_text(const FinetuneReport& report) {
               {"features_cached", r.features_cached},
               {"classes", report.classes},
               {"skipped", r.skipped},
+              {"unreadable", report.account.unreadable},
+              {"not_pictures", report.account.ignored},
+              {"test", test_json(report)},
               {"model", report.model},
               {"history", report.history}}
       .dump(-1, ' ', false, json::error_handler_t::replace);

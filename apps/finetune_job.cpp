@@ -1,5 +1,6 @@
 #include "apps/finetune_job.h"
 
+#include <algorithm>
 #include <chrono>
 #include <filesystem>
 #include <iomanip>
@@ -50,6 +51,21 @@ std::string last_line(const FinetuneReport& report) {
   return line.str();
 }
 
+/// What the finished model makes of the pictures that neither trained nor chose anything.
+void measure_test(const Dataset& data, JobListener& listener, const CommonOptions& common, FinetuneReport& report) {
+  RunSettings settings;
+  settings.compute = compute_settings(common);
+  report.test = evaluate(*report.result.model, data.test, data.classes, settings, &listener);
+  const Evaluation& test = *report.test;
+  const double score = test.of_classes  ? test.of_classes->top1
+                       : test.of_labels ? test.of_labels->mean_average_precision
+                                        : test.of_values->r2;
+  report.account.pictures += static_cast<size_t>(test.pictures);
+  for (const SkippedPicture& picture : test.skipped) report.account.unreadable.push_back(picture.reason);
+  listener.note("test " + score_text(test.task, score) + " on " + std::to_string(test.pictures) +
+                " pictures that neither trained nor chose anything");
+}
+
 }  // namespace
 
 FinetuneReport run_finetune(const FinetuneOptions& o) {
@@ -70,6 +86,7 @@ FinetuneReport run_finetune(const FinetuneOptions& o) {
   backend(o.common);  // tells what serves
 
   JobListener listener(o.common.quiet, settings.task, in_folder("model.onnx"));
+  for (const std::string& note : data.notes) listener.note("note: " + note);
   if (!o.plain_because.empty())
     listener.note("the plain recipe, as --" + o.plain_because + " is given; nothing is chosen by the pictures");
   FinetuneReport report;
@@ -84,8 +101,12 @@ FinetuneReport run_finetune(const FinetuneOptions& o) {
     return report;
   }
   report.result.model->save(report.model);
+  report.account = {data.train.size() + data.validation.size(), report.result.skipped, data.ignored};
+  report.account.pictures -= std::min(report.account.pictures, report.result.skipped.size() - data.skipped.size());
+  if (!data.test.empty()) measure_test(data, listener, o.common, report);
   report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   write_run(o.output, report, o.config_text);
+  listener.note(account_line(report.account));
   listener.note(last_line(report));
   return report;
 }

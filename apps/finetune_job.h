@@ -1,10 +1,13 @@
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "apps/account.h"
 #include "apps/common.h"
 #include "finetune/training/train_options.h"
+#include "graft/evaluate.h"
 #include "graft/finetune.h"
 
 namespace graft::app {
@@ -28,7 +31,9 @@ struct FinetuneReport {
   FinetuneResult result;
   std::vector<std::string> classes;
   std::string model, history;  // paths
-  double seconds = 0;          // the whole job
+  Account account;
+  std::optional<Evaluation> test;  // where there are pictures for it
+  double seconds = 0;              // the whole job
 };
 
 /// Reads the model and the pictures, lets the library train, and writes RUN: model.onnx, checkpoint.safetensors,

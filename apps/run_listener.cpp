@@ -13,6 +13,7 @@ void RunListener::note(const std::string& text) {
 void RunListener::skipped(const std::string& reason) {
   std::cerr << "graft: skipped " << reason << "\n";
   set_exit_status(kSomeSkipped);
+  unreadable_.push_back(reason);
 }
 
 }  // namespace graft::app

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "apps/progress.h"
 #include "graft/listener.h"
@@ -14,9 +15,12 @@ class RunListener final : public Listener {
   void progress(const std::string& phase, int64_t done, int64_t total) override { progress_.show(phase, done, total); }
   void note(const std::string& text) override;
   void skipped(const std::string& reason) override;
+  /// What was skipped so far.
+  const std::vector<std::string>& unreadable() const { return unreadable_; }
 
  private:
   bool quiet_;
+  std::vector<std::string> unreadable_;
   Progress progress_;
 };
 

@@ -56,7 +56,9 @@ bool encode_jpeg(const Image& image, unsigned char*& bytes, unsigned long& size)
   jpeg_compress_struct info{};
   JumpingErrors errors{};
   info.err = jpeg_std_error(&errors.base);
-  errors.base.error_exit = [](j_common_ptr failed) { std::longjmp(reinterpret_cast<JumpingErrors*>(failed->err)->back, 1); };
+  errors.base.error_exit = [](j_common_ptr failed) {
+    std::longjmp(reinterpret_cast<JumpingErrors*>(failed->err)->back, 1);
+  };
   if (setjmp(errors.back)) {
     jpeg_destroy_compress(&info);
     return false;

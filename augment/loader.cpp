@@ -9,6 +9,24 @@ namespace {
 
 constexpr size_t kBatchesAhead = 3;  // one in the caller's hands, two in work
 
+/// A slot without a picture gets another one's pixels: blank ones would enter the statistics of batch norms.
+void stand_in(Loader::Batch& batch) {
+  const auto good = [&](size_t i) { return batch.errors[i].empty(); };
+  size_t from = 0;
+  while (from < batch.count && !good(from)) ++from;
+  if (from == batch.count) return;
+  const size_t slots = batch.errors.size(), floats = batch.pixels.size() / slots, bytes = batch.bytes.size() / slots;
+  for (size_t i = 0; i < batch.count; ++i) {
+    if (good(i)) {
+      from = i;
+      continue;
+    }
+    std::copy_n(batch.pixels.data() + from * floats, floats, batch.pixels.data() + i * floats);
+    std::copy_n(batch.bytes.data() + from * bytes, bytes, batch.bytes.data() + i * bytes);
+    if (bytes > 0) batch.turns[i] = batch.turns[from];
+  }
+}
+
 }  // namespace
 
 Loader::Loader(const Pipeline& pipeline, std::vector<LoadRequest> requests, size_t batch_size, int threads,
@@ -97,6 +115,7 @@ const Loader::Batch* Loader::next() {
   work_.notify_all();
   ready_.wait(lock, [&] { return slot.missing == 0; });
   slot.batch.count = std::min(batch_size_, requests_.size() - slot.batch.first);
+  stand_in(slot.batch);
   std::fill(slot.batch.pixels.begin() + static_cast<int64_t>(slot.batch.count * slot.batch.pixels.size() / batch_size_),
             slot.batch.pixels.end(), 0.0f);
   for (size_t i = slot.batch.count; i < slot.batch.turns.size(); ++i) slot.batch.turns[i] = PictureBytes::kBlank;

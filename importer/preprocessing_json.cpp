@@ -34,7 +34,8 @@ Enum named(const char* const (&names)[N], const std::string& name, const char* w
 class Object {
  public:
   explicit Object(const json& object, std::string path = {}) : object_(object), path_(std::move(path)) {
-    if (!object.is_object()) throw Error((path_.empty() ? "" : "\"" + path_ + "\": ") + std::string("is no JSON object"));
+    if (!object.is_object())
+      throw Error((path_.empty() ? "" : "\"" + path_ + "\": ") + std::string("is no JSON object"));
   }
   bool has(const char* key) const { return object_.contains(key) && !object_.at(key).is_null(); }
   void read(const char* key, const std::function<void(const json&)>& body) const {
@@ -49,9 +50,9 @@ class Object {
     }
   }
   void only(std::initializer_list<const char*> known) const {
-    for (const auto& [key, value] : object_.items())
-      if (std::none_of(known.begin(), known.end(), [&](const char* k) { return key == k; }))
-        throw Error("\"" + path_ + key + "\" is not known here", "docs/preprocessing.md lists the keys");
+    for (auto it = object_.begin(); it != object_.end(); ++it)
+      if (std::none_of(known.begin(), known.end(), [&](const char* k) { return it.key() == k; }))
+        throw Error("\"" + path_ + it.key() + "\" is not known here", "docs/preprocessing.md lists the keys");
   }
 
  private:
@@ -175,7 +176,8 @@ Preprocessing hugging_face(const json& j, const Preprocessing& base) {
     object.read("size", [&](const json& v) {
       const bool shortest = v.is_object() && v.contains("shortest_edge");
       if (v.is_object() && v.contains("longest_edge") && !shortest)
-        throw Error("resizes the longest side, which is not known here", "write \"fit\": \"letterbox\" in graft's own JSON");
+        throw Error("resizes the longest side, which is not known here",
+                    "write \"fit\": \"letterbox\" in graft's own JSON");
       if (shortest && object.has("crop_pct")) {  // ConvNeXT: below 384 resized by the part and cropped, else squashed
         const int64_t edge = side(v.at("shortest_edge"));
         p.crop_height = p.crop_width = edge;
@@ -256,9 +258,8 @@ Preprocessing read(const json& j, const Preprocessing& base) {
 
 Interpolation interpolation_named(const std::string& name) {
   const std::string suffix = "-antialiased";  // as older model files say it
-  return named<Interpolation>(kInterpolations,
-                              name.ends_with(suffix) ? name.substr(0, name.size() - suffix.size()) : name,
-                              "interpolation");
+  return named<Interpolation>(
+      kInterpolations, name.ends_with(suffix) ? name.substr(0, name.size() - suffix.size()) : name, "interpolation");
 }
 
 Fit fit_named(const std::string& name) { return named<Fit>(kFits, name, "fit"); }

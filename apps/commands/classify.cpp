@@ -2,6 +2,7 @@
 #include <iostream>
 #include <nlohmann/json.hpp>
 
+#include "apps/account.h"
 #include "apps/commands/commands.h"
 #include "apps/common.h"
 #include "apps/library/read_lines.h"
@@ -19,6 +20,7 @@ struct Options : PictureModelOptions {
   std::string format = "text", labels;
   std::vector<std::string> inputs;
   size_t top = 5;
+  bool top_given = false;
 };
 
 std::string csv_field(const std::string& text) {
@@ -53,8 +55,7 @@ class Report {
     else if (options_.format == "jsonl")
       std::cout << dump(entry) << "\n";
     else if (options_.format == "csv")
-      std::cout << csv_field(path) << ',' << csv_field(first.label) << ',' << first.index << ',' << first.score
-                << ",\n";
+      csv(path, best);
     else
       text(path, best);
   }
@@ -69,11 +70,23 @@ class Report {
     else
       std::cout << path << ": error: cannot be read\n";
   }
-  void finish(size_t skipped) {
-    if (options_.common.json) std::cout << dump({{"results", results_}, {"skipped", skipped}}) << "\n";
+  void finish(const Account& account) {
+    if (options_.common.json)
+      std::cout << dump({{"results", results_},
+                         {"skipped", account.unreadable.size()},
+                         {"unreadable", account.unreadable},
+                         {"not_pictures", account.ignored}})
+                << "\n";
   }
 
  private:
+  /// A row for each value; of classes for the best, or for as many as --top says.
+  void csv(const std::string& path, const std::vector<Score>& top) const {
+    const size_t rows = task_ == Task::regression || options_.top_given ? top.size() : 1;
+    for (size_t i = 0; i < rows; ++i)
+      std::cout << csv_field(path) << ',' << csv_field(top[i].label) << ',' << top[i].index << ',' << top[i].score
+                << ",\n";
+  }
   void text(const std::string& path, const std::vector<Score>& top) const {
     std::cout << path << ":";
     for (size_t i = 0; i < top.size(); ++i) {
@@ -92,26 +105,30 @@ class Report {
   json results_ = json::array();
 };
 
-Classifier make_classifier(const Options& o, std::vector<std::string>& paths) {
+Classifier make_classifier(const Options& o, PictureList& pictures) {
   Model model = Model::load(o.model);
   if (!o.labels.empty()) model.set_labels(read_lines(o.labels));
   RunSettings settings = run_settings(model, o);
-  paths = list_pictures(o.inputs);
-  if (paths.empty()) throw Error("no pictures were given", "name files, folders or globs");
-  settings.pictures = paths.size();
+  pictures = list_pictures(o.inputs);
+  if (pictures.paths.empty()) throw Error("no pictures were given", "name files, folders or globs");
+  settings.pictures = pictures.paths.size();
   open_device_for(o);
   return Classifier(model, settings);
 }
 
 void classify(const Options& o) {
-  std::vector<std::string> paths;
-  Classifier classifier = make_classifier(o, paths);
+  PictureList pictures;
+  Classifier classifier = make_classifier(o, pictures);
+  const std::vector<std::string>& paths = pictures.paths;
   RunListener listener(o.common.quiet);
+  for (const std::string& reason : pictures.skipped) listener.skipped(reason);
   Report report(o, classifier.labels(), classifier.task());
   const size_t skipped = classifier.run(
       paths, [&](size_t i, std::span<const float> scores) { report.row(paths[i], scores); },
       [&](size_t i, const std::string& reason) { report.failed(paths[i], reason); }, &listener);
-  report.finish(skipped);
+  const Account account{paths.size() - skipped, listener.unreadable(), pictures.ignored};
+  report.finish(account);
+  tell_account(account, o.common.quiet);
 }
 
 }  // namespace
@@ -125,10 +142,13 @@ void register_classify(CLI::App& app) {
       ->check(CLI::IsMember({"text", "csv", "jsonl"}))
       ->capture_default_str();
   command->add_option("--labels", o->labels, "Class names, one a line, instead of the model's own");
-  command->add_option("--top", o->top, "Classes to name for each picture")
-      ->check(CLI::Range(1, 1000))
-      ->capture_default_str();
-  command->callback([o] { classify(*o); });
+  CLI::Option* top = command->add_option("--top", o->top, "Classes to name for each picture (in csv: rows, else one)")
+                         ->check(CLI::Range(1, 1000))
+                         ->capture_default_str();
+  command->callback([o, top] {
+    o->top_given = top->count() > 0;
+    classify(*o);
+  });
 }
 
 }  // namespace graft::app

@@ -2,10 +2,12 @@
 #include <iostream>
 #include <nlohmann/json.hpp>
 
+#include "apps/account.h"
 #include "apps/commands/commands.h"
 #include "apps/common.h"
 #include "apps/run_listener.h"
 #include "finetune/data/task.h"
+#include "graft/error.h"
 #include "graft/evaluate.h"
 
 namespace graft::app {
@@ -14,7 +16,7 @@ namespace {
 using nlohmann::json;
 
 struct Options : PictureModelOptions {
-  std::string data, split = "val";
+  std::string data, split = "auto";
   double validation_part = 0.2;
 };
 
@@ -96,21 +98,52 @@ void print_targets(const Evaluation& e) {
                 e.of_values->r2, e.of_values->mean_absolute_error, e.of_values->root_mean_squared_error);
 }
 
-std::vector<LabelledFile> chosen_files(const Dataset& data, const std::string& split) {
-  std::vector<LabelledFile> files = split == "val" ? data.validation : data.train;
-  if (split == "all") files.insert(files.end(), data.validation.begin(), data.validation.end());
-  return files;
+struct Chosen {
+  std::string split;  // what it is
+  std::vector<LabelledFile> files;
+};
+
+/// What --split says; by itself the pictures for testing, where there are none those that validate, else all.
+Chosen chosen_files(const Dataset& data, const Options& o) {
+  if (o.split == "auto") {
+    if (!data.test.empty()) return {data.is_split ? "test" : "all", data.test};
+    return data.validation.empty() ? Chosen{"train", data.train} : Chosen{"val", data.validation};
+  }
+  Chosen chosen{o.split, o.split == "train"  ? data.train
+                         : o.split == "test" ? data.test
+                         : o.split == "val"  ? data.validation
+                                             : std::vector<LabelledFile>{}};
+  if (o.split == "all")
+    for (const auto* part : {&data.train, &data.validation, &data.test})
+      chosen.files.insert(chosen.files.end(), part->begin(), part->end());
+  if (chosen.files.empty())
+    throw Error(o.data + ": has no pictures in the split " + o.split, "leave --split out", ErrorCode::bad_data);
+  return chosen;
 }
 
 void evaluate(const Options& o) {
   const Model model = Model::load(o.model);
   const Task task = model.task();
   const RunSettings settings = run_settings(model, o);
-  const Dataset data = read_dataset(o.data, task, {o.validation_part, o.common.seed});
+  // Parts that the data does not tell apart are made as training makes them.
+  const bool as_trained = o.split == "val" || o.split == "train";
+  Dataset data = read_dataset(o.data, task, {o.validation_part, o.common.seed, false});
+  if (!data.is_split && as_trained) data = read_dataset(o.data, task, {o.validation_part, o.common.seed});
+  const Chosen chosen = chosen_files(data, o);
   open_device_for(o);
   RunListener listener(o.common.quiet);
-  const Evaluation result = evaluate(model, chosen_files(data, o.split), data.classes, settings, &listener);
-  const json figures = task == Task::classes ? to_json(result) : targets_json(result);
+  tell_notes(data, o.common.quiet);
+  for (const std::string& reason : data.skipped) listener.skipped(reason);
+  listener.note("measured on " + std::string(chosen.split == "all" ? "all" : "the split " + chosen.split + " of") +
+                " " + o.data + ": " + std::to_string(chosen.files.size()) +
+                (chosen.files.size() == 1 ? " picture" : " pictures"));
+  const Evaluation result = evaluate(model, chosen.files, data.classes, settings, &listener);
+  const Account account{static_cast<size_t>(result.pictures), listener.unreadable(), data.ignored};
+  tell_account(account, o.common.quiet);
+  json figures = task == Task::classes ? to_json(result) : targets_json(result);
+  figures["split"] = chosen.split;
+  figures["unreadable"] = account.unreadable;
+  figures["not_pictures"] = account.ignored;
   if (o.common.json)
     std::cout << figures.dump(-1, ' ', false, json::error_handler_t::replace) << "\n";
   else if (task == Task::classes)
@@ -125,9 +158,14 @@ void register_evaluate(CLI::App& app) {
   auto o = std::make_shared<Options>();
   auto* command = app.add_subcommand("evaluate", "Measure a classifier on labelled pictures");
   add_picture_model(*command, *o);
-  command->add_option("data", o->data, "Folder of train/CLASS and val/CLASS, folder of CLASS, or CSV")->required();
-  command->add_option("--split", o->split, "val | train | all")
-      ->check(CLI::IsMember({"val", "train", "all"}))
+  command
+      ->add_option("data", o->data,
+                   "Folder of train, val and test with CLASS in each, folder of CLASS, or table (CSV, TSV, JSON lines)")
+      ->required();
+  command
+      ->add_option("--split", o->split,
+                   "auto | test | val | train | all; auto: test where there is one, else val, else everything")
+      ->check(CLI::IsMember({"auto", "test", "val", "train", "all"}))
       ->capture_default_str();
   command
       ->add_option("--val-split", o->validation_part, "Part of each class that validates, where the data is not split")

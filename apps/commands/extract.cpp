@@ -3,6 +3,7 @@
 #include <iostream>
 #include <nlohmann/json.hpp>
 
+#include "apps/account.h"
 #include "apps/commands/commands.h"
 #include "apps/common.h"
 #include "apps/run_listener.h"
@@ -51,37 +52,44 @@ void write_map(const Options& o, const Features& features) {
   write_atomically(o.picture, [&](std::ostream& stream) { stream << to_svg(scatter); });
 }
 
-Features extracted(const Options& o) {
+Features extracted(const Options& o, Account& account) {
   RunSettings settings;
-  std::vector<std::string> paths;
+  PictureList pictures;
   const auto make_extractor = [&] {  // the model's own weights go with it
     const Model model = Model::load(o.model);
     settings = run_settings(model, o);
-    paths = list_pictures(o.inputs);
-    if (paths.empty()) throw Error("no pictures were given", "name files, folders or globs");
-    settings.pictures = paths.size();
+    pictures = list_pictures(o.inputs);
+    if (pictures.paths.empty()) throw Error("no pictures were given", "name files, folders or globs");
+    settings.pictures = pictures.paths.size();
     open_device_for(o);
     return FeatureExtractor(model, o.layer, settings);
   };
   FeatureExtractor extractor = make_extractor();
   RunListener listener(o.common.quiet);
-  return extractor.extract(paths, &listener);
+  for (const std::string& reason : pictures.skipped) listener.skipped(reason);
+  Features features = extractor.extract(pictures.paths, &listener);
+  account = {static_cast<size_t>(features.rows), listener.unreadable(), std::move(pictures.ignored)};
+  return features;
 }
 
 void extract(const Options& o) {
   check_features_path(o.output);
-  const Features features = extracted(o);
+  Account account;
+  const Features features = extracted(o, account);
   save_features(features, o.output);
   if (!o.picture.empty()) write_map(o, features);
   if (o.common.json)
     std::cout << nlohmann::json{{"output", o.output},
                                 {"pictures", features.rows},
                                 {"features", features.width},
-                                {"skipped", features.skipped.size()}}
-                     .dump()
+                                {"skipped", account.unreadable.size()},
+                                {"unreadable", account.unreadable},
+                                {"not_pictures", account.ignored}}
+                     .dump(-1, ' ', false, nlohmann::json::error_handler_t::replace)
               << "\n";
   else if (!o.common.quiet)
     std::cerr << features.rows << " pictures, " << features.width << " features each: " << o.output << "\n";
+  tell_account(account, o.common.quiet);
 }
 
 }  // namespace

@@ -111,7 +111,7 @@ void finetune(FinetuneOptions& o, const CLI::App& command, const SettingOptions&
   o.config_text = resolved_config(command, settings, o);
   const FinetuneReport report = run_finetune(o);
   if (o.common.json) std::cout << to_json_text(report) << "\n";
-  if (!report.result.skipped.empty()) set_exit_status(kSomeSkipped);
+  if (!report.result.skipped.empty() || !report.account.unreadable.empty()) set_exit_status(kSomeSkipped);
 }
 
 /// The options that choose components, and those of all that can be set of them and of the training.

@@ -6,6 +6,7 @@
 
 #include "apps/library/picture_runner.h"
 #include "apps/library/scores.h"
+#include "augment/data/file_kinds.h"
 #include "finetune/metrics/metrics.h"
 #include "finetune/metrics/score_table.h"
 #include "finetune/metrics/target_metrics.h"
@@ -20,16 +21,21 @@ constexpr const char* kWrongModel = "is this the right model for this data?";
 std::vector<int> match_classes(const std::vector<std::string>& classes, const std::vector<std::string>& labels,
                                size_t outputs) {
   std::vector<int> index;
+  // Numbers are what outputs are called that have no names: they need not all be there.
+  const bool by_number = labels.empty() && std::all_of(classes.begin(), classes.end(), [&](const std::string& name) {
+                           const int64_t number = number_of(name);
+                           return number >= 0 && number < static_cast<int64_t>(outputs);
+                         });
   for (size_t i = 0; i < classes.size(); ++i) {
     if (labels.empty()) {
-      index.push_back(static_cast<int>(i));
+      index.push_back(static_cast<int>(by_number ? number_of(classes[i]) : static_cast<int64_t>(i)));
       continue;
     }
     const auto it = std::find(labels.begin(), labels.end(), classes[i]);
     if (it == labels.end()) throw Error("the model knows no class \"" + classes[i] + "\"", kWrongModel);
     index.push_back(static_cast<int>(it - labels.begin()));
   }
-  if (labels.empty() && classes.size() != outputs) {
+  if (labels.empty() && !by_number && classes.size() != outputs) {
     throw Error("the model has " + std::to_string(outputs) + " outputs and no class names, the data has " +
                     std::to_string(classes.size()) + " classes",
                 kWrongModel);
@@ -87,9 +93,9 @@ void evaluate_classes(const Model& model, const std::vector<LabelledFile>& files
   const std::vector<std::string>& labels = model.labels();
   PictureRunner runner(model.contents(), settings);
   const auto target = match_classes(classes, labels, runner.width());
-  for (size_t i = 0; i < runner.width(); ++i)
-    result.classes.push_back(i < classes.size() && labels.empty() ? classes[i]
-                                                                  : output_label(labels, static_cast<int>(i)));
+  for (size_t i = 0; i < runner.width(); ++i) result.classes.push_back(output_label(labels, static_cast<int>(i)));
+  if (labels.empty())
+    for (size_t i = 0; i < classes.size(); ++i) result.classes[static_cast<size_t>(target[i])] = classes[i];
   const bool softmax = ends_in_softmax(model.contents().graph);
   Metrics metrics(static_cast<int>(runner.width()));
   ScoreTable table(runner.width());
@@ -155,12 +161,18 @@ Evaluation evaluate(const Model& model, const std::vector<LabelledFile>& files, 
     known.pictures = files.size();
     (result.task == Task::classes ? evaluate_classes : evaluate_targets)(model, files, classes, known, listener,
                                                                          result);
+    if (result.pictures == 0)
+      throw Error("none of the " + std::to_string(files.size()) + " pictures can be read",
+                  "check the files named above", ErrorCode::bad_data);
     return result;
   });
 }
 
 Evaluation evaluate(const Model& model, const Dataset& dataset, const RunSettings& settings, Listener* listener) {
-  return evaluate(model, dataset.validation, dataset.classes, settings, listener);
+  const std::vector<LabelledFile>& files = !dataset.test.empty()         ? dataset.test
+                                           : !dataset.validation.empty() ? dataset.validation
+                                                                         : dataset.train;
+  return evaluate(model, files, dataset.classes, settings, listener);
 }
 
 }  // namespace graft

@@ -57,7 +57,16 @@ std::vector<int64_t> class_labels(const std::vector<std::string>& paths, const s
 }
 
 void check_features_path(const std::string& path) {
-  at_api_boundary([&] { extension_of(path); });
+  at_api_boundary([&] {
+    extension_of(path);
+    const std::filesystem::path folder = std::filesystem::path(path).parent_path();
+    std::error_code code;
+    if (!folder.empty() && !std::filesystem::is_directory(folder, code))
+      throw Error(path + ": its folder does not exist", "create " + folder.string(), ErrorCode::not_found);
+    // A file that cannot be written is told before the work, not after.
+    write_atomically(path + ".writable", [](std::ostream&) {});
+    std::filesystem::remove(path + ".writable", code);
+  });
 }
 
 void save_features(const Features& features, const std::string& path) {

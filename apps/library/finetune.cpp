@@ -121,7 +121,7 @@ class Job {
     options_.width = preprocessing_.crop_width;
     backend_ = &backend_for(settings_.compute);
     in_use_ = exclusive_use(*backend_);
-    options_.supervision.class_weights = class_weights(settings_, dataset);
+    options_.supervision.class_weights = class_weights(settings_, dataset, task_);
     for (const std::string& reason : dataset.skipped) {
       listener_.skipped(reason);
       result_.skipped.push_back(reason);

@@ -10,7 +10,11 @@ std::vector<std::string> read_lines(const std::string& path) {
   std::ifstream stream(path);
   if (!stream) throw Error(path + ": cannot be opened", "check the path", ErrorCode::not_found);
   std::vector<std::string> lines;
-  for (std::string line; std::getline(stream, line);) lines.push_back(line);
+  for (std::string line; std::getline(stream, line);) {
+    if (lines.empty() && line.starts_with("\xef\xbb\xbf")) line.erase(0, 3);
+    if (line.ends_with('\r')) line.pop_back();
+    lines.push_back(line);
+  }
   return lines;
 }
 

@@ -55,7 +55,12 @@ PictureSource TrainingData::whole() const {
   return {all, evaluation_, augmentation_, seed_, threads_};
 }
 
-std::vector<float> class_weights(const FinetuneSettings& settings, const Dataset& data) {
+std::vector<float> class_weights(const FinetuneSettings& settings, const Dataset& data, Task task) {
+  if (task != Task::classes && (settings.balanced_weights || !settings.class_weights.empty()))
+    throw Error(
+        "weigh classes, and these pictures have " + std::string(task == Task::regression ? "values" : "several labels"),
+        "leave them out")
+        .about("class-weights");
   if (settings.balanced_weights) {  // n / (classes · n_c), as scikit-learn's
     if (!settings.class_weights.empty())
       throw Error("balanced weights are given, and numbers too", "give one of them").about("class-weights");

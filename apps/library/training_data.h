@@ -37,7 +37,7 @@ class TrainingData {
 };
 
 /// The weights that the settings mean, one a class; empty: all 1. Throws Error, about "class-weights".
-std::vector<float> class_weights(const FinetuneSettings& settings, const Dataset& dataset);
+std::vector<float> class_weights(const FinetuneSettings& settings, const Dataset& dataset, Task task);
 
 /// Throws Error (bad_data) for a dataset that the caller made and that cannot be learnt: labels that are no class,
 /// classes without training pictures, no validation.

@@ -27,7 +27,8 @@ struct Head {
 Head read_head(std::span<const uint8_t> bytes) {
   if (bytes.size() < kFileHeader + kOldHeader) throw Error("is truncated");
   const size_t size = little_endian(bytes, 14, 4);
-  if ((size != kOldHeader && size < kInfoHeader) || size > 256) throw Error("cannot be decoded: its header has " + std::to_string(size) + " bytes");
+  if ((size != kOldHeader && size < kInfoHeader) || size > 256)
+    throw Error("cannot be decoded: its header has " + std::to_string(size) + " bytes");
   if (bytes.size() < kFileHeader + size) throw Error("is truncated");
   Head head;
   head.pixels = little_endian(bytes, 10, 4);
@@ -48,7 +49,8 @@ Head read_head(std::span<const uint8_t> bytes) {
   if (head.bits == 32) head.masks = {0xff0000, 0x00ff00, 0x0000ff, 0};
   const bool masked = head.compression == Compression::masks || head.compression == Compression::masks_with_alpha;
   if (masked) {
-    const bool inside = size > kInfoHeader, with_alpha = size >= 56 || head.compression == Compression::masks_with_alpha;
+    const bool inside = size > kInfoHeader,
+               with_alpha = size >= 56 || head.compression == Compression::masks_with_alpha;
     if (bytes.size() < kFileHeader + kInfoHeader + 16) throw Error("is truncated");
     for (size_t c = 0; c < (with_alpha ? 4u : 3u); ++c)
       head.masks[c] = little_endian(bytes, kFileHeader + kInfoHeader + 4 * c, 4);
@@ -99,7 +101,8 @@ class Decoder {
     const size_t step = (static_cast<size_t>(picture_.width) * head_.bits + 31) / 32 * 4;
     for (int64_t y = 0; y < picture_.height; ++y) {
       const size_t begin = head_.pixels + static_cast<size_t>(y) * step;
-      if (begin + (static_cast<size_t>(picture_.width) * head_.bits + 7) / 8 > bytes_.size()) throw Error("is truncated");
+      if (begin + (static_cast<size_t>(picture_.width) * head_.bits + 7) / 8 > bytes_.size())
+        throw Error("is truncated");
       for (int64_t x = 0; x < picture_.width; ++x) {
         const auto i = static_cast<size_t>(x);
         if (head_.bits <= 8) {
@@ -163,7 +166,9 @@ class Decoder {
 class Bmp final : public Codec {
  public:
   std::string_view name() const override { return "BMP"; }
-  bool recognises(std::span<const uint8_t> bytes) const override { return bytes.size() >= 18 && has_text_at(bytes, 0, "BM"); }
+  bool recognises(std::span<const uint8_t> bytes) const override {
+    return bytes.size() >= 18 && has_text_at(bytes, 0, "BM");
+  }
   PictureHeader header(std::span<const uint8_t> bytes) const override { return read_head(bytes).size; }
 
   RawPicture decode(std::span<const uint8_t> bytes, int64_t) const override {
@@ -180,7 +185,8 @@ class Bmp final : public Codec {
                   "convert it to PNG");
     // A damaged header must not take memory that the file's bytes cannot fill.
     const size_t row = (static_cast<size_t>(head.size.width) * head.bits + 7) / 8;
-    if (plain && (head.pixels > bytes.size() || (bytes.size() - head.pixels) / row < static_cast<size_t>(head.size.height)))
+    if (plain &&
+        (head.pixels > bytes.size() || (bytes.size() - head.pixels) / row < static_cast<size_t>(head.size.height)))
       throw Error("is truncated");
     RawPicture picture;
     picture.width = head.size.width;

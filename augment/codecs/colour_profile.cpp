@@ -35,10 +35,12 @@ Format format_of(const RawPicture& picture) {
     case RawPicture::Kind::cmyk:
       return {cmsSigCmykData, TYPE_CMYK_8_REV, TYPE_RGBA_8};
     case RawPicture::Kind::rgba:
-      if (picture.grey) return {cmsSigGrayData, COLORSPACE_SH(PT_GRAY) | EXTRA_SH(3) | CHANNELS_SH(1) | BYTES_SH(1), TYPE_RGBA_8};
+      if (picture.grey)
+        return {cmsSigGrayData, COLORSPACE_SH(PT_GRAY) | EXTRA_SH(3) | CHANNELS_SH(1) | BYTES_SH(1), TYPE_RGBA_8};
       return {cmsSigRgbData, TYPE_RGBA_8, TYPE_RGBA_8};
     default:
-      if (picture.grey) return {cmsSigGrayData, COLORSPACE_SH(PT_GRAY) | EXTRA_SH(2) | CHANNELS_SH(1) | BYTES_SH(1), TYPE_RGB_8};
+      if (picture.grey)
+        return {cmsSigGrayData, COLORSPACE_SH(PT_GRAY) | EXTRA_SH(2) | CHANNELS_SH(1) | BYTES_SH(1), TYPE_RGB_8};
       return {cmsSigRgbData, TYPE_RGB_8, TYPE_RGB_8};
   }
 }
@@ -58,11 +60,13 @@ bool changes_nothing(void* transform) {
 }
 
 Transform made(const RawPicture& picture) {
-  const Profile profile(cmsOpenProfileFromMem(picture.profile.data(), static_cast<cmsUInt32Number>(picture.profile.size())));
+  const Profile profile(
+      cmsOpenProfileFromMem(picture.profile.data(), static_cast<cmsUInt32Number>(picture.profile.size())));
   const Format format = format_of(picture);
   if (!profile || cmsGetColorSpace(profile.get()) != format.space) return nullptr;
   const Profile srgb(cmsCreate_sRGBProfile());
-  const cmsUInt32Number flags = cmsFLAGS_NOCACHE | (picture.kind == RawPicture::Kind::rgba && !picture.grey ? cmsFLAGS_COPY_ALPHA : 0);
+  const cmsUInt32Number flags =
+      cmsFLAGS_NOCACHE | (picture.kind == RawPicture::Kind::rgba && !picture.grey ? cmsFLAGS_COPY_ALPHA : 0);
   Transform transform(cmsCreateTransform(profile.get(), format.in, srgb.get(), format.out, INTENT_PERCEPTUAL, flags),
                       [](void* t) {
                         if (t) cmsDeleteTransform(t);
@@ -91,7 +95,8 @@ void to_srgb(RawPicture& picture) {
   const Transform transform = transform_for(picture);
   if (!transform) return;
   const auto pixels = static_cast<cmsUInt32Number>(picture.width);
-  const size_t channels = picture.kind == RawPicture::Kind::rgb ? 3 : 4, row = static_cast<size_t>(picture.width) * channels;
+  const size_t channels = picture.kind == RawPicture::Kind::rgb ? 3 : 4,
+               row = static_cast<size_t>(picture.width) * channels;
   std::vector<uint8_t> out(row);
   for (int64_t y = 0; y < picture.height; ++y) {
     uint8_t* in = picture.pixels.data() + static_cast<size_t>(y) * row;

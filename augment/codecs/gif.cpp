@@ -97,13 +97,15 @@ class Gif final : public Codec {
     std::vector<GifPixelType> row(static_cast<size_t>(frame.Width));
     const auto put = [&](int y) {
       if (DGifGetLine(file.get(), row.data(), frame.Width) == GIF_ERROR) fail(unread, file->Error);
-      uint8_t* to = picture.pixels.data() + (static_cast<size_t>(frame.Top + y) * static_cast<size_t>(size.width) +
-                                             static_cast<size_t>(frame.Left)) *
-                                                4;
+      uint8_t* to =
+          picture.pixels.data() +
+          (static_cast<size_t>(frame.Top + y) * static_cast<size_t>(size.width) + static_cast<size_t>(frame.Left)) * 4;
       for (const GifPixelType index : row) {
         const bool known = map && index < map->ColorCount;
         const GifColorType grey{index, index, index},  // files without any palette are shades of grey
-            colour = known ? map->Colors[index] : map ? GifColorType{} : grey;
+            colour = known ? map->Colors[index]
+                     : map ? GifColorType{}
+                           : grey;
         *to++ = colour.Red;
         *to++ = colour.Green;
         *to++ = colour.Blue;

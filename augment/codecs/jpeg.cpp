@@ -170,8 +170,7 @@ class Jpeg final : public Codec {
     picture.grey = info.jpeg_color_space == JCS_GRAYSCALE;
     picture.orientation = reader.orientation();
     picture.profile = reader.profile();
-    reader.start(cmyk ? JCS_CMYK : JCS_RGB,
-                 eighths_for(std::min(info.image_width, info.image_height), least_side));
+    reader.start(cmyk ? JCS_CMYK : JCS_RGB, eighths_for(std::min(info.image_width, info.image_height), least_side));
     picture.width = info.output_width;
     picture.height = info.output_height;
     const size_t row_bytes = static_cast<size_t>(picture.width) * (cmyk ? 4 : 3);

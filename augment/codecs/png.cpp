@@ -56,7 +56,8 @@ class Png final : public Codec {
     picture.width = header.width;
     picture.height = header.height;
     picture.kind = alpha ? RawPicture::Kind::rgba : RawPicture::Kind::rgb;
-    picture.grey = header.color_type == SPNG_COLOR_TYPE_GRAYSCALE || header.color_type == SPNG_COLOR_TYPE_GRAYSCALE_ALPHA;
+    picture.grey =
+        header.color_type == SPNG_COLOR_TYPE_GRAYSCALE || header.color_type == SPNG_COLOR_TYPE_GRAYSCALE_ALPHA;
     const int format = alpha ? SPNG_FMT_RGBA8 : SPNG_FMT_RGB8;
     size_t size = 0;
     check(spng_decoded_image_size(context.get(), format, &size));

@@ -65,7 +65,8 @@ Head read_head(std::span<const uint8_t> bytes) {
   head.size.width = text.number();
   head.size.height = text.number();
   if (!head.is_bits()) head.largest = text.number();
-  if (head.largest < 1 || head.largest > 65535) throw Error("cannot be decoded: its largest value is " + std::to_string(head.largest));
+  if (head.largest < 1 || head.largest > 65535)
+    throw Error("cannot be decoded: its largest value is " + std::to_string(head.largest));
   head.body = text.position() + (head.is_text() ? 0 : 1);
   return head;
 }
@@ -89,8 +90,8 @@ class Pnm final : public Codec {
     const size_t numbers = pixels * head.channels();
     // Before memory is taken: each number has at least so many bytes.
     const size_t row = head.is_bits() && !head.is_text() ? (static_cast<size_t>(head.size.width) + 7) / 8 : 0;
-    const size_t least = row > 0            ? row * static_cast<size_t>(head.size.height)
-                         : head.is_text()   ? numbers
+    const size_t least = row > 0              ? row * static_cast<size_t>(head.size.height)
+                         : head.is_text()     ? numbers
                          : head.largest > 255 ? 2 * numbers
                                               : numbers;
     if (bytes.size() < head.body || bytes.size() - head.body < least) throw Error("is truncated");
@@ -110,7 +111,7 @@ class Pnm final : public Codec {
       } else if (head.is_text()) {
         value = to_byte(text.number());
       } else {
-        value = head.largest > 255 ? to_byte(big_endian(bytes, head.body + 2 * i, 2))
+        value = head.largest > 255    ? to_byte(big_endian(bytes, head.body + 2 * i, 2))
                 : head.largest == 255 ? bytes[head.body + i]
                                       : to_byte(bytes[head.body + i]);
       }

@@ -9,13 +9,15 @@ namespace graft {
 SharedLibrary::SharedLibrary(const std::string& soname, const std::string& pictures) : soname_(soname) {
   handle_ = soname.empty() ? nullptr : dlopen(soname.c_str(), RTLD_NOW | RTLD_LOCAL);
   if (!handle_)
-    throw Error(pictures + " pictures are read with " + (soname.empty() ? "a library" : soname) + ", which is not there",
-                "install it", ErrorCode::unsupported);
+    throw Error(
+        pictures + " pictures are read with " + (soname.empty() ? "a library" : soname) + ", which is not there",
+        "install it", ErrorCode::unsupported);
 }
 
 void* SharedLibrary::address_of(const char* name) const {
   void* address = dlsym(handle_, name);
-  if (!address) throw Error(soname_ + " has no " + name, "install the version that graft was built with", ErrorCode::unsupported);
+  if (!address)
+    throw Error(soname_ + " has no " + name, "install the version that graft was built with", ErrorCode::unsupported);
   return address;
 }
 

@@ -86,7 +86,9 @@ struct Memory {
   static void unmap(thandle_t, void*, toff_t) {}
 };
 
-[[noreturn]] void fail() { throw Error("cannot be decoded: " + (last_message.empty() ? "the TIFF data is damaged" : last_message)); }
+[[noreturn]] void fail() {
+  throw Error("cannot be decoded: " + (last_message.empty() ? "the TIFF data is damaged" : last_message));
+}
 
 struct Close {
   void operator()(TIFF* file) const { lib().TIFFClose(file); }
@@ -117,7 +119,8 @@ uint16_t field(TIFF* file, uint32_t tag, uint16_t otherwise) {
 /// What the fourth channel (or the second of grey) is: EXTRASAMPLE_UNSPECIFIED where there is none.
 uint16_t alpha_of(TIFF* file) {
   uint16_t count = 0, *kinds = nullptr;
-  return lib().TIFFGetField(file, TIFFTAG_EXTRASAMPLES, &count, &kinds) && count == 1 ? kinds[0] : EXTRASAMPLE_UNSPECIFIED;
+  return lib().TIFFGetField(file, TIFFTAG_EXTRASAMPLES, &count, &kinds) && count == 1 ? kinds[0]
+                                                                                      : EXTRASAMPLE_UNSPECIFIED;
 }
 
 class Tiff final : public Codec {
@@ -146,7 +149,8 @@ class Tiff final : public Codec {
       throw Error("is a TIFF with " + std::to_string(bits) + " bits a channel", "convert it to 8 or 16 bits");
     const uint64_t strip =
         lib().TIFFIsTiled(file.get()) ? lib().TIFFTileSize64(file.get()) : lib().TIFFStripSize64(file.get());
-    if (strip > kLargestStrip) throw Error("cannot be decoded: its strips would take " + std::to_string(strip) + " bytes");
+    if (strip > kLargestStrip)
+      throw Error("cannot be decoded: its strips would take " + std::to_string(strip) + " bytes");
     const uint16_t alpha = alpha_of(file.get());
     // Colours that are not multiplied by their alpha would be, with a loss: called associated they come as they are.
     if (alpha == EXTRASAMPLE_UNASSALPHA) {
@@ -168,7 +172,8 @@ class Tiff final : public Codec {
     image.req_orientation = image.orientation;  // as stored: other formats are turned in the same place
     picture.grey = image.photometric == PHOTOMETRIC_MINISBLACK || image.photometric == PHOTOMETRIC_MINISWHITE;
     std::vector<uint32_t> raster(static_cast<size_t>(size.width * size.height));
-    if (!lib().TIFFRGBAImageGet(&image, raster.data(), static_cast<uint32_t>(size.width), static_cast<uint32_t>(size.height)))
+    if (!lib().TIFFRGBAImageGet(&image, raster.data(), static_cast<uint32_t>(size.width),
+                                static_cast<uint32_t>(size.height)))
       fail();
     const bool has_alpha = image.alpha != 0 && alpha != EXTRASAMPLE_UNSPECIFIED;
     picture.kind = has_alpha ? RawPicture::Kind::rgba : RawPicture::Kind::rgb;
@@ -188,8 +193,8 @@ class Tiff final : public Codec {
     uint32_t count = 0;
     void* profile = nullptr;
     // The library makes RGB of inks and other colours: only a profile for RGB or grey says what comes out.
-    const bool direct = picture.grey || image.photometric == PHOTOMETRIC_RGB || image.photometric == PHOTOMETRIC_PALETTE ||
-                        image.photometric == PHOTOMETRIC_YCBCR;
+    const bool direct = picture.grey || image.photometric == PHOTOMETRIC_RGB ||
+                        image.photometric == PHOTOMETRIC_PALETTE || image.photometric == PHOTOMETRIC_YCBCR;
     if (direct && lib().TIFFGetField(file.get(), TIFFTAG_ICCPROFILE, &count, &profile) && profile)
       picture.profile.assign(static_cast<uint8_t*>(profile), static_cast<uint8_t*>(profile) + count);
     return picture;

@@ -66,8 +66,8 @@ class WebP final : public Codec {
     const size_t channels = alpha ? 4 : 3, row_bytes = static_cast<size_t>(picture.width) * channels;
     picture.kind = alpha ? RawPicture::Kind::rgba : RawPicture::Kind::rgb;
     picture.pixels.assign(row_bytes * static_cast<size_t>(picture.height), 0);
-    uint8_t* first =
-        picture.pixels.data() + static_cast<size_t>(frame.y_offset) * row_bytes + static_cast<size_t>(frame.x_offset) * channels;
+    uint8_t* first = picture.pixels.data() + static_cast<size_t>(frame.y_offset) * row_bytes +
+                     static_cast<size_t>(frame.x_offset) * channels;
     const size_t size = picture.pixels.size() - static_cast<size_t>(first - picture.pixels.data());
     const auto decode_into = alpha ? WebPDecodeRGBAInto : WebPDecodeRGBInto;
     if (!decode_into(frame.fragment.bytes, frame.fragment.size, first, size, static_cast<int>(row_bytes)))

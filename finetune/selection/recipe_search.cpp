@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 
+#include "finetune/data/readable_classes.h"
 #include "finetune/heads/freeze.h"
 #include "finetune/selection/cross_validation.h"
 #include "finetune/selection/depth_search.h"
@@ -173,6 +174,8 @@ class RecipeSearcher {
         journal_.note("skipped " + reason);
       }
     if (training_.empty()) throw Error("none of the training pictures can be read", "check the files named above");
+    const std::vector<std::pair<int64_t, std::string>> failures(bank_.failures().begin(), bank_.failures().end());
+    check_readable_classes(problem_.pictures(plain_form()), problem_.training, training_, failures);
     if (bank_.readable(plain_form(), problem_.validation, 0, 0).empty())
       throw Error("none of the validation pictures can be read", "check the files named above");
     journal_.features_seconds = journal_.seconds() - begin;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <set>
 
+#include "finetune/data/readable_classes.h"
 #include "finetune/data/sampler.h"
 #include "runtime/core/error.h"
 #include "runtime/core/memory_text.h"
@@ -84,6 +85,10 @@ void RunRows::compute_features(const Graph& trunk, const OpenDims& dims, Feature
   training = FeatureRows::all_of(training_cache_);
   validation = FeatureRows::all_of(validation_cache_);
   cached_variants_ = all_variants();
+  std::vector<int64_t> all;
+  for (int64_t i = 0; i < training_.size(); ++i) all.push_back(i);
+  if (options_.task == Task::classes)
+    check_readable_classes(training_, all, training_samples_, training_cache_.failures());
 }
 
 std::vector<uint64_t> RunRows::all_variants() const {

@@ -30,8 +30,6 @@ class Trainer {
           const SampleSource& validation, int classes, const TrainOptions& options, const TrainListener& listener,
           const Backend& backend, const RunFeatures* features)
       : graph_(graph),
-        training_(training),
-        validation_(validation),
         classes_(classes),
         options_(options),
         listener_(listener),
@@ -352,7 +350,6 @@ class Trainer {
   }
 
   Graph& graph_;
-  const SampleSource &training_, &validation_;
   int classes_;
   const TrainOptions& options_;
   const TrainListener& listener_;

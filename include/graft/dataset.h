@@ -17,23 +17,31 @@ struct LabelledFile {
 
 /// Labelled pictures: a plain value, nothing of a picture is read before it is used. Threads may share a constant one.
 struct Dataset {
-  std::vector<std::string> classes;  // sorted by name; for measured values, their names in the file's order
-  std::vector<LabelledFile> train, validation;
-  std::vector<std::string> skipped;  // files left out, each with the reason
+  /// Sorted by name, by number where all are numbers; for measured values, their names in the file's order.
+  std::vector<std::string> classes;
+  /// Those that train, that choose the best epoch, and that do neither.
+  std::vector<LabelledFile> train, validation, test;
+  bool is_split = false;             // the source says which pictures are for what
+  std::vector<std::string> skipped;  // pictures left out, each with the reason
+  std::vector<std::string> ignored;  // files that are no pictures, each with what it is taken for
+  std::vector<std::string> notes;    // what was guessed or left aside, a line each
 };
 
 /// How a dataset without a split of its own is split.
 struct SplitSettings {
   double validation_part = 0.2;  // of each class that validates, 0 to 1; at least one of two
   uint64_t seed = 0;             // the same pictures for the same seed
+  bool trains = true;            // false: nothing is split off; pictures whose part is not said are all for testing
 };
 
-/// PATH/train/CLASS/* with PATH/val/CLASS/* (or valid, validation, test); PATH/CLASS/*, which is split; or a CSV of
-/// path,label[,split] with paths relative to it, which is split where no row says train or val. Files that are no
-/// pictures are skipped and named. With Task::multi_label the CSV's labels are separated by semicolons (none: an empty
-/// field), with Task::regression they are numbers separated so, named by the header (path,age;height).
-/// Throws Error: not_found where PATH is not; bad_data where a class has no training picture, nothing validates, there
-/// are fewer than two classes, or a row makes no sense; io where a folder cannot be listed.
+/// Reads labelled pictures. Folders: PATH/train/CLASS/…, with val (valid, validation, dev) and test (testing) in any
+/// case, or PATH/CLASS/…; pictures at any depth below their class, links followed. Tables (comma, tab, semicolon, JSON
+/// lines): a column of paths, relative to the table, one of labels and perhaps one of splits, by the names of their
+/// header or by what stands in them; with Task::multi_label several labels with semicolons between them (none: an empty
+/// field) or a column of 0 and 1 for each, with Task::regression numbers, named by the header.
+/// Where nothing validates, a part of each class that trains does. Throws Error: not_found where PATH is not; bad_data
+/// where a class has no training picture, nothing validates, there are fewer than two classes, or a row makes no sense
+/// (which is named); io where a folder cannot be listed.
 Dataset read_dataset(const std::string& path, Task task = Task::classes, const SplitSettings& split = {});
 
 /// A dataset of files that the caller lists, one class each: labels[i] names the class of paths[i]. It is split. Throws
@@ -41,8 +49,15 @@ Dataset read_dataset(const std::string& path, Task task = Task::classes, const S
 Dataset make_dataset(const std::vector<std::string>& paths, const std::vector<std::string>& labels,
                      const SplitSettings& split = {});
 
-/// Every picture below the given files, folders and globs ("-": a list on standard input, a path a line), in order.
-/// What does not exist is listed too, and named once it is read. Throws Error (bad_data) for a folder without pictures.
-std::vector<std::string> list_pictures(const std::vector<std::string>& inputs);
+/// Pictures' files, and what was met beside them.
+struct PictureList {
+  std::vector<std::string> paths;
+  std::vector<std::string> skipped, ignored;  // as in Dataset
+};
+
+/// Every picture below the given files, folders and globs ("-": a list on standard input, a path a line, or between
+/// NULs), in order. What does not exist is listed too, and named once it is read. Throws Error (bad_data) for a folder
+/// without pictures.
+PictureList list_pictures(const std::vector<std::string>& inputs);
 
 }  // namespace graft

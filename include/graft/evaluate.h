@@ -52,14 +52,15 @@ struct Evaluation {
   std::optional<ValueFigures> of_values;
 };
 
-/// Runs the model over files of a dataset, usually its validation part. `classes`: Dataset::classes, matched with the
-/// model's labels by name (several labels and measured values: in the model's order), or by position where it has none.
-/// Calls may run in several threads at the same time. Throws Error: invalid_argument where the model's outputs are not
-/// the data's classes; else as Classifier.
+/// Runs the model over files of a dataset. `classes`: Dataset::classes, matched with the model's labels by name
+/// (several labels and measured values: in the model's order); where it has none, by number where all classes are
+/// numbers of outputs, else by position. Calls may run in several threads at the same time. Throws Error:
+/// invalid_argument where the model's outputs are not the data's classes; bad_data where no picture can be read; else
+/// as Classifier.
 Evaluation evaluate(const Model& model, const std::vector<LabelledFile>& files, const std::vector<std::string>& classes,
                     const RunSettings& settings = {}, Listener* listener = nullptr);
 
-/// The same of the dataset's validation part.
+/// The same of the dataset's test part; where it has none of what validates, else of what trains.
 Evaluation evaluate(const Model& model, const Dataset& dataset, const RunSettings& settings = {},
                     Listener* listener = nullptr);
 

@@ -303,19 +303,6 @@ TEST(Loader, CanBeLeftBeforeTheEnd) {
   EXPECT_NE(loader.next(), nullptr);
 }
 
-TEST(Dataset, ReadsFoldersAndSkipsWhatIsNoPicture) {
-  const Folder folder("dataset");
-  for (const char* file : {"train/a/1.png", "train/b/1.png", "train/b/notes.txt", "val/a/1.jpg"}) {
-    fs::create_directories((folder.path / file).parent_path());
-    std::ofstream(folder.path / file) << "x";
-  }
-  const Dataset data = read_dataset(folder.path.string(), Task::classes, {0.2, 1});
-  EXPECT_EQ(data.classes, (std::vector<std::string>{"a", "b"}));
-  EXPECT_EQ(data.train.size(), 2u);
-  EXPECT_EQ(data.validation.size(), 1u);
-  EXPECT_EQ(data.skipped.size(), 1u);
-}
-
 TEST(Dataset, SplitsTheSameWayForTheSameSeed) {
   const Folder folder("split");
   for (int i = 0; i < 10; ++i)
@@ -327,16 +314,6 @@ TEST(Dataset, SplitsTheSameWayForTheSameSeed) {
                 two = read_dataset(folder.path.string(), Task::classes, {0.2, 1});
   ASSERT_EQ(one.validation.size(), 4u);
   for (size_t i = 0; i < 4; ++i) EXPECT_EQ(one.validation[i].path, two.validation[i].path);
-}
-
-TEST(Dataset, ReadsACsvWithQuotesAndSplits) {
-  const Folder folder("csv");
-  const std::string path = (folder.path / "d.csv").string();
-  std::ofstream(path) << "path,label,split\n\"a, b.png\",cat,train\nc.png,dog,train\nd.png,dog,val\n";
-  const Dataset data = read_dataset(path, Task::classes, {0.2, 1});
-  EXPECT_EQ(data.classes, (std::vector<std::string>{"cat", "dog"}));
-  EXPECT_EQ(fs::path(data.train[0].path).filename(), "a, b.png");
-  EXPECT_EQ(data.validation.size(), 1u);
 }
 
 TEST(Dataset, SaysWhatIsWrong) {

@@ -18,8 +18,9 @@ TEST(DatasetTest, ReadsWhatIsDrawn) {
   EXPECT_EQ(data.classes.size(), 2u);
   EXPECT_EQ(data.train.size(), 6u);
   EXPECT_EQ(data.validation.size(), 4u);
-  ASSERT_EQ(data.skipped.size(), 1u);
-  EXPECT_NE(data.skipped[0].find("notes.txt"), std::string::npos);
+  EXPECT_TRUE(data.skipped.empty());
+  ASSERT_EQ(data.ignored.size(), 1u);
+  EXPECT_NE(data.ignored[0].find("notes.txt"), std::string::npos);
 }
 
 TEST(DatasetTest, ListedFilesAreSplitByClass) {

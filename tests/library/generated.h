@@ -64,7 +64,7 @@ class DrawnPictures : public testing::Test {
   static void SetUpTestSuite() {
     folder_ = std::make_unique<TemporaryFolder>();
     draw_demo(folder_->path(), 2, 1, kPictures);
-    paths_ = std::make_unique<std::vector<std::string>>(list_pictures({(folder_->path() / "val").string()}));
+    paths_ = std::make_unique<std::vector<std::string>>(list_pictures({(folder_->path() / "val").string()}).paths);
   }
   static void TearDownTestSuite() {
     paths_.reset();

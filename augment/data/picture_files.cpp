@@ -1,0 +1,101 @@
+#include "augment/data/picture_files.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <set>
+
+#include "augment/data/file_kinds.h"
+#include "runtime/core/error.h"
+
+namespace graft {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::vector<fs::path> sorted_entries(const fs::path& folder) {
+  std::vector<fs::path> entries;
+  std::error_code code;
+  for (fs::directory_iterator it(folder, code), end; !code && it != end; it.increment(code))
+    entries.push_back(it->path());
+  if (code) throw Error(shown(folder.string()) + ": cannot be listed (" + code.message() + ")", {}, ErrorCode::io);
+  std::sort(entries.begin(), entries.end());
+  return entries;
+}
+
+/// A folder's true name, whatever links lead to it: a link to a folder above would have no end.
+std::string true_name(const fs::path& folder) {
+  std::error_code code;
+  const fs::path path = fs::canonical(folder, code);
+  return code ? folder.string() : path.string();
+}
+
+class Walk {
+ public:
+  explicit Walk(PictureList& found) : found_(found) {}
+  void enter(const fs::path& folder) {
+    const std::string name = true_name(folder);
+    if (!above_.insert(name).second) return;  // a link to a folder that this one lies in
+    for (const fs::path& entry : sorted_entries(folder)) take(entry);
+    above_.erase(name);
+  }
+
+ private:
+  void take(const fs::path& entry) {
+    std::error_code code;
+    const fs::file_status status = fs::status(entry, code);
+    if (kind_by_name(entry.string()) == FileKind::system) {
+      found_.ignored.push_back(shown(entry.string()) + ": belongs to the system");
+    } else if (fs::is_directory(status)) {
+      enter(entry);
+    } else if (!fs::exists(status)) {
+      found_.skipped.push_back(shown(entry.string()) + ": leads nowhere");
+    } else if (!fs::is_regular_file(status)) {
+      found_.ignored.push_back(shown(entry.string()) + ": is no file");
+    } else if (is_picture_file(entry.string())) {
+      found_.paths.push_back(entry.string());
+    } else {
+      found_.ignored.push_back(shown(entry.string()) + ": is no picture");
+    }
+  }
+  PictureList& found_;
+  std::set<std::string> above_;
+};
+
+bool holds_pictures(const fs::path& folder, std::set<std::string>& above) {
+  const std::string name = true_name(folder);
+  if (!above.insert(name).second) return false;
+  std::error_code code;
+  std::vector<fs::path> folders;
+  bool found = false;
+  for (fs::directory_iterator it(folder, code), end; !found && !code && it != end; it.increment(code)) {
+    std::error_code none;
+    if (kind_by_name(it->path().string()) == FileKind::system) continue;
+    if (it->is_directory(none))
+      folders.push_back(it->path());
+    else
+      found = it->is_regular_file(none) && is_picture_file(it->path().string());
+  }
+  for (const fs::path& inside : folders) found = found || holds_pictures(inside, above);
+  above.erase(name);
+  return found;
+}
+
+}  // namespace
+
+std::vector<std::string> folders_in(const std::string& folder) {
+  std::vector<std::string> names;
+  std::error_code code;
+  for (const fs::path& entry : sorted_entries(folder))
+    if (kind_by_name(entry.string()) != FileKind::system && fs::is_directory(entry, code))
+      names.push_back(entry.filename().string());
+  return names;
+}
+
+bool holds_pictures(const std::string& folder) {
+  std::set<std::string> above;
+  return holds_pictures(fs::path(folder), above);
+}
+
+void collect_pictures(const std::string& folder, PictureList& found) { Walk(found).enter(folder); }
+
+}  // namespace graft

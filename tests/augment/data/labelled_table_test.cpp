@@ -1,0 +1,123 @@
+#include "runtime/core/error.h"
+#include "tests/augment/data/data_folder.h"
+
+namespace graft {
+namespace {
+
+class LabelledTable : public DataFolder {
+ protected:
+  void SetUp() override {
+    DataFolder::SetUp();
+    for (const char* name : {"a.png", "b.png", "c.png", "d.png"}) picture(std::string("img/") + name);
+  }
+  Dataset read(const std::string& content, Task task = Task::classes, const std::string& name = "t.csv") const {
+    text(name, content);
+    return read_dataset(path(name), task, {.trains = false});
+  }
+  std::string refused(const std::string& content, Task task = Task::classes) const {
+    return error_of([&] { read(content, task); });
+  }
+  /// Two pictures of two classes that every way of writing them must give.
+  void expect_cat_and_dog(const std::string& content, const std::string& name = "t.csv") const {
+    const Dataset data = read(content, Task::classes, name);
+    EXPECT_EQ(data.classes, (std::vector<std::string>{"cat", "dog"})) << content;
+    const auto& files = data.is_split ? data.train : data.test;
+    EXPECT_EQ(named(data, files), (Names{"cat:img/a.png", "dog:img/b.png"})) << content;
+  }
+};
+
+TEST_F(LabelledTable, SeparatorsMarksAndEndsOfLines) {
+  for (const char* content : {
+           "path,label\nimg/a.png,cat\nimg/b.png,dog\n", "img/a.png,cat\nimg/b.png,dog", "\xef\xbb\xbfpath,label\r\nimg/a.png,cat\r\nimg/b.png,dog\r\n",
+           "\xef\xbb\xbfimg/a.png,cat\nimg/b.png,dog\n", "path\tlabel\nimg/a.png\tcat\nimg/b.png\tdog\n", "path;label\nimg/a.png;cat\nimg/b.png;dog\n",
+           "path|label\nimg/a.png|cat\nimg/b.png|dog\n", "path,label\rimg/a.png,cat\rimg/b.png,dog\r", " path , label \n img/a.png , cat \n img/b.png ,dog\n",
+           "\"path\",\"label\"\n\"img/a.png\",\"cat\"\n\"img/b.png\",\"dog\"\n", "\npath,label\n\nimg/a.png,cat\n\n\nimg/b.png,dog\n",
+       })
+    expect_cat_and_dog(content);
+}
+
+TEST_F(LabelledTable, HeadersByManyNamesInAnyOrder) {
+  for (const char* header : {"file,class", "Filename,Class", "IMAGE,LABEL", "image_path,target", "Image Path,Category", "filepath,species", "id,y", "img,tag"})
+    expect_cat_and_dog(std::string(header) + "\nimg/a.png,cat\nimg/b.png,dog\n");
+  expect_cat_and_dog("label,path\ncat,img/a.png\ndog,img/b.png\n");
+  expect_cat_and_dog("cat,img/a.png\ndog,img/b.png\n");
+  expect_cat_and_dog("width,file,class,split\n9,img/a.png,cat,train\n8,img/b.png,dog,train\n");
+  expect_cat_and_dog("path,animal\nimg/a.png,cat\nimg/b.png,dog\n");  // the only other column
+}
+
+TEST_F(LabelledTable, FilesAreFoundAsPeopleWriteThem) {
+  expect_cat_and_dog("path,label\nimg\\a.png,cat\nimg\\b.png,dog\n");
+  expect_cat_and_dog("path,label\n./img/a.png,cat\n./img/b.png,dog\n", "t.csv");
+  expect_cat_and_dog("id,label\na,cat\nb,dog\n", "img.csv");  // in the folder of the table's name, extension left out
+  picture("images/e.jpg");
+  const Dataset data = read("id,label\ne,cat\n");
+  ASSERT_EQ(data.test.size(), 1u);
+  EXPECT_EQ(data.test[0].path, path("images/e.jpg"));
+}
+
+TEST_F(LabelledTable, JsonLines) {
+  expect_cat_and_dog("{\"path\": \"img/a.png\", \"label\": \"cat\"}\n\n{\"label\": \"dog\", \"path\": \"img/b.png\"}\n", "t.jsonl");
+  const Dataset data = read("{\"file_name\": \"img/a.png\", \"labels\": [\"x\", \"y\"]}\n{\"file_name\": \"img/b.png\", \"labels\": []}\n", Task::multi_label);
+  EXPECT_EQ(data.classes, (std::vector<std::string>{"x", "y"}));
+  EXPECT_EQ(data.test[0].target, (std::vector<float>{1, 1}));
+  EXPECT_EQ(data.test[1].target, (std::vector<float>{0, 0}));
+  EXPECT_NE(refused("{\"path\": \"img/a.png\", \"label\": \"cat\"}\nnonsense\n").find("line 2: is no JSON object"), std::string::npos);
+}
+
+TEST_F(LabelledTable, PartsAreThreeThingsInAnyCase) {
+  const Dataset data = read("path,label,split\nimg/a.png,cat,Train\nimg/b.png,dog,VALID\nimg/c.png,cat,test\nimg/d.png,dog,\n");
+  EXPECT_EQ(named(data, data.train), (Names{"cat:img/a.png", "dog:img/d.png"}));
+  EXPECT_EQ(named(data, data.validation), (Names{"dog:img/b.png"}));
+  EXPECT_EQ(named(data, data.test), (Names{"cat:img/c.png"}));
+  EXPECT_NE(refused("path,label,split\nimg/a.png,cat,train\nimg/b.png,dog,later\n").find("line 3: unknown split \"later\""), std::string::npos);
+}
+
+TEST_F(LabelledTable, SeveralLabelsAsListsOrColumns) {
+  const Dataset lists = read("path,labels\nimg/a.png,cat;small\nimg/b.png,\nimg/c.png,\"small, dog\"\n", Task::multi_label);
+  EXPECT_EQ(lists.classes, (std::vector<std::string>{"cat", "dog", "small"}));
+  EXPECT_EQ(lists.test[1].target, (std::vector<float>{0, 0, 0}));
+  EXPECT_EQ(lists.test[2].target, (std::vector<float>{0, 1, 1}));
+  const Dataset columns = read("path,cat,dog,small\nimg/a.png,1,0,1\nimg/b.png,0,0,0\n", Task::multi_label);
+  EXPECT_EQ(columns.classes, (std::vector<std::string>{"cat", "dog", "small"}));
+  EXPECT_EQ(columns.test[0].target, (std::vector<float>{1, 0, 1}));
+  expect_cat_and_dog("path,cat,dog\nimg/a.png,1,0\nimg/b.png,0,1\n");
+}
+
+TEST_F(LabelledTable, ValuesInOneFieldOrInColumns) {
+  const Dataset one = read("path,width;height\nimg/a.png,1;2.5\nimg/b.png,-3;1e2\n", Task::regression);
+  EXPECT_EQ(one.classes, (std::vector<std::string>{"width", "height"}));
+  EXPECT_EQ(one.test[1].target, (std::vector<float>{-3, 100}));
+  const Dataset columns = read("path,width,height\nimg/a.png,1,2.5\nimg/b.png,-3,1e2\n", Task::regression);
+  EXPECT_EQ(columns.classes, one.classes);
+  EXPECT_EQ(columns.test[1].target, one.test[1].target);
+  EXPECT_NE(refused("path,age\nimg/a.png,old\n", Task::regression).find("line 2: \"old\" is no number"), std::string::npos);
+}
+
+TEST_F(LabelledTable, WhatMakesNoSenseNamesItsLine) {
+  EXPECT_NE(refused("path,label\nimg/a.png,cat\nimg/b.png,\n").find("line 3: has no label"), std::string::npos);
+  EXPECT_NE(refused("img/a.png\nimg/b.png\n").find("line 1: has no label"), std::string::npos);
+  EXPECT_NE(refused("path,label\n,cat\n").find("line 2: names no picture"), std::string::npos);
+  EXPECT_NE(refused("path,label\nimg/a.png,caf\xe9\n").find("is no UTF-8"), std::string::npos);
+  EXPECT_NE(refused("\xff\xfep\0a\0").find("is UTF-16"), std::string::npos);
+  EXPECT_NE(refused("").find("has no rows"), std::string::npos);
+  const std::string unknown = refused("bild,klasse\nimg/a.png,cat\nimg/b.png,dog\n");
+  EXPECT_NE(unknown.find("\"bild,klasse\", \"img/a.png,cat\""), std::string::npos) << unknown;
+  EXPECT_NE(unknown.find("label|labels|class"), std::string::npos) << unknown;
+  EXPECT_NE(refused("path,colour,size\nimg/a.png,red,big\n").find("which of its columns holds the labels"), std::string::npos);
+}
+
+TEST_F(LabelledTable, ColumnsThatAreNotUsedAreTold) {
+  const Dataset data = read("path,label,author,year\nimg/a.png,cat,me,1999\n");
+  ASSERT_EQ(data.notes.size(), 1u);
+  EXPECT_NE(data.notes[0].find("author, year are not used"), std::string::npos);
+}
+
+TEST_F(LabelledTable, AQuotedFieldMayHoldAnything) {
+  picture("img/a, \"b\".png");
+  const Dataset data = read("path,label\n\"img/a, \"\"b\"\".png\",\"two\nlines\"\nimg/b.png, dog \n");
+  EXPECT_EQ(data.test[0].path, path("img/a, \"b\".png"));
+  EXPECT_EQ(data.classes, (std::vector<std::string>{"dog", "two\nlines"}));
+}
+
+}  // namespace
+}  // namespace graft
