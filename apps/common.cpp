@@ -21,7 +21,8 @@ void add_picture_options(CLI::App& command, PreprocessingSettings& o) {
   command.add_option(
       "--preprocess", o.name,
       "imagenet | tf | caffe | unit | FILE.json: graft's own, Hugging Face's preprocessor_config.json or "
-      "timm's config.json (default: what the model says, else imagenet)");
+      "timm's config.json; finetune also takes auto: what fits the pictures best (default: what the "
+      "model says, else imagenet)");
   command.add_option("--resize", o.resize, "Short side before the crop, in pixels (0: no resizing)")
       ->check(CLI::Range(0, 16384));
   command.add_option("--crop", o.crop, "Side of the crop, where the model leaves it open")->check(CLI::Range(1, 16384));
@@ -60,6 +61,9 @@ void add_picture_model(CLI::App& command, PictureModelOptions& o) {
 }
 
 Preprocessing resolve_preprocessing(const Model& model, const PreprocessingSettings& o, const CommonOptions& common) {
+  if (o.name == "auto")
+    throw Error("auto finds out by labelled pictures, which finetune does within its --budget", "name a preprocessing")
+        .about("preprocess");
   const Preprocessing resolved = preprocessing_for(model, o);
   if (o.name.empty() && !model.preprocessing() && !common.quiet)
     std::cerr << "graft: note: " << model.path()

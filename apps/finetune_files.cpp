@@ -57,6 +57,7 @@ json recipe_json(const RecipeSearch& recipe) {
   return {{"preprocessing", recipe.preprocessing.empty() ? json(nullptr) : json(recipe.preprocessing)},
           {"flips", recipe.flips},
           {"freeze", recipe.freeze},
+          {"joined_layers", recipe.joined},
           {"epochs", recipe.epochs},
           {"l2", recipe.l2},
           {"temperature", recipe.temperature},

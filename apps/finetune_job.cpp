@@ -72,7 +72,7 @@ FinetuneReport run_finetune(const FinetuneOptions& o) {
   const auto start = std::chrono::steady_clock::now();
   FinetuneSettings settings = o.settings;
   Model model = Model::load(o.model);
-  settings.preprocessing_is_guess = o.pictures.name.empty() && !model.preprocessing();
+  settings.preprocessing_is_guess = o.pictures.name == "auto" || (o.pictures.name.empty() && !model.preprocessing());
   // The search says itself what it makes of a guess.
   settings.preprocessing = settings.preprocessing_is_guess && settings.budget_seconds != 0
                                ? preprocessing_for(model, o.pictures)

@@ -149,8 +149,9 @@ class Job {
     }
     if (settings_.search_seconds > 0)
       result_.search = search_settings(settings_, options_, model_.graph, *features_, classes, inner_, *backend_);
-    Network network =
-        with_place([&] { return place_; }, [&] { return make_network(model_.graph, settings_, data_->classes()); });
+    Network network = with_place(
+        [&] { return place_; },
+        [&] { return make_network(model_.graph, settings_, data_->classes(), choice && choice->report.joined); });
     model_.graph = std::move(network.graph);
     head_ = network.head.parameters;
     tell(network);

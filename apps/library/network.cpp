@@ -1,5 +1,6 @@
 #include "apps/library/network.h"
 
+#include "finetune/heads/join_layers.h"
 #include "finetune/losses/loss.h"
 #include "runtime/core/error.h"
 #include "runtime/passes/passes.h"
@@ -27,12 +28,13 @@ Choice given_loss(const FinetuneSettings& s, Task task) {
 
 }  // namespace
 
-Network make_network(const Graph& base, const FinetuneSettings& s, int64_t classes) {
+Network make_network(const Graph& base, const FinetuneSettings& s, int64_t classes, bool joined) {
   Network network;
   network.graph = base;
   // An auxiliary head serves the layers below it; where those are frozen it would train for nobody.
   const bool auxiliary = s.auxiliary_weight > 0 && s.freeze != "all";
   network.head = graft_head(network.graph, {classes, s.seed, auxiliary, chosen_head(s)});
+  if (joined) network.joined_parts = join_layers(network.graph, network.head.parameters);
   if (s.stochastic_depth > 0) {
     network.skippable_branches = add_stochastic_depth(network.graph, static_cast<float>(s.stochastic_depth));
     if (network.skippable_branches == 0)

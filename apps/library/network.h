@@ -1,6 +1,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "finetune/data/task.h"
 #include "finetune/heads/freeze.h"
@@ -13,13 +14,14 @@ namespace graft {
 struct Network {
   Graph graph;
   GraftedHead head;
+  std::vector<size_t> joined_parts;  // as join_layers gives them
   FreezeResult freeze;
   int skippable_branches = 0;  // of stochastic depth
 };
 
-/// `base`: the model's graph, its picture's size known. Reads head, freeze and regularisation of `settings`. Throws
-/// Error.
-Network make_network(const Graph& base, const FinetuneSettings& settings, int64_t classes);
+/// `base`: the model's graph, its picture's size known. Reads head, freeze and regularisation of `settings`. `joined`:
+/// whether the head, a linear one, reads averages of earlier layers, too (see join_layers). Throws Error.
+Network make_network(const Graph& base, const FinetuneSettings& settings, int64_t classes, bool joined = false);
 
 /// The head and the loss that the settings mean, with what was given of their settings; what a component does not have
 /// is left out, since a search for settings tries several. Throws Error.

@@ -41,6 +41,7 @@ Preprocessing resolved(const OnnxModel& model, const PreprocessingSettings& s) {
         .about("crop", std::to_string(s.crop));
   }
   Preprocessing p;
+  const bool unknown = s.name.empty() || s.name == "auto";
   if (s.name.empty() && model.metadata.preprocessing) {
     p = *model.metadata.preprocessing;
     if (picture.height > 0 || s.crop > 0) {
@@ -54,7 +55,7 @@ Preprocessing resolved(const OnnxModel& model, const PreprocessingSettings& s) {
                       place + " takes " + std::to_string(height) + "×" + std::to_string(width),
                   "mend \"crop\" in it", ErrorCode::corrupt_file);
   } else {
-    p = named_preprocessing(s.name.empty() ? "imagenet" : s.name, {picture.channels, height, width});
+    p = named_preprocessing(unknown ? "imagenet" : s.name, {picture.channels, height, width});
   }
   if (s.resize >= 0) {
     p.resize = s.resize;

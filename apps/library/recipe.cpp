@@ -35,7 +35,8 @@ void write_record(const std::string& path, const RecipeChoice& choice) {
       stream << in_one_field(t.what) << ',' << t.pictures << ',' << t.accuracy << ',' << t.loss << ',' << t.seconds
              << ',' << in_one_field(t.verdict) << '\n';
     stream << kChosen << "preprocessing " << choice.form.preprocessing << "; flips " << choice.report.flips
-           << "; epochs " << choice.report.epochs << "; freeze " << choice.report.freeze << '\n';
+           << "; epochs " << choice.report.epochs << "; freeze " << choice.report.freeze << "; joined "
+           << choice.report.joined << '\n';
   });
 }
 
@@ -50,6 +51,9 @@ std::optional<RecipeChoice> recorded(const std::string& path) {
     char semicolon = 0;
     if (stream >> word >> choice.form.preprocessing >> semicolon >> word >> choice.report.flips >> semicolon >> word >>
         choice.report.epochs >> semicolon >> word >> choice.report.freeze) {
+      if (choice.report.freeze.ends_with(';')) choice.report.freeze.pop_back();
+      stream >> word >> choice.report.joined;
+      choice.input = choice.report.joined ? HeadInput::joined : HeadInput::features;
       choice.form.variants =
           choice.report.flips ? PictureForm::Variants::augmented : PictureForm::Variants::augmented_without_flips;
       choice.report.conclusion = "as chosen before the interruption";
@@ -136,9 +140,10 @@ RecipeChooser::RecipeChooser(FinetuneSettings settings, TrainOptions options, co
       listener_(listener),
       backend_(backend),
       forms_(dataset, conventions_.preprocessings, settings_) {
-  problem_.network = [this](const std::string& freeze) {
-    Network network = make_network(base_, with(freeze), static_cast<int64_t>(dataset_.classes.size()));
-    return RecipeNetwork{std::move(network.graph), network.head.parameters};
+  problem_.network = [this](const std::string& freeze, HeadInput input) {
+    Network network =
+        make_network(base_, with(freeze), static_cast<int64_t>(dataset_.classes.size()), input == HeadInput::joined);
+    return RecipeNetwork{std::move(network.graph), network.head.parameters, network.joined_parts};
   };
   problem_.pictures = [this](const PictureForm& form) -> const SampleSource& { return forms_.whole(form); };
   const auto training = static_cast<int64_t>(dataset.train.size()),
@@ -169,7 +174,7 @@ RecipeChoice RecipeChooser::choose(FinetuneSettings& settings, TrainOptions& opt
     choice = *known;
     choice.report.preprocessing = conventions_.names[choice.form.preprocessing];
     choice.norms = measure_activations(problem_, choice.form, options, backend_);
-    RecipeNetwork network = problem_.network(choice.report.freeze);
+    RecipeNetwork network = problem_.network(choice.report.freeze, choice.input);
     insert_norms(network.graph, choice.norms);
     choice.training = depth_options(options, network.graph, network.head, choice.report.epochs);
   } else {
@@ -194,7 +199,7 @@ EpochReport RecipeChooser::judge_head(const RecipeChoice& choice) const {
   const PictureForm plain{choice.form.preprocessing};
   const auto metrics_of = [&](const std::vector<int64_t>& pictures) {
     const std::vector<int64_t> samples = bank_->readable(plain, pictures, 0, 0);
-    const std::vector<float> scores = scores_of(choice.head, bank_->view(plain, samples, 0));
+    const std::vector<float> scores = scores_of(choice.head, bank_->view(plain, samples, 0, choice.input));
     std::vector<int> labels;
     for (const int64_t i : samples) labels.push_back(problem_.pictures(plain).label(i));
     Metrics metrics(problem_.classes);

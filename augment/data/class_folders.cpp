@@ -16,7 +16,8 @@ namespace fs = std::filesystem;
 
 /// Folders that hold the pictures beside others for what belongs to them.
 bool is_for_pictures(const std::string& name) {
-  static const std::set<std::string> names{"images", "image", "imgs", "img", "pictures", "photos", "jpegimages", "data"};
+  static const std::set<std::string> names{"images",   "image",  "imgs",       "img",
+                                           "pictures", "photos", "jpegimages", "data"};
   return names.contains(lower_case(name));
 }
 
@@ -108,7 +109,8 @@ Dataset read_class_folders(const std::string& given) {
     const std::string part = part_named(name);
     if (part.empty()) continue;
     if (parts.contains(part))
-      throw Error(shown(root.string()) + ": has two folders for " + part + ", \"" + name + "\" is one", "leave one of them");
+      throw Error(shown(root.string()) + ": has two folders for " + part + ", \"" + name + "\" is one",
+                  "leave one of them");
     parts[part] = read_part(root / name, data);
   }
   data.is_split = !parts.empty();

@@ -26,15 +26,16 @@ std::string extension_of(const std::string& name) {
 }  // namespace
 
 FileKind kind_by_name(const std::string& path) {
-  static const std::set<std::string> pictures{"jpg",  "jpeg", "jpe",  "jfif", "png",  "apng", "bmp", "dib", "tif", "tiff", "webp",
-                                              "gif",  "heic", "heif", "avif", "ppm",  "pgm",  "pbm", "pnm"};
+  static const std::set<std::string> pictures{"jpg",  "jpeg", "jpe",  "jfif", "png", "apng", "bmp",
+                                              "dib",  "tif",  "tiff", "webp", "gif", "heic", "heif",
+                                              "avif", "ppm",  "pgm",  "pbm",  "pnm"};
   static const std::set<std::string> others{
       "txt", "json", "jsonl", "xml", "csv", "tsv",  "md",  "yaml", "yml", "html", "htm", "pdf",   "log", "npy",
       "npz", "pkl",  "pt",    "pth", "h5",  "onnx", "bin", "py",   "sh",  "ini",  "zip", "tar",   "gz",  "7z",
       "rar", "mp4",  "mov",   "avi", "mkv", "mp3",  "wav", "aae",  "xmp", "svg",  "db",  "sqlite"};
-  static const std::set<std::string> left_behind{"__macosx",    "@eadir",            "thumbs.db",
-                                                 "desktop.ini", "$recycle.bin",      "system volume information",
-                                                 "lost+found",  "__pycache__",       "ehthumbs.db"};
+  static const std::set<std::string> left_behind{"__macosx",    "@eadir",       "thumbs.db",
+                                                 "desktop.ini", "$recycle.bin", "system volume information",
+                                                 "lost+found",  "__pycache__",  "ehthumbs.db"};
   const std::string name = path.substr(path.find_last_of('/') + 1);
   if (name.starts_with('.') || left_behind.contains(lower_case(name))) return FileKind::system;
   const std::string extension = extension_of(name);

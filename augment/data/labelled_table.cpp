@@ -25,15 +25,15 @@ constexpr size_t kNone = std::string::npos;
 using Names = std::vector<std::string>;  // the likelier ones first
 
 const Names& path_names() {
-  static const Names names{"path",       "file",       "filename",   "file_name", "filepath", "file_path",
-                           "image_path", "imagepath",  "img_path",   "image",     "img",      "image_file",
-                           "image_name", "image_filename", "picture", "photo",    "image_id", "img_id",
-                           "id",         "name"};
+  static const Names names{
+      "path",      "file",     "filename", "file_name", "filepath",   "file_path",  "image_path",
+      "imagepath", "img_path", "image",    "img",       "image_file", "image_name", "image_filename",
+      "picture",   "photo",    "image_id", "img_id",    "id",         "name"};
   return names;
 }
 const Names& label_names() {
-  static const Names names{"label",    "labels",     "class",   "classes",  "class_name", "classname", "target",
-                           "targets",  "category",   "categories", "tag",   "tags",       "species",   "y"};
+  static const Names names{"label",   "labels",   "class",      "classes", "class_name", "classname", "target",
+                           "targets", "category", "categories", "tag",     "tags",       "species",   "y"};
   return names;
 }
 const Names& part_names() {
@@ -44,7 +44,8 @@ const Names& part_names() {
 /// "Image Path" and "image-path" are "image_path".
 std::string plain_name(const std::string& name) {
   std::string plain = lower_case(name);
-  std::replace_if(plain.begin(), plain.end(), [](char c) { return c == ' ' || c == '-'; }, '_');
+  std::replace_if(
+      plain.begin(), plain.end(), [](char c) { return c == ' ' || c == '-'; }, '_');
   return plain;
 }
 
@@ -85,8 +86,8 @@ std::optional<float> number_in(const std::string& word) {
   return std::nullopt;
 }
 
-/// Finds the files that a table names: as they stand, with slashes for backslashes, with a picture's extension behind an
-/// id, or in a folder for pictures beside the table.
+/// Finds the files that a table names: as they stand, with slashes for backslashes, with a picture's extension behind
+/// an id, or in a folder for pictures beside the table.
 class FileFinder {
  public:
   explicit FileFinder(const std::string& table) : folder_(fs::path(table).parent_path()) {
@@ -136,7 +137,8 @@ class FileFinder {
 
 class LabelledTable {
  public:
-  LabelledTable(const std::string& path, Task task) : path_(path), task_(task), finder_(path), table_(read_text_table(path)) {}
+  LabelledTable(const std::string& path, Task task)
+      : path_(path), task_(task), finder_(path), table_(read_text_table(path)) {}
 
   Dataset read() {
     if (table_.rows.empty()) throw Error(path_ + ": has no rows", "write path,label[,split], a picture a line");
@@ -148,7 +150,8 @@ class LabelledTable {
       data.classes = labels();
     for (const auto& row : table_.rows) {
       LabelledFile item = item_of(row, data.classes);
-      const std::string said = part_ == kNone ? "" : field(row, part_), part = said.empty() ? "train" : part_named(said);
+      const std::string said = part_ == kNone ? "" : field(row, part_),
+                        part = said.empty() ? "train" : part_named(said);
       if (part.empty()) fail(row, "unknown split \"" + said + "\"", "use train, val or test");
       data.is_split = data.is_split || !said.empty();
       (part == "train" ? data.train : part == "val" ? data.validation : data.test).push_back(std::move(item));
@@ -173,7 +176,8 @@ class LabelledTable {
     std::string rows;
     for (size_t i = 0; i < std::min<size_t>(2, table_.rows.size()); ++i)
       rows += (i == 0 ? " \"" : ", \"") + joined(table_.rows[i].fields, ",") + "\"";
-    if (!names_.empty() && rows.find(joined(names_, ",")) == std::string::npos) rows = " \"" + joined(names_, ",") + "\"," + rows;
+    if (!names_.empty() && rows.find(joined(names_, ",")) == std::string::npos)
+      rows = " \"" + joined(names_, ",") + "\"," + rows;
     throw Error(path_ + ": " + what + "; it begins with" + rows,
                 "name the columns in the first row: " + joined({path_names().begin(), path_names().begin() + 8}, "|") +
                     " and " + joined({label_names().begin(), label_names().begin() + 9}, "|") + ", and split");
@@ -189,7 +193,8 @@ class LabelledTable {
                std::none_of(first.begin(), first.end(), [&](const std::string& f) { return is_picture(f); })) {
       for (const std::string& name : first) plain.push_back(plain_name(name));
       if (column_named(plain, path_names()) == kNone) {
-        if (table_.rows.size() == 1 || column_of_pictures(columns) == kNone) not_understood("no column holds pictures' files");
+        if (table_.rows.size() == 1 || column_of_pictures(columns) == kNone)
+          not_understood("no column holds pictures' files");
         not_understood("its first row names no column of pictures");
       }
       names_ = first;
@@ -201,6 +206,9 @@ class LabelledTable {
     file_ = names_.empty() ? column_of_pictures(columns) : column_named(plain, path_names());
     if (file_ == kNone) not_understood("no column holds pictures' files");
     part_ = names_.empty() ? column_of_parts(columns) : column_named(plain, part_names());
+    // A header may be shorter than its rows.
+    for (size_t c = names_.size(); !names_.empty() && part_ == kNone && c < columns; ++c)
+      if (holds_parts(c)) part_ = c;
     find_labels(columns, plain);
   }
 
@@ -219,16 +227,19 @@ class LabelledTable {
   /// The last column whose every field is a part's name, and which is not the only one for labels.
   size_t column_of_parts(size_t columns) const {
     for (size_t c = columns; columns > 2 && c-- > 0;) {
-      if (c == file_) continue;
-      const bool all = std::all_of(table_.rows.begin(), table_.rows.end(), [&](const TextTable::Row& row) {
-        return field(row, c).empty() || !part_named(field(row, c)).empty();
-      });
-      const bool some = std::any_of(table_.rows.begin(), table_.rows.end(),
-                                    [&](const TextTable::Row& row) { return !field(row, c).empty(); });
-      if (all && some) return c;
+      if (c != file_ && holds_parts(c)) return c;
     }
     // As it was always written: the third column, whose unknown names are errors.
     return columns == 3 && file_ == 0 && task_ != Task::regression && !holds_numbers(2) ? 2 : kNone;
+  }
+  bool holds_parts(size_t column) const {
+    bool some = false;
+    for (const TextTable::Row& row : table_.rows) {
+      const std::string text = field(row, column);
+      if (!text.empty() && part_named(text).empty()) return false;
+      some = some || !text.empty();
+    }
+    return some;
   }
   bool holds_numbers(size_t column) const {
     return std::all_of(table_.rows.begin(), table_.rows.end(),
@@ -243,11 +254,12 @@ class LabelledTable {
 
   void find_labels(size_t columns, const Names& plain) {
     Columns others;
-    for (size_t c = 0; c < columns; ++c)
+    for (size_t c = 0; c < (names_.empty() ? columns : names_.size()); ++c)
       if (c != file_ && c != part_) others.push_back(c);
     const size_t named = column_named(plain, label_names());
     const auto all = [&](bool (LabelledTable::*holds)(size_t) const) {
-      return others.size() > 1 && std::all_of(others.begin(), others.end(), [&](size_t c) { return (this->*holds)(c); });
+      return others.size() > 1 &&
+             std::all_of(others.begin(), others.end(), [&](size_t c) { return (this->*holds)(c); });
     };
     if (named != kNone) {
       labels_ = {named};
@@ -321,7 +333,10 @@ class LabelledTable {
     if (task_ == Task::regression) {
       item.target = numbers(row);
       if (item.target.size() != classes.size() || item.target.empty())
-        fail(row, "has " + std::to_string(item.target.size()) + " values where the first has " + std::to_string(classes.size()), {});
+        fail(row,
+             "has " + std::to_string(item.target.size()) + " values where the first has " +
+                 std::to_string(classes.size()),
+             {});
       return item;
     }
     if (place_of_.empty())
@@ -341,9 +356,11 @@ class LabelledTable {
   void tell_unused(Dataset& data) const {
     Names unused;
     for (size_t c = 0; c < names_.size(); ++c)
-      if (c != file_ && c != part_ && std::find(labels_.begin(), labels_.end(), c) == labels_.end()) unused.push_back(names_[c]);
+      if (c != file_ && c != part_ && std::find(labels_.begin(), labels_.end(), c) == labels_.end())
+        unused.push_back(names_[c]);
     if (!unused.empty())
-      data.notes.push_back(path_ + ": of its columns " + joined(unused, ", ") + (unused.size() == 1 ? " is" : " are") + " not used");
+      data.notes.push_back(path_ + ": of its columns " + joined(unused, ", ") + (unused.size() == 1 ? " is" : " are") +
+                           " not used");
   }
 
   using Columns = std::vector<size_t>;

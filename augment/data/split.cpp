@@ -18,8 +18,7 @@ void split_off(Dataset& data, const SplitSettings& split) {
         items.size() < 2
             ? 0
             : std::max<size_t>(1, static_cast<size_t>(static_cast<double>(items.size()) * split.validation_part));
-    for (size_t i = 0; i < items.size(); ++i)
-      (i < taken ? data.validation : data.train).push_back(std::move(items[i]));
+    for (size_t i = 0; i < items.size(); ++i) (i < taken ? data.validation : data.train).push_back(std::move(items[i]));
   }
   const auto by_path = [](const LabelledFile& a, const LabelledFile& b) { return a.path < b.path; };
   std::sort(data.train.begin(), data.train.end(), by_path);

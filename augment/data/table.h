@@ -17,8 +17,8 @@ struct TextTable {
 
 /// Reads comma-, tab-, semicolon- or bar-separated values with quotes [RFC 4180], or JSON lines; a byte order mark, and
 /// any ends of lines. Which separator it is follows from what makes fields that are pictures' names. Lists and numbers
-/// in JSON become text, lists with semicolons between. Fields are trimmed, empty lines left out. Throws Error naming the
-/// line.
+/// in JSON become text, lists with semicolons between. Fields are trimmed, empty lines left out. Throws Error naming
+/// the line.
 TextTable read_text_table(const std::string& path);
 
 }  // namespace graft

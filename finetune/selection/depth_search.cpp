@@ -62,7 +62,7 @@ std::vector<std::string> depths_to_try(int64_t layers) {
 
 DepthSearch::DepthSearch(const RecipeProblem& problem, const FeatureBank& bank, const TrainOptions& options,
                          const Backend& backend, SearchJournal& journal, const std::vector<int64_t>& training,
-                         const ClassTargets& targets, const PictureForm& form, int64_t layers)
+                         const ClassTargets& targets, const PictureForm& form, HeadInput input, int64_t layers)
     : problem_(problem),
       bank_(bank),
       options_(options),
@@ -71,6 +71,7 @@ DepthSearch::DepthSearch(const RecipeProblem& problem, const FeatureBank& bank, 
       training_(training),
       targets_(targets),
       form_(form),
+      input_(input),
       layers_(layers) {
   for (size_t i = 0; i < training_.size(); ++i) (targets_.fold[i] == 0 ? held_out_ : rest_).push_back(training_[i]);
 }
@@ -108,7 +109,7 @@ DepthSearch::Cost DepthSearch::cost_of(const std::string& freeze) const {
   const double share =
       freeze == "none" ? 1 : static_cast<double>(std::stoll(freeze.substr(5))) / static_cast<double>(layers_);
   const double picture = bank_.seconds_per_picture(), pass = picture * static_cast<double>(rest_.size());
-  const bool kept = bank_.boundary(freeze, form_.preprocessing, training_).cache != nullptr;
+  const bool kept = bank_.boundary(freeze, input_, form_.preprocessing, training_).cache != nullptr;
   Cost cost;
   cost.epoch = (passes_ * share + (kept ? 0 : 1 - share)) * pass;
   cost.beside = (kept ? share : 1) * pass + picture * static_cast<double>(held_out_.size());
@@ -121,7 +122,7 @@ RecipeNetwork DepthSearch::network(const std::string& freeze) {
     norms_ = measure_activations(problem_, form_, options_, backend_);
     measuring_ = journal_.seconds() - begin;
   }
-  RecipeNetwork network = problem_.network(freeze);
+  RecipeNetwork network = problem_.network(freeze, input_);
   insert_norms(network.graph, *norms_);
   return network;
 }
@@ -153,7 +154,7 @@ void DepthSearch::try_within(const std::string& freeze, double allowed) {
   };
   measuring_ = 0;
   if (too_little()) return;
-  Trial trial{freeze, network(freeze), bank_.boundary(freeze, form_.preprocessing, training_), rest_, {}, 0};
+  Trial trial{freeze, network(freeze), bank_.boundary(freeze, input_, form_.preprocessing, training_), rest_, {}, 0};
   if (trial.rows.cache) {
     trial.network.graph = split_for_training(trial.network.graph, options_, backend_).rest;
     remove_dead_code(trial.network.graph);

@@ -32,10 +32,10 @@ std::vector<std::string> depths_to_try(int64_t layers);
 class DepthSearch {
  public:
   /// All but `layers`, those below the head, outlives it. `training`: readable pictures, whose labels and folds
-  /// `targets` holds; `form`: in which they train.
+  /// `targets` holds; `form`: in which they train; `input`: of the head.
   DepthSearch(const RecipeProblem& problem, const FeatureBank& bank, const TrainOptions& options,
               const Backend& backend, SearchJournal& journal, const std::vector<int64_t>& training,
-              const ClassTargets& targets, const PictureForm& form, int64_t layers);
+              const ClassTargets& targets, const PictureForm& form, HeadInput input, int64_t layers);
 
   /// Of those that gain beyond chance the one of the lowest loss; none where nothing does. Adds its trials to the
   /// journal.
@@ -73,6 +73,7 @@ class DepthSearch {
   const std::vector<int64_t>& training_;
   const ClassTargets& targets_;
   const PictureForm& form_;
+  HeadInput input_;
   int64_t layers_;
   const LinearCandidate* head_ = nullptr;
   std::vector<int64_t> held_out_, rest_;

@@ -28,7 +28,7 @@ void set_head(Graph& graph, const std::vector<std::string>& head, const LinearHe
 
 NormStatistics measure_activations(const RecipeProblem& problem, const PictureForm& form, const TrainOptions& options,
                                    const Backend& backend) {
-  Graph graph = problem.network("all").graph;
+  Graph graph = problem.network("all", HeadInput::features).graph;
   if (has_norms(graph)) return {};
   const OpenDims dims{std::min(options.batch, kDepthBatch), options.height, options.width};
   retype(graph, dims, backend);

@@ -19,16 +19,23 @@ PictureForm as_computed(PictureForm form, uint64_t variant) {
 }  // namespace
 
 FeatureBank::FeatureBank(const RecipeProblem& problem, const TrainOptions& options, const Backend& backend)
-    : trunk_(split_for_training(problem.network("all").graph, options, backend).trunk),
-      pictures_(problem.pictures),
+    : pictures_(problem.pictures),
       options_(options),
       dims_{options.batch, options.height, options.width},
       backend_(backend) {
+  const RecipeNetwork joined = problem.network("all", HeadInput::joined);
+  parts_ = joined.parts;
+  trunk_ = split_for_training(joined.graph, options, backend).trunk;
   remove_dead_code(trunk_);
-  width_ = features_per_sample(trunk_, dims_, backend_);
+  joined_width_ = features_per_sample(trunk_, dims_, backend_);
+  Graph alone = split_for_training(problem.network("all", HeadInput::features).graph, options, backend).trunk;
+  remove_dead_code(alone);
+  width_ = features_per_sample(alone, dims_, backend_);
 }
 
-void FeatureBank::keep_boundary(const std::string& depth, const Graph& marked, size_t preprocessing, size_t pictures) {
+void FeatureBank::keep_boundary(const std::string& name, HeadInput input, const Graph& marked, size_t preprocessing,
+                                size_t pictures) {
+  const Depth depth{name, input};
   const FrozenSplit split = split_for_training(marked, options_, backend_);
   const std::vector<ValueId>& boundary = split.trunk.outputs;
   const auto producers = trunk_.producers();
@@ -39,7 +46,14 @@ void FeatureBank::keep_boundary(const std::string& depth, const Graph& marked, s
   if (preprocessing != depths_preprocessing_) depths_.clear();
   if (depths_.empty()) depths_bytes_ = 0;
   if (depths_.contains(depth)) return;
-  const size_t bytes = features_per_sample(split.trunk, dims_, backend_) * pictures * sizeof(float);
+  // What another boundary keeps already takes no more memory.
+  Graph more = split.trunk;
+  std::erase_if(more.outputs, [&](ValueId id) {
+    return std::any_of(depths_.begin(), depths_.end(), [&](const auto& kept) {
+      return std::find(kept.second.begin(), kept.second.end(), id) != kept.second.end();
+    });
+  });
+  const size_t bytes = features_per_sample(more, dims_, backend_) * pictures * sizeof(float);
   if (depths_bytes_ + bytes > options_.cache.limit_bytes / 2) return;  // a training may cache as well
   depths_bytes_ += bytes;
   depths_preprocessing_ = preprocessing;
@@ -98,17 +112,20 @@ std::vector<int64_t> FeatureBank::readable(const PictureForm& form, const std::v
   return there;
 }
 
-std::vector<float> FeatureBank::view(const PictureForm& form, const std::vector<int64_t>& samples,
-                                     uint64_t variant) const {
-  std::vector<float> values(samples.size() * width_);
-  size_t at = 0;
+std::vector<float> FeatureBank::view(const PictureForm& form, const std::vector<int64_t>& samples, uint64_t variant,
+                                     HeadInput input) const {
+  const size_t wanted = width(input);
+  std::vector<float> values(samples.size() * wanted), row(joined_width_);
+  auto to = values.begin();
   for (const int64_t i : samples) {
     const Block* block = block_of(form, {i, variant});
     if (!block) throw Error("features that were not computed", {}, ErrorCode::internal);
+    size_t at = 0;
     for (const size_t o : block->head) {
-      block->cache.copy(o, {i, variant}, values.data() + at);
+      block->cache.copy(o, {i, variant}, row.data() + at);
       at += block->cache.width(o);
     }
+    to = std::copy_n(row.begin(), wanted, to);
   }
   return values;
 }
@@ -117,11 +134,11 @@ void FeatureBank::forget(uint64_t seed) {
   std::erase_if(blocks_, [&](const auto& block) { return block->form.seed == seed; });
 }
 
-FeatureRows FeatureBank::boundary(const std::string& depth, size_t preprocessing,
+FeatureRows FeatureBank::boundary(const std::string& depth, HeadInput input, size_t preprocessing,
                                   const std::vector<int64_t>& samples) const {
   const PictureForm plain = as_computed({preprocessing}, 0);
   for (const auto& block : blocks_) {
-    const auto outputs = block->depths.find(depth);
+    const auto outputs = block->depths.find({depth, input});
     if (block->form == plain && outputs != block->depths.end() &&
         std::all_of(samples.begin(), samples.end(), [&](int64_t i) {
           return block->cache.has({i, 0});

@@ -12,7 +12,8 @@
 
 namespace graft {
 
-/// What the network below its head makes of pictures, in every form and view that searches ask for, each computed once.
+/// What the network below its head makes of pictures, in every form and view that searches ask for, each computed once,
+/// with the averages of earlier layers that a joined head reads.
 /// Plain views keep boundary values of shallower frozen parts too, which lie on the way.
 class FeatureBank {
  public:
@@ -23,7 +24,8 @@ class FeatureBank {
 
   /// From now on keeps what crosses into the part that `depth`, a freeze policy, would train, of plain views in one
   /// preprocessing; unless `pictures` of them would take too much memory or it does not lie on the way.
-  void keep_boundary(const std::string& depth, const Graph& marked, size_t preprocessing, size_t pictures);
+  void keep_boundary(const std::string& depth, HeadInput input, const Graph& marked, size_t preprocessing,
+                     size_t pictures);
 
   /// Computes what is missing of `samples` in the variants `first` to `last`. Those that cannot be read are left out.
   void want(const PictureForm& form, const std::vector<int64_t>& samples, uint64_t first, uint64_t last,
@@ -33,13 +35,19 @@ class FeatureBank {
   /// Those of `samples` that are there in the variants `first` to `last`.
   std::vector<int64_t> readable(const PictureForm& form, const std::vector<int64_t>& samples, uint64_t first,
                                 uint64_t last) const;
-  /// Features of one variant of samples that are there: samples × width().
-  std::vector<float> view(const PictureForm& form, const std::vector<int64_t>& samples, uint64_t variant) const;
-  /// Floats that the head reads of a picture.
-  size_t width() const { return width_; }
+  /// Features of one variant of samples that are there: samples × width(input).
+  std::vector<float> view(const PictureForm& form, const std::vector<int64_t>& samples, uint64_t variant,
+                          HeadInput input) const;
+  /// Floats that a head reads of a picture; as many for both where no layers can be joined.
+  size_t width(HeadInput input) const { return input == HeadInput::joined ? joined_width_ : width_; }
+  /// Of them each layer's.
+  std::vector<size_t> parts(HeadInput input) const {
+    return input == HeadInput::joined && joined_width_ > width_ ? parts_ : std::vector<size_t>{width_};
+  }
 
   /// Plain rows at a boundary, of a cache that holds all of `samples`; of no cache where they are not kept.
-  FeatureRows boundary(const std::string& depth, size_t preprocessing, const std::vector<int64_t>& samples) const;
+  FeatureRows boundary(const std::string& depth, HeadInput input, size_t preprocessing,
+                       const std::vector<int64_t>& samples) const;
 
   /// Gives up what was drawn by a seed above 0, which stands for views that nothing is drawn for, too.
   void forget(uint64_t seed);
@@ -50,21 +58,23 @@ class FeatureBank {
   double seconds_per_picture() const { return seconds_per_picture_; }
 
  private:
+  using Depth = std::pair<std::string, HeadInput>;
   struct Block {
     PictureForm form;
     FeatureCache cache;
-    std::vector<size_t> head;                           // outputs that the head reads
-    std::map<std::string, std::vector<size_t>> depths;  // outputs of a boundary
+    std::vector<size_t> head;                     // outputs that the head reads
+    std::map<Depth, std::vector<size_t>> depths;  // outputs of a boundary
   };
   const Block* block_of(const PictureForm& form, SampleRef sample) const;
 
   Graph trunk_;
-  std::map<std::string, std::vector<ValueId>> depths_;
+  std::map<Depth, std::vector<ValueId>> depths_;
   size_t depths_preprocessing_ = 0, depths_bytes_ = 0;
   std::function<const SampleSource&(const PictureForm&)> pictures_;
   TrainOptions options_;
   OpenDims dims_;
-  size_t width_ = 0;
+  size_t width_ = 0, joined_width_ = 0;
+  std::vector<size_t> parts_;
   const Backend& backend_;
   std::vector<std::unique_ptr<Block>> blocks_;
   std::map<int64_t, std::string> failures_;

@@ -59,13 +59,28 @@ HalfwayScale::HalfwayScale(const FeatureMatrix& features) : mean(features.width(
       const double away = static_cast<double>(features.row(i)[d]) - sum[d];
       square[d] += away * away;
     }
-  double mean_square = 0;
-  for (double& s : square) mean_square += (s /= static_cast<double>(rows)) / static_cast<double>(width);
-  const double overall = std::sqrt(mean_square);
   for (size_t d = 0; d < width; ++d) {
-    const double divisor = std::sqrt(std::sqrt(square[d]) * overall);
+    square[d] /= static_cast<double>(rows);
     mean[d] = static_cast<float>(sum[d]);
-    scale[d] = divisor > 1e-6 * overall && divisor > 0 ? static_cast<float>(1 / divisor) : 0.0f;
+  }
+  const std::vector<size_t> parts = features.parts.empty() ? std::vector<size_t>{width} : features.parts;
+  double first_variance = 0;
+  size_t begin = 0;
+  for (const size_t part : parts) {
+    double mean_square = 0, deviations = 0;
+    for (size_t d = begin; d < begin + part; ++d) {
+      mean_square += square[d] / static_cast<double>(part);
+      deviations += std::sqrt(square[d]);
+    }
+    const double overall = std::sqrt(mean_square),
+                 variance = overall > 0 ? deviations / overall : 0;  // of all that is standardised
+    if (begin == 0) first_variance = variance;
+    const double level = begin == 0 || variance <= 0 || first_variance <= 0 ? 1 : std::sqrt(first_variance / variance);
+    for (size_t d = begin; d < begin + part; ++d) {
+      const double divisor = std::sqrt(std::sqrt(square[d]) * overall);
+      scale[d] = divisor > 1e-6 * overall && divisor > 0 ? static_cast<float>(level / divisor) : 0.0f;
+    }
+    begin += part;
   }
 }
 

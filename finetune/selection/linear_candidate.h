@@ -13,6 +13,8 @@ class FeatureMatrix {
  public:
   /// Appends a view, pictures × width. The first is the plain one, which is scored; all have the same pictures.
   void append(std::span<const float> view, size_t width);
+  /// Numbers of each layer whose features these are, one behind the other; empty: of one.
+  std::vector<size_t> parts{};
   size_t pictures() const { return pictures_; }
   size_t rows() const { return width_ == 0 ? 0 : values_.size() / width_; }
   size_t width() const { return width_; }
@@ -66,7 +68,8 @@ double temperature_without(const std::vector<float>& scores, const ClassTargets&
 
 /// Mean and scale that standardise features halfway: (x - mean)·scale with scale = 1/√(σ·s), s being the root mean
 /// square of all σ. A penalty on weights then neither follows the features' own scales alone nor blows up those that
-/// hardly vary; a scale of 0 leaves a feature out that never does.
+/// hardly vary; a scale of 0 leaves a feature out that never does. Each part of the features is standardised by itself,
+/// and all vary as much in sum as the first, so that wide or loud layers do not drown others.
 struct HalfwayScale {
   std::vector<float> mean, scale;
   explicit HalfwayScale(const FeatureMatrix& features);

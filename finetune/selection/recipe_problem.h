@@ -20,16 +20,21 @@ struct PictureForm {
   auto operator<=>(const PictureForm&) const = default;
 };
 
+/// What a network's head reads: its features, or these and averages of earlier layers (see join_layers).
+enum class HeadInput { features, joined };
+
 /// A network with a linear head, marked as for train(), with the names of its head's values.
 struct RecipeNetwork {
   Graph graph;
   std::vector<std::string> head;  // weight, bias
+  std::vector<size_t> parts{};    // numbers of each layer that a joined head reads, its features first
 };
 
 /// What is searched.
 struct RecipeProblem {
-  /// A network of which `freeze` is frozen; its weights are those of all others.
-  std::function<RecipeNetwork(const std::string& freeze)> network;
+  /// A network of which `freeze` is frozen; its weights are those of all others. A joined head has the features first;
+  /// where no layers can be joined it is the other.
+  std::function<RecipeNetwork(const std::string& freeze, HeadInput)> network;
   /// All pictures; the reference lasts as long as whoever searches.
   std::function<const SampleSource&(const PictureForm&)> pictures;
   std::vector<int64_t> training;            // ascending

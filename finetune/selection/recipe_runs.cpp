@@ -56,13 +56,13 @@ HeldOut run_recipe(const RecipeProblem& problem, FeatureBank& bank, const TrainO
   if (choice.report.epochs == 0) {
     const PictureForm plain{choice.form.preprocessing};
     const std::vector<int64_t> samples = bank.readable(plain, problem.validation, 0, 0);
-    const std::vector<float> scores = scores_of(choice.head, bank.view(plain, samples, 0));
+    const std::vector<float> scores = scores_of(choice.head, bank.view(plain, samples, 0, choice.input));
     const auto classes = static_cast<size_t>(problem.classes);
     for (size_t i = 0; i < samples.size(); ++i)
       judged.add({scores.data() + i * classes, classes}, source.label(samples[i]));
     return judged;
   }
-  RecipeNetwork network = problem.network(choice.report.freeze);
+  RecipeNetwork network = problem.network(choice.report.freeze, choice.input);
   network.graph = network.graph.independent_copy();
   insert_norms(network.graph, choice.norms);
   set_head(network.graph, network.head, choice.head);

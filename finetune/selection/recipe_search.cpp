@@ -35,7 +35,7 @@ class RecipeSearcher {
       : problem_(problem), bank_(bank), options_(options), backend_(backend), journal_(listener) {}
 
   RecipeChoice run() {
-    const RecipeNetwork network = problem_.network("all");
+    const RecipeNetwork network = problem_.network("all", HeadInput::features);
     layers_ = layers_below_head(network.graph, network.head);
     choose_preprocessing();
     compute_plain();
@@ -60,6 +60,7 @@ class RecipeSearcher {
     report.l2 = best_->penalty();
     report.temperature = best_->temperature();
     report.flips = flips_;
+    report.joined = choice_.input == HeadInput::joined;
     journal_.trials[journal_.chosen].verdict = "chosen";
     report.trials = journal_.trials;
     report.budget = journal_.budget;
@@ -132,7 +133,7 @@ class RecipeSearcher {
           return journal_.note("the preprocessing is a guess that too few pictures can judge: " + names[p]);
       }
       FeatureMatrix features;
-      features.append(bank_.view({p}, some, 0), bank_.width());
+      features.append(bank_.view({p}, some, 0, HeadInput::features), bank_.width(HeadInput::features));
       SoftmaxRegression regression(features, t, options_.threads);
       regression.sweep();
       const HeldOut now = judged(regression, t);
@@ -165,7 +166,9 @@ class RecipeSearcher {
     std::vector<int64_t> all = problem_.training;
     all.insert(all.end(), problem_.validation.begin(), problem_.validation.end());
     for (const std::string& depth : depths_to_try(layers_))
-      if (depth != "none") bank_.keep_boundary(depth, problem_.network(depth).graph, preprocessing_, all.size());
+      for (const HeadInput input : {HeadInput::features, HeadInput::joined})
+        if (depth != "none" && (input == HeadInput::features || can_join()))
+          bank_.keep_boundary(depth, input, problem_.network(depth, input).graph, preprocessing_, all.size());
     want(plain_form(), all, 0, 0, "features");
     training_ = bank_.readable(plain_form(), problem_.training, 0, 0);
     for (const auto& [index, reason] : bank_.failures())
@@ -202,10 +205,10 @@ class RecipeSearcher {
     const ClassTargets t = targets(some);
     if (!judges(t)) return journal_.note("too few pictures to find out whether mirrored ones help: they are used");
     FeatureMatrix views;
-    views.append(bank_.view(plain_form(), some, 0), bank_.width());
+    views.append(bank_.view(plain_form(), some, 0, HeadInput::features), bank_.width(HeadInput::features));
     SoftmaxRegression plain(views, t, options_.threads);
     plain.sweep();
-    views.append(bank_.view(mirrored, some, 1), bank_.width());
+    views.append(bank_.view(mirrored, some, 1, HeadInput::features), bank_.width(HeadInput::features));
     SoftmaxRegression both(views, t, options_.threads);
     both.sweep();
     const HeldOut without = judged(plain, t), with = judged(both, t);
@@ -217,13 +220,32 @@ class RecipeSearcher {
 
   void head_on_plain_views() {
     const double begin = journal_.seconds();
-    FeatureMatrix features;
-    features.append(bank_.view(plain_form(), training_, 0), bank_.width());
+    FeatureMatrix features = plain_features(HeadInput::features);
     take(swept(features), "head on plain views", begin);
     std::map<int, int> of_class;
     for (const int label : targets_.labels) ++of_class[label];
     const bool few = std::any_of(of_class.begin(), of_class.end(), [](const auto& c) { return c.second < kFewShots; });
     if (few) consider(std::make_unique<Prototypes>(features, targets_), "nearest mean of a class", journal_.seconds());
+    if (can_join() && !journal_.stopped) head_on_joined_layers();
+  }
+
+  bool can_join() const { return bank_.width(HeadInput::joined) > bank_.width(HeadInput::features); }
+
+  FeatureMatrix plain_features(HeadInput input) const {
+    FeatureMatrix features;
+    features.append(bank_.view(plain_form(), training_, 0, input), bank_.width(input));
+    features.parts = bank_.parts(input);
+    return features;
+  }
+
+  /// Earlier layers tell what the last ones have forgotten, where pictures are unlike those the network was trained on.
+  void head_on_joined_layers() {
+    const double begin = journal_.seconds();
+    const size_t bytes = training_.size() * bank_.width(HeadInput::joined) * 2 * sizeof(float);
+    if (bytes > options_.cache.limit_bytes)
+      return journal_.note("head on joined layers: not tried, takes " + mebibytes(bytes));
+    if (consider(swept(plain_features(HeadInput::joined)), "head on the last layers joined", begin))
+      choice_.input = HeadInput::joined;
   }
 
   std::unique_ptr<LinearCandidate> swept(const FeatureMatrix& features) const {
@@ -240,11 +262,15 @@ class RecipeSearcher {
   }
 
   /// Takes a candidate that is better than the best so far, beyond chance.
-  void consider(std::unique_ptr<LinearCandidate> candidate, const std::string& what, double begin) {
+  bool consider(std::unique_ptr<LinearCandidate> candidate, const std::string& what, double begin) {
     const HeldOut now = judged(*candidate, targets_);
-    if (!is_better_beyond_chance(now, head_)) return journal_.add(what, now, begin, "not better beyond chance");
+    if (!is_better_beyond_chance(now, head_)) {
+      journal_.add(what, now, begin, "not better beyond chance");
+      return false;
+    }
     journal_.trials[journal_.chosen].verdict = "not as good";
     take(std::move(candidate), what, begin);
+    return true;
   }
 
   void head_on_augmented_views() {
@@ -252,23 +278,25 @@ class RecipeSearcher {
     const auto views = static_cast<uint64_t>(options_.cache.views);
     const double work = bank_.seconds_per_picture() * static_cast<double>(training_.size() * (views + 1));
     const std::string name = flips_ ? "head on augmented views" : "head on augmented views without flips";
-    const size_t bytes = training_.size() * (views + 1) * bank_.width() * 2 * sizeof(float);
+    const size_t bytes = training_.size() * (views + 1) * bank_.width(choice_.input) * 2 * sizeof(float);
     if (journal_.left() < work) return journal_.note(name + ": not tried, takes about " + seconds_text(work));
     if (bytes > options_.cache.limit_bytes) return journal_.note(name + ": not tried, takes " + mebibytes(bytes));
     const double begin = journal_.seconds();
     want(training_form(), training_, 1, views, "augmented views");
     if (bank_.readable(training_form(), training_, 1, views).size() != training_.size())
       return journal_.note(name + ": not tried, some pictures cannot be read again");
-    FeatureMatrix all;
-    all.append(bank_.view(plain_form(), training_, 0), bank_.width());
-    for (uint64_t v = 1; v <= views; ++v) all.append(bank_.view(training_form(), training_, v), bank_.width());
+    FeatureMatrix all = plain_features(choice_.input);
+    for (uint64_t v = 1; v <= views; ++v)
+      all.append(bank_.view(training_form(), training_, v, choice_.input), bank_.width(choice_.input));
     consider(swept(all), name, begin);
   }
 
   void choose_depth() {
     if (journal_.stopped) return;
     const PictureForm form = training_form();
-    depth_ = DepthSearch(problem_, bank_, options_, backend_, journal_, training_, targets_, form, layers_).run(*best_);
+    depth_ =
+        DepthSearch(problem_, bank_, options_, backend_, journal_, training_, targets_, form, choice_.input, layers_)
+            .run(*best_);
   }
 
   /// What a search that was stopped leaves: the best head so far.

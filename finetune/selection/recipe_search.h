@@ -15,7 +15,8 @@ namespace graft {
 /// What a search comes to.
 struct RecipeChoice {
   PictureForm form;
-  LinearHeadWeights head;  // for the network as it was given
+  HeadInput input = HeadInput::features;
+  LinearHeadWeights head;  // for what it reads
   TrainOptions training;   // of the layers below the head, where report.epochs > 0
   NormStatistics norms;    // to be inserted then
   RecipeSearch report;
@@ -25,12 +26,12 @@ struct RecipeChoice {
 
 /// Chooses what makes the best classifier of the training pictures, by pictures that each candidate has not seen; those
 /// that validate are never looked at. First the head, as a softmax regression on cached features: for each
-/// preprocessing where that is a guess, with mirrored views or without, with augmented ones or without. Then the depth:
-/// from that head on [Kumar et al. 2022], the last layers and all of them are trained on four fifths of the pictures,
-/// where the head's errors leave something to gain and the budget lasts; a depth is chosen where its gain on the fifth
-/// that it has not seen is beyond chance. `options`: of the run; what it says of length, rates and the optimizer is
-/// replaced. `bank`: of the same problem, or of one with more pictures. Throws Error where the pictures do not allow a
-/// choice.
+/// preprocessing where that is a guess, with mirrored views or without, with augmented ones or without, on the features
+/// alone or joined with earlier layers' averages. Then the depth: from that head on [Kumar et al. 2022], the last
+/// layers and all of them are trained on four fifths of the pictures, where the head's errors leave something to gain
+/// and the budget lasts; a depth is chosen where its gain on the fifth that it has not seen is beyond chance.
+/// `options`: of the run; what it says of length, rates and the optimizer is replaced. `bank`: of the same problem, or
+/// of one with more pictures. Throws Error where the pictures do not allow a choice.
 RecipeChoice choose_recipe(const RecipeProblem& problem, FeatureBank& bank, const TrainOptions& options,
                            const TrainListener& listener, const Backend& backend);
 

@@ -39,7 +39,8 @@ class Model;
 /// What is known of how a model's pictures are prepared, beside what the model says itself.
 struct PreprocessingSettings {
   /// imagenet | tf | caffe | unit (the conventions of published networks), or the path of a .json file
-  /// (docs/preprocessing.md); empty: what the model says, else imagenet.
+  /// (docs/preprocessing.md); empty: what the model says, else imagenet; auto: whatever the model says, imagenet is
+  /// what a search begins with.
   std::string name;
   int64_t resize = -1;  // short side in pixels; 0: no resizing; below 0: as the preprocessing says. What is given here
                         // holds for pictures of the crop's own size, too

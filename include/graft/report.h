@@ -78,6 +78,7 @@ struct RecipeSearch {
   std::string preprocessing;        // chosen name; empty: as the model says, or as it was given
   bool flips = true;                // whether mirrored pictures train
   std::string freeze = "all";       // chosen depth
+  bool joined = false;              // whether the head reads averages of earlier layers, too
   int epochs = 0;                   // of the training below the head; 0: the head alone
   double l2 = 0, temperature = 1;   // of the head
   std::string conclusion;           // in plain words

@@ -15,8 +15,10 @@ class ClassFolders : public DataFolder {
 };
 
 TEST_F(ClassFolders, PartsHaveManyNamesInAnyCase) {
-  for (const auto& [train, val, test] :
-       {std::tuple{"Train", "Val", "Test"}, {"training", "VALID", "testing"}, {"TRAIN", "validation", "test"}, {"train", "dev", "test"}}) {
+  for (const auto& [train, val, test] : {std::tuple{"Train", "Val", "Test"},
+                                         {"training", "VALID", "testing"},
+                                         {"TRAIN", "validation", "test"},
+                                         {"train", "dev", "test"}}) {
     fs::remove_all(root_);
     part(std::string(train) + "/", 2);
     part(std::string(val) + "/");
@@ -69,8 +71,9 @@ TEST_F(ClassFolders, AFolderThatStandsAloneIsPassedThrough) {
 TEST_F(ClassFolders, WhatSystemsAndPeopleLeaveBesidePicturesIsCounted) {
   part("train/", 2);
   part("val/");
-  for (const char* left : {"train/ants/.DS_Store", "train/ants/Thumbs.db", "train/bees/._0.png", "train/@eaDir/x.jpg",
-                           "__MACOSX/train/ants/0.png", "train/ants/0.txt", "val/bees/0.json", "train/.ipynb_checkpoints/0.png"})
+  for (const char* left :
+       {"train/ants/.DS_Store", "train/ants/Thumbs.db", "train/bees/._0.png", "train/@eaDir/x.jpg",
+        "__MACOSX/train/ants/0.png", "train/ants/0.txt", "val/bees/0.json", "train/.ipynb_checkpoints/0.png"})
     text(left, "x");
   const Dataset data = read_dataset(root_.string());
   EXPECT_EQ(data.classes.size(), 2u);
@@ -120,8 +123,9 @@ TEST_F(ClassFolders, PartsWithoutTrainingServeForTesting) {
 TEST_F(ClassFolders, ErrorsSayWhatIsMissing) {
   part("train/", 2);
   picture("val/wasps/1.png");
-  EXPECT_NE(error_of([&] { read_dataset(root_.string()); }).find("class \"wasps\" is validated or tested but never trained"),
-            std::string::npos);
+  EXPECT_NE(
+      error_of([&] { read_dataset(root_.string()); }).find("class \"wasps\" is validated or tested but never trained"),
+      std::string::npos);
   picture("validation/ants/1.png");
   EXPECT_NE(error_of([&] { read_dataset(root_.string()); }).find("has two folders for val"), std::string::npos);
 }
@@ -129,7 +133,8 @@ TEST_F(ClassFolders, ErrorsSayWhatIsMissing) {
 TEST_F(ClassFolders, NamesMustBeUtf8) {
   part("", 2);
   picture("caf\xe9/1.png");
-  EXPECT_NE(error_of([&] { read_dataset(root_.string()); }).find("caf\\xe9: a class's name must be UTF-8"), std::string::npos);
+  EXPECT_NE(error_of([&] { read_dataset(root_.string()); }).find("caf\\xe9: a class's name must be UTF-8"),
+            std::string::npos);
 }
 
 TEST_F(ClassFolders, PicturesBesideTheClassesAreTold) {

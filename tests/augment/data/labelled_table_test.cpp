@@ -28,16 +28,24 @@ class LabelledTable : public DataFolder {
 
 TEST_F(LabelledTable, SeparatorsMarksAndEndsOfLines) {
   for (const char* content : {
-           "path,label\nimg/a.png,cat\nimg/b.png,dog\n", "img/a.png,cat\nimg/b.png,dog", "\xef\xbb\xbfpath,label\r\nimg/a.png,cat\r\nimg/b.png,dog\r\n",
-           "\xef\xbb\xbfimg/a.png,cat\nimg/b.png,dog\n", "path\tlabel\nimg/a.png\tcat\nimg/b.png\tdog\n", "path;label\nimg/a.png;cat\nimg/b.png;dog\n",
-           "path|label\nimg/a.png|cat\nimg/b.png|dog\n", "path,label\rimg/a.png,cat\rimg/b.png,dog\r", " path , label \n img/a.png , cat \n img/b.png ,dog\n",
-           "\"path\",\"label\"\n\"img/a.png\",\"cat\"\n\"img/b.png\",\"dog\"\n", "\npath,label\n\nimg/a.png,cat\n\n\nimg/b.png,dog\n",
+           "path,label\nimg/a.png,cat\nimg/b.png,dog\n",
+           "img/a.png,cat\nimg/b.png,dog",
+           "\xef\xbb\xbfpath,label\r\nimg/a.png,cat\r\nimg/b.png,dog\r\n",
+           "\xef\xbb\xbfimg/a.png,cat\nimg/b.png,dog\n",
+           "path\tlabel\nimg/a.png\tcat\nimg/b.png\tdog\n",
+           "path;label\nimg/a.png;cat\nimg/b.png;dog\n",
+           "path|label\nimg/a.png|cat\nimg/b.png|dog\n",
+           "path,label\rimg/a.png,cat\rimg/b.png,dog\r",
+           " path , label \n img/a.png , cat \n img/b.png ,dog\n",
+           "\"path\",\"label\"\n\"img/a.png\",\"cat\"\n\"img/b.png\",\"dog\"\n",
+           "\npath,label\n\nimg/a.png,cat\n\n\nimg/b.png,dog\n",
        })
     expect_cat_and_dog(content);
 }
 
 TEST_F(LabelledTable, HeadersByManyNamesInAnyOrder) {
-  for (const char* header : {"file,class", "Filename,Class", "IMAGE,LABEL", "image_path,target", "Image Path,Category", "filepath,species", "id,y", "img,tag"})
+  for (const char* header : {"file,class", "Filename,Class", "IMAGE,LABEL", "image_path,target", "Image Path,Category",
+                             "filepath,species", "id,y", "img,tag"})
     expect_cat_and_dog(std::string(header) + "\nimg/a.png,cat\nimg/b.png,dog\n");
   expect_cat_and_dog("label,path\ncat,img/a.png\ndog,img/b.png\n");
   expect_cat_and_dog("cat,img/a.png\ndog,img/b.png\n");
@@ -56,24 +64,34 @@ TEST_F(LabelledTable, FilesAreFoundAsPeopleWriteThem) {
 }
 
 TEST_F(LabelledTable, JsonLines) {
-  expect_cat_and_dog("{\"path\": \"img/a.png\", \"label\": \"cat\"}\n\n{\"label\": \"dog\", \"path\": \"img/b.png\"}\n", "t.jsonl");
-  const Dataset data = read("{\"file_name\": \"img/a.png\", \"labels\": [\"x\", \"y\"]}\n{\"file_name\": \"img/b.png\", \"labels\": []}\n", Task::multi_label);
+  expect_cat_and_dog("{\"path\": \"img/a.png\", \"label\": \"cat\"}\n\n{\"label\": \"dog\", \"path\": \"img/b.png\"}\n",
+                     "t.jsonl");
+  const Dataset data = read(
+      "{\"file_name\": \"img/a.png\", \"labels\": [\"x\", \"y\"]}\n{\"file_name\": \"img/b.png\", \"labels\": []}\n",
+      Task::multi_label);
   EXPECT_EQ(data.classes, (std::vector<std::string>{"x", "y"}));
   EXPECT_EQ(data.test[0].target, (std::vector<float>{1, 1}));
   EXPECT_EQ(data.test[1].target, (std::vector<float>{0, 0}));
-  EXPECT_NE(refused("{\"path\": \"img/a.png\", \"label\": \"cat\"}\nnonsense\n").find("line 2: is no JSON object"), std::string::npos);
+  EXPECT_NE(refused("{\"path\": \"img/a.png\", \"label\": \"cat\"}\nnonsense\n").find("line 2: is no JSON object"),
+            std::string::npos);
 }
 
 TEST_F(LabelledTable, PartsAreThreeThingsInAnyCase) {
-  const Dataset data = read("path,label,split\nimg/a.png,cat,Train\nimg/b.png,dog,VALID\nimg/c.png,cat,test\nimg/d.png,dog,\n");
+  const Dataset data =
+      read("path,label,split\nimg/a.png,cat,Train\nimg/b.png,dog,VALID\nimg/c.png,cat,test\nimg/d.png,dog,\n");
   EXPECT_EQ(named(data, data.train), (Names{"cat:img/a.png", "dog:img/d.png"}));
   EXPECT_EQ(named(data, data.validation), (Names{"dog:img/b.png"}));
   EXPECT_EQ(named(data, data.test), (Names{"cat:img/c.png"}));
-  EXPECT_NE(refused("path,label,split\nimg/a.png,cat,train\nimg/b.png,dog,later\n").find("line 3: unknown split \"later\""), std::string::npos);
+  const Dataset unnamed = read("path,label\nimg/a.png,cat,train\nimg/b.png,dog,val\n");  // a header without the third
+  EXPECT_EQ(unnamed.validation.size(), 1u);
+  EXPECT_NE(
+      refused("path,label,split\nimg/a.png,cat,train\nimg/b.png,dog,later\n").find("line 3: unknown split \"later\""),
+      std::string::npos);
 }
 
 TEST_F(LabelledTable, SeveralLabelsAsListsOrColumns) {
-  const Dataset lists = read("path,labels\nimg/a.png,cat;small\nimg/b.png,\nimg/c.png,\"small, dog\"\n", Task::multi_label);
+  const Dataset lists =
+      read("path,labels\nimg/a.png,cat;small\nimg/b.png,\nimg/c.png,\"small, dog\"\n", Task::multi_label);
   EXPECT_EQ(lists.classes, (std::vector<std::string>{"cat", "dog", "small"}));
   EXPECT_EQ(lists.test[1].target, (std::vector<float>{0, 0, 0}));
   EXPECT_EQ(lists.test[2].target, (std::vector<float>{0, 1, 1}));
@@ -90,7 +108,8 @@ TEST_F(LabelledTable, ValuesInOneFieldOrInColumns) {
   const Dataset columns = read("path,width,height\nimg/a.png,1,2.5\nimg/b.png,-3,1e2\n", Task::regression);
   EXPECT_EQ(columns.classes, one.classes);
   EXPECT_EQ(columns.test[1].target, one.test[1].target);
-  EXPECT_NE(refused("path,age\nimg/a.png,old\n", Task::regression).find("line 2: \"old\" is no number"), std::string::npos);
+  EXPECT_NE(refused("path,age\nimg/a.png,old\n", Task::regression).find("line 2: \"old\" is no number"),
+            std::string::npos);
 }
 
 TEST_F(LabelledTable, WhatMakesNoSenseNamesItsLine) {
@@ -103,7 +122,8 @@ TEST_F(LabelledTable, WhatMakesNoSenseNamesItsLine) {
   const std::string unknown = refused("bild,klasse\nimg/a.png,cat\nimg/b.png,dog\n");
   EXPECT_NE(unknown.find("\"bild,klasse\", \"img/a.png,cat\""), std::string::npos) << unknown;
   EXPECT_NE(unknown.find("label|labels|class"), std::string::npos) << unknown;
-  EXPECT_NE(refused("path,colour,size\nimg/a.png,red,big\n").find("which of its columns holds the labels"), std::string::npos);
+  EXPECT_NE(refused("path,colour,size\nimg/a.png,red,big\n").find("which of its columns holds the labels"),
+            std::string::npos);
 }
 
 TEST_F(LabelledTable, ColumnsThatAreNotUsedAreTold) {

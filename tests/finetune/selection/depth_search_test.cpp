@@ -38,7 +38,9 @@ Outcome search(Set set, size_t limit_bytes, double budget = 1e6) {
   options.cache.limit_bytes = limit_bytes;
   FeatureBank bank(problem, options, test_backend());
   for (const std::string& depth : depths_to_try(set.convolutions))
-    if (depth != "none") bank.keep_boundary(depth, problem.network(depth).graph, 0, problem.training.size());
+    if (depth != "none")
+      bank.keep_boundary(depth, HeadInput::features, problem.network(depth, HeadInput::features).graph, 0,
+                         problem.training.size());
   bank.want({0}, problem.training, 0, 0, [](int64_t, int64_t) {});
   ClassTargets targets;
   for (const int64_t i : problem.training) {
@@ -46,7 +48,7 @@ Outcome search(Set set, size_t limit_bytes, double budget = 1e6) {
     targets.fold.push_back(static_cast<int>(i % 5));
   }
   FeatureMatrix features;
-  features.append(bank.view({0}, problem.training, 0), bank.width());
+  features.append(bank.view({0}, problem.training, 0, HeadInput::features), bank.width(HeadInput::features));
   SoftmaxRegression head(features, targets, 0);
   head.sweep();
   Outcome outcome;
@@ -57,9 +59,9 @@ Outcome search(Set set, size_t limit_bytes, double budget = 1e6) {
   journal.add("head", judged(head, targets), 0, "");
   const PictureForm form{0, PictureForm::Variants::augmented, options.seed};
   const int64_t before = set.reads();
-  outcome.found =
-      DepthSearch(problem, bank, options, test_backend(), journal, problem.training, targets, form, set.convolutions)
-          .run(head);
+  outcome.found = DepthSearch(problem, bank, options, test_backend(), journal, problem.training, targets, form,
+                              HeadInput::features, set.convolutions)
+                      .run(head);
   outcome.reads = set.reads() - before;
   outcome.trials = journal.trials;
   return outcome;

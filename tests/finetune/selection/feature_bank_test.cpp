@@ -33,10 +33,10 @@ TEST(FeatureBank, ComputesEachRowOnce) {
 TEST(FeatureBank, ViewsAreWhatTheTrunkMakes) {
   Set set = sides(20, 4);  // whose trunk hands its input on
   FeatureBank bank(set.problem(), Set::options(), test_backend());
-  ASSERT_EQ(bank.width(), kPixels);
+  ASSERT_EQ(bank.width(HeadInput::features), kPixels);
   bank.want({0}, {2}, 0, 0, kSilent);
   bank.want({0}, {1, 5}, 0, 0, kSilent);
-  const std::vector<float> view = bank.view({0}, {5, 2}, 0);
+  const std::vector<float> view = bank.view({0}, {5, 2}, 0, HeadInput::features);
   ASSERT_EQ(view.size(), 2 * kPixels);
   const std::vector<int64_t> samples{5, 2};
   for (size_t i = 0; i < samples.size(); ++i) {
@@ -48,7 +48,7 @@ TEST(FeatureBank, ViewsAreWhatTheTrunkMakes) {
     std::sort(row.begin(), row.end());
     EXPECT_EQ(row, drawn);
   }
-  EXPECT_THROW(bank.view({0}, {6}, 0), Error);
+  EXPECT_THROW(bank.view({0}, {6}, 0, HeadInput::features), Error);
 }
 
 TEST(FeatureBank, WhatCannotBeReadIsLeftOutForGood) {
@@ -67,23 +67,23 @@ TEST(FeatureBank, KeepsABoundaryOnTheWay) {
   Set set = equal_halves(20, 4);
   const RecipeProblem problem = set.problem();
   FeatureBank bank(problem, Set::options(), test_backend());
-  EXPECT_EQ(bank.width(), 3u);
+  EXPECT_EQ(bank.width(HeadInput::features), 3u);
   // Whoever trains the hidden layer reads the flat pictures.
-  bank.keep_boundary("last:1", problem.network("last:1").graph, 0, 24);
+  bank.keep_boundary("last:1", HeadInput::features, problem.network("last:1", HeadInput::features).graph, 0, 24);
   bank.want({0}, {0, 1, 2, 3}, 0, 0, kSilent);
-  const FeatureRows rows = bank.boundary("last:1", 0, {1, 3});
+  const FeatureRows rows = bank.boundary("last:1", HeadInput::features, 0, {1, 3});
   ASSERT_TRUE(rows.cache);
   ASSERT_EQ(rows.outputs.size(), 1u);
   EXPECT_EQ(rows.width(0), kPixels);
-  EXPECT_FALSE(bank.boundary("last:1", 1, {1, 3}).cache);
-  EXPECT_FALSE(bank.boundary("last:1", 0, {1, 4}).cache);
-  EXPECT_FALSE(bank.boundary("last:2", 0, {1}).cache);
+  EXPECT_FALSE(bank.boundary("last:1", HeadInput::features, 1, {1, 3}).cache);
+  EXPECT_FALSE(bank.boundary("last:1", HeadInput::features, 0, {1, 4}).cache);
+  EXPECT_FALSE(bank.boundary("last:2", HeadInput::features, 0, {1}).cache);
   // The hidden layer on these rows makes what the head reads.
-  const Graph graph = problem.network("all").graph;
+  const Graph graph = problem.network("all", HeadInput::features).graph;
   const auto weight = graph.value(graph.find("hidden.weight")).constant->data<float>();
   std::vector<float> flat(kPixels);
   rows.copy(0, {3, 0}, flat.data());
-  const std::vector<float> features = bank.view({0}, {3}, 0);
+  const std::vector<float> features = bank.view({0}, {3}, 0, HeadInput::features);
   for (size_t k = 0; k < 3; ++k) {
     double sum = 0;
     for (size_t p = 0; p < kPixels; ++p)
@@ -98,9 +98,9 @@ TEST(FeatureBank, ABoundaryThatTakesTooMuchIsNotKept) {
   TrainOptions options = Set::options();
   options.cache.limit_bytes = 2 * 24 * kPixels * sizeof(float) - 1;
   FeatureBank bank(problem, options, test_backend());
-  bank.keep_boundary("last:1", problem.network("last:1").graph, 0, 24);
+  bank.keep_boundary("last:1", HeadInput::features, problem.network("last:1", HeadInput::features).graph, 0, 24);
   bank.want({0}, {0, 1}, 0, 0, kSilent);
-  EXPECT_FALSE(bank.boundary("last:1", 0, {0, 1}).cache);
+  EXPECT_FALSE(bank.boundary("last:1", HeadInput::features, 0, {0, 1}).cache);
 }
 
 }  // namespace

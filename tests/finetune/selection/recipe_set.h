@@ -6,6 +6,7 @@
 #include "finetune/data/row_stream.h"
 #include "finetune/heads/freeze.h"
 #include "finetune/heads/head.h"
+#include "finetune/heads/join_layers.h"
 #include "finetune/selection/recipe_search.h"
 #include "runtime/core/initialiser.h"
 #include "runtime/core/random.h"
@@ -96,9 +97,10 @@ struct Set {
   /// What is searched; this object outlives it.
   RecipeProblem problem() {
     RecipeProblem problem;
-    problem.network = [this, graph = base()](const std::string& freeze) {
-      RecipeNetwork network{graph, {}};
+    problem.network = [this, graph = base()](const std::string& freeze, HeadInput input) {
+      RecipeNetwork network{graph, {}, {}};
       network.head = graft_head(network.graph, {classes, 3, false, {"linear"}}).parameters;
+      if (input == HeadInput::joined) network.parts = join_layers(network.graph, network.head);
       apply_freeze(network.graph, {freeze, BatchNormPolicy::train}, network.head);
       return network;
     };
