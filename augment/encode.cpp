@@ -81,19 +81,19 @@ bool encode_jpeg(const Image& image, unsigned char*& bytes, unsigned long& size)
   return true;
 }
 
-void write_jpeg(const Image& image, const std::string& path) {
+}  // namespace
+
+std::vector<uint8_t> jpeg_of(const Image& image) {
   unsigned char* bytes = nullptr;
   unsigned long size = 0;
   const bool done = encode_jpeg(image, bytes, size);
   const Encoded owned(bytes, std::free);
   if (!done)
-    throw Error(path + ": a picture of " + std::to_string(image.width) + "×" + std::to_string(image.height) +
-                    " does not go into a JPEG",
-                "end the name in .png");
-  write(path, bytes, size);
+    throw Error(
+        "a picture of " + std::to_string(image.width) + "×" + std::to_string(image.height) + " does not go into a JPEG",
+        "end the name in .png");
+  return {bytes, bytes + size};
 }
-
-}  // namespace
 
 void write_image(const Image& image, const std::string& path) {
   const auto dot = path.rfind('.');
@@ -103,7 +103,11 @@ void write_image(const Image& image, const std::string& path) {
   if (extension == ".png")
     write_png(image, path);
   else if (extension == ".jpg" || extension == ".jpeg")
-    write_jpeg(image, path);
+    with_place([&] { return path; },
+               [&] {
+                 const std::vector<uint8_t> bytes = jpeg_of(image);
+                 write(path, bytes.data(), bytes.size());
+               });
   else
     throw Error(path + ": unknown picture format", "end the name in .png or .jpg");
 }

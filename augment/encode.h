@@ -1,6 +1,8 @@
 #pragma once
 
+#include <cstdint>
 #include <string>
+#include <vector>
 
 #include "augment/image.h"
 
@@ -8,5 +10,8 @@ namespace graft {
 
 /// Writes a PNG or JPEG by the path's extension, beside and renamed. Throws Error.
 void write_image(const Image& image, const std::string& path);
+
+/// A JPEG's bytes. Throws Error for sides over 65500 pixels.
+std::vector<uint8_t> jpeg_of(const Image& image);
 
 }  // namespace graft

@@ -5,6 +5,7 @@
 namespace graft::app {
 
 void register_bench(CLI::App& app);
+void register_check(CLI::App& app);
 void register_classify(CLI::App& app);
 void register_evaluate(CLI::App& app);
 void register_export(CLI::App& app);
@@ -24,6 +25,7 @@ inline void register_commands(CLI::App& app) {
   register_classify(app);
   register_extract(app);
   register_evaluate(app);
+  register_check(app);
   register_inspect(app);
   register_infer(app);
   register_bench(app);

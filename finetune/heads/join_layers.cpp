@@ -50,7 +50,8 @@ std::vector<ValueId> passed_by_all(const Graph& graph, ValueId end) {
       if (id != kNoValue && !graph.value(id).constant && --reads[static_cast<size_t>(id)] == 0) live.erase(id);
     for (const ValueId id : node.outputs)
       if (reads[static_cast<size_t>(id)] > 0) live.insert(id);
-    if (live.size() == 1 && node.outputs.size() == 1 && live.contains(node.outputs[0])) passed.push_back(node.outputs[0]);
+    if (live.size() == 1 && node.outputs.size() == 1 && live.contains(node.outputs[0]))
+      passed.push_back(node.outputs[0]);
   }
   return passed;
 }

@@ -1,0 +1,210 @@
+// How a DataReport is written down.
+#include <algorithm>
+#include <cstdio>
+#include <filesystem>
+#include <iostream>
+#include <nlohmann/json.hpp>
+#include <ostream>
+#include <set>
+
+#include "apps/data_check.h"
+#include "augment/decode.h"
+#include "augment/encode.h"
+#include "augment/resize.h"
+#include "runtime/core/atomic_file.h"
+
+namespace graft::app {
+namespace {
+
+using nlohmann::json;
+
+constexpr int64_t kThumbnail = 128;
+/// Findings of a kind that the text names; the JSON, the page and the list have all.
+constexpr size_t kNamed = 20;
+
+struct Kind {
+  const char* name;
+  const char* title;
+};
+/// In the order in which they are worth looking at.
+constexpr Kind kKinds[] = {{"unreadable", "Cannot be read"},
+                           {"two-classes", "The same picture in two classes"},
+                           {"leak", "The same picture in two parts: what validates or tests has been trained on"},
+                           {"label", "Labels that look wrong"},
+                           {"duplicate", "Copies"},
+                           {"near-duplicate", "Nearly the same"},
+                           {"outlier", "Like no other picture"}};
+
+std::vector<const Finding*> of_kind(const DataReport& report, const std::string& kind) {
+  std::vector<const Finding*> found;
+  for (const Finding& f : report.findings)
+    if (f.kind == kind) found.push_back(&f);
+  return found;
+}
+
+std::string dump(const json& j) { return j.dump(-1, ' ', false, json::error_handler_t::replace); }
+
+std::string csv_field(const std::string& text) {
+  if (text.find_first_of(",\"\n\r") == std::string::npos) return text;
+  std::string quoted = "\"";
+  for (const char c : text) quoted += c == '"' ? "\"\"" : std::string(1, c);
+  return quoted + "\"";
+}
+
+std::string escaped(const std::string& text) {
+  std::string html;
+  for (const char c : text) {
+    switch (c) {
+      case '&':
+        html += "&amp;";
+        break;
+      case '<':
+        html += "&lt;";
+        break;
+      case '>':
+        html += "&gt;";
+        break;
+      case '"':
+        html += "&quot;";
+        break;
+      default:
+        html += c;
+    }
+  }
+  return html;
+}
+
+std::string base64(const std::vector<uint8_t>& bytes) {
+  static const char* digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  std::string text;
+  for (size_t i = 0; i < bytes.size(); i += 3) {
+    const size_t left = std::min<size_t>(3, bytes.size() - i);
+    uint32_t group = 0;
+    for (size_t k = 0; k < 3; ++k) group = group << 8 | (k < left ? bytes[i + k] : 0u);
+    for (size_t k = 0; k < 4; ++k) text += k <= left ? digits[group >> (18 - 6 * k) & 63] : '=';
+  }
+  return text;
+}
+
+/// An <img> of the file, or nothing where it cannot be read.
+std::string thumbnail(const std::string& path) {
+  try {
+    const Image image = decode_image(path, {.least_side = kThumbnail});
+    const double scale = static_cast<double>(kThumbnail) / static_cast<double>(std::max(image.width, image.height));
+    const auto scaled = [&](int64_t side) { return std::max<int64_t>(1, static_cast<int64_t>(static_cast<double>(side) * scale)); };
+    const Image small = resize(image, whole(image), scaled(image.width), scaled(image.height));
+    return "<img loading=\"lazy\" alt=\"" + escaped(std::filesystem::path(path).filename().string()) +
+           "\" src=\"data:image/jpeg;base64," + base64(jpeg_of(small)) + "\">";
+  } catch (const std::exception&) {
+    return {};
+  }
+}
+
+std::string sizes_text(const DataReport& r) {
+  const auto size = [](const int64_t (&s)[2]) { return std::to_string(s[0]) + "×" + std::to_string(s[1]); };
+  return "from " + size(r.smallest) + " to " + size(r.largest) + "; " + std::to_string(r.wide) + " wide, " +
+         std::to_string(r.upright) + " upright, " + std::to_string(r.square) + " square";
+}
+
+}  // namespace
+
+void print_report(const DataReport& r) {
+  std::printf("%s\n", account_line(r.account).c_str());
+  if (r.account.pictures > 0) std::printf("%s\n", sizes_text(r).c_str());
+  std::printf("\n%-24s", "class");
+  for (const auto& [part, counts] : r.counts) std::printf(" %8s", part.c_str());
+  std::printf("\n");
+  for (size_t c = 0; c < r.classes.size(); ++c) {
+    std::printf("%-24s", r.classes[c].c_str());
+    for (const auto& [part, counts] : r.counts) std::printf(" %8lld", static_cast<long long>(counts[c]));
+    std::printf("\n");
+  }
+  for (const std::string& note : r.notes) std::printf("note: %s\n", note.c_str());
+  for (const Kind& kind : kKinds) {
+    const auto found = of_kind(r, kind.name);
+    if (found.empty()) continue;
+    std::printf("\n%s (%zu)\n", kind.title, found.size());
+    for (size_t i = 0; i < std::min(found.size(), kNamed); ++i) {
+      const Finding& f = *found[i];
+      std::printf("  %s\n", f.kind == "unreadable" ? f.text.c_str() : (f.path + " " + f.text).c_str());
+    }
+    if (found.size() > kNamed) std::printf("  … and %zu more: --fix-list, --html and --json name all\n", found.size() - kNamed);
+  }
+  if (r.findings.empty()) std::printf("\nnothing found that needs to be looked at\n");
+}
+
+std::string report_json(const DataReport& r) {
+  json findings = json::array(), counts = json::object();
+  for (const Finding& f : r.findings) {
+    json entry{{"kind", f.kind}, {"path", f.path}, {"text", f.text}};
+    if (!f.other.empty()) entry["other"] = f.other;
+    if (!f.part.empty()) entry["split"] = f.part;
+    if (!f.label.empty()) entry["class"] = f.label;
+    if (!f.suggested.empty()) entry["suggested"] = f.suggested;
+    if (f.score > 0) entry["score"] = f.score;
+    findings.push_back(entry);
+  }
+  for (const auto& [part, of_part] : r.counts)
+    for (size_t c = 0; c < of_part.size(); ++c) counts[part][r.classes[c]] = of_part[c];
+  return dump({{"pictures", r.account.pictures},
+               {"unreadable", r.account.unreadable},
+               {"not_pictures", r.account.ignored},
+               {"classes", r.classes},
+               {"counts", counts},
+               {"smallest", r.smallest},
+               {"largest", r.largest},
+               {"wide", r.wide},
+               {"upright", r.upright},
+               {"square", r.square},
+               {"notes", r.notes},
+               {"findings", findings}});
+}
+
+void write_report_page(const DataReport& r, const std::string& title, const std::string& path) {
+  write_atomically(path, [&](std::ostream& out) {
+    out << "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><meta name=\"viewport\" "
+           "content=\"width=device-width\"><title>"
+        << escaped(title) << "</title><style>:root{color-scheme:light dark}body{font:15px/1.4 system-ui,sans-serif;max-width:70rem;"
+        << "margin:2rem auto;padding:0 1rem}table{border-collapse:collapse}td,th{padding:.2rem .6rem;text-align:right}"
+        << "td:first-child,th:first-child{text-align:left}ul{list-style:none;padding:0;display:grid;gap:.8rem;"
+        << "grid-template-columns:repeat(auto-fill,minmax(20rem,1fr))}li{display:flex;gap:.6rem;overflow-wrap:anywhere}"
+        << "img{max-width:128px;max-height:128px;flex:none}</style><h1>" << escaped(title) << "</h1><p>"
+        << escaped(account_line(r.account)) << "</p>";
+    if (r.account.pictures > 0) out << "<p>" << escaped(sizes_text(r)) << "</p>";
+    out << "<table><tr><th>class</th>";
+    for (const auto& [part, counts] : r.counts) out << "<th>" << part << "</th>";
+    out << "</tr>";
+    for (size_t c = 0; c < r.classes.size(); ++c) {
+      out << "<tr><td>" << escaped(r.classes[c]) << "</td>";
+      for (const auto& [part, counts] : r.counts) out << "<td>" << counts[c] << "</td>";
+      out << "</tr>";
+    }
+    out << "</table>";
+    for (const std::string& note : r.notes) out << "<p>" << escaped(note) << "</p>";
+    for (const Kind& kind : kKinds) {
+      const auto found = of_kind(r, kind.name);
+      if (found.empty()) continue;
+      out << "<h2>" << escaped(kind.title) << " (" << found.size() << ")</h2><ul>";
+      for (const Finding* f : found) {
+        out << "<li>" << (f->kind == "unreadable" ? "" : thumbnail(f->path));
+        if (!f->other.empty()) out << thumbnail(f->other);
+        out << "<span>" << escaped(f->kind == "unreadable" ? f->text : f->path + " " + f->text) << "</span></li>";
+      }
+      out << "</ul>";
+    }
+    if (r.findings.empty()) out << "<p>Nothing found that needs to be looked at.</p>";
+    out << "</html>\n";
+  });
+}
+
+void write_fix_list(const DataReport& r, const std::string& path) {
+  write_atomically(path, [&](std::ostream& out) {
+    out << "path,kind,class,suggested,other,text\n";
+    for (const Kind& kind : kKinds)
+      for (const Finding* f : of_kind(r, kind.name))
+        out << csv_field(f->path) << ',' << f->kind << ',' << csv_field(f->label) << ',' << csv_field(f->suggested) << ','
+            << csv_field(f->other) << ',' << csv_field(f->text) << '\n';
+  });
+}
+
+}  // namespace graft::app
