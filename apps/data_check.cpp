@@ -35,7 +35,9 @@ struct Entry {
 std::vector<Entry> entries_of(const Dataset& data) {
   std::vector<Entry> entries;
   const std::pair<const char*, const std::vector<LabelledFile>*> parts[] = {
-      {data.is_split ? "train" : "all", &data.train}, {"val", &data.validation}, {data.is_split ? "test" : "all", &data.test}};
+      {data.is_split ? "train" : "all", &data.train},
+      {"val", &data.validation},
+      {data.is_split ? "test" : "all", &data.test}};
   for (const auto& [name, files] : parts)
     for (const LabelledFile& file : *files) entries.push_back({name, file, {}, 0, 0, {}});
   return entries;
@@ -63,7 +65,8 @@ void look_at(std::vector<Entry>& entries, const CommonOptions& common) {
       progress.show("pictures", static_cast<int64_t>(++done), static_cast<int64_t>(entries.size()));
     }
   };
-  const unsigned count = common.threads > 0 ? static_cast<unsigned>(common.threads) : std::max(1u, std::thread::hardware_concurrency());
+  const unsigned count =
+      common.threads > 0 ? static_cast<unsigned>(common.threads) : std::max(1u, std::thread::hardware_concurrency());
   std::vector<std::thread> threads;
   for (unsigned i = 0; i < count; ++i) threads.emplace_back(work);
   for (std::thread& t : threads) t.join();
@@ -80,7 +83,8 @@ class Checker {
     report_.notes = data_.notes;
     entries_ = entries_of(data_);
     look_at(entries_, options_.common);
-    for (const std::string& reason : data_.skipped) add({"unreadable", reason.substr(0, reason.find(": ")), "", "", "", "", 0, reason});
+    for (const std::string& reason : data_.skipped)
+      add({"unreadable", reason.substr(0, reason.find(": ")), "", "", "", "", 0, reason});
     for (const Entry& e : entries_)
       if (!e.error.empty()) {
         report_.account.unreadable.push_back(e.error);
@@ -179,7 +183,8 @@ class Checker {
                  std::to_string(static_cast<int>(100 * doubt.likelier_probability + 0.5)) + " %)"});
       }
     if (features.rows > kMostCompared) {
-      report_.notes.push_back("pictures like no other are not looked for among more than " + std::to_string(kMostCompared));
+      report_.notes.push_back("pictures like no other are not looked for among more than " +
+                              std::to_string(kMostCompared));
       return;
     }
     const std::vector<double> distances = neighbour_distances(matrix, kNeighbours);
@@ -190,7 +195,8 @@ class Checker {
     std::sort(far.begin(), far.end(), [&](size_t a, size_t b) { return distances[a] > distances[b]; });
     for (const size_t i : far) {
       const Entry& e = entry(i);
-      add({"outlier", e.file.path, "", e.part, class_of(e), "", distances[i] / limit, "is like no other picture of the set"});
+      add({"outlier", e.file.path, "", e.part, class_of(e), "", distances[i] / limit,
+           "is like no other picture of the set"});
     }
   }
 

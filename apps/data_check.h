@@ -14,11 +14,11 @@ namespace graft::app {
 struct Finding {
   /// unreadable | duplicate | near-duplicate | two-classes | leak | label | outlier
   std::string kind;
-  std::string path, other;   // the picture, and the one it is like
-  std::string part, label;   // where it is, and the class it is said to be
-  std::string suggested;     // label: the likelier class
-  double score = 0;          // label: probability of the suggested class; outlier: distance over the limit
-  std::string text;          // in plain words
+  std::string path, other;  // the picture, and the one it is like
+  std::string part, label;  // where it is, and the class it is said to be
+  std::string suggested;    // label: the likelier class
+  double score = 0;         // label: probability of the suggested class; outlier: distance over the limit
+  std::string text;         // in plain words
 };
 
 /// What `graft check` says of a set.

@@ -91,7 +91,9 @@ std::string thumbnail(const std::string& path) {
   try {
     const Image image = decode_image(path, {.least_side = kThumbnail});
     const double scale = static_cast<double>(kThumbnail) / static_cast<double>(std::max(image.width, image.height));
-    const auto scaled = [&](int64_t side) { return std::max<int64_t>(1, static_cast<int64_t>(static_cast<double>(side) * scale)); };
+    const auto scaled = [&](int64_t side) {
+      return std::max<int64_t>(1, static_cast<int64_t>(static_cast<double>(side) * scale));
+    };
     const Image small = resize(image, whole(image), scaled(image.width), scaled(image.height));
     return "<img loading=\"lazy\" alt=\"" + escaped(std::filesystem::path(path).filename().string()) +
            "\" src=\"data:image/jpeg;base64," + base64(jpeg_of(small)) + "\">";
@@ -101,7 +103,7 @@ std::string thumbnail(const std::string& path) {
 }
 
 std::string sizes_text(const DataReport& r) {
-  const auto size = [](const int64_t (&s)[2]) { return std::to_string(s[0]) + "×" + std::to_string(s[1]); };
+  const auto size = [](const int64_t(&s)[2]) { return std::to_string(s[0]) + "×" + std::to_string(s[1]); };
   return "from " + size(r.smallest) + " to " + size(r.largest) + "; " + std::to_string(r.wide) + " wide, " +
          std::to_string(r.upright) + " upright, " + std::to_string(r.square) + " square";
 }
@@ -128,7 +130,8 @@ void print_report(const DataReport& r) {
       const Finding& f = *found[i];
       std::printf("  %s\n", f.kind == "unreadable" ? f.text.c_str() : (f.path + " " + f.text).c_str());
     }
-    if (found.size() > kNamed) std::printf("  … and %zu more: --fix-list, --html and --json name all\n", found.size() - kNamed);
+    if (found.size() > kNamed)
+      std::printf("  … and %zu more: --fix-list, --html and --json name all\n", found.size() - kNamed);
   }
   if (r.findings.empty()) std::printf("\nnothing found that needs to be looked at\n");
 }
@@ -164,7 +167,8 @@ void write_report_page(const DataReport& r, const std::string& title, const std:
   write_atomically(path, [&](std::ostream& out) {
     out << "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><meta name=\"viewport\" "
            "content=\"width=device-width\"><title>"
-        << escaped(title) << "</title><style>:root{color-scheme:light dark}body{font:15px/1.4 system-ui,sans-serif;max-width:70rem;"
+        << escaped(title)
+        << "</title><style>:root{color-scheme:light dark}body{font:15px/1.4 system-ui,sans-serif;max-width:70rem;"
         << "margin:2rem auto;padding:0 1rem}table{border-collapse:collapse}td,th{padding:.2rem .6rem;text-align:right}"
         << "td:first-child,th:first-child{text-align:left}ul{list-style:none;padding:0;display:grid;gap:.8rem;"
         << "grid-template-columns:repeat(auto-fill,minmax(20rem,1fr))}li{display:flex;gap:.6rem;overflow-wrap:anywhere}"
@@ -202,8 +206,8 @@ void write_fix_list(const DataReport& r, const std::string& path) {
     out << "path,kind,class,suggested,other,text\n";
     for (const Kind& kind : kKinds)
       for (const Finding* f : of_kind(r, kind.name))
-        out << csv_field(f->path) << ',' << f->kind << ',' << csv_field(f->label) << ',' << csv_field(f->suggested) << ','
-            << csv_field(f->other) << ',' << csv_field(f->text) << '\n';
+        out << csv_field(f->path) << ',' << f->kind << ',' << csv_field(f->label) << ',' << csv_field(f->suggested)
+            << ',' << csv_field(f->other) << ',' << csv_field(f->text) << '\n';
   });
 }
 

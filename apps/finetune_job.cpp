@@ -4,12 +4,14 @@
 #include <chrono>
 #include <filesystem>
 #include <iomanip>
+#include <iostream>
 #include <sstream>
 
 #include "apps/finetune_files.h"
 #include "apps/library/scores.h"
 #include "apps/progress.h"
 #include "graft/dataset.h"
+#include "graft/error.h"
 
 namespace graft::app {
 namespace {
@@ -19,10 +21,17 @@ namespace fs = std::filesystem;
 /// Tells on stderr how the run goes.
 class JobListener final : public Listener {
  public:
-  JobListener(bool quiet, Task task, std::string model) : progress_(quiet), task_(task), model_(std::move(model)) {}
+  JobListener(bool quiet, Task task, std::string model)
+      : progress_(quiet), quiet_(quiet), task_(task), model_(std::move(model)) {}
   void progress(const std::string& phase, int64_t done, int64_t total) override { progress_.show(phase, done, total); }
   void note(const std::string& text) override { progress_.line(text); }
-  void skipped(const std::string& reason) override { progress_.line("skipped " + reason); }
+  /// Also where it is to be quiet: the exit status says that something is missing.
+  void skipped(const std::string& reason) override {
+    if (quiet_)
+      std::cerr << "graft: skipped " << reason << '\n';
+    else
+      progress_.line("skipped " + reason);
+  }
   void trained(const Model& model) override { model.save(model_); }
   void epoch(const EpochReport& e) override {
     std::ostringstream line;
@@ -34,6 +43,7 @@ class JobListener final : public Listener {
 
  private:
   Progress progress_;
+  bool quiet_;
   Task task_;
   std::string model_;  // its file
 };
@@ -103,7 +113,13 @@ FinetuneReport run_finetune(const FinetuneOptions& o) {
   report.result.model->save(report.model);
   report.account = {data.train.size() + data.validation.size(), report.result.skipped, data.ignored};
   report.account.pictures -= std::min(report.account.pictures, report.result.skipped.size() - data.skipped.size());
-  if (!data.test.empty()) measure_test(data, listener, o.common, report);
+  if (!data.test.empty()) {
+    try {
+      measure_test(data, listener, o.common, report);
+    } catch (const Error& error) {  // the training is done, and its figures are to be kept
+      listener.note(std::string("the test pictures are not measured: ") + error.what());
+    }
+  }
   report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   write_run(o.output, report, o.config_text);
   listener.note(account_line(report.account));

@@ -7,6 +7,7 @@
 #include <iostream>
 #include <iterator>
 #include <map>
+#include <set>
 #include <utility>
 
 #include "augment/codecs/codec.h"
@@ -92,6 +93,22 @@ Dataset read_any(const std::string& path, Task task, const SplitSettings& split)
   return data;
 }
 
+/// The classes of the pictures from `before` on, if `folder` is one of classes; a folder of anything else has none.
+void name_classes(const std::string& folder, size_t before, PictureList& list) {
+  list.classes.resize(list.paths.size());
+  Dataset data;
+  try {
+    data = read_class_folders(folder);
+  } catch (const Error&) {
+    return;
+  }
+  std::map<std::string, std::string> class_of;
+  for (const auto* files : {&data.train, &data.validation, &data.test})
+    for (const LabelledFile& file : *files) class_of[file.path] = data.classes.at(static_cast<size_t>(file.label));
+  for (size_t i = before; i < list.paths.size(); ++i)
+    if (const auto known = class_of.find(list.paths[i]); known != class_of.end()) list.classes[i] = known->second;
+}
+
 /// Paths from standard input, an entry a line, or between NULs as `find -print0` writes them.
 void read_listed(std::istream& stream, std::vector<std::string>& paths) {
   std::string text(std::istreambuf_iterator<char>(stream), {});
@@ -141,7 +158,9 @@ PictureList list_pictures(const std::vector<std::string>& inputs) {
         read_listed(std::cin, list.paths);
       } else if (fs::is_directory(input, code)) {
         const size_t before = list.paths.size();
-        collect_pictures(input, list);
+        std::set<std::string> visited;
+        collect_pictures(input, list, visited);
+        name_classes(input, before, list);
         if (list.paths.size() == before)
           throw Error(input + ": holds no pictures", "give a folder with " + codec_names() + " files",
                       ErrorCode::bad_data);
@@ -156,6 +175,7 @@ PictureList list_pictures(const std::vector<std::string>& inputs) {
         globfree(&matches);
       }
     }
+    list.classes.resize(list.paths.size());
     return list;
   });
 }

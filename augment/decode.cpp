@@ -1,6 +1,6 @@
 #include "augment/decode.h"
 
-#include <algorithm>
+#include <filesystem>
 #include <fstream>
 #include <utility>
 
@@ -16,6 +16,9 @@ constexpr int64_t kLargestPixels = 200'000'000;
 constexpr std::streamoff kLargestFile = std::streamoff{1} << 30;
 
 std::vector<uint8_t> read_file(const std::string& path) {
+  std::error_code code;
+  const auto status = std::filesystem::status(path, code);
+  if (std::filesystem::exists(status) && !std::filesystem::is_regular_file(status)) throw Error("is no file");
   std::ifstream stream(path, std::ios::binary | std::ios::ate);
   if (!stream) throw Error("cannot be opened", {}, ErrorCode::not_found);
   const std::streamoff size = stream.tellg();
@@ -56,18 +59,33 @@ void to_rgb(RawPicture& picture, const DecodeOptions& options) {
   picture.kind = RawPicture::Kind::rgb;
 }
 
-Image decoded(std::span<const uint8_t> bytes, const DecodeOptions& options) {
+Image decoded_in_memory(std::span<const uint8_t> bytes, const DecodeOptions& options) {
   const Codec* codec = codec_of(bytes);
   if (!codec) throw Error("is not a " + codec_names() + " picture");
-  check_size(codec->header(bytes));
+  const PictureHeader header = codec->header(bytes);
+  check_size(header);
   RawPicture raw = codec->decode(bytes, options.least_side);
+  check_size({raw.width, raw.height});  // of some containers only the data says it
   if (options.profiles) to_srgb(raw);
   to_rgb(raw, options);
   Image image;
   image.width = raw.width;
   image.height = raw.height;
   image.pixels = std::move(raw.pixels);
+  if (raw.part < 1) {
+    image.full_width = header.width;
+    image.full_height = header.height;
+    image.part = raw.part;
+  }
   return turned(std::move(image), raw.orientation);
+}
+
+Image decoded(std::span<const uint8_t> bytes, const DecodeOptions& options) {
+  try {
+    return decoded_in_memory(bytes, options);
+  } catch (const std::bad_alloc&) {
+    throw Error("takes more memory than there is", {}, ErrorCode::out_of_memory);
+  }
 }
 
 }  // namespace
@@ -77,16 +95,9 @@ Image decode_image(std::span<const uint8_t> bytes, const DecodeOptions& options)
 }
 
 Image decode_image(const std::string& path, const DecodeOptions& options) {
-  return with_place([&] { return path; },
-                    [&] {
-                      return with_code(ErrorCode::corrupt_file, [&] {
-                        try {
-                          return decoded(read_file(path), options);
-                        } catch (const std::bad_alloc&) {
-                          throw Error("takes more memory than there is", {}, ErrorCode::out_of_memory);
-                        }
-                      });
-                    });
+  return with_place(
+      [&] { return path; },
+      [&] { return with_code(ErrorCode::corrupt_file, [&] { return decoded(read_file(path), options); }); });
 }
 
 }  // namespace graft

@@ -1,11 +1,11 @@
 #include "augment/encode.h"
 
 #include <algorithm>
+#include <cctype>
 #include <csetjmp>
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
-#include <span>
 
 #include <jpeglib.h>
 #include <spng.h>
@@ -28,6 +28,7 @@ void write(const std::string& path, const uint8_t* bytes, size_t size) {
 
 void write_png(const Image& image, const std::string& path) {
   const std::unique_ptr<spng_ctx, void (*)(spng_ctx*)> context(spng_ctx_new(SPNG_CTX_ENCODER), spng_ctx_free);
+  if (!context) throw Error("there is no memory to encode it", {}, ErrorCode::out_of_memory);
   spng_ihdr header{};
   header.width = static_cast<uint32_t>(image.width);
   header.height = static_cast<uint32_t>(image.height);
@@ -61,6 +62,7 @@ bool encode_jpeg(const Image& image, unsigned char*& bytes, unsigned long& size)
   };
   if (setjmp(errors.back)) {
     jpeg_destroy_compress(&info);
+    bytes = nullptr;  // what the destination had is not known here
     return false;
   }
   jpeg_create_compress(&info);

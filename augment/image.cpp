@@ -16,6 +16,8 @@ Image upright(Image image) {
     for (int64_t top = 0, bottom = image.height - 1; top < bottom; ++top, --bottom)
       std::swap_ranges(image.row(top), image.row(top) + 3 * image.width, image.row(bottom));
   }
+  image.last_column_first = image.last_column_first != image.mirrored;
+  image.last_row_first = image.last_row_first != image.upside_down;
   image.mirrored = image.upside_down = false;
   return image;
 }
@@ -29,11 +31,26 @@ Image turned(Image image, int orientation) {
       const uint8_t* from = image.row(y);
       for (int64_t x = 0; x < image.width; ++x, from += 3) std::copy_n(from, 3, transposed.row(x) + 3 * y);
     }
+    transposed.full_width = image.full_height;
+    transposed.full_height = image.full_width;
+    transposed.part = image.part;
+    transposed.last_column_first = image.last_row_first;
+    transposed.last_row_first = image.last_column_first;
     image = std::move(transposed);
   }
   image.mirrored = orientation == 2 || orientation == 3 || orientation == 6 || orientation == 7;
   image.upside_down = orientation == 3 || orientation == 4 || orientation == 7 || orientation == 8;
   return upright(std::move(image));
+}
+
+Box whole(const Image& image) {
+  const double width = image.full_width > 0 ? static_cast<double>(image.full_width) * image.part
+                                            : static_cast<double>(image.width),
+               height = image.full_height > 0 ? static_cast<double>(image.full_height) * image.part
+                                              : static_cast<double>(image.height);
+  const double left = image.last_column_first ? static_cast<double>(image.width) - width : 0,
+               top = image.last_row_first ? static_cast<double>(image.height) - height : 0;
+  return {left, top, left + width, top + height};
 }
 
 }  // namespace graft

@@ -13,11 +13,19 @@ struct Image {
   int64_t width = 0, height = 0;
   std::vector<uint8_t> pixels;  // height × width × 3
   bool mirrored = false, upside_down = false;
+  /// Of a picture that was decoded at a part of its size: the size that it stands for, and that part. Its last row and
+  /// column may stand for less than a whole pixel.
+  int64_t full_width = 0, full_height = 0;
+  double part = 1;
+  bool last_column_first = false, last_row_first = false;  // they were turned to the other side
 
   Image() = default;
   Image(int64_t w, int64_t h) : width(w), height(h), pixels(static_cast<size_t>(w * h * 3)) {}
   uint8_t* row(int64_t y) { return pixels.data() + y * width * 3; }
   const uint8_t* row(int64_t y) const { return pixels.data() + y * width * 3; }
+  /// The size that the picture stands for.
+  int64_t meant_width() const { return full_width > 0 ? full_width : width; }
+  int64_t meant_height() const { return full_height > 0 ? full_height : height; }
 };
 
 /// The same picture, its pixels where they are meant to be.
@@ -31,9 +39,7 @@ struct Box {
   double left = 0, top = 0, right = 0, bottom = 0;
 };
 
-/// All of it.
-inline Box whole(const Image& image) {
-  return {0, 0, static_cast<double>(image.width), static_cast<double>(image.height)};
-}
+/// All that the picture stands for.
+Box whole(const Image& image);
 
 }  // namespace graft

@@ -133,13 +133,17 @@ Image resampled(const Image& image, const Weights* across, int64_t left, int64_t
   return result;
 }
 
+/// Places further on are multiplied: adding would take long, and no picture that is looked at is so long.
+constexpr int64_t kAddedUp = 1 << 22;
+
 /// For each output pixel of the window, the input pixel that it falls into. Pillow adds up the places, which decides
 /// where one falls between two.
 std::vector<int64_t> nearest_places(double from, double to, int64_t in, int64_t out, int64_t begin, int64_t count) {
   const double step = (to - from) / static_cast<double>(out);
   std::vector<int64_t> places;
-  double at = from + step * 0.5;
-  for (int64_t o = 0; o < begin + count; ++o, at += step)
+  const int64_t first = begin > kAddedUp ? begin : 0;
+  double at = from + step * (static_cast<double>(first) + 0.5);
+  for (int64_t o = first; o < begin + count; ++o, at += step)
     if (o >= begin) places.push_back(std::clamp<int64_t>(static_cast<int64_t>(at), 0, in - 1));
   return places;
 }
@@ -182,9 +186,10 @@ Image resize(const Image& image, Box box, int64_t width, int64_t height, Interpo
 }
 
 Size fitting_size(const Image& image, int64_t short_side, int64_t width, int64_t height) {
-  const int64_t shorter = std::min(image.width, image.height), side = std::max<int64_t>(short_side, 1);
-  const int64_t w = std::max<int64_t>(1, side * image.width / shorter),
-                h = std::max<int64_t>(1, side * image.height / shorter);
+  const int64_t own_width = image.meant_width(), own_height = image.meant_height();
+  const int64_t shorter = std::min(own_width, own_height), side = std::max<int64_t>(short_side, 1);
+  const int64_t w = std::max<int64_t>(1, side * own_width / shorter),
+                h = std::max<int64_t>(1, side * own_height / shorter);
   const auto in_proportion = [](int64_t a, int64_t b, int64_t c) { return (2 * a * b + c) / (2 * c); };
   return {std::max({w, width, in_proportion(w, height, h)}), std::max({h, height, in_proportion(h, width, w)})};
 }

@@ -2,8 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdio>
 #include <functional>
-#include <map>
 #include <nlohmann/json.hpp>
 
 #include "runtime/core/error.h"
@@ -105,6 +105,12 @@ void read_size(const json& j, int64_t& height, int64_t& width) {
   }
 }
 
+double crop_part(const json& j) {
+  const double part = static_cast<double>(finite(j));
+  if (!(part > 0.01 && part <= 1)) throw Error("is " + j.dump() + ", parts lie above 0 and up to 1");
+  return part;
+}
+
 int64_t usual_resize(const Preprocessing& p, double part = kUsualCropPart) {
   return std::llround(static_cast<double>(std::min(p.crop_height, p.crop_width)) / part);
 }
@@ -170,22 +176,29 @@ Preprocessing hugging_face(const json& j, const Preprocessing& base) {
   object.read("resample", [&](const json& v) { p.interpolation = of_pil(v); });
   const bool crops = says("do_center_crop", object.has("crop_size") && !object.has("crop_pct"));
   if (crops) object.read("crop_size", [&](const json& v) { read_size(v, p.crop_height, p.crop_width); });
+  for (const char* key : {"do_pad", "do_thumbnail", "do_align_long_axis"})
+    if (says(key, false))
+      throw Error("\"" + std::string(key) + "\" is not known here", "set it to false if you can do without");
+  if (says("do_flip_channel_order", false)) p.colour = Preprocessing::Colour::bgr;
   if (says("do_resize", true)) {
+    p.always_resize = true;
     double part = kUsualCropPart;
-    object.read("crop_pct", [&](const json& v) { part = std::clamp<double>(finite(v), 0.01, 1); });
+    object.read("crop_pct", [&](const json& v) { part = crop_part(v); });
     object.read("size", [&](const json& v) {
-      const bool shortest = v.is_object() && v.contains("shortest_edge");
+      const bool deit = j.value("feature_extractor_type", "") == "DeiTFeatureExtractor";  // its number is of both sides
+      const bool shortest = (v.is_object() && v.contains("shortest_edge")) || (v.is_number() && object.has("crop_pct"));
+      const auto edge_of = [&] { return side(v.is_number() ? v : v.at("shortest_edge")); };
       if (v.is_object() && v.contains("longest_edge") && !shortest)
         throw Error("resizes the longest side, which is not known here",
                     "write \"fit\": \"letterbox\" in graft's own JSON");
       if (shortest && object.has("crop_pct")) {  // ConvNeXT: below 384 resized by the part and cropped, else squashed
-        const int64_t edge = side(v.at("shortest_edge"));
+        const int64_t edge = edge_of();
         p.crop_height = p.crop_width = edge;
         p.fit = edge < 384 ? Fit::crop : Fit::squash;
         p.resize = edge < 384 ? static_cast<int64_t>(static_cast<double>(edge) / part) : edge;
-      } else if (shortest || (v.is_number() && crops)) {
+      } else if (shortest || (v.is_number() && crops && !deit)) {
         p.fit = Fit::crop;
-        p.resize = side(shortest ? v.at("shortest_edge") : v);
+        p.resize = edge_of();
         if (!crops) p.crop_height = p.crop_width = p.resize;
       } else {
         int64_t height = 0, width = 0;
@@ -195,6 +208,8 @@ Preprocessing hugging_face(const json& j, const Preprocessing& base) {
           p.crop_height = height;
           p.crop_width = width;
         }
+        if (height * p.crop_width != width * p.crop_height)
+          throw Error("has other proportions than \"crop_size\"", "write graft's own JSON");
         p.resize = std::min(height, width);
       }
     });
@@ -209,12 +224,15 @@ Preprocessing hugging_face(const json& j, const Preprocessing& base) {
       if (!(p.scale > 0)) throw Error("must be positive");
     });
   }
-  p.mean = {0, 0, 0};
-  p.std = {1, 1, 1};
   if (says("do_normalize", true)) {
     object.read("image_mean", [&](const json& v) { p.mean = channels(v); });
     object.read("image_std", [&](const json& v) { check_std(p.std = channels(v)); });
+  } else {
+    p.mean = {0, 0, 0};
+    p.std = {1, 1, 1};
   }
+  if (says("rescale_offset", false))  // pixels · factor - 1
+    for (float& m : p.mean) m += 1;
   return p;
 }
 
@@ -225,13 +243,14 @@ Preprocessing timm(const json& whole, const Preprocessing& base) {
   Preprocessing p = base;
   p.scale = 1.0f / 255;
   p.interpolation = Interpolation::bicubic;
+  p.always_resize = true;
   object.read("input_size", [&](const json& v) {
     p.crop_height = side(v.at(1));
     p.crop_width = side(v.at(2));
   });
   object.read("interpolation", [&](const json& v) { p.interpolation = interpolation_named(v.get<std::string>()); });
   double part = kUsualCropPart;
-  object.read("crop_pct", [&](const json& v) { part = std::clamp<double>(finite(v), 0.01, 1); });
+  object.read("crop_pct", [&](const json& v) { part = crop_part(v); });
   p.resize = static_cast<int64_t>(std::floor(static_cast<double>(std::min(p.crop_height, p.crop_width)) / part));
   object.read("crop_mode", [&](const json& v) {
     const auto mode = v.get<std::string>();
@@ -249,8 +268,13 @@ Preprocessing read(const json& j, const Preprocessing& base) {
   const auto has = [&](const char* key) { return j.contains(key); };
   if (has("pretrained_cfg") || (has("input_size") && (has("mean") || has("crop_pct")))) return timm(j, base);
   if (has("image_processor_type") || has("feature_extractor_type") || has("image_mean") || has("do_resize") ||
-      has("do_normalize"))
+      has("do_normalize") || has("do_center_crop") || has("do_rescale") || has("crop_size") || has("size")) {
+    for (const char* key : {"resize", "crop", "colour", "fit", "scale", "mean", "std"})
+      if (has(key))
+        throw Error("\"" + std::string(key) + "\" is graft's own key among those of Hugging Face",
+                    "write one kind alone");
     return hugging_face(j, base);
+  }
   return own(j, base);
 }
 

@@ -41,7 +41,8 @@ void check(const Options& o) {
 void register_check(CLI::App& app) {
   auto o = std::make_shared<Options>();
   auto* command = app.add_subcommand(
-      "check", "Look through labelled pictures: unreadable ones, copies, leaks between parts; with a model wrong labels");
+      "check",
+      "Look through labelled pictures: unreadable ones, copies, leaks between parts; with a model wrong labels");
   add_common(*command, o->common);
   add_picture_options(*command, o->pictures);
   command->add_option("data", o->data, "Folder of train, val and test with CLASS in each, folder of CLASS, or table")

@@ -128,7 +128,7 @@ void evaluate(const Options& o) {
   // Parts that the data does not tell apart are made as training makes them.
   const bool as_trained = o.split == "val" || o.split == "train";
   Dataset data = read_dataset(o.data, task, {o.validation_part, o.common.seed, false});
-  if (!data.is_split && as_trained) data = read_dataset(o.data, task, {o.validation_part, o.common.seed});
+  if (data.validation.empty() && as_trained) data = read_dataset(o.data, task, {o.validation_part, o.common.seed});
   const Chosen chosen = chosen_files(data, o);
   open_device_for(o);
   RunListener listener(o.common.quiet);

@@ -1,13 +1,16 @@
 #include <algorithm>
 #include <filesystem>
 #include <iostream>
+#include <map>
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "apps/account.h"
 #include "apps/commands/commands.h"
 #include "apps/common.h"
 #include "apps/run_listener.h"
 #include "apps/scatter.h"
+#include "augment/data/file_kinds.h"
 #include "finetune/features/tsne.h"
 #include "graft/dataset.h"
 #include "graft/error.h"
@@ -25,16 +28,30 @@ struct Options : PictureModelOptions {
   std::vector<std::string> inputs;
 };
 
-/// Names of the classes that class_labels counts: those of the pictures' folders.
-std::vector<std::string> class_names(const std::vector<std::string>& paths, const std::vector<int64_t>& labels) {
-  std::vector<std::string> names;
-  for (size_t i = 0; i < paths.size(); ++i) {
-    if (labels[i] < 0) continue;
-    const auto label = static_cast<size_t>(labels[i]);
-    if (names.size() <= label) names.resize(label + 1);
-    names[label] = std::filesystem::path(paths[i]).parent_path().filename().string();
+/// Labels of features by the classes that their pictures lie below: counted as the model's labels where it knows any of
+/// them, else as all commands sort classes.
+void label_by_classes(const PictureList& pictures, const std::vector<std::string>& labels, Features& features) {
+  std::set<std::string> names(pictures.classes.begin(), pictures.classes.end());
+  names.erase("");
+  if (names.empty()) {  // files alone: their own folders' names are what class_labels counts
+    for (size_t row = 0; row < features.rows; ++row) {
+      if (features.labels[row] < 0) continue;
+      const auto label = static_cast<size_t>(features.labels[row]);
+      if (features.classes.size() <= label) features.classes.resize(label + 1);
+      features.classes[label] = std::filesystem::path(features.paths[row]).parent_path().filename().string();
+    }
+    return;
   }
-  return names;
+  features.classes.assign(names.begin(), names.end());
+  sort_naturally(features.classes);
+  if (std::any_of(labels.begin(), labels.end(), [&](const std::string& l) { return names.contains(l); }))
+    features.classes = labels;
+  std::map<std::string, int64_t> index;
+  for (size_t i = 0; i < features.classes.size(); ++i) index.try_emplace(features.classes[i], static_cast<int64_t>(i));
+  for (size_t row = 0; row < features.rows; ++row) {
+    const auto known = index.find(pictures.classes[features.indices[row]]);
+    features.labels[row] = known == index.end() ? -1 : known->second;
+  }
 }
 
 /// The features in the plane, by t-SNE.
@@ -48,15 +65,17 @@ void write_map(const Options& o, const Features& features) {
                               {std::min(o.perplexity, static_cast<double>(samples - 1) / 3), 1000, o.common.seed});
   const Scatter scatter{
       "t-SNE of " + std::to_string(features.width) + " features of " + std::to_string(samples) + " pictures",
-      map.places, features.labels, class_names(features.paths, features.labels), features.paths};
+      map.places, features.labels, features.classes, features.paths};
   write_atomically(o.picture, [&](std::ostream& stream) { stream << to_svg(scatter); });
 }
 
 Features extracted(const Options& o, Account& account) {
   RunSettings settings;
   PictureList pictures;
+  std::vector<std::string> labels;
   const auto make_extractor = [&] {  // the model's own weights go with it
     const Model model = Model::load(o.model);
+    labels = model.labels();
     settings = run_settings(model, o);
     pictures = list_pictures(o.inputs);
     if (pictures.paths.empty()) throw Error("no pictures were given", "name files, folders or globs");
@@ -68,6 +87,7 @@ Features extracted(const Options& o, Account& account) {
   RunListener listener(o.common.quiet);
   for (const std::string& reason : pictures.skipped) listener.skipped(reason);
   Features features = extractor.extract(pictures.paths, &listener);
+  label_by_classes(pictures, labels, features);
   account = {static_cast<size_t>(features.rows), listener.unreadable(), std::move(pictures.ignored)};
   return features;
 }
@@ -82,6 +102,7 @@ void extract(const Options& o) {
     std::cout << nlohmann::json{{"output", o.output},
                                 {"pictures", features.rows},
                                 {"features", features.width},
+                                {"classes", features.classes},
                                 {"skipped", account.unreadable.size()},
                                 {"unreadable", account.unreadable},
                                 {"not_pictures", account.ignored}}

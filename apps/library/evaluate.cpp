@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <set>
 #include <tuple>
 
 #include "apps/library/picture_runner.h"
@@ -40,6 +41,9 @@ std::vector<int> match_classes(const std::vector<std::string>& classes, const st
                     std::to_string(classes.size()) + " classes",
                 kWrongModel);
   }
+  const std::set<int> different(index.begin(), index.end());
+  if (different.size() != index.size())
+    throw Error("two classes of the data are the same output of the model", kWrongModel);
   if (std::any_of(index.begin(), index.end(), [&](int i) { return static_cast<size_t>(i) >= outputs; }))
     throw Error(
         "the model has " + std::to_string(outputs) + " outputs and " + std::to_string(labels.size()) + " class names",

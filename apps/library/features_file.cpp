@@ -1,3 +1,5 @@
+#include <unistd.h>
+
 #include <algorithm>
 #include <filesystem>
 #include <map>
@@ -63,9 +65,9 @@ void check_features_path(const std::string& path) {
     std::error_code code;
     if (!folder.empty() && !std::filesystem::is_directory(folder, code))
       throw Error(path + ": its folder does not exist", "create " + folder.string(), ErrorCode::not_found);
-    // A file that cannot be written is told before the work, not after.
-    write_atomically(path + ".writable", [](std::ostream&) {});
-    std::filesystem::remove(path + ".writable", code);
+    const std::string place = folder.empty() ? "." : folder.string();
+    if (::access(place.c_str(), W_OK) != 0)
+      throw Error(path + ": its folder cannot be written to", "choose another", ErrorCode::io);
   });
 }
 
@@ -75,9 +77,17 @@ void save_features(const Features& features, const std::string& path) {
     if (extension == ".csv") return write_csv(features, path);
     const auto rows = static_cast<int64_t>(features.rows), width = static_cast<int64_t>(features.width);
     const Tensor values = Tensor::copy_of<float>({rows, width}, features.values);
-    if (extension == ".npy") return write_npy(path, values);
+    if (extension == ".npy") {
+      write_npy(path, values);
+      if (features.paths.empty()) return;
+      write_atomically(path + ".paths.txt", [&](std::ostream& stream) {  // a path a row
+        for (const std::string& p : features.paths) stream << p << '\n';
+      });
+      return;
+    }
     const Tensor labels = Tensor::copy_of<int64_t>({rows}, features.labels);
-    write_npz(path, {{"features", &values}, {"labels", &labels}}, {{"paths", features.paths}});
+    write_npz(path, {{"features", &values}, {"labels", &labels}},
+              {{"paths", features.paths}, {"classes", features.classes}});
   });
 }
 

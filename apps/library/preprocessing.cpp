@@ -53,7 +53,7 @@ Preprocessing resolved(const OnnxModel& model, const PreprocessingSettings& s) {
     if ((picture.height > 0 || s.crop > 0) && (p.crop_height != height || p.crop_width != width))
       throw Error(s.name + " crops to " + std::to_string(p.crop_height) + "×" + std::to_string(p.crop_width) + ", " +
                       place + " takes " + std::to_string(height) + "×" + std::to_string(width),
-                  "mend \"crop\" in it", ErrorCode::corrupt_file);
+                  "mend its size", ErrorCode::corrupt_file);
   } else {
     p = named_preprocessing(unknown ? "imagenet" : s.name, {picture.channels, height, width});
   }

@@ -13,6 +13,8 @@ namespace {
 /// Windows' and OS/2's bitmaps. [Microsoft: BITMAPINFOHEADER, BITMAPV5HEADER, Bitmap Compression]
 enum class Compression : uint32_t { none = 0, rle8 = 1, rle4 = 2, masks = 3, masks_with_alpha = 6 };
 
+/// A run of two bytes makes up to 255 pixels; a picture may leave out so many more by its jumps.
+constexpr size_t kPixelsOfAByte = 128, kSkipped = size_t{1} << 24;
 constexpr size_t kFileHeader = 14, kOldHeader = 12, kInfoHeader = 40;
 
 struct Head {
@@ -133,6 +135,8 @@ class Decoder {
       return bytes_[at++];
     };
     while (true) {
+      // Some files leave the end out.
+      if (at >= bytes_.size() && (y >= picture_.height || (y == picture_.height - 1 && x >= picture_.width))) return;
       const uint8_t count = next(), value = next();
       if (count > 0) {
         for (int i = 0; i < count; ++i) put(x++, y, nibbles ? (i % 2 ? value & 15u : value >> 4u) : value);
@@ -167,6 +171,11 @@ class Bmp final : public Codec {
  public:
   std::string_view name() const override { return "BMP"; }
   bool recognises(std::span<const uint8_t> bytes) const override {
+    if (bytes.size() < 18) return false;
+    // Two letters are no proof: the header's size is one of a few.
+    const uint32_t size = little_endian(bytes, 14, 4);
+    const bool known = size == 12 || size == 40 || size == 52 || size == 56 || size == 64 || size == 108 || size == 124;
+    if (!known) return false;
     return bytes.size() >= 18 && has_text_at(bytes, 0, "BM");
   }
   PictureHeader header(std::span<const uint8_t> bytes) const override { return read_head(bytes).size; }
@@ -188,6 +197,8 @@ class Bmp final : public Codec {
     if (plain &&
         (head.pixels > bytes.size() || (bytes.size() - head.pixels) / row < static_cast<size_t>(head.size.height)))
       throw Error("is truncated");
+    const auto pixels = static_cast<size_t>(head.size.width * head.size.height);
+    if (runs && pixels > kSkipped && pixels / kPixelsOfAByte > bytes.size()) throw Error("is truncated");
     RawPicture picture;
     picture.width = head.size.width;
     picture.height = head.size.height;

@@ -22,6 +22,7 @@ struct RawPicture {
   std::vector<uint8_t> profile;  // the embedded ICC profile; empty where there is none
   bool grey = false;             // one channel, repeated: so is what the profile is for
   int orientation = 1;           // EXIF's, 1 to 8
+  double part = 1;               // of its size, at which it was decoded
 };
 
 /// A picture file's format. Codecs hold no state: any thread may use them.

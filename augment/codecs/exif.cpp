@@ -5,7 +5,7 @@
 namespace graft {
 namespace {
 
-constexpr uint32_t kOrientation = 274, kShort = 3;
+constexpr uint32_t kOrientation = 274, kShort = 3, kLong = 4;
 
 }  // namespace
 
@@ -21,9 +21,10 @@ int exif_orientation(std::span<const uint8_t> block) {
   const size_t entries = number(directory, 2);
   for (size_t i = 0; i < entries && block.size() - directory >= 2 + 12 * (i + 1); ++i) {
     const size_t at = directory + 2 + 12 * i;
-    if (number(at, 2) != kOrientation || number(at + 2, 2) != kShort) continue;
-    const auto orientation = static_cast<int>(number(at + 8, 2));
-    return orientation >= 1 && orientation <= 8 ? orientation : 1;
+    const uint32_t type = number(at + 2, 2);
+    if (number(at, 2) != kOrientation || (type != kShort && type != kLong)) continue;
+    const auto orientation = static_cast<int64_t>(number(at + 8, type == kShort ? 2 : 4));
+    return orientation >= 1 && orientation <= 8 ? static_cast<int>(orientation) : 1;
   }
   return 1;
 }

@@ -5,6 +5,8 @@
 
 #include <jpeglib.h>
 
+#include <jerror.h>
+
 #include "augment/codecs/bytes.h"
 #include "augment/codecs/codec.h"
 #include "augment/codecs/exif.h"
@@ -13,19 +15,34 @@
 namespace graft {
 namespace {
 
+constexpr int kMostScans = 500;
+
 /// libjpeg tells of errors by a function that must not return: it jumps back to where the reader was called. Nothing
 /// that has a destructor may be made between that place and a call into libjpeg.
 struct JumpingErrors {
   jpeg_error_mgr base;  // first: libjpeg knows its address
   std::jmp_buf back;
   char message[JMSG_LENGTH_MAX];
+  bool damaged;  // a stretch of the picture was made up
 
   static void exit(j_common_ptr info) {
     auto* self = reinterpret_cast<JumpingErrors*>(info->err);
     info->err->format_message(info, self->message);
     std::longjmp(self->back, 1);
   }
-  static void be_quiet(j_common_ptr, int) {}
+  /// Warnings: those of bytes that are missing or make no sense; all others do not change a pixel.
+  static void warn(j_common_ptr info, int level) {
+    const int code = info->err->msg_code;
+    if (level < 0 && (code == JWRN_HIT_MARKER || code == JWRN_HUFF_BAD_CODE || code == JWRN_ARITH_BAD_CODE))
+      reinterpret_cast<JumpingErrors*>(info->err)->damaged = true;
+  }
+  /// A progressive picture has some ten scans; thousands in a few bytes would keep a thread for minutes.
+  static void count_scans(j_common_ptr info) {
+    if (reinterpret_cast<j_decompress_ptr>(info)->input_scan_number <= kMostScans) return;
+    auto* self = reinterpret_cast<JumpingErrors*>(info->err);
+    std::snprintf(self->message, sizeof self->message, "it has more than %d scans", kMostScans);
+    std::longjmp(self->back, 1);
+  }
 };
 
 /// Bytes in memory; what is asked for behind their end is not made up, as jpeg_mem_src does.
@@ -54,8 +71,10 @@ class Reader {
   explicit Reader(std::span<const uint8_t> bytes) {
     info_.err = jpeg_std_error(&errors_.base);
     errors_.base.error_exit = JumpingErrors::exit;
-    errors_.base.emit_message = JumpingErrors::be_quiet;
-    jpeg_create_decompress(&info_);
+    errors_.base.emit_message = JumpingErrors::warn;
+    if (!try_create()) fail();
+    progress_.progress_monitor = JumpingErrors::count_scans;
+    info_.progress = &progress_;
     source_.base.next_input_byte = bytes.data();
     source_.base.bytes_in_buffer = bytes.size();
     source_.base.init_source = MemorySource::nothing;
@@ -83,6 +102,7 @@ class Reader {
   }
   void read_into(uint8_t* pixels, size_t row_bytes) {
     if (!try_read(pixels, row_bytes)) fail();
+    if (errors_.damaged) throw Error("is damaged: a part of its data is missing");
   }
 
   int orientation() const {
@@ -97,6 +117,11 @@ class Reader {
   }
 
  private:
+  bool try_create() {
+    if (setjmp(errors_.back)) return false;
+    jpeg_create_decompress(&info_);
+    return true;
+  }
   bool try_header(bool with_markers) {
     if (setjmp(errors_.back)) return false;
     if (with_markers) {
@@ -137,6 +162,7 @@ class Reader {
   jpeg_decompress_struct info_{};
   JumpingErrors errors_{};
   MemorySource source_{};
+  jpeg_progress_mgr progress_{};
   JOCTET* profile_ = nullptr;
   unsigned profile_bytes_ = 0;
 };
@@ -170,7 +196,9 @@ class Jpeg final : public Codec {
     picture.grey = info.jpeg_color_space == JCS_GRAYSCALE;
     picture.orientation = reader.orientation();
     picture.profile = reader.profile();
-    reader.start(cmyk ? JCS_CMYK : JCS_RGB, eighths_for(std::min(info.image_width, info.image_height), least_side));
+    const unsigned eighths = eighths_for(std::min(info.image_width, info.image_height), least_side);
+    picture.part = eighths / 8.0;
+    reader.start(cmyk ? JCS_CMYK : JCS_RGB, eighths);
     picture.width = info.output_width;
     picture.height = info.output_height;
     const size_t row_bytes = static_cast<size_t>(picture.width) * (cmyk ? 4 : 3);

@@ -8,10 +8,11 @@ namespace graft {
 
 SharedLibrary::SharedLibrary(const std::string& soname, const std::string& pictures) : soname_(soname) {
   handle_ = soname.empty() ? nullptr : dlopen(soname.c_str(), RTLD_NOW | RTLD_LOCAL);
-  if (!handle_)
-    throw Error(
-        pictures + " pictures are read with " + (soname.empty() ? "a library" : soname) + ", which is not there",
-        "install it", ErrorCode::unsupported);
+  if (handle_) return;
+  const char* reason = soname.empty() ? "graft was built without it" : dlerror();
+  throw Error(pictures + " pictures are read with " + (soname.empty() ? "a library" : soname) +
+                  ", which cannot be opened (" + (reason ? reason : "") + ")",
+              "install it", ErrorCode::unsupported);
 }
 
 void* SharedLibrary::address_of(const char* name) const {

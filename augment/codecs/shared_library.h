@@ -12,7 +12,7 @@ class SharedLibrary {
   SharedLibrary(const SharedLibrary&) = delete;
   SharedLibrary& operator=(const SharedLibrary&) = delete;
 
-  /// A function by its name; `declared` is its declaration, whose type it has: library.function("f", &f).
+  /// A function by its name, with the type of its declaration: library.function("f", &f).
   template <typename Function>
   Function* function(const char* name, Function*) const {
     return reinterpret_cast<Function*>(address_of(name));

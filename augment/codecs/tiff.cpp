@@ -17,6 +17,8 @@ namespace {
 
 /// What a strip or tile may take, decoded: a damaged header asks for more than the picture has.
 constexpr uint64_t kLargestStrip = uint64_t{1} << 30;
+/// Tiles of small pictures are larger than these.
+constexpr uint64_t kSmallStrip = uint64_t{16} << 20;
 
 /// What the library said last in this thread.
 thread_local std::string last_message;
@@ -35,6 +37,7 @@ struct Library {
   GRAFT_FUNCTION(TIFFGetField);
   GRAFT_FUNCTION(TIFFSetField);
   GRAFT_FUNCTION(TIFFIsTiled);
+  GRAFT_FUNCTION(TIFFReadDirectory);
   GRAFT_FUNCTION(TIFFStripSize64);
   GRAFT_FUNCTION(TIFFTileSize64);
   GRAFT_FUNCTION(TIFFRGBAImageBegin);
@@ -116,11 +119,25 @@ uint16_t field(TIFF* file, uint32_t tag, uint16_t otherwise) {
   return value;
 }
 
-/// What the fourth channel (or the second of grey) is: EXTRASAMPLE_UNSPECIFIED where there is none.
-uint16_t alpha_of(TIFF* file) {
+/// What the channels beside the colours are.
+std::vector<uint16_t> extra_channels(TIFF* file) {
   uint16_t count = 0, *kinds = nullptr;
-  return lib().TIFFGetField(file, TIFFTAG_EXTRASAMPLES, &count, &kinds) && count == 1 ? kinds[0]
-                                                                                      : EXTRASAMPLE_UNSPECIFIED;
+  if (!lib().TIFFGetField(file, TIFFTAG_EXTRASAMPLES, &count, &kinds)) return {};
+  return {kinds, kinds + count};
+}
+
+/// Goes to the first page that is no preview of another. Cameras' raw files have nothing else that could be read.
+void find_page(TIFF* file) {
+  uint8_t* version = nullptr;
+  if (lib().TIFFGetField(file, TIFFTAG_DNGVERSION, &version))
+    throw Error("is a camera's raw file", "develop it to JPEG, PNG or TIFF");
+  const auto is_preview = [&] {
+    uint32_t type = 0;
+    return lib().TIFFGetField(file, TIFFTAG_SUBFILETYPE, &type) && (type & FILETYPE_REDUCEDIMAGE) != 0;
+  };
+  while (is_preview())
+    if (!lib().TIFFReadDirectory(file))
+      throw Error("holds previews alone, as a camera's raw file does", "develop it to JPEG, PNG or TIFF");
 }
 
 class Tiff final : public Codec {
@@ -135,12 +152,15 @@ class Tiff final : public Codec {
 
   PictureHeader header(std::span<const uint8_t> bytes) const override {
     Memory memory{bytes};
-    return size_of(opened(memory).get());
+    const File file = opened(memory);
+    find_page(file.get());
+    return size_of(file.get());
   }
 
   RawPicture decode(std::span<const uint8_t> bytes, int64_t) const override {
     Memory memory{bytes};
     const File file = opened(memory);
+    find_page(file.get());
     const PictureHeader size = size_of(file.get());
     const uint16_t bits = field(file.get(), TIFFTAG_BITSPERSAMPLE, 1);
     if (field(file.get(), TIFFTAG_SAMPLEFORMAT, SAMPLEFORMAT_UINT) != SAMPLEFORMAT_UINT)
@@ -151,11 +171,12 @@ class Tiff final : public Codec {
         lib().TIFFIsTiled(file.get()) ? lib().TIFFTileSize64(file.get()) : lib().TIFFStripSize64(file.get());
     if (strip > kLargestStrip)
       throw Error("cannot be decoded: its strips would take " + std::to_string(strip) + " bytes");
-    const uint16_t alpha = alpha_of(file.get());
+    std::vector<uint16_t> extra = extra_channels(file.get());
+    const uint16_t alpha = extra.empty() ? uint16_t{EXTRASAMPLE_UNSPECIFIED} : extra[0];
     // Colours that are not multiplied by their alpha would be, with a loss: called associated they come as they are.
     if (alpha == EXTRASAMPLE_UNASSALPHA) {
-      const uint16_t associated = EXTRASAMPLE_ASSOCALPHA;
-      lib().TIFFSetField(file.get(), TIFFTAG_EXTRASAMPLES, 1, &associated);
+      extra[0] = EXTRASAMPLE_ASSOCALPHA;
+      lib().TIFFSetField(file.get(), TIFFTAG_EXTRASAMPLES, static_cast<uint16_t>(extra.size()), extra.data());
     }
     char message[1024] = "";
     TIFFRGBAImage image{};

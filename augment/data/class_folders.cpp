@@ -30,26 +30,72 @@ bool has_pictures_of_its_own(const fs::path& folder) {
   return false;
 }
 
-/// The folder whose folders are the classes or the parts: passes through those that stand alone, or that hold all
-/// pictures under a name for them.
-fs::path level_of_classes(fs::path folder) {
-  while (!has_pictures_of_its_own(folder)) {
-    const std::vector<std::string> inside = folders_in(folder.string());
-    if (std::any_of(inside.begin(), inside.end(), [](const std::string& n) { return !part_named(n).empty(); })) break;
-    std::vector<std::string> with_pictures;
-    for (const std::string& name : inside)
-      if (holds_pictures((folder / name).string())) with_pictures.push_back(name);
-    if (with_pictures.size() != 1 || (inside.size() > 1 && !is_for_pictures(with_pictures[0]))) break;
-    const fs::path next = folder / with_pictures[0];
-    if (has_pictures_of_its_own(next) || folders_in(next.string()).empty()) break;
-    folder = next;
+std::vector<std::string> with_pictures(const fs::path& folder) {
+  std::vector<std::string> names = folders_in(folder.string());
+  std::erase_if(names, [&](const std::string& name) { return !holds_pictures((folder / name).string()); });
+  return names;
+}
+
+/// A part of a set has folders of classes; a class that is called like one ("train", among vehicles) has pictures.
+bool is_part(const fs::path& folder) {
+  return !part_named(folder.filename().string()).empty() && !has_pictures_of_its_own(folder) &&
+         !with_pictures(folder).empty();
+}
+
+/// The one folder to pass through on the way to the classes; empty where these stand here.
+std::string only_folder(const fs::path& folder, Dataset& data) {
+  if (has_pictures_of_its_own(folder)) return {};
+  const std::vector<std::string> inside = with_pictures(folder);
+  if (inside.empty() ||
+      std::any_of(inside.begin(), inside.end(), [&](const std::string& n) { return is_part(folder / n); }))
+    return {};
+  const auto has_classes = [&](const std::string& name) {
+    return !has_pictures_of_its_own(folder / name) && !with_pictures(folder / name).empty();
+  };
+  const bool alone = inside.size() == 1 && (folders_in(folder.string()).size() == 1 || is_for_pictures(inside[0]));
+  if (alone) return has_classes(inside[0]) ? inside[0] : std::string();
+  // images/CLASS beside masks/CLASS: the same folders several times.
+  const std::vector<std::string> below = with_pictures(folder / inside[0]);
+  const bool are_parts =
+      std::all_of(below.begin(), below.end(), [](const std::string& n) { return !part_named(n).empty(); });
+  const bool alike = inside.size() > 1 && below.size() > 1 && !are_parts &&
+                     std::all_of(inside.begin(), inside.end(), [&](const std::string& name) {
+                       return has_classes(name) && with_pictures(folder / name) == below;
+                     });
+  if (!alike) return {};
+  const auto pictures = std::find_if(inside.begin(), inside.end(), is_for_pictures);
+  if (pictures == inside.end())
+    throw Error(shown(folder.string()) + ": its folders " + inside[0] + " and " + inside[1] +
+                    " hold the same folders, so that it is not clear which are the classes",
+                "give " + shown((folder / inside[0]).string()));
+  data.notes.push_back(shown((folder / *pictures).string()) + " holds the pictures; what lies beside it is left aside");
+  return *pictures;
+}
+
+/// The folder whose folders are the classes or the parts. `depth`: how many levels to go down at most; tells how many
+/// they were.
+fs::path level_of_classes(fs::path folder, Dataset& data, int& depth) {
+  int taken = 0;
+  for (; taken < depth; ++taken) {
+    const std::string next = only_folder(folder, data);
+    if (next.empty()) break;
+    folder /= next;
   }
+  depth = taken;
   return folder;
 }
+
+constexpr int kAnyDepth = 8;
 
 struct Part {
   std::vector<std::string> classes;
   std::map<std::string, std::vector<std::string>> pictures;  // by class
+};
+
+/// What a set's folders are read with.
+struct Reading {
+  Dataset data;
+  std::set<std::string> visited;
 };
 
 void set_aside(PictureList& from, Dataset& data) {
@@ -74,17 +120,25 @@ void tell_loose_files(const fs::path& folder, Dataset& data) {
                          shown(folder.string()) + " lie beside the class folders and are left aside");
 }
 
-Part read_part(const fs::path& given, Dataset& data) {
-  const fs::path folder = level_of_classes(given);
+/// `depth`: see level_of_classes.
+Part read_part(const fs::path& given, Reading& reading, int& depth) {
+  Dataset& data = reading.data;
+  const fs::path folder = level_of_classes(given, data, depth);
   Part part;
   part.classes = folders_in(folder.string());
+  for (const std::string& name : part.classes)
+    for (const std::string& below : folders_in((folder / name).string()))
+      if (is_part(folder / name / below) ||
+          (!part_named(below).empty() && has_pictures_of_its_own(folder / name / below)))
+        throw Error(shown((folder / name / below).string()) + ": parts of a set stand above the classes",
+                    "move it to " + part_named(below) + "/" + name);
   tell_loose_files(folder, data);
   for (const std::string& name : part.classes) {
     if (!is_utf8(name))
       throw Error(shown((folder / name).string()) + ": a class's name must be UTF-8, and this one is not",
                   "rename the folder");
     PictureList found;
-    collect_pictures((folder / name).string(), found);
+    collect_pictures((folder / name).string(), found, reading.visited);
     set_aside(found, data);
     part.pictures[name] = std::move(found.paths);
   }
@@ -102,24 +156,41 @@ std::string part_named(const std::string& name) {
 }
 
 Dataset read_class_folders(const std::string& given) {
-  Dataset data;
-  const fs::path root = level_of_classes(given);
+  Reading reading;
+  Dataset& data = reading.data;
+  int depth = kAnyDepth;
+  const fs::path root = level_of_classes(given, data, depth);
+  // Links back to what is read anyway lead nowhere new.
+  std::error_code code;
+  for (fs::path above = fs::canonical(root, code); !code && above.has_relative_path(); above = above.parent_path())
+    reading.visited.insert(above.string());
+  std::vector<std::string> folders;  // of the parts, what trains first
+  for (const std::string& name : folders_in(root.string()))
+    if (is_part(root / name)) folders.insert(part_named(name) == "train" ? folders.begin() : folders.end(), name);
   std::map<std::string, Part> parts;
-  for (const std::string& name : folders_in(root.string())) {
+  std::map<std::string, std::string> folder_of;
+  int below = kAnyDepth;  // the classes of all parts stand as deep
+  for (const std::string& name : folders) {
     const std::string part = part_named(name);
-    if (part.empty()) continue;
     if (parts.contains(part))
-      throw Error(shown(root.string()) + ": has two folders for " + part + ", \"" + name + "\" is one",
-                  "leave one of them");
-    parts[part] = read_part(root / name, data);
+      throw Error(
+          shown(root.string()) + ": has two folders for " + part + ", \"" + folder_of[part] + "\" and \"" + name + "\"",
+          "leave one of them");
+    folder_of[part] = name;
+    parts[part] = read_part(root / name, reading, below);
   }
   data.is_split = !parts.empty();
   if (parts.empty()) {
-    parts["train"] = read_part(root, data);
+    parts["train"] = read_part(root, reading, depth = 0);
   } else {
-    for (const std::string& name : folders_in(root.string()))
-      if (part_named(name).empty() && holds_pictures((root / name).string()))
-        data.notes.push_back(shown((root / name).string()) + " is no part like train, val and test, and is left aside");
+    for (const std::string& name : with_pictures(root)) {
+      if (std::find(folders.begin(), folders.end(), name) != folders.end()) continue;
+      if (parts.size() == 1 || !part_named(name).empty())
+        throw Error(shown((root / name).string()) + ": holds pictures beside " + folders[0] +
+                        "/, so that it is not clear what the classes are",
+                    "move it, or give " + shown((root / folders[0]).string()));
+      data.notes.push_back(shown((root / name).string()) + " is no part like train, val and test, and is left aside");
+    }
   }
   std::set<std::string> names;
   for (const auto& [name, part] : parts) names.insert(part.classes.begin(), part.classes.end());
@@ -131,7 +202,7 @@ Dataset read_class_folders(const std::string& given) {
       for (std::string& path : part.pictures[data.classes[label]])
         files.push_back({std::move(path), static_cast<int>(label)});
   }
-  return data;
+  return std::move(data);
 }
 
 }  // namespace graft

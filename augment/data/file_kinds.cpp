@@ -73,6 +73,11 @@ bool is_utf8(const std::string& text) {
     const auto c = static_cast<unsigned char>(text[i]);
     const size_t length = c < 0x80 ? 1 : c >> 5 == 6 ? 2 : c >> 4 == 14 ? 3 : c >> 3 == 30 ? 4 : 0;
     if (length == 0 || i + length > text.size() || (length == 2 && c < 0xc2)) return false;
+    // Neither overlong forms, nor surrogates, nor what is beyond Unicode. [RFC 3629]
+    const unsigned char next = length > 1 ? static_cast<unsigned char>(text[i + 1]) : 0;
+    if ((c == 0xe0 && next < 0xa0) || (c == 0xed && next > 0x9f) || (c == 0xf0 && next < 0x90) ||
+        (c == 0xf4 && next > 0x8f) || c > 0xf4)
+      return false;
     for (size_t k = 1; k < length; ++k)
       if ((static_cast<unsigned char>(text[i + k]) & 0xc0) != 0x80) return false;
     i += length;

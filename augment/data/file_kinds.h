@@ -23,7 +23,7 @@ void sort_naturally(std::vector<std::string>& names);
 /// The number that a name is: digits alone; -1 for any other.
 int64_t number_of(const std::string& name);
 
-/// "a", with bytes that are no UTF-8 as \xNN, as errors show it. `valid` tells whether there were none.
+/// A name as errors show it: bytes of one that is no UTF-8 as \xNN.
 std::string shown(const std::string& name);
 bool is_utf8(const std::string& text);
 

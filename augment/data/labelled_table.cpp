@@ -1,13 +1,11 @@
 #include "augment/data/labelled_table.h"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <filesystem>
 #include <map>
 #include <optional>
 #include <set>
-#include <sstream>
 
 #include "augment/data/class_folders.h"
 #include "augment/data/file_kinds.h"
@@ -21,6 +19,8 @@ namespace fs = std::filesystem;
 
 constexpr size_t kRowsThatDecide = 50;
 constexpr size_t kNone = std::string::npos;
+/// Between the parts of a field, and behind those of a JSON list.
+constexpr char kListEnds[] = {';', TextTable::kListSeparator, 0};
 
 using Names = std::vector<std::string>;  // the likelier ones first
 
@@ -95,7 +95,8 @@ class FileFinder {
   }
   /// Empty where no such file is there.
   std::string find(std::string name) const {
-    std::string found = tried(name, last_);
+    std::string found = tried(name, {});
+    if (found.empty()) found = tried(name, last_);
     if (!found.empty()) return found;
     for (const bool turned : {false, true}) {
       if (turned && name.find('\\') == std::string::npos) break;
@@ -136,6 +137,8 @@ class FileFinder {
 };
 
 class LabelledTable {
+  using Columns = std::vector<size_t>;
+
  public:
   LabelledTable(const std::string& path, Task task)
       : path_(path), task_(task), finder_(path), table_(read_text_table(path)) {}
@@ -143,6 +146,7 @@ class LabelledTable {
   Dataset read() {
     if (table_.rows.empty()) throw Error(path_ + ": has no rows", "write path,label[,split], a picture a line");
     find_columns();
+    find_separators();
     Dataset data;
     if (task_ == Task::regression)
       data.classes = value_names();
@@ -154,13 +158,27 @@ class LabelledTable {
                         part = said.empty() ? "train" : part_named(said);
       if (part.empty()) fail(row, "unknown split \"" + said + "\"", "use train, val or test");
       data.is_split = data.is_split || !said.empty();
-      (part == "train" ? data.train : part == "val" ? data.validation : data.test).push_back(std::move(item));
+      if (!is_repeated(item, row, part, data))
+        (part == "train" ? data.train : part == "val" ? data.validation : data.test).push_back(std::move(item));
     }
-    tell_unused(data);
+    if (repeated_ > 0)
+      data.notes.push_back(path_ + ": " + std::to_string(repeated_) +
+                           (repeated_ == 1 ? " row repeats" : " rows repeat") + " a picture that another has");
+    tell_columns(data);
     return data;
   }
 
  private:
+  /// A label may hold a comma: other separators are asked for only where no field has the usual one.
+  void find_separators() {
+    const auto some = [&](const char* ends) {
+      return std::any_of(table_.rows.begin(), table_.rows.end(), [&](const TextTable::Row& row) {
+        return field(row, labels_[0]).find_first_of(ends) != std::string::npos;
+      });
+    };
+    separators_ = some(kListEnds) ? kListEnds : some("|") ? "|" : ",";
+  }
+
   [[noreturn]] void fail(const TextTable::Row& row, const std::string& what, const std::string& hint) const {
     throw Error(path_ + ", line " + std::to_string(row.line) + ": " + what, hint);
   }
@@ -189,8 +207,7 @@ class LabelledTable {
     Names plain;
     if (!table_.names.empty()) {
       names_ = table_.names;
-    } else if (const auto& first = table_.rows[0].fields;
-               std::none_of(first.begin(), first.end(), [&](const std::string& f) { return is_picture(f); })) {
+    } else if (const auto& first = table_.rows[0].fields; is_header(first)) {
       for (const std::string& name : first) plain.push_back(plain_name(name));
       if (column_named(plain, path_names()) == kNone) {
         if (table_.rows.size() == 1 || column_of_pictures(columns) == kNone)
@@ -203,13 +220,52 @@ class LabelledTable {
     }
     plain.clear();
     for (const std::string& name : names_) plain.push_back(plain_name(name));
-    file_ = names_.empty() ? column_of_pictures(columns) : column_named(plain, path_names());
+    file_ = names_.empty() ? column_of_pictures(columns) : column_of_paths(plain);
     if (file_ == kNone) not_understood("no column holds pictures' files");
     part_ = names_.empty() ? column_of_parts(columns) : column_named(plain, part_names());
     // A header may be shorter than its rows.
     for (size_t c = names_.size(); !names_.empty() && part_ == kNone && c < columns; ++c)
       if (holds_parts(c)) part_ = c;
     find_labels(columns, plain);
+    check_lengths();
+  }
+
+  /// Names of columns rather than a row: none is a picture's. A name that is one of those that are looked for counts,
+  /// whatever files lie about.
+  bool is_header(const Names& row) const {
+    if (std::any_of(row.begin(), row.end(), [](const std::string& f) { return kind_by_name(f) == FileKind::picture; }))
+      return false;
+    Names plain;
+    for (const std::string& name : row) plain.push_back(plain_name(name));
+    return column_named(plain, path_names()) != kNone ||
+           std::none_of(row.begin(), row.end(), [&](const std::string& f) { return is_picture(f); });
+  }
+
+  bool holds_pictures(size_t column) const {
+    size_t count = 0;
+    for (size_t r = 0; r < rows_that_decide(); ++r) count += is_picture(field(table_.rows[r], column));
+    return 2 * count > rows_that_decide();
+  }
+  /// By name and by what stands in it: an "id" may be a picture's, or a number beside it.
+  size_t column_of_paths(const Names& plain) const {
+    for (const std::string& name : path_names())
+      for (size_t c = 0; c < plain.size(); ++c)
+        if (plain[c] == name && holds_pictures(c)) return c;
+    const size_t found = column_of_pictures(plain.size());
+    return found != kNone ? found : column_named(plain, path_names());  // of files that are not there
+  }
+
+  /// A field too many is a comma that was not meant, as in 3,5.
+  void check_lengths() const {
+    const size_t known = names_.empty() ? table_.rows[0].fields.size() : names_.size();
+    const size_t limit = part_ == kNone ? known : std::max(known, part_ + 1);
+    for (const auto& row : table_.rows)
+      if (row.fields.size() > limit && std::any_of(row.fields.begin() + static_cast<int64_t>(limit), row.fields.end(),
+                                                   [](const std::string& f) { return !f.empty(); }))
+        fail(row,
+             "has " + std::to_string(row.fields.size()) + " fields where there are " + std::to_string(limit) +
+                 " columns",
+             "put a field that holds the separator in quotes");
   }
 
   size_t column_of_pictures(size_t columns) const {
@@ -252,10 +308,25 @@ class LabelledTable {
     });
   }
 
+  /// Rows counted from 0 or 1, as tables are often written: they say nothing of a picture.
+  bool counts_rows(size_t column) const {
+    const int64_t first = number_of(field(table_.rows[0], column));
+    for (size_t r = 0; r < table_.rows.size(); ++r)
+      if (number_of(field(table_.rows[r], column)) != first + static_cast<int64_t>(r)) return false;
+    return table_.rows.size() > 1 && (first == 0 || first == 1);
+  }
+  bool is_index(size_t column, const Names& plain) const {
+    static const std::set<std::string> names{"", "index", "idx", "id", "row", "unnamed:_0", "no", "nr"};
+    return column < plain.size() ? names.contains(plain[column]) : counts_rows(column);
+  }
+
   void find_labels(size_t columns, const Names& plain) {
     Columns others;
     for (size_t c = 0; c < (names_.empty() ? columns : names_.size()); ++c)
       if (c != file_ && c != part_) others.push_back(c);
+    if (others.size() > 1) {
+      std::erase_if(others, [&](size_t c) { return is_index(c, plain); });
+    }
     const size_t named = column_named(plain, label_names());
     const auto all = [&](bool (LabelledTable::*holds)(size_t) const) {
       return others.size() > 1 &&
@@ -265,8 +336,11 @@ class LabelledTable {
       labels_ = {named};
     } else if (others.empty()) {
       fail(table_.rows[0], "has no label", "write path,label or path,label,split");
-    } else if (others.size() == 1 || names_.empty()) {
+    } else if (others.size() == 1) {
       labels_ = {others[0]};
+    } else if (const Columns words = without_numbers(others);
+               names_.empty() && words.size() == 1 && task_ != Task::regression) {
+      labels_ = words;
     } else if (task_ == Task::regression && all(&LabelledTable::holds_numbers)) {
       labels_ = others;
     } else if (task_ != Task::regression && all(&LabelledTable::holds_bits)) {
@@ -275,6 +349,13 @@ class LabelledTable {
     } else {
       not_understood("which of its columns holds the labels is not clear");
     }
+  }
+
+  Columns without_numbers(const Columns& columns) const {
+    Columns words;
+    for (const size_t c : columns)
+      if (!holds_numbers(c)) words.push_back(c);
+    return words;
   }
 
   Names value_names() const {
@@ -292,7 +373,7 @@ class LabelledTable {
   std::vector<float> numbers(const TextTable::Row& row) const {
     std::vector<float> values;
     for (const size_t c : labels_)
-      for (const std::string& word : listed(field(row, c), ";")) {
+      for (const std::string& word : listed(field(row, c), kListEnds)) {
         const auto value = number_in(word);
         if (!value) fail(row, "\"" + word + "\" is no number", "write path,value[;value…][,split]");
         values.push_back(*value);
@@ -306,7 +387,7 @@ class LabelledTable {
       for (const size_t c : labels_)
         if (*number_in(field(row, c)) == 1) labels.push_back(names_[c]);
     } else if (task_ == Task::multi_label) {
-      labels = listed(field(row, labels_[0]), ";|,");
+      labels = listed(field(row, labels_[0]), separators_);
     } else if (!field(row, labels_[0]).empty()) {
       labels = {field(row, labels_[0])};
     }
@@ -321,7 +402,7 @@ class LabelledTable {
     if (one_hot_)
       for (const size_t c : labels_) all.insert(names_[c]);
     Names sorted(all.begin(), all.end());
-    if (task_ == Task::classes) sort_naturally(sorted);
+    sort_naturally(sorted);
     return sorted;
   }
 
@@ -353,17 +434,56 @@ class LabelledTable {
     return item;
   }
 
-  void tell_unused(Dataset& data) const {
+  /// A picture in several rows: the same again is left out, several labels are joined, anything else is an error, since
+  /// one copy could train and the other judge.
+  bool is_repeated(const LabelledFile& item, const TextTable::Row& row, const std::string& part, Dataset& data) {
+    const auto [known, is_new] = rows_of_.try_emplace(item.path, Seen{row.line, part, item.label, item.target, 0});
+    if (is_new) {
+      const auto& files = part == "train" ? data.train : part == "val" ? data.validation : data.test;
+      known->second.at = files.size();
+      return false;
+    }
+    Seen& seen = known->second;
+    const std::string before = "the picture of line " + std::to_string(seen.line);
+    if (seen.part != part) fail(row, "is " + before + ", which is in " + seen.part, "leave it in one of them");
+    if (task_ == Task::multi_label) {
+      auto& files = part == "train" ? data.train : part == "val" ? data.validation : data.test;
+      for (size_t k = 0; k < item.target.size(); ++k)
+        files[seen.at].target[k] = std::max(files[seen.at].target[k], item.target[k]);
+    } else if (item.label != seen.label || item.target != seen.target) {
+      fail(
+          row, "is " + before + " with another " + (task_ == Task::classes ? "label" : "value"),
+          task_ == Task::classes ? "leave one of them out, or train with --task multi-label" : "leave one of them out");
+    }
+    ++repeated_;
+    return true;
+  }
+
+  /// Which columns were taken where that was a guess, and which are not used.
+  void tell_columns(Dataset& data) const {
+    if (names_.empty() && file_ + 1 != labels_[0] && file_ != 0)
+      data.notes.push_back(path_ + ": labels are taken from column " + std::to_string(labels_[0] + 1));
+    if (one_hot_) {
+      Names ones;
+      for (const size_t c : labels_) ones.push_back(names_[c]);
+      data.notes.push_back(path_ + ": labels are the columns " + joined(ones, ", "));
+    }
     Names unused;
     for (size_t c = 0; c < names_.size(); ++c)
       if (c != file_ && c != part_ && std::find(labels_.begin(), labels_.end(), c) == labels_.end())
-        unused.push_back(names_[c]);
+        unused.push_back(names_[c].empty() ? "number " + std::to_string(c + 1) : names_[c]);
     if (!unused.empty())
       data.notes.push_back(path_ + ": of its columns " + joined(unused, ", ") + (unused.size() == 1 ? " is" : " are") +
                            " not used");
   }
 
-  using Columns = std::vector<size_t>;
+  struct Seen {
+    size_t line = 0;
+    std::string part;
+    int label = 0;
+    std::vector<float> target;
+    size_t at = 0;  // in its part
+  };
   std::string path_;
   Task task_;
   FileFinder finder_;
@@ -372,6 +492,9 @@ class LabelledTable {
   size_t file_ = kNone, part_ = kNone;
   Columns labels_;
   bool one_hot_ = false;
+  const char* separators_ = kListEnds;   // of several labels in a field
+  std::map<std::string, Seen> rows_of_;  // by path
+  size_t repeated_ = 0;
   std::map<std::string, size_t> place_of_;  // of a class
 };
 

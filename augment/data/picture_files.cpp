@@ -31,12 +31,10 @@ std::string true_name(const fs::path& folder) {
 
 class Walk {
  public:
-  explicit Walk(PictureList& found) : found_(found) {}
+  Walk(PictureList& found, std::set<std::string>& visited) : found_(found), visited_(visited) {}
   void enter(const fs::path& folder) {
-    const std::string name = true_name(folder);
-    if (!above_.insert(name).second) return;  // a link to a folder that this one lies in
+    if (!visited_.insert(true_name(folder)).second) return;
     for (const fs::path& entry : sorted_entries(folder)) take(entry);
-    above_.erase(name);
   }
 
  private:
@@ -58,7 +56,7 @@ class Walk {
     }
   }
   PictureList& found_;
-  std::set<std::string> above_;
+  std::set<std::string>& visited_;
 };
 
 bool holds_pictures(const fs::path& folder, std::set<std::string>& above) {
@@ -96,6 +94,8 @@ bool holds_pictures(const std::string& folder) {
   return holds_pictures(fs::path(folder), above);
 }
 
-void collect_pictures(const std::string& folder, PictureList& found) { Walk(found).enter(folder); }
+void collect_pictures(const std::string& folder, PictureList& found, std::set<std::string>& visited) {
+  Walk(found, visited).enter(folder);
+}
 
 }  // namespace graft

@@ -10,7 +10,7 @@ namespace graft {
 
 /// What is kept of a picture to find others like it.
 struct PictureHash {
-  uint64_t gradient = 0;              // of a 9×8 grey miniature, whether it grows brighter to the right [Krawetz 2013, dHash]
+  uint64_t gradient = 0;  // of a 9×8 grey miniature, whether it grows brighter to the right [Krawetz 2013, dHash]
   std::array<uint8_t, 48> colours{};  // of a 4×4 miniature
   uint64_t pixels = 0;                // of all pixels and the size: copies have the same
 };

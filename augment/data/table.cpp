@@ -26,13 +26,13 @@ std::string trimmed(const std::string& text) {
   return first == std::string::npos ? std::string() : text.substr(first, last - first + 1);
 }
 
-/// At most `limit` rows.
-std::vector<TextTable::Row> rows_of(const std::string& text, char separator, size_t limit) {
+/// At most `limit` rows. `open_quote`: the line of a quote that is never closed; 0 where there is none.
+std::vector<TextTable::Row> rows_of(const std::string& text, char separator, size_t limit, size_t& open_quote) {
   std::vector<TextTable::Row> rows;
   TextTable::Row row;
   std::string field;
   bool quoted = false, was_quoted = false;
-  size_t line = 1;
+  size_t line = 1, quote_line = 0;
   row.line = 1;
   const auto end_field = [&] {
     row.fields.push_back(was_quoted ? field : trimmed(field));
@@ -57,6 +57,7 @@ std::vector<TextTable::Row> rows_of(const std::string& text, char separator, siz
         field += c;
     } else if (c == '"' && trimmed(field).empty()) {
       quoted = was_quoted = true;
+      quote_line = line;
       field.clear();
     } else if (c == separator) {
       end_field();
@@ -68,6 +69,7 @@ std::vector<TextTable::Row> rows_of(const std::string& text, char separator, siz
       field += c;
     }
   }
+  open_quote = quoted && rows.size() < limit ? quote_line : 0;
   if (rows.size() < limit && (!field.empty() || was_quoted || !row.fields.empty())) end_row();
   return rows;
 }
@@ -78,7 +80,8 @@ char separator_of(const std::string& text) {
   std::pair<size_t, size_t> most{0, 0};
   for (const char separator : {',', '\t', ';', '|'}) {
     std::pair<size_t, size_t> count{0, 0};
-    for (const auto& row : rows_of(text, separator, kRowsThatDecide)) {
+    size_t open_quote = 0;
+    for (const auto& row : rows_of(text, separator, kRowsThatDecide, open_quote)) {
       count.first += std::any_of(row.fields.begin(), row.fields.end(),
                                  [](const std::string& f) { return kind_by_name(f) == FileKind::picture; });
       count.second += row.fields.size() > 1;
@@ -97,7 +100,7 @@ std::string text_of(const nlohmann::json& value) {
   if (value.is_boolean()) return value.get<bool>() ? "1" : "0";
   if (!value.is_array()) return value.dump();
   std::string text;
-  for (const auto& part : value) text += (text.empty() ? "" : ";") + text_of(part);
+  for (const auto& part : value) text += text_of(part) + TextTable::kListSeparator;
   return text;
 }
 
@@ -138,7 +141,11 @@ TextTable read_text_table(const std::string& path) {
   if (text.find('\0') != std::string::npos) throw Error(path + ": is no text", "give a table of paths and labels");
   const size_t first = text.find_first_not_of(" \t\r\n");
   if (first != std::string::npos && text[first] == '{') return json_lines(path, text);
-  return {{}, rows_of(text, separator_of(text), std::string::npos)};
+  size_t open_quote = 0;
+  TextTable table{{}, rows_of(text, separator_of(text), std::string::npos, open_quote)};
+  if (open_quote > 0)
+    throw Error(path + ", line " + std::to_string(open_quote) + ": a quote is opened and never closed", "close it");
+  return table;
 }
 
 }  // namespace graft

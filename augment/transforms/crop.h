@@ -32,7 +32,8 @@ class RandomCrop : public Transform {
 /// The short side that evaluation has, then a random place.
 class PlainCrop final : public RandomCrop {
  public:
-  static constexpr ComponentText kText{"crop", "the picture as evaluation resizes it, cut at a random place",
+  static constexpr ComponentText kText{"crop",
+                                       "the picture with the short side that evaluation has, cut at a random place",
                                        "a uniform place  [Krizhevsky et al. 2012]"};
   using Options = NoSettings;
   PlainCrop(const Options&, const TransformContext& c) : RandomCrop(c, side(c), side(c)) {}
@@ -74,7 +75,7 @@ class CenterCrop final : public Transform {
   CenterCrop(const Options&, const TransformContext& c) : context_(c) {}
   Image apply(Image image, Random&) const override {
     const TransformContext& c = context_;
-    if (image.width == c.width && image.height == c.height && !c.always_resize) return image;
+    if (image.meant_width() == c.width && image.meant_height() == c.height && !c.always_resize) return image;
     if (c.fit == Fit::letterbox) return letterboxed(image);
     const Size scaled = c.fit == Fit::squash
                             ? squashed()
@@ -94,7 +95,7 @@ class CenterCrop final : public Transform {
   }
 
  private:
-  static int64_t shorter(const Image& image) { return std::min(image.width, image.height); }
+  static int64_t shorter(const Image& image) { return std::min(image.meant_width(), image.meant_height()); }
   /// In the crop's proportions, its shorter side as long as a short side would be.
   Size squashed() const {
     const TransformContext& c = context_;
@@ -104,12 +105,13 @@ class CenterCrop final : public Transform {
   Image letterboxed(const Image& image) const {
     const TransformContext& c = context_;
     // The side that fills the crop decides; in whole numbers.
-    const bool full_width = image.width * c.height >= image.height * c.width;
+    const int64_t own_width = image.meant_width(), own_height = image.meant_height();
+    const bool full_width = own_width * c.height >= own_height * c.width;
     const auto in_proportion = [](int64_t a, int64_t b, int64_t d) {
       return std::max<int64_t>(1, (2 * a * b + d) / (2 * d));
     };
-    const int64_t width = full_width ? c.width : in_proportion(image.width, c.height, image.height),
-                  height = full_width ? in_proportion(image.height, c.width, image.width) : c.height;
+    const int64_t width = full_width ? c.width : in_proportion(own_width, c.height, own_height),
+                  height = full_width ? in_proportion(own_height, c.width, own_width) : c.height;
     const Image inside = resize(image, whole(image), width, height, c.interpolation);
     Image result(c.width, c.height);
     for (size_t i = 0; i < result.pixels.size(); ++i) result.pixels[i] = c.bars[i % 3];

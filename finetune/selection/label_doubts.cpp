@@ -83,7 +83,8 @@ class Round {
           doubt.likelier = c;
           doubt.likelier_probability = p;
         }
-        if (p >= sure_[static_cast<size_t>(c)] && (confident < 0 || p > row[static_cast<size_t>(confident)])) confident = c;
+        if (p >= sure_[static_cast<size_t>(c)] && (confident < 0 || p > row[static_cast<size_t>(confident)]))
+          confident = c;
       }
       doubt.flagged = confident >= 0 && confident != doubt.given;
       doubts.push_back(doubt);
@@ -120,7 +121,8 @@ std::vector<LabelDoubt> label_doubts(const FeatureMatrix& features, const std::v
   std::vector<size_t> trusted(labels.size());
   std::iota(trusted.begin(), trusted.end(), size_t{0});
   std::vector<LabelDoubt> doubts = Round(features, labels, trusted, classes, seed, threads).doubts(labels);
-  // Wrong labels that train hide others: once more without those that are flagged, unless a class would be left without.
+  // Wrong labels that train hide others: once more without those that are flagged, unless a class would be left
+  // without.
   std::vector<bool> flagged(labels.size(), false);
   std::map<int, int64_t> left;
   for (const int label : labels) ++left[label];
@@ -139,7 +141,8 @@ std::vector<double> neighbour_distances(const FeatureMatrix& features, int neigh
   std::vector<float> unit(rows * width);
   for (size_t i = 0; i < rows; ++i) {
     double square = 0;
-    for (size_t d = 0; d < width; ++d) square += static_cast<double>(features.row(i)[d]) * static_cast<double>(features.row(i)[d]);
+    for (size_t d = 0; d < width; ++d)
+      square += static_cast<double>(features.row(i)[d]) * static_cast<double>(features.row(i)[d]);
     const auto scale = static_cast<float>(square > 0 ? 1 / std::sqrt(square) : 0);
     for (size_t d = 0; d < width; ++d) unit[i * width + d] = features.row(i)[d] * scale;
   }
@@ -149,9 +152,11 @@ std::vector<double> neighbour_distances(const FeatureMatrix& features, int neigh
     std::vector<double> to(rows);
     for (auto i = static_cast<size_t>(first); i < static_cast<size_t>(last); ++i) {
       for (size_t j = 0; j < rows; ++j)
-        to[j] = i == j ? 3 : 1 - static_cast<double>(std::inner_product(unit.begin() + static_cast<int64_t>(i * width),
-                                                                       unit.begin() + static_cast<int64_t>((i + 1) * width),
-                                                                       unit.begin() + static_cast<int64_t>(j * width), 0.0f));
+        to[j] = i == j
+                    ? 3
+                    : 1 - static_cast<double>(std::inner_product(unit.begin() + static_cast<int64_t>(i * width),
+                                                                 unit.begin() + static_cast<int64_t>((i + 1) * width),
+                                                                 unit.begin() + static_cast<int64_t>(j * width), 0.0f));
       std::partial_sort(to.begin(), to.begin() + static_cast<int64_t>(wanted), to.end());
       for (size_t k = 0; k < wanted; ++k) distances[i] += std::max(0.0, to[k]) / static_cast<double>(wanted);
     }

@@ -17,8 +17,8 @@ namespace graft {
 /// the feeds that bring them to the part that trains.
 class RunRows {
  public:
-  /// Everything given outlives the rows. `features`: computed before the run; null where there are none. `note` and
-  /// `skip` tell of what is not cached and of pictures that cannot be read.
+  /// Everything given outlives the rows. `features`: computed before the run; null where there are none. `skip`
+  /// is told of pictures that cannot be read.
   RunRows(const SampleSource& training, const SampleSource& validation, const TrainOptions& options,
           const Backend& backend, const RunFeatures* features, const TrainListener& listener,
           std::function<void(const std::string&)> skip);

@@ -52,6 +52,8 @@ Dataset make_dataset(const std::vector<std::string>& paths, const std::vector<st
 /// Pictures' files, and what was met beside them.
 struct PictureList {
   std::vector<std::string> paths;
+  /// Of each path the class whose folder it lies below, where it comes from a folder of classes; else empty.
+  std::vector<std::string> classes;
   std::vector<std::string> skipped, ignored;  // as in Dataset
 };
 

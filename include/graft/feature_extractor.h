@@ -15,11 +15,12 @@ namespace graft {
 
 /// Features of pictures, row by row.
 struct Features {
-  size_t rows = 0, width = 0;      // pictures that could be read; numbers of each
-  std::vector<float> values;       // rows × width; of maps, channel by channel (C×H×W)
-  std::vector<size_t> indices;     // of each row: which of the call's pictures it is
-  std::vector<std::string> paths;  // of each row; empty for pictures in memory
-  std::vector<int64_t> labels;     // of each row: class_labels of `paths`
+  size_t rows = 0, width = 0;          // pictures that could be read; numbers of each
+  std::vector<float> values;           // rows × width; of maps, channel by channel (C×H×W)
+  std::vector<size_t> indices;         // of each row: which of the call's pictures it is
+  std::vector<std::string> paths;      // of each row; empty for pictures in memory
+  std::vector<int64_t> labels;         // of each row: class_labels of `paths`, or the caller's own
+  std::vector<std::string> classes{};  // what labels count, where that is known
   std::vector<SkippedPicture> skipped;
   std::span<const float> row(size_t i) const { return std::span(values).subspan(i * width, width); }
 };
@@ -52,8 +53,9 @@ class FeatureExtractor {
 /// there, else among all folders' names, sorted; -1 where neither says anything.
 std::vector<int64_t> class_labels(const std::vector<std::string>& paths, const std::vector<std::string>& labels);
 
-/// Writes .npy (the values), .npz (features, labels, paths) or .csv (path,label,f0,f1…), by the path's extension,
-/// beside it and renamed. Throws Error: unsupported for another extension, io.
+/// Writes .npy (the values; PATH.paths.txt beside it has a path a row), .npz (features, labels, paths, classes) or .csv
+/// (path,label,f0,f1…), by the path's extension, beside it and renamed. Throws Error: unsupported for another
+/// extension, io.
 void save_features(const Features& features, const std::string& path);
 /// Throws Error (unsupported) for a path that save_features would refuse.
 void check_features_path(const std::string& path);

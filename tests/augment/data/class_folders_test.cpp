@@ -103,8 +103,52 @@ TEST_F(ClassFolders, LinksAreFollowedOnceAndDanglingOnesNamed) {
   EXPECT_EQ(data.classes, (std::vector<std::string>{"ants", "bees"}));
   ASSERT_FALSE(data.skipped.empty());
   EXPECT_NE(data.skipped[0].find("dangling.jpg: leads nowhere"), std::string::npos);
-  EXPECT_GE(data.test.size(), 2u);
+  EXPECT_EQ(named(data, data.test), (Names{"ants:data/ants/deep/1.png", "bees:data/bees/2.png"}));
   EXPECT_EQ(list_pictures({path("data/ants/deep/1.png"), path("data/bees")}).paths.size(), 2u);
+}
+
+TEST_F(ClassFolders, AFolderThatIsLinkedTwiceCountsOnce) {
+  picture("cats/a/1.png");
+  picture("dogs/2.png");
+  fs::create_directory_symlink(root_ / "cats/a", root_ / "cats/b");
+  EXPECT_EQ(read_dataset(root_.string(), Task::classes, {.trains = false}).test.size(), 2u);
+}
+
+TEST_F(ClassFolders, AClassMayBeCalledLikeAPart) {
+  for (const char* name : {"bus", "car", "train"}) picture(std::string(name) + "/1.png");
+  const Dataset data = read_dataset(root_.string(), Task::classes, {.trains = false});
+  EXPECT_EQ(data.classes, (std::vector<std::string>{"bus", "car", "train"}));
+  fs::remove(root_ / "train/1.png");
+  picture("train/steam/1.png");
+  picture("train/electric/1.png");
+  EXPECT_NE(error_of([&] { read_dataset(root_.string()); }).find("it is not clear what the classes are"),
+            std::string::npos);
+}
+
+TEST_F(ClassFolders, PartsBelowClassesAreAnError) {
+  for (const char* name : {"cat/train/1.png", "cat/test/2.png", "dog/train/3.png", "dog/test/4.png"}) picture(name);
+  EXPECT_NE(error_of([&] { read_dataset(root_.string()); }).find("parts of a set stand above the classes"),
+            std::string::npos);
+}
+
+TEST_F(ClassFolders, TheClassesOfAllPartsStandAsDeep) {
+  part("train/", 2);
+  picture("test/ants/wings/1.png");
+  picture("test/ants/legs/2.png");
+  const Dataset data = read_dataset(root_.string());
+  EXPECT_EQ(named(data, data.test), (Names{"ants:test/ants/legs/2.png", "ants:test/ants/wings/1.png"}));
+}
+
+TEST_F(ClassFolders, FoldersOfTheSameFoldersAreNotClasses) {
+  part("images/", 2);
+  part("masks/", 2);
+  const Dataset data = read_dataset(root_.string(), Task::classes, {.trains = false});
+  EXPECT_EQ(data.classes, (std::vector<std::string>{"ants", "bees"}));
+  EXPECT_EQ(data.test.size(), 4u);
+  EXPECT_EQ(data.notes.size(), 1u);
+  fs::rename(root_ / "images", root_ / "colour");
+  EXPECT_NE(error_of([&] { read_dataset(root_.string()); }).find("colour and masks hold the same folders"),
+            std::string::npos);
 }
 
 TEST_F(ClassFolders, NumbersAreSortedAsNumbers) {

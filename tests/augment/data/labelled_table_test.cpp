@@ -90,11 +90,17 @@ TEST_F(LabelledTable, PartsAreThreeThingsInAnyCase) {
 }
 
 TEST_F(LabelledTable, SeveralLabelsAsListsOrColumns) {
-  const Dataset lists =
-      read("path,labels\nimg/a.png,cat;small\nimg/b.png,\nimg/c.png,\"small, dog\"\n", Task::multi_label);
+  const Dataset lists = read("path,labels\nimg/a.png,cat;small\nimg/b.png,\nimg/c.png,small; dog\n", Task::multi_label);
   EXPECT_EQ(lists.classes, (std::vector<std::string>{"cat", "dog", "small"}));
   EXPECT_EQ(lists.test[1].target, (std::vector<float>{0, 0, 0}));
   EXPECT_EQ(lists.test[2].target, (std::vector<float>{0, 1, 1}));
+  const Dataset commas = read("path,labels\nimg/a.png,\"cat, small\"\nimg/b.png,dog\n", Task::multi_label);
+  EXPECT_EQ(commas.classes, (std::vector<std::string>{"cat", "dog", "small"}));
+  const Dataset json = read("{\"path\": \"img/a.png\", \"labels\": [\"black, white\"]}\n", Task::multi_label);
+  EXPECT_EQ(json.classes, (std::vector<std::string>{"black, white"}));
+  const Dataset rows = read("path,label\nimg/a.png,cat\nimg/a.png,small\nimg/b.png,dog\n", Task::multi_label);
+  ASSERT_EQ(rows.test.size(), 2u);  // one row for each label
+  EXPECT_EQ(rows.test[0].target, (std::vector<float>{1, 0, 1}));
   const Dataset columns = read("path,cat,dog,small\nimg/a.png,1,0,1\nimg/b.png,0,0,0\n", Task::multi_label);
   EXPECT_EQ(columns.classes, (std::vector<std::string>{"cat", "dog", "small"}));
   EXPECT_EQ(columns.test[0].target, (std::vector<float>{1, 0, 1}));
@@ -124,6 +130,48 @@ TEST_F(LabelledTable, WhatMakesNoSenseNamesItsLine) {
   EXPECT_NE(unknown.find("label|labels|class"), std::string::npos) << unknown;
   EXPECT_NE(refused("path,colour,size\nimg/a.png,red,big\n").find("which of its columns holds the labels"),
             std::string::npos);
+}
+
+TEST_F(LabelledTable, APictureTwiceIsNoticed) {
+  const Dataset again = read("path,label\nimg/a.png,cat\nimg/b.png,dog\n./img/a.png,cat\n");
+  EXPECT_EQ(again.test.size(), 2u);
+  ASSERT_EQ(again.notes.size(), 1u);
+  EXPECT_NE(again.notes[0].find("1 row repeats a picture"), std::string::npos);
+  EXPECT_NE(
+      refused("path,label\nimg/a.png,cat\nimg/a.png,dog\n").find("line 3: is the picture of line 2 with another label"),
+      std::string::npos);
+  EXPECT_NE(refused("path,label,split\nimg/a.png,cat,train\nimg/a.png,cat,val\n")
+                .find("line 3: is the picture of line 2, which is in train"),
+            std::string::npos);
+}
+
+TEST_F(LabelledTable, CommasThatWereNotMeantAreErrors) {
+  EXPECT_NE(
+      refused("path,value\nimg/a.png,3,5\n", Task::regression).find("line 2: has 3 fields where there are 2 columns"),
+      std::string::npos);
+  EXPECT_NE(refused("path,label\nimg/a.png,cat, tabby\nimg/b.png,dog\n").find("line 2: has 3 fields"),
+            std::string::npos);
+  EXPECT_NE(refused("path,label\nimg/a.png,cat\nimg/b.png,\"dog\nimg/c.png,cat\n")
+                .find("line 3: a quote is opened and never closed"),
+            std::string::npos);
+}
+
+TEST_F(LabelledTable, NumbersOfRowsAreNoLabels) {
+  const Dataset pandas = read(",filename,age\n0,img/a.png,3.5\n1,img/b.png,4\n", Task::regression);
+  EXPECT_EQ(pandas.classes, (std::vector<std::string>{"age"}));
+  EXPECT_EQ(pandas.test[0].target, (std::vector<float>{3.5f}));
+  expect_cat_and_dog("id,filename,label\n0,img/a.png,cat\n1,img/b.png,dog\n");
+  expect_cat_and_dog("0,img/a.png,cat\n1,img/b.png,dog\n");
+  expect_cat_and_dog("img/a.png,640,480,cat\nimg/b.png,320,200,dog\n");  // one column of words
+  expect_cat_and_dog("id,photo_url,label\n7,img/a.png,cat\n9,img/b.png,dog\n");
+  EXPECT_NE(refused("img/a.png,red,big\nimg/b.png,blue,small\nimg/c.png,red,big\n").find("unknown split"),
+            std::string::npos);
+}
+
+TEST_F(LabelledTable, AHeaderIsOneWhateverFilesLieAbout) {
+  picture("label.jpg");
+  picture("path.jpg");
+  expect_cat_and_dog("path,label\nimg/a.png,cat\nimg/b.png,dog\n");
 }
 
 TEST_F(LabelledTable, ColumnsThatAreNotUsedAreTold) {

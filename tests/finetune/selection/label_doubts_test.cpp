@@ -52,7 +52,8 @@ TEST(LabelDoubts, WrongLabelsComeFirst) {
 
 TEST(LabelDoubts, TheSameForAnyNumberOfThreads) {
   const Noisy set;
-  const auto one = label_doubts(set.features, set.labels, kClasses, 1, 1), two = label_doubts(set.features, set.labels, kClasses, 1, 2);
+  const auto one = label_doubts(set.features, set.labels, kClasses, 1, 1),
+             two = label_doubts(set.features, set.labels, kClasses, 1, 2);
   for (size_t i = 0; i < one.size(); ++i) {
     EXPECT_EQ(one[i].picture, two[i].picture);
     EXPECT_NEAR(one[i].given_probability, two[i].given_probability, 1e-4);  // decision 11: dense layers without AVX-512
