@@ -7,6 +7,7 @@
 #include <ostream>
 #include <set>
 
+#include "apps/csv.h"
 #include "apps/data_check.h"
 #include "augment/decode.h"
 #include "augment/encode.h"
@@ -43,13 +44,6 @@ std::vector<const Finding*> of_kind(const DataReport& report, const std::string&
 }
 
 std::string dump(const json& j) { return j.dump(-1, ' ', false, json::error_handler_t::replace); }
-
-std::string csv_field(const std::string& text) {
-  if (text.find_first_of(",\"\n\r") == std::string::npos) return text;
-  std::string quoted = "\"";
-  for (const char c : text) quoted += c == '"' ? "\"\"" : std::string(1, c);
-  return quoted + "\"";
-}
 
 std::string escaped(const std::string& text) {
   std::string html;

@@ -18,7 +18,8 @@ constexpr std::streamoff kLargestFile = std::streamoff{1} << 30;
 std::vector<uint8_t> read_file(const std::string& path) {
   std::error_code code;
   const auto status = std::filesystem::status(path, code);
-  if (std::filesystem::exists(status) && !std::filesystem::is_regular_file(status)) throw Error("is no file");
+  if (std::filesystem::exists(status) && !std::filesystem::is_regular_file(status))
+    throw Error(std::filesystem::is_directory(status) ? "is a folder" : "is no file");
   std::ifstream stream(path, std::ios::binary | std::ios::ate);
   if (!stream) throw Error("cannot be opened", {}, ErrorCode::not_found);
   const std::streamoff size = stream.tellg();

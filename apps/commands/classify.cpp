@@ -5,6 +5,7 @@
 #include "apps/account.h"
 #include "apps/commands/commands.h"
 #include "apps/common.h"
+#include "apps/csv.h"
 #include "apps/library/read_lines.h"
 #include "apps/run_listener.h"
 #include "graft/classifier.h"
@@ -22,13 +23,6 @@ struct Options : PictureModelOptions {
   size_t top = 5;
   bool top_given = false;
 };
-
-std::string csv_field(const std::string& text) {
-  if (text.find_first_of(",\"\n") == std::string::npos) return text;
-  std::string quoted = "\"";
-  for (char c : text) quoted += c == '"' ? "\"\"" : std::string(1, c);
-  return quoted + "\"";
-}
 
 std::string dump(const json& j) { return j.dump(-1, ' ', false, json::error_handler_t::replace); }
 

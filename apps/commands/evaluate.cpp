@@ -116,7 +116,7 @@ Chosen chosen_files(const Dataset& data, const Options& o) {
   if (o.split == "all")
     for (const auto* part : {&data.train, &data.validation, &data.test})
       chosen.files.insert(chosen.files.end(), part->begin(), part->end());
-  if (chosen.files.empty())
+  if (chosen.files.empty() || (o.split == "test" && !data.is_split))
     throw Error(o.data + ": has no pictures in the split " + o.split, "leave --split out", ErrorCode::bad_data);
   return chosen;
 }

@@ -146,7 +146,8 @@ void register_finetune(CLI::App& app) {
   command->add_option("model", o->model, "Pretrained ONNX model")->required();
   command
       ->add_option("data", o->data,
-                   "Folder of train/CLASS and val/CLASS, folder of CLASS, or CSV of path,label[,split]")
+                   "Folder of train, val and test with CLASS in each, folder of CLASS, or table of path,label[,split] "
+                   "(CSV, TSV, JSON lines)")
       ->required();
   command->add_option("-o,--output", o->output, "RUN folder to write")->required();
   command

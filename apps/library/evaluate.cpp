@@ -12,6 +12,7 @@
 #include "finetune/metrics/score_table.h"
 #include "finetune/metrics/target_metrics.h"
 #include "runtime/core/api_boundary.h"
+#include "runtime/ops/softmax.h"
 
 namespace graft {
 namespace {
@@ -49,6 +50,17 @@ std::vector<int> match_classes(const std::vector<std::string>& classes, const st
         "the model has " + std::to_string(outputs) + " outputs and " + std::to_string(labels.size()) + " class names",
         kWrongModel);
   return index;
+}
+
+/// Name of what the first output's softmax reads: probabilities have lost how wrong a wrong answer is. Empty where that
+/// output is made by no softmax.
+std::string scores_before_softmax(const Graph& graph) {
+  const int producer = graph.producers()[static_cast<size_t>(graph.outputs.at(0))];
+  if (producer < 0) return {};
+  const Node& node = graph.nodes[static_cast<size_t>(producer)];
+  const auto* softmax = dynamic_cast<const Softmax*>(node.op.get());
+  if (!softmax || softmax->form != Softmax::Form::probability) return {};
+  return graph.value(node.inputs[0]).name;
 }
 
 std::vector<std::string> paths_of(const std::vector<LabelledFile>& files) {
@@ -95,12 +107,13 @@ void evaluate_classes(const Model& model, const std::vector<LabelledFile>& files
                       const std::vector<std::string>& classes, const RunSettings& settings, Listener* listener,
                       Evaluation& result) {
   const std::vector<std::string>& labels = model.labels();
-  PictureRunner runner(model.contents(), settings);
+  const std::string scores_name = scores_before_softmax(model.contents().graph);
+  PictureRunner runner(model.contents(), settings, scores_name);
   const auto target = match_classes(classes, labels, runner.width());
   for (size_t i = 0; i < runner.width(); ++i) result.classes.push_back(output_label(labels, static_cast<int>(i)));
   if (labels.empty())
     for (size_t i = 0; i < classes.size(); ++i) result.classes[static_cast<size_t>(target[i])] = classes[i];
-  const bool softmax = ends_in_softmax(model.contents().graph);
+  const bool softmax = scores_name.empty() && ends_in_softmax(model.contents().graph);
   Metrics metrics(static_cast<int>(runner.width()));
   ScoreTable table(runner.width());
   std::vector<float> scores;

@@ -141,8 +141,16 @@ TextTable read_text_table(const std::string& path) {
   if (text.find('\0') != std::string::npos) throw Error(path + ": is no text", "give a table of paths and labels");
   const size_t first = text.find_first_not_of(" \t\r\n");
   if (first != std::string::npos && text[first] == '{') return json_lines(path, text);
+  if (first != std::string::npos && text[first] == '[')
+    throw Error(path + ": is one JSON array", "write its objects a line each, without commas between them");
+  // Excel's way of saying what separates fields.
+  char separator = 0;
+  if (text.starts_with("sep=") && text.size() > 5 && (text[5] == '\n' || text[5] == '\r')) {
+    separator = text[4];
+    text.erase(0, text.find('\n') == std::string::npos ? 6 : text.find('\n') + 1);
+  }
   size_t open_quote = 0;
-  TextTable table{{}, rows_of(text, separator_of(text), std::string::npos, open_quote)};
+  TextTable table{{}, rows_of(text, separator ? separator : separator_of(text), std::string::npos, open_quote)};
   if (open_quote > 0)
     throw Error(path + ", line " + std::to_string(open_quote) + ": a quote is opened and never closed", "close it");
   return table;

@@ -5,6 +5,9 @@
 #include <limits>
 #include <numeric>
 
+#include "finetune/losses/formulas/formula.h"
+#include "runtime/core/row.h"
+
 namespace graft {
 
 void softmax_rows(std::span<float> scores, size_t classes) {
@@ -51,7 +54,9 @@ void Metrics::add(std::span<const float> scores, std::span<const int> labels) {
     ++count_;
     top1_ += hit;
     top5_ += std::find(best.begin(), best.end(), labels[i]) != best.end();
-    loss_ -= std::log(std::max(1e-30, static_cast<double>(row[static_cast<size_t>(labels[i])])));
+    // Of the scores, since the probability of what is surely wrong is 0 in float32.
+    const std::span<const float> own = scores.subspan(i * classes, classes);
+    loss_ += formulas::log_sum_exp(own, Row{}) - static_cast<double>(own[static_cast<size_t>(labels[i])]);
     ++confusion_[static_cast<size_t>(labels[i] * classes_ + best[0])];
     const double confidence = static_cast<double>(row[static_cast<size_t>(best[0])]);
     Bin& bin = bins_[std::min(kBins - 1, static_cast<size_t>(confidence * kBins))];

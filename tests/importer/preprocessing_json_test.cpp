@@ -40,17 +40,29 @@ TEST(PreprocessingJson, WhatIsLeftOutIsAsInTheBase) {
   EXPECT_EQ(p.resize, 342);  // 299 / 0.875
   EXPECT_EQ(p.mean, (std::array<float, 3>{0.5f, 0.5f, 0.5f}));
   EXPECT_EQ(p.std, p.mean);
-  EXPECT_EQ(preprocessing_from_json(R"({"interpolation": "bilinear-antialiased"})").interpolation, Interpolation::bilinear);
+  EXPECT_EQ(preprocessing_from_json(R"({"interpolation": "bilinear-antialiased"})").interpolation,
+            Interpolation::bilinear);
 }
 
 TEST(PreprocessingJson, ErrorsNameTheKey) {
-  for (const auto& [text, named] : {std::pair{R"({"resize": -1})", "\"resize\""}, {R"({"crop": [1, 2, 3]})", "\"crop\""}, {R"({"crop": "big"})", "\"crop\""},
-                                    {R"({"interpolation": "cubic"})", "nearest, bilinear, bicubic and lanczos are known"}, {R"({"sise": 3})", "\"sise\" is not known"},
-                                    {R"({"std": 0})", "\"std\": must be positive"}, {R"({"mean": [1, 2]})", "\"mean\": has 2 numbers"}, {R"({"colour": "red"})", "\"colour\""},
-                                    {R"({"background": [0, 0, 300]})", "\"background\""}, {R"({})", "says nothing"}, {R"([1])", "says nothing"}, {"{", "is no JSON"},
-                                    {R"({"size": 224, "crop_pct": 3, "do_resize": true})", "\"crop_pct\""}, {R"({"do_resize": true, "mean": 0.5})", "\"mean\" is graft's own key"},
-                                    {R"({"do_resize": true, "do_pad": true})", "\"do_pad\""}, {R"({"pretrained_cfg": {"input_size": [3, 224]}})", "pretrained_cfg.input_size"},
-                                    {R"({"size": {"longest_edge": 300}, "do_resize": true})", "longest side"}})
+  for (const auto& [text, named] :
+       {std::pair{R"({"resize": -1})", "\"resize\""},
+        {R"({"crop": [1, 2, 3]})", "\"crop\""},
+        {R"({"crop": "big"})", "\"crop\""},
+        {R"({"interpolation": "cubic"})", "nearest, bilinear, bicubic and lanczos are known"},
+        {R"({"sise": 3})", "\"sise\" is not known"},
+        {R"({"std": 0})", "\"std\": must be positive"},
+        {R"({"mean": [1, 2]})", "\"mean\": has 2 numbers"},
+        {R"({"colour": "red"})", "\"colour\""},
+        {R"({"background": [0, 0, 300]})", "\"background\""},
+        {R"({})", "says nothing"},
+        {R"([1])", "says nothing"},
+        {"{", "is no JSON"},
+        {R"({"size": 224, "crop_pct": 3, "do_resize": true})", "\"crop_pct\""},
+        {R"({"do_resize": true, "mean": 0.5})", "\"mean\" is graft's own key"},
+        {R"({"do_resize": true, "do_pad": true})", "\"do_pad\""},
+        {R"({"pretrained_cfg": {"input_size": [3, 224]}})", "pretrained_cfg.input_size"},
+        {R"({"size": {"longest_edge": 300}, "do_resize": true})", "longest side"}})
     EXPECT_NE(refused(text).find(named), std::string::npos) << text << ": " << refused(text);
 }
 
@@ -71,15 +83,18 @@ TEST(PreprocessingJson, HuggingFacesProcessors) {
       R"({"crop_size": {"height": 224, "width": 224}, "do_center_crop": true, "size": {"shortest_edge": 256}, "rescale_factor": 0.00392156862745098})");
   EXPECT_EQ(dino.resize, 256);
   EXPECT_EQ(dino.crop_height, 224);
-  for (const char* convnext : {R"({"crop_pct": 0.875, "do_resize": true, "feature_extractor_type": "ConvNextFeatureExtractor", "size": 224})",
-                               R"({"crop_pct": 0.875, "image_processor_type": "ConvNextImageProcessor", "size": {"shortest_edge": 224}})"}) {
+  for (const char* convnext :
+       {R"({"crop_pct": 0.875, "do_resize": true, "feature_extractor_type": "ConvNextFeatureExtractor", "size": 224})",
+        R"({"crop_pct": 0.875, "image_processor_type": "ConvNextImageProcessor", "size": {"shortest_edge": 224}})"}) {
     const Preprocessing p = preprocessing_from_json(convnext);
     EXPECT_EQ(p.fit, Fit::crop) << convnext;
     EXPECT_EQ(p.resize, 256);
     EXPECT_EQ(p.crop_height, 224);
   }
-  EXPECT_EQ(preprocessing_from_json(R"({"crop_pct": 0.875, "do_resize": true, "size": {"shortest_edge": 384}})").fit, Fit::squash);
-  EXPECT_EQ(preprocessing_from_json(R"({"do_flip_channel_order": true, "do_resize": true, "size": 256})").colour, Preprocessing::Colour::bgr);
+  EXPECT_EQ(preprocessing_from_json(R"({"crop_pct": 0.875, "do_resize": true, "size": {"shortest_edge": 384}})").fit,
+            Fit::squash);
+  EXPECT_EQ(preprocessing_from_json(R"({"do_flip_channel_order": true, "do_resize": true, "size": 256})").colour,
+            Preprocessing::Colour::bgr);
   const Preprocessing offset = preprocessing_from_json(
       R"({"do_resize": true, "size": 300, "rescale_factor": 0.00784313725490196, "rescale_offset": true, "do_normalize": false})");
   EXPECT_EQ(offset.mean[0], 1);  // 0…255 becomes -1…1
@@ -94,13 +109,15 @@ TEST(PreprocessingJson, TimmsConfigurations) {
   EXPECT_EQ(p.resize, 303);  // ⌊288 / 0.95⌋
   EXPECT_EQ(p.interpolation, Interpolation::bicubic);
   EXPECT_EQ(p.mean[2], 0.5f);
-  EXPECT_EQ(preprocessing_from_json(R"({"input_size": [3, 64, 64], "crop_pct": 1.0, "crop_mode": "squash"})").fit, Fit::squash);
+  EXPECT_EQ(preprocessing_from_json(R"({"input_size": [3, 64, 64], "crop_pct": 1.0, "crop_mode": "squash"})").fit,
+            Fit::squash);
 }
 
 TEST(PreprocessingJson, ColoursAsPeopleWriteThem) {
   EXPECT_EQ(colour_from_text("#ff8000"), (std::array<uint8_t, 3>{255, 128, 0}));
   EXPECT_EQ(colour_from_text("1,2,3"), (std::array<uint8_t, 3>{1, 2, 3}));
-  for (const char* wrong : {"", "#ff80", "red", "1,2", "1,2,300", "#ff8000x"}) EXPECT_THROW(colour_from_text(wrong), Error) << wrong;
+  for (const char* wrong : {"", "#ff80", "red", "1,2", "1,2,300", "#ff8000x"})
+    EXPECT_THROW(colour_from_text(wrong), Error) << wrong;
 }
 
 }  // namespace

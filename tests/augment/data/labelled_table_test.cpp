@@ -38,6 +38,7 @@ TEST_F(LabelledTable, SeparatorsMarksAndEndsOfLines) {
            "path,label\rimg/a.png,cat\rimg/b.png,dog\r",
            " path , label \n img/a.png , cat \n img/b.png ,dog\n",
            "\"path\",\"label\"\n\"img/a.png\",\"cat\"\n\"img/b.png\",\"dog\"\n",
+           "sep=;\r\npath;label\r\nimg/a.png;cat\r\nimg/b.png;dog\r\n",
            "\npath,label\n\nimg/a.png,cat\n\n\nimg/b.png,dog\n",
        })
     expect_cat_and_dog(content);
