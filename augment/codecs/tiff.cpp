@@ -169,7 +169,8 @@ class Tiff final : public Codec {
       throw Error("is a TIFF with " + std::to_string(bits) + " bits a channel", "convert it to 8 or 16 bits");
     const uint64_t strip =
         lib().TIFFIsTiled(file.get()) ? lib().TIFFTileSize64(file.get()) : lib().TIFFStripSize64(file.get());
-    if (strip > kLargestStrip)
+    const auto largest = static_cast<uint64_t>(size.width * size.height) * 16;  // any picture of that size takes less
+    if (strip > kLargestStrip || strip > largest + kSmallStrip)
       throw Error("cannot be decoded: its strips would take " + std::to_string(strip) + " bytes");
     std::vector<uint16_t> extra = extra_channels(file.get());
     const uint16_t alpha = extra.empty() ? uint16_t{EXTRASAMPLE_UNSPECIFIED} : extra[0];
