@@ -148,9 +148,10 @@ Part read_part(const fs::path& given, Reading& reading, int& depth) {
 }  // namespace
 
 std::string part_named(const std::string& name) {
-  static const std::map<std::string, std::string> names{{"train", "train"}, {"training", "train"}, {"val", "val"},
-                                                        {"valid", "val"},   {"validation", "val"}, {"dev", "val"},
-                                                        {"test", "test"},   {"testing", "test"}};
+  static const std::map<std::string, std::string> names{
+      {"train", "train"},    {"training", "train"}, {"val", "val"},        {"valid", "val"},
+      {"validation", "val"}, {"dev", "val"},        {"test", "test"},      {"testing", "test"},
+      {"trainval", "train"}, {"eval", "val"},       {"publictest", "val"}, {"privatetest", "test"}};
   const auto it = names.find(lower_case(name));
   return it == names.end() ? "" : it->second;
 }

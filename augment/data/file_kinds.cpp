@@ -33,6 +33,8 @@ FileKind kind_by_name(const std::string& path) {
       "txt", "json", "jsonl", "xml", "csv", "tsv",  "md",  "yaml", "yml", "html", "htm", "pdf",   "log", "npy",
       "npz", "pkl",  "pt",    "pth", "h5",  "onnx", "bin", "py",   "sh",  "ini",  "zip", "tar",   "gz",  "7z",
       "rar", "mp4",  "mov",   "avi", "mkv", "mp3",  "wav", "aae",  "xmp", "svg",  "db",  "sqlite"};
+  static const std::set<std::string> unread{"jp2", "j2k", "jpx", "jxl", "jxr", "tga", "ico", "dds",
+                                            "pam", "pfm", "psd", "exr", "hdr", "pcx", "xcf"};
   static const std::set<std::string> left_behind{"__macosx",    "@eadir",       "thumbs.db",
                                                  "desktop.ini", "$recycle.bin", "system volume information",
                                                  "lost+found",  "__pycache__",  "ehthumbs.db"};
@@ -40,6 +42,7 @@ FileKind kind_by_name(const std::string& path) {
   if (name.starts_with('.') || left_behind.contains(lower_case(name))) return FileKind::system;
   const std::string extension = extension_of(name);
   if (pictures.contains(extension)) return FileKind::picture;
+  if (unread.contains(extension)) return FileKind::unread;
   return others.contains(extension) ? FileKind::other : FileKind::unknown;
 }
 

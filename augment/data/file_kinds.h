@@ -9,6 +9,7 @@ namespace graft {
 enum class FileKind {
   picture,  // ends as picture files do
   other,    // ends as texts, tables, films and archives do, which lie beside pictures
+  unread,   // ends as pictures do that no codec reads: JPEG 2000, JPEG XL, Targa, icons, …
   system,   // what file managers and version control leave behind: .DS_Store, Thumbs.db, __MACOSX, @eaDir, ._*
   unknown   // says nothing: the first bytes decide
 };

@@ -86,6 +86,14 @@ std::optional<float> number_in(const std::string& word) {
   return std::nullopt;
 }
 
+/// What a column for one label says; blank is no.
+std::optional<bool> bit_in(const std::string& text) {
+  const std::string word = lower_case(text);
+  if (word.empty() || word == "0" || word == "0.0" || word == "false" || word == "no") return false;
+  if (word == "1" || word == "1.0" || word == "true" || word == "yes") return true;
+  return std::nullopt;
+}
+
 /// Finds the files that a table names: as they stand, with slashes for backslashes, with a picture's extension behind
 /// an id, or in a folder for pictures beside the table.
 class FileFinder {
@@ -302,10 +310,8 @@ class LabelledTable {
                        [&](const TextTable::Row& row) { return number_in(field(row, column)).has_value(); });
   }
   bool holds_bits(size_t column) const {
-    return std::all_of(table_.rows.begin(), table_.rows.end(), [&](const TextTable::Row& row) {
-      const auto number = number_in(field(row, column));
-      return number && (*number == 0 || *number == 1);
-    });
+    return std::all_of(table_.rows.begin(), table_.rows.end(),
+                       [&](const TextTable::Row& row) { return bit_in(field(row, column)).has_value(); });
   }
 
   /// Rows counted from 0 or 1, as tables are often written: they say nothing of a picture.
@@ -385,7 +391,7 @@ class LabelledTable {
     Names labels;
     if (one_hot_) {
       for (const size_t c : labels_)
-        if (*number_in(field(row, c)) == 1) labels.push_back(names_[c]);
+        if (*bit_in(field(row, c))) labels.push_back(names_[c]);
     } else if (task_ == Task::multi_label) {
       labels = listed(field(row, labels_[0]), separators_);
     } else if (!field(row, labels_[0]).empty()) {

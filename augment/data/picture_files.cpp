@@ -49,6 +49,8 @@ class Walk {
       found_.skipped.push_back(shown(entry.string()) + ": leads nowhere");
     } else if (!fs::is_regular_file(status)) {
       found_.ignored.push_back(shown(entry.string()) + ": is no file");
+    } else if (kind_by_name(entry.string()) == FileKind::unread) {
+      found_.skipped.push_back(shown(entry.string()) + ": is a picture of a format that is not read: convert it");
     } else if (is_picture_file(entry.string())) {
       found_.paths.push_back(entry.string());
     } else {

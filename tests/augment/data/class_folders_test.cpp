@@ -93,6 +93,14 @@ TEST_F(ClassFolders, FilesWithoutAnExtensionAreKnownByTheirBytes) {
   EXPECT_NE(data.ignored[0].find("ants/notes: is no picture"), std::string::npos);
 }
 
+TEST_F(ClassFolders, PicturesOfFormatsThatAreNotReadAreNamed) {
+  part("", 2);
+  text("ants/scan.jp2", "x");
+  const Dataset data = read_dataset(root_.string());
+  ASSERT_EQ(data.skipped.size(), 1u);
+  EXPECT_NE(data.skipped[0].find("ants/scan.jp2: is a picture of a format that is not read"), std::string::npos);
+}
+
 TEST_F(ClassFolders, LinksAreFollowedOnceAndDanglingOnesNamed) {
   picture("elsewhere/deep/1.png");
   picture("data/bees/2.png");

@@ -106,6 +106,7 @@ TEST_F(LabelledTable, SeveralLabelsAsListsOrColumns) {
   EXPECT_EQ(columns.classes, (std::vector<std::string>{"cat", "dog", "small"}));
   EXPECT_EQ(columns.test[0].target, (std::vector<float>{1, 0, 1}));
   expect_cat_and_dog("path,cat,dog\nimg/a.png,1,0\nimg/b.png,0,1\n");
+  expect_cat_and_dog("path,cat,dog\nimg/a.png,True,False\nimg/b.png,,yes\n");
 }
 
 TEST_F(LabelledTable, ValuesInOneFieldOrInColumns) {
