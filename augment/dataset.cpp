@@ -93,22 +93,6 @@ Dataset read_any(const std::string& path, Task task, const SplitSettings& split)
   return data;
 }
 
-/// The classes of the pictures from `before` on, if `folder` is one of classes; a folder of anything else has none.
-void name_classes(const std::string& folder, size_t before, PictureList& list) {
-  list.classes.resize(list.paths.size());
-  Dataset data;
-  try {
-    data = read_class_folders(folder);
-  } catch (const Error&) {
-    return;
-  }
-  std::map<std::string, std::string> class_of;
-  for (const auto* files : {&data.train, &data.validation, &data.test})
-    for (const LabelledFile& file : *files) class_of[file.path] = data.classes.at(static_cast<size_t>(file.label));
-  for (size_t i = before; i < list.paths.size(); ++i)
-    if (const auto known = class_of.find(list.paths[i]); known != class_of.end()) list.classes[i] = known->second;
-}
-
 /// Paths from standard input, an entry a line, or between NULs as `find -print0` writes them.
 void read_listed(std::istream& stream, std::vector<std::string>& paths) {
   std::string text(std::istreambuf_iterator<char>(stream), {});
@@ -160,7 +144,6 @@ PictureList list_pictures(const std::vector<std::string>& inputs) {
         const size_t before = list.paths.size();
         std::set<std::string> visited;
         collect_pictures(input, list, visited);
-        name_classes(input, before, list);
         if (list.paths.size() == before)
           throw Error(input + ": holds no pictures", "give a folder with " + codec_names() + " files",
                       ErrorCode::bad_data);
@@ -175,8 +158,30 @@ PictureList list_pictures(const std::vector<std::string>& inputs) {
         globfree(&matches);
       }
     }
-    list.classes.resize(list.paths.size());
     return list;
+  });
+}
+
+std::vector<std::string> classes_of(const PictureList& pictures, const std::vector<std::string>& inputs) {
+  return at_api_boundary([&] {
+    std::map<std::string, std::string> class_of;
+    for (const std::string& input : inputs) {
+      std::error_code code;
+      if (!fs::is_directory(input, code)) continue;
+      try {
+        const Dataset data = read_class_folders(input);
+        for (const auto* files : {&data.train, &data.validation, &data.test})
+          for (const LabelledFile& file : *files)
+            class_of[file.path] = data.classes.at(static_cast<size_t>(file.label));
+      } catch (const Error&) {  // a folder of anything else has none
+      }
+    }
+    std::vector<std::string> classes;
+    for (const std::string& path : pictures.paths) {
+      const auto known = class_of.find(path);
+      classes.push_back(known == class_of.end() ? "" : known->second);
+    }
+    return classes;
   });
 }
 

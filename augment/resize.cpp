@@ -194,11 +194,4 @@ Size fitting_size(const Image& image, int64_t short_side, int64_t width, int64_t
   return {std::max({w, width, in_proportion(w, height, h)}), std::max({h, height, in_proportion(h, width, w)})};
 }
 
-Image crop(const Image& image, int64_t left, int64_t top, int64_t width, int64_t height) {
-  Image result(width, height);
-  for (int64_t y = 0; y < height; ++y)
-    std::memcpy(result.row(y), image.row(top + y) + left * 3, static_cast<size_t>(width * 3));
-  return result;
-}
-
 }  // namespace graft

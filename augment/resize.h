@@ -15,7 +15,7 @@ struct Window {
   int64_t left = 0, top = 0, width = 0, height = 0;
 };
 
-/// What stands in `window` after resizing: the same pixels as resize() and then crop(), of which no others are
+/// What stands in `window` after resizing: the same pixels as resizing all of it and cutting, but no others are
 /// computed.
 Image resize_window(const Image& image, Box box, int64_t width, int64_t height, const Window& window,
                     Interpolation interpolation);
@@ -28,8 +28,5 @@ struct Size {
 /// as a crop of width × height needs it. In whole numbers: importer/embed_preprocessing.cpp does the same inside a
 /// graph.
 Size fitting_size(const Image& image, int64_t short_side, int64_t width, int64_t height);
-
-/// A part with whole-pixel corners.
-Image crop(const Image& image, int64_t left, int64_t top, int64_t width, int64_t height);
 
 }  // namespace graft

@@ -30,8 +30,9 @@ struct Options : PictureModelOptions {
 
 /// Labels of features by the classes that their pictures lie below: counted as the model's labels where it knows any of
 /// them, else as all commands sort classes.
-void label_by_classes(const PictureList& pictures, const std::vector<std::string>& labels, Features& features) {
-  std::set<std::string> names(pictures.classes.begin(), pictures.classes.end());
+void label_by_classes(const std::vector<std::string>& classes, const std::vector<std::string>& labels,
+                      Features& features) {
+  std::set<std::string> names(classes.begin(), classes.end());
   names.erase("");
   if (names.empty()) {  // files alone: their own folders' names are what class_labels counts
     for (size_t row = 0; row < features.rows; ++row) {
@@ -49,7 +50,7 @@ void label_by_classes(const PictureList& pictures, const std::vector<std::string
   std::map<std::string, int64_t> index;
   for (size_t i = 0; i < features.classes.size(); ++i) index.try_emplace(features.classes[i], static_cast<int64_t>(i));
   for (size_t row = 0; row < features.rows; ++row) {
-    const auto known = index.find(pictures.classes[features.indices[row]]);
+    const auto known = index.find(classes[features.indices[row]]);
     features.labels[row] = known == index.end() ? -1 : known->second;
   }
 }
@@ -87,7 +88,7 @@ Features extracted(const Options& o, Account& account) {
   RunListener listener(o.common.quiet);
   for (const std::string& reason : pictures.skipped) listener.skipped(reason);
   Features features = extractor.extract(pictures.paths, &listener);
-  label_by_classes(pictures, labels, features);
+  label_by_classes(classes_of(pictures, o.inputs), labels, features);
   account = {static_cast<size_t>(features.rows), listener.unreadable(), std::move(pictures.ignored)};
   return features;
 }

@@ -52,8 +52,6 @@ Dataset make_dataset(const std::vector<std::string>& paths, const std::vector<st
 /// Pictures' files, and what was met beside them.
 struct PictureList {
   std::vector<std::string> paths;
-  /// Of each path the class whose folder it lies below, where it comes from a folder of classes; else empty.
-  std::vector<std::string> classes;
   std::vector<std::string> skipped, ignored;  // as in Dataset
 };
 
@@ -61,5 +59,9 @@ struct PictureList {
 /// NULs), in order. What does not exist is listed too, and named once it is read. Throws Error (bad_data) for a folder
 /// without pictures.
 PictureList list_pictures(const std::vector<std::string>& inputs);
+
+/// Of each path of list_pictures(inputs) the class whose folder it lies below, as read_dataset finds them; empty where
+/// it comes from no folder of classes.
+std::vector<std::string> classes_of(const PictureList& pictures, const std::vector<std::string>& inputs);
 
 }  // namespace graft
