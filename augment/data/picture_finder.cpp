@@ -7,8 +7,8 @@ namespace graft {
 namespace fs = std::filesystem;
 
 PictureFinder::PictureFinder(const std::string& table)
-    : folder_(fs::path(table).parent_path()),
-      folders_{"", "images", "imgs", "pictures", "photos", "data", "train", fs::path(table).stem().string()} {}
+    : folder_(fs::path(table).parent_path()), folders_{"",       "images", "imgs",  "pictures",
+                                                       "photos", "data",   "train", fs::path(table).stem().string()} {}
 
 std::string PictureFinder::find(std::string name) const {
   std::string found = tried(name, {});

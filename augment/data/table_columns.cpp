@@ -135,9 +135,9 @@ class ColumnFinder {
       if (row.fields.size() > limit && std::any_of(row.fields.begin() + static_cast<int64_t>(limit), row.fields.end(),
                                                    [](const std::string& f) { return !f.empty(); }))
         fail_in_row(path_, row,
-             "has " + std::to_string(row.fields.size()) + " fields where there are " + std::to_string(limit) +
-                 " columns",
-             "put a field that holds the separator in quotes");
+                    "has " + std::to_string(row.fields.size()) + " fields where there are " + std::to_string(limit) +
+                        " columns",
+                    "put a field that holds the separator in quotes");
   }
 
   size_t column_of_pictures(size_t columns) const {
