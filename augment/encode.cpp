@@ -16,8 +16,6 @@
 namespace graft {
 namespace {
 
-constexpr int kJpegQuality = 95;
-
 using Encoded = std::unique_ptr<uint8_t, void (*)(void*)>;
 
 void write(const std::string& path, const uint8_t* bytes, size_t size) {
@@ -53,7 +51,7 @@ struct JumpingErrors {
   std::jmp_buf back;
 };
 
-bool encode_jpeg(const Image& image, unsigned char*& bytes, unsigned long& size) {
+bool encode_jpeg(const Image& image, int quality, unsigned char*& bytes, unsigned long& size) {
   jpeg_compress_struct info{};
   JumpingErrors errors{};
   info.err = jpeg_std_error(&errors.base);
@@ -72,7 +70,7 @@ bool encode_jpeg(const Image& image, unsigned char*& bytes, unsigned long& size)
   info.input_components = 3;
   info.in_color_space = JCS_RGB;
   jpeg_set_defaults(&info);
-  jpeg_set_quality(&info, kJpegQuality, TRUE);
+  jpeg_set_quality(&info, quality, TRUE);
   jpeg_start_compress(&info, TRUE);
   while (info.next_scanline < info.image_height) {
     JSAMPROW row = const_cast<uint8_t*>(image.row(info.next_scanline));
@@ -85,10 +83,10 @@ bool encode_jpeg(const Image& image, unsigned char*& bytes, unsigned long& size)
 
 }  // namespace
 
-std::vector<uint8_t> jpeg_of(const Image& image) {
+std::vector<uint8_t> jpeg_of(const Image& image, int quality) {
   unsigned char* bytes = nullptr;
   unsigned long size = 0;
-  const bool done = encode_jpeg(image, bytes, size);
+  const bool done = encode_jpeg(image, quality, bytes, size);
   const Encoded owned(bytes, std::free);
   if (!done)
     throw Error(

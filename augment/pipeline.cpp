@@ -1,29 +1,11 @@
 #include "augment/pipeline.h"
 
 #include <algorithm>
-#include <sstream>
 
+#include "augment/tone.h"
 #include "runtime/core/error.h"
 
 namespace graft {
-namespace {
-
-/// ITU-R BT.601, rounded as Pillow does.
-uint8_t luma(const uint8_t* p) {
-  return static_cast<uint8_t>((19595u * p[0] + 38470u * p[1] + 7471u * p[2] + 0x8000u) >> 16);
-}
-
-/// Settings of transforms are part of the recipe's text.
-TransformPtr read_transform(const std::string& text, const TransformContext& context) {
-  try {
-    return make_transform(parse_choice(text, "transform", "augment", transform_components()), context);
-  } catch (const Error& error) {
-    if (error.setting() == "augment") throw;
-    throw Error(text + ": " + error.what()).about("augment");
-  }
-}
-
-}  // namespace
 
 Pipeline::Pipeline(std::vector<TransformPtr> transforms, Normalisation normalisation, int64_t height, int64_t width,
                    DecodeOptions decoding, bool exact)
@@ -32,7 +14,12 @@ Pipeline::Pipeline(std::vector<TransformPtr> transforms, Normalisation normalisa
       height_(height),
       width_(width),
       decoding_(decoding) {
-  decoding_.least_side = exact || transforms_.empty() ? 0 : transforms_.front()->least_side();
+  decoding_.least_side = 0;
+  for (const TransformPtr& t : transforms_)
+    if (const auto side = exact ? 0 : t->least_side()) {
+      decoding_.least_side = *side;
+      break;
+    }
   for (size_t c = 0; c < 3; ++c)
     for (size_t v = 0; v < 256; ++v)
       table_[c][v] = (static_cast<float>(v) * normalisation_.scale - normalisation_.mean[c]) / normalisation_.std[c];
@@ -44,8 +31,9 @@ Image Pipeline::load(const std::string& path, uint64_t random_key) const {
 
 Image Pipeline::transform(Image image, uint64_t random_key) const {
   Random random(random_key);
-  for (const TransformPtr& t : transforms_)
-    image = t->apply(t->looks_at_places() ? upright(std::move(image)) : std::move(image), random);
+  WarpedImage warped(std::move(image));
+  for (const TransformPtr& t : transforms_) t->apply(warped, random);
+  image = std::move(warped.pixels());
   if (image.width != width_ || image.height != height_) {
     throw Error("the transforms leave " + std::to_string(image.width) + "×" + std::to_string(image.height) +
                     " where the network takes " + std::to_string(width_) + "×" + std::to_string(height_),
@@ -91,24 +79,6 @@ void Pipeline::normalise(const Image& image, float* out) const {
       out[2] = table_[2][p[last]];
     }
   }
-}
-
-const std::vector<Recipe>& recipes() {
-  static const std::vector<Recipe> named{{"none", "center-crop"},
-                                         {"default", "resized-crop,flip"},
-                                         {"alexnet", "crop,flip,pca-lighting"},
-                                         {"resnet", "scale-crop,flip,color-jitter,pca-lighting"},
-                                         {"strong", "resized-crop,flip,color-jitter,pca-lighting"}};
-  return named;
-}
-
-std::vector<TransformPtr> make_recipe(const std::string& recipe, const TransformContext& context) {
-  const auto named =
-      std::find_if(recipes().begin(), recipes().end(), [&](const Recipe& r) { return r.name == recipe; });
-  std::stringstream list(named == recipes().end() ? recipe : named->transforms);
-  std::vector<TransformPtr> transforms;
-  for (std::string word; std::getline(list, word, ',');) transforms.push_back(read_transform(word, context));
-  return transforms;
 }
 
 }  // namespace graft

@@ -49,14 +49,4 @@ class Pipeline {
   std::array<std::array<float, 256>, 3> table_{};  // per output channel: pixel → value
 };
 
-/// A list of transforms with a name of its own.
-struct Recipe {
-  std::string name, transforms;
-};
-const std::vector<Recipe>& recipes();
-
-/// A recipe by its name, or transforms separated by commas, each as parse_choice reads it
-/// ("crop,color-jitter:hue=0.1"). Throws Error for an unknown name.
-std::vector<TransformPtr> make_recipe(const std::string& recipe, const TransformContext& context);
-
 }  // namespace graft

@@ -185,8 +185,7 @@ Image resize(const Image& image, Box box, int64_t width, int64_t height, Interpo
   return resize_window(image, box, width, height, {0, 0, width, height}, interpolation);
 }
 
-Size fitting_size(const Image& image, int64_t short_side, int64_t width, int64_t height) {
-  const int64_t own_width = image.meant_width(), own_height = image.meant_height();
+Size fitting_size(int64_t own_width, int64_t own_height, int64_t short_side, int64_t width, int64_t height) {
   const int64_t shorter = std::min(own_width, own_height), side = std::max<int64_t>(short_side, 1);
   const int64_t w = std::max<int64_t>(1, side * own_width / shorter),
                 h = std::max<int64_t>(1, side * own_height / shorter);

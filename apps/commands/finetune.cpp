@@ -2,6 +2,7 @@
 #include <set>
 #include <sstream>
 
+#include "augment/augmentation.h"
 #include "apps/commands/commands.h"
 #include "apps/common.h"
 #include "apps/finetune_files.h"
@@ -174,7 +175,7 @@ void register_finetune(CLI::App& app) {
   command->add_option("--class-weights", o->class_weights, "balanced, or one number a class")->delimiter(',');
   command
       ->add_option("--augment", o->settings.augment,
-                   "none | default | alexnet | resnet | strong | transforms separated by commas (graft help transform)")
+                   augmentation_help() + " (graft help transform)")
       ->capture_default_str();
   add_memory_option(*command, o->memory);
   command

@@ -35,7 +35,7 @@ void preview(const Options& o) {
   p.crop_height = p.crop_width = o.crop;
   p.resize = std::llround(static_cast<double>(o.crop) / 0.875);
   TransformContext context = transform_context(p);
-  context.colour_axes = measure_colour_axes(paths, 100);
+  context.colour_axes = [&] { return measure_colour_axes(paths, 100); };
   const Pipeline plain(make_recipe("none", context), normalisation(p), o.crop, o.crop),
       random(make_recipe(o.recipe, context), normalisation(p), o.crop, o.crop);
   constexpr int64_t kGap = 4;
@@ -74,7 +74,7 @@ void register_preview(CLI::App& app) {
   command->add_option("-o,--output", o->output, "Sheet to write, .png or .jpg")->required();
   command
       ->add_option("--augment", o->recipe,
-                   "none | default | alexnet | resnet | strong | transforms separated by commas")
+                   augmentation_help())
       ->capture_default_str();
   command->add_option("--pictures", o->pictures, "Rows")->check(CLI::Range(1, 50))->capture_default_str();
   command->add_option("--views", o->views, "Random views in a row")->check(CLI::Range(1, 50))->capture_default_str();

@@ -12,13 +12,13 @@ TransformContext transform_context(const Preprocessing& p) {
   context.height = p.crop_height;
   context.width = p.crop_width;
   context.short_side = p.resize;
-  context.interpolation = p.interpolation;
+  context.sampling.interpolation = p.interpolation;
   context.fit = p.fit;
   context.always_resize = p.always_resize;
   // The mean becomes 0: bars then say as little as padding does.
   for (size_t c = 0; c < 3; ++c) {
     const size_t channel = p.colour == Preprocessing::Colour::bgr ? 2 - c : c;
-    context.bars[c] = p.background ? (*p.background)[c]
+    context.sampling.fill[c] = p.background ? (*p.background)[c]
                                    : static_cast<uint8_t>(std::clamp(std::lround(p.mean[channel] / p.scale), 0L, 255L));
   }
   return context;

@@ -2,6 +2,7 @@
 
 #include <string>
 
+#include "augment/augmentation.h"
 #include "augment/pipeline.h"
 #include "importer/model.h"
 

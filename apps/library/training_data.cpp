@@ -27,12 +27,11 @@ TargetScale scale_targets(Dataset& data) {
 
 Pipeline augmentation(const Dataset& dataset, const Preprocessing& preprocessing, const std::string& recipe) {
   TransformContext context = transform_context(preprocessing);
-  if (recipe == "alexnet" || recipe == "resnet" || recipe == "strong" ||
-      recipe.find("pca-lighting") != std::string::npos) {
+  context.colour_axes = [&] {
     std::vector<std::string> paths;
     for (const LabelledFile& file : dataset.train) paths.push_back(file.path);
-    context.colour_axes = measure_colour_axes(paths);
-  }
+    return measure_colour_axes(paths);
+  };
   return make_pipeline(recipe, context, preprocessing);
 }
 

@@ -10,19 +10,23 @@
 
 namespace graft::transforms {
 
+inline Box all_of(const WarpedImage& image) {
+  return {0, 0, static_cast<double>(image.width()), static_cast<double>(image.height())};
+}
+
 /// Resizes the short side to a length in low…high, then cuts at a random place.
 class RandomCrop : public Transform {
  public:
   RandomCrop(const TransformContext& c, int64_t low, int64_t high) : context_(c), low_(low), high_(high) {}
-  Image apply(Image image, Random& random) const override {
+  void apply(WarpedImage& image, Random& random) const override {
     const int64_t side = low_ + static_cast<int64_t>(random.below(static_cast<uint64_t>(high_ - low_ + 1)));
-    const Size scaled = fitting_size(image, side, context_.width, context_.height);
+    const Size scaled = fitting_size(image.width(), image.height(), side, context_.width, context_.height);
     const auto left = static_cast<int64_t>(random.below(static_cast<uint64_t>(scaled.width - context_.width + 1)));
     const auto top = static_cast<int64_t>(random.below(static_cast<uint64_t>(scaled.height - context_.height + 1)));
-    return resize_window(image, whole(image), scaled.width, scaled.height, {left, top, context_.width, context_.height},
-                         context_.interpolation);
+    image.resize(all_of(image), scaled.width, scaled.height, {left, top, context_.width, context_.height},
+                 context_.sampling);
   }
-  int64_t least_side() const override { return std::max({high_, context_.height, context_.width}); }
+  std::optional<int64_t> least_side() const override { return std::max({high_, context_.height, context_.width}); }
 
  private:
   TransformContext context_;
@@ -73,21 +77,21 @@ class CenterCrop final : public Transform {
                                        "as torchvision's Resize and CenterCrop"};
   using Options = NoSettings;
   CenterCrop(const Options&, const TransformContext& c) : context_(c) {}
-  Image apply(Image image, Random&) const override {
+  void apply(WarpedImage& image, Random&) const override {
     const TransformContext& c = context_;
-    if (image.meant_width() == c.width && image.meant_height() == c.height && !c.always_resize) return image;
-    if (c.fit == Fit::letterbox) return letterboxed(image);
-    const Size scaled = c.fit == Fit::squash
-                            ? squashed()
-                            : fitting_size(image, c.short_side > 0 ? c.short_side : shorter(image), c.width, c.height);
+    if (image.width() == c.width && image.height() == c.height && !c.always_resize) return;
+    if (c.fit == Fit::letterbox) return put_into_bars(image);
+    const Size scaled = c.fit == Fit::squash ? squashed()
+                                             : fitting_size(image.width(), image.height(),
+                                                            c.short_side > 0 ? c.short_side : shorter(image), c.width,
+                                                            c.height);
     const auto middle = [](int64_t extent, int64_t part) {
       return static_cast<int64_t>(std::nearbyint(static_cast<double>(extent - part) / 2));
     };
-    return resize_window(image, whole(image), scaled.width, scaled.height,
-                         {middle(scaled.width, c.width), middle(scaled.height, c.height), c.width, c.height},
-                         c.interpolation);
+    image.resize(all_of(image), scaled.width, scaled.height,
+                 {middle(scaled.width, c.width), middle(scaled.height, c.height), c.width, c.height}, c.sampling);
   }
-  int64_t least_side() const override {
+  std::optional<int64_t> least_side() const override {
     const TransformContext& c = context_;
     if (c.fit == Fit::crop) return c.short_side > 0 ? std::max({c.short_side, c.height, c.width}) : 0;
     const Size scaled = c.fit == Fit::squash ? squashed() : Size{c.width, c.height};
@@ -95,30 +99,31 @@ class CenterCrop final : public Transform {
   }
 
  private:
-  static int64_t shorter(const Image& image) { return std::min(image.meant_width(), image.meant_height()); }
+  static int64_t shorter(const WarpedImage& image) { return std::min(image.width(), image.height()); }
   /// In the crop's proportions, its shorter side as long as a short side would be.
   Size squashed() const {
     const TransformContext& c = context_;
     const int64_t side = std::min(c.width, c.height), wanted = std::max(side, c.short_side);
     return {c.width * wanted / side, c.height * wanted / side};
   }
-  Image letterboxed(const Image& image) const {
+  void put_into_bars(WarpedImage& image) const {
     const TransformContext& c = context_;
     // The side that fills the crop decides; in whole numbers.
-    const int64_t own_width = image.meant_width(), own_height = image.meant_height();
+    const int64_t own_width = image.width(), own_height = image.height();
     const bool full_width = own_width * c.height >= own_height * c.width;
     const auto in_proportion = [](int64_t a, int64_t b, int64_t d) {
       return std::max<int64_t>(1, (2 * a * b + d) / (2 * d));
     };
     const int64_t width = full_width ? c.width : in_proportion(own_width, c.height, own_height),
                   height = full_width ? in_proportion(own_height, c.width, own_width) : c.height;
-    const Image inside = resize(image, whole(image), width, height, c.interpolation);
+    image.resize(all_of(image), width, height, {0, 0, width, height}, c.sampling);
+    const Image& inside = image.upright_pixels();
     Image result(c.width, c.height);
-    for (size_t i = 0; i < result.pixels.size(); ++i) result.pixels[i] = c.bars[i % 3];
+    for (size_t i = 0; i < result.pixels.size(); ++i) result.pixels[i] = c.sampling.fill[i % 3];
     for (int64_t y = 0; y < height; ++y)
       std::memcpy(result.row((c.height - height) / 2 + y) + 3 * ((c.width - width) / 2), inside.row(y),
                   static_cast<size_t>(3 * width));
-    return result;
+    image = WarpedImage(std::move(result));
   }
   TransformContext context_;
 };

@@ -5,37 +5,27 @@
 
 namespace graft::transforms {
 
-/// No pixel moves: what reads them last does so the other way round.
-class Flip : public Transform {
- public:
-  struct Options {
-    double probability = 0.5;
-    void describe(SettingVisitor& visit) {
-      visit("probability", probability, {.low = 0, .high = 1, .help = "how often it happens"});
-    }
-  };
-  Flip(const Options& options, bool Image::*way) : probability_(static_cast<float>(options.probability)), way_(way) {}
-  bool looks_at_places() const override { return false; }
-  Image apply(Image image, Random& random) const override {
-    if (random.uniform() < probability_) image.*way_ = !(image.*way_);
-    return image;
-  }
-
- private:
-  float probability_;
-  bool Image::*way_;
+struct FlipOptions {
+  double probability = 0.5;
+  void describe(SettingVisitor& visit) { visit_probability(visit, probability); }
 };
 
-class HorizontalFlip final : public Flip {
+class HorizontalFlip final : public Transform {
  public:
-  static constexpr ComponentText kText{"flip", "left for right now and then", "x ← W-1-x"};
-  HorizontalFlip(const Options& options, const TransformContext&) : Flip(options, &Image::mirrored) {}
+  static constexpr ComponentText kText{"flip", "left for right", "x ← W-1-x"};
+  using Options = FlipOptions;
+  HorizontalFlip(const Options&, const TransformContext&) {}
+  void apply(WarpedImage& image, Random&) const override { image.flip_left_right(); }
+  std::optional<int64_t> least_side() const override { return {}; }
 };
 
-class VerticalFlip final : public Flip {
+class VerticalFlip final : public Transform {
  public:
-  static constexpr ComponentText kText{"vflip", "top for bottom now and then", "y ← H-1-y"};
-  VerticalFlip(const Options& options, const TransformContext&) : Flip(options, &Image::upside_down) {}
+  static constexpr ComponentText kText{"vflip", "top for bottom", "y ← H-1-y"};
+  using Options = FlipOptions;
+  VerticalFlip(const Options&, const TransformContext&) {}
+  void apply(WarpedImage& image, Random&) const override { image.flip_top_bottom(); }
+  std::optional<int64_t> least_side() const override { return {}; }
 };
 
 }  // namespace graft::transforms

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "augment/tone.h"
 #include "augment/transforms/transform.h"
 #include "runtime/core/component.h"
 
@@ -19,22 +20,23 @@ class PcaLighting final : public Transform {
     void describe(SettingVisitor& visit) { visit("sigma", sigma, {.low = 0, .high = 10, .help = "σ, the strength"}); }
   };
   PcaLighting(const Options& options, const TransformContext& context)
-      : axes_(context.colour_axes), sigma_(options.sigma) {}
-  bool looks_at_places() const override { return false; }
-  Image apply(Image image, Random& random) const override {
+      : axes_(context.colour_axes ? context.colour_axes() : ColourAxes{}), sigma_(options.sigma) {}
+  void apply(WarpedImage& image, Random& random) const override {
     float shift[3] = {0, 0, 0};
     for (size_t k = 0; k < 3; ++k) {
       const float amount = sigma_ * random.normal() * axes_.values[k];
       for (size_t c = 0; c < 3; ++c) shift[c] += axes_.vectors[c][k] * amount * 255;
     }
-    for (size_t i = 0; i < image.pixels.size(); ++i) {
-      image.pixels[i] = static_cast<uint8_t>(
-          std::clamp(std::nearbyint(static_cast<float>(image.pixels[i]) + shift[i % 3]), 0.0f, 255.0f));
-    }
-    return image;
+    add(image.pixels(), shift);
   }
+  std::optional<int64_t> least_side() const override { return {}; }
 
  private:
+  static void add(Image& image, const float (&shift)[3]) {
+    look_up(image, [&](size_t channel, int value) {
+      return static_cast<uint8_t>(std::clamp(std::nearbyint(static_cast<float>(value) + shift[channel]), 0.0f, 255.0f));
+    });
+  }
   ColourAxes axes_;
   float sigma_;
 };

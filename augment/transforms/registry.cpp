@@ -1,8 +1,26 @@
+#include "augment/transforms/autocontrast.h"
+#include "augment/transforms/blur.h"
 #include "augment/transforms/color_jitter.h"
 #include "augment/transforms/crop.h"
+#include "augment/transforms/equalize.h"
+#include "augment/transforms/erase.h"
 #include "augment/transforms/flip.h"
+#include "augment/transforms/gray.h"
+#include "augment/transforms/jpeg.h"
+#include "augment/transforms/lens.h"
+#include "augment/transforms/noise.h"
 #include "augment/transforms/pca_lighting.h"
+#include "augment/transforms/perspective.h"
+#include "augment/transforms/posterize.h"
+#include "augment/transforms/randaugment.h"
 #include "augment/transforms/resized_crop.h"
+#include "augment/transforms/rotate.h"
+#include "augment/transforms/sharpness.h"
+#include "augment/transforms/shear.h"
+#include "augment/transforms/solarize.h"
+#include "augment/transforms/stretch.h"
+#include "augment/transforms/translate.h"
+#include "augment/transforms/trivialaugment.h"
 
 namespace graft {
 namespace {
@@ -10,16 +28,40 @@ namespace {
 /// Every transform.
 using All =
     TypeList<transforms::HorizontalFlip, transforms::VerticalFlip, transforms::PlainCrop, transforms::CenterCrop,
-             transforms::ScaleCrop, transforms::ResizedCrop, transforms::ColourJitter, transforms::PcaLighting>;
+             transforms::ScaleCrop, transforms::ResizedCrop, transforms::Translate, transforms::Rotate,
+             transforms::Stretch, transforms::Shear, transforms::Perspective, transforms::LensDistortion,
+             transforms::ColourJitter, transforms::PcaLighting, transforms::Grey, transforms::Posterize,
+             transforms::Solarize, transforms::AutoContrast, transforms::Equalize, transforms::Sharpness,
+             transforms::GaussianBlur, transforms::GaussianNoise, transforms::JpegArtefacts, transforms::RandomErasing,
+             transforms::RandAugment, transforms::TrivialAugment>;
+
+/// A transform as often as its probability says.
+class NowAndThen final : public Transform {
+ public:
+  NowAndThen(TransformPtr transform, double probability)
+      : transform_(std::move(transform)), probability_(static_cast<float>(probability)) {}
+  void apply(WarpedImage& image, Random& random) const override {
+    if (random.uniform() < probability_) transform_->apply(image, random);
+  }
+  std::optional<int64_t> least_side() const override { return transform_->least_side(); }
+
+ private:
+  TransformPtr transform_;
+  float probability_;
+};
+
+template <typename Kind>
+TransformPtr make(const typename Kind::Options& options, const TransformContext& context) {
+  auto transform = std::make_unique<Kind>(options, context);
+  if constexpr (requires { options.probability; })
+    if (options.probability < 1) return std::make_unique<NowAndThen>(std::move(transform), options.probability);
+  return transform;
+}
 
 const Components<TransformPtr, TransformContext>& table() {
   static const Components<TransformPtr, TransformContext> transforms = [] {
     Components<TransformPtr, TransformContext> all("transform", "augment");
-    for_each_type(All{}, [&]<typename Kind>() {
-      all.add<Kind>([](const typename Kind::Options& options, const TransformContext& context) -> TransformPtr {
-        return std::make_unique<Kind>(options, context);
-      });
-    });
+    for_each_type(All{}, [&]<typename Kind>() { all.add<Kind>(make<Kind>); });
     return all;
   }();
   return transforms;

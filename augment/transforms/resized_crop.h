@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cmath>
 
-#include "augment/resize.h"
 #include "augment/transforms/transform.h"
 #include "runtime/core/component.h"
 
@@ -22,41 +21,36 @@ class ResizedCrop final : public Transform {
     }
   };
   ResizedCrop(const Options& o, const TransformContext& c)
-      : height_(c.height),
-        width_(c.width),
-        interpolation_(c.interpolation),
-        smallest_(o.smallest),
-        aspect_(std::log(o.aspect)) {}
-  Image apply(Image image, Random& random) const override {
-    const double area = static_cast<double>(image.width * image.height);
+      : height_(c.height), width_(c.width), sampling_(c.sampling), smallest_(o.smallest), aspect_(std::log(o.aspect)) {}
+  void apply(WarpedImage& image, Random& random) const override {
+    const double area = static_cast<double>(image.width() * image.height());
     for (int attempt = 0; attempt < 10; ++attempt) {
       const double part = area * static_cast<double>(random.uniform(smallest_, 1));
       const double aspect = std::exp(static_cast<double>(random.uniform(-aspect_, aspect_)));
       const auto w = static_cast<int64_t>(std::lround(std::sqrt(part * aspect))),
                  h = static_cast<int64_t>(std::lround(std::sqrt(part / aspect)));
-      if (w < 1 || h < 1 || w > image.width || h > image.height) continue;
-      const auto left = static_cast<int64_t>(random.below(static_cast<uint64_t>(image.width - w + 1)));
-      const auto top = static_cast<int64_t>(random.below(static_cast<uint64_t>(image.height - h + 1)));
-      return part_of(image, left, top, w, h);
+      if (w < 1 || h < 1 || w > image.width() || h > image.height()) continue;
+      const auto left = static_cast<int64_t>(random.below(static_cast<uint64_t>(image.width() - w + 1)));
+      const auto top = static_cast<int64_t>(random.below(static_cast<uint64_t>(image.height() - h + 1)));
+      return take(image, left, top, w, h);
     }
-    const int64_t side = std::min(image.width, image.height);
-    return part_of(image, (image.width - side) / 2, (image.height - side) / 2, side, side);
+    const int64_t side = std::min(image.width(), image.height());
+    take(image, (image.width() - side) / 2, (image.height() - side) / 2, side, side);
   }
   /// So that the smallest part is not enlarged.
-  int64_t least_side() const override {
+  std::optional<int64_t> least_side() const override {
     const double part = std::sqrt(static_cast<double>(smallest_) / std::exp(static_cast<double>(aspect_)));
     return static_cast<int64_t>(std::ceil(static_cast<double>(std::max(height_, width_)) / part));
   }
 
  private:
-  Image part_of(const Image& image, int64_t left, int64_t top, int64_t w, int64_t h) const {
-    return resize(image,
-                  {static_cast<double>(left), static_cast<double>(top), static_cast<double>(left + w),
-                   static_cast<double>(top + h)},
-                  width_, height_, interpolation_);
+  void take(WarpedImage& image, int64_t left, int64_t top, int64_t w, int64_t h) const {
+    image.resize({static_cast<double>(left), static_cast<double>(top), static_cast<double>(left + w),
+                  static_cast<double>(top + h)},
+                 width_, height_, {0, 0, width_, height_}, sampling_);
   }
   int64_t height_, width_;
-  Interpolation interpolation_;
+  Sampling sampling_;
   float smallest_, aspect_;
 };
 

@@ -3,10 +3,11 @@
 #include <array>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
-#include "augment/image.h"
+#include "augment/warped_image.h"
 #include "graft/preprocessing.h"
 #include "runtime/core/component.h"
 #include "runtime/core/random.h"
@@ -18,11 +19,10 @@ namespace graft {
 class Transform {
  public:
   virtual ~Transform() = default;
-  virtual Image apply(Image image, Random& random) const = 0;
-  /// The shorter side that a picture must have so that more pixels would change its result little; 0: every one counts.
-  virtual int64_t least_side() const { return 0; }
-  /// False where it treats pixels alike wherever they are; others get pictures upright.
-  virtual bool looks_at_places() const { return true; }
+  virtual void apply(WarpedImage& image, Random& random) const = 0;
+  /// The shorter side that a picture must have so that more pixels would change the result little; 0: every one counts;
+  /// none: the transforms after this one know.
+  virtual std::optional<int64_t> least_side() const { return 0; }
 };
 using TransformPtr = std::unique_ptr<Transform>;
 
@@ -36,14 +36,19 @@ struct ColourAxes {
 struct TransformContext {
   int64_t height = 224, width = 224;
   int64_t short_side = 256;  // what evaluation resizes to
-  Interpolation interpolation = Interpolation::bilinear;
+  Sampling sampling;         // its fill stands beside a letterboxed picture too
   Fit fit = Fit::crop;
-  bool always_resize = false;                  // also what has the crop's size
-  std::array<uint8_t, 3> bars{124, 116, 104};  // beside a letterboxed picture
-  ColourAxes colour_axes;
+  bool always_resize = false;                // also what has the crop's size
+  std::function<ColourAxes()> colour_axes{};  // called by transforms that need them; none: nothing varies
 };
 
-/// By its name and what is set of it. Throws Error for an unknown one.
+/// What every transform that happens now and then has among its options, as `probability`.
+inline void visit_probability(SettingVisitor& visit, double& probability) {
+  visit("probability", probability, {.low = 0, .high = 1, .help = "how often it happens"});
+}
+
+/// By its name and what is set of it. Every transform that has "probability" is left out as often as that says. Throws
+/// Error for an unknown one.
 TransformPtr make_transform(const Choice& transform, const TransformContext& context);
 /// Every transform, in alphabetical order.
 const std::vector<ComponentInfo>& transform_components();

@@ -27,6 +27,7 @@ class Random {
   explicit Random(uint64_t key) : key_(key) {}
   float uniform() { return graft::uniform(key_, counter_++); }
   float uniform(float low, float high) { return low + (high - low) * uniform(); }
+  uint64_t bits() { return mix(key_, counter_++); }
   /// 0…n-1
   uint64_t below(uint64_t n) { return n == 0 ? 0 : mix(key_, counter_++) % n; }
   /// Standard normal [Box & Muller 1958].

@@ -1,0 +1,206 @@
+#include "augment/warp.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <limits>
+#include <opencv2/imgproc.hpp>
+
+namespace graft {
+namespace {
+
+constexpr float kNowhere = std::numeric_limits<float>::quiet_NaN();
+
+/// The map that takes (0,0), (1,0), (1,1), (0,1) to the corners of a quadrilateral. [Heckbert 1989, section 2.2.3]
+Matrix3 from_unit_square(const std::array<Place, 4>& q) {
+  const double dx1 = q[1].x - q[2].x, dx2 = q[3].x - q[2].x, dx3 = q[0].x - q[1].x + q[2].x - q[3].x,
+               dy1 = q[1].y - q[2].y, dy2 = q[3].y - q[2].y, dy3 = q[0].y - q[1].y + q[2].y - q[3].y;
+  const double area = dx1 * dy2 - dx2 * dy1, g = (dx3 * dy2 - dx2 * dy3) / area, h = (dx1 * dy3 - dx3 * dy1) / area;
+  return {{q[1].x - q[0].x + g * q[1].x, q[3].x - q[0].x + h * q[3].x, q[0].x, q[1].y - q[0].y + g * q[1].y,
+           q[3].y - q[0].y + h * q[3].y, q[0].y, g, h, 1}};
+}
+
+/// Up to its scale, which homogeneous coordinates do not have.
+Matrix3 inverse(const Matrix3& a) {
+  const auto& m = a.m;
+  return {{m[4] * m[8] - m[5] * m[7], m[2] * m[7] - m[1] * m[8], m[1] * m[5] - m[2] * m[4], m[5] * m[6] - m[3] * m[8],
+           m[0] * m[8] - m[2] * m[6], m[2] * m[3] - m[0] * m[5], m[3] * m[7] - m[4] * m[6], m[1] * m[6] - m[0] * m[7],
+           m[0] * m[4] - m[1] * m[3]}};
+}
+
+bool is_affine(const Matrix3& a) { return a.m[6] == 0 && a.m[7] == 0; }
+
+void map_row(const Matrix3& a, size_t count, float* xs, float* ys) {
+  std::array<float, 9> m{};
+  for (size_t i = 0; i < 9; ++i) m[i] = static_cast<float>(a.m[i] / (is_affine(a) ? a.m[8] : 1));
+  for (size_t i = 0; i < count; ++i) {
+    const float x = xs[i], y = ys[i];
+    const float w = is_affine(a) ? 1 : m[6] * x + m[7] * y + m[8];
+    xs[i] = w > 0 ? (m[0] * x + m[1] * y + m[2]) / w : kNowhere;
+    ys[i] = w > 0 ? (m[3] * x + m[4] * y + m[5]) / w : kNowhere;
+  }
+}
+
+void map_row(const RadialDistortion& d, size_t count, float* xs, float* ys) {
+  const auto cx = static_cast<float>(d.centre.x), cy = static_cast<float>(d.centre.y),
+             scale = static_cast<float>(1 / (d.radius * d.radius)), k1 = static_cast<float>(d.k1),
+             k2 = static_cast<float>(d.k2);
+  for (size_t i = 0; i < count; ++i) {
+    const float x = xs[i] - cx, y = ys[i] - cy, r2 = (x * x + y * y) * scale;
+    const float factor = 1 + r2 * (k1 + r2 * k2);
+    xs[i] = cx + x * factor;
+    ys[i] = cy + y * factor;
+  }
+}
+
+/// Averages over squares of `factor` × `factor` pixels; what is left over at the right and below is cut.
+Image averaged(const Image& image, int64_t factor) {
+  Image result(image.width / factor, image.height / factor);
+  const cv::Mat from(static_cast<int>(result.height * factor), static_cast<int>(result.width * factor), CV_8UC3,
+                     const_cast<uint8_t*>(image.pixels.data()), static_cast<size_t>(image.width * 3));
+  cv::Mat to(static_cast<int>(result.height), static_cast<int>(result.width), CV_8UC3, result.pixels.data());
+  cv::resize(from, to, to.size(), 0, 0, cv::INTER_AREA);
+  return result;
+}
+
+/// Adds what the source has at each of these places to sums of three channels.
+class Sampler {
+ public:
+  Sampler(const Image& source, const Sampling& sampling)
+      : source_(source), fill_(sampling.fill), nearest_(sampling.interpolation == Interpolation::nearest) {}
+
+  void add(size_t count, const float* xs, const float* ys, uint32_t* sums) const {
+    const auto width = static_cast<float>(source_.width), height = static_cast<float>(source_.height);
+    for (size_t i = 0; i < count; ++i, sums += 3) {
+      const float x = xs[i], y = ys[i];
+      if (!(x >= 0 && x < width && y >= 0 && y < height)) {
+        for (size_t c = 0; c < 3; ++c) sums[c] += fill_[c];
+      } else if (nearest_) {
+        const uint8_t* p = source_.row(static_cast<int64_t>(y)) + 3 * static_cast<int64_t>(x);
+        for (size_t c = 0; c < 3; ++c) sums[c] += p[c];
+      } else {
+        add_bilinear(x, y, sums);
+      }
+    }
+  }
+
+ private:
+  /// Weights in 1/256: a product of two is off by less than half a grey level.
+  void add_bilinear(float x, float y, uint32_t* sums) const {
+    const auto across = static_cast<int32_t>((x + 0.5f) * 256 + 0.5f) - 256,
+               down = static_cast<int32_t>((y + 0.5f) * 256 + 0.5f) - 256;
+    const int32_t left = across >> 8, top = down >> 8;
+    const auto right = static_cast<uint32_t>(across & 255), lower = static_cast<uint32_t>(down & 255);
+    const auto last_x = static_cast<int32_t>(source_.width - 1), last_y = static_cast<int32_t>(source_.height - 1);
+    const uint8_t* upper_row = source_.row(std::max(top, 0));
+    const uint8_t* lower_row = source_.row(std::min(top + 1, last_y));
+    const int64_t l = 3 * static_cast<int64_t>(std::max(left, 0)), r = 3 * static_cast<int64_t>(std::min(left + 1, last_x));
+    for (int64_t c = 0; c < 3; ++c) {
+      const uint32_t above = upper_row[l + c] * (256 - right) + upper_row[r + c] * right,
+                     below = lower_row[l + c] * (256 - right) + lower_row[r + c] * right;
+      sums[c] += (above * (256 - lower) + below * lower + 0x8000) >> 16;
+    }
+  }
+
+  const Image& source_;
+  std::array<uint8_t, 3> fill_;
+  bool nearest_;
+};
+
+double distance(Place a, Place b) { return std::hypot(a.x - b.x, a.y - b.y); }
+
+}  // namespace
+
+Matrix3 Matrix3::rotation(double radians) {
+  const double c = std::cos(radians), s = std::sin(radians);
+  return {{c, -s, 0, s, c, 0, 0, 0, 1}};
+}
+
+Matrix3 Matrix3::between(const std::array<Place, 4>& from, const std::array<Place, 4>& to) {
+  Matrix3 result = from_unit_square(to) * inverse(from_unit_square(from));
+  const double scale = result.m[8];  // in front of the viewer at the first corner, whatever sign the inverse has
+  for (double& v : result.m) v /= scale;
+  return result;
+}
+
+Matrix3 Matrix3::about(Place origin) const {
+  return translation(origin.x, origin.y) * *this * translation(-origin.x, -origin.y);
+}
+
+Matrix3 operator*(const Matrix3& second, const Matrix3& first) {
+  Matrix3 product;
+  for (size_t i = 0; i < 3; ++i)
+    for (size_t j = 0; j < 3; ++j) {
+      double sum = 0;
+      for (size_t k = 0; k < 3; ++k) sum += second.m[3 * i + k] * first.m[3 * k + j];
+      product.m[3 * i + j] = sum;
+    }
+  return product;
+}
+
+void Warp::append(const Matrix3& back) {
+  if (Matrix3* last = steps_.empty() ? nullptr : std::get_if<Matrix3>(&steps_.back()))
+    *last = *last * back;
+  else
+    steps_.emplace_back(back);
+}
+
+void Warp::append(const RadialDistortion& back) { steps_.emplace_back(back); }
+
+void Warp::append(const Warp& back) {
+  for (const auto& step : back.steps_) std::visit([&](const auto& map) { append(map); }, step);
+}
+
+Place Warp::source_of(Place result) const {
+  float x = 0, y = 0;
+  sources_of_row(result.x, result.y, 1, &x, &y);
+  return {x, y};
+}
+
+void Warp::sources_of_row(double x, double y, size_t count, float* xs, float* ys) const {
+  for (size_t i = 0; i < count; ++i) xs[i] = static_cast<float>(x + static_cast<double>(i));
+  std::fill_n(ys, count, static_cast<float>(y));
+  for (auto step = steps_.rbegin(); step != steps_.rend(); ++step)
+    std::visit([&](const auto& map) { map_row(map, count, xs, ys); }, *step);
+}
+
+Image warped(const Image& source, const Warp& warp, int64_t width, int64_t height, const Sampling& sampling) {
+  const Place middle{static_cast<double>(width) / 2, static_cast<double>(height) / 2};
+  const Place from = warp.source_of(middle);
+  // How many of the source's pixels stand under one of the result's, along its rows and its columns.
+  double across = distance(from, warp.source_of({middle.x + 1, middle.y})),
+         down = distance(from, warp.source_of({middle.x, middle.y + 1}));
+  const bool filtered = sampling.interpolation != Interpolation::nearest && std::isfinite(across + down);
+  const auto shorter = static_cast<double>(std::min(source.width, source.height));
+  if (const double least = std::min({across, down, shorter}); filtered && least >= 4) {
+    const double factor = std::floor(least / 2);
+    Warp rest;
+    rest.append(Matrix3::scaling(1 / factor, 1 / factor));
+    rest.append(warp);
+    return warped(averaged(source, static_cast<int64_t>(factor)), rest, width, height, sampling);
+  }
+  const auto places = [&](double pixels) {
+    return filtered ? static_cast<int>(std::clamp(std::ceil(pixels - 0.25), 1.0, 16.0)) : 1;
+  };
+  const int columns = places(across), rows = places(down);
+  const Sampler sampler(source, sampling);
+  const auto count = static_cast<size_t>(width);
+  const auto samples = static_cast<uint32_t>(columns * rows);
+  std::vector<float> xs(count), ys(count);
+  std::vector<uint32_t> sums(3 * count);
+  Image result(width, height);
+  for (int64_t y = 0; y < height; ++y) {
+    std::fill(sums.begin(), sums.end(), samples / 2);
+    for (int row = 0; row < rows; ++row)
+      for (int column = 0; column < columns; ++column) {
+        warp.sources_of_row((column + 0.5) / columns, static_cast<double>(y) + (row + 0.5) / rows, count, xs.data(),
+                            ys.data());
+        sampler.add(count, xs.data(), ys.data(), sums.data());
+      }
+    uint8_t* out = result.row(y);
+    for (size_t i = 0; i < sums.size(); ++i) out[i] = static_cast<uint8_t>(sums[i] / samples);
+  }
+  return result;
+}
+
+}  // namespace graft
