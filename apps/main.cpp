@@ -1,6 +1,10 @@
 #include <iostream>
 #include <new>
 
+#if defined(__GLIBC__)
+#include <malloc.h>
+#endif
+
 #include "apps/checked_config.h"
 #include "apps/commands/commands.h"
 #include "apps/common.h"
@@ -18,7 +22,18 @@ int fail(std::string text) {
   return kFailed;
 }
 
+/// A picture's memory is taken and given back thousands of times: kept, the system need not clear its pages anew each
+/// time, which took a quarter of the time that transforms take.
+void keep_freed_memory() {
+#if defined(__GLIBC__)
+  constexpr int kKept = 64 << 20;
+  mallopt(M_MMAP_THRESHOLD, kKept / 2);
+  mallopt(M_TRIM_THRESHOLD, kKept);
+#endif
+}
+
 int run(int argc, char** argv) {
+  keep_freed_memory();
   CLI::App app("graft: fine-tune, run and export pretrained image networks");
   app.set_version_flag("--version", version());
   app.require_subcommand(1);

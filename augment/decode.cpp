@@ -15,22 +15,6 @@ namespace {
 constexpr int64_t kLargestPixels = 200'000'000;
 constexpr std::streamoff kLargestFile = std::streamoff{1} << 30;
 
-std::vector<uint8_t> read_file(const std::string& path) {
-  std::error_code code;
-  const auto status = std::filesystem::status(path, code);
-  if (std::filesystem::exists(status) && !std::filesystem::is_regular_file(status))
-    throw Error(std::filesystem::is_directory(status) ? "is a folder" : "is no file");
-  std::ifstream stream(path, std::ios::binary | std::ios::ate);
-  if (!stream) throw Error("cannot be opened", {}, ErrorCode::not_found);
-  const std::streamoff size = stream.tellg();
-  if (size <= 0) throw Error("is empty");
-  if (size > kLargestFile) throw Error("is larger than 1 GiB");
-  std::vector<uint8_t> bytes(static_cast<size_t>(size));
-  stream.seekg(0);
-  if (!stream.read(reinterpret_cast<char*>(bytes.data()), size)) throw Error("cannot be read", {}, ErrorCode::io);
-  return bytes;
-}
-
 void check_size(const PictureHeader& header) {
   if (header.width <= 0 || header.height <= 0) throw Error("has no pixels");
   if (header.height > kLargestPixels / header.width) {
@@ -91,6 +75,22 @@ Image decoded(std::span<const uint8_t> bytes, const DecodeOptions& options) {
 
 }  // namespace
 
+std::vector<uint8_t> read_picture_file(const std::string& path) {
+  std::error_code code;
+  const auto status = std::filesystem::status(path, code);
+  if (std::filesystem::exists(status) && !std::filesystem::is_regular_file(status))
+    throw Error(std::filesystem::is_directory(status) ? "is a folder" : "is no file");
+  std::ifstream stream(path, std::ios::binary | std::ios::ate);
+  if (!stream) throw Error("cannot be opened", {}, ErrorCode::not_found);
+  const std::streamoff size = stream.tellg();
+  if (size <= 0) throw Error("is empty");
+  if (size > kLargestFile) throw Error("is larger than 1 GiB");
+  std::vector<uint8_t> bytes(static_cast<size_t>(size));
+  stream.seekg(0);
+  if (!stream.read(reinterpret_cast<char*>(bytes.data()), size)) throw Error("cannot be read", {}, ErrorCode::io);
+  return bytes;
+}
+
 Image decode_image(std::span<const uint8_t> bytes, const DecodeOptions& options) {
   return with_code(ErrorCode::corrupt_file, [&] { return decoded(bytes, options); });
 }
@@ -98,7 +98,7 @@ Image decode_image(std::span<const uint8_t> bytes, const DecodeOptions& options)
 Image decode_image(const std::string& path, const DecodeOptions& options) {
   return with_place(
       [&] { return path; },
-      [&] { return with_code(ErrorCode::corrupt_file, [&] { return decoded(read_file(path), options); }); });
+      [&] { return with_code(ErrorCode::corrupt_file, [&] { return decoded(read_picture_file(path), options); }); });
 }
 
 }  // namespace graft

@@ -5,6 +5,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "augment/image.h"
 
@@ -28,5 +29,8 @@ Image decode_image(const std::string& path, const DecodeOptions& options = {});
 
 /// The same of a file's bytes.
 Image decode_image(std::span<const uint8_t> bytes, const DecodeOptions& options = {});
+
+/// A file's bytes. Throws Error without its name; over 1 GiB is an error.
+std::vector<uint8_t> read_picture_file(const std::string& path);
 
 }  // namespace graft

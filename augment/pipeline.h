@@ -30,6 +30,8 @@ class Pipeline {
   int64_t height() const { return height_; }
   int64_t width() const { return width_; }
   int64_t channels() const { return normalisation_.channels(); }
+  /// How load() decodes.
+  const DecodeOptions& decoding() const { return decoding_; }
   /// A file's picture after the transforms. Throws Error naming the file.
   Image load(const std::string& path, uint64_t random_key) const;
   /// The picture after the transforms, mirrored or upside down as they left it. Throws Error when they leave another

@@ -6,18 +6,10 @@
 #include <numbers>
 #include <optional>
 
+#include "augment/resample.h"
+
 namespace graft {
 namespace {
-
-constexpr int kPrecisionBits =
-    32 - 8 - 2;  // as Pillow's Resample.c: 8-bit pixels, weights that sum to 1, a sign and a carry
-
-/// For each output pixel: the first input pixel, and its weights in fixed point.
-struct Weights {
-  int64_t taps = 0;
-  std::vector<int64_t> first, count;
-  std::vector<int32_t> values;  // output × taps
-};
 
 /// A filter of a resampling: its weight at a distance in pixels of the smaller picture, 0 from `support` on. Pillow's.
 struct Filter {
@@ -54,11 +46,11 @@ Filter filter_of(Interpolation interpolation) {
 }
 
 /// Of the output pixels `begin` to `begin` + `count` - 1 of `out` that the interval `from`…`to` becomes.
-Weights weights_of(const Filter& filter, int64_t in, double from, double to, int64_t out, int64_t begin,
+ResampleWeights weights_of(const Filter& filter, int64_t in, double from, double to, int64_t out, int64_t begin,
                    int64_t count) {
   const double scale = (to - from) / static_cast<double>(out), stretch = std::max(scale, 1.0),
                support = filter.support * stretch;
-  Weights w;
+  ResampleWeights w;
   w.taps = static_cast<int64_t>(std::ceil(support)) * 2 + 1;
   w.first.resize(static_cast<size_t>(count));
   w.count.resize(static_cast<size_t>(count));
@@ -79,56 +71,39 @@ Weights weights_of(const Filter& filter, int64_t in, double from, double to, int
     for (int64_t i = 0; i < last - first; ++i) {
       const double v = sum != 0 ? real[static_cast<size_t>(i)] / sum : 0;
       w.values[static_cast<size_t>(o * w.taps + i)] =
-          static_cast<int32_t>(std::copysign(0.5, v) + v * (1 << kPrecisionBits));
+          static_cast<int32_t>(std::copysign(0.5, v) + v * (1 << ResampleWeights::kPrecisionBits));
     }
   }
   return w;
 }
 
-uint8_t clip8(int32_t v) { return static_cast<uint8_t>(std::clamp(v >> kPrecisionBits, 0, 255)); }
-
-void horizontal_row(const uint8_t* in, const Weights& w, int64_t out_width, uint8_t* out) {
-  for (int64_t o = 0; o < out_width; ++o) {
-    const uint8_t* p = in + w.first[static_cast<size_t>(o)] * 3;
-    const int32_t* k = w.values.data() + o * w.taps;
-    int32_t r = 1 << (kPrecisionBits - 1), g = r, b = r;
-    for (int64_t i = 0; i < w.count[static_cast<size_t>(o)]; ++i) {
-      r += p[3 * i] * k[i];
-      g += p[3 * i + 1] * k[i];
-      b += p[3 * i + 2] * k[i];
-    }
-    out[3 * o] = clip8(r);
-    out[3 * o + 1] = clip8(g);
-    out[3 * o + 2] = clip8(b);
-  }
-}
-
 /// The picture that both weights make: the rows that `down` reads, across, then those down. A pass that changes nothing
 /// is left out, as in Pillow.
-Image resampled(const Image& image, const Weights* across, int64_t left, int64_t width, const Weights* down,
-                int64_t top, int64_t height) {
+Image resampled(const Image& image, const ResampleWeights* across, int64_t left, int64_t width,
+                const ResampleWeights* down, int64_t top, int64_t height) {
   const int64_t first_row = down ? down->first.front() : top,
                 last_row = down ? down->first.back() + down->count.back() : top + height;
   Image narrow(width, last_row - first_row);
-  for (int64_t y = first_row; y < last_row; ++y) {
-    if (across)
-      horizontal_row(image.row(y), *across, width, narrow.row(y - first_row));
-    else
+  if (across) {
+    const RowResampler resample(*across);
+    // Reading beyond a row is reading the next one, which the last does not have.
+    std::vector<uint8_t> last(static_cast<size_t>(3 * image.width + resample.slack()));
+    for (int64_t y = first_row; y < last_row; ++y) {
+      const uint8_t* row = image.row(y);
+      if (image.width * (image.height - 1 - y) * 3 < resample.slack())
+        row = static_cast<uint8_t*>(std::memcpy(last.data(), row, static_cast<size_t>(3 * image.width)));
+      resample(row, narrow.row(y - first_row));
+    }
+  } else {
+    for (int64_t y = first_row; y < last_row; ++y)
       std::memcpy(narrow.row(y - first_row), image.row(y) + 3 * left, static_cast<size_t>(width * 3));
   }
   if (!down) return narrow;
   Image result(width, height);
-  std::vector<int32_t> sum(static_cast<size_t>(width * 3));
   for (int64_t o = 0; o < height; ++o) {
-    std::fill(sum.begin(), sum.end(), 1 << (kPrecisionBits - 1));
-    const int32_t* k = down->values.data() + o * down->taps;
-    for (int64_t i = 0; i < down->count[static_cast<size_t>(o)]; ++i) {
-      const uint8_t* p = narrow.row(down->first[static_cast<size_t>(o)] + i - first_row);
-      const int32_t weight = k[i];
-      for (size_t x = 0; x < sum.size(); ++x) sum[x] += p[x] * weight;
-    }
-    uint8_t* out = result.row(o);
-    for (size_t x = 0; x < sum.size(); ++x) out[x] = clip8(sum[x]);
+    const auto i = static_cast<size_t>(o);
+    resample_column(narrow.row(down->first[i] - first_row), 3 * width, down->values.data() + o * down->taps,
+                    down->count[i], 3 * width, result.row(o));
   }
   return result;
 }
@@ -172,7 +147,7 @@ Image resize_window(const Image& image, Box box, int64_t width, int64_t height, 
                     Interpolation interpolation) {
   if (interpolation == Interpolation::nearest) return nearest(image, box, width, height, window);
   const Filter filter = filter_of(interpolation);
-  std::optional<Weights> across, down;
+  std::optional<ResampleWeights> across, down;
   if (width != image.width || box.left != 0 || box.right != static_cast<double>(width))
     across = weights_of(filter, image.width, box.left, box.right, width, window.left, window.width);
   if (height != image.height || box.top != 0 || box.bottom != static_cast<double>(height))

@@ -2,9 +2,10 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstring>
 #include <limits>
 #include <opencv2/imgproc.hpp>
+
+#include "augment/row_sampler.h"
 
 namespace graft {
 namespace {
@@ -28,16 +29,18 @@ Matrix3 inverse(const Matrix3& a) {
            m[0] * m[4] - m[1] * m[3]}};
 }
 
-bool is_affine(const Matrix3& a) { return a.m[6] == 0 && a.m[7] == 0; }
-
 void map_row(const Matrix3& a, size_t count, float* xs, float* ys) {
+  const bool affine = a.m[6] == 0 && a.m[7] == 0;
   std::array<float, 9> m{};
-  for (size_t i = 0; i < 9; ++i) m[i] = static_cast<float>(a.m[i] / (is_affine(a) ? a.m[8] : 1));
+  for (size_t i = 0; i < 9; ++i) m[i] = static_cast<float>(a.m[i] / (affine ? a.m[8] : 1));
   for (size_t i = 0; i < count; ++i) {
     const float x = xs[i], y = ys[i];
-    const float w = is_affine(a) ? 1 : m[6] * x + m[7] * y + m[8];
-    xs[i] = w > 0 ? (m[0] * x + m[1] * y + m[2]) / w : kNowhere;
-    ys[i] = w > 0 ? (m[3] * x + m[4] * y + m[5]) / w : kNowhere;
+    xs[i] = m[0] * x + m[1] * y + m[2];
+    ys[i] = m[3] * x + m[4] * y + m[5];
+    if (affine) continue;
+    const float w = m[6] * x + m[7] * y + m[8];
+    xs[i] = w > 0 ? xs[i] / w : kNowhere;  // behind the viewer there is nothing
+    ys[i] = w > 0 ? ys[i] / w : kNowhere;
   }
 }
 
@@ -62,50 +65,6 @@ Image averaged(const Image& image, int64_t factor) {
   cv::resize(from, to, to.size(), 0, 0, cv::INTER_AREA);
   return result;
 }
-
-/// Adds what the source has at each of these places to sums of three channels.
-class Sampler {
- public:
-  Sampler(const Image& source, const Sampling& sampling)
-      : source_(source), fill_(sampling.fill), nearest_(sampling.interpolation == Interpolation::nearest) {}
-
-  void add(size_t count, const float* xs, const float* ys, uint32_t* sums) const {
-    const auto width = static_cast<float>(source_.width), height = static_cast<float>(source_.height);
-    for (size_t i = 0; i < count; ++i, sums += 3) {
-      const float x = xs[i], y = ys[i];
-      if (!(x >= 0 && x < width && y >= 0 && y < height)) {
-        for (size_t c = 0; c < 3; ++c) sums[c] += fill_[c];
-      } else if (nearest_) {
-        const uint8_t* p = source_.row(static_cast<int64_t>(y)) + 3 * static_cast<int64_t>(x);
-        for (size_t c = 0; c < 3; ++c) sums[c] += p[c];
-      } else {
-        add_bilinear(x, y, sums);
-      }
-    }
-  }
-
- private:
-  /// Weights in 1/256: a product of two is off by less than half a grey level.
-  void add_bilinear(float x, float y, uint32_t* sums) const {
-    const auto across = static_cast<int32_t>((x + 0.5f) * 256 + 0.5f) - 256,
-               down = static_cast<int32_t>((y + 0.5f) * 256 + 0.5f) - 256;
-    const int32_t left = across >> 8, top = down >> 8;
-    const auto right = static_cast<uint32_t>(across & 255), lower = static_cast<uint32_t>(down & 255);
-    const auto last_x = static_cast<int32_t>(source_.width - 1), last_y = static_cast<int32_t>(source_.height - 1);
-    const uint8_t* upper_row = source_.row(std::max(top, 0));
-    const uint8_t* lower_row = source_.row(std::min(top + 1, last_y));
-    const int64_t l = 3 * static_cast<int64_t>(std::max(left, 0)), r = 3 * static_cast<int64_t>(std::min(left + 1, last_x));
-    for (int64_t c = 0; c < 3; ++c) {
-      const uint32_t above = upper_row[l + c] * (256 - right) + upper_row[r + c] * right,
-                     below = lower_row[l + c] * (256 - right) + lower_row[r + c] * right;
-      sums[c] += (above * (256 - lower) + below * lower + 0x8000) >> 16;
-    }
-  }
-
-  const Image& source_;
-  std::array<uint8_t, 3> fill_;
-  bool nearest_;
-};
 
 double distance(Place a, Place b) { return std::hypot(a.x - b.x, a.y - b.y); }
 
@@ -158,7 +117,7 @@ Place Warp::source_of(Place result) const {
 }
 
 void Warp::sources_of_row(double x, double y, size_t count, float* xs, float* ys) const {
-  for (size_t i = 0; i < count; ++i) xs[i] = static_cast<float>(x + static_cast<double>(i));
+  for (size_t i = 0; i < count; ++i) xs[i] = static_cast<float>(x) + static_cast<float>(static_cast<int32_t>(i));
   std::fill_n(ys, count, static_cast<float>(y));
   for (auto step = steps_.rbegin(); step != steps_.rend(); ++step)
     std::visit([&](const auto& map) { map_row(map, count, xs, ys); }, *step);
@@ -183,22 +142,19 @@ Image warped(const Image& source, const Warp& warp, int64_t width, int64_t heigh
     return filtered ? static_cast<int>(std::clamp(std::ceil(pixels - 0.25), 1.0, 16.0)) : 1;
   };
   const int columns = places(across), rows = places(down);
-  const Sampler sampler(source, sampling);
   const auto count = static_cast<size_t>(width);
-  const auto samples = static_cast<uint32_t>(columns * rows);
   std::vector<float> xs(count), ys(count);
-  std::vector<uint32_t> sums(3 * count);
+  RowSampler sampler(source, width, sampling);
   Image result(width, height);
   for (int64_t y = 0; y < height; ++y) {
-    std::fill(sums.begin(), sums.end(), samples / 2);
+    sampler.clear();
     for (int row = 0; row < rows; ++row)
       for (int column = 0; column < columns; ++column) {
         warp.sources_of_row((column + 0.5) / columns, static_cast<double>(y) + (row + 0.5) / rows, count, xs.data(),
                             ys.data());
-        sampler.add(count, xs.data(), ys.data(), sums.data());
+        sampler.add(xs.data(), ys.data());
       }
-    uint8_t* out = result.row(y);
-    for (size_t i = 0; i < sums.size(); ++i) out[i] = static_cast<uint8_t>(sums[i] / samples);
+    sampler.write(columns * rows, result.row(y));
   }
   return result;
 }

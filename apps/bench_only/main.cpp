@@ -8,7 +8,7 @@ int main(int argc, char** argv) {
   CLI::App app("graft's bench, without what needs pictures");
   app.require_subcommand(1);
   try {
-    graft::app::register_bench(app);
+    graft::app::register_bench(app, nullptr);
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     return app.exit(error);

@@ -27,7 +27,7 @@ using nlohmann::json;
 
 struct Options {
   CommonOptions common;
-  std::string model, mode = "inference", freeze = "none", optimizer = "momentum", memory;
+  std::string model, mode = "inference", freeze = "none", optimizer = "momentum", memory, data, augmentation = "default";
   int64_t size = 0, classes = 2;  // size 0: one that fits the model
   double seconds = 8;
   bool profile = false, train = false;
@@ -194,11 +194,15 @@ void bench(const Options& o) {
 
 }  // namespace
 
-void register_bench(CLI::App& app) {
+void register_bench(CLI::App& app, PictureBench* pictures) {
   auto o = std::make_shared<Options>();
   auto* command = app.add_subcommand("bench", "Measure images/s and memory");
   add_common(*command, o->common);
-  command->add_option("model", o->model, "ONNX model")->required();
+  command->add_option("model", o->model, pictures ? "ONNX model; may be left out with --data" : "ONNX model");
+  if (pictures) {
+    command->add_option("--data", o->data, "Pictures: measure how fast they are read, decoded and transformed instead");
+    command->add_option("--augment", o->augmentation, "--data: how training pictures are varied")->capture_default_str();
+  }
   command->add_option("--mode", o->mode, "inference | training | update (of the weights alone)")
       ->check(CLI::IsMember({"inference", "training", "update"}))
       ->capture_default_str();
@@ -217,7 +221,11 @@ void register_bench(CLI::App& app) {
       ->check(CLI::Range(0.1, 3600.0))
       ->capture_default_str();
   command->add_flag("--profile", o->profile, "Time of every layer, on stderr");
-  command->callback([o] { bench(*o); });
+  command->callback([o, pictures] {
+    if (!o->data.empty()) return pictures(o->common, o->model, o->data, o->augmentation, o->seconds);
+    if (o->model.empty()) throw CLI::RequiredError("model");
+    bench(*o);
+  });
 }
 
 }  // namespace graft::app

@@ -1,10 +1,17 @@
 #pragma once
 
 #include <CLI/CLI.hpp>
+#include <string>
+
+#include "apps/bench_pictures.h"
+#include "apps/compute_options.h"
 
 namespace graft::app {
 
-void register_bench(CLI::App& app);
+/// `pictures`: what measures --data; null in a program without pictures.
+using PictureBench = void(const CommonOptions& common, const std::string& model, const std::string& data,
+                          const std::string& augmentation, double seconds);
+void register_bench(CLI::App& app, PictureBench* pictures);
 void register_check(CLI::App& app);
 void register_classify(CLI::App& app);
 void register_evaluate(CLI::App& app);
@@ -28,7 +35,7 @@ inline void register_commands(CLI::App& app) {
   register_check(app);
   register_inspect(app);
   register_infer(app);
-  register_bench(app);
+  register_bench(app, bench_pictures);
   register_export(app);
   register_preview(app);
   register_gradcheck(app);

@@ -4,7 +4,7 @@
 
 #include "finetune/optimizers/parts.h"
 #include "finetune/optimizers/rules/rule.h"
-#include "runtime/cpu/vector/isa.h"
+#include "runtime/core/isa.h"
 
 namespace graft {
 

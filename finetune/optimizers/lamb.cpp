@@ -1,7 +1,7 @@
 #include "finetune/optimizers/rules/lamb.h"
 
 #include "finetune/optimizers/norms.h"
-#include "runtime/cpu/vector/isa.h"
+#include "runtime/core/isa.h"
 
 namespace graft {
 namespace {

@@ -1,7 +1,7 @@
 #pragma once
 
 #include "finetune/optimizers/parts.h"
-#include "runtime/cpu/vector/isa.h"
+#include "runtime/core/isa.h"
 
 namespace graft {
 

@@ -3,7 +3,7 @@
 
 #include "finetune/optimizers/norms.h"
 #include "finetune/training/host_kernels.h"
-#include "runtime/cpu/vector/isa.h"
+#include "runtime/core/isa.h"
 
 namespace graft {
 namespace {

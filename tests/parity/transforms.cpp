@@ -5,6 +5,8 @@
 //   OUT.png tone NAME FACTOR                   brightness contrast saturation sharpness hue
 //   OUT.png transform TEXT KEY                 as --augment takes it, mean colour 10,200,90, crop 96
 //   - time TEXT SECONDS                        prints pictures a second of one thread
+#include <malloc.h>
+
 #include <array>
 #include <chrono>
 #include <cmath>
@@ -44,7 +46,7 @@ Image transformed(const Image& image, const std::vector<TransformPtr>& transform
   WarpedImage warped(image);
   Random random(key);
   for (const TransformPtr& t : transforms) t->apply(warped, random);
-  return std::move(warped.upright_pixels());
+  return std::move(warped.pixels());
 }
 
 std::vector<TransformPtr> transforms_of(const std::string& text, int64_t crop) {
@@ -93,7 +95,7 @@ void carry_out(const Image& image, const std::string& line) {
   } else if (kind == "transform") {
     uint64_t key = 0;
     words >> text >> key;
-    write_image(transformed(image, transforms_of(text, 96), key), output);
+    write_image(upright(transformed(image, transforms_of(text, 96), key)), output);
   } else if (kind == "time") {
     double seconds = 1;
     words >> text >> seconds;
@@ -107,6 +109,8 @@ void carry_out(const Image& image, const std::string& line) {
 
 int main(int argc, char** argv) {
   if (argc != 2) return 2;
+  mallopt(M_MMAP_THRESHOLD, 32 << 20);  // as the program has it
+  mallopt(M_TRIM_THRESHOLD, 64 << 20);
   try {
     const Image image = decode_image(argv[1]);
     for (std::string line; std::getline(std::cin, line);) carry_out(image, line);

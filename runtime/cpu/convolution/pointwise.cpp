@@ -15,7 +15,7 @@
 #include "runtime/cpu/convolution/operands.h"
 #include "runtime/cpu/convolution/packed_weights.h"
 #include "runtime/cpu/norm_gradient_sums.h"
-#include "runtime/cpu/vector/isa.h"
+#include "runtime/core/isa.h"
 #include "runtime/cpu/vector/tiles.h"
 #include "runtime/cpu/vector/vector.h"
 

@@ -1,6 +1,3 @@
-#include "runtime/cpu/vector/isa.h"
-
-#include <cstdlib>
 #include <string_view>
 
 #if defined(GRAFT_HAS_AMX) && defined(__linux__)
@@ -9,6 +6,7 @@
 #include <unistd.h>
 #endif
 
+#include "runtime/core/isa.h"
 #include "runtime/cpu/vector/functions.h"
 #include "runtime/cpu/vector/split_tiles.h"
 #include "runtime/cpu/vector/tiles.h"
@@ -16,30 +14,14 @@
 #include "runtime/cpu/vector/winograd_transforms.h"
 
 namespace graft::cpu {
-namespace {
-
-std::string_view cap() {
-  const char* isa = std::getenv("ONEDNN_MAX_CPU_ISA");
-  return isa ? isa : "";
-}
-
-Isa detect() {
-  const std::string_view isa = cap();
-  const bool below_avx512 = isa.starts_with("AVX2") || isa.starts_with("AVX_") || isa == "AVX" || isa == "SSE41";
-  const bool below_avx2 = isa == "AVX" || isa == "SSE41";
-  __builtin_cpu_init();
-  const bool has_avx512 = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-                          __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
-  if (has_avx512 && !below_avx512) return Isa::avx512;
-  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && !below_avx2) return Isa::avx2;
-  return Isa::baseline;
-}
 
 #if defined(GRAFT_HAS_AMX)
+namespace {
+
 /// Whether the processor multiplies tiles of bfloat16 and the system keeps their registers for this process.
 bool has_amx() {
 #if defined(__linux__)
-  const std::string_view isa = cap();
+  const std::string_view isa = isa_cap();
   const bool allowed = isa.empty() || isa == "DEFAULT" || isa == "ALL" || isa.find("AMX") != std::string_view::npos;
   if (!allowed || best_isa() != Isa::avx512) return false;
   unsigned eax = 0, ebx = 0, ecx = 0, edx = 0;
@@ -51,14 +33,9 @@ bool has_amx() {
   return false;
 #endif
 }
-#endif
 
 }  // namespace
-
-Isa best_isa() {
-  static const Isa best = detect();
-  return best;
-}
+#endif
 
 const VectorLoops& vector_loops() { return for_this_processor(baseline::loops(), avx2::loops(), avx512::loops()); }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string_view>
 
 namespace graft::cpu {
 
@@ -9,6 +10,9 @@ enum class Isa : uint8_t { baseline, avx2, avx512 };
 
 /// The best one this processor runs; ONEDNN_MAX_CPU_ISA caps it together with oneDNN.
 Isa best_isa();
+
+/// What ONEDNN_MAX_CPU_ISA says; empty where it is not set.
+std::string_view isa_cap();
 
 /// The one of three tables, one for each instruction set, that this processor is to use.
 template <typename Table>
@@ -43,7 +47,7 @@ template <typename Body>
 /// body(), compiled for each instruction set and called for best_isa(). What it calls has to be inlined to gain from
 /// it: GCC does so with all that it can see (flatten), clang with what is small. For loops over elements whose formulas
 /// are shared with other devices and so stand in headers; loops that are written for an instruction set's registers are
-/// in loops/, a file for each set.
+/// in runtime/cpu/vector/loops/, a file for each set.
 template <typename Body>
 auto on_best_isa(const Body& body) {
 #if defined(__x86_64__)

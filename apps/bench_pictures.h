@@ -1,0 +1,16 @@
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <functional>
+#include <string>
+
+#include "apps/compute_options.h"
+
+namespace graft::app {
+
+/// What `bench --data` measures and prints: how long the pictures of DATA take until a network could read them.
+/// `model` may be empty. Throws Error.
+void bench_pictures(const CommonOptions& common, const std::string& model, const std::string& data,
+                    const std::string& augmentation, double seconds);
+
+}  // namespace graft::app
