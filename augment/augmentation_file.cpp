@@ -113,10 +113,16 @@ class Reader {
 
   /// So that an error names the line.
   void check(const toml::table& table, const Choice& transform) const {
+    if (!find_component(transform_components(), transform.name)) {
+      std::string known;
+      for (const std::string& name : transform_names()) known += " " + name;
+      fail(*table.get("name"), "unknown transform \"" + transform.name + "\"", "known are" + known);
+    }
     try {
       make_transform(transform, {});
     } catch (const Error& error) {
-      fail(table, error.what());
+      const toml::node* setting = table.get(error.setting());
+      fail(setting ? *setting : table, error.what());
     }
   }
 

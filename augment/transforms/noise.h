@@ -1,9 +1,9 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <numbers>
-#include <vector>
 
 #include "augment/transforms/transform.h"
 
@@ -24,28 +24,30 @@ class GaussianNoise final : public Transform {
   GaussianNoise(const Options& o, const TransformContext&) : sigma_(o.sigma) {}
   void apply(WarpedImage& image, Random& random) const override {
     const float scale = 255 * random.uniform(0, sigma_);
-    const std::vector<float>& normal = quantiles();
+    std::array<int16_t, kQuantiles> noise;
+    for (size_t i = 0; i < kQuantiles; ++i) noise[i] = static_cast<int16_t>(std::lround(scale * quantiles()[i]));
     Image& pixels = image.upright_pixels();
     uint64_t bits = 0;
-    for (size_t i = 0; i < pixels.pixels.size(); ++i, bits >>= 16) {
-      if (i % 4 == 0) bits = random.bits();
-      const float v = static_cast<float>(pixels.pixels[i]) + scale * normal[bits & 0xffff];
-      pixels.pixels[i] = static_cast<uint8_t>(std::clamp(v + 0.5f, 0.0f, 255.0f));
+    for (size_t i = 0; i < pixels.pixels.size(); ++i, bits >>= kBits) {
+      if (i % (64 / kBits) == 0) bits = random.bits();
+      pixels.pixels[i] = static_cast<uint8_t>(std::clamp(pixels.pixels[i] + noise[bits % kQuantiles], 0, 255));
     }
   }
 
  private:
-  /// The normal distribution at 65,536 evenly spread probabilities: a value is one look-up, without logarithms.
-  static const std::vector<float>& quantiles() {
-    static const std::vector<float> table = [] {
-      std::vector<float> values(65536);
-      double x = -5;
-      for (size_t i = 0; i < values.size(); ++i) {
-        const double wanted = (static_cast<double>(i) + 0.5) / 65536;
-        for (int step = 0; step < 20; ++step)  // Newton, from the value before
-          x -= (0.5 * std::erfc(-x / std::sqrt(2.0)) - wanted) /
-               std::max(std::exp(-x * x / 2) / std::sqrt(2 * std::numbers::pi), 1e-300);
-        values[i] = static_cast<float>(x);
+  static constexpr size_t kBits = 12, kQuantiles = size_t{1} << kBits;
+  /// The normal distribution at evenly spread probabilities: a value is one look-up, without logarithms.
+  static const std::array<float, kQuantiles>& quantiles() {
+    static const std::array<float, kQuantiles> table = [] {
+      std::array<float, kQuantiles> values{};
+      for (size_t i = 0; i < kQuantiles; ++i) {
+        const double wanted = (static_cast<double>(i) + 0.5) / kQuantiles;
+        double low = -10, high = 10;
+        for (int step = 0; step < 50; ++step) {
+          const double x = (low + high) / 2;
+          (0.5 * std::erfc(-x / std::numbers::sqrt2) < wanted ? low : high) = x;
+        }
+        values[i] = static_cast<float>(low);
       }
       return values;
     }();

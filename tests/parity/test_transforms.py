@@ -3,6 +3,7 @@ import colorsys
 import io
 import itertools
 import math
+import os
 import pathlib
 import subprocess
 
@@ -51,10 +52,10 @@ class Transforms(ScratchTest):
         cls.picture = noisy_picture(np.random.default_rng(3), 201, 157)
         cls.picture.save(cls.base / "picture.png")
 
-    def results(self, commands, picture="picture.png"):
+    def results(self, commands, picture="picture.png", **environment):
         """{name: command} → {name: what it makes of the picture}"""
         lines = "".join(f"{self.base / name}.png {command}\n" for name, command in commands.items())
-        subprocess.run([TOOL, str(self.base / picture)], input=lines, text=True, check=True, capture_output=True)
+        subprocess.run([TOOL, str(self.base / picture)], input=lines, text=True, check=True, capture_output=True, env={**os.environ, **environment})
         return {name: pixels(Image.open(self.base / f"{name}.png")) for name in commands}
 
     def compare(self, found, expected, most=1.0, **what):
@@ -198,3 +199,12 @@ class Transforms(ScratchTest):
         self.assertLess(min(angles), -12)
         most = np.abs(shifts).max(0)
         self.assertTrue(12 < most[0] <= 20.5 and 18 < most[1] <= 32.5, most)
+
+    def test_instruction_sets_give_the_same_bits(self):
+        texts = ["crop", "resized-crop", "rotate:degrees=180", "perspective:probability=1", "lens", "stretch:most=6", "color-jitter", "noise:probability=1",
+                 "sharpness:probability=1", "gray:probability=1", "equalize:probability=1", "resized-crop,shear,flip,color-jitter,erase,pca-lighting"]
+        commands = {f"{i}_{key}": f"transform {text} {key}" for i, text in enumerate(texts) for key in range(4)}
+        best = self.results(commands)
+        for cap in ("SSE41", "AVX2"):
+            for name, found in self.results(commands, ONEDNN_MAX_CPU_ISA=cap).items():
+                self.compare(found, best[name], most=0, transform=commands[name], cap=cap)

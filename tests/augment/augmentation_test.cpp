@@ -1,0 +1,145 @@
+#include "augment/augmentation.h"
+
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+#include <map>
+
+#include "runtime/core/error.h"
+
+namespace graft {
+namespace {
+
+Image grey(int64_t side, uint8_t value) {
+  Image image(side, side);
+  std::fill(image.pixels.begin(), image.pixels.end(), value);
+  return image;
+}
+
+Image applied(const std::vector<TransformPtr>& transforms, Image image, uint64_t key) {
+  WarpedImage warped(std::move(image));
+  Random random(key);
+  for (const TransformPtr& t : transforms) t->apply(warped, random);
+  return warped.upright_pixels();
+}
+
+std::string error_of(const std::string& toml) {
+  try {
+    parse_augmentation(toml, "a.toml");
+  } catch (const Error& error) {
+    EXPECT_EQ(error.setting(), "augment") << toml;
+    return std::string(error.what()).substr(std::string("augment: ").size());
+  }
+  return {};
+}
+
+TEST(Augmentation, EveryRecipeEndsInTheCropsSize) {
+  TransformContext context;
+  context.height = 24;
+  context.width = 32;
+  context.short_side = 28;
+  for (const Recipe& recipe : recipes()) {
+    const auto transforms = make_recipe(recipe.name, context);
+    for (uint64_t key = 0; key < 40; ++key) {
+      const Image image = applied(transforms, grey(60, 90), key);
+      EXPECT_EQ(image.width, 32) << recipe.name;
+      EXPECT_EQ(image.height, 24) << recipe.name;
+    }
+  }
+}
+
+TEST(Augmentation, AFileHasSettingsAndChances) {
+  const auto steps = parse_augmentation(R"(
+[[transform]]
+name = "rotate"
+degrees = 30
+chance = 0.25
+
+[[transform]]
+name = "erase"
+noise = true
+smallest = 0.1
+)",
+                                        "a.toml");
+  ASSERT_EQ(steps.size(), 2u);
+  EXPECT_EQ(steps[0].transform.name, "rotate");
+  EXPECT_EQ(steps[0].transform.values.at("degrees"), "30");
+  EXPECT_EQ(steps[0].chance, 0.25);
+  EXPECT_EQ(steps[1].transform.values.at("noise"), "true");
+  EXPECT_EQ(steps[1].transform.values.at("smallest"), "0.1");
+}
+
+/// Each of the group's transforms leaves another grey, so that the result tells which it was.
+TEST(Augmentation, AGroupChoosesByWeight) {
+  const auto transforms = make_transforms(parse_augmentation(R"(
+[[transform]]
+chance = 0.5
+of = [ {name = "solarize", threshold = 0, probability = 1}, {name = "posterize", bits = 1, probability = 1, weight = 3} ]
+)",
+                                                             "a.toml"),
+                                          {});
+  std::map<int, int> counts;
+  for (uint64_t key = 0; key < 4000; ++key) ++counts[applied(transforms, grey(2, 200), key).pixels[0]];
+  EXPECT_EQ(counts.size(), 3u);
+  EXPECT_NEAR(counts[200], 2000, 130);  // left out
+  EXPECT_NEAR(counts[55], 500, 90);
+  EXPECT_NEAR(counts[128], 1500, 120);
+}
+
+TEST(Augmentation, SomeOfAGroupAreDifferentOnesInRandomOrder) {
+  const auto transforms = make_transforms(parse_augmentation(R"(
+[[transform]]
+some = [2, 3]
+of = [ {name = "solarize", threshold = 0, probability = 1}, {name = "posterize", bits = 1, probability = 1},
+       {name = "translate", x = 0, y = 0} ]
+)",
+                                                             "a.toml"),
+                                          {});
+  std::map<int, int> counts;  // 200 -> 55 -> 0, 200 -> 128 -> 127, 55 alone, 128 alone
+  for (uint64_t key = 0; key < 2000; ++key) ++counts[applied(transforms, grey(2, 200), key).pixels[0]];
+  EXPECT_EQ(counts.size(), 4u);
+  for (const int v : {0, 127, 55, 128}) EXPECT_GT(counts[v], 100) << v;
+}
+
+TEST(Augmentation, ErrorsNameTheLine) {
+  EXPECT_TRUE(error_of("[[transform]]\nname = \"flip\"\nprobabilty = 1\n").starts_with("a.toml:3: "));
+  EXPECT_NE(error_of("[[transform]]\nname = \"flip\"\nprobabilty = 1\n").find("probabilty"), std::string::npos);
+  EXPECT_TRUE(error_of("[[transform]]\nname = \"flop\"\n").starts_with("a.toml:2: unknown transform \"flop\""));
+  EXPECT_TRUE(error_of("[[transform]]\nname = \"flip\"\n\nchance = 2\n").starts_with("a.toml:4: chance must be"));
+  EXPECT_TRUE(error_of("[[transform]]\nname = \n").starts_with("a.toml:2: "));
+  EXPECT_TRUE(error_of("[[transforms]]\nname = \"flip\"\n").starts_with("a.toml:1: "));
+  EXPECT_TRUE(error_of("[[transform]]\nchance = 1\n").starts_with("a.toml:1: has no name"));
+  EXPECT_TRUE(error_of("[[transform]]\nname = \"flip\"\nof = [{name = \"flip\"}]\n").find("has a name and") !=
+              std::string::npos);
+  EXPECT_TRUE(error_of("[[transform]]\nsome = 3\nof = [{name = \"flip\"}]\n").starts_with("a.toml:2: some must be"));
+  EXPECT_TRUE(error_of("[[transform]]\nof = []\n").starts_with("a.toml:2: must be a list"));
+  EXPECT_TRUE(error_of("").find("holds no transform") != std::string::npos);
+}
+
+TEST(Augmentation, AFileThatIsNotThereIsNamed) {
+  try {
+    read_augmentation("no/such.toml");
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_NE(std::string(error.what()).find("no/such.toml"), std::string::npos);
+    EXPECT_EQ(error.code(), ErrorCode::not_found);
+  }
+}
+
+/// Crops and movements before the first pixel is read decide how large a JPEG must be decoded.
+TEST(Augmentation, WhatOnlyMovesLeavesTheSizeToTheCrop) {
+  TransformContext context;
+  const auto least = [&](const std::string& text) {
+    for (const TransformPtr& t : make_recipe(text, context))
+      if (const auto side = t->least_side()) return *side;
+    return int64_t{-1};
+  };
+  EXPECT_EQ(least("rotate,flip,crop"), 256);
+  EXPECT_EQ(least("color-jitter,crop"), 256);
+  EXPECT_EQ(least("blur,crop"), 0);
+  EXPECT_EQ(least("flip"), -1);
+}
+
+}  // namespace
+}  // namespace graft
