@@ -44,7 +44,9 @@ Stages measure_stages(const Pipeline& pipeline, const std::vector<std::string>& 
       const auto transformed = Clock::now();
       pipeline.normalise(image, out.data());
       const auto done = Clock::now();
-      const auto took = [](Clock::time_point a, Clock::time_point b) { return std::chrono::duration<double>(b - a).count(); };
+      const auto took = [](Clock::time_point a, Clock::time_point b) {
+        return std::chrono::duration<double>(b - a).count();
+      };
       stages.read += took(start, read);
       stages.decode += took(read, decoded);
       stages.transform += took(decoded, transformed);
@@ -79,14 +81,15 @@ double loading_speed(const Pipeline& pipeline, const std::vector<std::string>& p
 }
 
 json to_json(const Stages& s, double per_second) {
-  return {{"read_s", s.read},         {"decode_s", s.decode},     {"transform_s", s.transform}, {"floats_s", s.floats},
+  return {{"read_s", s.read},       {"decode_s", s.decode},       {"transform_s", s.transform}, {"floats_s", s.floats},
           {"pictures", s.pictures}, {"unreadable", s.unreadable}, {"images_per_s", per_second}};
 }
 
 void print(const char* name, const Stages& s, double per_second, int threads) {
-  std::printf("%-11s %5.2f ms a picture: read %.2f, decode %.2f, transform %.2f, floats %.2f; %d threads: %.0f pictures/s\n", name,
-              1e3 * (s.read + s.decode + s.transform + s.floats), 1e3 * s.read, 1e3 * s.decode, 1e3 * s.transform,
-              1e3 * s.floats, threads, per_second);
+  std::printf(
+      "%-11s %5.2f ms a picture: read %.2f, decode %.2f, transform %.2f, floats %.2f; %d threads: %.0f pictures/s\n",
+      name, 1e3 * (s.read + s.decode + s.transform + s.floats), 1e3 * s.read, 1e3 * s.decode, 1e3 * s.transform,
+      1e3 * s.floats, threads, per_second);
 }
 
 }  // namespace
@@ -99,9 +102,11 @@ void bench_pictures(const CommonOptions& common, const std::string& model, const
   context.colour_axes = [&] { return measure_colour_axes(paths); };
   const Pipeline evaluation = evaluation_pipeline(preprocessing),
                  training = make_pipeline(augmentation, context, preprocessing);
-  const int threads = common.threads > 0 ? common.threads : static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
+  const int threads =
+      common.threads > 0 ? common.threads : static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
   const auto batch = static_cast<size_t>(common.batch > 0 ? common.batch : 32);
-  json result{{"threads", threads}, {"batch", batch}, {"files", paths.size()}, {"data", data}, {"augment", augmentation}};
+  json result{
+      {"threads", threads}, {"batch", batch}, {"files", paths.size()}, {"data", data}, {"augment", augmentation}};
   for (const auto& [name, pipeline] : {std::pair{"evaluation", &evaluation}, std::pair{"training", &training}}) {
     const Stages stages = measure_stages(*pipeline, paths, seconds / 4);
     if (stages.pictures == 0) throw Error(data + ": holds no picture that can be read", {}, ErrorCode::bad_data);

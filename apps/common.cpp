@@ -57,6 +57,9 @@ void add_picture_options(CLI::App& command, PreprocessingSettings& o) {
 void add_picture_model(CLI::App& command, PictureModelOptions& o) {
   add_common(command, o.common);
   add_picture_options(command, o.pictures);
+  command.add_option("--views", o.views,
+                     "Average several views of each picture: center | flip | five-crop | ten-crop | multi-scale, with "
+                     "short sides behind it: ten-crop:256:320");
   command.add_option("model", o.model, "ONNX model")->required();
 }
 
@@ -72,7 +75,7 @@ Preprocessing resolve_preprocessing(const Model& model, const PreprocessingSetti
 }
 
 RunSettings run_settings(const Model& model, const PictureModelOptions& o) {
-  return {compute_settings(o.common), resolve_preprocessing(model, o.pictures, o.common)};
+  return {compute_settings(o.common), resolve_preprocessing(model, o.pictures, o.common), o.views};
 }
 
 void open_device_for(const PictureModelOptions& o) {

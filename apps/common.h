@@ -17,7 +17,7 @@ inline constexpr int kDone = 0, kFailed = 1, kWrongUsage = 2, kSomeSkipped = 3;
 struct PictureModelOptions {
   CommonOptions common;
   PreprocessingSettings pictures;
-  std::string model;
+  std::string model, views;
 };
 void add_picture_options(CLI::App& command, PreprocessingSettings& options);
 void add_picture_model(CLI::App& command, PictureModelOptions& options);

@@ -9,8 +9,8 @@
 
 #include "apps/csv.h"
 #include "apps/data_check.h"
+#include "apps/html.h"
 #include "augment/decode.h"
-#include "augment/encode.h"
 #include "augment/resize.h"
 #include "runtime/core/atomic_file.h"
 
@@ -45,41 +45,6 @@ std::vector<const Finding*> of_kind(const DataReport& report, const std::string&
 
 std::string dump(const json& j) { return j.dump(-1, ' ', false, json::error_handler_t::replace); }
 
-std::string escaped(const std::string& text) {
-  std::string html;
-  for (const char c : text) {
-    switch (c) {
-      case '&':
-        html += "&amp;";
-        break;
-      case '<':
-        html += "&lt;";
-        break;
-      case '>':
-        html += "&gt;";
-        break;
-      case '"':
-        html += "&quot;";
-        break;
-      default:
-        html += c;
-    }
-  }
-  return html;
-}
-
-std::string base64(const std::vector<uint8_t>& bytes) {
-  static const char* digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  std::string text;
-  for (size_t i = 0; i < bytes.size(); i += 3) {
-    const size_t left = std::min<size_t>(3, bytes.size() - i);
-    uint32_t group = 0;
-    for (size_t k = 0; k < 3; ++k) group = group << 8 | (k < left ? bytes[i + k] : 0u);
-    for (size_t k = 0; k < 4; ++k) text += k <= left ? digits[group >> (18 - 6 * k) & 63] : '=';
-  }
-  return text;
-}
-
 /// An <img> of the file, or nothing where it cannot be read.
 std::string thumbnail(const std::string& path) {
   try {
@@ -89,8 +54,7 @@ std::string thumbnail(const std::string& path) {
       return std::max<int64_t>(1, static_cast<int64_t>(static_cast<double>(side) * scale));
     };
     const Image small = resize(image, whole(image), scaled(image.width), scaled(image.height));
-    return "<img loading=\"lazy\" alt=\"" + escaped(std::filesystem::path(path).filename().string()) +
-           "\" src=\"data:image/jpeg;base64," + base64(jpeg_of(small)) + "\">";
+    return html_picture(small, std::filesystem::path(path).filename().string());
   } catch (const std::exception&) {
     return {};
   }
@@ -161,32 +125,32 @@ void write_report_page(const DataReport& r, const std::string& title, const std:
   write_atomically(path, [&](std::ostream& out) {
     out << "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><meta name=\"viewport\" "
            "content=\"width=device-width\"><title>"
-        << escaped(title)
+        << html_escaped(title)
         << "</title><style>:root{color-scheme:light dark}body{font:15px/1.4 system-ui,sans-serif;max-width:70rem;"
         << "margin:2rem auto;padding:0 1rem}table{border-collapse:collapse}td,th{padding:.2rem .6rem;text-align:right}"
         << "td:first-child,th:first-child{text-align:left}ul{list-style:none;padding:0;display:grid;gap:.8rem;"
         << "grid-template-columns:repeat(auto-fill,minmax(20rem,1fr))}li{display:flex;gap:.6rem;overflow-wrap:anywhere}"
-        << "img{max-width:128px;max-height:128px;flex:none}</style><h1>" << escaped(title) << "</h1><p>"
-        << escaped(account_line(r.account)) << "</p>";
-    if (r.account.pictures > 0) out << "<p>" << escaped(sizes_text(r)) << "</p>";
+        << "img{max-width:128px;max-height:128px;flex:none}</style><h1>" << html_escaped(title) << "</h1><p>"
+        << html_escaped(account_line(r.account)) << "</p>";
+    if (r.account.pictures > 0) out << "<p>" << html_escaped(sizes_text(r)) << "</p>";
     out << "<table><tr><th>class</th>";
     for (const auto& [part, counts] : r.counts) out << "<th>" << part << "</th>";
     out << "</tr>";
     for (size_t c = 0; c < r.classes.size(); ++c) {
-      out << "<tr><td>" << escaped(r.classes[c]) << "</td>";
+      out << "<tr><td>" << html_escaped(r.classes[c]) << "</td>";
       for (const auto& [part, counts] : r.counts) out << "<td>" << counts[c] << "</td>";
       out << "</tr>";
     }
     out << "</table>";
-    for (const std::string& note : r.notes) out << "<p>" << escaped(note) << "</p>";
+    for (const std::string& note : r.notes) out << "<p>" << html_escaped(note) << "</p>";
     for (const Kind& kind : kKinds) {
       const auto found = of_kind(r, kind.name);
       if (found.empty()) continue;
-      out << "<h2>" << escaped(kind.title) << " (" << found.size() << ")</h2><ul>";
+      out << "<h2>" << html_escaped(kind.title) << " (" << found.size() << ")</h2><ul>";
       for (const Finding* f : found) {
         out << "<li>" << (f->kind == "unreadable" ? "" : thumbnail(f->path));
         if (!f->other.empty()) out << thumbnail(f->other);
-        out << "<span>" << escaped(f->kind == "unreadable" ? f->text : f->path + " " + f->text) << "</span></li>";
+        out << "<span>" << html_escaped(f->kind == "unreadable" ? f->text : f->path + " " + f->text) << "</span></li>";
       }
       out << "</ul>";
     }

@@ -6,6 +6,7 @@
 #include <ostream>
 
 #include "apps/chart.h"
+#include "augment/augmentation.h"
 #include "finetune/data/task.h"
 #include "runtime/core/atomic_file.h"
 
@@ -101,10 +102,13 @@ void make_folder(const std::string& path) {
   fs::remove(fs::path(path) / ".writable", code);
 }
 
-void write_run(const std::string& folder, const FinetuneReport& report, const std::string& config) {
+void write_run(const std::string& folder, const FinetuneReport& report, const std::string& config,
+               const std::string& augmentation) {
   write_history(report.history, report.result.history, report.result.task);
   write_curves(folder, report.result.history, report.result.task);
   write_text(folder, "config.toml", config);
+  if (const std::string contents = contents_of_augmentation(augmentation); contents != augmentation)
+    write_text(folder, "augment.toml", contents);
   write_text(folder, "metrics.json", to_json_text(report) + "\n");
 }
 

@@ -9,8 +9,10 @@ namespace graft::app {
 /// Creates the folder where it is not there. Throws Error where nothing can be written to it.
 void make_folder(const std::string& path);
 
-/// history.csv, loss.svg, score.svg, config.toml and metrics.json of a run.
-void write_run(const std::string& folder, const FinetuneReport& report, const std::string& config);
+/// history.csv, loss.svg, score.svg, config.toml and metrics.json of a run; augment.toml where `augmentation` is a
+/// file.
+void write_run(const std::string& folder, const FinetuneReport& report, const std::string& config,
+               const std::string& augmentation);
 /// rates.csv and rates.svg of a range test.
 void write_rates(const std::string& folder, const RateSearch& search);
 

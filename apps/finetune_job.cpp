@@ -121,7 +121,7 @@ FinetuneReport run_finetune(const FinetuneOptions& o) {
     }
   }
   report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-  write_run(o.output, report, o.config_text);
+  write_run(o.output, report, o.config_text, settings.augment);
   listener.note(account_line(report.account));
   listener.note(last_line(report));
   return report;

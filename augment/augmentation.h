@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "augment/transforms/transform.h"
-#include "graft/choice.h"
+#include "runtime/core/component.h"
 
 namespace graft {
 

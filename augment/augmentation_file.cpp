@@ -1,6 +1,6 @@
+#include <toml++/toml.h>
 #include <cmath>
 #include <sstream>
-#include <toml++/toml.h>
 
 #include "augment/augmentation.h"
 #include "runtime/core/error.h"
@@ -10,7 +10,8 @@ namespace {
 
 constexpr int kDeepest = 8;  // groups inside groups
 
-/// Reads [[transform]] tables, each a transform with its settings or a group (`some`, `of`), with `chance` and `weight`.
+/// Reads [[transform]] tables, each a transform with its settings or a group (`some`, `of`), with `chance` and
+/// `weight`.
 class Reader {
  public:
   explicit Reader(const std::string& path) : path_(path) {}
@@ -90,7 +91,8 @@ class Reader {
       return static_cast<int64_t>(value);
     };
     const toml::array* range = node.as_array();
-    if (range && range->size() != 2) fail(node, "some must be a number or two: the least and the most", "some = [1, 2]");
+    if (range && range->size() != 2)
+      fail(node, "some must be a number or two: the least and the most", "some = [1, 2]");
     step.least = count(range ? *range->get(0) : node);
     step.most = count(range ? *range->get(1) : node);
     if (step.most < step.least) fail(node, "some has its numbers the wrong way round");

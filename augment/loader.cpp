@@ -37,7 +37,9 @@ Loader::Loader(const Pipeline& pipeline, std::vector<LoadRequest> requests, size
       batches_((requests_.size() + batch_size - 1) / batch_size),
       form_(form),
       slots_(kBatchesAhead) {
-  const size_t floats = batch_size_ * static_cast<size_t>(pipeline.height() * pipeline.width() * pipeline.channels());
+  if (form == PixelForm::bytes && pipeline.views() != 1)
+    throw Error("pictures as bytes have one view", {}, ErrorCode::internal);
+  const size_t floats = batch_size_ * pipeline.views() * view_size();
   for (size_t i = 0; i < slots_.size(); ++i) {
     Slot& slot = slots_[i];
     if (form_ == PixelForm::floats) {
@@ -64,13 +66,22 @@ Loader::~Loader() {
   for (std::thread& t : threads_) t.join();
 }
 
+size_t Loader::view_size() const {
+  return static_cast<size_t>(pipeline_.height() * pipeline_.width() * pipeline_.channels());
+}
+
 void Loader::load_one(size_t request, Batch& batch, size_t at) const {
-  const auto floats = static_cast<size_t>(pipeline_.height() * pipeline_.width() * pipeline_.channels());
+  const size_t views = pipeline_.views(), floats = views * view_size();
+  const LoadRequest& wanted = requests_[request];
   try {
-    const Image image = pipeline_.load(requests_[request].path, requests_[request].random_key);
+    Image decoded = decode_image(wanted.path, pipeline_.decoding());
     if (form_ == PixelForm::floats) {
-      pipeline_.normalise(image, batch.pixels.data() + at * floats);
+      for (size_t view = 0; view < views; ++view)
+        pipeline_.normalise(
+            pipeline_.transform(view + 1 < views ? decoded : std::move(decoded), wanted.random_key, view),
+            batch.pixels.data() + at * floats + view * view_size());
     } else {
+      const Image image = pipeline_.transform(std::move(decoded), wanted.random_key);
       pipeline_.pack(image, batch.bytes.data() + at * floats);
       batch.turns[at] = static_cast<uint8_t>((image.mirrored ? PictureBytes::kMirrored : 0) |
                                              (image.upside_down ? PictureBytes::kUpsideDown : 0));

@@ -27,7 +27,7 @@ enum class PixelForm : uint8_t { floats, bytes };
 class Loader {
  public:
   struct Batch {
-    std::vector<float> pixels;  // batch × height × width × channels; slots without a picture are zero
+    std::vector<float> pixels;  // batch × views × height × width × channels; slots without a picture are zero
     std::vector<uint8_t> bytes,
         turns;  // in the form of bytes: the same numbers of them, and one PictureBytes::Turn a slot
     std::vector<std::string> errors;  // one a slot; empty where the picture is good
@@ -35,7 +35,7 @@ class Loader {
     size_t first = 0;                 // index of slot 0 among the requests
   };
 
-  /// `threads` 0: one a core. The pipeline must outlive the loader.
+  /// `threads` 0: one a core. The pipeline must outlive the loader; for bytes it must have one view.
   Loader(const Pipeline& pipeline, std::vector<LoadRequest> requests, size_t batch_size, int threads = 0,
          PixelForm form = PixelForm::floats);
   ~Loader();
@@ -52,6 +52,7 @@ class Loader {
   };
   /// Batches whose slots are free again: all delivered but the one in the caller's hands.
   size_t recycled() const { return delivered_ == 0 ? 0 : delivered_ - 1; }
+  size_t view_size() const;  // numbers of a view
   void work();
   void load_one(size_t request, Batch& batch, size_t at) const;
 

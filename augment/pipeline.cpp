@@ -7,32 +7,47 @@
 
 namespace graft {
 
-Pipeline::Pipeline(std::vector<TransformPtr> transforms, Normalisation normalisation, int64_t height, int64_t width,
+namespace {
+
+std::vector<Pipeline::Transforms> alone(Pipeline::Transforms transforms) {
+  std::vector<Pipeline::Transforms> views;
+  views.push_back(std::move(transforms));
+  return views;
+}
+
+/// See Transform::least_side.
+int64_t least_side(const Pipeline::Transforms& transforms) {
+  for (const TransformPtr& t : transforms)
+    if (const auto side = t->least_side()) return *side;
+  return 0;
+}
+
+}  // namespace
+
+Pipeline::Pipeline(Transforms transforms, Normalisation normalisation, int64_t height, int64_t width,
                    DecodeOptions decoding, bool exact)
-    : transforms_(std::move(transforms)),
-      normalisation_(normalisation),
-      height_(height),
-      width_(width),
-      decoding_(decoding) {
+    : Pipeline(alone(std::move(transforms)), normalisation, height, width, decoding, exact) {}
+
+Pipeline::Pipeline(std::vector<Transforms> views, Normalisation normalisation, int64_t height, int64_t width,
+                   DecodeOptions decoding, bool exact)
+    : views_(std::move(views)), normalisation_(normalisation), height_(height), width_(width), decoding_(decoding) {
   decoding_.least_side = 0;
-  for (const TransformPtr& t : transforms_)
-    if (const auto side = exact ? 0 : t->least_side()) {
-      decoding_.least_side = *side;
-      break;
-    }
+  for (const Transforms& view : views_) {
+    const int64_t side = exact ? 0 : least_side(view);
+    decoding_.least_side = std::max(decoding_.least_side, side);
+    if (side > 0) continue;
+    decoding_.least_side = 0;
+    break;
+  }
   for (size_t c = 0; c < 3; ++c)
     for (size_t v = 0; v < 256; ++v)
       table_[c][v] = (static_cast<float>(v) * normalisation_.scale - normalisation_.mean[c]) / normalisation_.std[c];
 }
 
-Image Pipeline::load(const std::string& path, uint64_t random_key) const {
-  return transform(decode_image(path, decoding_), random_key);
-}
-
-Image Pipeline::transform(Image image, uint64_t random_key) const {
+Image Pipeline::transform(Image image, uint64_t random_key, size_t view) const {
   Random random(random_key);
   WarpedImage warped(std::move(image));
-  for (const TransformPtr& t : transforms_) t->apply(warped, random);
+  for (const TransformPtr& t : views_[view]) t->apply(warped, random);
   image = std::move(warped.pixels());
   if (image.width != width_ || image.height != height_) {
     throw Error("the transforms leave " + std::to_string(image.width) + "×" + std::to_string(image.height) +

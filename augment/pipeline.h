@@ -21,22 +21,25 @@ struct Normalisation {
   int64_t channels() const { return order == Order::grey ? 1 : 3; }
 };
 
-/// File → picture → transforms → floats, channels-last.
+/// File → picture → transforms → floats, channels-last. There may be several lists of transforms: as many views of each
+/// picture come of it.
 class Pipeline {
  public:
+  using Transforms = std::vector<TransformPtr>;
   /// `decoding`: least_side follows from the transforms, or is 0 with `exact`: every pixel counts then.
-  Pipeline(std::vector<TransformPtr> transforms, Normalisation normalisation, int64_t height, int64_t width,
+  Pipeline(std::vector<Transforms> views, Normalisation normalisation, int64_t height, int64_t width,
            DecodeOptions decoding = {}, bool exact = false);
+  Pipeline(Transforms transforms, Normalisation normalisation, int64_t height, int64_t width,
+           DecodeOptions decoding = {}, bool exact = false);
+  size_t views() const { return views_.size(); }
   int64_t height() const { return height_; }
   int64_t width() const { return width_; }
   int64_t channels() const { return normalisation_.channels(); }
-  /// How load() decodes.
+  /// How files are to be decoded for it.
   const DecodeOptions& decoding() const { return decoding_; }
-  /// A file's picture after the transforms. Throws Error naming the file.
-  Image load(const std::string& path, uint64_t random_key) const;
-  /// The picture after the transforms, mirrored or upside down as they left it. Throws Error when they leave another
-  /// size than height × width.
-  Image transform(Image image, uint64_t random_key) const;
+  /// The picture after a view's transforms, mirrored or upside down as they left it. Throws Error when they leave
+  /// another size than height × width.
+  Image transform(Image image, uint64_t random_key, size_t view = 0) const;
   /// Writes height × width × channels floats, upright.
   void normalise(const Image& image, float* out) const;
   /// The same in two steps: writes height × width × channels bytes, as they lie; value = table()[channel·256 + byte].
@@ -44,7 +47,7 @@ class Pipeline {
   std::span<const float> table() const { return {table_[0].data(), static_cast<size_t>(channels()) * 256}; }
 
  private:
-  std::vector<TransformPtr> transforms_;
+  std::vector<Transforms> views_;
   Normalisation normalisation_;
   int64_t height_, width_;
   DecodeOptions decoding_;

@@ -88,7 +88,8 @@ int16_t lower(int32_t weight) { return static_cast<int16_t>(weight & ((1 << kLow
           pair ? _mm_loadu_si128(reinterpret_cast<const __m128i*>(rows + (k + 1) * stride + x)) : _mm_setzero_si128();
       const int32_t first = weights[k], second = pair ? weights[k + 1] : 0;
       const auto both = [](int16_t one, int16_t other) {
-        return static_cast<int32_t>(static_cast<uint16_t>(one) | static_cast<uint32_t>(static_cast<uint16_t>(other)) << 16);
+        return static_cast<int32_t>(static_cast<uint16_t>(one) | static_cast<uint32_t>(static_cast<uint16_t>(other))
+                                                                     << 16);
       };
       const __m256i upper_weights = _mm256_set1_epi32(both(upper(first), upper(second))),
                     lower_weights = _mm256_set1_epi32(both(lower(first), lower(second)));
@@ -132,7 +133,8 @@ RowResampler::RowResampler(const ResampleWeights& weights) : weights_(weights) {
     for (int64_t g = 0; g < groups_; ++g, to += 32)
       for (int64_t tap = 0; tap < 4; ++tap) {
         const int64_t i = 4 * g + tap;
-        const int32_t weight = i < weights.count[o] ? weights.values[o * static_cast<size_t>(weights.taps) + static_cast<size_t>(i)] : 0;
+        const int32_t weight =
+            i < weights.count[o] ? weights.values[o * static_cast<size_t>(weights.taps) + static_cast<size_t>(i)] : 0;
         for (int64_t channel = 0; channel < 3; ++channel) {
           const int64_t lane = 8 * (tap / 2) + 2 * channel + tap % 2;
           to[lane] = upper(weight);

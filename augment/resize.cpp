@@ -47,7 +47,7 @@ Filter filter_of(Interpolation interpolation) {
 
 /// Of the output pixels `begin` to `begin` + `count` - 1 of `out` that the interval `from`…`to` becomes.
 ResampleWeights weights_of(const Filter& filter, int64_t in, double from, double to, int64_t out, int64_t begin,
-                   int64_t count) {
+                           int64_t count) {
   const double scale = (to - from) / static_cast<double>(out), stretch = std::max(scale, 1.0),
                support = filter.support * stretch;
   ResampleWeights w;

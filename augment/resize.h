@@ -24,9 +24,9 @@ struct Size {
   int64_t width = 0, height = 0;
 };
 
-/// The size in a picture's own proportions whose short side is `short_side`, the long side rounded down as torchvision does, and then as much larger
-/// as a crop of width × height needs it. In whole numbers: importer/embed_preprocessing.cpp does the same inside a
-/// graph.
+/// The size in a picture's own proportions whose short side is `short_side`, the long side rounded down as torchvision
+/// does, and then as much larger as a crop of width × height needs it. In whole numbers:
+/// importer/embed_preprocessing.cpp does the same inside a graph.
 Size fitting_size(int64_t own_width, int64_t own_height, int64_t short_side, int64_t width, int64_t height);
 
 }  // namespace graft

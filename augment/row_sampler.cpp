@@ -25,7 +25,7 @@ struct Grid {
 };
 
 /// Where the taps of each place are, and their weights. Pixel centres are at halves; beyond the outer ones a pixel goes
-/// on. 
+/// on.
 void find_taps(const Grid& grid, size_t begin, size_t end, const float* xs, const float* ys, int32_t* offsets,
                int32_t* upper, int32_t* lower) {
   const float half = grid.half;
@@ -60,9 +60,7 @@ int32_t second_of(int32_t pair) { return pair >> 16; }
   return _mm256_cvttps_epi32(_mm256_add_ps(v, _mm256_set1_ps(0.5f)));
 }
 
-[[gnu::target("avx2")]] void store(int32_t* to, __m256i v) {
-  _mm256_storeu_si256(reinterpret_cast<__m256i*>(to), v);
-}
+[[gnu::target("avx2")]] void store(int32_t* to, __m256i v) { _mm256_storeu_si256(reinterpret_cast<__m256i*>(to), v); }
 
 /// The same eight at a time; returns how many it did.
 [[gnu::target("avx2")]] size_t find_taps_avx2(const Grid& grid, size_t count, const float* xs, const float* ys,
@@ -71,8 +69,8 @@ int32_t second_of(int32_t pair) { return pair >> 16; }
                one = _mm256_set1_ps(static_cast<float>(kOne));
   size_t i = 0;
   for (; i + 8 <= count; i += 8) {
-    const __m256 width = _mm256_set1_ps(grid.width), height = _mm256_set1_ps(grid.height), x_given = _mm256_loadu_ps(xs + i),
-                 y_given = _mm256_loadu_ps(ys + i);
+    const __m256 width = _mm256_set1_ps(grid.width), height = _mm256_set1_ps(grid.height),
+                 x_given = _mm256_loadu_ps(xs + i), y_given = _mm256_loadu_ps(ys + i);
     const __m256i kept = _mm256_castps_si256(_mm256_and_ps(inside(x_given, grid.width), inside(y_given, grid.height)));
     // The second of two operands is what comes of one that is not a number.
     const __m256 x = _mm256_max_ps(_mm256_sub_ps(_mm256_min_ps(x_given, width), half), zero),

@@ -27,8 +27,8 @@ void WarpedImage::resize(const Box& part, int64_t width, int64_t height, const W
     const Box all = whole(image_);
     const auto across = [&](double x) { return all.left + x * (all.right - all.left) / static_cast<double>(width_); };
     const auto down = [&](double y) { return all.top + y * (all.bottom - all.top) / static_cast<double>(height_); };
-    resizing_ = {{across(part.left), down(part.top), across(part.right), down(part.bottom)}, width, height, kept,
-                 sampling};
+    resizing_ = {
+        {across(part.left), down(part.top), across(part.right), down(part.bottom)}, width, height, kept, sampling};
   }
   width_ = kept.width;
   height_ = kept.height;

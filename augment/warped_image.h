@@ -43,7 +43,7 @@ class WarpedImage {
   /// Makes what is noted a part of warp_.
   void begin_warp(const Sampling& sampling);
 
-  Image image_;            // its turns are the result's
+  Image image_;             // its turns are the result's
   int64_t width_, height_;  // the result's
   std::optional<Resizing> resizing_;
   std::optional<Warp> warp_;  // from the result's places to image_'s pixels

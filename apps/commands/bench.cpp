@@ -27,7 +27,8 @@ using nlohmann::json;
 
 struct Options {
   CommonOptions common;
-  std::string model, mode = "inference", freeze = "none", optimizer = "momentum", memory, data, augmentation = "default";
+  std::string model, mode = "inference", freeze = "none", optimizer = "momentum", memory, data,
+                     augmentation = "default";
   int64_t size = 0, classes = 2;  // size 0: one that fits the model
   double seconds = 8;
   bool profile = false, train = false;
@@ -201,7 +202,8 @@ void register_bench(CLI::App& app, PictureBench* pictures) {
   command->add_option("model", o->model, pictures ? "ONNX model; may be left out with --data" : "ONNX model");
   if (pictures) {
     command->add_option("--data", o->data, "Pictures: measure how fast they are read, decoded and transformed instead");
-    command->add_option("--augment", o->augmentation, "--data: how training pictures are varied")->capture_default_str();
+    command->add_option("--augment", o->augmentation, "--data: how training pictures are varied")
+        ->capture_default_str();
   }
   command->add_option("--mode", o->mode, "inference | training | update (of the weights alone)")
       ->check(CLI::IsMember({"inference", "training", "update"}))

@@ -2,7 +2,6 @@
 #include <set>
 #include <sstream>
 
-#include "augment/augmentation.h"
 #include "apps/commands/commands.h"
 #include "apps/common.h"
 #include "apps/finetune_files.h"
@@ -10,6 +9,7 @@
 #include "apps/library/network.h"
 #include "apps/library/train_settings.h"
 #include "apps/setting_options.h"
+#include "augment/augmentation.h"
 #include "runtime/core/error.h"
 
 namespace graft::app {
@@ -63,9 +63,10 @@ void read_class_weights(const std::vector<std::string>& words, FinetuneSettings&
 void choose_or_not(FinetuneOptions& o, const std::set<std::string>& given) {
   FinetuneSettings& s = o.settings;
   static const std::set<std::string> kNotOfTheRecipe{
-      "config",        "device", "dtype", "threads", "seed",  "batch",  "json",      "quiet",
-      "preprocess",    "resize", "crop",  "output",  "task",  "memory", "val-split", "resume",
-      "class-weights", "budget", "help",  "auto",    "folds", "seeds"};
+      "config",        "device",       "dtype",  "threads", "seed",          "batch",     "json",
+      "quiet",         "preprocess",   "resize", "crop",    "interpolation", "fit",       "background",
+      "icc",           "exact-decode", "output", "task",    "memory",        "val-split", "resume",
+      "class-weights", "budget",       "help",   "auto",    "folds",         "seeds"};
   if (s.budget_seconds == 0) return;
   for (const std::string& name : given) {
     if (kNotOfTheRecipe.contains(name)) continue;
@@ -173,9 +174,7 @@ void register_finetune(CLI::App& app) {
   add_settings(*command, *o, *settings);
   command->add_option("--teacher", o->teacher, "distillation: ONNX model whose scores are imitated");
   command->add_option("--class-weights", o->class_weights, "balanced, or one number a class")->delimiter(',');
-  command
-      ->add_option("--augment", o->settings.augment,
-                   augmentation_help() + " (graft help transform)")
+  command->add_option("--augment", o->settings.augment, augmentation_help() + " (graft help transform)")
       ->capture_default_str();
   add_memory_option(*command, o->memory);
   command

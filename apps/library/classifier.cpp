@@ -14,8 +14,13 @@ struct Classifier::Impl {
   Impl(const Model& model, const RunSettings& settings)
       : task(model.task()),
         labels(model.labels()),
-        softmax(!model.contents().graph.outputs.empty() && ends_in_softmax(model.contents().graph)),
-        runner(model.contents(), settings) {}
+        // Several views are averaged before the softmax.
+        scores_name(settings.views.empty() || model.contents().graph.outputs.empty()
+                        ? ""
+                        : scores_before_softmax(model.contents().graph)),
+        softmax(scores_name.empty() && !model.contents().graph.outputs.empty() &&
+                ends_in_softmax(model.contents().graph)),
+        runner(model.contents(), settings, scores_name) {}
 
   PictureRunner::Row probabilities(const Row& row) {
     return [this, &row](size_t index, std::span<const float> values) {
@@ -27,7 +32,8 @@ struct Classifier::Impl {
 
   Task task;
   std::vector<std::string> labels;
-  bool softmax;  // the model's own output
+  std::string scores_name;  // the value that is read; empty: the model's output
+  bool softmax;             // it is one
   PictureRunner runner;
   std::vector<float> scores;
 };

@@ -12,7 +12,6 @@
 #include "finetune/metrics/score_table.h"
 #include "finetune/metrics/target_metrics.h"
 #include "runtime/core/api_boundary.h"
-#include "runtime/ops/softmax.h"
 
 namespace graft {
 namespace {
@@ -50,17 +49,6 @@ std::vector<int> match_classes(const std::vector<std::string>& classes, const st
         "the model has " + std::to_string(outputs) + " outputs and " + std::to_string(labels.size()) + " class names",
         kWrongModel);
   return index;
-}
-
-/// Name of what the first output's softmax reads: probabilities have lost how wrong a wrong answer is. Empty where that
-/// output is made by no softmax.
-std::string scores_before_softmax(const Graph& graph) {
-  const int producer = graph.producers()[static_cast<size_t>(graph.outputs.at(0))];
-  if (producer < 0) return {};
-  const Node& node = graph.nodes[static_cast<size_t>(producer)];
-  const auto* softmax = dynamic_cast<const Softmax*>(node.op.get());
-  if (!softmax || softmax->form != Softmax::Form::probability) return {};
-  return graph.value(node.inputs[0]).name;
 }
 
 std::vector<std::string> paths_of(const std::vector<LabelledFile>& files) {

@@ -48,14 +48,14 @@ PictureRunner::PictureRunner(OnnxModel model, const RunSettings& settings, const
       preprocessing_(settings.preprocessing
                          ? *settings.preprocessing
                          : preprocessing_for(Model(std::make_shared<OnnxModel>(model)), PreprocessingSettings{})),
-      pipeline_(evaluation_pipeline(preprocessing_)),
+      pipeline_(evaluation_pipeline(preprocessing_, settings.views)),
       largest_batch_(compute_.batch > 0 ? static_cast<size_t>(compute_.batch) : kDefaultBatch) {
   if (compute_.batch < 0) throw Error("must not be negative").about("batch");
   if (compute_.threads < 0) throw Error("must not be negative").about("threads");
   choose_output(model, output);
   if (settings.pictures > 0) {
     const auto in_use = exclusive_use(backend_for(compute_));
-    several_.emplace(make_plan(model, std::min(settings.pictures, largest_batch_)));
+    several_.emplace(make_plan(model, rows_for(settings.pictures)));
   } else {
     backend_for(compute_);  // says now what is wrong with the settings
     model_.emplace(std::move(model));
@@ -78,7 +78,7 @@ RowPlan PictureRunner::make_plan(const OnnxModel& model, size_t rows) {
 
 RowPlan& PictureRunner::plan_for(size_t pictures) {
   if (!model_) return *several_;
-  const size_t rows = std::max<size_t>(1, std::min(pictures, largest_batch_));
+  const size_t rows = rows_for(pictures);
   if (rows == 1) {
     if (!single_) single_.emplace(make_plan(*model_, 1));
     return *single_;
@@ -88,6 +88,21 @@ RowPlan& PictureRunner::plan_for(size_t pictures) {
     several_.emplace(make_plan(*model_, rows));
   }
   return *several_;
+}
+
+size_t PictureRunner::rows_for(size_t pictures) const {
+  const size_t views = pipeline_.views();
+  return views * std::max<size_t>(1, std::min(pictures, largest_batch_ / views));
+}
+
+std::span<const float> PictureRunner::mean_of_views(float* rows) const {
+  const size_t views = pipeline_.views();
+  for (size_t i = 0; views > 1 && i < width_; ++i) {
+    double sum = 0;
+    for (size_t view = 0; view < views; ++view) sum += static_cast<double>(rows[view * width_ + i]);
+    rows[i] = static_cast<float>(sum / static_cast<double>(views));
+  }
+  return {rows, width_};
 }
 
 void PictureRunner::begin(RowPlan& plan, Listener* listener) {
@@ -104,7 +119,8 @@ size_t PictureRunner::run(const std::string& phase, const std::vector<std::strin
   begin(plan, listener);
   std::vector<LoadRequest> requests;
   for (const std::string& path : paths) requests.push_back({path, 0});
-  Loader loader(pipeline_, std::move(requests), plan.rows(), compute_.threads);
+  const size_t views = pipeline_.views();
+  Loader loader(pipeline_, std::move(requests), plan.rows() / views, compute_.threads);
   std::vector<float> plain(plan.rows() * width_);
   size_t at = 0, skipped = 0;
   while (const Loader::Batch* batch = loader.next()) {
@@ -112,7 +128,7 @@ size_t PictureRunner::run(const std::string& phase, const std::vector<std::strin
     copy_to_plain(plan.view(0), plain.data());
     for (size_t i = 0; i < batch->count; ++i) {
       if (batch->errors[i].empty()) {
-        row(at + i, {plain.data() + i * width_, width_});
+        row(at + i, mean_of_views(plain.data() + i * views * width_));
         continue;
       }
       ++skipped;
@@ -137,17 +153,19 @@ void PictureRunner::run(const std::string& phase, std::span<const PictureView> p
   begin(plan, listener);
   backend.use_threads(compute_.threads);  // what follows decodes before the plan runs
   const auto floats = static_cast<size_t>(pipeline_.height() * pipeline_.width() * pipeline_.channels());
+  const size_t views = pipeline_.views(), at_once = plan.rows() / views;
   std::vector<float> input(plan.rows() * floats), plain(plan.rows() * width_);
-  for (size_t at = 0; at < pictures.size(); at += plan.rows()) {
-    const size_t count = std::min(plan.rows(), pictures.size() - at);
-    parallel_for(static_cast<int64_t>(count), 1, [&](int64_t first, int64_t last) {
+  for (size_t at = 0; at < pictures.size(); at += at_once) {
+    const size_t count = std::min(at_once, pictures.size() - at);
+    parallel_for(static_cast<int64_t>(count * views), 1, [&](int64_t first, int64_t last) {
       for (auto i = static_cast<size_t>(first); i < static_cast<size_t>(last); ++i)
-        pipeline_.normalise(pipeline_.transform(copied(pictures[at + i]), 0), input.data() + i * floats);
+        pipeline_.normalise(pipeline_.transform(copied(pictures[at + i / views]), 0, i % views),
+                            input.data() + i * floats);
     });
-    std::fill(input.begin() + static_cast<int64_t>(count * floats), input.end(), 0.0f);
+    std::fill(input.begin() + static_cast<int64_t>(count * views * floats), input.end(), 0.0f);
     plan.forward(input.data());
     copy_to_plain(plan.view(0), plain.data());
-    for (size_t i = 0; i < count; ++i) row(at + i, {plain.data() + i * width_, width_});
+    for (size_t i = 0; i < count; ++i) row(at + i, mean_of_views(plain.data() + i * views * width_));
     if (listener) listener->progress(phase, static_cast<int64_t>(at + count), static_cast<int64_t>(pictures.size()));
   }
 }

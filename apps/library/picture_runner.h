@@ -13,7 +13,7 @@
 
 namespace graft {
 
-/// Runs a model over pictures and hands out one row of results for each. Not thread-safe.
+/// Runs a model over pictures and hands out one row of results for each, the mean of its views'. Not thread-safe.
 class PictureRunner {
  public:
   /// `output`: name of the node or value to read; empty: the model's first output. Throws Error.
@@ -35,6 +35,9 @@ class PictureRunner {
   RowPlan make_plan(const OnnxModel& model, size_t rows);
   RowPlan& plan_for(size_t pictures);
   void begin(RowPlan& plan, Listener* listener);
+  /// Rows of a plan for so many pictures.
+  size_t rows_for(size_t pictures) const;
+  std::span<const float> mean_of_views(float* rows) const;
 
   ComputeSettings compute_;
   Preprocessing preprocessing_;

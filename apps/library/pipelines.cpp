@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "augment/test_views.h"
+
 namespace graft {
 
 std::string place_of(const OnnxModel& model) { return model.path.empty() ? "the model" : model.path; }
@@ -18,7 +20,8 @@ TransformContext transform_context(const Preprocessing& p) {
   // The mean becomes 0: bars then say as little as padding does.
   for (size_t c = 0; c < 3; ++c) {
     const size_t channel = p.colour == Preprocessing::Colour::bgr ? 2 - c : c;
-    context.sampling.fill[c] = p.background ? (*p.background)[c]
+    context.sampling.fill[c] = p.background
+                                   ? (*p.background)[c]
                                    : static_cast<uint8_t>(std::clamp(std::lround(p.mean[channel] / p.scale), 0L, 255L));
   }
   return context;
@@ -37,6 +40,9 @@ Pipeline make_pipeline(const std::string& recipe, const TransformContext& contex
                   {.profiles = p.profiles, .background = p.background}, p.exact_decode);
 }
 
-Pipeline evaluation_pipeline(const Preprocessing& p) { return make_pipeline("none", transform_context(p), p); }
+Pipeline evaluation_pipeline(const Preprocessing& p, const std::string& views) {
+  return Pipeline(make_test_views(views, transform_context(p)), normalisation(p), p.crop_height, p.crop_width,
+                  {.profiles = p.profiles, .background = p.background}, p.exact_decode);
+}
 
 }  // namespace graft

@@ -15,7 +15,7 @@ TransformContext transform_context(const Preprocessing& preprocessing);
 Normalisation normalisation(const Preprocessing& preprocessing);
 /// From files to what the network reads, by a recipe of transforms (see make_recipe). Throws Error.
 Pipeline make_pipeline(const std::string& recipe, const TransformContext& context, const Preprocessing& preprocessing);
-/// The view that evaluation sees.
-Pipeline evaluation_pipeline(const Preprocessing& preprocessing);
+/// The view that evaluation sees, or several (see make_test_views). Throws Error, about "views".
+Pipeline evaluation_pipeline(const Preprocessing& preprocessing, const std::string& views = {});
 
 }  // namespace graft

@@ -22,6 +22,15 @@ bool ends_in_softmax(const Graph& graph) {
   }
 }
 
+std::string scores_before_softmax(const Graph& graph) {
+  const int producer = graph.producers()[static_cast<size_t>(graph.outputs.at(0))];
+  if (producer < 0) return {};
+  const Node& node = graph.nodes[static_cast<size_t>(producer)];
+  const auto* softmax = dynamic_cast<const Softmax*>(node.op.get());
+  if (!softmax || softmax->form != Softmax::Form::probability) return {};
+  return graph.value(node.inputs[0]).name;
+}
+
 std::string output_label(const std::vector<std::string>& labels, int index) {
   const auto i = static_cast<size_t>(index);
   return i < labels.size() ? labels[i] : std::to_string(index);

@@ -12,6 +12,10 @@ namespace graft {
 /// True where the graph's first output is already a softmax.
 bool ends_in_softmax(const Graph& graph);
 
+/// Name of what the first output's softmax reads: probabilities have lost how wrong a wrong answer is. Empty where that
+/// output is made by no softmax.
+std::string scores_before_softmax(const Graph& graph);
+
 /// An output's name: its label, or its number.
 std::string output_label(const std::vector<std::string>& labels, int index);
 

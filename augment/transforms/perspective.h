@@ -17,7 +17,8 @@ class Perspective final : public Movement {
       visit_probability(visit, probability);
     }
   };
-  Perspective(const Options& o, const TransformContext& c) : Movement(c), distortion_(static_cast<float>(o.distortion)) {}
+  Perspective(const Options& o, const TransformContext& c)
+      : Movement(c), distortion_(static_cast<float>(o.distortion)) {}
   void apply(WarpedImage& image, Random& random) const override {
     const auto width = static_cast<double>(image.width()), height = static_cast<double>(image.height());
     const std::array<Place, 4> corners{{{0, 0}, {width, 0}, {width, height}, {0, height}}};

@@ -21,7 +21,9 @@ struct Policy {
     const bool two_ways = operation >= 1 && operation <= 9;
     const double way = two_ways && random.below(2) == 1 ? -strength : strength;
     const auto factor = static_cast<float>(1 + tone * way);
-    const auto distance = [&](int64_t extent) { return way * (translate_part * static_cast<double>(extent) + translate_pixels); };
+    const auto distance = [&](int64_t extent) {
+      return way * (translate_part * static_cast<double>(extent) + translate_pixels);
+    };
     switch (operation) {
       case 1:
         return image.warp(Matrix3::shear(shear * way, 0), sampling);

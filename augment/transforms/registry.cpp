@@ -1,5 +1,6 @@
 #include "augment/transforms/autocontrast.h"
 #include "augment/transforms/blur.h"
+#include "augment/transforms/center_crop.h"
 #include "augment/transforms/color_jitter.h"
 #include "augment/transforms/crop.h"
 #include "augment/transforms/equalize.h"

@@ -3,8 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "augment/transforms/transform.h"
-#include "runtime/core/component.h"
+#include "augment/transforms/fit.h"
 
 namespace graft::transforms {
 
@@ -21,12 +20,16 @@ class ResizedCrop final : public Transform {
     }
   };
   ResizedCrop(const Options& o, const TransformContext& c)
-      : height_(c.height), width_(c.width), sampling_(c.sampling), smallest_(o.smallest), aspect_(std::log(o.aspect)) {}
+      : context_(c), smallest_(o.smallest), aspect_(std::log(o.aspect)) {}
   void apply(WarpedImage& image, Random& random) const override {
     const double area = static_cast<double>(image.width() * image.height());
+    // Where both sides are resized, parts have the proportions that they have afterwards.
+    const double squash = context_.fit == Fit::squash ? static_cast<double>(image.width() * context_.height) /
+                                                            static_cast<double>(image.height() * context_.width)
+                                                      : 1;
     for (int attempt = 0; attempt < 10; ++attempt) {
       const double part = area * static_cast<double>(random.uniform(smallest_, 1));
-      const double aspect = std::exp(static_cast<double>(random.uniform(-aspect_, aspect_)));
+      const double aspect = squash * std::exp(static_cast<double>(random.uniform(-aspect_, aspect_)));
       const auto w = static_cast<int64_t>(std::lround(std::sqrt(part * aspect))),
                  h = static_cast<int64_t>(std::lround(std::sqrt(part / aspect)));
       if (w < 1 || h < 1 || w > image.width() || h > image.height()) continue;
@@ -34,23 +37,24 @@ class ResizedCrop final : public Transform {
       const auto top = static_cast<int64_t>(random.below(static_cast<uint64_t>(image.height() - h + 1)));
       return take(image, left, top, w, h);
     }
+    if (context_.fit != Fit::crop) return take(image, 0, 0, image.width(), image.height());
     const int64_t side = std::min(image.width(), image.height());
     take(image, (image.width() - side) / 2, (image.height() - side) / 2, side, side);
   }
   /// So that the smallest part is not enlarged.
   std::optional<int64_t> least_side() const override {
     const double part = std::sqrt(static_cast<double>(smallest_) / std::exp(static_cast<double>(aspect_)));
-    return static_cast<int64_t>(std::ceil(static_cast<double>(std::max(height_, width_)) / part));
+    return static_cast<int64_t>(std::ceil(static_cast<double>(std::max(context_.height, context_.width)) / part));
   }
 
  private:
   void take(WarpedImage& image, int64_t left, int64_t top, int64_t w, int64_t h) const {
-    image.resize({static_cast<double>(left), static_cast<double>(top), static_cast<double>(left + w),
-                  static_cast<double>(top + h)},
-                 width_, height_, {0, 0, width_, height_}, sampling_);
+    const Box part{static_cast<double>(left), static_cast<double>(top), static_cast<double>(left + w),
+                   static_cast<double>(top + h)};
+    if (context_.fit == Fit::letterbox) return letterbox(image, part, context_, 0.5, 0.5);
+    image.resize(part, context_.width, context_.height, {0, 0, context_.width, context_.height}, context_.sampling);
   }
-  int64_t height_, width_;
-  Sampling sampling_;
+  TransformContext context_;
   float smallest_, aspect_;
 };
 

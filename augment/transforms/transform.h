@@ -38,7 +38,7 @@ struct TransformContext {
   int64_t short_side = 256;  // what evaluation resizes to
   Sampling sampling;         // its fill stands beside a letterboxed picture too
   Fit fit = Fit::crop;
-  bool always_resize = false;                // also what has the crop's size
+  bool always_resize = false;                 // also what has the crop's size
   std::function<ColourAxes()> colour_axes{};  // called by transforms that need them; none: nothing varies
 };
 

@@ -27,9 +27,9 @@ struct FinetuneSettings {
 
   // What is learnt.
   std::optional<Preprocessing> preprocessing;  // "preprocess"; none: preprocessing_for(model)
-  std::string augment = "default";  // a recipe's name, FILE.toml, or transforms separated by commas
-  bool balanced = false;            // draw all classes equally often
-  double mixup = 0, cutmix = 0;     // α of Beta(α, α) for mixing pictures and targets; 0: off
+  std::string augment = "default";             // a recipe's name, FILE.toml, or transforms separated by commas
+  bool balanced = false;                       // draw all classes equally often
+  double mixup = 0, cutmix = 0;                // α of Beta(α, α) for mixing pictures and targets; 0: off
 
   // The network.
   Choice head{"linear"};       // conv | linear | mlp | svm

@@ -121,8 +121,9 @@ TEST(Transforms, CropsAlwaysHaveTheAskedSize) {
   for (const char* name : {"crop", "center-crop", "scale-crop", "resized-crop"}) {
     for (uint64_t key = 0; key < 30; ++key) {
       Random random(key);
-      const Image image = applied(make_transform({name}, c),
-          gradient(10 + static_cast<int64_t>(key) * 3, 90 - static_cast<int64_t>(key) * 2), random);
+      const Image image =
+          applied(make_transform({name}, c),
+                  gradient(10 + static_cast<int64_t>(key) * 3, 90 - static_cast<int64_t>(key) * 2), random);
       EXPECT_EQ(image.height, 24) << name;
       EXPECT_EQ(image.width, 32) << name;
     }
@@ -150,8 +151,8 @@ TEST(Transforms, BrightnessAloneScalesPixels) {
   Image grey(2, 2);
   std::fill(grey.pixels.begin(), grey.pixels.end(), uint8_t{100});
   Random random(9);
-  const Image bright =
-      applied(make_transform({"color-jitter", {{"contrast", "0"}, {"saturation", "0"}, {"hue", "0"}}}, {}), grey, random);
+  const Image bright = applied(
+      make_transform({"color-jitter", {{"contrast", "0"}, {"saturation", "0"}, {"hue", "0"}}}, {}), grey, random);
   EXPECT_GE(bright.pixels[0], 60);
   EXPECT_LE(bright.pixels[0], 140);
   EXPECT_EQ(bright.pixels[0], bright.pixels[11]);
@@ -172,7 +173,7 @@ TEST(ColourAxes, MatchTheCovarianceOfTwoColours) {
 }
 
 TEST(Pipeline, NormalisesInTheNetworksChannelOrder) {
-  const Pipeline pipeline({}, {1, {104, 117, 123}, {1, 1, 1}, Normalisation::Order::bgr}, 1, 1);
+  const Pipeline pipeline(Pipeline::Transforms{}, {1, {104, 117, 123}, {1, 1, 1}, Normalisation::Order::bgr}, 1, 1);
   Image pixel(1, 1);
   pixel.pixels = {10, 20, 30};
   float out[3];
@@ -186,7 +187,7 @@ TEST(Pipeline, NormalisesInTheNetworksChannelOrder) {
 /// lies.
 TEST(Pipeline, BytesTurnsAndTableAreTheFloats) {
   for (const auto order : {Normalisation::Order::rgb, Normalisation::Order::bgr, Normalisation::Order::grey}) {
-    const Pipeline pipeline({}, {1.0f / 255, {0.4f, 0.5f, 0.6f}, {0.2f, 0.25f, 0.3f}, order}, 3, 5);
+    const Pipeline pipeline(Pipeline::Transforms{}, {1.0f / 255, {0.4f, 0.5f, 0.6f}, {0.2f, 0.25f, 0.3f}, order}, 3, 5);
     for (const bool mirrored : {false, true})
       for (const bool upside_down : {false, true}) {
         Image image = gradient(5, 3);
@@ -246,7 +247,7 @@ TEST(Loader, DeliversInOrderWithAnyNumberOfThreadsAndNamesBadFiles) {
     }
     requests.push_back({path, 0});
   }
-  const Pipeline pipeline({}, {1, {0, 0, 0}, {1, 1, 1}, Normalisation::Order::rgb}, 4, 4);
+  const Pipeline pipeline(Pipeline::Transforms{}, {1, {0, 0, 0}, {1, 1, 1}, Normalisation::Order::rgb}, 4, 4);
   for (const int threads : {1, 4}) {
     Loader loader(pipeline, requests, 5, threads);
     size_t seen = 0;
@@ -304,7 +305,7 @@ TEST(Loader, DeliversBytesThatStandForTheFloats) {
 }
 
 TEST(Loader, CanBeLeftBeforeTheEnd) {
-  const Pipeline pipeline({}, {}, 4, 4);
+  const Pipeline pipeline(Pipeline::Transforms{}, {}, 4, 4);
   Loader loader(pipeline, std::vector<LoadRequest>(100, {"none.png", 0}), 4, 3);
   EXPECT_NE(loader.next(), nullptr);
 }

@@ -141,5 +141,34 @@ TEST(Augmentation, WhatOnlyMovesLeavesTheSizeToTheCrop) {
   EXPECT_EQ(least("flip"), -1);
 }
 
+/// A picture twice as wide as high, the left half black, the right white: what evaluation squashes or letterboxes,
+/// training does too.
+TEST(Augmentation, CropsFitPicturesAsEvaluationDoes) {
+  Image wide(80, 40);
+  for (int64_t y = 0; y < 40; ++y)
+    for (int64_t i = 120; i < 240; ++i) wide.row(y)[i] = 255;
+  TransformContext context;
+  context.height = context.width = 32;
+  context.short_side = 32;
+  context.sampling.fill = {100, 100, 100};
+  const auto count = [](const Image& image, uint8_t value) {
+    int64_t n = 0;
+    for (size_t i = 0; i < image.pixels.size(); i += 3) n += image.pixels[i] == value;
+    return n;
+  };
+  for (const char* text : {"crop", "resized-crop:smallest=1:aspect=1"}) {
+    for (uint64_t key = 0; key < 10; ++key) {
+      context.fit = Fit::squash;
+      const Image squashed = applied(make_recipe(text, context), wide, key);
+      EXPECT_NEAR(static_cast<double>(count(squashed, 0)), 512, 64) << text;
+      EXPECT_NEAR(static_cast<double>(count(squashed, 255)), 512, 64) << text;
+      context.fit = Fit::letterbox;
+      const Image boxed = applied(make_recipe(text, context), wide, key);
+      EXPECT_EQ(count(boxed, 100), 32 * 16) << text;
+      EXPECT_NEAR(static_cast<double>(count(boxed, 0)), 256, 32) << text;
+    }
+  }
+}
+
 }  // namespace
 }  // namespace graft

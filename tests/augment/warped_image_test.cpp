@@ -53,8 +53,7 @@ TEST(WarpedImage, AQuarterTurnOfASquareMovesWholePixels) {
   warped.warp(Matrix3::rotation(std::acos(0.0)).about(warped.centre()), kSampling);
   const Image& turned = warped.pixels();
   for (int64_t y = 1; y < 15; ++y)
-    for (int64_t x = 1; x < 15; ++x)
-      EXPECT_NEAR(turned.row(y)[3 * x], image.row(x)[3 * (15 - y)], 1) << x << ' ' << y;
+    for (int64_t x = 1; x < 15; ++x) EXPECT_NEAR(turned.row(y)[3 * x], image.row(x)[3 * (15 - y)], 1) << x << ' ' << y;
 }
 
 TEST(WarpedImage, FlipsBetweenMovementsCount) {

@@ -9,13 +9,13 @@
 #include <type_traits>
 
 #include "runtime/core/index_range.h"
+#include "runtime/core/isa.h"
 #include "runtime/core/parallel.h"
 #include "runtime/cpu/channel_statistics.h"
 #include "runtime/cpu/convolution/kernels.h"
 #include "runtime/cpu/convolution/operands.h"
 #include "runtime/cpu/convolution/packed_weights.h"
 #include "runtime/cpu/norm_gradient_sums.h"
-#include "runtime/core/isa.h"
 #include "runtime/cpu/vector/tiles.h"
 #include "runtime/cpu/vector/vector.h"
 
