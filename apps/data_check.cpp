@@ -3,10 +3,10 @@
 #include <algorithm>
 #include <filesystem>
 #include <mutex>
-#include <thread>
 
 #include "apps/progress.h"
 #include "apps/run_listener.h"
+#include "augment/data/each_picture.h"
 #include "augment/data/picture_hash.h"
 #include "augment/decode.h"
 #include "finetune/selection/label_doubts.h"
@@ -47,29 +47,25 @@ std::vector<Entry> entries_of(const Dataset& data) {
 void look_at(std::vector<Entry>& entries, const CommonOptions& common) {
   Progress progress(common.quiet);
   std::mutex mutex;
-  size_t next = 0, done = 0;
-  const auto work = [&] {
-    std::unique_lock lock(mutex);
-    while (next < entries.size()) {
-      Entry& entry = entries[next++];
-      lock.unlock();
-      try {
-        const Image image = decode_image(entry.file.path);
-        entry.width = image.width;
-        entry.height = image.height;
-        entry.hash = hash_of(image);
-      } catch (const std::exception& e) {
-        entry.error = e.what();
-      }
-      lock.lock();
-      progress.show("pictures", static_cast<int64_t>(++done), static_cast<int64_t>(entries.size()));
-    }
+  size_t done = 0;
+  const auto tell = [&] {
+    const std::lock_guard lock(mutex);
+    progress.show("pictures", static_cast<int64_t>(++done), static_cast<int64_t>(entries.size()));
   };
-  const unsigned count =
-      common.threads > 0 ? static_cast<unsigned>(common.threads) : std::max(1u, std::thread::hardware_concurrency());
-  std::vector<std::thread> threads;
-  for (unsigned i = 0; i < count; ++i) threads.emplace_back(work);
-  for (std::thread& t : threads) t.join();
+  std::vector<std::string> paths;
+  for (const Entry& entry : entries) paths.push_back(entry.file.path);
+  each_picture(
+      paths, {}, common.threads,
+      [&](size_t i, const Image& image) {
+        entries[i].width = image.width;
+        entries[i].height = image.height;
+        entries[i].hash = hash_of(image);
+        tell();
+      },
+      [&](size_t i, const std::string& reason) {
+        entries[i].error = reason;
+        tell();
+      });
 }
 
 class Checker {

@@ -37,7 +37,8 @@ Image drawn(const PreviewSheet& sheet) {
       paste(sheet.rows[static_cast<size_t>(r)].pictures[static_cast<size_t>(c)], image, left, head + r * height);
   }
   for (int64_t r = 0; r < rows; ++r)
-    draw_text(image, sheet.rows[static_cast<size_t>(r)].name, kGap, head + r * height + sheet.side, image.width - 2 * kGap);
+    draw_text(image, sheet.rows[static_cast<size_t>(r)].name, kGap, head + r * height + sheet.side,
+              image.width - 2 * kGap);
   return image;
 }
 

@@ -13,8 +13,8 @@ void draw_text(Image& image, const std::string& text, int64_t left, int64_t top,
   int baseline = 0;
   while (!ascii.empty() && cv::getTextSize(ascii, kFont, kScale, 1, &baseline).width > width) ascii.pop_back();
   cv::Mat pixels(static_cast<int>(image.height), static_cast<int>(image.width), CV_8UC3, image.pixels.data());
-  cv::putText(pixels, ascii, {static_cast<int>(left), static_cast<int>(top + kTextLine - 4)}, kFont, kScale, {0, 0, 0}, 1,
-              cv::LINE_AA);
+  cv::putText(pixels, ascii, {static_cast<int>(left), static_cast<int>(top + kTextLine - 4)}, kFont, kScale, {0, 0, 0},
+              1, cv::LINE_AA);
 }
 
 }  // namespace graft

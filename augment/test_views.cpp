@@ -23,10 +23,12 @@ Error wrong(const std::string& text, const std::string& problem) {
 std::vector<int64_t> sides_in(std::istringstream& words, const std::string& text, int64_t least) {
   std::vector<int64_t> sides;
   for (std::string word; std::getline(words, word, ':');) {
-    const bool number = !word.empty() && word.size() < 6 && std::all_of(word.begin(), word.end(), [](char c) { return c >= '0' && c <= '9'; });
+    const bool number = !word.empty() && word.size() < 6 &&
+                        std::all_of(word.begin(), word.end(), [](char c) { return c >= '0' && c <= '9'; });
     const int64_t side = number ? std::stoll(word) : 0;
     if (side < least || side > kLargestSide)
-      throw wrong(text, "needs sides from " + std::to_string(least) + ", the crop's, to " + std::to_string(kLargestSide));
+      throw wrong(text,
+                  "needs sides from " + std::to_string(least) + ", the crop's, to " + std::to_string(kLargestSide));
     sides.push_back(side);
   }
   return sides;
@@ -43,7 +45,8 @@ std::vector<std::vector<TransformPtr>> make_test_views(const std::string& text, 
   const int64_t crop = std::min(context.width, context.height);
   std::vector<int64_t> sides = sides_in(words, text, crop);
   if (context.fit == Fit::letterbox && (corners || scales || !sides.empty()))
-    throw Error("letterboxed pictures are whole in every view", "choose center or flip, or another --fit").about("views");
+    throw Error("letterboxed pictures are whole in every view", "choose center or flip, or another --fit")
+        .about("views");
   if (sides.empty()) {
     if (scales)  // [Szegedy et al. 2014]'s, for crops of 224
       for (const int64_t side : {256, 288, 320, 352}) sides.push_back((side * crop + 112) / 224);
@@ -54,7 +57,8 @@ std::vector<std::vector<TransformPtr>> make_test_views(const std::string& text, 
   }
   std::vector<CropPlace> places{CropPlace::middle};
   if (corners)
-    places = {CropPlace::top_left, CropPlace::top_right, CropPlace::bottom_left, CropPlace::bottom_right, CropPlace::middle};
+    places = {CropPlace::top_left, CropPlace::top_right, CropPlace::bottom_left, CropPlace::bottom_right,
+              CropPlace::middle};
   std::vector<std::vector<TransformPtr>> views;
   for (const int64_t side : sides)
     for (const bool mirrored : {false, true}) {

@@ -31,7 +31,8 @@ class EvaluationCrop : public Transform {
  private:
   void cut(WarpedImage& image) const {
     const TransformContext& c = context_;
-    if (place_ == CropPlace::middle && image.width() == c.width && image.height() == c.height && !c.always_resize) return;
+    if (place_ == CropPlace::middle && image.width() == c.width && image.height() == c.height && !c.always_resize)
+      return;
     if (c.fit == Fit::letterbox) return letterbox(image, all_of(image), c, 0.5, 0.5);
     const int64_t side = c.short_side > 0 ? c.short_side : std::min(image.width(), image.height());
     const Size scaled = size_before_crop(image, side, c);

@@ -27,8 +27,8 @@ inline Size size_before_crop(const WarpedImage& image, int64_t short_side, const
                               : fitting_size(image.width(), image.height(), short_side, c.width, c.height);
 }
 
-/// All of a part, as large as the crop allows, with bars beside it. `across`, `down`: where it stands between them, 0 to
-/// 1.
+/// All of a part, as large as the crop allows, with bars beside it. `across`, `down`: where it stands between them, 0
+/// to 1.
 inline void letterbox(WarpedImage& image, const Box& part, const TransformContext& c, double across, double down) {
   // The side that fills the crop decides; in whole numbers.
   const auto own_width = static_cast<int64_t>(part.right - part.left),

@@ -10,6 +10,8 @@
 
 #include "augment/encode.h"
 #include "graft/dataset.h"
+#include "runtime/core/error.h"
+#include "runtime/core/random.h"
 
 namespace graft {
 
@@ -26,10 +28,14 @@ class DataFolder : public testing::Test {
   void TearDown() override { std::filesystem::remove_all(root_); }
 
   std::string path(const std::string& name) const { return (root_ / name).string(); }
-  /// A picture of one pixel; folders are made on the way.
+  /// A picture of one pixel, of a colour that no other has; folders are made on the way.
   void picture(const std::string& name) const {
     std::filesystem::create_directories((root_ / name).parent_path());
-    write_image(Image(1, 1), path("picture.png"));
+    Image image(1, 1);
+    for (uint8_t& value : image.pixels)
+      value = static_cast<uint8_t>(mix(pictures_, static_cast<uint64_t>(&value - image.pixels.data())));
+    ++pictures_;
+    write_image(image, path("picture.png"));
     std::filesystem::rename(path("picture.png"), root_ / name);
   }
   void text(const std::string& name, const std::string& content) const {
@@ -56,6 +62,9 @@ class DataFolder : public testing::Test {
   }
 
   std::filesystem::path root_;
+
+ private:
+  mutable uint64_t pictures_ = 0;
 };
 
 using Names = std::multiset<std::string>;
