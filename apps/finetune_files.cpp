@@ -102,13 +102,16 @@ void make_folder(const std::string& path) {
   fs::remove(fs::path(path) / ".writable", code);
 }
 
-void write_run(const std::string& folder, const FinetuneReport& report, const std::string& config,
-               const std::string& augmentation) {
+void write_augmentation(const std::string& folder, const std::string& augmentation) {
+  if (is_toml(augmentation)) return write_text(folder, "augment.toml", augmentation);
+  std::error_code code;
+  fs::remove(fs::path(folder) / "augment.toml", code);  // of a run before
+}
+
+void write_run(const std::string& folder, const FinetuneReport& report, const std::string& config) {
   write_history(report.history, report.result.history, report.result.task);
   write_curves(folder, report.result.history, report.result.task);
   write_text(folder, "config.toml", config);
-  if (const std::string contents = contents_of_augmentation(augmentation); contents != augmentation)
-    write_text(folder, "augment.toml", contents);
   write_text(folder, "metrics.json", to_json_text(report) + "\n");
 }
 

@@ -11,8 +11,9 @@ void make_folder(const std::string& path);
 
 /// history.csv, loss.svg, score.svg, config.toml and metrics.json of a run; augment.toml where `augmentation` is a
 /// file.
-void write_run(const std::string& folder, const FinetuneReport& report, const std::string& config,
-               const std::string& augmentation);
+void write_run(const std::string& folder, const FinetuneReport& report, const std::string& config);
+/// augment.toml, where the augmentation comes from a file (see resolved_augmentation).
+void write_augmentation(const std::string& folder, const std::string& augmentation);
 /// rates.csv and rates.svg of a range test.
 void write_rates(const std::string& folder, const RateSearch& search);
 

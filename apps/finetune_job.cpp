@@ -10,6 +10,7 @@
 #include "apps/finetune_files.h"
 #include "apps/library/scores.h"
 #include "apps/progress.h"
+#include "augment/augmentation.h"
 #include "graft/dataset.h"
 #include "graft/error.h"
 
@@ -88,7 +89,9 @@ FinetuneReport run_finetune(const FinetuneOptions& o) {
                                ? preprocessing_for(model, o.pictures)
                                : resolve_preprocessing(model, o.pictures, o.common);
   const Dataset data = read_dataset(o.data, settings.task, {o.validation_part, o.common.seed});
+  settings.augment = resolved_augmentation(settings.augment);
   make_folder(o.output);
+  write_augmentation(o.output, settings.augment);
   const auto in_folder = [&](const char* name) { return (fs::path(o.output) / name).string(); };
   settings.checkpoint = in_folder("checkpoint.safetensors");
   settings.search_record = in_folder("auto.csv");
@@ -121,7 +124,7 @@ FinetuneReport run_finetune(const FinetuneOptions& o) {
     }
   }
   report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-  write_run(o.output, report, o.config_text, settings.augment);
+  write_run(o.output, report, o.config_text);
   listener.note(account_line(report.account));
   listener.note(last_line(report));
   return report;

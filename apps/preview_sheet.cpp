@@ -5,6 +5,7 @@
 #include <ostream>
 
 #include "apps/html.h"
+#include "augment/data/file_kinds.h"
 #include "augment/draw_text.h"
 #include "augment/encode.h"
 #include "runtime/core/atomic_file.h"
@@ -19,26 +20,35 @@ void paste(const Image& from, Image& sheet, int64_t left, int64_t top) {
     std::memcpy(sheet.row(top + y) + left * 3, from.row(y), static_cast<size_t>(from.width * 3));
 }
 
+/// Columns stand in bands below one another, so that a sheet is no strip.
+constexpr int64_t kColumnsOfABand = 9;
+/// Room for a caption.
+constexpr int64_t kLeastCell = 150;
+
 Image drawn(const PreviewSheet& sheet) {
   size_t lines = 0;
   for (const auto& column : sheet.columns) lines = std::max(lines, column.settings.size() + 1);
   const auto columns = static_cast<int64_t>(sheet.columns.size()), rows = static_cast<int64_t>(sheet.rows.size());
-  const int64_t head = static_cast<int64_t>(lines) * kTextLine + kGap, width = sheet.side + kGap,
-                height = sheet.side + kTextLine + kGap;
-  Image image(columns * width + kGap, head + rows * height + kGap);
+  const int64_t cell = std::max(sheet.width, kLeastCell), head = static_cast<int64_t>(lines) * kTextLine + kGap,
+                step = sheet.height + kTextLine + kGap, band = head + rows * step + kGap;
+  const int64_t bands = (columns + kColumnsOfABand - 1) / kColumnsOfABand, across = std::min(columns, kColumnsOfABand);
+  Image image(across * (cell + kGap) + kGap, kTextLine + kGap + bands * band);
   std::fill(image.pixels.begin(), image.pixels.end(), uint8_t{255});
+  draw_text(image, sheet.title, kGap, kGap, image.width - 2 * kGap);
   for (int64_t c = 0; c < columns; ++c) {
     const PreviewSheet::Column& column = sheet.columns[static_cast<size_t>(c)];
-    const int64_t left = kGap + c * width;
-    draw_text(image, column.name, left, kGap, sheet.side);
+    const int64_t left = kGap + c % kColumnsOfABand * (cell + kGap),
+                  top = kTextLine + 2 * kGap + c / kColumnsOfABand * band;
+    draw_text(image, column.name, left, top, cell);
     for (size_t i = 0; i < column.settings.size(); ++i)
-      draw_text(image, column.settings[i], left, kGap + static_cast<int64_t>(i + 1) * kTextLine, sheet.side);
-    for (int64_t r = 0; r < rows; ++r)
-      paste(sheet.rows[static_cast<size_t>(r)].pictures[static_cast<size_t>(c)], image, left, head + r * height);
+      draw_text(image, column.settings[i], left, top + static_cast<int64_t>(i + 1) * kTextLine, cell);
+    for (int64_t r = 0; r < rows; ++r) {
+      const PreviewSheet::Row& row = sheet.rows[static_cast<size_t>(r)];
+      paste(row.pictures[static_cast<size_t>(c)], image, left, top + head + r * step);
+      if (c % kColumnsOfABand == 0)
+        draw_text(image, row.name, left, top + head + r * step + sheet.height, image.width - 2 * kGap);
+    }
   }
-  for (int64_t r = 0; r < rows; ++r)
-    draw_text(image, sheet.rows[static_cast<size_t>(r)].name, kGap, head + r * height + sheet.side,
-              image.width - 2 * kGap);
   return image;
 }
 
@@ -71,7 +81,8 @@ void write_page(const PreviewSheet& sheet, const std::string& path) {
 }  // namespace
 
 void write_preview(const PreviewSheet& sheet, const std::string& path) {
-  if (path.ends_with(".html") || path.ends_with(".htm"))
+  const std::string name = lower_case(path);
+  if (name.ends_with(".html") || name.ends_with(".htm"))
     write_page(sheet, path);
   else
     write_image(drawn(sheet), path);

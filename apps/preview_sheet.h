@@ -18,7 +18,7 @@ struct PreviewSheet {
     std::vector<Image> pictures;  // one a column
   };
   std::string title;
-  int64_t side = 0;  // of each picture, in pixels
+  int64_t width = 0, height = 0;  // of each picture, in pixels
   std::vector<Column> columns;
   std::vector<Row> rows;
 };

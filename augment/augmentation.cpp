@@ -1,9 +1,12 @@
 #include "augment/augmentation.h"
 
 #include <algorithm>
+#include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <sstream>
 
+#include "augment/transforms/now_and_then.h"
 #include "runtime/core/error.h"
 
 namespace graft {
@@ -33,33 +36,27 @@ class SomeOf final : public Transform {
       transforms_[chosen]->apply(image, random);
     }
   }
+  bool crops() const override {
+    return least_ > 0 &&
+           std::all_of(transforms_.begin(), transforms_.end(), [](const TransformPtr& t) { return t->crops(); });
+  }
+  /// Known before only where every one of them asks for the same kind of size.
   std::optional<int64_t> least_side() const override {
     std::optional<int64_t> largest;
-    for (const TransformPtr& t : transforms_) {
-      const auto side = t->least_side();
-      if (side == 0) return 0;
-      if (side) largest = std::max(largest.value_or(0), *side);
-    }
-    return largest;
+    size_t asking = 0;
+    for (const TransformPtr& t : transforms_)
+      if (const auto side = t->least_side()) {
+        if (*side == 0) return 0;
+        largest = std::max(largest.value_or(0), *side);
+        ++asking;
+      }
+    return asking > 0 && (asking < transforms_.size() || least_ == 0) ? std::optional<int64_t>(0) : largest;
   }
 
  private:
   std::vector<TransformPtr> transforms_;
   std::vector<double> weights_;
   int64_t least_, most_;
-};
-
-class Sometimes final : public Transform {
- public:
-  Sometimes(TransformPtr step, double chance) : step_(std::move(step)), chance_(static_cast<float>(chance)) {}
-  void apply(WarpedImage& image, Random& random) const override {
-    if (random.uniform() < chance_) step_->apply(image, random);
-  }
-  std::optional<int64_t> least_side() const override { return step_->least_side(); }
-
- private:
-  TransformPtr step_;
-  float chance_;
 };
 
 TransformPtr make_step(const AugmentationStep& step, const TransformContext& context) {
@@ -80,16 +77,45 @@ TransformPtr make_step(const AugmentationStep& step, const TransformContext& con
     }
     made = std::make_unique<SomeOf>(std::move(transforms), std::move(weights), step.least, step.most);
   }
-  return step.chance < 1 ? std::make_unique<Sometimes>(std::move(made), step.chance) : std::move(made);
+  return step.chance < 1 ? std::make_unique<transforms::NowAndThen>(std::move(made), step.chance) : std::move(made);
 }
 
 std::string text_of_file(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
-  std::ostringstream text;
-  if (!file || !(text << file.rdbuf()))
+  const std::string text(std::istreambuf_iterator<char>(file), {});
+  std::error_code code;
+  if (!file.is_open() || file.bad() || std::filesystem::is_directory(path, code))
     throw Error(path + ": cannot be read", "give a file of transforms, or their names", ErrorCode::not_found)
         .about("augment");
-  return text.str();
+  return text;
+}
+
+std::string trimmed(const std::string& text) {
+  const auto begin = text.find_first_not_of(' '), end = text.find_last_not_of(' ');
+  return begin == std::string::npos ? std::string() : text.substr(begin, end - begin + 1);
+}
+
+const Recipe* recipe_named(const std::string& name) {
+  const auto named = std::find_if(recipes().begin(), recipes().end(), [&](const Recipe& r) { return r.name == name; });
+  return named == recipes().end() ? nullptr : &*named;
+}
+
+/// Of one word between commas. Throws Error.
+Choice transform_named(const std::string& word) {
+  std::error_code code;
+  if (std::filesystem::is_regular_file(word, code))
+    throw Error(word + ": is a file, whose name does not end in .toml", "rename it").about("augment");
+  if (word.empty() || word.ends_with(':'))
+    throw Error("\"" + word + "\" is no transform", "write NAME or NAME:SETTING=VALUE with commas between them")
+        .about("augment");
+  if (find_component(transform_components(), word.substr(0, word.find(':'))))
+    return parse_choice(word, "transform", "augment", transform_components());
+  std::string known;
+  for (const std::string& name : transform_names()) known += " " + name;
+  known += "; recipes are";
+  for (const Recipe& r : recipes()) known += " " + r.name;
+  throw Error("unknown transform \"" + word.substr(0, word.find(':')) + "\"", "known are" + known, ErrorCode::not_found)
+      .about("augment");
 }
 
 }  // namespace
@@ -116,15 +142,24 @@ std::string augmentation_help() {
 
 std::vector<AugmentationStep> read_augmentation(const std::string& text) {
   if (is_file(text)) return parse_augmentation(text_of_file(text), text);
-  const auto named = std::find_if(recipes().begin(), recipes().end(), [&](const Recipe& r) { return r.name == text; });
-  std::stringstream list(named == recipes().end() ? text : named->transforms);
+  if (is_toml(text)) return parse_augmentation(text, "the augmentation");
   std::vector<AugmentationStep> steps;
+  std::stringstream list(text + ",");
   for (std::string word; std::getline(list, word, ',');) {
+    word = trimmed(word);
+    if (const Recipe* recipe = recipe_named(word)) {
+      for (AugmentationStep& step : read_augmentation(recipe->transforms)) steps.push_back(std::move(step));
+      continue;
+    }
     AugmentationStep step;
-    step.transform = parse_choice(word, "transform", "augment", transform_components());
+    step.transform = transform_named(word);
     steps.push_back(std::move(step));
   }
   return steps;
+}
+
+bool crops(const std::vector<TransformPtr>& transforms) {
+  return std::any_of(transforms.begin(), transforms.end(), [](const TransformPtr& t) { return t->crops(); });
 }
 
 std::vector<TransformPtr> make_transforms(const std::vector<AugmentationStep>& steps, const TransformContext& context) {
@@ -134,9 +169,18 @@ std::vector<TransformPtr> make_transforms(const std::vector<AugmentationStep>& s
 }
 
 std::vector<TransformPtr> make_recipe(const std::string& text, const TransformContext& context) {
-  return make_transforms(read_augmentation(text), context);
+  std::vector<TransformPtr> transforms = make_transforms(read_augmentation(text), context);
+  if (!crops(transforms)) transforms.insert(transforms.begin(), make_transform({"center-crop"}, context));
+  return transforms;
 }
 
-std::string contents_of_augmentation(const std::string& text) { return is_file(text) ? text_of_file(text) : text; }
+std::string resolved_augmentation(const std::string& text) {
+  if (!is_file(text)) return text;
+  std::string contents = text_of_file(text);
+  parse_augmentation(contents, text);
+  return contents;
+}
+
+bool is_toml(const std::string& augmentation) { return augmentation.find("[[") != std::string::npos; }
 
 }  // namespace graft

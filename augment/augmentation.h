@@ -26,7 +26,8 @@ const std::vector<Recipe>& recipes();
 /// The names of recipes as a command line shows them, with what else can stand there.
 std::string augmentation_help();
 
-/// A recipe by its name, the path of a TOML file, or transforms separated by commas, each as parse_choice reads it
+/// The path of a TOML file, its contents, or names of recipes and transforms separated by commas, each as parse_choice
+/// reads it
 /// ("crop,color-jitter:hue=0.1"). Throws Error, about "augment", naming the line of a file.
 std::vector<AugmentationStep> read_augmentation(const std::string& text);
 
@@ -36,10 +37,16 @@ std::vector<AugmentationStep> parse_augmentation(const std::string& toml, const 
 /// Throws Error, about "augment", for what a transform cannot be set to.
 std::vector<TransformPtr> make_transforms(const std::vector<AugmentationStep>& steps, const TransformContext& context);
 
-/// Both at once.
+/// Whether pictures of any size have the crop's afterwards.
+bool crops(const std::vector<TransformPtr>& transforms);
+
+/// Both at once. Where nothing in it always crops, pictures are cut as evaluation cuts them, first.
 std::vector<TransformPtr> make_recipe(const std::string& text, const TransformContext& context);
 
-/// The contents of the file that the text names; the text itself where it names none.
-std::string contents_of_augmentation(const std::string& text);
+/// What a run keeps of an augmentation, so that it does not change with a file: the contents of the file that it names,
+/// else itself. read_augmentation takes both. Throws Error.
+std::string resolved_augmentation(const std::string& text);
+/// Whether an augmentation is the contents of a file.
+bool is_toml(const std::string& augmentation);
 
 }  // namespace graft

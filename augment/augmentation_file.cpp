@@ -1,4 +1,6 @@
 #include <toml++/toml.h>
+#include <algorithm>
+#include <charconv>
 #include <cmath>
 #include <sstream>
 
@@ -37,7 +39,8 @@ class Reader {
   std::vector<AugmentationStep> list_of(const toml::node& node, int depth) const {
     const toml::array* list = node.as_array();
     if (!list || list->empty()) fail(node, "must be a list of transforms", "[{name = \"flip\"}, {name = \"rotate\"}]");
-    if (depth > kDeepest) fail(node, "groups lie more than " + std::to_string(kDeepest) + " deep");
+    if (depth > kDeepest)
+      fail(node, "groups lie more than " + std::to_string(kDeepest) + " deep", "put their transforms into one");
     std::vector<AugmentationStep> steps;
     for (const toml::node& one : *list) {
       const toml::table* table = one.as_table();
@@ -56,10 +59,11 @@ class Reader {
     for (const auto& [key, value] : table) {
       const std::string_view name = key.str();
       if (name == "of") continue;
+      if (name == "weight" && depth == 0) fail(value, "weight is for transforms in a group", "use chance");
       if (name == "chance")
         step.chance = number(value, name, 0, 1);
       else if (name == "weight")
-        step.weight = number(value, name, 1e-6, 1e6);
+        step.weight = number(value, name, 0, 1e6);
       else if (name == "name")
         step.transform.name = text_of(value);
       else if (group && name == "some")
@@ -69,6 +73,11 @@ class Reader {
       else
         step.transform.values[std::string(name)] = text_of(value);
     }
+    const auto drawn =
+        std::count_if(step.of.begin(), step.of.end(), [](const AugmentationStep& s) { return s.weight > 0; });
+    if (group && drawn < step.most)
+      fail(table, std::to_string(step.most) + " of a group are wanted, and " + std::to_string(drawn) + " have a weight",
+           "raise a weight or lower some");
     if (!group) check(table, step.transform);
     return step;
   }
@@ -95,22 +104,19 @@ class Reader {
       fail(node, "some must be a number or two: the least and the most", "some = [1, 2]");
     step.least = count(range ? *range->get(0) : node);
     step.most = count(range ? *range->get(1) : node);
-    if (step.most < step.least) fail(node, "some has its numbers the wrong way round");
+    if (step.most < 1) fail(node, "some of a group must be at least 1 at most", "use chance");
+    if (step.most < step.least) fail(node, "some has its numbers the wrong way round", "some = [1, 2]");
   }
 
   std::string text_of(const toml::node& node) const {
     if (const auto text = node.value<std::string>()) return *text;
-    if (node.is_table() || node.is_array()) fail(node, "must be one value");
-    std::ostringstream text;
-    if (const auto* whole = node.as_integer())
-      text << whole->get();
-    else if (const auto* flag = node.as_boolean())
-      text << (flag->get() ? "true" : "false");
-    else if (const auto* real = node.as_floating_point())
-      text << real->get();
-    else
-      fail(node, "must be a number, true, false or a text");
-    return text.str();
+    if (node.is_table() || node.is_array()) fail(node, "a setting must be one value", "write it without brackets");
+    if (const auto* whole = node.as_integer()) return std::to_string(whole->get());
+    if (const auto* flag = node.as_boolean()) return flag->get() ? "true" : "false";
+    const auto* real = node.as_floating_point();
+    if (!real) fail(node, "must be a number, true, false or a text");
+    char text[32];  // the shortest that reads as the same number
+    return {text, std::to_chars(text, text + sizeof text, real->get()).ptr};
   }
 
   /// So that an error names the line.

@@ -1,6 +1,9 @@
 #include "augment/colour_axes.h"
 
+#include <memory>
 #include <opencv2/core.hpp>
+#include <optional>
+#include <utility>
 
 #include "augment/decode.h"
 #include "augment/resize.h"
@@ -44,6 +47,13 @@ ColourAxes measure_colour_axes(const std::vector<std::string>& paths, size_t lim
       axes.vectors[static_cast<size_t>(c)][static_cast<size_t>(k)] = static_cast<float>(vectors.at<double>(k, c));
   }
   return axes;
+}
+
+std::function<ColourAxes()> colour_axes_of(std::vector<std::string> paths, size_t limit) {
+  return [paths = std::move(paths), limit, measured = std::make_shared<std::optional<ColourAxes>>()] {
+    if (!*measured) *measured = measure_colour_axes(paths, limit);
+    return **measured;
+  };
 }
 
 }  // namespace graft

@@ -113,19 +113,11 @@ int16_t lower(int32_t weight) { return static_cast<int16_t>(weight & ((1 << kLow
 
 #endif
 
-bool has_avx2() {
-#if defined(__x86_64__)
-  return cpu::best_isa() != cpu::Isa::baseline;
-#else
-  return false;
-#endif
-}
-
 }  // namespace
 
 RowResampler::RowResampler(const ResampleWeights& weights) : weights_(weights) {
 #if defined(__x86_64__)
-  if (!has_avx2()) return;
+  if (!cpu::has_avx2()) return;
   groups_ = (*std::max_element(weights.count.begin(), weights.count.end()) + 3) / 4;
   packed_.assign(weights.first.size() * static_cast<size_t>(groups_) * 32, 0);
   int16_t* to = packed_.data();
@@ -154,7 +146,7 @@ void RowResampler::operator()(const uint8_t* row, uint8_t* out) const {
 void resample_column(const uint8_t* rows, int64_t stride, const int32_t* weights, int64_t count, int64_t bytes,
                      uint8_t* out) {
 #if defined(__x86_64__)
-  if (has_avx2()) return down_avx2(rows, stride, weights, count, bytes, out);
+  if (cpu::has_avx2()) return down_avx2(rows, stride, weights, count, bytes, out);
 #endif
   down(rows, stride, weights, count, bytes, out);
 }

@@ -34,6 +34,8 @@ double sinc(double x) {
 
 double lanczos(double x) { return -3 <= x && x < 3 ? sinc(x) * sinc(x / 3) : 0; }
 
+double box(double x) { return -0.5 < x && x <= 0.5 ? 1 : 0; }
+
 Filter filter_of(Interpolation interpolation) {
   switch (interpolation) {
     case Interpolation::bicubic:
@@ -143,15 +145,23 @@ Image nearest(const Image& image, Box box, int64_t width, int64_t height, const 
 
 }  // namespace
 
-Image resize_window(const Image& image, Box box, int64_t width, int64_t height, const Window& window,
+Image averaged(const Image& image, int64_t width, int64_t height) {
+  const Filter filter{0.5, box};
+  const ResampleWeights across = weights_of(filter, image.width, 0, static_cast<double>(image.width), width, 0, width),
+                        down =
+                            weights_of(filter, image.height, 0, static_cast<double>(image.height), height, 0, height);
+  return resampled(image, &across, 0, width, &down, 0, height);
+}
+
+Image resize_window(const Image& image, Box part, int64_t width, int64_t height, const Window& window,
                     Interpolation interpolation) {
-  if (interpolation == Interpolation::nearest) return nearest(image, box, width, height, window);
+  if (interpolation == Interpolation::nearest) return nearest(image, part, width, height, window);
   const Filter filter = filter_of(interpolation);
   std::optional<ResampleWeights> across, down;
-  if (width != image.width || box.left != 0 || box.right != static_cast<double>(width))
-    across = weights_of(filter, image.width, box.left, box.right, width, window.left, window.width);
-  if (height != image.height || box.top != 0 || box.bottom != static_cast<double>(height))
-    down = weights_of(filter, image.height, box.top, box.bottom, height, window.top, window.height);
+  if (width != image.width || part.left != 0 || part.right != static_cast<double>(width))
+    across = weights_of(filter, image.width, part.left, part.right, width, window.left, window.width);
+  if (height != image.height || part.top != 0 || part.bottom != static_cast<double>(height))
+    down = weights_of(filter, image.height, part.top, part.bottom, height, window.top, window.height);
   return resampled(image, across ? &*across : nullptr, window.left, window.width, down ? &*down : nullptr, window.top,
                    window.height);
 }

@@ -10,6 +10,9 @@ namespace graft {
 Image resize(const Image& image, Box box, int64_t width, int64_t height,
              Interpolation interpolation = Interpolation::bilinear);
 
+/// The whole picture at width × height, each pixel the mean of what it covers: Pillow's BOX filter. For reducing.
+Image averaged(const Image& image, int64_t width, int64_t height);
+
 /// A part of a picture with whole-pixel corners.
 struct Window {
   int64_t left = 0, top = 0, width = 0, height = 0;

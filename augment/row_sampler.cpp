@@ -121,8 +121,6 @@ int32_t second_of(int32_t pair) { return pair >> 16; }
   }
 }
 
-bool has_avx2() { return cpu::best_isa() != cpu::Isa::baseline; }
-
 #endif
 
 }  // namespace
@@ -150,7 +148,7 @@ void RowSampler::place(const float* xs, const float* ys) {
                   nearest_ ? 0.0f : 1.0f};
   size_t done = 0;
 #if defined(__x86_64__)
-  if (has_avx2()) done = find_taps_avx2(grid, width_, xs, ys, offsets_.data(), upper_.data(), lower_.data());
+  if (cpu::has_avx2()) done = find_taps_avx2(grid, width_, xs, ys, offsets_.data(), upper_.data(), lower_.data());
 #endif
   find_taps(grid, done, width_, xs, ys, offsets_.data(), upper_.data(), lower_.data());
 }
@@ -162,7 +160,9 @@ void RowSampler::add(const float* xs, const float* ys) {
   const int64_t stride = 3 * source_.width;
   for (size_t i = 0; i < width_; ++i) {
 #if defined(__x86_64__)
-    if (const int64_t last = bytes - stride - 8; last >= 0 && has_avx2())
+    // The tap to the right stands three bytes on: where a picture is one pixel wide, there is none.
+    const bool has_right = nearest_ || source_.width > 1;
+    if (const int64_t last = bytes - stride - 8; last >= 0 && has_right && cpu::has_avx2())
       i = add_avx2(pixels, stride, static_cast<int32_t>(last), i, width_, offsets_.data(), upper_.data(), lower_.data(),
                    sums_.data());
     if (i == width_) return;
@@ -183,7 +183,7 @@ void RowSampler::add(const float* xs, const float* ys) {
 void RowSampler::write(int times, uint8_t* out) const {
   const float scale = 1.0f / static_cast<float>(kOne * times);
 #if defined(__x86_64__)
-  if (has_avx2()) return write_avx2(sums_.data(), width_, scale, out);
+  if (cpu::has_avx2()) return write_avx2(sums_.data(), width_, scale, out);
 #endif
   for (size_t i = 0; i < width_; ++i)
     for (size_t c = 0; c < 3; ++c)

@@ -37,6 +37,7 @@ std::vector<int64_t> sides_in(std::istringstream& words, const std::string& text
 }  // namespace
 
 std::vector<std::vector<TransformPtr>> make_test_views(const std::string& text, const TransformContext& context) {
+  if (text.ends_with(':')) throw wrong(text, "ends without a side");
   std::istringstream words(text);
   std::string name = "center";
   if (!text.empty()) std::getline(words, name, ':');
@@ -47,10 +48,11 @@ std::vector<std::vector<TransformPtr>> make_test_views(const std::string& text, 
   if (context.fit == Fit::letterbox && (corners || scales || !sides.empty()))
     throw Error("letterboxed pictures are whole in every view", "choose center or flip, or another --fit")
         .about("views");
+  const bool resized = corners || !sides.empty();  // also what has the crop's size already
   if (sides.empty()) {
     if (scales)  // [Szegedy et al. 2014]'s, for crops of 224
       for (const int64_t side : {256, 288, 320, 352}) sides.push_back((side * crop + 112) / 224);
-    else if (corners && context.short_side <= crop)
+    else if (corners && context.short_side > 0 && context.short_side <= crop && !context.always_resize)
       sides.push_back(crop * 8 / 7);
     else
       sides.push_back(context.short_side);
@@ -66,7 +68,7 @@ std::vector<std::vector<TransformPtr>> make_test_views(const std::string& text, 
       for (const CropPlace place : places) {
         TransformContext own = context;
         own.short_side = side;
-        own.always_resize = context.always_resize || side != context.short_side;
+        own.always_resize = context.always_resize || resized || scales;
         views.emplace_back();
         views.back().push_back(std::make_unique<EvaluationCrop>(own, place, mirrored));
       }

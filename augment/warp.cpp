@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
-#include <opencv2/imgproc.hpp>
 
+#include "augment/resize.h"
 #include "augment/row_sampler.h"
 
 namespace graft {
@@ -19,14 +19,6 @@ Matrix3 from_unit_square(const std::array<Place, 4>& q) {
   const double area = dx1 * dy2 - dx2 * dy1, g = (dx3 * dy2 - dx2 * dy3) / area, h = (dx1 * dy3 - dx3 * dy1) / area;
   return {{q[1].x - q[0].x + g * q[1].x, q[3].x - q[0].x + h * q[3].x, q[0].x, q[1].y - q[0].y + g * q[1].y,
            q[3].y - q[0].y + h * q[3].y, q[0].y, g, h, 1}};
-}
-
-/// Up to its scale, which homogeneous coordinates do not have.
-Matrix3 inverse(const Matrix3& a) {
-  const auto& m = a.m;
-  return {{m[4] * m[8] - m[5] * m[7], m[2] * m[7] - m[1] * m[8], m[1] * m[5] - m[2] * m[4], m[5] * m[6] - m[3] * m[8],
-           m[0] * m[8] - m[2] * m[6], m[2] * m[3] - m[0] * m[5], m[3] * m[7] - m[4] * m[6], m[1] * m[6] - m[0] * m[7],
-           m[0] * m[4] - m[1] * m[3]}};
 }
 
 void map_row(const Matrix3& a, size_t count, float* xs, float* ys) {
@@ -56,16 +48,6 @@ void map_row(const RadialDistortion& d, size_t count, float* xs, float* ys) {
   }
 }
 
-/// Averages over squares of `factor` × `factor` pixels; what is left over at the right and below is cut.
-Image averaged(const Image& image, int64_t factor) {
-  Image result(image.width / factor, image.height / factor);
-  const cv::Mat from(static_cast<int>(result.height * factor), static_cast<int>(result.width * factor), CV_8UC3,
-                     const_cast<uint8_t*>(image.pixels.data()), static_cast<size_t>(image.width * 3));
-  cv::Mat to(static_cast<int>(result.height), static_cast<int>(result.width), CV_8UC3, result.pixels.data());
-  cv::resize(from, to, to.size(), 0, 0, cv::INTER_AREA);
-  return result;
-}
-
 double distance(Place a, Place b) { return std::hypot(a.x - b.x, a.y - b.y); }
 
 }  // namespace
@@ -75,8 +57,14 @@ Matrix3 Matrix3::rotation(double radians) {
   return {{c, -s, 0, s, c, 0, 0, 0, 1}};
 }
 
+Matrix3 Matrix3::inverse() const {
+  return {{m[4] * m[8] - m[5] * m[7], m[2] * m[7] - m[1] * m[8], m[1] * m[5] - m[2] * m[4], m[5] * m[6] - m[3] * m[8],
+           m[0] * m[8] - m[2] * m[6], m[2] * m[3] - m[0] * m[5], m[3] * m[7] - m[4] * m[6], m[1] * m[6] - m[0] * m[7],
+           m[0] * m[4] - m[1] * m[3]}};
+}
+
 Matrix3 Matrix3::between(const std::array<Place, 4>& from, const std::array<Place, 4>& to) {
-  Matrix3 result = from_unit_square(to) * inverse(from_unit_square(from));
+  Matrix3 result = from_unit_square(to) * from_unit_square(from).inverse();
   const double scale = result.m[8];  // in front of the viewer at the first corner, whatever sign the inverse has
   for (double& v : result.m) v /= scale;
   return result;
@@ -124,19 +112,22 @@ void Warp::sources_of_row(double x, double y, size_t count, float* xs, float* ys
 }
 
 Image warped(const Image& source, const Warp& warp, int64_t width, int64_t height, const Sampling& sampling) {
+  // How many of the source's pixels stand under one of the result's, along its rows and its columns, in the middle.
   const Place middle{static_cast<double>(width) / 2, static_cast<double>(height) / 2};
   const Place from = warp.source_of(middle);
-  // How many of the source's pixels stand under one of the result's, along its rows and its columns.
-  double across = distance(from, warp.source_of({middle.x + 1, middle.y})),
-         down = distance(from, warp.source_of({middle.x, middle.y + 1}));
+  const double across = distance(from, warp.source_of({middle.x + 1, middle.y})),
+               down = distance(from, warp.source_of({middle.x, middle.y + 1})),
+               least = std::min({across, down, static_cast<double>(std::min(source.width, source.height))});
   const bool filtered = sampling.interpolation != Interpolation::nearest && std::isfinite(across + down);
-  const auto shorter = static_cast<double>(std::min(source.width, source.height));
-  if (const double least = std::min({across, down, shorter}); filtered && least >= 4) {
-    const double factor = std::floor(least / 2);
+  if (filtered && least >= 8) {
+    const double factor = std::floor(least / 4), own_width = static_cast<double>(source.width),
+                 own_height = static_cast<double>(source.height), smaller_width = std::ceil(own_width / factor),
+                 smaller_height = std::ceil(own_height / factor);
     Warp rest;
-    rest.append(Matrix3::scaling(1 / factor, 1 / factor));
+    rest.append(Matrix3::scaling(smaller_width / own_width, smaller_height / own_height));
     rest.append(warp);
-    return warped(averaged(source, static_cast<int64_t>(factor)), rest, width, height, sampling);
+    return warped(averaged(source, static_cast<int64_t>(smaller_width), static_cast<int64_t>(smaller_height)), rest,
+                  width, height, sampling);
   }
   const auto places = [&](double pixels) {
     return filtered ? static_cast<int>(std::clamp(std::ceil(pixels - 0.25), 1.0, 16.0)) : 1;

@@ -27,6 +27,8 @@ struct Matrix3 {
   /// The one that takes the corners of a quadrilateral to those of another, in their order. Where there is none, since
   /// three of them lie on a line, its values are not finite.
   static Matrix3 between(const std::array<Place, 4>& from, const std::array<Place, 4>& to);
+  /// The way back, up to a factor, which homogeneous coordinates do not have.
+  Matrix3 inverse() const;
   /// The same map with its origin moved.
   Matrix3 about(Place origin) const;
 };
@@ -62,8 +64,8 @@ struct Sampling {
 };
 
 /// The width × height picture whose pixels a warp takes from `source`: bilinear (nearest where the sampling says so),
-/// as Pillow's Image.transform. Where a result's pixel covers more than one of the source's, several places in it are
-/// averaged, after the source has been averaged over squares of whole pixels.
+/// as Pillow's Image.transform. Where a result's pixel covers more than one of the source's (by what the middle tells),
+/// up to 16 × 16 places in it are averaged, from eight pixels on after the source itself was.
 Image warped(const Image& source, const Warp& warp, int64_t width, int64_t height, const Sampling& sampling);
 
 }  // namespace graft

@@ -199,11 +199,14 @@ void register_bench(CLI::App& app, PictureBench* pictures) {
   auto o = std::make_shared<Options>();
   auto* command = app.add_subcommand("bench", "Measure images/s and memory");
   add_common(*command, o->common);
+  CLI::Option* data = nullptr;
   command->add_option("model", o->model, pictures ? "ONNX model; may be left out with --data" : "ONNX model");
   if (pictures) {
-    command->add_option("--data", o->data, "Pictures: measure how fast they are read, decoded and transformed instead");
+    data = command->add_option("--data", o->data,
+                               "Pictures: measure how fast they are read, decoded and transformed instead");
     command->add_option("--augment", o->augmentation, "--data: how training pictures are varied")
-        ->capture_default_str();
+        ->capture_default_str()
+        ->needs(data);
   }
   command->add_option("--mode", o->mode, "inference | training | update (of the weights alone)")
       ->check(CLI::IsMember({"inference", "training", "update"}))
@@ -223,6 +226,9 @@ void register_bench(CLI::App& app, PictureBench* pictures) {
       ->check(CLI::Range(0.1, 3600.0))
       ->capture_default_str();
   command->add_flag("--profile", o->profile, "Time of every layer, on stderr");
+  for (const char* name :
+       {"--mode", "--train", "--freeze", "--optimizer", "--memory", "--classes", "--size", "--profile"})
+    if (data) data->excludes(command->get_option(name));
   command->callback([o, pictures] {
     if (!o->data.empty()) return pictures(o->common, o->model, o->data, o->augmentation, o->seconds);
     if (o->model.empty()) throw CLI::RequiredError("model");

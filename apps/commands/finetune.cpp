@@ -1,4 +1,5 @@
 #include <iostream>
+#include <nlohmann/json.hpp>
 #include <set>
 #include <sstream>
 
@@ -29,6 +30,8 @@ std::string resolved_config(const CLI::App& command, const SettingOptions& setti
   std::istringstream all(command.config_to_str(defaults_also, /*write_description=*/false));
   std::string text = "[finetune]\n";
   for (std::string line; std::getline(all, line);) {
+    if (line.starts_with("augment=") && o.settings.augment.ends_with(".toml"))  // the copy, which does not change
+      line = "augment=" + nlohmann::json(o.output + "/augment.toml").dump();
     const bool chosen = defaults_also && settings.is_of_component(line.substr(0, line.find('=')));
     if (!line.ends_with("=\"\"") && !chosen) text += line + "\n";
   }

@@ -18,6 +18,7 @@
 #include "apps/library/teacher.h"
 #include "apps/library/train_settings.h"
 #include "apps/library/training_data.h"
+#include "augment/augmentation.h"
 #include "finetune/heads/insert_norms.h"
 #include "finetune/heads/simplify.h"
 #include "finetune/metrics/spread.h"
@@ -269,6 +270,8 @@ class Job {
                        : "new head on " + std::to_string(head.features) + " features in place of \"" + head.replaced +
                              "\"");
     const size_t auxiliary = model_.graph.outputs.size() - 1;
+    if (!adapts_ && !crops(make_transforms(read_augmentation(settings_.augment), {})))
+      listener_.note("the augmentation has nothing that always crops: pictures are cut as evaluation cuts them first");
     listener_.note(std::to_string(data_->training().size()) + " training and " +
                    std::to_string(data_->validation().size()) + " validation pictures of " +
                    std::to_string(data_->classes()) + (task_ == Task::regression ? " values; " : " classes; ") +
@@ -396,11 +399,13 @@ FinetuneResult finetune(Model model, const Dataset& dataset, const FinetuneSetti
   Listener silent;
   Listener& told = listener ? *listener : silent;
   FinetuneResult result = at_api_boundary([&] {
-    if (settings.seeds == 1) return Job(std::move(model), dataset, settings, told).run();
-    Job job(model, dataset, settings, told);
+    FinetuneSettings fixed = settings;
+    fixed.augment = resolved_augmentation(settings.augment);
+    if (fixed.seeds == 1) return Job(std::move(model), dataset, fixed, told).run();
+    Job job(model, dataset, fixed, told);
     FinetuneResult first = job.run();
     if (!job.adapts() && first.model) told.trained(*first.model);
-    if (!job.adapts()) first.seeds = repeat(model, dataset, settings, told);  // what adapts has repeated itself
+    if (!job.adapts()) first.seeds = repeat(model, dataset, fixed, told);  // what adapts has repeated itself
     tell_seeds(first, told);
     return first;
   });

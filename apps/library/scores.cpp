@@ -9,26 +9,29 @@
 
 namespace graft {
 
-bool ends_in_softmax(const Graph& graph) {
+namespace {
+
+/// The softmax that makes the first output, be it reshaped afterwards; null where none does.
+const Node* last_softmax(const Graph& graph) {
   const auto producer = graph.producers();
   for (ValueId at = graph.outputs[0];;) {
     const int index = producer[static_cast<size_t>(at)];
-    if (index < 0) return false;
+    if (index < 0) return nullptr;
     const Node& node = graph.nodes[static_cast<size_t>(index)];
     if (const auto* softmax = dynamic_cast<const Softmax*>(node.op.get()))
-      return softmax->form == Softmax::Form::probability;
-    if (!node.op->is_reshape()) return false;
+      return softmax->form == Softmax::Form::probability ? &node : nullptr;
+    if (!node.op->is_reshape()) return nullptr;
     at = node.inputs[0];
   }
 }
 
+}  // namespace
+
+bool ends_in_softmax(const Graph& graph) { return last_softmax(graph) != nullptr; }
+
 std::string scores_before_softmax(const Graph& graph) {
-  const int producer = graph.producers()[static_cast<size_t>(graph.outputs.at(0))];
-  if (producer < 0) return {};
-  const Node& node = graph.nodes[static_cast<size_t>(producer)];
-  const auto* softmax = dynamic_cast<const Softmax*>(node.op.get());
-  if (!softmax || softmax->form != Softmax::Form::probability) return {};
-  return graph.value(node.inputs[0]).name;
+  const Node* softmax = last_softmax(graph);
+  return softmax ? graph.value(softmax->inputs[0]).name : std::string();
 }
 
 std::string output_label(const std::vector<std::string>& labels, int index) {

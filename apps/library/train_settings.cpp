@@ -4,7 +4,6 @@
 #include <sstream>
 #include <type_traits>
 
-#include "augment/augmentation.h"
 #include "runtime/core/error.h"
 
 namespace graft {
@@ -92,7 +91,7 @@ std::string resumable_text(const FinetuneSettings& s) {
     for (const auto& [setting, value] : setting_values(group)) text << name << ' ' << setting << '=' << value << '\n';
   });
   text << "seed=" << s.seed << "\nbatch=" << s.compute.batch << "\nprecision=" << s.compute.precision
-       << "\naugment=" << contents_of_augmentation(s.augment) << "\nhead=" << text_of(s.head) << "\nfreeze=" << s.freeze
+       << "\naugment=" << s.augment << "\nhead=" << text_of(s.head) << "\nfreeze=" << s.freeze
        << "\nbatch-norm=" << static_cast<int>(s.batch_norm) << "\nstochastic-depth=" << s.stochastic_depth
        << "\nsimplified=" << s.remove_lrn_and_dropout << "\nloss=" << text_of(s.loss)
        << "\nbalanced-weights=" << s.balanced_weights << "\noptimizer=" << text_of(s.optimizer)

@@ -27,11 +27,9 @@ TargetScale scale_targets(Dataset& data) {
 
 Pipeline augmentation(const Dataset& dataset, const Preprocessing& preprocessing, const std::string& recipe) {
   TransformContext context = transform_context(preprocessing);
-  context.colour_axes = [&] {
-    std::vector<std::string> paths;
-    for (const LabelledFile& file : dataset.train) paths.push_back(file.path);
-    return measure_colour_axes(paths);
-  };
+  std::vector<std::string> paths;
+  for (const LabelledFile& file : dataset.train) paths.push_back(file.path);
+  context.colour_axes = colour_axes_of(std::move(paths));
   return make_pipeline(recipe, context, preprocessing);
 }
 

@@ -15,7 +15,6 @@ class AutoContrast final : public Transform {
   };
   AutoContrast(const Options&, const TransformContext&) {}
   void apply(WarpedImage& image, Random&) const override { spread_contrast(image.pixels()); }
-  std::optional<int64_t> least_side() const override { return {}; }
 };
 
 }  // namespace graft::transforms

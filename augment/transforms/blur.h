@@ -1,8 +1,6 @@
 #pragma once
 
-#include <cmath>
-#include <opencv2/imgproc.hpp>
-
+#include "augment/blur.h"
 #include "augment/transforms/transform.h"
 
 namespace graft::transforms {
@@ -20,13 +18,11 @@ class GaussianBlur final : public Transform {
       visit_probability(visit, probability);
     }
   };
-  GaussianBlur(const Options& o, const TransformContext&) : low_(o.low), high_(std::max(o.low, o.high)) {}
+  GaussianBlur(const Options& o, const TransformContext&) : low_(o.low), high_(o.high) {
+    check_range("low", low_, "high", high_);
+  }
   void apply(WarpedImage& image, Random& random) const override {
-    const auto sigma = static_cast<double>(random.uniform(low_, high_));
-    const int side = 2 * static_cast<int>(std::ceil(3 * sigma)) + 1;
-    Image& pixels = image.pixels();  // the Gaussian is its own mirror image
-    cv::Mat matrix(static_cast<int>(pixels.height), static_cast<int>(pixels.width), CV_8UC3, pixels.pixels.data());
-    cv::GaussianBlur(matrix, matrix, {side, side}, sigma, sigma, cv::BORDER_REFLECT_101);
+    blur(image.pixels(), static_cast<double>(random.uniform(low_, high_)));  // a Gaussian is its own mirror image
   }
 
  private:

@@ -21,6 +21,7 @@ class EvaluationCrop : public Transform {
     cut(image);
     if (mirrored_) image.flip_left_right();
   }
+  bool crops() const override { return true; }
   std::optional<int64_t> least_side() const override {
     const TransformContext& c = context_;
     if (c.fit == Fit::crop) return c.short_side > 0 ? std::max({c.short_side, c.height, c.width}) : 0;

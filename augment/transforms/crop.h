@@ -24,6 +24,7 @@ class RandomCrop : public Transform {
     image.resize(all_of(image), scaled.width, scaled.height, {left, top, context_.width, context_.height},
                  context_.sampling);
   }
+  bool crops() const override { return true; }
   std::optional<int64_t> least_side() const override {
     return std::max({context_.fit == Fit::letterbox ? 0 : high_, context_.height, context_.width});
   }
@@ -60,8 +61,9 @@ class ScaleCrop final : public RandomCrop {
       visit("high", high, {.low = 224, .high = 4096, .unit = "pixels", .help = "largest short side, for crops of 224"});
     }
   };
-  ScaleCrop(const Options& o, const TransformContext& c)
-      : RandomCrop(c, scaled(o.low, c), scaled(std::max(o.low, o.high), c)) {}
+  ScaleCrop(const Options& o, const TransformContext& c) : RandomCrop(c, scaled(o.low, c), scaled(o.high, c)) {
+    check_range("low", o.low, "high", o.high);
+  }
 
  private:
   static int64_t scaled(int64_t side, const TransformContext& c) {

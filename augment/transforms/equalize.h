@@ -15,7 +15,6 @@ class Equalize final : public Transform {
   };
   Equalize(const Options&, const TransformContext&) {}
   void apply(WarpedImage& image, Random&) const override { equalize(image.pixels()); }
-  std::optional<int64_t> least_side() const override { return {}; }
 };
 
 }  // namespace graft::transforms

@@ -24,13 +24,14 @@ class RandomErasing final : public Transform {
     }
   };
   RandomErasing(const Options& o, const TransformContext& c)
-      : options_(o), log_aspect_(std::log(o.aspect)), fill_(c.sampling.fill) {}
+      : options_(o), log_aspect_(std::log(o.aspect)), fill_(c.sampling.fill) {
+    check_range("smallest", o.smallest, "largest", o.largest);
+  }
   void apply(WarpedImage& image, Random& random) const override {
     Image& pixels = image.upright_pixels();
     const double all = static_cast<double>(pixels.width * pixels.height);
     for (int attempt = 0; attempt < 10; ++attempt) {
-      const double area =
-          all * static_cast<double>(random.uniform(options_.smallest, std::max(options_.smallest, options_.largest)));
+      const double area = all * static_cast<double>(random.uniform(options_.smallest, options_.largest));
       const double aspect = std::exp(static_cast<double>(random.uniform(-log_aspect_, log_aspect_)));
       const auto w = static_cast<int64_t>(std::lround(std::sqrt(area / aspect))),
                  h = static_cast<int64_t>(std::lround(std::sqrt(area * aspect)));

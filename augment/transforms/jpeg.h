@@ -19,7 +19,9 @@ class JpegArtefacts final : public Transform {
       visit_probability(visit, probability);
     }
   };
-  JpegArtefacts(const Options& o, const TransformContext&) : low_(o.low), high_(std::max(o.low, o.high)) {}
+  JpegArtefacts(const Options& o, const TransformContext&) : low_(o.low), high_(o.high) {
+    check_range("low", low_, "high", high_);
+  }
   void apply(WarpedImage& image, Random& random) const override {
     const int quality = low_ + static_cast<int>(random.below(static_cast<uint64_t>(high_ - low_ + 1)));
     image = WarpedImage(decode_image(jpeg_of(image.upright_pixels(), quality), {}));

@@ -22,7 +22,7 @@ struct Policy {
     const double way = two_ways && random.below(2) == 1 ? -strength : strength;
     const auto factor = static_cast<float>(1 + tone * way);
     const auto distance = [&](int64_t extent) {
-      return way * (translate_part * static_cast<double>(extent) + translate_pixels);
+      return std::trunc(way * (translate_part * static_cast<double>(extent) + translate_pixels));
     };
     switch (operation) {
       case 1:
@@ -46,7 +46,7 @@ struct Policy {
       case 10:
         return posterize(image.pixels(), 8 - static_cast<int>(std::lround(posterize_bits * strength)));
       case 11:
-        return solarize(image.pixels(), static_cast<int>(std::lround(255 * (1 - strength))));
+        return solarize(image.pixels(), static_cast<int>(std::ceil(255 * (1 - strength) - 1e-9)));
       case 12:
         return spread_contrast(image.pixels());
       case 13:

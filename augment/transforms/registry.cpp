@@ -10,6 +10,7 @@
 #include "augment/transforms/jpeg.h"
 #include "augment/transforms/lens.h"
 #include "augment/transforms/noise.h"
+#include "augment/transforms/now_and_then.h"
 #include "augment/transforms/pca_lighting.h"
 #include "augment/transforms/perspective.h"
 #include "augment/transforms/posterize.h"
@@ -36,26 +37,12 @@ using All =
              transforms::GaussianBlur, transforms::GaussianNoise, transforms::JpegArtefacts, transforms::RandomErasing,
              transforms::RandAugment, transforms::TrivialAugment>;
 
-/// A transform as often as its probability says.
-class NowAndThen final : public Transform {
- public:
-  NowAndThen(TransformPtr transform, double probability)
-      : transform_(std::move(transform)), probability_(static_cast<float>(probability)) {}
-  void apply(WarpedImage& image, Random& random) const override {
-    if (random.uniform() < probability_) transform_->apply(image, random);
-  }
-  std::optional<int64_t> least_side() const override { return transform_->least_side(); }
-
- private:
-  TransformPtr transform_;
-  float probability_;
-};
-
 template <typename Kind>
 TransformPtr make(const typename Kind::Options& options, const TransformContext& context) {
   auto transform = std::make_unique<Kind>(options, context);
   if constexpr (requires { options.probability; })
-    if (options.probability < 1) return std::make_unique<NowAndThen>(std::move(transform), options.probability);
+    if (options.probability < 1)
+      return std::make_unique<transforms::NowAndThen>(std::move(transform), options.probability);
   return transform;
 }
 

@@ -42,6 +42,7 @@ class ResizedCrop final : public Transform {
     take(image, (image.width() - side) / 2, (image.height() - side) / 2, side, side);
   }
   /// So that the smallest part is not enlarged.
+  bool crops() const override { return true; }
   std::optional<int64_t> least_side() const override {
     const double part = std::sqrt(static_cast<double>(smallest_) / std::exp(static_cast<double>(aspect_)));
     return static_cast<int64_t>(std::ceil(static_cast<double>(std::max(context_.height, context_.width)) / part));

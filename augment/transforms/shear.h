@@ -19,7 +19,7 @@ class Shear final : public Movement {
   Shear(const Options& o, const TransformContext& c) : Movement(c), options_(o) {}
   void apply(WarpedImage& image, Random& random) const override {
     const double x = std::tan(radians(within(random, options_.x))), y = std::tan(radians(within(random, options_.y)));
-    image.warp(Matrix3::shear(x, y).about(image.centre()), sampling_);
+    image.warp(Matrix3::shear(x, y).inverse().about(image.centre()), sampling_);
   }
 
  private:

@@ -21,6 +21,11 @@ class Stretch final : public Movement {
     image.warp(Matrix3::scaling(1 / x, 1 / y).about(image.centre()), sampling_);
   }
 
+  std::optional<int64_t> least_side() const override {
+    // What enlarges so much shows what decoding at a part of the size has lost.
+    return log_most_ > std::log(1.5) ? std::optional<int64_t>(0) : std::nullopt;
+  }
+
  private:
   double log_most_;
 };

@@ -10,6 +10,7 @@
 #include "augment/warped_image.h"
 #include "graft/preprocessing.h"
 #include "runtime/core/component.h"
+#include "runtime/core/error.h"
 #include "runtime/core/random.h"
 
 namespace graft {
@@ -23,6 +24,8 @@ class Transform {
   /// The shorter side that a picture must have so that more pixels would change the result little; 0: every one counts;
   /// none: the transforms after this one know.
   virtual std::optional<int64_t> least_side() const { return 0; }
+  /// Whether the picture has the crop's size afterwards, whatever it had before.
+  virtual bool crops() const { return false; }
 };
 using TransformPtr = std::unique_ptr<Transform>;
 
@@ -45,6 +48,12 @@ struct TransformContext {
 /// What every transform that happens now and then has among its options, as `probability`.
 inline void visit_probability(SettingVisitor& visit, double& probability) {
   visit("probability", probability, {.low = 0, .high = 1, .help = "how often it happens"});
+}
+
+/// Throws Error where a range that is set has its ends the wrong way round.
+template <typename Number>
+void check_range(const char* low_name, Number low, const char* high_name, Number high) {
+  if (low > high) throw Error(std::string(low_name) + " is larger than " + high_name, "exchange them").about(low_name);
 }
 
 /// By its name and what is set of it. Every transform that has "probability" is left out as often as that says. Throws

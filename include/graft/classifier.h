@@ -22,7 +22,8 @@ struct RunSettings {
   ComputeSettings compute;
   std::optional<Preprocessing> preprocessing;  // none: preprocessing_for(model)
   /// Views of each picture whose outputs (scores before a softmax) are averaged: center | flip | five-crop | ten-crop |
-  /// multi-scale, with short sides behind it ("ten-crop:256:320"); empty: center.
+  /// multi-scale, with short sides behind it ("ten-crop:256:320"); empty: center. All views of a picture are in one
+  /// batch, however small that is asked for.
   std::string views{};
   /// Pictures of the largest call, where that is known: then what is needed for it is made at once, and the model's own
   /// weights are let go. 0: made at the first call, once for single pictures and once for several.

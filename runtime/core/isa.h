@@ -14,6 +14,15 @@ Isa best_isa();
 /// What ONEDNN_MAX_CPU_ISA says; empty where it is not set.
 std::string_view isa_cap();
 
+/// Whether loops written for AVX2 may run.
+inline bool has_avx2() {
+#if defined(__x86_64__)
+  return best_isa() != Isa::baseline;
+#else
+  return false;
+#endif
+}
+
 /// The one of three tables, one for each instruction set, that this processor is to use.
 template <typename Table>
 const Table& for_this_processor(const Table& baseline, const Table& avx2, const Table& avx512) {

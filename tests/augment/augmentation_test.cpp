@@ -115,6 +115,10 @@ TEST(Augmentation, ErrorsNameTheLine) {
   EXPECT_TRUE(error_of("[[transform]]\nsome = 3\nof = [{name = \"flip\"}]\n").starts_with("a.toml:2: some must be"));
   EXPECT_TRUE(error_of("[[transform]]\nof = []\n").starts_with("a.toml:2: must be a list"));
   EXPECT_TRUE(error_of("").find("holds no transform") != std::string::npos);
+  EXPECT_TRUE(error_of("[[transform]]\nname = \"flip\"\nweight = 2\n").starts_with("a.toml:3: weight is for"));
+  EXPECT_TRUE(error_of("[[transform]]\nsome = 0\nof = [{name = \"flip\"}]\n").starts_with("a.toml:2: some of a group"));
+  EXPECT_TRUE(error_of("[[transform]]\nof = [{name = \"flip\", weight = 0}]\n").find("0 have a weight") !=
+              std::string::npos);
 }
 
 TEST(Augmentation, AFileThatIsNotThereIsNamed) {
@@ -131,7 +135,7 @@ TEST(Augmentation, AFileThatIsNotThereIsNamed) {
 TEST(Augmentation, WhatOnlyMovesLeavesTheSizeToTheCrop) {
   TransformContext context;
   const auto least = [&](const std::string& text) {
-    for (const TransformPtr& t : make_recipe(text, context))
+    for (const TransformPtr& t : make_transforms(read_augmentation(text), context))
       if (const auto side = t->least_side()) return *side;
     return int64_t{-1};
   };
@@ -139,6 +143,52 @@ TEST(Augmentation, WhatOnlyMovesLeavesTheSizeToTheCrop) {
   EXPECT_EQ(least("color-jitter,crop"), 256);
   EXPECT_EQ(least("blur,crop"), 0);
   EXPECT_EQ(least("flip"), -1);
+  EXPECT_EQ(least("stretch:most=4,crop"), 0);  // enlarges what was decoded small
+  const auto least_of = [&](const std::string& toml) {
+    return make_transforms(parse_augmentation(toml, "a.toml"), context).front()->least_side();
+  };
+  EXPECT_EQ(least_of("[[transform]]\nname = \"crop\"\nchance = 0.5\n"), 0);  // what follows is not known
+  EXPECT_EQ(least_of("[[transform]]\nof = [{name = \"crop\"}, {name = \"flip\"}]\n"), 0);
+  EXPECT_EQ(least_of("[[transform]]\nof = [{name = \"crop\"}, {name = \"center-crop\"}]\n"), 256);
+  EXPECT_EQ(least_of("[[transform]]\nof = [{name = \"rotate\"}, {name = \"flip\"}]\n"), std::nullopt);
+}
+
+TEST(Augmentation, RecipesStandAmongTransforms) {
+  std::string names;
+  for (const AugmentationStep& step : read_augmentation("default, rotate:degrees=5 ,none"))
+    names += step.transform.name + " ";
+  EXPECT_EQ(names, "resized-crop flip rotate center-crop ");
+}
+
+TEST(Augmentation, WhereNothingCropsEvaluationsCropComesFirst) {
+  TransformContext context;
+  context.height = context.width = 20;
+  context.short_side = 24;
+  for (const char* text : {"rotate", "flip,noise", "color-jitter"}) {
+    const Image image = applied(make_recipe(text, context), grey(57, 90), 1);
+    EXPECT_EQ(image.width, 20) << text;
+  }
+  const auto steps = parse_augmentation("[[transform]]\nname = \"crop\"\nchance = 0.5\n", "a.toml");
+  EXPECT_FALSE(crops(make_transforms(steps, context)));
+  EXPECT_TRUE(crops(make_transforms(read_augmentation("rotate,crop"), context)));
+}
+
+TEST(Augmentation, WhatMakesNoSenseIsRefused) {
+  for (const char* text :
+       {"", "flip,", ",flip", "flip:", "blur:low=3:high=1", "jpeg:low=90:high=10", "scale-crop:low=400:high=300",
+        "erase:smallest=0.5:largest=0.1", "resized-cropp", "lens:k1=1"})
+    EXPECT_THROW(make_recipe(text, {}), Error) << text;
+}
+
+TEST(Augmentation, AFileIsReadOnce) {
+  const auto path = std::filesystem::temp_directory_path() / "graft_augmentation_once.toml";
+  std::ofstream(path) << "[[transform]]\nname = \"crop\"\n";
+  const std::string kept = resolved_augmentation(path.string());
+  std::filesystem::remove(path);
+  EXPECT_TRUE(is_toml(kept));
+  EXPECT_EQ(read_augmentation(kept).front().transform.name, "crop");
+  EXPECT_EQ(resolved_augmentation("strong"), "strong");
+  EXPECT_FALSE(is_toml("strong"));
 }
 
 /// A picture twice as wide as high, the left half black, the right white: what evaluation squashes or letterboxes,

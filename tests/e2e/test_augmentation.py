@@ -62,6 +62,45 @@ class Augmentation(ScratchTest):
         done = graft("finetune", BUNDLED, self.pictures, "-o", self.base / "bad", "--augment", "none.toml", check=False)
         self.assertIn("none.toml: cannot be read", done.stderr)
 
+    def test_preview_refuses_in_one_line(self):
+        picture = next(self.pictures.rglob("*.*g"))
+        before = picture.read_bytes()
+        for arguments, text in ((["-o", "s.png", "--augment", "flip:probability=2"], "probability"), (["-o", "s.png", "--augment", "RandomHorizontalFlip"], "unknown transform"),
+                                (["-o", "s.png", "--augment", "a/long/path/of/nothing.toml"], "cannot be read"), (["-o", "s.gif"], ".html, .png or .jpg"),
+                                (["-o", picture], "is one of the pictures"), (["-o", "s.png", "--pictures", 50, "--views", 50, "--crop", 2048], "over 100 megapixels")):
+            done = graft("preview", self.pictures, *arguments, check=False, cwd=self.base)
+            self.assertEqual((done.returncode, done.stderr.count("\n")), (1, 1), done.stderr)
+            self.assertIn(text, done.stderr)
+        self.assertEqual(picture.read_bytes(), before)
+        self.assertEqual(graft("preview", self.pictures, "-o", "s.png", "--all", "--each", check=False).returncode, 2)
+
+    def test_preview_takes_what_has_no_labels(self):
+        flat = self.base / "flat"
+        flat.mkdir()
+        for i, picture in enumerate([*self.pictures.rglob("*.*g")][:3]):
+            (flat / f"{i}{picture.suffix}").write_bytes(picture.read_bytes())
+        (flat / "broken.jpg").write_bytes(b"\xff\xd8\xff\xe0 no more")
+        done = graft("preview", flat, "-o", self.base / "flat.html", "--json", "--fit", "letterbox", "--background", "#102030", "--model", BUNDLED, check=False)
+        result = json.loads(done.stdout)
+        self.assertEqual((done.returncode, result["pictures"], len(result["unreadable"])), (3, 3, 1))
+        (self.base / "values.csv").write_text("path,size\n" + "".join(f"flat/{i}{picture.suffix},{i}.5\n" for i, picture in enumerate([*self.pictures.rglob("*.*g")][:3])))
+        graft("preview", self.base / "values.csv", "-o", self.base / "values.png")
+        self.assertGreater(graft_json("bench", "--data", self.base / "values.csv", "--seconds", 0.2)["training"]["images_per_s"], 0)
+
+    def test_without_a_crop_pictures_are_cut_as_for_evaluation(self):
+        done = graft("finetune", BUNDLED, self.pictures, "-o", self.base / "uncropped", "--augment", "rotate", "--epochs", 1, "--freeze", "none")
+        self.assertIn("nothing that always crops", done.stderr)
+
+    def test_a_run_is_repeated_from_what_it_kept(self):
+        file = self.base / "kept.toml"
+        file.write_text(MIX)
+        first = self.train(file, "kept", "--seed", 3)
+        file.unlink()
+        graft("finetune", "--config", self.base / "kept" / "config.toml", "-o", self.base / "again", "--quiet")
+        self.assertEqual((self.base / "again" / "model.onnx").read_bytes(), first)
+        self.train("default", "kept")
+        self.assertFalse((self.base / "kept" / "augment.toml").exists())
+
     def test_another_file_is_another_run(self):
         file = self.base / "changing.toml"
         file.write_text('[[transform]]\nname = "resized-crop"\n')
@@ -92,15 +131,16 @@ class Augmentation(ScratchTest):
         for output in (page, sheet):
             graft("preview", self.pictures, "-o", output, "--augment", self.base / "mix.toml", "--each", "--crop", 48, "--pictures", 2, "--views", 3)
         html = page.read_text()
-        for text in ("degrees = 20 degrees", "smallest = 0.4", "hue = 0.1 turns", "<th scope=\"col\">noise", "as evaluation sees it"):
+        for text in ("degrees = 20 degrees", "smallest = 0.4", "hue = 0.1 turns", "<th scope=\"col\">noise alone", "as evaluation sees it"):
             self.assertIn(text, html)
         self.assertEqual(html.count("<img"), 2 * (1 + 5 + 3))
         self.assertNotRegex(html, r"(src|href)=\"(?!data:)")
         self.assertEqual(sheet.read_bytes()[:4], b"\x89PNG")
         graft("preview", self.pictures, "-o", page, "--all", "--crop", 32, "--pictures", 1)
         listed = re.findall(r"^  ([a-z-]+):?", graft("help", "transform").stdout, re.M)
+        self.assertGreater(len(listed), 20)
         for name in ("trivialaugment", "lens", "jpeg", "equalize"):
-            self.assertIn(f">{name}<", page.read_text())
+            self.assertIn(f">{name} alone<", page.read_text())
         self.assertGreaterEqual(page.read_text().count("<th scope=\"col\""), len(listed))
 
     def test_bench_tells_the_stages_of_loading(self):

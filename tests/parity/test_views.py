@@ -58,7 +58,7 @@ class Views(ScratchTest):
         self.check("multi-scale", [55, 62, 69, 75], False, True)  # 256, 288, 320, 352 for crops of 224
 
     def test_wrong_views_are_named(self):
-        for views, text in (("six-crop", "is no views"), ("ten-crop:20", "needs sides from 48"), ("ten-crop:x", "needs sides")):
+        for views, text in (("six-crop", "is no views"), ("ten-crop:20", "needs sides from 48"), ("ten-crop:", "ends without a side"), ("ten-crop:x", "needs sides")):
             done = graft("extract", self.network, *self.pictures, "-o", self.base / "g.npy", "--preprocess", "unit", "--views", views, check=False)
             self.assertEqual(done.returncode, 1)
             self.assertIn(f"--views: \"{views}\" {text}", done.stderr)

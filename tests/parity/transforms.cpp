@@ -55,7 +55,7 @@ std::vector<TransformPtr> transforms_of(const std::string& text, int64_t crop) {
   context.short_side = crop * 8 / 7;
   context.sampling = kSampling;
   context.colour_axes = [] { return ColourAxes{{{{1, 0, 0}, {0, 1, 0}, {0, 0, 1}}}, {0.2f, 0.1f, 0.05f}}; };
-  return make_recipe(text, context);
+  return make_transforms(read_augmentation(text), context);
 }
 
 double pictures_per_second(const Image& image, const std::string& text, double seconds) {

@@ -17,11 +17,14 @@ class SplitTest : public DataFolder {
       for (int64_t x = 0; x < 96; ++x)
         for (int64_t c = 0; c < 3; ++c) {
           const auto cell = static_cast<uint64_t>((y / 12) * 8 + x / 12);
-          image.row(y)[3 * x + c] = static_cast<uint8_t>(20 + mix(number, cell * 3 + static_cast<uint64_t>(c)) % 200 + static_cast<uint64_t>(light));
+          image.row(y)[3 * x + c] = static_cast<uint8_t>(20 + mix(number, cell * 3 + static_cast<uint64_t>(c)) % 200 +
+                                                         static_cast<uint64_t>(light));
         }
     write_image(image, path(name));
   }
-  std::string name(const std::string& of_class, int i) const { return "d/" + of_class + "/" + std::to_string(i) + ".png"; }
+  std::string name(const std::string& of_class, int i) const {
+    return "d/" + of_class + "/" + std::to_string(i) + ".png";
+  }
 };
 
 TEST_F(SplitTest, LikePicturesShareAGroup) {
@@ -41,7 +44,8 @@ TEST_F(SplitTest, LikePicturesShareAGroup) {
 /// Every third picture has two versions more: with 20 % of each class by chance alone, some would be torn.
 TEST_F(SplitTest, CopiesNeverStandOnBothSides) {
   for (const std::string of_class : {"a", "b"})
-    for (int i = 0; i < 30; ++i) write(name(of_class, i), static_cast<uint64_t>(i / 3) + (of_class == "a" ? 0 : 100), i % 3);
+    for (int i = 0; i < 30; ++i)
+      write(name(of_class, i), static_cast<uint64_t>(i / 3) + (of_class == "a" ? 0 : 100), i % 3);
   for (uint64_t seed = 0; seed < 5; ++seed) {
     const Dataset data = read_dataset(path("d"), Task::classes, {.validation_part = 0.2, .seed = seed});
     EXPECT_EQ(data.validation.size(), 12u);
