@@ -4,6 +4,7 @@
 #include <set>
 
 #include "augment/data/file_kinds.h"
+#include "augment/data/tar_archive.h"
 #include "graft/dataset.h"
 #include "graft/error.h"
 
@@ -25,8 +26,10 @@ Dataset read_table(const std::string& path) {
 
 std::vector<std::string> picture_paths(const std::string& data) {
   std::error_code code;
-  if (!std::filesystem::exists(data, code)) throw Error(data + ": does not exist", "check the path", ErrorCode::not_found);
-  if (!std::filesystem::is_regular_file(data, code) || is_picture_file(data)) return list_pictures({data}).paths;
+  if (!std::filesystem::exists(data, code))
+    throw Error(data + ": does not exist", "check the path", ErrorCode::not_found);
+  if (!std::filesystem::is_regular_file(data, code) || is_tar(data) || is_picture_file(data))
+    return list_pictures({data}).paths;
   const Dataset table = read_table(data);
   std::vector<std::string> paths;
   for (const auto* files : {&table.train, &table.validation, &table.test})

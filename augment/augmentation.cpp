@@ -66,7 +66,9 @@ TransformPtr make_step(const AugmentationStep& step, const TransformContext& con
       made = make_transform(step.transform, context);
     } catch (const Error& error) {
       if (error.setting() == "augment") throw;
-      throw Error(step.transform.name + ": " + error.what()).about("augment");
+      std::string text = step.transform.name;
+      for (const auto& [name, value] : step.transform.values) text += ":" + name + "=" + value;
+      throw Error(text + ": " + error.what()).about("augment");
     }
   } else {
     std::vector<TransformPtr> transforms;

@@ -15,7 +15,9 @@
 #include "augment/data/file_kinds.h"
 #include "augment/data/labelled_table.h"
 #include "augment/data/picture_files.h"
+#include "augment/data/shards.h"
 #include "augment/data/split.h"
+#include "augment/data/tar_archive.h"
 #include "runtime/core/api_boundary.h"
 #include "runtime/core/error.h"
 
@@ -67,10 +69,10 @@ void check_training(const Dataset& data, const std::string& path, bool is_table,
 
 Dataset read_any(const std::string& path, Task task, const SplitSettings& split) {
   if (!fs::exists(path)) throw Error(path + ": does not exist", "check the path", ErrorCode::not_found);
-  const bool is_table = fs::is_regular_file(path);
+  const bool shards = holds_shards(path), is_table = !shards && fs::is_regular_file(path);
   if (!is_table && task == Task::regression)
     throw Error(path + ": folders name classes, not values", "give a CSV of path,value[;value…][,split]");
-  Dataset data = is_table ? read_labelled_table(path, task) : read_class_folders(path);
+  Dataset data = shards ? read_shards(path) : is_table ? read_labelled_table(path, task) : read_class_folders(path);
   if (split.trains) {
     if (data.validation.empty()) {
       if (data.is_split && !data.train.empty())
@@ -140,12 +142,15 @@ PictureList list_pictures(const std::vector<std::string>& inputs) {
       std::error_code code;
       if (input == "-") {
         read_listed(std::cin, list.paths);
-      } else if (fs::is_directory(input, code)) {
+      } else if (fs::is_directory(input, code) || (is_tar(input) && fs::is_regular_file(input, code))) {
         const size_t before = list.paths.size();
         std::set<std::string> visited;
-        collect_pictures(input, list, visited);
+        if (is_tar(input) && !fs::is_directory(input, code))
+          collect_from_tar(input, list);
+        else
+          collect_pictures(input, list, visited);
         if (list.paths.size() == before)
-          throw Error(input + ": holds no pictures", "give a folder with " + codec_names() + " files",
+          throw Error(input + ": holds no pictures", "give a folder or an archive with " + codec_names() + " files",
                       ErrorCode::bad_data);
       } else if (fs::exists(input, code)) {
         list.paths.push_back(input);
@@ -167,9 +172,9 @@ std::vector<std::string> classes_of(const PictureList& pictures, const std::vect
     std::map<std::string, std::string> class_of;
     for (const std::string& input : inputs) {
       std::error_code code;
-      if (!fs::is_directory(input, code)) continue;
+      if (!fs::is_directory(input, code) && !is_tar(input)) continue;
       try {
-        const Dataset data = read_class_folders(input);
+        const Dataset data = holds_shards(input) ? read_shards(input) : read_class_folders(input);
         for (const auto* files : {&data.train, &data.validation, &data.test})
           for (const LabelledFile& file : *files)
             class_of[file.path] = data.classes.at(static_cast<size_t>(file.label));

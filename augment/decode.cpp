@@ -6,6 +6,7 @@
 
 #include "augment/codecs/codec.h"
 #include "augment/codecs/colour_profile.h"
+#include "augment/data/tar_archive.h"
 #include "runtime/core/error.h"
 
 namespace graft {
@@ -78,6 +79,8 @@ Image decoded(std::span<const uint8_t> bytes, const DecodeOptions& options) {
 std::vector<uint8_t> read_picture_file(const std::string& path) {
   std::error_code code;
   const auto status = std::filesystem::status(path, code);
+  if (!std::filesystem::exists(status))
+    if (const auto inside = path_in_tar(path)) return read_from_tar(*inside);
   if (std::filesystem::exists(status) && !std::filesystem::is_regular_file(status))
     throw Error(std::filesystem::is_directory(status) ? "is a folder" : "is no file");
   std::ifstream stream(path, std::ios::binary | std::ios::ate);

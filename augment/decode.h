@@ -30,7 +30,7 @@ Image decode_image(const std::string& path, const DecodeOptions& options = {});
 /// The same of a file's bytes.
 Image decode_image(std::span<const uint8_t> bytes, const DecodeOptions& options = {});
 
-/// A file's bytes. Throws Error without its name; over 1 GiB is an error.
+/// A file's bytes, one in a tar archive too (ARCHIVE.tar/NAME). Throws Error without its name; over 1 GiB is an error.
 std::vector<uint8_t> read_picture_file(const std::string& path);
 
 }  // namespace graft

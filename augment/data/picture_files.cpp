@@ -5,6 +5,8 @@
 #include <set>
 
 #include "augment/data/file_kinds.h"
+#include "augment/data/shards.h"
+#include "augment/data/tar_archive.h"
 #include "runtime/core/error.h"
 
 namespace graft {
@@ -51,6 +53,8 @@ class Walk {
       found_.ignored.push_back(shown(entry.string()) + ": is no file");
     } else if (kind_by_name(entry.string()) == FileKind::unread) {
       found_.skipped.push_back(shown(entry.string()) + ": is a picture of a format that is not read: convert it");
+    } else if (is_tar(entry.string())) {
+      collect_from_tar(entry.string(), found_);
     } else if (is_picture_file(entry.string())) {
       found_.paths.push_back(entry.string());
     } else {

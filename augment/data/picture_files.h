@@ -15,9 +15,9 @@ std::vector<std::string> folders_in(const std::string& folder);
 /// Whether a picture lies in a folder or below it.
 bool holds_pictures(const std::string& folder);
 
-/// Adds every picture of a folder and of all below it, sorted by path, to `found`; links are followed. `visited`: true
-/// names of folders that are not entered (again). What is no picture is added to found.ignored, links to nothing to
-/// found.skipped. Throws Error (io).
+/// Adds every picture of a folder and of all below it, tar archives too, sorted by path, to `found`; links are
+/// followed. `visited`: true names of folders that are not entered (again). What is no picture is added to
+/// found.ignored, links to nothing to found.skipped. Throws Error (io).
 void collect_pictures(const std::string& folder, PictureList& found, std::set<std::string>& visited);
 
 }  // namespace graft

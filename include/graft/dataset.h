@@ -39,6 +39,7 @@ struct SplitSettings {
 /// lines): a column of paths, relative to the table, one of labels and perhaps one of splits, by the names of their
 /// header or by what stands in them; with Task::multi_label several labels with semicolons between them (none: an empty
 /// field) or a column of 0 and 1 for each, with Task::regression numbers, named by the header.
+/// Tar archives: of samples as WebDataset writes them, of folders of classes, or one for each class.
 /// Where nothing validates, a part of each class that trains does; pictures that are nearly the same stay on one side.
 /// Throws Error: not_found where PATH is not; bad_data
 /// where a class has no training picture, nothing validates, there are fewer than two classes, or a row makes no sense

@@ -18,7 +18,9 @@ Image after(const Policy& policy, uint64_t operation, double strength, uint64_t 
   return image.upright_pixels();
 }
 
-constexpr Policy kRand, kWide{.shear = 0.99, .degrees = 135, .tone = 0.99, .translate_part = 0, .translate_pixels = 32, .posterize_bits = 6};
+constexpr Policy kRand,
+    kWide{
+        .shear = 0.99, .degrees = 135, .tone = 0.99, .translate_part = 0, .translate_pixels = 32, .posterize_bits = 6};
 
 /// torchvision.transforms.v2: RandAugment keeps 8 - round(k / 7.5) bits, TrivialAugmentWide 8 - round(k / 5).
 TEST(Policy, PosterizeKeepsTorchvisionsBits) {
