@@ -104,14 +104,14 @@ const Recipe* recipe_named(const std::string& name) {
 
 /// Of one word between commas. Throws Error.
 Choice transform_named(const std::string& word) {
-  std::error_code code;
-  if (std::filesystem::is_regular_file(word, code))
-    throw Error(word + ": is a file, whose name does not end in .toml", "rename it").about("augment");
   if (word.empty() || word.ends_with(':'))
     throw Error("\"" + word + "\" is no transform", "write NAME or NAME:SETTING=VALUE with commas between them")
         .about("augment");
   if (find_component(transform_components(), word.substr(0, word.find(':'))))
     return parse_choice(word, "transform", "augment", transform_components());
+  std::error_code code;
+  if (std::filesystem::is_regular_file(word, code))
+    throw Error(word + ": is a file, whose name does not end in .toml", "rename it").about("augment");
   std::string known;
   for (const std::string& name : transform_names()) known += " " + name;
   known += "; recipes are";
@@ -126,13 +126,13 @@ const std::vector<Recipe>& recipes() {
   static const std::vector<Recipe> named{
       {"none", "center-crop", "what evaluation sees"},
       {"default", "resized-crop,flip", "a part of the picture, mirrored now and then"},
-      {"alexnet", "crop,flip,pca-lighting", "[Krizhevsky et al. 2012]"},
-      {"resnet", "scale-crop,flip,color-jitter,pca-lighting", "[He et al. 2015]"},
-      {"inception", "resized-crop:smallest=0.08,flip,color-jitter", "[Szegedy et al. 2014, Howard 2013]"},
+      {"alexnet", "crop,flip,pca-lighting", "Krizhevsky et al. 2012"},
+      {"resnet", "scale-crop,flip,color-jitter,pca-lighting", "He et al. 2015"},
+      {"inception", "resized-crop:smallest=0.08,flip,color-jitter", "Szegedy et al. 2014, Howard 2013"},
       {"strong", "resized-crop,flip,color-jitter,pca-lighting", "parts, colours and light"},
-      {"trivial", "resized-crop,flip,trivialaugment", "[Müller & Hutter 2021]"},
-      {"rand", "resized-crop,flip,randaugment", "[Cubuk et al. 2020]"},
-      {"bn-accelerated", "crop,flip", "without distortion of colours  [Ioffe & Szegedy 2015]"}};
+      {"trivial", "resized-crop,flip,trivialaugment", "Müller & Hutter 2021"},
+      {"rand", "resized-crop,flip,randaugment", "Cubuk et al. 2020"},
+      {"bn-accelerated", "crop,flip", "without distortion of colours, Ioffe & Szegedy 2015"}};
   return named;
 }
 

@@ -5,6 +5,7 @@
 #include "apps/checked_config.h"
 #include "apps/commands/commands.h"
 #include "apps/setting_topics.h"
+#include "augment/augmentation.h"
 
 namespace graft::app {
 namespace {
@@ -36,6 +37,10 @@ void print_topics(const std::vector<SettingTopic>& topics, bool json) {
   for (const SettingTopic& topic : topics) std::printf("  %-12s %s\n", topic.name.c_str(), topic.title.c_str());
 }
 
+bool is_of_transforms(const SettingTopic& topic) { return topic.option == "augment"; }
+
+std::string to_text(const Recipe& recipe) { return recipe.name + ": " + recipe.transforms + "  (" + recipe.help + ")"; }
+
 void print_components(const SettingTopic& topic, bool json) {
   if (json) {
     std::string list;
@@ -52,6 +57,9 @@ void print_components(const SettingTopic& topic, bool json) {
   for (const ComponentInfo& component : topic.components)
     std::printf("  %-22s %s\n", component.name.c_str(), component.help.c_str());
   std::printf("\ngraft help %s NAME tells what can be set of one.\n", topic.name.c_str());
+  if (!is_of_transforms(topic)) return;
+  std::printf("\nRecipes of them:\n");
+  for (const Recipe& recipe : recipes()) std::cout << "  " << to_text(recipe) << "\n";
 }
 
 void help(const Options& o) {
@@ -63,6 +71,12 @@ void help(const Options& o) {
   if (o.topic.empty()) return print_topics(topics, o.json);
   const SettingTopic& topic = find(topics, "topic", o.topic == "augment" ? "transform" : o.topic);
   if (o.name.empty()) return print_components(topic, o.json);
+  if (is_of_transforms(topic) && !o.json)
+    for (const Recipe& recipe : recipes())
+      if (recipe.name == o.name) {
+        std::cout << to_text(recipe) << "\n";
+        return;
+      }
   const ComponentInfo& component = find(topic.components, topic.name, o.name);
   std::cout << (o.json ? to_json_text(topic, component) + "\n" : to_text(topic, component));
 }

@@ -84,7 +84,8 @@ std::string label_in(const std::string& archive, const TarEntry& entry) {
     const json object = json::parse(text, nullptr, /*allow_exceptions=*/false);
     if (!object.is_object()) return {};
     for (const char* name : {"label", "class", "category", "target", "cls", "class_name"})
-      if (const auto found = object.find(name); found != object.end() && !text_of(*found).empty()) return text_of(*found);
+      if (const auto found = object.find(name); found != object.end() && !text_of(*found).empty())
+        return text_of(*found);
     return {};
   }
   const auto blank = [](char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; };
@@ -109,8 +110,12 @@ void read_shard(const Shard& shard, std::vector<Sample>& samples, Dataset& data)
       if (std::string label = label_in(shard.path, entry); !label.empty() && (kind == "cls" || !label_of.contains(key)))
         label_of[key] = std::move(label);
     } else if (by_name == FileKind::picture) {
-      found.push_back({key, {path, shard.part, {}, fs::path(entry.name).parent_path().filename().string(),
-                             fs::path(shard.path).stem().string()}});
+      found.push_back({key,
+                       {path,
+                        shard.part,
+                        {},
+                        fs::path(entry.name).parent_path().filename().string(),
+                        fs::path(shard.path).stem().string()}});
     } else if (by_name == FileKind::unread) {
       data.skipped.push_back(shown(path) + ": is a picture of a format that is not read: convert it");
     } else if (!is_label(entry.name)) {
@@ -134,7 +139,8 @@ void complete_labels(const std::string& path, std::vector<Sample>& samples, Data
       throw Error(path + ": no picture in its archives has a label",
                   "write NAME.cls or NAME.json (\"label\") beside each, or a folder for each class");
     for (Sample& s : samples) s.label = folders ? s.folder : s.archive;
-    data.notes.push_back(std::string("the classes are named by the ") + (folders ? "folders in the archives" : "archives"));
+    data.notes.push_back(std::string("the classes are named by the ") +
+                         (folders ? "folders in the archives" : "archives"));
   }
   for (const Sample& s : samples)
     if (s.label.empty()) data.skipped.push_back(shown(s.path) + ": has no label beside it");

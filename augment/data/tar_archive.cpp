@@ -152,8 +152,7 @@ std::optional<TarPath> path_in_tar(const std::string& path) {
 std::vector<uint8_t> read_from_tar(const TarPath& path) {
   const std::shared_ptr<const Index> index = index_of(path.archive);
   const auto entry = index->files.find(path.name);
-  if (entry == index->files.end())
-    throw Error("is not in the archive", {}, ErrorCode::not_found);
+  if (entry == index->files.end()) throw Error("is not in the archive", {}, ErrorCode::not_found);
   if (entry->second.size == 0) throw Error("is empty");
   if (entry->second.size > kLargestFile) throw Error("is larger than 1 GiB");
   std::vector<uint8_t> bytes(entry->second.size);

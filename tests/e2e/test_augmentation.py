@@ -52,6 +52,14 @@ class Augmentation(ScratchTest):
         for name in ("trivial", "inception"):
             self.train(name, name)
 
+    def test_help_tells_recipes(self):
+        self.assertIn("strong: resized-crop,flip,color-jitter,pca-lighting", graft("help", "transform").stdout)
+        self.assertIn("trivialaugment", graft("help", "transform", "trivial").stdout)
+
+    def test_a_file_that_is_called_like_a_transform_is_none(self):
+        (self.base / "flip").write_text("a file")
+        graft("preview", self.pictures, "-o", "flipped.png", "--augment", "flip", "--pictures", 1, "--views", 1, cwd=self.base)
+
     def test_a_wrong_file_ends_in_one_line(self):
         (self.base / "bad.toml").write_text('[[transform]]\nname = "rotate"\ndegrees = 500\n')
         done = graft("finetune", BUNDLED, self.pictures, "-o", self.base / "bad", "--augment", self.base / "bad.toml", check=False)

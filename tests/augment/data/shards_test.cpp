@@ -50,7 +50,11 @@ class Shards : public DataFolder {
 };
 
 TEST_F(Shards, LabelsStandBesidePictures) {
-  tar("d/train-0.tar", {{"a/0.png", png(10)}, {"a/0.cls", "7\n"}, {"a/1.png", png(20)}, {"a/1.json", R"({"label": 12})"}, {"a/1.txt", "a caption"}});
+  tar("d/train-0.tar", {{"a/0.png", png(10)},
+                        {"a/0.cls", "7\n"},
+                        {"a/1.png", png(20)},
+                        {"a/1.json", R"({"label": 12})"},
+                        {"a/1.txt", "a caption"}});
   tar("d/val-0.tar", {{"2.png", png(30)}, {"2.cls", "7"}, {"3.png", png(40)}, {"3.json", R"({"class": "12"})"}});
   ASSERT_TRUE(holds_shards(path("d")));
   const Dataset data = read_dataset(path("d"));
@@ -59,11 +63,16 @@ TEST_F(Shards, LabelsStandBesidePictures) {
   EXPECT_EQ(named(data, data.validation), (Names{"7:d/val-0.tar/2.png", "12:d/val-0.tar/3.png"}));
   EXPECT_TRUE(data.ignored.empty());
   EXPECT_EQ(decode_image(path("d/train-0.tar/a/1.png")).pixels[0], 20);
-  EXPECT_NE(error_of([&] { decode_image(path("d/train-0.tar/a/9.png")); }).find("is not in the archive"), std::string::npos);
+  EXPECT_NE(error_of([&] { decode_image(path("d/train-0.tar/a/9.png")); }).find("is not in the archive"),
+            std::string::npos);
 }
 
 TEST_F(Shards, FoldersInArchivesAreClasses) {
-  tar("set.tar", {{"set/ant/0.png", png(1)}, {"set/ant/1.png", png(80)}, {"set/bee/0.png", png(160)}, {"set/bee/1.png", png(240)}, {"set/readme.md", "x"}});
+  tar("set.tar", {{"set/ant/0.png", png(1)},
+                  {"set/ant/1.png", png(80)},
+                  {"set/bee/0.png", png(160)},
+                  {"set/bee/1.png", png(240)},
+                  {"set/readme.md", "x"}});
   const Dataset data = read_dataset(path("set.tar"));
   EXPECT_EQ(data.classes, (std::vector<std::string>{"ant", "bee"}));
   EXPECT_EQ(data.train.size() + data.validation.size(), 4u);
@@ -81,12 +90,21 @@ TEST_F(Shards, ArchivesAreClassesWhereNothingElseIs) {
 }
 
 TEST_F(Shards, PicturesWithoutALabelAreNamed) {
-  tar("d.tar", {{"0.png", png(1)}, {"0.cls", "a"}, {"1.png", png(60)}, {"1.cls", "b"}, {"2.png", png(120)}, {"3.png", png(200)}, {"3.cls", "a"}, {"4.png", png(250)}, {"4.cls", "b"}});
+  tar("d.tar", {{"0.png", png(1)},
+                {"0.cls", "a"},
+                {"1.png", png(60)},
+                {"1.cls", "b"},
+                {"2.png", png(120)},
+                {"3.png", png(200)},
+                {"3.cls", "a"},
+                {"4.png", png(250)},
+                {"4.cls", "b"}});
   const Dataset data = read_dataset(path("d.tar"));
   ASSERT_EQ(data.skipped.size(), 1u);
   EXPECT_NE(data.skipped[0].find("2.png: has no label"), std::string::npos);
   tar("none.tar", {{"0.png", png(1)}, {"1.png", png(60)}});
-  EXPECT_NE(error_of([&] { read_dataset(path("none.tar")); }).find("no picture in its archives has a label"), std::string::npos);
+  EXPECT_NE(error_of([&] { read_dataset(path("none.tar")); }).find("no picture in its archives has a label"),
+            std::string::npos);
 }
 
 TEST_F(Shards, ArchivesAmongPicturesAreListed) {
@@ -101,9 +119,9 @@ TEST_F(Shards, ArchivesAmongPicturesAreListed) {
 TEST_F(Shards, LongNamesOfBothKinds) {
   const std::string longer(180, 'n'), pax = "path=" + longer + ".png\n";
   const std::string record = std::to_string(pax.size() + 4) + " " + pax;
-  text("long.tar", header_of("pax", record.size(), 'x') + padded(record) + header_of("short", png(9).size()) + padded(png(9)) +
-                       header_of("././@LongLink", longer.size() + 5, 'L') + padded(longer + ".jpg") + header_of("x", 3) + padded("abc") +
-                       std::string(1024, '\0'));
+  text("long.tar", header_of("pax", record.size(), 'x') + padded(record) + header_of("short", png(9).size()) +
+                       padded(png(9)) + header_of("././@LongLink", longer.size() + 5, 'L') + padded(longer + ".jpg") +
+                       header_of("x", 3) + padded("abc") + std::string(1024, '\0'));
   const auto entries = list_tar(path("long.tar"));
   ASSERT_EQ(entries.size(), 2u);
   EXPECT_EQ(entries[0].name, longer + ".png");
