@@ -33,8 +33,8 @@ Stages measure_stages(const Pipeline& pipeline, const std::vector<std::string>& 
   Stages stages;
   std::vector<float> out(static_cast<size_t>(pipeline.height() * pipeline.width() * pipeline.channels()));
   const auto begin = Clock::now();
-  for (size_t i = 0; i < paths.size() || (stages.pictures > 0 && seconds_since(begin) < seconds); ++i) {
-    if (stages.pictures > 0 && seconds_since(begin) > seconds) break;
+  // At least one that can be read, if there is one, and then as long as there is time.
+  for (size_t i = 0; stages.pictures > 0 ? seconds_since(begin) < seconds : i < paths.size(); ++i) {
     try {
       const auto start = Clock::now();
       const std::vector<uint8_t> bytes = read_picture_file(paths[i % paths.size()]);

@@ -27,8 +27,7 @@ const std::vector<Recipe>& recipes();
 std::string augmentation_help();
 
 /// The path of a TOML file, its contents, or names of recipes and transforms separated by commas, each as parse_choice
-/// reads it
-/// ("crop,color-jitter:hue=0.1"). Throws Error, about "augment", naming the line of a file.
+/// reads it ("crop,color-jitter:hue=0.1"). Throws Error, about "augment", naming the line of a file.
 std::vector<AugmentationStep> read_augmentation(const std::string& text);
 
 /// What a file says, as read_augmentation reads it. `path` is how errors call it.

@@ -54,9 +54,10 @@ Pipeline::Transforms alone(const Choice& transform, const TransformContext& cont
   Choice always = transform;
   for (const SettingInfo& setting : find_component(transform_components(), transform.name)->settings)
     if (setting.name == "probability") always.values[setting.name] = "1";
+  TransformPtr made = make_transform(always, context);
   Pipeline::Transforms transforms;
-  if (!transform.name.ends_with("crop")) transforms.push_back(make_transform({"center-crop"}, context));
-  transforms.push_back(make_transform(always, context));
+  if (!made->crops()) transforms.push_back(make_transform({"center-crop"}, context));
+  transforms.push_back(std::move(made));
   return transforms;
 }
 
@@ -70,13 +71,8 @@ Preprocessing preprocessing_of(const Options& o) {
   if (!s.name.empty()) throw Error("is for a model", "give --model").about("preprocess");
   Preprocessing p;
   if (s.crop > 0) p.crop_height = p.crop_width = s.crop;
-  p.resize = s.resize >= 0 ? s.resize : p.crop_height * 8 / 7;
-  p.always_resize = s.resize > 0;
-  p.interpolation = s.interpolation.value_or(p.interpolation);
-  p.fit = s.fit.value_or(p.fit);
-  p.background = s.background;
-  p.profiles = s.profiles.value_or(p.profiles);
-  p.exact_decode = s.exact_decode.value_or(p.exact_decode);
+  p.resize = p.crop_height * 8 / 7;
+  replace_what_is_set(s, p);
   return p;
 }
 

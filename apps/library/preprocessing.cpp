@@ -57,15 +57,7 @@ Preprocessing resolved(const OnnxModel& model, const PreprocessingSettings& s) {
   } else {
     p = named_preprocessing(unknown ? "imagenet" : s.name, {picture.channels, height, width});
   }
-  if (s.resize >= 0) {
-    p.resize = s.resize;
-    p.always_resize = s.resize > 0;
-  }
-  if (s.interpolation) p.interpolation = *s.interpolation;
-  if (s.fit) p.fit = *s.fit;
-  if (s.background) p.background = s.background;
-  if (s.profiles) p.profiles = *s.profiles;
-  if (s.exact_decode) p.exact_decode = *s.exact_decode;
+  replace_what_is_set(s, p);
   if ((p.colour == Preprocessing::Colour::grey) != (picture.channels == 1)) {
     throw Error("the preprocessing makes " + std::string(picture.channels == 1 ? "3 channels" : "1 channel") +
                     " where " + place + " takes " + std::to_string(picture.channels),
@@ -75,6 +67,18 @@ Preprocessing resolved(const OnnxModel& model, const PreprocessingSettings& s) {
 }
 
 }  // namespace
+
+void replace_what_is_set(const PreprocessingSettings& s, Preprocessing& p) {
+  if (s.resize >= 0) {
+    p.resize = s.resize;
+    p.always_resize = s.resize > 0;
+  }
+  if (s.interpolation) p.interpolation = *s.interpolation;
+  if (s.fit) p.fit = *s.fit;
+  if (s.background) p.background = s.background;
+  if (s.profiles) p.profiles = *s.profiles;
+  if (s.exact_decode) p.exact_decode = *s.exact_decode;
+}
 
 Preprocessing preprocessing_for(const Model& model, const PreprocessingSettings& settings) {
   return at_api_boundary([&] { return resolved(model.contents(), settings); });

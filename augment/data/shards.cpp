@@ -77,8 +77,8 @@ std::string text_of(const json& value) {
 
 /// What a label's file says; empty where it says none.
 std::string label_in(const std::string& archive, const TarEntry& entry) {
-  if (entry.size > kLargestLabel) return {};
-  const std::vector<uint8_t> bytes = read_from_tar({archive, entry.name});
+  if (entry.size == 0 || entry.size > kLargestLabel) return {};
+  const std::vector<uint8_t> bytes = read_from_tar(archive, entry);
   std::string text(bytes.begin(), bytes.end());
   if (key_of(entry.name).second == "json") {
     const json object = json::parse(text, nullptr, /*allow_exceptions=*/false);

@@ -149,18 +149,22 @@ std::optional<TarPath> path_in_tar(const std::string& path) {
   return {};
 }
 
+std::vector<uint8_t> read_from_tar(const std::string& archive, const TarEntry& entry) {
+  if (entry.size == 0) throw Error("is empty");
+  if (entry.size > kLargestFile) throw Error("is larger than 1 GiB");
+  std::vector<uint8_t> bytes(entry.size);
+  std::ifstream stream(archive, std::ios::binary);
+  stream.seekg(static_cast<std::streamoff>(entry.offset));
+  if (!stream.read(reinterpret_cast<char*>(bytes.data()), static_cast<std::streamsize>(bytes.size())))
+    throw Error("cannot be read", {}, ErrorCode::io);
+  return bytes;
+}
+
 std::vector<uint8_t> read_from_tar(const TarPath& path) {
   const std::shared_ptr<const Index> index = index_of(path.archive);
   const auto entry = index->files.find(path.name);
   if (entry == index->files.end()) throw Error("is not in the archive", {}, ErrorCode::not_found);
-  if (entry->second.size == 0) throw Error("is empty");
-  if (entry->second.size > kLargestFile) throw Error("is larger than 1 GiB");
-  std::vector<uint8_t> bytes(entry->second.size);
-  std::ifstream stream(path.archive, std::ios::binary);
-  stream.seekg(static_cast<std::streamoff>(entry->second.offset));
-  if (!stream.read(reinterpret_cast<char*>(bytes.data()), static_cast<std::streamsize>(bytes.size())))
-    throw Error("cannot be read", {}, ErrorCode::io);
-  return bytes;
+  return read_from_tar(path.archive, entry->second);
 }
 
 }  // namespace graft

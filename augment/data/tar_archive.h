@@ -25,8 +25,10 @@ struct TarPath {
 };
 std::optional<TarPath> path_in_tar(const std::string& path);
 
-/// The bytes of a file in an archive; of several with one name the last. Archives are listed once. Safe to call from
-/// several threads. Throws Error.
+/// The bytes of a file that list_tar() found. Throws Error without a name.
+std::vector<uint8_t> read_from_tar(const std::string& archive, const TarEntry& entry);
+/// The bytes of a file in an archive by its name; of several with one name the last. Archives are listed once. Safe to
+/// call from several threads. Throws Error.
 std::vector<uint8_t> read_from_tar(const TarPath& path);
 
 }  // namespace graft
