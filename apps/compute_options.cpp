@@ -29,7 +29,7 @@ void add_memory_option(CLI::App& command, std::string& memory) {
       ->type_name("SIZE");
 }
 
-MemoryLimit memory_limit(const std::string& memory) {
+MemoryLimit memory_limit(const std::string& memory, const std::string& setting) {
   if (memory.empty()) return {};
   size_t used = 0;
   double number = 0;
@@ -41,7 +41,7 @@ MemoryLimit memory_limit(const std::string& memory) {
   const double factor = unit == "G" ? 1 << 30 : unit == "M" ? 1 << 20 : unit == "K" ? 1 << 10 : unit.empty() ? 1 : 0;
   const bool part = unit == "%" && number <= 100;
   if (!(number > 0) || !std::isfinite(number * factor) || (factor == 0 && !part))
-    throw Error("is no amount of memory", "write 2G, 900M or 50%").about("memory", memory);
+    throw Error("is no amount of memory", "write 2G, 900M or 50%").about(setting, memory);
   return part ? MemoryLimit{0, number / 100} : MemoryLimit{static_cast<size_t>(number * factor), 0};
 }
 

@@ -31,6 +31,6 @@ const Backend& backend(const CommonOptions& options);
 /// --memory: "50%" of what would be taken without it, or bytes with K, M or G behind them (powers of 1024); empty: no
 /// limit. Throws Error.
 void add_memory_option(CLI::App& command, std::string& memory);
-MemoryLimit memory_limit(const std::string& memory);
+MemoryLimit memory_limit(const std::string& memory, const std::string& setting = "memory");
 
 }  // namespace graft::app

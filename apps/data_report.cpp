@@ -11,7 +11,7 @@
 #include "apps/data_check.h"
 #include "apps/html.h"
 #include "augment/decode.h"
-#include "augment/resize.h"
+#include "augment/pixels/resize.h"
 #include "runtime/core/atomic_file.h"
 
 namespace graft::app {

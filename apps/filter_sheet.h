@@ -1,6 +1,6 @@
 #pragma once
 
-#include "augment/image.h"
+#include "augment/pixels/image.h"
 #include "runtime/core/graph.h"
 
 namespace graft::app {

@@ -19,7 +19,7 @@ struct FinetuneOptions {
   PreprocessingSettings pictures;
   FinetuneSettings settings;
   TrainOptions train;
-  std::string task = "classes", model, data, output, teacher, batch_norm = "auto", memory, preset;
+  std::string task = "classes", model, data, output, teacher, batch_norm = "auto", memory, picture_cache, preset;
   std::vector<std::string> class_weights;
   double validation_part = 0.2;
   std::string plain_because;  // option that keeps the pictures from choosing the recipe; empty: none

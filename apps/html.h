@@ -2,7 +2,7 @@
 
 #include <string>
 
-#include "augment/image.h"
+#include "augment/pixels/image.h"
 
 namespace graft::app {
 

@@ -6,7 +6,7 @@
 #include <utility>
 
 #include "augment/decode.h"
-#include "augment/resize.h"
+#include "augment/pixels/resize.h"
 #include "runtime/core/error.h"
 
 namespace graft {

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "augment/image.h"
+#include "augment/pixels/image.h"
 
 namespace graft {
 

@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "augment/image.h"
+#include "augment/pixels/image.h"
 
 namespace graft {
 

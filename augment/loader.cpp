@@ -30,12 +30,13 @@ void stand_in(Loader::Batch& batch) {
 }  // namespace
 
 Loader::Loader(const Pipeline& pipeline, std::vector<LoadRequest> requests, size_t batch_size, int threads,
-               PixelForm form)
+               PixelForm form, std::shared_ptr<DecodedPictures> decoded)
     : pipeline_(pipeline),
       requests_(std::move(requests)),
       batch_size_(batch_size),
       batches_((requests_.size() + batch_size - 1) / batch_size),
       form_(form),
+      decoded_(std::move(decoded)),
       slots_(kBatchesAhead) {
   if (form == PixelForm::bytes && pipeline.views() != 1)
     throw Error("pictures as bytes have one view", {}, ErrorCode::internal);
@@ -70,21 +71,39 @@ size_t Loader::view_size() const {
   return static_cast<size_t>(pipeline_.height() * pipeline_.width() * pipeline_.channels());
 }
 
+std::shared_ptr<const Image> Loader::shared_picture(const std::string& path) const {
+  const DecodeOptions& options = pipeline_.decoding();
+  if (!decoded_) return std::make_shared<const Image>(decode_image(path, options));
+  auto known = decoded_->find(path, options);
+  return known ? known : decoded_->keep(path, options, decode_image(path, options));
+}
+
+WarpedImage Loader::picture(const std::string& path) const {
+  if (decoded_) {
+    if (auto known = decoded_->find(path, pipeline_.decoding())) return WarpedImage(std::move(known));
+    if (decoded_->has_room()) return WarpedImage(shared_picture(path));
+  }
+  return WarpedImage(EncodedPicture(path, pipeline_.decoding()));
+}
+
 void Loader::load_one(size_t request, Batch& batch, size_t at) const {
   const size_t views = pipeline_.views(), floats = views * view_size();
   const LoadRequest& wanted = requests_[request];
   try {
-    Image decoded = decode_image(wanted.path, pipeline_.decoding());
-    if (form_ == PixelForm::floats) {
+    if (views > 1) {
+      const auto decoded = shared_picture(wanted.path);
       for (size_t view = 0; view < views; ++view)
-        pipeline_.normalise(
-            pipeline_.transform(view + 1 < views ? decoded : std::move(decoded), wanted.random_key, view),
-            batch.pixels.data() + at * floats + view * view_size());
+        pipeline_.normalise(pipeline_.transform(WarpedImage(decoded), wanted.random_key, view),
+                            batch.pixels.data() + at * floats + view * view_size());
     } else {
-      const Image image = pipeline_.transform(std::move(decoded), wanted.random_key);
-      pipeline_.pack(image, batch.bytes.data() + at * floats);
-      batch.turns[at] = static_cast<uint8_t>((image.mirrored ? PictureBytes::kMirrored : 0) |
-                                             (image.upside_down ? PictureBytes::kUpsideDown : 0));
+      const Image image = pipeline_.transform(picture(wanted.path), wanted.random_key);
+      if (form_ == PixelForm::floats) {
+        pipeline_.normalise(image, batch.pixels.data() + at * floats);
+      } else {
+        pipeline_.pack(image, batch.bytes.data() + at * floats);
+        batch.turns[at] = static_cast<uint8_t>((image.mirrored ? PictureBytes::kMirrored : 0) |
+                                               (image.upside_down ? PictureBytes::kUpsideDown : 0));
+      }
     }
     batch.errors[at].clear();
   } catch (const std::exception& e) {

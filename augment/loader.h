@@ -3,12 +3,13 @@
 #include <condition_variable>
 #include <cstdint>
 #include <deque>
-#include <functional>
+#include <memory>
 #include <mutex>
 #include <string>
 #include <thread>
 #include <vector>
 
+#include "augment/decoded_pictures.h"
 #include "augment/pipeline.h"
 #include "runtime/core/picture_bytes.h"
 
@@ -35,9 +36,10 @@ class Loader {
     size_t first = 0;                 // index of slot 0 among the requests
   };
 
-  /// `threads` 0: one a core. The pipeline must outlive the loader; for bytes it must have one view.
+  /// `threads` 0: one a core. The pipeline must outlive the loader; for bytes it must have one view. `decoded`: where
+  /// decoded pictures are looked for and kept; none: each is decoded as far as it is needed.
   Loader(const Pipeline& pipeline, std::vector<LoadRequest> requests, size_t batch_size, int threads = 0,
-         PixelForm form = PixelForm::floats);
+         PixelForm form = PixelForm::floats, std::shared_ptr<DecodedPictures> decoded = nullptr);
   ~Loader();
   Loader(const Loader&) = delete;
   Loader& operator=(const Loader&) = delete;
@@ -55,11 +57,14 @@ class Loader {
   size_t view_size() const;  // numbers of a view
   void work();
   void load_one(size_t request, Batch& batch, size_t at) const;
+  WarpedImage picture(const std::string& path) const;
+  std::shared_ptr<const Image> shared_picture(const std::string& path) const;
 
   const Pipeline& pipeline_;
   std::vector<LoadRequest> requests_;
   size_t batch_size_, batches_;
   PixelForm form_;
+  std::shared_ptr<DecodedPictures> decoded_;
   size_t next_request_ = 0, delivered_ = 0;
   bool stopping_ = false;
   std::deque<Slot> slots_;  // a ring of batches in work

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "augment/tone.h"
+#include "augment/pixels/tone.h"
 #include "runtime/core/error.h"
 
 namespace graft {
@@ -44,11 +44,10 @@ Pipeline::Pipeline(std::vector<Transforms> views, Normalisation normalisation, i
       table_[c][v] = (static_cast<float>(v) * normalisation_.scale - normalisation_.mean[c]) / normalisation_.std[c];
 }
 
-Image Pipeline::transform(Image image, uint64_t random_key, size_t view) const {
+Image Pipeline::transform(WarpedImage warped, uint64_t random_key, size_t view) const {
   Random random(random_key);
-  WarpedImage warped(std::move(image));
   for (const TransformPtr& t : views_[view]) t->apply(warped, random);
-  image = std::move(warped.pixels());
+  Image image = std::move(warped.pixels());
   if (image.width != width_ || image.height != height_) {
     throw Error("the transforms leave " + std::to_string(image.width) + "×" + std::to_string(image.height) +
                     " where the network takes " + std::to_string(width_) + "×" + std::to_string(height_),

@@ -39,7 +39,10 @@ class Pipeline {
   const DecodeOptions& decoding() const { return decoding_; }
   /// The picture after a view's transforms, mirrored or upside down as they left it. Throws Error when they leave
   /// another size than height × width.
-  Image transform(Image image, uint64_t random_key, size_t view = 0) const;
+  Image transform(WarpedImage image, uint64_t random_key, size_t view = 0) const;
+  Image transform(Image image, uint64_t random_key, size_t view = 0) const {
+    return transform(WarpedImage(std::move(image)), random_key, view);
+  }
   /// Writes height × width × channels floats, upright.
   void normalise(const Image& image, float* out) const;
   /// The same in two steps: writes height × width × channels bytes, as they lie; value = table()[channel·256 + byte].

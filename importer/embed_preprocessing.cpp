@@ -110,7 +110,7 @@ Size scaled_size(Builder& b, const Size& picture, const Preprocessing& p) {
   return {b.where("new_height", fits, ch, scaled.height), b.where("new_width", fits, cw, scaled.width)};
 }
 
-/// A filter's weight at `r` ≥ 0, a distance in pixels of the smaller picture: augment/resize.cpp has the same.
+/// A filter's weight at `r` ≥ 0, a distance in pixels of the smaller picture: augment/pixels/resize.cpp has the same.
 ValueId filter_weight(Builder& b, Interpolation interpolation, ValueId r) {
   const auto times = [&](ValueId x, ValueId y) { return b.binary("times", B::mul, x, y); };
   const auto plus = [&](ValueId x, float v) { return b.binary("plus", B::add, x, b.real("addend", v)); };

@@ -1,66 +1,53 @@
 #include <algorithm>
 #include <filesystem>
 #include <iostream>
-#include <map>
 #include <nlohmann/json.hpp>
-#include <set>
 
 #include "apps/account.h"
 #include "apps/commands/commands.h"
 #include "apps/common.h"
 #include "apps/run_listener.h"
 #include "apps/scatter.h"
-#include "augment/data/file_kinds.h"
 #include "finetune/features/tsne.h"
 #include "graft/dataset.h"
 #include "graft/error.h"
 #include "graft/feature_extractor.h"
+#include "graft/feature_writer.h"
 #include "runtime/core/atomic_file.h"
 
 namespace graft::app {
 namespace {
 
-constexpr int64_t kMostInAPicture = 5000;
+constexpr size_t kMostInAPicture = 5000;
 
 struct Options : PictureModelOptions {
   std::string layer = kPenultimate, output, picture;
   double perplexity = 30;
+  bool append = false;
   std::vector<std::string> inputs;
 };
 
-/// Labels of features by the classes that their pictures lie below: counted as the model's labels where it knows any of
-/// them, else as all commands sort classes.
-void label_by_classes(const std::vector<std::string>& classes, const std::vector<std::string>& labels,
-                      Features& features) {
-  std::set<std::string> names(classes.begin(), classes.end());
-  names.erase("");
-  if (names.empty()) {  // files alone: their own folders' names are what class_labels counts
-    for (size_t row = 0; row < features.rows; ++row) {
-      if (features.labels[row] < 0) continue;
-      const auto label = static_cast<size_t>(features.labels[row]);
-      if (features.classes.size() <= label) features.classes.resize(label + 1);
-      features.classes[label] = std::filesystem::path(features.paths[row]).parent_path().filename().string();
-    }
-    return;
-  }
-  features.classes.assign(names.begin(), names.end());
-  sort_naturally(features.classes);
-  if (std::any_of(labels.begin(), labels.end(), [&](const std::string& l) { return names.contains(l); }))
-    features.classes = labels;
-  std::map<std::string, int64_t> index;
-  for (size_t i = 0; i < features.classes.size(); ++i) index.try_emplace(features.classes[i], static_cast<int64_t>(i));
-  for (size_t row = 0; row < features.rows; ++row) {
-    const auto known = index.find(classes[features.indices[row]]);
-    features.labels[row] = known == index.end() ? -1 : known->second;
-  }
+/// The class of each picture: what folder or list says, else that of its own folder where folders differ; "" for none.
+std::vector<std::string> class_names(const PictureList& pictures, const Options& o,
+                                     const std::vector<std::string>& labels) {
+  std::vector<std::string> names = classes_of(pictures, o.inputs);
+  if (std::any_of(names.begin(), names.end(), [](const std::string& name) { return !name.empty(); })) return names;
+  const std::vector<int64_t> numbers = class_labels(pictures.paths, labels);
+  names.resize(pictures.paths.size());
+  for (size_t i = 0; i < names.size(); ++i)
+    if (numbers[i] >= 0) names[i] = std::filesystem::path(pictures.paths[i]).parent_path().filename().string();
+  return names;
+}
+
+void check_map(size_t pictures) {
+  if (pictures > kMostInAPicture)
+    throw Error("--tsne: " + std::to_string(pictures) + " pictures are too many, work grows with their square",
+                "give at most " + std::to_string(kMostInAPicture));
 }
 
 /// The features in the plane, by t-SNE.
 void write_map(const Options& o, const Features& features) {
   const auto samples = static_cast<int64_t>(features.rows);
-  if (samples > kMostInAPicture)
-    throw Error("--tsne: " + std::to_string(samples) + " pictures are too many, work grows with their square",
-                "give at most " + std::to_string(kMostInAPicture));
   // Few pictures have few neighbours: the perplexity that is usual for more is taken down to what they can have.
   const TsneResult map = tsne(features.values, samples,
                               {std::min(o.perplexity, static_cast<double>(samples - 1) / 3), 1000, o.common.seed});
@@ -70,47 +57,72 @@ void write_map(const Options& o, const Features& features) {
   write_atomically(o.picture, [&](std::ostream& stream) { stream << to_svg(scatter); });
 }
 
-Features extracted(const Options& o, Account& account) {
+void tell_beginning(const FeatureWriter& writer, const Options& o) {
+  if (o.common.quiet) return;
+  const auto tell = [](const std::string& text) { std::cerr << "graft: note: " << text << "\n"; };
+  if (writer.continued() > 0)
+    tell("goes on where an interrupted run ended: " + std::to_string(writer.continued()) + " pictures are there (" +
+         o.output + ".part)");
+  if (writer.discarded() > 0)
+    tell("an interrupted run of another model or other settings had left " + std::to_string(writer.discarded()) +
+         " pictures in " + o.output + ".part: they are computed anew");
+  if (writer.kept() > 0) tell(std::to_string(writer.kept()) + " pictures that " + o.output + " holds already are kept");
+}
+
+void extract(const Options& o) {
+  check_features_path(o.output);
   RunSettings settings;
-  PictureList pictures;
   std::vector<std::string> labels;
+  PictureList pictures;
   const auto make_extractor = [&] {  // the model's own weights go with it
     const Model model = Model::load(o.model);
     labels = model.labels();
     settings = run_settings(model, o);
     pictures = list_pictures(o.inputs);
     if (pictures.paths.empty()) throw Error("no pictures were given", "name files, folders or globs");
+    if (!o.picture.empty()) check_map(pictures.paths.size());
     settings.pictures = pictures.paths.size();
     open_device_for(o);
     return FeatureExtractor(model, o.layer, settings);
   };
   FeatureExtractor extractor = make_extractor();
+  FeatureWriter writer(o.output, {extractor.made_by(), o.append});
+  tell_beginning(writer, o);
+  const std::vector<std::string> classes = class_names(pictures, o, labels);
+  std::vector<std::string> missing, missing_classes;
+  for (size_t i = 0; i < pictures.paths.size(); ++i) {
+    if (writer.has(pictures.paths[i])) continue;
+    missing.push_back(pictures.paths[i]);
+    missing_classes.push_back(classes[i]);
+  }
   RunListener listener(o.common.quiet);
   for (const std::string& reason : pictures.skipped) listener.skipped(reason);
-  Features features = extractor.extract(pictures.paths, &listener);
-  label_by_classes(classes_of(pictures, o.inputs), labels, features);
-  account = {static_cast<size_t>(features.rows), listener.unreadable(), std::move(pictures.ignored)};
-  return features;
-}
-
-void extract(const Options& o) {
-  check_features_path(o.output);
-  Account account;
-  const Features features = extracted(o, account);
-  save_features(features, o.output);
-  if (!o.picture.empty()) write_map(o, features);
+  const size_t known = writer.rows();
+  extractor.run(
+      missing, [&](size_t i, std::span<const float> row) { writer.add(missing[i], missing_classes[i], row); }, {},
+      &listener);
+  if (!o.picture.empty()) {
+    check_map(writer.rows());
+    write_map(o, writer.features(labels));
+  }
+  writer.finish(labels);
+  const Account account{pictures.paths.size() - missing.size() + (writer.rows() - known), listener.unreadable(),
+                        std::move(pictures.ignored)};
   if (o.common.json)
     std::cout << nlohmann::json{{"output", o.output},
-                                {"pictures", features.rows},
-                                {"features", features.width},
-                                {"classes", features.classes},
+                                {"pictures", writer.rows()},
+                                {"features", writer.width()},
+                                {"kept", writer.kept()},
+                                {"continued", writer.continued()},
+                                {"discarded", writer.discarded()},
+                                {"classes", writer.classes(labels)},
                                 {"skipped", account.unreadable.size()},
                                 {"unreadable", account.unreadable},
                                 {"not_pictures", account.ignored}}
                      .dump(-1, ' ', false, nlohmann::json::error_handler_t::replace)
               << "\n";
   else if (!o.common.quiet)
-    std::cerr << features.rows << " pictures, " << features.width << " features each: " << o.output << "\n";
+    std::cerr << writer.rows() << " pictures, " << writer.width() << " features each: " << o.output << "\n";
   tell_account(account, o.common.quiet);
 }
 
@@ -128,6 +140,7 @@ void register_extract(CLI::App& app) {
       ->check(CLI::Range(1.0, 1000.0))
       ->capture_default_str();
   command->add_option("-o,--output", o->output, ".npy, .npz or .csv")->required();
+  command->add_flag("--append", o->append, "Keep the rows that the output file has, and add what is missing");
   command->callback([o] { extract(*o); });
 }
 

@@ -1,5 +1,6 @@
 #include <iostream>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <set>
 #include <sstream>
 
@@ -11,6 +12,7 @@
 #include "apps/library/train_settings.h"
 #include "apps/setting_options.h"
 #include "augment/augmentation.h"
+#include "runtime/core/available_memory.h"
 #include "runtime/core/error.h"
 
 namespace graft::app {
@@ -69,7 +71,7 @@ void choose_or_not(FinetuneOptions& o, const std::set<std::string>& given) {
       "config",        "device",       "dtype",  "threads", "seed",          "batch",     "json",
       "quiet",         "preprocess",   "resize", "crop",    "interpolation", "fit",       "background",
       "icc",           "exact-decode", "output", "task",    "memory",        "val-split", "resume",
-      "class-weights", "budget",       "help",   "auto",    "folds",         "seeds"};
+      "class-weights", "budget",       "help",   "auto",    "folds",         "seeds",     "picture-cache"};
   if (s.budget_seconds == 0) return;
   for (const std::string& name : given) {
     if (kNotOfTheRecipe.contains(name)) continue;
@@ -85,6 +87,14 @@ void choose_or_not(FinetuneOptions& o, const std::set<std::string>& given) {
   }
 }
 
+/// --picture-cache: none where nothing is said.
+std::optional<uint64_t> picture_cache_bytes(const std::string& text) {
+  if (text.empty()) return std::nullopt;
+  if (text == "off") return 0;
+  const MemoryLimit limit = memory_limit(text, "picture-cache");
+  return limit.bytes > 0 ? limit.bytes : static_cast<uint64_t>(limit.part * static_cast<double>(available_memory()));
+}
+
 /// What the command line says, as the library takes it.
 void read_options(FinetuneOptions& o, const CLI::App& command, const SettingOptions& settings) {
   FinetuneSettings& s = o.settings;
@@ -96,6 +106,7 @@ void read_options(FinetuneOptions& o, const CLI::App& command, const SettingOpti
   const MemoryLimit memory = memory_limit(o.memory);
   s.memory_bytes = memory.bytes;
   s.memory_part = memory.part;
+  s.picture_cache_bytes = picture_cache_bytes(o.picture_cache);
   s.batch_norm = o.batch_norm == "train"    ? BatchNormPolicy::train
                  : o.batch_norm == "frozen" ? BatchNormPolicy::frozen
                                             : BatchNormPolicy::automatic;
@@ -180,6 +191,11 @@ void register_finetune(CLI::App& app) {
   command->add_option("--augment", o->settings.augment, augmentation_help() + " (graft help transform)")
       ->capture_default_str();
   add_memory_option(*command, o->memory);
+  command
+      ->add_option("--picture-cache", o->picture_cache,
+                   "Memory for decoded pictures, which later epochs need not decode again: 2G, 900M, a part of what is "
+                   "available (25% unless given), or off")
+      ->type_name("SIZE");
   command
       ->add_option("--val-split", o->validation_part, "Part of each class that validates, where the data is not split")
       ->check(CLI::Range(0.01, 0.9))

@@ -1,8 +1,17 @@
 #include "graft/feature_extractor.h"
 
+#include <cstdio>
+#include <cstring>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+
 #include "apps/library/picture_runner.h"
+#include "apps/library/pipelines.h"
 #include "finetune/heads/head.h"
+#include "importer/model.h"
+#include "importer/preprocessing_json.h"
 #include "runtime/core/api_boundary.h"
+#include "runtime/core/random.h"
 
 namespace graft {
 namespace {
@@ -13,13 +22,47 @@ OnnxModel ended_in(const Model& model, const std::string& layer) {
   return contents;
 }
 
+/// Of all constants: one bit of another is another hash.
+uint64_t hash_of(const Graph& graph) {
+  uint64_t hash = 0;
+  for (size_t id = 0; id < graph.value_count(); ++id) {
+    const Value& value = graph.value(static_cast<ValueId>(id));
+    if (!value.constant) continue;
+    const Tensor& t = *value.constant;
+    hash = mix(hash, t.bytes());
+    const auto* bytes = static_cast<const char*>(t.raw());
+    size_t at = 0;
+    for (uint64_t word = 0; at + sizeof word <= t.bytes(); at += sizeof word) {
+      std::memcpy(&word, bytes + at, sizeof word);
+      hash = mix(hash, word);
+    }
+    for (; at < t.bytes(); ++at) hash = mix(hash, static_cast<unsigned char>(bytes[at]));
+  }
+  return hash;
+}
+
+std::string description(const Model& model, const std::string& layer, const RunSettings& settings) {
+  char hash[17];
+  std::snprintf(hash, sizeof hash, "%016llx", static_cast<unsigned long long>(hash_of(model.contents().graph)));
+  const Preprocessing preprocessing = settings.preprocessing ? *settings.preprocessing : preprocessing_for(model);
+  return nlohmann::json{{"model", std::filesystem::path(place_of(model.contents())).filename().string()},
+                        {"weights", hash},
+                        {"layer", layer},
+                        {"preprocessing", nlohmann::json::parse(to_json(preprocessing))},
+                        {"views", settings.views}}
+      .dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+}
+
 }  // namespace
 
 struct FeatureExtractor::Impl {
   Impl(const Model& model, const std::string& layer, const RunSettings& settings)
-      : labels(model.labels()), runner(ended_in(model, layer), settings, layer == kPenultimate ? "" : layer) {}
+      : labels(model.labels()),
+        made_by(description(model, layer, settings)),
+        runner(ended_in(model, layer), settings, layer == kPenultimate ? "" : layer) {}
 
   std::vector<std::string> labels;
+  std::string made_by;
   PictureRunner runner;
 };
 
@@ -51,6 +94,13 @@ Features FeatureExtractor::extract(const std::vector<std::string>& paths, Listen
     return features;
   });
 }
+
+size_t FeatureExtractor::run(const std::vector<std::string>& paths, const Row& row, const Failed& failed,
+                             Listener* listener) {
+  return at_api_boundary([&] { return impl_->runner.run("extract", paths, row, failed, listener); });
+}
+
+const std::string& FeatureExtractor::made_by() const { return impl_->made_by; }
 
 Features FeatureExtractor::extract(std::span<const PictureView> pictures, Listener* listener) {
   return at_api_boundary([&] {

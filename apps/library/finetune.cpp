@@ -30,6 +30,7 @@
 #include "importer/model.h"
 #include "importer/writer.h"
 #include "runtime/core/api_boundary.h"
+#include "runtime/core/memory_text.h"
 #include "runtime/passes/passes.h"
 
 namespace graft {
@@ -131,7 +132,8 @@ class Job {
     options_.checkpoint.resume = settings_.resume;
     options_.checkpoint.fingerprint = fingerprint(settings_, model_.graph, preprocessing_, dataset);
     prepare_graph();
-    data_.emplace(dataset, preprocessing_, settings_, task_);
+    decoded_ = decoded_pictures(settings_);
+    data_.emplace(dataset, preprocessing_, settings_, task_, decoded_);
     if (settings_.teacher)
       options_.supervision.teacher = teacher_graph(*settings_.teacher, dataset.classes, options_, *backend_);
   }
@@ -178,6 +180,7 @@ class Job {
     result_.best_score = trained.best_val_score;
     result_.stopped_early = trained.stopped_early;
     result_.features_cached = trained.features_cached;
+    tell_picture_cache();
     finish_model();
     result_.model = Model(std::make_shared<OnnxModel>(std::move(model_)));
     if (adapts_ && repeats() && !result_.stopped_early) judge_the_choice();
@@ -206,11 +209,11 @@ class Job {
   RecipeChoice adapt() {
     // What is repeated begins with the weights as they are now.
     chooser_.emplace(settings_, options_, preprocessing_, repeats() ? model_.graph.independent_copy() : model_.graph,
-                     dataset_, inner_, *backend_);
+                     dataset_, decoded_, inner_, *backend_);
     RecipeChoice choice = chooser_->choose(settings_, options_, preprocessing_);
     result_.recipe = choice.report;
     result_.skipped.insert(result_.skipped.end(), choice.skipped.begin(), choice.skipped.end());
-    data_.emplace(dataset_, preprocessing_, settings_, task_);
+    data_.emplace(dataset_, preprocessing_, settings_, task_, decoded_);
     if (choice.report.epochs > 0 && !repeats()) chooser_.reset();  // its features take memory, and are done with
     return choice;
   }
@@ -297,6 +300,16 @@ class Job {
                      short_number(f.deviation) + ", " + short_number(f.seconds) + " s");
   }
 
+  void tell_picture_cache() {
+    if (!decoded_) return;
+    const DecodedPictures::Use use = decoded_->use();
+    result_.picture_cache = {use.pictures, use.bytes, use.most_bytes, use.full};
+    if (use.full && !result_.features_cached)
+      listener_.note("decoded pictures found no more room after " + std::to_string(use.pictures) + " (" +
+                     mebibytes(use.bytes) + "): the others were decoded in every epoch; " + mention("picture-cache") +
+                     " gives more");
+  }
+
   /// From the network that trains to the one that is used.
   void finish_model() {
     Graph& graph = model_.graph;
@@ -331,6 +344,7 @@ class Job {
   TrainOptions options_;
   const Backend* backend_ = nullptr;
   std::unique_lock<std::recursive_mutex> in_use_;
+  std::shared_ptr<DecodedPictures> decoded_;
   std::optional<TrainingData> data_;
   std::optional<PictureSource> whole_;    // training, then validation pictures: where features are shared
   std::optional<FeatureStore> features_;  // of a search and of folds

@@ -8,9 +8,10 @@ namespace {
 
 class LoaderStream final : public SampleStream {
  public:
-  LoaderStream(const Pipeline& pipeline, std::vector<LoadRequest> requests, size_t batch, int threads, PixelForm form)
+  LoaderStream(const Pipeline& pipeline, std::vector<LoadRequest> requests, size_t batch, int threads, PixelForm form,
+               const std::shared_ptr<DecodedPictures>& decoded)
       : pipeline_(pipeline),
-        loader_(pipeline, std::move(requests), batch, threads, form),
+        loader_(pipeline, std::move(requests), batch, threads, form, decoded),
         batch_(batch),
         floats_(static_cast<size_t>(pipeline.height() * pipeline.width() * pipeline.channels())) {}
   bool next(SampleBatch& batch) override {
@@ -49,7 +50,8 @@ std::unique_ptr<SampleStream> PictureSource::stream_of(const std::vector<SampleR
     requests.push_back(
         {items_[static_cast<size_t>(ref.index)].path, mix(mix(seed_, ref.variant), static_cast<uint64_t>(ref.index))});
   }
-  return std::make_unique<LoaderStream>(plain ? evaluation_ : training_, std::move(requests), batch, threads_, form);
+  return std::make_unique<LoaderStream>(plain ? evaluation_ : training_, std::move(requests), batch, threads_, form,
+                                        decoded_);
 }
 
 }  // namespace graft

@@ -12,15 +12,21 @@ namespace graft {
 
 /// Pictures of a dataset as a trainer sees them: variant 0 through the evaluation pipeline, others through the training
 /// one, with random numbers that follow from (seed, variant, index). `threads` decode (0: one a core). Both pipelines
-/// must outlive it.
+/// must outlive it. `decoded`: see Loader.
 class PictureSource final : public SampleSource {
  public:
   PictureSource(std::vector<LabelledFile> items, const Pipeline& evaluation, const Pipeline& training, uint64_t seed,
-                int threads)
-      : items_(std::move(items)), evaluation_(evaluation), training_(training), seed_(seed), threads_(threads) {}
+                int threads, std::shared_ptr<DecodedPictures> decoded = nullptr)
+      : items_(std::move(items)),
+        evaluation_(evaluation),
+        training_(training),
+        seed_(seed),
+        threads_(threads),
+        decoded_(std::move(decoded)) {}
   int64_t size() const override { return static_cast<int64_t>(items_.size()); }
   int label(int64_t index) const override { return items_[static_cast<size_t>(index)].label; }
   std::span<const float> target(int64_t index) const override { return items_[static_cast<size_t>(index)].target; }
+  float weight(int64_t index) const override { return items_[static_cast<size_t>(index)].weight; }
   std::unique_ptr<SampleStream> stream(std::vector<SampleRef> order, size_t batch) const override;
   std::unique_ptr<SampleStream> byte_stream(const std::vector<SampleRef>& order, size_t batch) const override;
 
@@ -30,6 +36,7 @@ class PictureSource final : public SampleSource {
   const Pipeline &evaluation_, &training_;
   uint64_t seed_;
   int threads_;
+  std::shared_ptr<DecodedPictures> decoded_;
 };
 
 }  // namespace graft

@@ -98,8 +98,11 @@ std::string augmentation_of(PictureForm::Variants variants) {
 }
 
 PictureForms::PictureForms(const Dataset& dataset, std::vector<Preprocessing> preprocessings,
-                           const FinetuneSettings& settings)
-    : dataset_(dataset), preprocessings_(std::move(preprocessings)), settings_(settings) {}
+                           const FinetuneSettings& settings, std::shared_ptr<DecodedPictures> decoded)
+    : dataset_(dataset),
+      preprocessings_(std::move(preprocessings)),
+      settings_(settings),
+      decoded_(std::move(decoded)) {}
 
 const SampleSource& PictureForms::whole(const PictureForm& form) {
   auto& made = forms_[form];
@@ -107,7 +110,7 @@ const SampleSource& PictureForms::whole(const PictureForm& form) {
     FinetuneSettings settings = settings_;
     settings.augment = augmentation_of(form.variants);
     settings.seed = form.seed;
-    made = std::make_unique<Form>(dataset_, preprocessings_.at(form.preprocessing), settings);
+    made = std::make_unique<Form>(dataset_, preprocessings_.at(form.preprocessing), settings, decoded_);
   }
   return made->whole;
 }
@@ -131,7 +134,8 @@ Conventions possible_conventions(const Preprocessing& given, bool is_guess) {
 }
 
 RecipeChooser::RecipeChooser(FinetuneSettings settings, TrainOptions options, const Preprocessing& preprocessing,
-                             Graph base, const Dataset& dataset, const TrainListener& listener, const Backend& backend)
+                             Graph base, const Dataset& dataset, std::shared_ptr<DecodedPictures> decoded,
+                             const TrainListener& listener, const Backend& backend)
     : settings_(std::move(settings)),
       options_(std::move(options)),
       conventions_(possible_conventions(preprocessing, settings_.preprocessing_is_guess)),
@@ -139,7 +143,7 @@ RecipeChooser::RecipeChooser(FinetuneSettings settings, TrainOptions options, co
       dataset_(dataset),
       listener_(listener),
       backend_(backend),
-      forms_(dataset, conventions_.preprocessings, settings_) {
+      forms_(dataset, conventions_.preprocessings, settings_, std::move(decoded)) {
   problem_.network = [this](const std::string& freeze, HeadInput input) {
     Network network =
         make_network(base_, with(freeze), static_cast<int64_t>(dataset_.classes.size()), input == HeadInput::joined);

@@ -19,20 +19,23 @@ std::string departs_from_recipe(const FinetuneSettings& settings, Task task);
 class PictureForms {
  public:
   /// `preprocessings`: by PictureForm::preprocessing. The dataset outlives it.
-  PictureForms(const Dataset& dataset, std::vector<Preprocessing> preprocessings, const FinetuneSettings& settings);
+  PictureForms(const Dataset& dataset, std::vector<Preprocessing> preprocessings, const FinetuneSettings& settings,
+               std::shared_ptr<DecodedPictures> decoded);
   /// Training pictures, then those that validate. Lasts as long as this object.
   const SampleSource& whole(const PictureForm& form);
 
  private:
   struct Form {
-    Form(const Dataset& dataset, const Preprocessing& preprocessing, const FinetuneSettings& settings)
-        : data(dataset, preprocessing, settings, Task::classes), whole(data.whole()) {}
+    Form(const Dataset& dataset, const Preprocessing& preprocessing, const FinetuneSettings& settings,
+         const std::shared_ptr<DecodedPictures>& decoded)
+        : data(dataset, preprocessing, settings, Task::classes, decoded), whole(data.whole()) {}
     TrainingData data;
     PictureSource whole;  // of `data`
   };
   const Dataset& dataset_;
   std::vector<Preprocessing> preprocessings_;
   FinetuneSettings settings_;
+  std::shared_ptr<DecodedPictures> decoded_;
   std::map<PictureForm, std::unique_ptr<Form>> forms_;
 };
 
@@ -52,7 +55,8 @@ class RecipeChooser {
   /// `preprocessing`: as the model or the user says, or a guess (see FinetuneSettings). `base` as for make_network. The
   /// dataset, the listener and the backend outlive it.
   RecipeChooser(FinetuneSettings settings, TrainOptions options, const Preprocessing& preprocessing, Graph base,
-                const Dataset& dataset, const TrainListener& listener, const Backend& backend);
+                const Dataset& dataset, std::shared_ptr<DecodedPictures> decoded, const TrainListener& listener,
+                const Backend& backend);
 
   /// Chooses a recipe (see choose_recipe) and puts it into `settings` (freeze, batch norms, augmentation), into
   /// `options` and `preprocessing`. What was tried is written to settings.search_record; a resumed run of which layers

@@ -9,6 +9,7 @@
 #include "apps/library/train_settings.h"
 #include "augment/colour_axes.h"
 #include "importer/preprocessing_json.h"
+#include "runtime/core/available_memory.h"
 #include "runtime/core/error.h"
 #include "runtime/ops/loop.h"
 
@@ -36,20 +37,26 @@ Pipeline augmentation(const Dataset& dataset, const Preprocessing& preprocessing
 }  // namespace
 
 TrainingData::TrainingData(const Dataset& dataset, const Preprocessing& preprocessing, const FinetuneSettings& settings,
-                           Task task)
+                           Task task, std::shared_ptr<DecodedPictures> decoded)
     : dataset_(dataset),
       scale_(task == Task::regression ? scale_targets(dataset_) : TargetScale{}),
       seed_(settings.seed),
       threads_(settings.compute.threads),
+      decoded_(std::move(decoded)),
       evaluation_(evaluation_pipeline(preprocessing)),
       augmentation_(augmentation(dataset, preprocessing, settings.augment)),
-      training_source_(dataset_.train, evaluation_, augmentation_, seed_, threads_),
-      validation_source_(dataset_.validation, evaluation_, augmentation_, seed_, threads_) {}
+      training_source_(dataset_.train, evaluation_, augmentation_, seed_, threads_, decoded_),
+      validation_source_(dataset_.validation, evaluation_, augmentation_, seed_, threads_, decoded_) {}
 
 PictureSource TrainingData::whole() const {
   std::vector<LabelledFile> all = dataset_.train;
   all.insert(all.end(), dataset_.validation.begin(), dataset_.validation.end());
-  return {all, evaluation_, augmentation_, seed_, threads_};
+  return {all, evaluation_, augmentation_, seed_, threads_, decoded_};
+}
+
+std::shared_ptr<DecodedPictures> decoded_pictures(const FinetuneSettings& settings) {
+  const uint64_t bytes = settings.picture_cache_bytes.value_or(available_memory() / 4);
+  return bytes > 0 ? std::make_shared<DecodedPictures>(bytes) : nullptr;
 }
 
 std::vector<float> class_weights(const FinetuneSettings& settings, const Dataset& data, Task task) {
@@ -130,6 +137,7 @@ std::string fingerprint(const FinetuneSettings& settings, const Graph& graph, co
     for (const LabelledFile& file : *files) {
       text << std::filesystem::path(file.path).filename().string() << ' ' << file.label;
       for (const float t : file.target) text << ' ' << t;
+      if (file.weight != 1) text << " weighs " << file.weight;
     }
   }
   uint64_t hash = 0xcbf29ce484222325ull;  // FNV-1a

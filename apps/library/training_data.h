@@ -14,8 +14,9 @@ namespace graft {
 class TrainingData {
  public:
   /// Copies the dataset's lists; measured values are brought to mean 0 and deviation 1 over the training pictures.
-  /// Measures the training pictures' colours where the recipe asks for them. Throws Error.
-  TrainingData(const Dataset& dataset, const Preprocessing& preprocessing, const FinetuneSettings& settings, Task task);
+  /// Measures the training pictures' colours where the recipe asks for them. `decoded`: see Loader. Throws Error.
+  TrainingData(const Dataset& dataset, const Preprocessing& preprocessing, const FinetuneSettings& settings, Task task,
+               std::shared_ptr<DecodedPictures> decoded);
   TrainingData(const TrainingData&) = delete;  // its sources refer to its pipelines
   TrainingData& operator=(const TrainingData&) = delete;
 
@@ -32,9 +33,13 @@ class TrainingData {
   TargetScale scale_;  // of measured values
   uint64_t seed_;
   int threads_;
+  std::shared_ptr<DecodedPictures> decoded_;
   Pipeline evaluation_, augmentation_;
   PictureSource training_source_, validation_source_;
 };
+
+/// Room for decoded pictures, as the settings say; null where there is to be none.
+std::shared_ptr<DecodedPictures> decoded_pictures(const FinetuneSettings& settings);
 
 /// The weights that the settings mean, one a class; empty: all 1. Throws Error, about "class-weights".
 std::vector<float> class_weights(const FinetuneSettings& settings, const Dataset& dataset, Task task);

@@ -180,7 +180,7 @@ class Bmp final : public Codec {
   }
   PictureHeader header(std::span<const uint8_t> bytes) const override { return read_head(bytes).size; }
 
-  RawPicture decode(std::span<const uint8_t> bytes, int64_t) const override {
+  RawPicture decode(std::span<const uint8_t> bytes, const DecodeRequest&) const override {
     const Head head = read_head(bytes);
     const bool runs = (head.compression == Compression::rle8 && head.bits == 8) ||
                       (head.compression == Compression::rle4 && head.bits == 4);

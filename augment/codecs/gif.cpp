@@ -82,7 +82,7 @@ class Gif final : public Codec {
     return canvas(*at_first_frame(unread, transparent));
   }
 
-  RawPicture decode(std::span<const uint8_t> bytes, int64_t) const override {
+  RawPicture decode(std::span<const uint8_t> bytes, const DecodeRequest&) const override {
     Unread unread{bytes};
     int transparent = 0;
     const File file = at_first_frame(unread, transparent);

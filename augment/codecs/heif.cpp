@@ -85,7 +85,7 @@ class Heif final : public Codec {
 
   PictureHeader header(std::span<const uint8_t> bytes) const override { return Opened(bytes).size(); }
 
-  RawPicture decode(std::span<const uint8_t> bytes, int64_t) const override {
+  RawPicture decode(std::span<const uint8_t> bytes, const DecodeRequest&) const override {
     const Opened file(bytes);
     const bool alpha = lib().heif_image_handle_has_alpha_channel(file.picture()) != 0;
     heif_image* decoded = nullptr;

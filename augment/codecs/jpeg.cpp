@@ -1,7 +1,11 @@
+#include <algorithm>
+#include <cmath>
 #include <csetjmp>
 #include <cstdio>
 #include <cstdlib>
 #include <string>
+#include <tuple>
+#include <utility>
 
 #include <jpeglib.h>
 
@@ -16,6 +20,8 @@ namespace graft {
 namespace {
 
 constexpr int kMostScans = 500;
+/// Columns and rows at the edge of what is decoded alone, whose chroma is not interpolated with what lies beyond.
+constexpr int kInterpolated = 2;
 
 /// libjpeg tells of errors by a function that must not return: it jumps back to where the reader was called. Nothing
 /// that has a destructor may be made between that place and a call into libjpeg.
@@ -100,8 +106,13 @@ class Reader {
   void start(J_COLOR_SPACE colours, unsigned eighths) {
     if (!try_start(colours, eighths)) fail();
   }
-  void read_into(uint8_t* pixels, size_t row_bytes) {
-    if (!try_read(pixels, row_bytes)) fail();
+  /// Narrows what is decoded to these columns, or to a few more: `left` and `width` become what it is.
+  void crop(JDIMENSION& left, JDIMENSION& width) {
+    if (!try_crop(left, width)) fail();
+  }
+  /// The rows `top` to `top` + `height`, with the columns that crop() left, and behind them room for one more.
+  void read_into(uint8_t* pixels, size_t row_bytes, JDIMENSION top, JDIMENSION height) {
+    if (!try_read(pixels, row_bytes, top, height)) fail();
     if (errors_.damaged) throw Error("is damaged: a part of its data is missing");
   }
 
@@ -139,10 +150,23 @@ class Reader {
     jpeg_start_decompress(&info_);
     return true;
   }
-  bool try_read(uint8_t* pixels, size_t row_bytes) {
+  bool try_crop(JDIMENSION& left, JDIMENSION& width) {
     if (setjmp(errors_.back)) return false;
-    while (info_.output_scanline < info_.output_height) {
-      JSAMPROW row = pixels + info_.output_scanline * row_bytes;
+    jpeg_crop_scanline(&info_, &left, &width);
+    return true;
+  }
+  bool try_read(uint8_t* pixels, size_t row_bytes, JDIMENSION top, JDIMENSION height) {
+    if (setjmp(errors_.back)) return false;
+    if (top > 0) jpeg_skip_scanlines(&info_, top);
+    while (info_.output_scanline < top + height) {
+      JSAMPROW row = pixels + (info_.output_scanline - top) * row_bytes;
+      jpeg_read_scanlines(&info_, &row, 1);
+    }
+    // What is skipped up to the end is not looked at: the last row is read, so that all before it is.
+    if (info_.output_scanline < info_.output_height) {
+      if (const JDIMENSION rest = info_.output_height - info_.output_scanline; rest > 1)
+        jpeg_skip_scanlines(&info_, rest - 1);
+      JSAMPROW row = pixels + height * row_bytes;
       jpeg_read_scanlines(&info_, &row, 1);
     }
     return true;
@@ -175,6 +199,16 @@ unsigned eighths_for(int64_t shorter, int64_t least_side) {
   return 8;
 }
 
+/// The pixels of an interval and those beside it: the first, and how many.
+std::pair<JDIMENSION, JDIMENSION> pixels_of(double from, double to, double scale, JDIMENSION all) {
+  const auto at = [&](double place, double beside) {
+    return static_cast<JDIMENSION>(std::clamp(place * scale + beside, 0.0, static_cast<double>(all)));
+  };
+  const JDIMENSION first = std::min(at(std::floor(from), -DecodeRequest::kBeside - kInterpolated), all - 1),
+                   last = at(std::ceil(to), DecodeRequest::kBeside + kInterpolated + 1);
+  return {first, std::max(last, first + 1) - first};
+}
+
 class Jpeg final : public Codec {
  public:
   std::string_view name() const override { return "JPEG"; }
@@ -182,11 +216,12 @@ class Jpeg final : public Codec {
 
   PictureHeader header(std::span<const uint8_t> bytes) const override {
     Reader reader(bytes);
-    reader.read_header(false);
-    return {reader.info().image_width, reader.info().image_height};
+    reader.read_header(true);
+    return {reader.info().image_width, reader.info().image_height, reader.orientation()};
   }
+  bool decodes_parts() const override { return true; }
 
-  RawPicture decode(std::span<const uint8_t> bytes, int64_t least_side) const override {
+  RawPicture decode(std::span<const uint8_t> bytes, const DecodeRequest& request) const override {
     Reader reader(bytes);
     reader.read_header(true);
     const jpeg_decompress_struct& info = reader.info();
@@ -196,14 +231,26 @@ class Jpeg final : public Codec {
     picture.grey = info.jpeg_color_space == JCS_GRAYSCALE;
     picture.orientation = reader.orientation();
     picture.profile = reader.profile();
-    const unsigned eighths = eighths_for(std::min(info.image_width, info.image_height), least_side);
+    const unsigned eighths = eighths_for(std::min(info.image_width, info.image_height), request.least_side);
     picture.part = eighths / 8.0;
     reader.start(cmyk ? JCS_CMYK : JCS_RGB, eighths);
+    picture.all_width = info.output_width;
+    picture.all_height = info.output_height;
+    JDIMENSION left = 0, top = 0, width = info.output_width, height = info.output_height;
+    if (request.part) {
+      std::tie(left, width) = pixels_of(request.part->left, request.part->right, picture.part, width);
+      std::tie(top, height) = pixels_of(request.part->top, request.part->bottom, picture.part, height);
+      if (width < info.output_width) reader.crop(left, width);
+    }
+    picture.left = left;
+    picture.top = top;
     picture.width = info.output_width;
-    picture.height = info.output_height;
+    picture.height = height;
     const size_t row_bytes = static_cast<size_t>(picture.width) * (cmyk ? 4 : 3);
-    picture.pixels.resize(row_bytes * static_cast<size_t>(picture.height));
-    reader.read_into(picture.pixels.data(), row_bytes);
+    const bool more = top + height < info.output_height;
+    picture.pixels.resize(row_bytes * (height + (more ? 1 : 0)));
+    reader.read_into(picture.pixels.data(), row_bytes, top, height);
+    picture.pixels.resize(row_bytes * height);
     return picture;
   }
 };

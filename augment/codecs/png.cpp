@@ -47,7 +47,7 @@ class Png final : public Codec {
     return {big_endian(bytes, 16, 4), big_endian(bytes, 20, 4)};
   }
 
-  RawPicture decode(std::span<const uint8_t> bytes, int64_t) const override {
+  RawPicture decode(std::span<const uint8_t> bytes, const DecodeRequest&) const override {
     spng_ihdr header{};
     const Context context = opened(bytes, header);
     spng_trns transparency{};

@@ -80,7 +80,7 @@ class Pnm final : public Codec {
   }
   PictureHeader header(std::span<const uint8_t> bytes) const override { return read_head(bytes).size; }
 
-  RawPicture decode(std::span<const uint8_t> bytes, int64_t) const override {
+  RawPicture decode(std::span<const uint8_t> bytes, const DecodeRequest&) const override {
     const Head head = read_head(bytes);
     RawPicture picture;
     picture.width = head.size.width;

@@ -157,7 +157,7 @@ class Tiff final : public Codec {
     return size_of(file.get());
   }
 
-  RawPicture decode(std::span<const uint8_t> bytes, int64_t) const override {
+  RawPicture decode(std::span<const uint8_t> bytes, const DecodeRequest&) const override {
     Memory memory{bytes};
     const File file = opened(memory);
     find_page(file.get());

@@ -43,7 +43,7 @@ class WebP final : public Codec {
     return {WebPDemuxGetI(demuxer.get(), WEBP_FF_CANVAS_WIDTH), WebPDemuxGetI(demuxer.get(), WEBP_FF_CANVAS_HEIGHT)};
   }
 
-  RawPicture decode(std::span<const uint8_t> bytes, int64_t) const override {
+  RawPicture decode(std::span<const uint8_t> bytes, const DecodeRequest&) const override {
     const Demuxer demuxer = opened(bytes);
     RawPicture picture;
     picture.width = WebPDemuxGetI(demuxer.get(), WEBP_FF_CANVAS_WIDTH);

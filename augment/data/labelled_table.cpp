@@ -1,6 +1,9 @@
 #include "augment/data/labelled_table.h"
 
 #include <algorithm>
+#include <array>
+#include <charconv>
+#include <limits>
 #include <map>
 #include <set>
 
@@ -32,6 +35,11 @@ Names listed(const std::string& text, const char* separators) {
   return parts;
 }
 
+std::string number_text(float number) {
+  std::array<char, 32> digits{};
+  return {digits.data(), std::to_chars(digits.data(), digits.data() + digits.size(), number).ptr};
+}
+
 class LabelledTable {
  public:
   LabelledTable(const std::string& path, Task task)
@@ -48,6 +56,7 @@ class LabelledTable {
       data.classes = labels();
     for (const auto& row : table_.rows) {
       LabelledFile item = item_of(row, data.classes);
+      if (columns_.weight != TableColumns::kNone) item.weight = weight_of(row);
       const std::string said = columns_.part == TableColumns::kNone ? "" : field(row, columns_.part),
                         part = said.empty() ? "train" : part_named(said);
       if (part.empty()) fail(row, "unknown split \"" + said + "\"", "use train, val or test");
@@ -97,6 +106,16 @@ class LabelledTable {
         values.push_back(*value);
       }
     return values;
+  }
+
+  float weight_of(const TextTable::Row& row) {
+    const std::string text = field(row, columns_.weight);
+    const auto weight = number_in(text);
+    if (!weight || *weight <= 0)
+      fail(row, "the weight \"" + text + "\" is no number above 0", "leave out rows that are not to count");
+    least_weight_ = std::min(least_weight_, *weight);
+    largest_weight_ = std::max(largest_weight_, *weight);
+    return *weight;
   }
 
   Names labels_of(const TextTable::Row& row) const {
@@ -169,6 +188,7 @@ class LabelledTable {
       fail(
           row, before + " with another " + (task_ == Task::classes ? "label" : "value"),
           task_ == Task::classes ? "leave one of them out, or train with --task multi-label" : "leave one of them out");
+    if (item.weight != first.weight) fail(row, before + " with another weight", "leave one of them out");
     ++repeated_;
   }
 
@@ -181,9 +201,12 @@ class LabelledTable {
       for (const size_t c : columns_.labels) ones.push_back(columns_.names[c]);
       data.notes.push_back(path_ + ": labels are the columns " + joined(ones, ", "));
     }
+    if (columns_.weight != TableColumns::kNone)
+      data.notes.push_back(path_ + ": in training pictures weigh what column " + columns_.names[columns_.weight] +
+                           " says, " + number_text(least_weight_) + " to " + number_text(largest_weight_));
     Names unused;
     for (size_t c = 0; c < columns_.names.size(); ++c)
-      if (c != columns_.file && c != columns_.part &&
+      if (c != columns_.file && c != columns_.part && c != columns_.weight &&
           std::find(columns_.labels.begin(), columns_.labels.end(), c) == columns_.labels.end())
         unused.push_back(columns_.names[c].empty() ? "number " + std::to_string(c + 1) : columns_.names[c]);
     if (!unused.empty())
@@ -204,6 +227,7 @@ class LabelledTable {
   const char* separators_ = kListEnds;   // of several labels in a field
   std::map<std::string, Seen> rows_of_;  // by path
   size_t repeated_ = 0;
+  float least_weight_ = std::numeric_limits<float>::infinity(), largest_weight_ = 0;
   std::map<std::string, size_t> place_of_;  // of a class
 };
 

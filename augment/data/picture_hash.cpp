@@ -6,7 +6,7 @@
 #include <map>
 #include <set>
 
-#include "augment/resize.h"
+#include "augment/pixels/resize.h"
 
 namespace graft {
 namespace {

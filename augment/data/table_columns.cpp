@@ -34,6 +34,13 @@ const Names& part_names() {
   return names;
 }
 
+/// Where values are measured, "weight" is what a scale shows.
+Names weight_names(Task task) {
+  Names names{"sample_weight", "sample_weights", "instance_weight", "loss_weight"};
+  if (task != Task::regression) names.insert(names.end(), {"weight", "weights"});
+  return names;
+}
+
 /// "Image Path" and "image-path" are "image_path".
 std::string plain_name(const std::string& name) {
   std::string plain = lower_case(name);
@@ -77,6 +84,7 @@ class ColumnFinder {
     columns_.file = columns_.names.empty() ? column_of_pictures(columns) : column_of_paths(plain);
     if (columns_.file == kNone) not_understood("no column holds pictures' files");
     columns_.part = columns_.names.empty() ? column_of_parts(columns) : column_named(plain, part_names());
+    columns_.weight = column_named(plain, weight_names(task_));
     // A header may be shorter than its rows.
     for (size_t c = columns_.names.size(); !columns_.names.empty() && columns_.part == kNone && c < columns; ++c)
       if (holds_parts(c)) columns_.part = c;
@@ -190,7 +198,7 @@ class ColumnFinder {
   void find_labels(size_t columns, const Names& plain) {
     Columns others;
     for (size_t c = 0; c < (columns_.names.empty() ? columns : columns_.names.size()); ++c)
-      if (c != columns_.file && c != columns_.part) others.push_back(c);
+      if (c != columns_.file && c != columns_.part && c != columns_.weight) others.push_back(c);
     if (others.size() > 1) {
       std::erase_if(others, [&](size_t c) { return is_index(c, plain); });
     }

@@ -14,7 +14,7 @@ namespace graft {
 struct TableColumns {
   static constexpr size_t kNone = std::string::npos;
   std::vector<std::string> names;  // of all; empty without a header
-  size_t file = kNone, part = kNone;
+  size_t file = kNone, part = kNone, weight = kNone;
   std::vector<size_t> labels;  // one, or one for each label or value
   bool one_hot = false;        // those hold whether a label is there
 };

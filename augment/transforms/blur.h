@@ -1,6 +1,6 @@
 #pragma once
 
-#include "augment/blur.h"
+#include "augment/pixels/blur.h"
 #include "augment/transforms/transform.h"
 
 namespace graft::transforms {

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "augment/tone.h"
+#include "augment/pixels/tone.h"
 #include "augment/transforms/transform.h"
 
 namespace graft::transforms {

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "augment/tone.h"
+#include "augment/pixels/tone.h"
 #include "augment/transforms/transform.h"
 
 namespace graft::transforms {

@@ -4,7 +4,7 @@
 #include <cmath>
 #include <cstring>
 
-#include "augment/resize.h"
+#include "augment/pixels/resize.h"
 #include "augment/transforms/transform.h"
 
 // How pictures of another shape come into a crop, for all that crops.

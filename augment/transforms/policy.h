@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "augment/tone.h"
+#include "augment/pixels/tone.h"
 #include "augment/transforms/movement.h"
 
 namespace graft::transforms {

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "augment/warped_image.h"
+#include "augment/pixels/warped_image.h"
 #include "graft/preprocessing.h"
 #include "runtime/core/component.h"
 #include "runtime/core/error.h"

@@ -36,14 +36,14 @@ struct OneRow {
       const Target target{
           label, batch.rows ? std::span<const float>(batch.rows + i * outputs, n) : std::span<const float>(),
           batch.teacher ? std::span<const float>(batch.teacher + i * outputs, n) : std::span<const float>()};
-      result.weight = weight_of(target, row);
+      result.weight = weight_of(target, row) * (batch.weights ? static_cast<double>(batch.weights[i]) : 1);
       result.loss = result.weight * formula(f, target, grad, row);
       GRAFT_FOR_COLUMNS(k, f, row) grad[k] = static_cast<float>(result.weight * static_cast<double>(grad[k]));
     }
     if (row.lane() == 0) sums[i] = result;
   }
 
-  /// As row_weight.
+  /// Of its classes, as in row_weight.
   GRAFT_DEVICE double weight_of(const Target& target, Row row) const {
     if (!class_weights) return 1;
     if (target.row.empty()) return static_cast<double>(class_weights[target.label]);

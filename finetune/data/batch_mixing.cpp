@@ -93,4 +93,9 @@ void BatchMixing::mix_targets(const Plan& plan, std::span<const int> labels, std
   mix_rows(plan, pure, rows, outputs_);
 }
 
+void BatchMixing::mix_weights(const Plan& plan, std::vector<float>& weights) const {
+  const std::vector<float> pure = weights;
+  mix_rows(plan, pure, weights, 1);
+}
+
 }  // namespace graft

@@ -48,6 +48,8 @@ class BatchMixing {
                     size_t channels) const;
   /// The targets, batch × outputs: from labels, or from rows where there are any.
   void mix_targets(const Plan& plan, std::span<const int> labels, std::vector<float>& rows) const;
+  /// What samples weigh: in the same proportion.
+  void mix_weights(const Plan& plan, std::vector<float>& weights) const;
 
  private:
   MixingOptions options_;

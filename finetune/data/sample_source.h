@@ -40,11 +40,20 @@ class SampleSource {
   virtual int label(int64_t index) const = 0;
   /// Targets of several numbers (marks of 0 and 1, measured values); empty where the class says it all.
   virtual std::span<const float> target(int64_t /*index*/) const { return {}; }
+  /// Of its loss in training, in proportion to the others; more than 0.
+  virtual float weight(int64_t /*index*/) const { return 1; }
   virtual std::unique_ptr<SampleStream> stream(std::vector<SampleRef> order, size_t batch) const = 0;
   /// The same samples as bytes, for a device that makes floats of them. Null where the source has floats alone.
   virtual std::unique_ptr<SampleStream> byte_stream(const std::vector<SampleRef>& /*order*/, size_t /*batch*/) const {
     return nullptr;
   }
 };
+
+/// What a sample with a class weighs, of its own and as one of its class. `class_weights`: empty for all 1.
+inline double class_sample_weight(const SampleSource& source, int64_t index, std::span<const float> class_weights) {
+  const auto own = static_cast<double>(source.weight(index));
+  return class_weights.empty() ? own
+                               : own * static_cast<double>(class_weights[static_cast<size_t>(source.label(index))]);
+}
 
 }  // namespace graft

@@ -16,6 +16,7 @@ class SampleSubset final : public SampleSource {
   int64_t size() const override { return static_cast<int64_t>(samples_.size()); }
   int label(int64_t index) const override { return source_.label(of(index)); }
   std::span<const float> target(int64_t index) const override { return source_.target(of(index)); }
+  float weight(int64_t index) const override { return source_.weight(of(index)); }
   std::unique_ptr<SampleStream> stream(std::vector<SampleRef> order, size_t batch) const override {
     return source_.stream(mapped(std::move(order)), batch);
   }

@@ -6,19 +6,22 @@
 
 namespace graft {
 
-double row_weight(const Target& target, std::span<const float> weights) {
-  if (weights.empty()) return 1;
-  if (target.row.empty()) return static_cast<double>(weights[static_cast<size_t>(target.label)]);
+double row_weight(const Targets& targets, size_t i, std::span<const float> class_weights) {
+  const double own = targets.weights.empty() ? 1 : static_cast<double>(targets.weights[i]);
+  if (class_weights.empty()) return own;
+  if (targets.rows.empty()) return own * static_cast<double>(class_weights[static_cast<size_t>(targets.labels[i])]);
   double weighted = 0, mass = 0;
-  for (size_t k = 0; k < target.row.size(); ++k) {
-    weighted += target.at(k) * static_cast<double>(weights[k]);
-    mass += target.at(k);
+  for (size_t k = 0; k < class_weights.size(); ++k) {
+    const auto target = static_cast<double>(targets.rows[i * class_weights.size() + k]);
+    weighted += target * static_cast<double>(class_weights[k]);
+    mass += target;
   }
-  return mass > 0 ? weighted / mass : 1;
+  return mass > 0 ? own * weighted / mass : own;
 }
 
 double batch_loss(const Loss& loss, std::span<const float> scores, const Targets& targets,
-                  std::span<const float> weights, std::span<float> grad, Reduction reduction, std::span<float> values) {
+                  std::span<const float> class_weights, std::span<float> grad, Reduction reduction,
+                  std::span<float> values) {
   const size_t rows = targets.labels.size(), outputs = rows == 0 ? 0 : scores.size() / rows;
   std::fill(grad.begin(), grad.end(), 0.0f);
   std::fill(values.begin(), values.end(), 0.0f);
@@ -31,7 +34,7 @@ double batch_loss(const Loss& loss, std::span<const float> scores, const Targets
       throw Error("the network's scores are no longer finite numbers", "use a lower " + mention("lr"));
     }
     const Target target{targets.labels[i], part(targets.rows), part(targets.teacher)};
-    const double weight = row_weight(target, weights);
+    const double weight = row_weight(targets, i, class_weights);
     const auto slope = part(grad);
     const double value = weight * loss.row(row, target, slope);
     for (float& g : slope) g = static_cast<float>(weight * static_cast<double>(g));

@@ -48,20 +48,22 @@ struct Targets {
   std::span<const int> labels;
   std::span<const float> rows{};
   std::span<const float> teacher{};  // batch × outputs, for losses that need one
+  std::span<const float> weights{};  // of the rows; empty: all 1
 };
 
 enum class Reduction { mean, sum };
 
 /// The loss of a batch, rows × outputs. Rows whose label is negative count for nothing. Writes dL/dscores of the
 /// batch's mean (or sum) to `grad` and, where given, each row's own loss to `values`; returns the sum of the rows'
-/// losses. `weights` (one a class, or empty) scale rows, as PyTorch's `weight`: the mean divides by the weights' sum; a
-/// row of several classes weighs what its target says on average. Throws Error when a score is NaN or infinite.
+/// losses. `class_weights` (one a class, or empty) scale rows, as PyTorch's `weight`: the mean divides by the weights'
+/// sum; a row of several classes weighs what its target says on average. The rows' own weights multiply these. Throws
+/// Error when a score is NaN or infinite.
 double batch_loss(const Loss& loss, std::span<const float> scores, const Targets& targets,
-                  std::span<const float> weights, std::span<float> grad, Reduction reduction = Reduction::mean,
+                  std::span<const float> class_weights, std::span<float> grad, Reduction reduction = Reduction::mean,
                   std::span<float> values = {});
 
-/// What a row weighs in batch_loss's mean.
-double row_weight(const Target& target, std::span<const float> weights);
+/// What row `i` of a batch weighs in batch_loss's mean.
+double row_weight(const Targets& targets, size_t i, std::span<const float> class_weights);
 
 /// t = (1-ε)·target + ε/K.  [Szegedy et al. 2015, §7]
 GRAFT_DEVICE inline double smoothed(const Target& y, size_t k, size_t classes, double epsilon) {

@@ -99,7 +99,7 @@ HeldOut judge_network(const Graph& graph, const SampleSource& pictures, const Tr
   std::vector<float> row(scores.width(0));
   for (const int64_t i : scores.samples()) {
     scores.copy(0, {i, 0}, row.data());
-    judged.add(row, pictures.label(i), options.supervision.class_weights);
+    judged.add(row, pictures.label(i), class_sample_weight(pictures, i, options.supervision.class_weights));
   }
   return judged;
 }
@@ -114,14 +114,15 @@ HeldOut judge_rows(const Graph& rest, const FeatureRows& rows, const std::vector
   for (const int64_t i : samples) order.push_back({i, 0});
   feed->start(order);
   HeldOut judged;
-  for (FeedBatch batch; feed->next(batch);) {
+  size_t at = 0;
+  for (FeedBatch batch; feed->next(batch); at += batch.labels.size()) {
     for (size_t i = 0; i < batch.inputs.size(); ++i) plan.bind_input(i, batch.inputs[i]);
     plan.forward();
     const size_t classes = static_cast<size_t>(plan.output(0).shape.elements()) / batch.labels.size();
     for (size_t i = 0; i < batch.labels.size(); ++i)
       if (batch.labels[i] >= 0)
         judged.add({plan.output(0).as<float>() + i * classes, classes}, batch.labels[i],
-                   options.supervision.class_weights);
+                   class_sample_weight(source, samples[at + i], options.supervision.class_weights));
   }
   return judged;
 }

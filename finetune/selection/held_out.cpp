@@ -22,11 +22,17 @@ double normal_quantile(double upper_tail) {
 
 }  // namespace
 
-void HeldOut::add(std::span<const float> f, int label, const std::vector<float>& class_weights) {
-  const auto c = static_cast<size_t>(label);
-  weights.push_back(class_weights.empty() ? 1.0 : static_cast<double>(class_weights[c]));
-  losses.push_back(weights.back() * (formulas::log_sum_exp(f, Row{}) - static_cast<double>(f[c])));
+void HeldOut::add(std::span<const float> f, int label, double weight) {
+  weights.push_back(weight);
+  losses.push_back(weight * (formulas::log_sum_exp(f, Row{}) - static_cast<double>(f[static_cast<size_t>(label)])));
   right.push_back(top_indices(f, 1)[0] == label);
+}
+
+HeldOut HeldOut::unweighted() const {
+  HeldOut same = *this;
+  for (size_t i = 0; i < losses.size(); ++i) same.losses[i] /= weights[i];
+  same.weights.assign(weights.size(), 1);
+  return same;
 }
 
 double HeldOut::loss() const {

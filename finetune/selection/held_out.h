@@ -9,12 +9,13 @@ namespace graft {
 struct HeldOut {
   std::vector<double> losses;   // cross-entropy in nats, times the weight
   std::vector<bool> right;      // the largest score is the label's
-  std::vector<double> weights;  // of the pictures' classes
-  /// `class_weights`: empty for all 1.
-  void add(std::span<const float> scores, int label, const std::vector<float>& class_weights = {});
+  std::vector<double> weights;  // of the pictures
+  void add(std::span<const float> scores, int label, double weight = 1);
   double loss() const;      // weighted mean; 0 of none
   double accuracy() const;  // 0 to 1; 0 of none
   double weighted_accuracy() const;
+  /// The same pictures, each of which counts once.
+  HeldOut unweighted() const;
 };
 
 /// Mean of a - b, number by number, and its standard error; the error of fewer than two is infinite.

@@ -22,7 +22,7 @@ HeldOut judged(const LinearCandidate& candidate, const ClassTargets& t, int fold
   const auto classes = static_cast<size_t>(t.classes);
   for (size_t i = 0; i < t.labels.size(); ++i)
     if (t.fold[i] >= 0 && (fold < 0 || t.fold[i] == fold))
-      judged.add({candidate.scores().data() + i * classes, classes}, t.labels[i], t.class_weights);
+      judged.add({candidate.scores().data() + i * classes, classes}, t.labels[i], t.weight(i));
   return judged;
 }
 

@@ -28,10 +28,11 @@ class FeatureMatrix {
 /// What the pictures of a FeatureMatrix are to be told apart by.
 struct ClassTargets {
   int classes = 2;
-  std::vector<int> labels;           // of each picture
-  std::vector<int> fold;             // of each picture; -1: trains in every fold and is never scored
-  int folds = 5;                     // at least 2
-  std::vector<float> class_weights;  // empty: all 1
+  std::vector<int> labels;      // of each picture
+  std::vector<int> fold;        // of each picture; -1: trains in every fold and is never scored
+  int folds = 5;                // at least 2
+  std::vector<double> weights;  // of each picture; empty: all 1
+  double weight(size_t picture) const { return weights.empty() ? 1 : weights[picture]; }
 };
 
 /// A linear head for features as they are.

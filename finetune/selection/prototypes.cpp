@@ -42,8 +42,10 @@ Prototypes::Means Prototypes::means_without(int fold) const {
     const size_t picture = row % pictures;
     if (fold >= 0 && targets_.fold[picture] == fold) continue;
     const auto c = static_cast<size_t>(targets_.labels[picture]);
-    for (size_t d = 0; d < width_; ++d) sums[c * width_ + d] += static_cast<double>(standardised_[row * width_ + d]);
-    ++counts[c];
+    const double weight = targets_.weight(picture);
+    for (size_t d = 0; d < width_; ++d)
+      sums[c * width_ + d] += weight * static_cast<double>(standardised_[row * width_ + d]);
+    counts[c] += weight;
   }
   Means means{std::vector<float>(classes * width_), std::vector<float>(classes)};
   for (size_t c = 0; c < classes; ++c) {

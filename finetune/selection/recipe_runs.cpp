@@ -78,8 +78,8 @@ HeldOut run_recipe(const RecipeProblem& problem, FeatureBank& bank, const TrainO
   const SampleSubset seen(source, problem.training), unseen(source, problem.validation);
   train(network.graph, network.head, seen, unseen, problem.classes, training, inner, backend);
   if (stopped) return {};
-  training.supervision.class_weights.clear();  // the score that is told counts pictures
-  return judge_network(network.graph, unseen, training, backend);
+  // The score that is told counts pictures.
+  return judge_network(network.graph, unseen, training, backend).unweighted();
 }
 
 FoldsResult cross_validate_recipe(const RecipeProblem& problem, FeatureBank& bank, int folds,

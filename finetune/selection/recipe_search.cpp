@@ -86,11 +86,13 @@ class RecipeSearcher {
     ClassTargets t;
     t.classes = problem_.classes;
     t.folds = kFolds;
-    t.class_weights = options_.supervision.class_weights;
     const SampleSource& source = problem_.pictures(plain_form());
     t.fold = assign_folds(source, samples, kFolds, options_.seed);
     std::map<int, int> of_class;
-    for (const int64_t i : samples) ++of_class[t.labels.emplace_back(source.label(i))];
+    for (const int64_t i : samples) {
+      ++of_class[t.labels.emplace_back(source.label(i))];
+      t.weights.push_back(class_sample_weight(source, i, options_.supervision.class_weights));
+    }
     for (size_t i = 0; i < samples.size(); ++i)
       if (of_class[t.labels[i]] == 1) t.fold[i] = -1;  // the fold that does not see it would not know its class
     return t;

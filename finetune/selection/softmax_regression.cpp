@@ -96,7 +96,7 @@ class SoftmaxRegression::Problem final : public Objective {
       double total = 0;
       const auto weight_of = [&](size_t i) {
         if (blocks_ > 1 && fold_of[i] == k) return 0.0;
-        return t.class_weights.empty() ? 1.0 : static_cast<double>(t.class_weights[static_cast<size_t>(t.labels[i])]);
+        return t.weight(i);
       };
       for (size_t i = 0; i < owner_.pictures_; ++i) total += weight_of(i);
       total *= static_cast<double>(owner_.rows_) / static_cast<double>(owner_.pictures_);
@@ -164,7 +164,7 @@ void SoftmaxRegression::add_point(Problem& problem, double l2) {
   for (float& f : scores) f = static_cast<float>(static_cast<double>(f) / temperature);
   HeldOut held_out;
   for (size_t i = 0; i < pictures_; ++i)
-    if (labels[i] >= 0) held_out.add({scores.data() + i * classes, classes}, labels[i], targets_.class_weights);
+    if (labels[i] >= 0) held_out.add({scores.data() + i * classes, classes}, labels[i], targets_.weight(i));
   if (held_out.losses.empty())
     throw Error("no class has two pictures, so that nothing can be judged by pictures that were not seen",
                 "give more pictures, or set " + mention("budget") + " to 0", ErrorCode::bad_data);

@@ -18,6 +18,7 @@ size_t fill_up(std::vector<SampleRef>& order, size_t batch) {
 
 void add_target(const SampleSource& source, int64_t index, size_t slot, FeedBatch& batch) {
   batch.labels[slot] = source.label(index);
+  batch.weights[slot] = source.weight(index);
   const auto target = source.target(index);
   if (target.empty()) return;
   batch.rows.resize(batch.labels.size() * target.size());
@@ -41,6 +42,7 @@ class CachedFeed final : public Feed {
     if (at_ >= order_.size()) return false;
     batch.inputs.clear();
     batch.labels.assign(batch_, -1);
+    batch.weights.assign(batch_, 1);
     batch.rows.clear();
     for (size_t o = 0; o < buffers_.size(); ++o) {
       for (size_t i = 0; i < batch_; ++i) rows_.copy(o, order_[at_ + i], buffers_[o].data() + i * rows_.width(o));
@@ -54,6 +56,7 @@ class CachedFeed final : public Feed {
         batch.inputs[o] = mixed_[o].data();
       }
       mixing_->mix_targets(plan, batch.labels, batch.rows);
+      mixing_->mix_weights(plan, batch.weights);
     }
     at_ += batch_;
     return true;
@@ -105,6 +108,7 @@ class StreamedFeed final : public Feed {
     if (!stream_->next(loaded)) return false;
     batch.inputs.clear();
     batch.labels.assign(batch_, -1);
+    batch.weights.assign(batch_, 1);
     batch.rows.clear();
     for (size_t i = 0; i < batch_ && at_ + i < real_; ++i) {
       if (loaded.errors[i].empty())
@@ -144,6 +148,7 @@ class StreamedFeed final : public Feed {
     auto plan = mixing_->plan(batch.labels, step_++);
     mixing_->mix_pictures(plan, pixels, pixels_, height_, width_, channels);
     mixing_->mix_targets(plan, batch.labels, batch.rows);
+    mixing_->mix_weights(plan, batch.weights);
     return pixels_.data();
   }
 

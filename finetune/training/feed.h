@@ -19,6 +19,7 @@ struct FeedBatch {
   PictureBytes pictures{};  // where there are any, the last input in the place of floats
   std::vector<int> labels;
   std::vector<float> rows;         // targets of several numbers, batch × outputs; empty where labels say it all
+  std::vector<float> weights;      // of the samples' losses
   const float* teacher = nullptr;  // the teacher's scores, where there is one
 };
 

@@ -36,7 +36,10 @@ class HostLoss final : public LossKernel {
 
   void compute(const LossBatch& batch, bool keep) override {
     const auto values = [&](const float* from) { return std::span(from, from ? rows_ * outputs_ : 0); };
-    const Targets targets{{batch.labels, rows_}, values(batch.rows), values(batch.teacher)};
+    const Targets targets{{batch.labels, rows_},
+                          values(batch.rows),
+                          values(batch.teacher),
+                          std::span(batch.weights, batch.weights ? rows_ : 0)};
     const std::span<float> slopes(batch.slopes, rows_ * outputs_);
     const double loss = batch_loss(loss_, values(batch.scores), targets, class_weights_, slopes);
     if (batch.scale != 1)
@@ -48,11 +51,8 @@ class HostLoss final : public LossKernel {
  private:
   double weight_of(const Targets& targets) const {
     double weight = 0;
-    for (size_t i = 0; i < rows_; ++i) {
-      if (targets.labels[i] < 0) continue;
-      const auto row = targets.rows.empty() ? targets.rows : targets.rows.subspan(i * outputs_, outputs_);
-      weight += row_weight({targets.labels[i], row}, class_weights_);
-    }
+    for (size_t i = 0; i < rows_; ++i)
+      if (targets.labels[i] >= 0) weight += row_weight(targets, i, class_weights_);
     return weight;
   }
 

@@ -13,6 +13,7 @@ StepLoss::StepLoss(TrainingPlan& plan, const TrainOptions& options, const StepTa
     labels_ = DeviceBuffer(device_, batch * sizeof(int));
     rows_ = DeviceBuffer(device_, numbers * sizeof(float));
     teacher_ = DeviceBuffer(device_, numbers * sizeof(float));
+    weights_ = DeviceBuffer(device_, batch * sizeof(float));
   }
   for (size_t s = 0; s < plan.scores; ++s) {
     LossBatch head;
@@ -33,10 +34,12 @@ void StepLoss::upload(const FeedBatch& batch) {
   const int* const labels = uploaded(batch.labels.data(), labels_);
   const float* const rows = uploaded(batch.rows.empty() ? nullptr : batch.rows.data(), rows_);
   const float* const teacher = uploaded(batch.teacher, teacher_);
+  const float* const weights = uploaded(batch.weights.data(), weights_);
   for (LossBatch& head : heads_) {
     head.labels = labels;
     head.rows = rows;
     head.teacher = teacher;
+    head.weights = weights;
   }
 }
 

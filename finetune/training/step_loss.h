@@ -32,7 +32,7 @@ class StepLoss {
 
   const Device& device_;
   float auxiliary_weight_;
-  DeviceBuffer labels_, rows_, teacher_;  // batch ints; batch × outputs floats. Empty where nothing is copied
+  DeviceBuffer labels_, rows_, teacher_, weights_;  // as in LossBatch; empty where nothing is copied
   std::unique_ptr<LossKernel> loss_;
   std::vector<LossBatch> heads_;  // the first is that of the scores
 };

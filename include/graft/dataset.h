@@ -13,6 +13,7 @@ struct LabelledFile {
   std::string path;
   int label = -1;               // index into Dataset::classes; 0 where `target` says more
   std::vector<float> target{};  // several labels: a 0 or 1 for each class; regression: the measured values
+  float weight = 1;             // of its loss in training, in proportion to the others; more than 0
 };
 
 /// Labelled pictures: a plain value, nothing of a picture is read before it is used. Threads may share a constant one.
@@ -38,12 +39,12 @@ struct SplitSettings {
 /// case, or PATH/CLASS/…; pictures at any depth below their class, links followed. Tables (comma, tab, semicolon, JSON
 /// lines): a column of paths, relative to the table, one of labels and perhaps one of splits, by the names of their
 /// header or by what stands in them; with Task::multi_label several labels with semicolons between them (none: an empty
-/// field) or a column of 0 and 1 for each, with Task::regression numbers, named by the header.
-/// Tar archives: of samples as WebDataset writes them, of folders of classes, or one for each class.
-/// Where nothing validates, a part of each class that trains does; pictures that are nearly the same stay on one side.
-/// Throws Error: not_found where PATH is not; bad_data
-/// where a class has no training picture, nothing validates, there are fewer than two classes, or a row makes no sense
-/// (which is named); io where a folder cannot be listed.
+/// field) or a column of 0 and 1 for each, with Task::regression numbers, named by the header. A column named weight
+/// (sample_weight where values are measured) says what pictures weigh in training. Tar archives: of samples as
+/// WebDataset writes them, of folders of classes, or one for each class. Where nothing validates, a part of each class
+/// that trains does; pictures that are nearly the same stay on one side. Throws Error: not_found where PATH is not;
+/// bad_data where a class has no training picture, nothing validates, there are fewer than two classes, or a row makes
+/// no sense (which is named); io where a folder cannot be listed.
 Dataset read_dataset(const std::string& path, Task task = Task::classes, const SplitSettings& split = {});
 
 /// A dataset of files that the caller lists, one class each: labels[i] names the class of paths[i]. It is split. Throws

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -41,8 +42,18 @@ class FeatureExtractor {
 
   /// Throws Error (bad_data) where none of the files can be read.
   Features extract(const std::vector<std::string>& paths, Listener* listener = nullptr);
+  /// For many pictures: calls `row` with a picture's index and its features, in order, as soon as its batch is
+  /// computed, or `failed` with the reason. The features are valid during the call. Returns how many failed.
+  using Row = std::function<void(size_t index, std::span<const float> features)>;
+  using Failed = std::function<void(size_t index, const std::string& reason)>;
+  size_t run(const std::vector<std::string>& paths, const Row& row, const Failed& failed = {},
+             Listener* listener = nullptr);
   /// Throws Error (invalid_argument) for a picture without pixels.
   Features extract(std::span<const PictureView> pictures, Listener* listener = nullptr);
+
+  /// What features depend on, as JSON in a line: the model's name and a hash of its weights, layer, preprocessing,
+  /// views. Where it is the same, so are the features.
+  const std::string& made_by() const;
 
  private:
   struct Impl;
@@ -54,7 +65,7 @@ class FeatureExtractor {
 std::vector<int64_t> class_labels(const std::vector<std::string>& paths, const std::vector<std::string>& labels);
 
 /// Writes .npy (the values; PATH.paths.txt beside it has a path a row), .npz (features, labels, paths, classes) or .csv
-/// (path,label,f0,f1…), by the path's extension, beside it and renamed. Throws Error: unsupported for another
+/// (path,label,class,f0,f1…), by the path's extension, beside it and renamed. Throws Error: unsupported for another
 /// extension, io.
 void save_features(const Features& features, const std::string& path);
 /// Throws Error (unsupported) for a path that save_features would refuse.

@@ -24,6 +24,12 @@ struct FinetuneResult {
   double best_score = 0;             // validation score of that epoch, as EpochReport::val_score
   bool stopped_early = false;        // after fewer epochs than were asked for: by patience, or by the listener
   bool features_cached = false;
+  /// Decoded pictures that were kept for later epochs; those that found no room were decoded again each time.
+  struct PictureCache {
+    size_t pictures = 0;
+    uint64_t bytes = 0, most_bytes = 0;
+    bool full = false;
+  } picture_cache{};
   int64_t trainable_parameters = 0, frozen_parameters = 0;
   std::vector<std::string> skipped;  // pictures and other files left out, each with the reason
   FoldsResult folds;                 // empty without cross-validation

@@ -70,7 +70,9 @@ struct FinetuneSettings {
 
   // Features of the frozen part.
   Caching cache = Caching::automatic;
-  int cached_views = 2;  // "cache": augmented views of each picture that are kept
+  int cached_views = 2;                         // "cache": augmented views of each picture that are kept
+  std::optional<uint64_t> picture_cache_bytes;  // "picture-cache": for decoded pictures, which epochs then need not
+                                                // decode again; none: a quarter of the memory that is available
 
   // What is done beside the run itself.
   /// "budget": seconds for choosing, by training pictures held out, what suits the set: preprocessing where it is a

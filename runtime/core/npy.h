@@ -1,8 +1,6 @@
 #pragma once
 
 #include <string>
-#include <utility>
-#include <vector>
 
 #include "runtime/core/tensor.h"
 
@@ -14,9 +12,5 @@ Tensor read_npy(const std::string& path);
 Shape read_npy_shape(const std::string& path);
 /// Version 1.0.
 void write_npy(const std::string& path, const Tensor& tensor);
-
-/// An .npz archive (stored, not compressed) of named arrays; `texts` become arrays of unicode strings.
-void write_npz(const std::string& path, const std::vector<std::pair<std::string, const Tensor*>>& arrays,
-               const std::vector<std::pair<std::string, std::vector<std::string>>>& texts);
 
 }  // namespace graft

@@ -86,6 +86,7 @@ struct LossBatch {
   const int* labels = nullptr;     // negative: the row counts for nothing
   const float* rows = nullptr;     // targets of several numbers, rows × outputs, or null
   const float* teacher = nullptr;  // another network's scores, rows × outputs, or null
+  const float* weights = nullptr;  // of the rows, beside those of their classes; null: all 1
   float* slopes = nullptr;         // dL/dscores of the batch's mean, times `scale`
   float scale = 1;
 };

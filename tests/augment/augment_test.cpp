@@ -11,7 +11,7 @@
 #include "augment/decode.h"
 #include "augment/encode.h"
 #include "augment/loader.h"
-#include "augment/resize.h"
+#include "augment/pixels/resize.h"
 #include "graft/dataset.h"
 #include "runtime/core/error.h"
 
@@ -302,6 +302,40 @@ TEST(Loader, DeliversBytesThatStandForTheFloats) {
   }
   EXPECT_EQ(bytes.next(), nullptr);
   EXPECT_GT(turned, 2);
+}
+
+TEST(Loader, KeptPicturesGiveTheSamePixels) {
+  const Folder folder("loader_kept");
+  std::vector<LoadRequest> requests;
+  for (int i = 0; i < 12; ++i) {
+    const std::string path = (folder.path / (std::to_string(i) + (i % 2 ? ".png" : ".jpg"))).string();
+    write_image(gradient(60 + i, 50), path);
+    requests.push_back({path, static_cast<uint64_t>(i)});
+  }
+  TransformContext context;
+  context.height = context.width = 8;
+  context.short_side = 8;
+  const Pipeline one(make_recipe("resized-crop,flip,rotate", context), {}, 8, 8);
+  std::vector<Pipeline::Transforms> two;
+  two.push_back(make_recipe("center-crop", context));
+  two.push_back(make_recipe("center-crop,vflip:probability=1", context));
+  const Pipeline both(std::move(two), {}, 8, 8);
+  const auto pixels = [&](const Pipeline& pipeline, const std::shared_ptr<DecodedPictures>& kept) {
+    std::vector<float> all;
+    Loader loader(pipeline, requests, 5, 2, PixelForm::floats, kept);
+    while (const Loader::Batch* batch = loader.next())
+      all.insert(all.end(), batch->pixels.begin(), batch->pixels.end());
+    return all;
+  };
+  for (const Pipeline* pipeline : {&one, &both})
+    for (const uint64_t room : {uint64_t{1} << 20, uint64_t{40000}, uint64_t{1}}) {
+      const auto kept = std::make_shared<DecodedPictures>(room);
+      const std::vector<float> expected = pixels(*pipeline, nullptr);
+      EXPECT_EQ(pixels(*pipeline, kept), expected);
+      EXPECT_EQ(pixels(*pipeline, kept), expected);
+      EXPECT_EQ(kept->use().full, room < (1 << 20));
+      EXPECT_EQ(kept->use().pictures == 12, room == (1 << 20));
+    }
 }
 
 TEST(Loader, CanBeLeftBeforeTheEnd) {

@@ -1,4 +1,4 @@
-#include "augment/warped_image.h"
+#include "augment/pixels/warped_image.h"
 
 #include <gtest/gtest.h>
 

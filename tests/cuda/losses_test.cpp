@@ -37,6 +37,7 @@ LossBatch view(const Batch& b, bool teacher, std::vector<float>& slopes, float s
           b.labels.data(),
           b.rows.empty() ? nullptr : b.rows.data(),
           teacher ? b.teacher.data() : nullptr,
+          nullptr,
           slopes.data(),
           scale};
 }
@@ -48,16 +49,19 @@ void expect_same(const Choice& choice, const std::vector<float>& weights, bool s
   const Batch b(several);
   std::vector<float> expected(b.scores.size()), found(b.scores.size(), std::numeric_limits<float>::quiet_NaN());
   const std::span<const float> teacher(b.teacher.data(), loss->needs_teacher() ? b.teacher.size() : 0);
-  const double total = batch_loss(*loss, b.scores, {b.labels, b.rows, teacher}, weights, expected);
+  // Where classes have weights, rows have some too.
+  std::vector<float> own;
+  for (size_t i = 0; !weights.empty() && i < b.labels.size(); ++i) own.push_back(0.25f * static_cast<float>(i + 1));
+  const Targets targets{b.labels, b.rows, teacher, own};
+  const double total = batch_loss(*loss, b.scores, targets, weights, expected);
   double weight = 0;
   for (size_t i = 0; i < b.labels.size(); ++i)
-    if (b.labels[i] >= 0)
-      weight += row_weight(
-          {b.labels[i], b.rows.empty() ? std::span<const float>() : std::span(b.rows).subspan(i * kOutputs, kOutputs)},
-          weights);
+    if (b.labels[i] >= 0) weight += row_weight(targets, i, weights);
   const auto device = kernels().make_loss(choice, weights, kRows, kOutputs);
   ASSERT_NE(device, nullptr) << name;
-  device->compute(view(b, loss->needs_teacher(), found), true);
+  LossBatch batch = view(b, loss->needs_teacher(), found);
+  batch.weights = own.empty() ? nullptr : own.data();
+  device->compute(batch, true);
   const LossKernel::Sums sums = device->sums();
   EXPECT_TRUE(sums.finite);
   EXPECT_NEAR(sums.loss, total, 1e-9 * std::max(1.0, std::fabs(total))) << name;

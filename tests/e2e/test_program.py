@@ -74,6 +74,39 @@ class Program(ScratchTest):
         graft("extract", self.run_folder / "model.onnx", self.pictures / "val", "-o", self.base / "f.npy", "--layer", "stage2.block2.relu2", "--quiet")
         self.assertEqual(np.load(self.base / "f.npy").shape, (30, 48 * 16 * 16))
 
+    def test_extract_goes_on_where_it_was_interrupted_and_appends(self):
+        folder = self.base / "many"
+        folder.mkdir()
+        pictures = sorted((self.pictures / "val").rglob("*.png"))
+        for i in range(1200):
+            (folder / f"{i:04}.png").symlink_to(pictures[i % len(pictures)])
+        command = ["extract", self.run_folder / "model.onnx", folder, "--batch", "32"]
+        whole, out = self.base / "whole.npz", self.base / "parts.npz"
+        graft(*command, "-o", whole, "--quiet")
+        rows = self.base / "parts.npz.part.rows"
+        running = subprocess.Popen([GRAFT, *map(str, command), "-o", str(out), "--quiet"])
+        while running.poll() is None and not (rows.exists() and rows.stat().st_size > 20000):
+            time.sleep(0.005)
+        running.kill()
+        running.wait()
+        self.assertFalse(out.exists(), "it ended before it could be interrupted")
+        done = graft(*command, "-o", out, "--json")
+        report = json.loads(done.stdout)
+        self.assertGreater(report["continued"], 64)
+        self.assertEqual(report["pictures"], 1200)
+        self.assertIn(f"goes on where an interrupted run ended: {report['continued']} pictures", done.stderr)
+        self.assertEqual(out.read_bytes(), whole.read_bytes())
+        self.assertFalse(rows.exists())
+        more = self.pictures / "val"
+        report = json.loads(graft("extract", self.run_folder / "model.onnx", more, "--append", "-o", out, "--json").stdout)
+        self.assertEqual((report["kept"], report["pictures"]), (1200, 1230))
+        arrays, before = np.load(out), np.load(whole)
+        self.assertTrue(np.array_equal(arrays["features"][:1200], before["features"]))
+        self.assertEqual(len(arrays["paths"]), 1230)
+        refused = graft("extract", self.run_folder / "model.onnx", more, "--append", "-o", out, "--layer", "stage2.block2.relu2", check=False)
+        self.assertEqual(refused.returncode, 1)
+        self.assertIn("was made by another model or other settings", refused.stderr)
+
     def test_export_passes_onnx_and_agrees_with_onnx_runtime(self):
         import onnx
         out = self.base / "deploy.onnx"

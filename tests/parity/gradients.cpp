@@ -6,6 +6,7 @@
 #include "importer/reader.h"
 #include "runtime/core/error.h"
 #include "runtime/core/npy.h"
+#include "runtime/core/npz.h"
 #include "runtime/plan/plan.h"
 #include "tests/backend.h"
 

@@ -17,7 +17,7 @@
 #include "augment/augmentation.h"
 #include "augment/decode.h"
 #include "augment/encode.h"
-#include "augment/tone.h"
+#include "augment/pixels/tone.h"
 #include "runtime/core/error.h"
 
 using namespace graft;

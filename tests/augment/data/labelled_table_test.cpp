@@ -182,6 +182,22 @@ TEST_F(LabelledTable, ColumnsThatAreNotUsedAreTold) {
   EXPECT_NE(data.notes[0].find("author, year are not used"), std::string::npos);
 }
 
+TEST_F(LabelledTable, ARowsWeightIsReadAndTold) {
+  const Dataset data = read("path,label,sample weight\nimg/a.png,cat,0.5\nimg/b.png,dog,3\n");
+  ASSERT_EQ(data.test.size(), 2u);
+  EXPECT_EQ(data.test[0].weight, 0.5f);
+  EXPECT_EQ(data.test[1].weight, 3);
+  ASSERT_EQ(data.notes.size(), 1u);
+  EXPECT_NE(data.notes[0].find("what column sample weight says, 0.5 to 3"), std::string::npos) << data.notes[0];
+  for (const char* wrong : {"", "0", "-1", "nan", "much"}) {
+    const std::string table = std::string("path,label,weight\nimg/a.png,cat,1\nimg/b.png,dog,") + wrong + "\n";
+    EXPECT_NE(refused(table).find("line 3: the weight"), std::string::npos) << wrong;
+  }
+  // What a scale shows is a value to be learned.
+  EXPECT_EQ(read("path,weight\nimg/a.png,71\nimg/b.png,80\n", Task::regression).classes,
+            (std::vector<std::string>{"weight"}));
+}
+
 TEST_F(LabelledTable, AQuotedFieldMayHoldAnything) {
   picture("img/a, \"b\".png");
   const Dataset data = read("path,label\n\"img/a, \"\"b\"\".png\",\"two\nlines\"\nimg/b.png, dog \n");

@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-#include "augment/resize.h"
+#include "augment/pixels/resize.h"
 #include "runtime/core/random.h"
 
 namespace graft {

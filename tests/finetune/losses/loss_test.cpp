@@ -69,7 +69,7 @@ TEST(Losses, EqualPyTorchsAndThePapers) {
     std::vector<float> grad(scores.size()), values(labels.size());
     const double total = batch_loss(*loss, scores, {labels, rows, teacher}, w, grad, Reduction::mean, values);
     double divisor = 0, sum = 0;
-    for (int label : labels) divisor += row_weight({label}, w);
+    for (size_t i = 0; i < labels.size(); ++i) divisor += row_weight({labels}, i, w);
     for (float v : values) sum += static_cast<double>(v);
     EXPECT_NEAR(total / divisor, c.at("value").get<double>(), 1e-6 * std::max(1.0, std::fabs(total / divisor))) << name;
     EXPECT_NEAR(sum, total, 1e-5 * std::max(1.0, std::fabs(total))) << name;
@@ -168,6 +168,19 @@ TEST(BatchLoss, WeighsClassesAsPyTorchDoes) {
   batch_loss(*make_loss({"cross-entropy"}), scores, {labels}, weights, grad);
   EXPECT_NEAR(grad[0], -0.5f * 3 / 4, 1e-6);
   EXPECT_NEAR(grad[3], -0.5f * 1 / 4, 1e-6);
+}
+
+TEST(BatchLoss, RowsOwnWeightsMultiplyThoseOfTheirClasses) {
+  const std::vector<float> scores{0, 0, 0, 0}, classes{3, 1}, own{0.5f, 6};
+  const std::vector<int> labels{0, 1};
+  std::vector<float> grad(4), values(4);
+  const Targets targets{labels, {}, {}, own};
+  EXPECT_EQ(row_weight(targets, 0, classes), 1.5);
+  EXPECT_EQ(row_weight(targets, 1, {}), 6);
+  const double total = batch_loss(*make_loss({"cross-entropy"}), scores, targets, classes, grad);
+  EXPECT_NEAR(total, std::log(2.0) * 7.5, 1e-6);
+  EXPECT_NEAR(grad[0], -0.5f * 1.5f / 7.5f, 1e-6);
+  EXPECT_NEAR(grad[3], -0.5f * 6 / 7.5f, 1e-6);
 }
 
 TEST(BatchLoss, RefusesScoresThatAreNoNumbers) {

@@ -11,7 +11,8 @@ namespace {
 void add(HeldOut& held_out, int label, double p, const std::vector<float>& class_weights = {}) {
   const auto f = static_cast<float>(std::log(p / (1 - p)));
   const std::vector<float> scores = label == 0 ? std::vector<float>{f, 0} : std::vector<float>{0, f};
-  held_out.add(scores, label, class_weights);
+  held_out.add(scores, label,
+               class_weights.empty() ? 1 : static_cast<double>(class_weights[static_cast<size_t>(label)]));
 }
 
 TEST(HeldOut, MeansAreWeighedByClass) {
@@ -27,6 +28,8 @@ TEST(HeldOut, MeansAreWeighedByClass) {
   EXPECT_NEAR(weighed.loss(), -(std::log(0.8) + std::log(0.7) + 3 * std::log(0.4)) / 5, 1e-6);
   EXPECT_NEAR(weighed.accuracy(), 2.0 / 3, 1e-12);
   EXPECT_NEAR(weighed.weighted_accuracy(), 2.0 / 5, 1e-12);
+  EXPECT_NEAR(weighed.unweighted().loss(), plain.loss(), 1e-12);
+  EXPECT_EQ(weighed.unweighted().weighted_accuracy(), plain.accuracy());
   EXPECT_EQ(HeldOut{}.loss(), 0);
   EXPECT_EQ(HeldOut{}.accuracy(), 0);
 }

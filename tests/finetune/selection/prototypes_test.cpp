@@ -38,6 +38,32 @@ TEST(Prototypes, ClassifyAsScikitLearnsNearestCentroid) {
   EXPECT_NE(prototypes.without_fold(0).weight, prototypes.without_fold(1).weight);
 }
 
+TEST(Prototypes, MeansAreWeighed) {
+  FeatureMatrix features;
+  features.append(figures(), kWidth);
+  ClassTargets t = targets();
+  std::vector<double> mean(kWidth, 0);  // of class 0
+  const std::vector<float> z = HalfwayScale(features).apply(features);
+  double all = 0, square = 0;
+  for (size_t i = 0; i < kPictures; ++i) {
+    t.weights.push_back(i % 4 == 0 ? 5 : 0.5);
+    if (t.labels[i] != 0) continue;
+    for (size_t d = 0; d < kWidth; ++d) mean[d] += t.weights[i] * static_cast<double>(z[i * kWidth + d]);
+    all += t.weights[i];
+  }
+  for (double& m : mean) {
+    m /= all;
+    square += m * m;
+  }
+  const Prototypes prototypes(features, t);
+  const std::vector<float> scores = scores_of(prototypes.fit(), figures());
+  for (size_t i = 0; i < kPictures; ++i) {
+    double expected = -square / 2;
+    for (size_t d = 0; d < kWidth; ++d) expected += mean[d] * static_cast<double>(z[i * kWidth + d]);
+    EXPECT_NEAR(static_cast<double>(scores[i * 3]) * prototypes.temperature(), expected, 1e-4) << i;
+  }
+}
+
 TEST(Prototypes, NothingToJudgeByIsAnError) {
   FeatureMatrix features;
   features.append(figures(), kWidth);

@@ -56,6 +56,25 @@ TEST(SoftmaxRegression, LossesOutOfFoldAreScikitLearns) {
   EXPECT_NEAR(regression.best().l2, 0.316234, 1e-5);
 }
 
+// At the optimum the bias, which no penalty holds, makes probabilities and labels weigh the same in sum.
+TEST(SoftmaxRegression, PicturesWeigh) {
+  ClassTargets weighed = targets();
+  for (size_t i = 0; i < kPictures; ++i) weighed.weights.push_back(i % 4 == 0 ? 5 : 0.5);
+  SoftmaxRegression plain(matrix(), targets(), 0), regression(matrix(), weighed, 0);
+  plain.sweep();
+  regression.sweep();
+  const LinearHeadWeights head = regression.fit();
+  EXPECT_NE(head.weight, plain.fit().weight);
+  const std::vector<float> x = figures();
+  std::vector<double> surplus(3, 0);
+  for (size_t i = 0; i < kPictures; ++i) {
+    const std::vector<double> p = probabilities(head, x.data() + i * kWidth, regression.temperature());
+    for (size_t c = 0; c < 3; ++c)
+      surplus[c] += weighed.weights[i] * (p[c] - (static_cast<size_t>(weighed.labels[i]) == c ? 1 : 0));
+  }
+  for (const double s : surplus) EXPECT_NEAR(s, 0, 0.05);
+}
+
 TEST(SoftmaxRegression, TheFittedHeadIsScikitLearns) {
   SoftmaxRegression regression(matrix(), targets(), 0);
   regression.sweep();

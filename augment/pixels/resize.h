@@ -1,6 +1,6 @@
 #pragma once
 
-#include "augment/image.h"
+#include "augment/pixels/image.h"
 #include "graft/preprocessing.h"
 
 namespace graft {
@@ -13,15 +13,17 @@ Image resize(const Image& image, Box box, int64_t width, int64_t height,
 /// The whole picture at width × height, each pixel the mean of what it covers: Pillow's BOX filter. For reducing.
 Image averaged(const Image& image, int64_t width, int64_t height);
 
-/// A part of a picture with whole-pixel corners.
-struct Window {
-  int64_t left = 0, top = 0, width = 0, height = 0;
-};
-
 /// What stands in `window` after resizing: the same pixels as resizing all of it and cutting, but no others are
 /// computed.
 Image resize_window(const Image& image, Box box, int64_t width, int64_t height, const Window& window,
                     Interpolation interpolation);
+/// The same of a picture of which a part was decoded; `box` is in pixels of all of it, and the part must hold what
+/// pixels_for_window() says.
+Image resize_window(const ImagePart& part, Box box, int64_t width, int64_t height, const Window& window,
+                    Interpolation interpolation);
+
+/// The pixels that resize_window() reads, or a few more, of a picture of any size.
+Box pixels_for_window(Box box, int64_t width, int64_t height, const Window& window, Interpolation interpolation);
 
 struct Size {
   int64_t width = 0, height = 0;

@@ -3,7 +3,7 @@
 #include <array>
 #include <cstdint>
 
-#include "augment/image.h"
+#include "augment/pixels/image.h"
 
 namespace graft {
 

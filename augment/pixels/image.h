@@ -39,7 +39,20 @@ struct Box {
   double left = 0, top = 0, right = 0, bottom = 0;
 };
 
+/// A part of a picture with whole-pixel corners.
+struct Window {
+  int64_t left = 0, top = 0, width = 0, height = 0;
+};
+
+/// A part of a picture that was decoded alone.
+struct ImagePart {
+  Image pixels;                   // those of `window`
+  Window window;                  // of the whole picture's
+  int64_t width = 0, height = 0;  // of the whole picture
+};
+
 /// All that the picture stands for.
 Box whole(const Image& image);
+Box whole(const ImagePart& part);
 
 }  // namespace graft

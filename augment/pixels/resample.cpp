@@ -1,4 +1,4 @@
-#include "augment/resample.h"
+#include "augment/pixels/resample.h"
 
 #include <algorithm>
 #include <cstring>

@@ -1,4 +1,4 @@
-#include "augment/tone.h"
+#include "augment/pixels/tone.h"
 
 #include <algorithm>
 #include <cmath>

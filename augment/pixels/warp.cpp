@@ -1,11 +1,11 @@
-#include "augment/warp.h"
+#include "augment/pixels/warp.h"
 
 #include <algorithm>
 #include <cmath>
 #include <limits>
 
-#include "augment/resize.h"
-#include "augment/row_sampler.h"
+#include "augment/pixels/resize.h"
+#include "augment/pixels/row_sampler.h"
 
 namespace graft {
 namespace {

@@ -1,4 +1,4 @@
-#include "augment/row_sampler.h"
+#include "augment/pixels/row_sampler.h"
 
 #include <algorithm>
 #include <cmath>

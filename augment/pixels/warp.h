@@ -5,7 +5,7 @@
 #include <variant>
 #include <vector>
 
-#include "augment/image.h"
+#include "augment/pixels/image.h"
 #include "graft/preprocessing.h"
 
 namespace graft {

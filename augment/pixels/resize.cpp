@@ -1,4 +1,4 @@
-#include "augment/resize.h"
+#include "augment/pixels/resize.h"
 
 #include <algorithm>
 #include <cmath>
@@ -6,7 +6,7 @@
 #include <numbers>
 #include <optional>
 
-#include "augment/resample.h"
+#include "augment/pixels/resample.h"
 
 namespace graft {
 namespace {
@@ -126,21 +126,38 @@ std::vector<int64_t> nearest_places(double from, double to, int64_t in, int64_t 
 }
 
 /// As Pillow's NEAREST: nothing is filtered.
-Image nearest(const Image& image, Box box, int64_t width, int64_t height, const Window& window) {
-  const std::vector<int64_t> across =
-                                 nearest_places(box.left, box.right, image.width, width, window.left, window.width),
-                             down =
-                                 nearest_places(box.top, box.bottom, image.height, height, window.top, window.height);
+Image nearest(const Image& image, const Window& at, const Size& all, Box box, int64_t width, int64_t height,
+              const Window& window) {
+  const std::vector<int64_t> across = nearest_places(box.left, box.right, all.width, width, window.left, window.width),
+                             down = nearest_places(box.top, box.bottom, all.height, height, window.top, window.height);
   Image result(window.width, window.height);
   for (int64_t y = 0; y < window.height; ++y) {
-    const uint8_t* from = image.row(down[static_cast<size_t>(y)]);
+    const uint8_t* from = image.row(down[static_cast<size_t>(y)] - at.top);
     uint8_t* to = result.row(y);
     for (const int64_t x : across) {
-      std::memcpy(to, from + 3 * x, 3);
+      std::memcpy(to, from + 3 * (x - at.left), 3);
       to += 3;
     }
   }
   return result;
+}
+
+/// Of a picture of the size `all`, `image` holds what stands at `at`.
+Image resize_part(const Image& image, const Window& at, const Size& all, Box box, int64_t width, int64_t height,
+                  const Window& window, Interpolation interpolation) {
+  if (interpolation == Interpolation::nearest) return nearest(image, at, all, box, width, height, window);
+  const Filter filter = filter_of(interpolation);
+  std::optional<ResampleWeights> across, down;
+  if (width != all.width || box.left != 0 || box.right != static_cast<double>(width)) {
+    across = weights_of(filter, all.width, box.left, box.right, width, window.left, window.width);
+    for (int64_t& first : across->first) first -= at.left;
+  }
+  if (height != all.height || box.top != 0 || box.bottom != static_cast<double>(height)) {
+    down = weights_of(filter, all.height, box.top, box.bottom, height, window.top, window.height);
+    for (int64_t& first : down->first) first -= at.top;
+  }
+  return resampled(image, across ? &*across : nullptr, window.left - at.left, window.width, down ? &*down : nullptr,
+                   window.top - at.top, window.height);
 }
 
 }  // namespace
@@ -153,17 +170,27 @@ Image averaged(const Image& image, int64_t width, int64_t height) {
   return resampled(image, &across, 0, width, &down, 0, height);
 }
 
-Image resize_window(const Image& image, Box part, int64_t width, int64_t height, const Window& window,
+Image resize_window(const Image& image, Box box, int64_t width, int64_t height, const Window& window,
                     Interpolation interpolation) {
-  if (interpolation == Interpolation::nearest) return nearest(image, part, width, height, window);
-  const Filter filter = filter_of(interpolation);
-  std::optional<ResampleWeights> across, down;
-  if (width != image.width || part.left != 0 || part.right != static_cast<double>(width))
-    across = weights_of(filter, image.width, part.left, part.right, width, window.left, window.width);
-  if (height != image.height || part.top != 0 || part.bottom != static_cast<double>(height))
-    down = weights_of(filter, image.height, part.top, part.bottom, height, window.top, window.height);
-  return resampled(image, across ? &*across : nullptr, window.left, window.width, down ? &*down : nullptr, window.top,
-                   window.height);
+  return resize_part(image, {0, 0, image.width, image.height}, {image.width, image.height}, box, width, height, window,
+                     interpolation);
+}
+
+Image resize_window(const ImagePart& part, Box box, int64_t width, int64_t height, const Window& window,
+                    Interpolation interpolation) {
+  return resize_part(part.pixels, part.window, {part.width, part.height}, box, width, height, window, interpolation);
+}
+
+Box pixels_for_window(Box box, int64_t width, int64_t height, const Window& window, Interpolation interpolation) {
+  const double support = filter_of(interpolation).support;
+  const auto interval = [&](double from, double to, int64_t out, int64_t begin, int64_t count) {
+    const double scale = (to - from) / static_cast<double>(out), beside = support * std::max(scale, 1.0) + 1;
+    return std::pair{from + static_cast<double>(begin) * scale - beside,
+                     from + static_cast<double>(begin + count) * scale + beside};
+  };
+  const auto [left, right] = interval(box.left, box.right, width, window.left, window.width);
+  const auto [top, bottom] = interval(box.top, box.bottom, height, window.top, window.height);
+  return {left, top, right, bottom};
 }
 
 Image resize(const Image& image, Box box, int64_t width, int64_t height, Interpolation interpolation) {

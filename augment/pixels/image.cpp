@@ -1,8 +1,21 @@
-#include "augment/image.h"
+#include "augment/pixels/image.h"
 
 #include <algorithm>
 
 namespace graft {
+namespace {
+
+/// Of a picture of `own_width` × `own_height` pixels that stands for what `image` says.
+Box whole_of(const Image& image, int64_t own_width, int64_t own_height) {
+  const double all_columns = static_cast<double>(own_width), all_rows = static_cast<double>(own_height);
+  const double width = image.full_width > 0 ? static_cast<double>(image.full_width) * image.part : all_columns,
+               height = image.full_height > 0 ? static_cast<double>(image.full_height) * image.part : all_rows;
+  const double left = image.last_column_first ? all_columns - width : 0,
+               top = image.last_row_first ? all_rows - height : 0;
+  return {left, top, left + width, top + height};
+}
+
+}  // namespace
 
 Image upright(Image image) {
   if (image.mirrored) {
@@ -43,14 +56,7 @@ Image turned(Image image, int orientation) {
   return upright(std::move(image));
 }
 
-Box whole(const Image& image) {
-  const double width = image.full_width > 0 ? static_cast<double>(image.full_width) * image.part
-                                            : static_cast<double>(image.width),
-               height = image.full_height > 0 ? static_cast<double>(image.full_height) * image.part
-                                              : static_cast<double>(image.height);
-  const double left = image.last_column_first ? static_cast<double>(image.width) - width : 0,
-               top = image.last_row_first ? static_cast<double>(image.height) - height : 0;
-  return {left, top, left + width, top + height};
-}
+Box whole(const Image& image) { return whole_of(image, image.width, image.height); }
+Box whole(const ImagePart& part) { return whole_of(part.pixels, part.width, part.height); }
 
 }  // namespace graft

@@ -1,18 +1,25 @@
 #pragma once
 
+#include <memory>
 #include <optional>
 
-#include "augment/image.h"
-#include "augment/resize.h"
-#include "augment/warp.h"
+#include "augment/encoded_picture.h"
+#include "augment/pixels/image.h"
+#include "augment/pixels/resize.h"
+#include "augment/pixels/warp.h"
 
 namespace graft {
 
 /// A picture on its way through transforms. What moves its pixels is only noted: pixels() carries all of it out at
-/// once, so that a picture is sampled once however many transforms move it.
+/// once, so that a picture is sampled once however many transforms move it, and of a file only what a crop needs is
+/// decoded.
 class WarpedImage {
  public:
   explicit WarpedImage(Image image);
+  /// Its pixels are copied if something changes them before they are resized. `image` is upright.
+  explicit WarpedImage(std::shared_ptr<const Image> image);
+  /// What reads its pixels throws as EncodedPicture::decode().
+  explicit WarpedImage(EncodedPicture picture);
   /// As the next transform sees it. A picture that was decoded at a part of its size has the size that it stands for.
   int64_t width() const { return width_; }
   int64_t height() const { return height_; }
@@ -35,15 +42,23 @@ class WarpedImage {
 
  private:
   struct Resizing {
-    Box part;  // of image_'s pixels
+    Box part;                         // of the source's full size
+    int64_t from_width, from_height;  // which is this
     int64_t width, height;
     Window kept;
     Sampling sampling;
   };
+  /// The source's pixels, upright.
+  const Image& source();
+  /// Makes them image_'s, where they can be changed.
+  void own_source();
   /// Makes what is noted a part of warp_.
   void begin_warp(const Sampling& sampling);
+  Image resized();
 
-  Image image_;             // its turns are the result's
+  Image image_;                          // its turns are the result's
+  std::shared_ptr<const Image> shared_;  // the source, in place of image_'s pixels
+  std::optional<EncodedPicture> encoded_;
   int64_t width_, height_;  // the result's
   std::optional<Resizing> resizing_;
   std::optional<Warp> warp_;  // from the result's places to image_'s pixels

@@ -1,11 +1,11 @@
-#include "augment/blur.h"
+#include "augment/pixels/blur.h"
 
 #include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <vector>
 
-#include "augment/resample.h"
+#include "augment/pixels/resample.h"
 
 namespace graft {
 namespace {

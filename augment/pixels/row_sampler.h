@@ -3,8 +3,8 @@
 #include <cstdint>
 #include <vector>
 
-#include "augment/image.h"
-#include "augment/warp.h"
+#include "augment/pixels/image.h"
+#include "augment/pixels/warp.h"
 
 namespace graft {
 

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "augment/image.h"
+#include "augment/pixels/image.h"
 
 namespace graft {
 
