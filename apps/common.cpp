@@ -20,7 +20,7 @@ bool on_or_off(const std::string& text) {
 void add_picture_options(CLI::App& command, PreprocessingSettings& o) {
   command.add_option(
       "--preprocess", o.name,
-      "imagenet | tf | caffe | unit | FILE.json: graft's own, Hugging Face's preprocessor_config.json or "
+      "imagenet | tf | unit | caffe | raw | FILE.json: graft's own, Hugging Face's preprocessor_config.json or "
       "timm's config.json; finetune also takes auto: what fits the pictures best (default: what the "
       "model says, else imagenet)");
   command.add_option("--resize", o.resize, "Short side before the crop, in pixels (0: no resizing)")

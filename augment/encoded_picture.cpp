@@ -46,9 +46,7 @@ void to_rgb(RawPicture& picture, const DecodeOptions& options) {
 
 /// EXIF's orientation: rows stand where the picture has columns, and afterwards which sides are exchanged.
 bool transposes(int orientation) { return orientation > 4; }
-bool mirrors(int orientation) {
-  return orientation == 2 || orientation == 3 || orientation == 6 || orientation == 7;
-}
+bool mirrors(int orientation) { return orientation == 2 || orientation == 3 || orientation == 6 || orientation == 7; }
 bool stands_on_its_head(int orientation) {
   return orientation == 3 || orientation == 4 || orientation == 7 || orientation == 8;
 }
@@ -98,8 +96,8 @@ void EncodedPicture::read_header() {
   stored_width_ = header.width;
   stored_height_ = header.height;
   orientation_ = header.orientation;
-  std::tie(width_, height_) = transposes(orientation_) ? std::pair{header.height, header.width}
-                                                       : std::pair{header.width, header.height};
+  std::tie(width_, height_) =
+      transposes(orientation_) ? std::pair{header.height, header.width} : std::pair{header.width, header.height};
 }
 
 ImagePart EncodedPicture::decoded_in_memory(const std::optional<Box>& part) const {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <nlohmann/json.hpp>
+#include <regex>
 
 #include "importer/preprocessing_json.h"
 #include "runtime/core/error.h"
@@ -25,6 +26,25 @@ auto parsed(const char* what, const std::string& text, Body body) {
   }
 }
 
+/// Names of classes as other programs leave them: a JSON list, or Python's {0: 'ant', 1: "bee"} with all numbers from 0
+/// on. Empty for anything else.
+std::vector<std::string> foreign_labels(const std::string& text) {
+  const json list = json::parse(text, nullptr, false);
+  if (list.is_array() && std::all_of(list.begin(), list.end(), [](const json& j) { return j.is_string(); }))
+    return list.get<std::vector<std::string>>();
+  static const std::regex entry(R"re(\s*(\d+)\s*:\s*(?:'((?:[^'\\]|\\.)*)'|"((?:[^"\\]|\\.)*)")\s*(,|\}))re");
+  std::vector<std::string> labels;
+  if (text.empty() || text[0] != '{') return labels;
+  auto at = text.cbegin() + 1;
+  for (std::smatch match; std::regex_search(at, text.cend(), match, entry, std::regex_constants::match_continuous);) {
+    if (match[1].str() != std::to_string(labels.size())) return {};
+    labels.push_back(match[2].matched ? match[2].str() : match[3].str());
+    at = match[0].second;
+    if (match[4].str() == "}") return labels;
+  }
+  return {};
+}
+
 }  // namespace
 
 Metadata metadata_from_properties(const std::map<std::string, std::string>& properties) {
@@ -40,6 +60,9 @@ Metadata metadata_from_properties(const std::map<std::string, std::string>& prop
       metadata.other[key] = value;
     }
   }
+  for (const char* key : {"names", "labels", "classes", "class_names"})
+    if (const auto said = properties.find(key); metadata.labels.empty() && said != properties.end())
+      metadata.labels = foreign_labels(said->second);
   return metadata;
 }
 
@@ -50,6 +73,11 @@ std::map<std::string, std::string> properties_from_metadata(const Metadata& meta
   if (!metadata.task.empty()) properties[kTask] = metadata.task;
   if (metadata.preprocessing) properties[kPreprocessing] = to_json(*metadata.preprocessing);
   return properties;
+}
+
+const std::vector<std::string>& preprocessing_names() {
+  static const std::vector<std::string> names{"imagenet", "tf", "unit", "caffe", "raw"};
+  return names;
 }
 
 Preprocessing named_preprocessing(const std::string& name, const OnnxModel::Picture& picture) {
@@ -84,8 +112,15 @@ Preprocessing named_preprocessing(const std::string& name, const OnnxModel::Pict
     p.std = {1, 1, 1};
     return p;
   }
-  throw Error("unknown preprocessing \"" + name + "\"", "use imagenet, tf, caffe, unit or a JSON file",
-              ErrorCode::not_found);
+  if (name == "raw") {
+    p.scale = 1;
+    p.mean = {0, 0, 0};
+    p.std = {1, 1, 1};
+    return p;
+  }
+  std::string names;
+  for (const std::string& known : preprocessing_names()) names += known + ", ";
+  throw Error("unknown preprocessing \"" + name + "\"", "use " + names + "or a JSON file", ErrorCode::not_found);
 }
 
 }  // namespace graft

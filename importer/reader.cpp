@@ -85,6 +85,17 @@ void require_known_operators(const onnx::GraphProto& graph, const LocalFunctions
               ErrorCode::unsupported);
 }
 
+/// A model whose input holds bytes takes a picture's as they are.
+std::optional<Preprocessing> bytes_taken(const OnnxModel& model) {
+  if (model.graph.inputs.empty()) return std::nullopt;
+  const Value& input = model.graph.value(model.graph.inputs[0]);
+  if (input.dtype != DType::u8 || input.shape.rank() != 4 || (input.shape[1] != 1 && input.shape[1] != 3))
+    return std::nullopt;
+  const auto side = [](int64_t known, int64_t usual) { return known > 0 ? known : usual; };
+  return named_preprocessing("raw", {input.shape[1], side(input.shape[2], model.usual_size.height),
+                                     side(input.shape[3], model.usual_size.width)});
+}
+
 }  // namespace
 
 OnnxModel read_model(const std::string& path, const GivenExtents& given) {
@@ -114,6 +125,7 @@ OnnxModel read_model(const std::string& path, const GivenExtents& given) {
                         model.graph = reader.read();
                         model.usual_size = reader.usual_size();
                         model.declared_batch = reader.declared_batch();
+                        if (!model.metadata.preprocessing) model.metadata.preprocessing = bytes_taken(model);
                         return model;
                       });
                     });
@@ -126,6 +138,14 @@ OnnxModel::Picture OnnxModel::picture() const {
     throw Error("takes whole pictures: its preprocessing is inside the graph",
                 "use the model it was exported from; graft infer runs this one on arrays", ErrorCode::unsupported);
   }
+  for (size_t i = 1; i < graph.inputs.size(); ++i)
+    for (const Node& node : graph.nodes)
+      if (std::find(node.inputs.begin(), node.inputs.end(), graph.inputs[i]) != node.inputs.end()) {
+        const Value& second = graph.value(graph.inputs[i]);
+        throw Error(
+            "input \"" + second.name + "\" (" + second.shape.str() + ") is a second one, which no picture fills",
+            "graft infer runs such a model on arrays", ErrorCode::unsupported);
+      }
   if (input.shape.rank() != 4)
     throw Error("input \"" + input.name + "\" is " + input.shape.str() + ", not N×C×H×W",
                 "graft works on picture networks", ErrorCode::unsupported);

@@ -18,14 +18,14 @@ struct Classifier::Impl {
         scores_name(settings.views.empty() || model.contents().graph.outputs.empty()
                         ? ""
                         : scores_before_softmax(model.contents().graph)),
-        softmax(scores_name.empty() && !model.contents().graph.outputs.empty() &&
-                ends_in_softmax(model.contents().graph)),
+        done(scores_name.empty() && !model.contents().graph.outputs.empty() &&
+             ends_in_probabilities(model.contents().graph)),
         runner(model.contents(), settings, scores_name) {}
 
   PictureRunner::Row probabilities(const Row& row) {
     return [this, &row](size_t index, std::span<const float> values) {
       scores.assign(values.begin(), values.end());
-      to_probabilities(scores, task, softmax);
+      to_probabilities(scores, task, done);
       row(index, scores);
     };
   }
@@ -33,7 +33,7 @@ struct Classifier::Impl {
   Task task;
   std::vector<std::string> labels;
   std::string scores_name;  // the value that is read; empty: the model's output
-  bool softmax;             // it is one
+  bool done;                // it holds probabilities
   PictureRunner runner;
   std::vector<float> scores;
 };

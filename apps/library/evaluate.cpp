@@ -101,7 +101,7 @@ void evaluate_classes(const Model& model, const std::vector<LabelledFile>& files
   for (size_t i = 0; i < runner.width(); ++i) result.classes.push_back(output_label(labels, static_cast<int>(i)));
   if (labels.empty())
     for (size_t i = 0; i < classes.size(); ++i) result.classes[static_cast<size_t>(target[i])] = classes[i];
-  const bool softmax = scores_name.empty() && ends_in_softmax(model.contents().graph);
+  const bool softmax = scores_name.empty() && ends_in_probabilities(model.contents().graph);
   Metrics metrics(static_cast<int>(runner.width()));
   ScoreTable table(runner.width());
   std::vector<float> scores;

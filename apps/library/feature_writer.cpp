@@ -24,9 +24,7 @@ using nlohmann::json;
 
 constexpr size_t kRowsAtOnce = 64;  // are on the disk together: so many at most are lost
 
-std::string line_of(const json& value) {
-  return value.dump(-1, ' ', false, json::error_handler_t::replace) + '\n';
-}
+std::string line_of(const json& value) { return value.dump(-1, ' ', false, json::error_handler_t::replace) + '\n'; }
 
 /// Held as long as a writer is: another one's on the same path is an error.
 class Lock {
@@ -105,7 +103,8 @@ struct FeatureWriter::Impl {
         path,
         [&](const std::string& maker) {
           if (maker != made_by)
-            throw Error("was made by another model or other settings: " + maker, "write to another file", ErrorCode::invalid_argument);
+            throw Error("was made by another model or other settings: " + maker, "write to another file",
+                        ErrorCode::invalid_argument);
         },
         [&](const FeatureRow& row) {
           if (known.contains(row.path)) return;
@@ -156,7 +155,8 @@ struct FeatureWriter::Impl {
     std::ifstream stream(part, std::ios::binary);
     std::vector<float> row(width);
     for (size_t i = 0; i < pictures.size(); ++i) {
-      if (!stream.read(reinterpret_cast<char*>(row.data()), static_cast<std::streamsize>(width * sizeof(float)))) fail();
+      if (!stream.read(reinterpret_cast<char*>(row.data()), static_cast<std::streamsize>(width * sizeof(float))))
+        fail();
       use(row);
     }
   }
@@ -179,9 +179,10 @@ struct FeatureWriter::Impl {
     class_names.clear();
   }
   [[noreturn]] void fail() const {
-    throw Error(part + ": cannot be written (" + std::strerror(errno) + ")",
-                errno == ENOSPC ? "free some disk space: the same command goes on where this one ended" : "check the path",
-                ErrorCode::io);
+    throw Error(
+        part + ": cannot be written (" + std::strerror(errno) + ")",
+        errno == ENOSPC ? "free some disk space: the same command goes on where this one ended" : "check the path",
+        ErrorCode::io);
   }
 
   std::string path, part, list, made_by;
@@ -237,8 +238,8 @@ Features FeatureWriter::features(const std::vector<std::string>& labels) const {
 void FeatureWriter::finish(const std::vector<std::string>& labels) {
   at_api_boundary([&] {
     if (rows() == 0) throw Error("none of the pictures can be read", {}, ErrorCode::bad_data);
-    FeatureTable table{width(), impl_->pictures, {}, {}, impl_->made_by,
-                       [this](const auto& use) { impl_->each_row(use); }};
+    FeatureTable table{width(), impl_->pictures, {},
+                       {},      impl_->made_by,  [this](const auto& use) { impl_->each_row(use); }};
     number_classes(impl_->class_names, labels, table.labels, table.classes);
     write_features(table, impl_->path);
     impl_->remove_parts();

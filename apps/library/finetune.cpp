@@ -31,6 +31,7 @@
 #include "importer/writer.h"
 #include "runtime/core/api_boundary.h"
 #include "runtime/core/memory_text.h"
+#include "runtime/passes/float_input.h"
 #include "runtime/passes/passes.h"
 
 namespace graft {
@@ -248,6 +249,7 @@ class Job {
     Graph& graph = model_.graph;
     without_loops(model_);  // what cannot be written is refused now, not after the training
     if ((adapts_ || trains_trunk(settings_)) && is_shared(graph)) graph = graph.independent_copy();
+    take_floats(graph);
     retype(graph, {1, options_.height, options_.width}, *backend_);
     if (!settings_.remove_lrn_and_dropout) return;
     if (std::none_of(graph.nodes.begin(), graph.nodes.end(),

@@ -8,6 +8,7 @@
 #include "augment/loader.h"
 #include "runtime/core/error.h"
 #include "runtime/core/parallel.h"
+#include "runtime/passes/float_input.h"
 
 namespace graft {
 namespace {
@@ -53,6 +54,7 @@ PictureRunner::PictureRunner(OnnxModel model, const RunSettings& settings, const
   if (compute_.batch < 0) throw Error("must not be negative").about("batch");
   if (compute_.threads < 0) throw Error("must not be negative").about("threads");
   choose_output(model, output);
+  take_floats(model.graph);
   if (settings.pictures > 0) {
     const auto in_use = exclusive_use(backend_for(compute_));
     several_.emplace(make_plan(model, rows_for(settings.pictures)));

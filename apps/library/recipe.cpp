@@ -118,9 +118,10 @@ const SampleSource& PictureForms::whole(const PictureForm& form) {
 Conventions possible_conventions(const Preprocessing& given, bool is_guess) {
   Conventions all{{""}, {given}};
   if (!is_guess) return all;
-  all.names[0] = "imagenet";
+  all.names[0] = preprocessing_names()[0];
   const bool grey = given.colour == Preprocessing::Colour::grey;
-  for (const char* name : {"tf", "unit", "caffe"}) {
+  for (const std::string& name : preprocessing_names()) {
+    if (name == all.names[0]) continue;
     const Preprocessing known = named_preprocessing(name, {grey ? 1 : 3, given.crop_height, given.crop_width});
     Preprocessing other = given;  // the size stays
     other.colour = known.colour;

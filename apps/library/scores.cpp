@@ -5,33 +5,39 @@
 #include <sstream>
 
 #include "finetune/metrics/metrics.h"
+#include "runtime/ops/movement.h"
 #include "runtime/ops/softmax.h"
+#include "runtime/ops/unary.h"
 
 namespace graft {
 
 namespace {
 
-/// The softmax that makes the first output, be it reshaped afterwards; null where none does.
-const Node* last_softmax(const Graph& graph) {
+/// The softmax or sigmoid that makes the first output; null where none does.
+const Node* last_probabilities(const Graph& graph) {
   const auto producer = graph.producers();
   for (ValueId at = graph.outputs[0];;) {
     const int index = producer[static_cast<size_t>(at)];
     if (index < 0) return nullptr;
     const Node& node = graph.nodes[static_cast<size_t>(index)];
+    const auto* unary = dynamic_cast<const Unary*>(node.op.get());
     if (const auto* softmax = dynamic_cast<const Softmax*>(node.op.get()))
       return softmax->form == Softmax::Form::probability ? &node : nullptr;
-    if (!node.op->is_reshape()) return nullptr;
+    if (unary && unary->kind == Unary::Kind::sigmoid) return &node;
+    const bool passes = node.op->is_reshape() || dynamic_cast<const Cast*>(node.op.get()) ||
+                        (unary && unary->kind == Unary::Kind::clip);
+    if (!passes) return nullptr;
     at = node.inputs[0];
   }
 }
 
 }  // namespace
 
-bool ends_in_softmax(const Graph& graph) { return last_softmax(graph) != nullptr; }
+bool ends_in_probabilities(const Graph& graph) { return last_probabilities(graph) != nullptr; }
 
 std::string scores_before_softmax(const Graph& graph) {
-  const Node* softmax = last_softmax(graph);
-  return softmax ? graph.value(softmax->inputs[0]).name : std::string();
+  const Node* node = last_probabilities(graph);
+  return node && dynamic_cast<const Softmax*>(node->op.get()) ? graph.value(node->inputs[0]).name : std::string();
 }
 
 std::string output_label(const std::vector<std::string>& labels, int index) {
@@ -39,10 +45,11 @@ std::string output_label(const std::vector<std::string>& labels, int index) {
   return i < labels.size() ? labels[i] : std::to_string(index);
 }
 
-void to_probabilities(std::span<float> scores, Task task, bool softmax) {
-  if (task == Task::multi_label)
+void to_probabilities(std::span<float> scores, Task task, bool done) {
+  if (done || task == Task::regression) return;
+  if (task == Task::multi_label || scores.size() == 1)
     for (float& v : scores) v = 1 / (1 + std::exp(-v));
-  else if (task == Task::classes && !softmax)
+  else
     softmax_rows(scores, scores.size());
 }
 

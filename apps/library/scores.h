@@ -9,8 +9,9 @@
 
 namespace graft {
 
-/// True where the graph's first output is already a softmax.
-bool ends_in_softmax(const Graph& graph);
+/// True where the graph's first output holds probabilities: a softmax or a sigmoid makes it, be it cast, clipped or
+/// reshaped afterwards.
+bool ends_in_probabilities(const Graph& graph);
 
 /// Name of what the first output's softmax reads: probabilities have lost how wrong a wrong answer is. Empty where that
 /// output is made by no softmax.
@@ -19,8 +20,9 @@ std::string scores_before_softmax(const Graph& graph);
 /// An output's name: its label, or its number.
 std::string output_label(const std::vector<std::string>& labels, int index);
 
-/// A row of the model's output as probabilities, in place; measured values stay. `softmax`: the output is one already.
-void to_probabilities(std::span<float> scores, Task task, bool softmax);
+/// A row of the model's output as probabilities, in place; measured values stay. One score alone is that of a yes.
+/// `done`: the output holds probabilities already.
+void to_probabilities(std::span<float> scores, Task task, bool done);
 
 /// "top-1 97.40 %", "mAP 91.20 %", "R² 0.8312".
 std::string score_text(Task task, double score);

@@ -9,8 +9,8 @@ namespace graft {
 namespace {
 
 void check(const Graph& graph, const std::vector<std::string>& labels, const std::vector<std::string>& classes) {
-  if (ends_in_softmax(graph))
-    throw Error("the teacher ends in a softmax, distillation needs its scores", "export it without");
+  if (ends_in_probabilities(graph))
+    throw Error("the teacher ends in probabilities, distillation needs its scores", "export it without");
   const Shape scores = graph.value(graph.outputs[0]).shape;
   if (scores.rank() != 2 || scores[1] != static_cast<int64_t>(classes.size()))
     throw Error("the teacher scores " + scores.str() + ", there are " + std::to_string(classes.size()) + " classes",

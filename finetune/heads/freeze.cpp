@@ -1,14 +1,19 @@
 #include "finetune/heads/freeze.h"
 
 #include <algorithm>
+#include <map>
 #include <regex>
 #include <set>
 
 #include "runtime/core/error.h"
 #include "runtime/ops/batch_norm.h"
+#include "runtime/ops/binary.h"
 #include "runtime/ops/convolution.h"
 #include "runtime/ops/gemm.h"
 #include "runtime/ops/loop.h"
+#include "runtime/ops/movement.h"
+#include "runtime/ops/normalise.h"
+#include "runtime/ops/prelu.h"
 
 namespace graft {
 namespace {
@@ -36,12 +41,55 @@ std::vector<ValueId> layer_inputs(const Node& node) {
   return ids;
 }
 
-/// Inputs of a node that training may change.
-std::vector<ValueId> trainable_inputs(const Graph& graph, const Node& node) {
+bool is_number(const Graph& graph, ValueId id) {
+  return id != kNoValue && graph.value(id).constant && graph.value(id).dtype == DType::f32;
+}
+
+/// A layer's weights and biases; of a product of matrices whichever operand is constant.
+std::vector<ValueId> weights(const Graph& graph, const Node& node) {
   std::vector<ValueId> ids = layer_inputs(node);
-  std::erase_if(ids, [&](ValueId id) {
-    return id == kNoValue || !graph.value(id).constant || graph.value(id).dtype != DType::f32;
-  });
+  if (dynamic_cast<const MatMul*>(node.op.get())) ids = node.inputs;
+  std::erase_if(ids, [&](ValueId id) { return !is_number(graph, id); });
+  return ids;
+}
+
+/// What is added to scores so that some places are not attended to: no number that is learnt.
+bool is_mask(const Tensor& tensor) {
+  constexpr float kMasked = -50;
+  const auto values = tensor.data<float>();
+  return std::all_of(values.begin(), values.end(), [](float v) { return v == 0 || v <= kMasked; });
+}
+
+/// For each node whether a layer with weights, no norm, lies before it: before the first one constants are part of the
+/// preprocessing.
+std::vector<bool> behind_weights(const Graph& graph) {
+  std::vector<bool> node_is(graph.nodes.size(), false), value_is(graph.value_count(), false);
+  for (size_t i = 0; i < graph.nodes.size(); ++i) {
+    const Node& node = graph.nodes[i];
+    for (ValueId id : node.inputs)
+      if (id != kNoValue && value_is[static_cast<size_t>(id)]) node_is[i] = true;
+    const bool is_layer = !dynamic_cast<const BatchNorm*>(node.op.get()) && !weights(graph, node).empty();
+    for (ValueId id : node.outputs) value_is[static_cast<size_t>(id)] = node_is[i] || is_layer;
+  }
+  return node_is;
+}
+
+/// Inputs of a node that training may change: weights, and what norms scale and shift by, slopes, and constants that
+/// are added, multiplied or joined to activations (biases, layer scales, embeddings of places, class tokens).
+std::vector<ValueId> trainable_inputs(const Graph& graph, const Node& node, bool behind_weights) {
+  std::vector<ValueId> ids = weights(graph, node);
+  const Operator* op = node.op.get();
+  const auto* binary = dynamic_cast<const Binary*>(op);
+  const bool combines = binary && (binary->kind == Binary::Kind::add || binary->kind == Binary::Kind::mul);
+  if (dynamic_cast<const Normalise*>(op) || dynamic_cast<const PRelu*>(op)) {
+    for (size_t i = 1; i < node.inputs.size(); ++i)
+      if (is_number(graph, node.inputs[i])) ids.push_back(node.inputs[i]);
+  } else if (behind_weights ? combines || dynamic_cast<const Concat*>(op)
+                            : dynamic_cast<const Expand*>(op) != nullptr) {
+    for (ValueId id : node.inputs)
+      if (is_number(graph, id) && graph.value(id).shape.elements() > 1 && !is_mask(*graph.value(id).constant))
+        ids.push_back(id);
+  }
   return ids;
 }
 
@@ -49,7 +97,7 @@ bool is_batch_norm(const Node& node) { return dynamic_cast<const BatchNorm*>(nod
 
 /// Whether `last:N` counts a node: it has weights, is no batch norm and not the head.
 bool counts_as_layer(const Graph& graph, const Node& node, const std::set<ValueId>& head) {
-  const auto ids = trainable_inputs(graph, node);
+  const auto ids = weights(graph, node);
   return !ids.empty() && !head.contains(ids[0]) && !is_batch_norm(node);
 }
 
@@ -132,13 +180,18 @@ FreezeResult apply_freeze(Graph& graph, const FreezeOptions& options, const std:
   const bool train_norms = options.batch_norm == BatchNormPolicy::train ||
                            (options.batch_norm == BatchNormPolicy::automatic && options.policy == "none");
   FreezeResult result;
+  const std::vector<bool> behind = behind_weights(graph);
+  std::map<ValueId, bool> trained;  // what several nodes share is trained where one of them is
   for (size_t i = 0; i < graph.nodes.size(); ++i) {
     const bool norm = is_batch_norm(graph.nodes[i]);
-    for (ValueId id : trainable_inputs(graph, graph.nodes[i])) {
-      Value& value = graph.value(id);
-      value.trainable = head_values.contains(id) || (!frozen[i] && (!norm || train_norms));
-      (value.trainable ? result.trainable_parameters : result.frozen_parameters) += value.shape.elements();
+    for (ValueId id : trainable_inputs(graph, graph.nodes[i], behind[i])) {
+      bool& trains = trained[id];
+      trains = trains || head_values.contains(id) || (!frozen[i] && (!norm || train_norms));
     }
+  }
+  for (const auto& [id, trains] : trained) {
+    graph.value(id).trainable = trains;
+    (trains ? result.trainable_parameters : result.frozen_parameters) += graph.value(id).shape.elements();
   }
   return result;
 }

@@ -7,6 +7,7 @@
 #include "runtime/ops/convolution.h"
 #include "runtime/ops/dropout.h"
 #include "runtime/ops/gemm.h"
+#include "runtime/ops/movement.h"
 #include "runtime/ops/pool.h"
 #include "runtime/ops/reduce.h"
 #include "runtime/ops/reshape.h"
@@ -22,8 +23,24 @@ bool is_pooling(const Operator& op) {
   return reduce && reduce->kind == Reduce::Kind::mean;
 }
 
+/// What may stand behind a classifier: it makes probabilities of scores, or the same scores in another form. A clip
+/// from 0 on is an activation.
 bool is_passed_over(const Operator& op) {
-  return op.is_reshape() || dynamic_cast<const Softmax*>(&op) || dynamic_cast<const Dropout*>(&op);
+  const auto* unary = dynamic_cast<const Unary*>(&op);
+  const bool of_scores = unary && (unary->kind == Unary::Kind::sigmoid ||
+                                   (unary->kind == Unary::Kind::clip && as_activation(*unary).alpha < 0));
+  return op.is_reshape() || of_scores || dynamic_cast<const Softmax*>(&op) || dynamic_cast<const Dropout*>(&op) ||
+         dynamic_cast<const Cast*>(&op);
+}
+
+/// The operand that one number scales, divides or moves; kNoValue for any other node.
+ValueId scaled(const Graph& graph, const Node& node) {
+  if (!dynamic_cast<const Binary*>(node.op.get()) || node.inputs.size() != 2) return kNoValue;
+  for (size_t i = 0; i < 2; ++i) {
+    const Value& other = graph.value(node.inputs[1 - i]);
+    if (other.constant && other.shape.elements() == 1 && !graph.value(node.inputs[i]).constant) return node.inputs[i];
+  }
+  return kNoValue;
 }
 
 bool is_pointwise(const Convolution& c) {
@@ -61,7 +78,10 @@ Ending find_ending(const Graph& graph, ValueId output) {
       const bool dropped =
           before >= 0 && dynamic_cast<const Dropout*>(graph.nodes[static_cast<size_t>(before)].op.get());
       const bool told = ending.last_softmax >= 0 || dropped || y[1] == 1000 || y[1] == 1001;
-      const bool classifies = is_pointwise(*c) && node.inputs.size() > 2 && (single || pooled) && (!activated || told);
+      // Without a bias it is one on the pooled features alone, or where its output is scores for certain.
+      const bool has_bias = node.inputs.size() > 2 && node.inputs[2] != kNoValue;
+      const bool classifies =
+          is_pointwise(*c) && (has_bias || single || told) && (single || pooled) && (!activated || told);
       if (classifies) {
         ending.classifier = index;
       }
@@ -69,6 +89,10 @@ Ending find_ending(const Graph& graph, ValueId output) {
     }
     if (dynamic_cast<const Softmax*>(&op)) ending.last_softmax = index;
     pooled = pooled || is_pooling(op);
+    if (const ValueId operand = scaled(graph, node); operand != kNoValue) {
+      at = operand;
+      continue;
+    }
     const auto* unary = dynamic_cast<const Unary*>(&op);
     const bool activation = unary && unary->kind == Unary::Kind::relu;  // SqueezeNet has one behind its classifier
     if (!is_passed_over(op) && !is_pooling(op) && !activation) return ending;

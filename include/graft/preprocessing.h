@@ -38,7 +38,7 @@ class Model;
 
 /// What is known of how a model's pictures are prepared, beside what the model says itself.
 struct PreprocessingSettings {
-  /// imagenet | tf | caffe | unit (the conventions of published networks), or the path of a .json file
+  /// imagenet | tf | unit | caffe | raw (the conventions of published networks), or the path of a .json file
   /// (docs/preprocessing.md); empty: what the model says, else imagenet; auto: whatever the model says, imagenet is
   /// what a search begins with.
   std::string name;

@@ -118,7 +118,8 @@ void NpzWriter::add_entry(const std::string& array_name, const std::string& head
   written_ = 0;
   write(header.data(), header.size());
   fill();
-  if (written_ != size) throw Error("the array " + array_name + " has another size than was said", {}, ErrorCode::internal);
+  if (written_ != size)
+    throw Error("the array " + array_name + " has another size than was said", {}, ErrorCode::internal);
   const auto end = stream_.tellp();
   std::string checksum;
   put(checksum, checksum_, 4);
@@ -249,7 +250,9 @@ void NpzReader::rows(const std::string& name, const std::function<void(std::span
 
 std::vector<std::string> NpzReader::texts(const std::string& name) {
   const Entry& entry = at(name);
-  const auto fail = [&] { return Error(path_ + ": the array " + name + " is no list of texts", {}, ErrorCode::corrupt_file); };
+  const auto fail = [&] {
+    return Error(path_ + ": the array " + name + " is no list of texts", {}, ErrorCode::corrupt_file);
+  };
   std::string data(entry.bytes, '\0');
   stream_.read(data.data(), static_cast<std::streamsize>(data.size()));
   const size_t code = data.find("'<U"), dims = data.find("'shape': (");

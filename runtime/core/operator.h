@@ -107,9 +107,17 @@ class Operator {
   /// the last dimension) puts beside it, whatever the rank: dimensions may then be merged or moved around it.
   virtual bool is_element_wise() const { return false; }
 
-  /// For operators that work along the last dimension of input 0, N×H×W×C: the form that gives output 0 as the matrix
-  /// (N·H·W)×C from input 0 as the matrix (N·H·W)×C and the other inputs, whose types are those of `inputs`, as they
-  /// are. Null when there is none. Element-wise operators are their own form.
+  /// How kernels of this operator like operands of rank four to lie.
+  enum class Layout : uint8_t {
+    channels_last,  // as pictures do
+    any,            // all of them alike: where one is row-major, the others had better be, too
+    each_any        // each for itself: results lie otherwise than inputs anyway
+  };
+  virtual Layout layout() const { return is_element_wise() ? Layout::any : Layout::channels_last; }
+
+  /// For operators that work along the last dimension of input 0, …×C: the form that gives output 0 as a matrix of C
+  /// columns from input 0 as such a matrix and the other inputs as they are. `inputs`: types of this operator's own.
+  /// Null when there is none. Element-wise operators are their own form.
   virtual std::shared_ptr<const Operator> row_form(std::span<const ValueType> /*inputs*/) const { return nullptr; }
 
   /// The operator that makes output 0 again in the backward pass, where everything but output 0 was kept; `inputs`,
@@ -162,7 +170,8 @@ class Operator {
   /// The form that keeps what the gradient needs (extra outputs are appended), or null when this one does.
   virtual std::shared_ptr<const Operator> training_form() const { return nullptr; }
 
-  /// Weight-like outputs stay row-major; activations of rank four are channels-last.
+  /// Weight-like outputs stay row-major; other activations of rank four are channels-last, but for those that have no
+  /// picture about them (see layout()).
   virtual bool output_is_weight_like() const { return false; }
 };
 

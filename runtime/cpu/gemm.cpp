@@ -7,6 +7,7 @@
 #include "runtime/core/thread_limit.h"
 #include "runtime/cpu/kernel_table.h"
 #include "runtime/cpu/onednn.h"
+#include "runtime/cpu/row_product.h"
 #include "runtime/cpu/vector_product.h"
 #include "runtime/ops/broadcast.h"
 
@@ -155,6 +156,7 @@ std::unique_ptr<Kernel> make_gemm(const Gemm& op, const KernelRequest& request) 
   require_f32(request);
   return guarded([&]() -> std::unique_ptr<Kernel> {
     if (auto kernel = vector_product(op, request)) return kernel;
+    if (auto kernel = row_product(op, request)) return kernel;
     return std::make_unique<GemmKernel>(op, request);
   });
 }

@@ -7,6 +7,7 @@
 #include "runtime/cpu/kernel_table.h"
 #include "runtime/cpu/onednn.h"
 #include "runtime/cpu/row_layout.h"
+#include "runtime/cpu/vector/rows.h"
 #include "runtime/cpu/walk.h"
 
 namespace graft::cpu {
@@ -32,6 +33,15 @@ Statistics measure(const Normalise& op, const float* x, const std::vector<int64_
           static_cast<float>(1 / std::sqrt(squares / count + static_cast<double>(op.epsilon)))};
 }
 
+/// The same of a row without gaps.
+Statistics measure(const Normalise& op, const float* x, int64_t n) {
+  const RowLoops& loops = row_loops();
+  const auto count = static_cast<double>(n);
+  const double mean = op.root_mean_square ? 0 : loops.sum(n, x) / count;
+  return {static_cast<float>(mean), static_cast<float>(1 / std::sqrt(loops.squared_deviations(n, x, mean) / count +
+                                                                     static_cast<double>(op.epsilon)))};
+}
+
 class NormaliseKernel final : public Kernel {
  public:
   NormaliseKernel(const Normalise& op, const KernelRequest& r)
@@ -40,7 +50,8 @@ class NormaliseKernel final : public Kernel {
         x_(data(view_, r.inputs[0])),
         y_(data(view_, r.outputs[0])),
         parameters_(parameters(view_, r.inputs[1])),
-        bias_(r.inputs.size() > 2 && r.inputs[2].present) {
+        bias_(r.inputs.size() > 2 && r.inputs[2].present),
+        contiguous_(x_.is_contiguous() && y_.is_contiguous() && parameters_.is_contiguous()) {
     if (bias_ && (r.inputs[2].shape != r.inputs[1].shape || r.inputs[2].strides != r.inputs[1].strides))
       throw Error("scale and bias have different shapes");
     for (size_t i = 1; i < r.outputs.size(); ++i)
@@ -57,8 +68,11 @@ class NormaliseKernel final : public Kernel {
         const float* in = x + x_.starts[row];
         float* out = y + y_.starts[row];
         const int64_t parameter = parameters_.starts[row];
-        const Statistics s = measure(op_, in, x_.elements);
-        for (size_t i = 0; i < n; ++i) {
+        const Statistics s = contiguous_ ? measure(op_, in, static_cast<int64_t>(n)) : measure(op_, in, x_.elements);
+        if (contiguous_)
+          row_loops().normalise(static_cast<int64_t>(n), in, s.mean, s.inverse, scale + parameter,
+                                bias ? bias + parameter : nullptr, out);
+        for (size_t i = 0; !contiguous_ && i < n; ++i) {
           const int64_t p = parameter + parameters_.elements[i];
           out[y_.elements[i]] = (in[x_.elements[i]] - s.mean) * s.inverse * scale[p] + (bias ? bias[p] : 0.0f);
         }
@@ -72,7 +86,7 @@ class NormaliseKernel final : public Kernel {
   Normalise op_;
   NormView view_;
   RowLayout x_, y_, parameters_;
-  bool bias_;
+  bool bias_, contiguous_;
   std::vector<std::vector<int64_t>> statistics_;
 };
 
@@ -93,7 +107,7 @@ class GradientKernel final : public Kernel {
     std::sort(apart.begin(), apart.end());
     every_row_has_all_ = std::adjacent_find(apart.begin(), apart.end()) == apart.end() &&
                          std::all_of(sums_.starts.begin(), sums_.starts.end(), [](int64_t at) { return at == 0; });
-    contiguous_ = is_contiguous(dy_.elements) && is_contiguous(x_.elements) && is_contiguous(sums_.elements);
+    contiguous_ = dy_.is_contiguous() && x_.is_contiguous() && sums_.is_contiguous();
   }
   size_t scratch_bytes() const override {
     return static_cast<size_t>(2 * parameter_count_) * sizeof(double) +
@@ -159,12 +173,6 @@ class GradientKernel final : public Kernel {
                        add(row, sums_.elements[i], d[dy_.elements[i]], in[x_.elements[i]]);
                    }
                  });
-  }
-
-  static bool is_contiguous(const std::vector<int64_t>& elements) {
-    for (size_t i = 0; i < elements.size(); ++i)
-      if (elements[i] != static_cast<int64_t>(i)) return false;
-    return true;
   }
 
   Normalise op_;

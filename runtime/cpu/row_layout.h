@@ -17,6 +17,12 @@ struct RowLayout {
   RowLayout(const Shape& shape, const Strides& strides, const std::vector<bool>& inner)
       : starts(offsets(shape, strides, inner, false)), elements(offsets(shape, strides, inner, true)) {}
 
+  /// Whether each row's elements lie one behind the other.
+  bool is_contiguous() const {
+    for (size_t i = 0; i < elements.size(); ++i)
+      if (elements[i] != static_cast<int64_t>(i)) return false;
+    return true;
+  }
   int64_t rows() const { return static_cast<int64_t>(starts.size()); }
   int64_t length() const { return static_cast<int64_t>(elements.size()); }
 

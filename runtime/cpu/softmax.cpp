@@ -7,6 +7,8 @@
 #include "runtime/cpu/kernel_table.h"
 #include "runtime/cpu/onednn.h"
 #include "runtime/cpu/row_layout.h"
+#include "runtime/cpu/vector/functions.h"
+#include "runtime/cpu/vector/rows.h"
 
 namespace graft::cpu {
 namespace {
@@ -34,11 +36,27 @@ void for_rows(const RowLayout& layout, const Body& body) {
 class SoftmaxKernel final : public Kernel {
  public:
   SoftmaxKernel(const Softmax& op, const KernelRequest& r)
-      : form_(op.form), x_(rows_of(op, r.inputs[0])), y_(rows_of(op, r.outputs[0])) {}
+      : form_(op.form),
+        x_(rows_of(op, r.inputs[0])),
+        y_(rows_of(op, r.outputs[0])),
+        contiguous_(x_.is_contiguous() && y_.is_contiguous()) {}
   void run(const KernelArguments& a) override {
     const auto* x = static_cast<const float*>(a.inputs[0]);
     auto* y = static_cast<float*>(a.outputs[0]);
     const size_t n = x_.elements.size();
+    const auto exponential = vector_functions().value[static_cast<size_t>(Unary::Kind::exp)];
+    if (contiguous_ && form_ == Softmax::Form::probability && exponential) {
+      const RowLoops& loops = row_loops();
+      const auto length = static_cast<int64_t>(n);
+      for_rows(x_, [&](size_t row) {
+        const float* in = x + x_.starts[row];
+        float* out = y + y_.starts[row];
+        loops.subtract(length, in, loops.largest(length, in), out);
+        exponential(length, out, 0, 0, out);
+        loops.scale(length, out, static_cast<float>(1 / loops.sum(length, out)), out);
+      });
+      return;
+    }
     for_rows(x_, [&](size_t row) {
       const float* in = x + x_.starts[row];
       float* out = y + y_.starts[row];
@@ -57,6 +75,7 @@ class SoftmaxKernel final : public Kernel {
  private:
   Softmax::Form form_;
   RowLayout x_, y_;
+  bool contiguous_;
 };
 
 /// softmax: dx = y·(dy - Σ dy·y); log-softmax: dx = dy - exp(y)·Σ dy.
@@ -66,7 +85,8 @@ class SoftmaxGradientKernel final : public Kernel {
       : form_(op.forward.form),
         dy_(rows_of(op.forward, r.inputs[0])),
         y_(rows_of(op.forward, r.inputs[1])),
-        dx_(rows_of(op.forward, r.outputs[0])) {}
+        dx_(rows_of(op.forward, r.outputs[0])),
+        contiguous_(dy_.is_contiguous() && y_.is_contiguous() && dx_.is_contiguous()) {}
   void run(const KernelArguments& a) override {
     const auto *dy = static_cast<const float*>(a.inputs[0]), *y = static_cast<const float*>(a.inputs[1]);
     auto* dx = static_cast<float*>(a.outputs[0]);
@@ -76,6 +96,11 @@ class SoftmaxGradientKernel final : public Kernel {
       float* out = dx + dx_.starts[row];
       double sum = 0;
       const bool probability = form_ == Softmax::Form::probability;
+      if (contiguous_ && probability) {
+        const RowLoops& loops = row_loops();
+        const auto length = static_cast<int64_t>(n);
+        return loops.softmax_gradient(length, g, v, static_cast<float>(loops.dot(length, g, v)), out);
+      }
       for (size_t i = 0; i < n; ++i)
         sum += static_cast<double>(g[dy_.elements[i]]) * (probability ? static_cast<double>(v[y_.elements[i]]) : 1.0);
       for (size_t i = 0; i < n; ++i) {
@@ -88,6 +113,7 @@ class SoftmaxGradientKernel final : public Kernel {
  private:
   Softmax::Form form_;
   RowLayout dy_, y_, dx_;
+  bool contiguous_;
 };
 
 template <typename K, typename Op>

@@ -11,6 +11,7 @@ struct GatherND final : Operator {
   int64_t batch_dims = 0;
 
   std::string_view type() const override { return "GatherND"; }
+  Layout layout() const override { return Layout::any; }
   std::vector<ValueType> infer(std::span<const ValueType> inputs) const override;
   void differentiate(GradientBuilder& grad) const override;
   /// Where the slice of each index begins in data that lie with these strides, in the order of the indices. Throws
@@ -26,6 +27,7 @@ struct GatherNDGradient final : Operator {
   Shape input_shape;
 
   std::string_view type() const override { return "GatherNDGradient"; }
+  Layout layout() const override { return Layout::any; }
   std::vector<ValueType> infer(std::span<const ValueType> inputs) const override {
     return {{inputs[0].dtype, input_shape}};
   }

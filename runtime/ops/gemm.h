@@ -31,6 +31,7 @@ struct Gemm final : Operator {
 /// Batched matrix product with NumPy's broadcasting of the leading dimensions (ONNX MatMul).
 struct MatMul final : Operator {
   std::string_view type() const override { return "MatMul"; }
+  Layout layout() const override { return Layout::each_any; }
   std::vector<ValueType> infer(std::span<const ValueType> inputs) const override;
   void differentiate(GradientBuilder& grad) const override;
   int64_t multiply_adds(std::span<const ValueType> inputs, std::span<const ValueType> outputs) const override;

@@ -10,6 +10,7 @@ struct LpNormalise final : Operator {
   int64_t p = 2;
 
   std::string_view type() const override { return "LpNormalization"; }
+  Layout layout() const override { return Layout::any; }
   std::vector<ValueType> infer(std::span<const ValueType> inputs) const override;
   void differentiate(GradientBuilder& grad) const override;
 };
@@ -20,6 +21,7 @@ struct LpNormaliseGradient final : Operator {
   LpNormalise forward;
 
   std::string_view type() const override { return "LpNormalizationGradient"; }
+  Layout layout() const override { return Layout::any; }
   std::vector<ValueType> infer(std::span<const ValueType> inputs) const override {
     return {{inputs[1].dtype, inputs[1].shape}};
   }

@@ -9,6 +9,7 @@ namespace graft {
 struct Transpose final : Operator {
   std::vector<int64_t> permutation;  // empty: reversed
   std::string_view type() const override { return "Transpose"; }
+  Layout layout() const override { return Layout::each_any; }
   std::vector<ValueType> infer(std::span<const ValueType> inputs) const override;
   void differentiate(GradientBuilder& grad) const override;
   std::vector<size_t> order(int64_t rank) const;
@@ -18,6 +19,7 @@ struct Transpose final : Operator {
 struct Concat final : Operator {
   int64_t axis = 1;
   std::string_view type() const override { return "Concat"; }
+  Layout layout() const override { return Layout::any; }
   std::vector<ValueType> infer(std::span<const ValueType> inputs) const override;
   void differentiate(GradientBuilder& grad) const override;
   HalfOperands half_operands() const override { return HalfOperands::all(); }
@@ -27,6 +29,7 @@ struct Concat final : Operator {
 struct Slice final : Operator {
   std::vector<int64_t> starts, ends, axes, steps;
   std::string_view type() const override { return "Slice"; }
+  Layout layout() const override { return Layout::any; }
   std::vector<ValueType> infer(std::span<const ValueType> inputs) const override;
   void differentiate(GradientBuilder& grad) const override;
   /// Per dimension of x: first element, step, count.
@@ -41,6 +44,7 @@ struct SliceGradient final : Operator {
   std::vector<Slice::Range> ranges;
   Shape input_shape;
   std::string_view type() const override { return "SliceGradient"; }
+  Layout layout() const override { return Layout::any; }
   std::vector<ValueType> infer(std::span<const ValueType> inputs) const override {
     return {{inputs[0].dtype, input_shape}};
   }
@@ -55,6 +59,7 @@ struct Pad final : Operator {
   std::vector<int64_t> pads;
   float fill = 0;
   std::string_view type() const override { return "Pad"; }
+  Layout layout() const override { return Layout::any; }
   std::vector<ValueType> infer(std::span<const ValueType> inputs) const override;
   void differentiate(GradientBuilder& grad) const override;
   /// Befores and afters for every dimension.
@@ -64,6 +69,7 @@ struct Pad final : Operator {
 struct Gather final : Operator {
   int64_t axis = 0;
   std::string_view type() const override { return "Gather"; }
+  Layout layout() const override { return Layout::any; }
   std::vector<ValueType> infer(std::span<const ValueType> inputs) const override;
   void differentiate(GradientBuilder& grad) const override;
   HalfOperands half_operands() const override { return HalfOperands::all(); }
@@ -74,6 +80,7 @@ struct GatherGradient final : Operator {
   int64_t axis = 0;
   Shape input_shape;
   std::string_view type() const override { return "GatherGradient"; }
+  Layout layout() const override { return Layout::any; }
   std::vector<ValueType> infer(std::span<const ValueType> inputs) const override {
     return {{inputs[0].dtype, input_shape}};
   }
@@ -83,6 +90,7 @@ struct GatherGradient final : Operator {
 /// ONNX Expand: NumPy broadcasting to the constant second input.
 struct Expand final : Operator {
   std::string_view type() const override { return "Expand"; }
+  Layout layout() const override { return Layout::any; }
   std::vector<ValueType> infer(std::span<const ValueType> inputs) const override;
   void differentiate(GradientBuilder& grad) const override;
 };
@@ -94,6 +102,7 @@ struct Cast final : Operator {
   bool weight_like = false;  // of a weight or its gradient: the result lies as those do
   bool output_is_weight_like() const override { return weight_like; }
   std::string_view type() const override { return "Cast"; }
+  Layout layout() const override { return Layout::any; }
   std::vector<ValueType> infer(std::span<const ValueType> inputs) const override;
   void differentiate(GradientBuilder& grad) const override;
 };

@@ -53,7 +53,8 @@ void Normalise::differentiate(GradientBuilder& grad) const {
 }
 
 OperatorPtr Normalise::row_form(std::span<const ValueType> inputs) const {
-  if (over != Over::layer || resolve_axis(axis, 4) != 3) return nullptr;
+  const int64_t rank = inputs[0].shape.rank();
+  if (over != Over::layer || resolve_axis(axis, rank) != rank - 1) return nullptr;
   for (const ValueType& parameter : inputs.subspan(1))
     if (parameter.shape.rank() > 1) return nullptr;
   auto form = std::make_shared<Normalise>(*this);

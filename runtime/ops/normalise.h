@@ -21,6 +21,7 @@ struct Normalise final : Operator {
   bool root_mean_square = false;
 
   std::string_view type() const override;
+  Layout layout() const override { return Layout::any; }
   std::vector<ValueType> infer(std::span<const ValueType> inputs) const override;
   void differentiate(GradientBuilder& grad) const override;
   // Parameters and statistics stay float: they are few, and differences of them matter.
@@ -32,6 +33,7 @@ struct Normalise final : Operator {
 struct NormaliseGradient final : Operator {
   Normalise forward;
   std::string_view type() const override { return "NormaliseGradient"; }
+  Layout layout() const override { return Layout::any; }
   std::vector<ValueType> infer(std::span<const ValueType> inputs) const override {
     return {{inputs[0].dtype, inputs[1].shape}, {inputs[0].dtype, inputs[2].shape}, {inputs[0].dtype, inputs[2].shape}};
   }

@@ -19,6 +19,7 @@ struct SplitSlice final : Operator {
   /// Piece `index` of these sizes. Throws Error where one is negative or they are not `count`.
   static Range piece(std::span<const int64_t> sizes, int64_t index, int64_t count);
   std::string_view type() const override { return "Split"; }
+  Layout layout() const override { return Layout::any; }
   std::vector<ValueType> infer(std::span<const ValueType> inputs) const override;
   OperatorPtr resolved(std::span<const ValueType> inputs) const override;
   void differentiate(GradientBuilder& grad) const override;
@@ -29,6 +30,7 @@ struct SplitSlice final : Operator {
 /// ONNX Tile: the input side by side as often as the constant second input says for each dimension.
 struct Tile final : Operator {
   std::string_view type() const override { return "Tile"; }
+  Layout layout() const override { return Layout::any; }
   std::vector<ValueType> infer(std::span<const ValueType> inputs) const override;
   void differentiate(GradientBuilder& grad) const override;
   HalfOperands half_operands() const override { return HalfOperands::all(); }
@@ -38,6 +40,7 @@ struct Tile final : Operator {
 struct TileGradient final : Operator {
   Shape input_shape;
   std::string_view type() const override { return "TileGradient"; }
+  Layout layout() const override { return Layout::any; }
   std::vector<ValueType> infer(std::span<const ValueType> inputs) const override {
     return {{inputs[0].dtype, input_shape}};
   }

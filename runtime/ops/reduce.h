@@ -18,6 +18,7 @@ struct Reduce final : Operator {
       false;  // an empty list of axes, computed by the graph (second input), leaves everything as it is
 
   std::string_view type() const override;
+  Layout layout() const override { return Layout::any; }
   std::vector<ValueType> infer(std::span<const ValueType> inputs) const override;
   OperatorPtr resolved(std::span<const ValueType> inputs) const override;
   void differentiate(GradientBuilder& grad) const override;
@@ -32,6 +33,7 @@ struct SumTo final : Operator {
   float scale = 1;
 
   std::string_view type() const override { return "SumTo"; }
+  Layout layout() const override { return Layout::any; }
   std::vector<ValueType> infer(std::span<const ValueType> inputs) const override { return {{inputs[0].dtype, target}}; }
   HalfOperands half_operands() const override { return HalfOperands::all(); }
 };
@@ -46,6 +48,7 @@ struct BroadcastTo final : Operator {
   float scale = 1;
 
   std::string_view type() const override { return "BroadcastTo"; }
+  Layout layout() const override { return Layout::any; }
   std::vector<ValueType> infer(std::span<const ValueType> inputs) const override { return {{inputs[0].dtype, target}}; }
   HalfOperands half_operands() const override { return HalfOperands::all(); }
 };

@@ -7,6 +7,7 @@ namespace graft {
 /// The family that keeps the elements' row-major order and changes the shape. One kernel serves all.
 struct ReshapeLike : Operator {
   bool is_reshape() const override { return true; }
+  Layout layout() const override { return Layout::each_any; }
   void differentiate(GradientBuilder& grad) const override;
 };
 

@@ -12,6 +12,7 @@ struct Softmax final : Operator {
   bool flatten = false;
 
   std::string_view type() const override { return form == Form::probability ? "Softmax" : "LogSoftmax"; }
+  Layout layout() const override { return Layout::any; }
   std::vector<ValueType> infer(std::span<const ValueType> inputs) const override;
   void differentiate(GradientBuilder& grad) const override;
 };
@@ -20,6 +21,7 @@ struct Softmax final : Operator {
 struct SoftmaxGradient final : Operator {
   Softmax forward;
   std::string_view type() const override { return "SoftmaxGradient"; }
+  Layout layout() const override { return Layout::any; }
   std::vector<ValueType> infer(std::span<const ValueType> inputs) const override {
     return {{inputs[0].dtype, inputs[0].shape}};
   }

@@ -10,6 +10,7 @@ struct Trilu final : Operator {
   bool upper = true;
 
   std::string_view type() const override { return "Trilu"; }
+  Layout layout() const override { return Layout::any; }
   std::vector<ValueType> infer(std::span<const ValueType> inputs) const override;
   void differentiate(GradientBuilder& grad) const override;
   /// k. Throws Error where it depends on the data.

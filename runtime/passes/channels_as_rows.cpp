@@ -1,8 +1,11 @@
+#include <algorithm>
 #include <map>
 #include <set>
 
+#include "runtime/ops/gemm.h"
 #include "runtime/ops/movement.h"
 #include "runtime/ops/pixel_rows.h"
+#include "runtime/ops/reshape.h"
 #include "runtime/passes/passes.h"
 
 namespace graft {
@@ -42,8 +45,58 @@ class RowForms {
     if (const auto* transpose = dynamic_cast<const Transpose*>(node.op.get()))
       return convert_transpose(node, *transpose);
     std::vector<ValueId> inputs = node.inputs;
-    const OperatorPtr op = row_form(node, inputs);
-    if (op) rows_[node.outputs[0]] = graph_.add_node(node.name + ":rows", op, inputs)[0];
+    if (const OperatorPtr op = row_form(node, inputs)) {
+      rows_[node.outputs[0]] = graph_.add_node(node.name + ":rows", op, inputs)[0];
+      return;
+    }
+    inputs = node.inputs;
+    if (const OperatorPtr op = token_form(node, inputs)) {
+      const ValueId y = node.outputs[0], rows = graph_.add_node(node.name + ":rows", op, inputs)[0];
+      const ValueId tokens = reshaped(node.name + ":tokens", rows, shape(y));
+      token_rows_[tokens] = rows;
+      replaced_[y] = tokens;
+    }
+  }
+
+  ValueId reshaped(const std::string& name, ValueId x, const Shape& shape) {
+    auto op = std::make_shared<ReshapeTo>();
+    op->target = shape;
+    return graph_.add(name, op, {x});
+  }
+
+  bool has_token_rows(ValueId id) const { return token_rows_.contains(id); }
+  /// Tokens, …×C, as rows: under another shape, without moving anything.
+  ValueId token_rows(ValueId id) {
+    const auto [known, is_new] = token_rows_.try_emplace(id, kNoValue);
+    if (is_new) {
+      const int64_t width = shape(id).back();
+      known->second = reshaped(graph_.value(id).name + ":rows", id, {shape(id).elements() / width, width});
+    }
+    return known->second;
+  }
+
+  /// The operator on rows of tokens, and its inputs: of a dense layer, and of what stands behind one.
+  OperatorPtr token_form(const Node& node, std::vector<ValueId>& inputs) {
+    if (shape(node.outputs[0]).rank() < 3 || shape(node.outputs[0]).elements() == 0) return nullptr;
+    for (size_t i = 1; i < node.outputs.size(); ++i)
+      if (used_.contains(node.outputs[i])) return nullptr;  // of rows it has another shape
+    if (node.op->is_element_wise()) {
+      const bool begun = std::any_of(inputs.begin(), inputs.end(), [&](ValueId id) { return has_token_rows(id); });
+      const auto fits = [&](ValueId id) {
+        return id != kNoValue &&
+               (shape(id) == shape(node.outputs[0]) || (shape(id).rank() <= 1 && graph_.value(id).constant));
+      };
+      if (!begun || !std::all_of(inputs.begin(), inputs.end(), fits)) return nullptr;
+      for (ValueId& id : inputs)
+        if (shape(id) == shape(node.outputs[0])) id = token_rows(id);
+      return node.op;
+    }
+    if (inputs[0] == kNoValue || shape(inputs[0]).rank() < 3) return nullptr;
+    const bool dense = dynamic_cast<const MatMul*>(node.op.get()) && graph_.value(inputs[1]).constant;
+    if (!dense && !has_token_rows(inputs[0])) return nullptr;
+    const OperatorPtr op = node.op->row_form(input_types(graph_, node));
+    if (op) inputs[0] = token_rows(inputs[0]);
+    return op;
   }
 
   void convert_transpose(const Node& node, const Transpose& transpose) {
@@ -76,14 +129,13 @@ class RowForms {
     for (size_t i = 1; i < node.outputs.size(); ++i)
       if (used_.contains(node.outputs[i])) return nullptr;  // of rows it has another shape
     inputs[0] = rows(inputs[0]);
-    std::vector<ValueType> types;
-    for (ValueId id : inputs) types.push_back(graph_.type_of(id));
-    return node.op->row_form(types);
+    return node.op->row_form(input_types(graph_, node));
   }
 
   Graph& graph_;
   std::set<ValueId> used_;  // before the pass
   std::map<ValueId, ValueId> rows_, replaced_;
+  std::map<ValueId, ValueId> token_rows_;  // of values that are under both shapes
 };
 
 }  // namespace

@@ -67,6 +67,8 @@ std::vector<BatchStatistics> train_batch_norm(Graph& graph);
 
 /// Between a transposition to N×H×W×C and the one back, what works on channels (dense layers, layer norms, element-wise
 /// steps) works on rows of a matrix instead, which channels-last pictures already are: both transpositions vanish.
+/// Dense layers on tokens, B×N×C and the like, and what follows them, work on rows of a matrix, too: they are the dense
+/// layers that packed weights, biases and epilogues are for.
 void channels_as_rows(Graph& graph);
 
 /// Stochastic depth: in front of each residual addition, the longer branch is left out for whole samples, with a

@@ -13,6 +13,57 @@ int last_use(ValueId id, const std::vector<std::vector<int>>& readers) {
   return list.empty() ? -1 : *std::max_element(list.begin(), list.end());
 }
 
+/// Which values of rank four lie as pictures do: those that an operator wants so, and inputs and outputs, whose owner
+/// knows no other order; with them all that operators join them with which want their operands alike. What is left are
+/// matrices of attention, windows of tokens and their like, which are row-major.
+class PictureLayouts {
+ public:
+  PictureLayouts(const Graph& graph, const std::vector<bool>& weight_like) : group_(graph.value_count()) {
+    for (size_t i = 0; i < group_.size(); ++i) group_[i] = i;
+    wanted_.assign(group_.size(), false);
+    counts_.resize(group_.size());
+    for (size_t i = 0; i < group_.size(); ++i) {
+      const Value& v = graph.value(static_cast<ValueId>(i));
+      counts_[i] = v.shape.rank() == 4 && !v.constant && !weight_like[i];
+    }
+    for (const ValueId id : graph.inputs) want(id);
+    for (const ValueId id : graph.outputs) want(id);
+    for (const Node& node : graph.nodes) {
+      const Operator::Layout layout = node.op->layout();
+      if (layout == Operator::Layout::each_any) continue;
+      size_t first = kNone;
+      for (const auto* list : {&node.inputs, &node.outputs})
+        for (const ValueId id : *list) {
+          if (id == kNoValue || !counts_[static_cast<size_t>(id)]) continue;
+          if (layout == Operator::Layout::channels_last) want(id);
+          if (first == kNone) first = static_cast<size_t>(id);
+          join(first, static_cast<size_t>(id));
+        }
+    }
+  }
+  bool is_channels_last(size_t id) { return counts_[id] && wanted_[root(id)]; }
+
+ private:
+  static constexpr size_t kNone = SIZE_MAX;
+  size_t root(size_t i) {
+    while (group_[i] != i) i = group_[i] = group_[group_[i]];
+    return i;
+  }
+  void want(ValueId id) {
+    if (id != kNoValue) wanted_[root(static_cast<size_t>(id))] = true;
+  }
+  void join(size_t a, size_t b) {
+    a = root(a);
+    b = root(b);
+    wanted_[a] = wanted_[a] || wanted_[b];
+    group_[b] = a;
+  }
+
+  std::vector<size_t> group_;  // union-find
+  std::vector<bool> wanted_;   // channels-last; of roots
+  std::vector<bool> counts_;   // of rank four, and no weight
+};
+
 }  // namespace
 
 Placement::Placement(const Graph& graph, const Backend& backend) : graph_(graph), backend_(backend) {
@@ -35,11 +86,11 @@ int Placement::new_storage(const Storage& storage) {
 void Placement::choose_strides() {
   strides_.resize(graph_.value_count());
   const std::vector<bool> weight_like = weight_like_values(graph_);
+  PictureLayouts layouts(graph_, weight_like);
   for (size_t i = 0; i < graph_.value_count(); ++i) {
     const Value& v = graph_.value(static_cast<ValueId>(i));
     if (v.shape.is_open()) continue;  // a value of the graph that this plan does not touch
-    const bool channels_last = v.shape.rank() == 4 && !v.constant && !weight_like[i];
-    strides_[i] = channels_last ? channels_last_strides(v.shape) : plain_strides(v.shape);
+    strides_[i] = layouts.is_channels_last(i) ? channels_last_strides(v.shape) : plain_strides(v.shape);
   }
 }
 

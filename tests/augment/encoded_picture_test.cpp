@@ -44,8 +44,9 @@ std::vector<uint8_t> jpeg(int width, int height, const JpegKind& kind) {
   if (kind.restarts) info.restart_in_rows = 1;
   jpeg_start_compress(&info, TRUE);
   if (kind.orientation > 1) {
-    const uint8_t exif[] = {'E', 'x', 'i', 'f', 0, 0, 'M', 'M', 0, 42, 0, 0, 0, 8, 0, 1, 1, 0x12, 0, 3, 0, 0, 0, 1, 0,
-                            static_cast<uint8_t>(kind.orientation), 0, 0, 0, 0, 0, 0};
+    const uint8_t exif[] = {'E', 'x', 'i', 'f', 0,    0, 'M', 'M', 0, 42, 0, 0, 0,
+                            8,   0,   1,   1,   0x12, 0, 3,   0,   0, 0,  1, 0, static_cast<uint8_t>(kind.orientation),
+                            0,   0,   0,   0,   0,    0};
     jpeg_write_marker(&info, JPEG_APP0 + 1, exif, sizeof exif);
   }
   std::vector<uint8_t> row(static_cast<size_t>(width * info.input_components));

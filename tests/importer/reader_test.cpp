@@ -105,5 +105,21 @@ TEST_F(ReaderTest, WritingToAMissingFolderLeavesNothing) {
   EXPECT_TRUE(fs::is_empty(folder_));
 }
 
+/// Classes as others write them: ultralytics' Python dictionary, a JSON list.
+TEST(Metadata, ForeignNamesOfClasses) {
+  using Names = std::vector<std::string>;
+  const auto labels = [](const char* key, const std::string& value) {
+    return metadata_from_properties({{key, value}}).labels;
+  };
+  EXPECT_EQ(labels("names", "{0: 'ant', 1: \"bee's\", 2: 'cat, big'}"), (Names{"ant", "bee's", "cat, big"}));
+  EXPECT_EQ(labels("names", "{0:'ant',1:'bee'}"), (Names{"ant", "bee"}));
+  EXPECT_EQ(labels("classes", R"(["ant", "bee"])"), (Names{"ant", "bee"}));
+  for (const char* other :
+       {"", "{", "{1: 'ant'}", "{0: 'ant', 2: 'bee'}", "{0: 'ant'", "[1, 2]", "ant, bee", "{0: ant}"})
+    EXPECT_TRUE(labels("names", other).empty()) << other;
+  EXPECT_EQ(metadata_from_properties({{"graft.labels", R"(["own"])"}, {"names", "{0: 'ant'}"}}).labels, Names{"own"});
+  EXPECT_EQ(metadata_from_properties({{"names", "{0: 'ant'}"}}).other.count("names"), 1u);
+}
+
 }  // namespace
 }  // namespace graft

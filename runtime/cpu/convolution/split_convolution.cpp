@@ -6,10 +6,10 @@
 #include "runtime/cpu/channel_statistics.h"
 #include "runtime/cpu/convolution/kernels.h"
 #include "runtime/cpu/convolution/operands.h"
-#include "runtime/cpu/convolution/packed_weights.h"
 #include "runtime/cpu/convolution/split_product.h"
 #include "runtime/cpu/convolution/winograd_tiles.h"
 #include "runtime/cpu/norm_gradient_sums.h"
+#include "runtime/cpu/packed_weights.h"
 
 namespace graft::cpu {
 namespace {

@@ -8,6 +8,7 @@
 
 #include "runtime/core/isa.h"
 #include "runtime/cpu/vector/functions.h"
+#include "runtime/cpu/vector/rows.h"
 #include "runtime/cpu/vector/split_tiles.h"
 #include "runtime/cpu/vector/tiles.h"
 #include "runtime/cpu/vector/vector.h"
@@ -41,6 +42,10 @@ const VectorLoops& vector_loops() { return for_this_processor(baseline::loops(),
 
 const VectorFunctions& vector_functions() {
   return for_this_processor(baseline::functions(), avx2::functions(), avx512::functions());
+}
+
+const RowLoops& row_loops() {
+  return for_this_processor(baseline::row_loops(), avx2::row_loops(), avx512::row_loops());
 }
 
 const TileKernels& tile_kernels() {

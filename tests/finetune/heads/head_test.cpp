@@ -7,8 +7,11 @@
 #include "finetune/heads/freeze.h"
 #include "models/registry.h"
 #include "runtime/core/error.h"
+#include "runtime/ops/binary.h"
 #include "runtime/ops/convolution.h"
 #include "runtime/ops/gemm.h"
+#include "runtime/ops/movement.h"
+#include "runtime/ops/normalise.h"
 #include "runtime/ops/reduce.h"
 #include "runtime/ops/reshape.h"
 #include "runtime/ops/softmax.h"
@@ -44,6 +47,38 @@ TEST(Head, DropsTheSoftmaxBehindTheClassifier) {
   g.outputs = {g.add("softmax", std::make_shared<Softmax>(), {g.outputs[0]})};
   EXPECT_EQ(graft_head(g, {4, 1}).replaced, "classifier");
   for (const Node& n : g.nodes) EXPECT_NE(n.op->type(), "Softmax");
+}
+
+TEST(Head, DropsWhatMakesOtherNumbersOfTheScores) {
+  const auto cast = std::make_shared<Cast>();
+  cast->to = DType::f64;
+  Graph g = build_architecture("graft-small", {});
+  const ValueId ten = g.add_constant("ten", Tensor::of<float>({}, {10}));
+  const ValueId scaled = g.add("scaled", make_binary(Binary::Kind::mul), {ten, g.outputs[0]});
+  const ValueId clipped = g.add("clipped", make_unary(Unary::Kind::clip, -50, 50), {scaled});
+  const ValueId sigmoid = g.add("sigmoid", make_unary(Unary::Kind::sigmoid), {clipped});
+  const auto back = std::make_shared<Cast>();
+  g.outputs = {g.add("back", back, {g.add("cast", cast, {sigmoid})})};
+  const GraftedHead head = graft_head(g, {4, 1});
+  EXPECT_EQ(head.replaced, "classifier");
+  EXPECT_EQ(head.features, 96);
+}
+
+TEST(Head, AClipFromZeroIsAnActivation) {
+  Graph g = build_architecture("graft-small", {});
+  g.outputs = {g.add("relu6", make_unary(Unary::Kind::clip, 0, 6), {g.outputs[0]})};
+  EXPECT_EQ(graft_head(g, {4, 1}).replaced, "");
+}
+
+TEST(Head, ReplacesAConvolutionWithoutBiasOnPooledFeatures) {
+  Graph g;
+  const ValueId x = g.add_input("x", DType::f32, {1, 16, 6, 6});
+  const ValueId w = g.add_constant("w", Tensor::zeros(DType::f32, {10, 16, 1, 1}));
+  const ValueId scores = g.add("fc", std::make_shared<Convolution>(), {global_pool(g, x), w});
+  g.outputs = {g.add("flatten", std::make_shared<Flatten>(), {scores})};
+  const GraftedHead head = graft_head(g, {2, 1});
+  EXPECT_EQ(head.replaced, "fc");
+  EXPECT_EQ(head.features, 16);
 }
 
 TEST(Head, IsAddedWhereTheModelEndsInFeatures) {
@@ -138,6 +173,59 @@ TEST(Freeze, CountsEachPolicy) {
   EXPECT_EQ(matched.trainable_parameters, all.trainable_parameters);
   EXPECT_GT(until.trainable_parameters, last.trainable_parameters);
   EXPECT_LT(until.trainable_parameters, none.trainable_parameters);
+}
+
+/// Tokens of a picture with a class token, places and a masked attention: what people call a network's parameters.
+TEST(Freeze, CountsWhatTransformersLearn) {
+  Graph g;
+  const auto constant = [&](const char* name, Shape shape, float value) {
+    Tensor t = Tensor::zeros(DType::f32, std::move(shape));
+    for (float& v : t.data<float>()) v = value;
+    return g.add_constant(name, std::move(t));
+  };
+  const auto add = [&](const char* name, ValueId a, ValueId b) {
+    return g.add(name, make_binary(Binary::Kind::add), {a, b});
+  };
+  const ValueId x = g.add_input("x", DType::f32, {1, 3, 8, 8});
+  const ValueId moved = add("preprocessing", x, constant("mean", {3, 1, 1}, -0.5f));
+  auto patch = std::make_shared<Convolution>();
+  patch->window.kernel = patch->window.stride = {4, 4};
+  const ValueId maps =
+      g.add("patch", patch, {moved, constant("patch.w", {8, 3, 4, 4}, 0), constant("patch.b", {8}, 0)});
+  auto rows = std::make_shared<ReshapeTo>();
+  rows->target = {1, 8, 4};
+  auto turn = std::make_shared<Transpose>();
+  turn->permutation = {0, 2, 1};
+  const ValueId tokens = g.add("turn", turn, {g.add("rows", rows, {maps})});
+  auto expand = std::make_shared<Expand>();
+  const ValueId shape = g.add_constant("shape", Tensor::of<int64_t>({3}, {1, 1, 8}));
+  const ValueId token = g.add("expand", expand, {constant("cls", {1, 1, 8}, 0), shape});
+  const ValueId placed =
+      add("place", g.add("join", std::make_shared<Concat>(), {token, tokens}), constant("places", {1, 5, 8}, 0));
+  auto norm = std::make_shared<Normalise>();
+  norm->over = Normalise::Over::layer;
+  norm->axis = -1;
+  const ValueId normed = g.add_node("norm", norm, {placed, constant("norm.w", {8}, 1), constant("norm.b", {8}, 0)})[0];
+  const ValueId across = g.add("across", turn, {normed});
+  const ValueId scores = g.add("scores", std::make_shared<MatMul>(), {normed, across});
+  Tensor blocked = Tensor::zeros(DType::f32, {1, 5, 5});
+  blocked.data<float>()[3] = -100;
+  const ValueId masked = add("masked", scores, g.add_constant("mask", std::move(blocked)));
+  const ValueId halved = g.add("halved", make_binary(Binary::Kind::mul), {masked, constant("half", {}, 0.5f)});
+  const ValueId attended = g.add("attended", std::make_shared<MatMul>(), {halved, normed});
+  const ValueId projected = g.add("project", std::make_shared<MatMul>(), {attended, constant("project.w", {8, 8}, 0)});
+  const ValueId gained = g.add("gain", make_binary(Binary::Kind::mul), {projected, constant("gamma", {8}, 1)});
+  g.outputs = {add("residual", placed, gained)};
+  const FreezeResult none = apply_freeze(g, {"none", BatchNormPolicy::automatic}, {}),
+                     all = apply_freeze(g, {"all", BatchNormPolicy::automatic}, {});
+  constexpr int64_t kParameters = 8 * 3 * 16 + 8 + 8 + 5 * 8 + 16 + 64 + 8;
+  EXPECT_EQ(none.trainable_parameters, kParameters);
+  EXPECT_EQ(none.frozen_parameters, 0);
+  EXPECT_EQ(all.trainable_parameters, 0);
+  EXPECT_EQ(all.frozen_parameters, kParameters);
+  apply_freeze(g, {"none", BatchNormPolicy::automatic}, {});
+  for (const char* name : {"mean", "mask", "half", "shape"}) EXPECT_FALSE(g.value(g.find(name)).trainable) << name;
+  EXPECT_EQ(layers_below_head(g, {}), 2);
 }
 
 TEST(Freeze, RefusesWhatItDoesNotKnow) {

@@ -1,5 +1,7 @@
 #include "runtime/ops/gemm.h"
 
+#include <algorithm>
+#include <array>
 #include <cstring>
 #include <optional>
 #include <tuple>
@@ -72,6 +74,32 @@ void expect_the_same_for_every_number_of_threads(const OperatorPtr& op, const Sh
 }
 
 /// Few results of long sums tempt a library to divide each sum among its threads.
+/// Whole vectors of columns and many rows, as dense layers on tokens have them.
+TEST(Gemm, OfManyRowsIsTheSumWithBiasResidualAndActivation) {
+  for (const auto& [m, k, n] : {std::array<int64_t, 3>{29, 48, 80}, {12, 16, 16}, {197, 64, 32}, {49, 528, 48}})
+    for (const bool transposed : {false, true})
+      for (const bool tail : {false, true}) {
+        auto op = std::make_shared<Gemm>();
+        op->transpose_b = transposed ? Transpose2d::yes : Transpose2d::no;
+        if (tail) op->tail = {true, {Activation::Kind::relu, 0, 0}};
+        const Tensor a = random_tensor({m, k}, 1), b = random_tensor(transposed ? Shape{n, k} : Shape{k, n}, 2),
+                     c = random_tensor({n}, 3), r = random_tensor({m, n}, 4);
+        std::vector<float> expected;
+        for (int64_t i = 0; i < m; ++i)
+          for (int64_t j = 0; j < n; ++j) {
+            double sum = static_cast<double>(c.data<float>()[static_cast<size_t>(j)]);
+            for (int64_t t = 0; t < k; ++t)
+              sum += static_cast<double>(a.data<float>()[static_cast<size_t>(i * k + t)]) *
+                     static_cast<double>(b.data<float>()[static_cast<size_t>(transposed ? j * k + t : t * n + j)]);
+            if (tail) sum = std::max(0.0, sum + static_cast<double>(r.data<float>()[static_cast<size_t>(i * n + j)]));
+            expected.push_back(static_cast<float>(sum));
+          }
+        std::vector<Given> inputs{a.clone(), b.clone(), c.clone()};
+        if (tail) inputs.push_back(r.clone());
+        expect_floats(run_operator(op, inputs), {m, n}, expected, 1e-4f);
+      }
+}
+
 TEST(Gemm, GivesTheSameSumsForEveryNumberOfThreads) {
   auto by_rows = std::make_shared<Gemm>(), by_columns = std::make_shared<Gemm>();
   by_rows->transpose_b = Transpose2d::yes;

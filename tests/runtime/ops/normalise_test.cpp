@@ -1,3 +1,4 @@
+#include <cmath>
 #include <limits>
 
 #include "runtime/ops/dropout.h"
@@ -15,6 +16,33 @@ TEST(Softmax, OfTheKnownScores) {
 
 TEST(Softmax, IsStableForLargeScores) {
   expect_floats(run_operator(std::make_shared<Softmax>(), {floats({1, 2}, {1e4f, -1e4f})}), {1, 2}, {1, 0});
+}
+
+/// Longer than any vector, with a rest; with the row's largest among the rest.
+TEST(Softmax, OfLongRows) {
+  for (const int64_t n : {16, 37, 197}) {
+    Tensor x = random_tensor({3, n}, 5, -6, 6);
+    x.data<float>()[static_cast<size_t>(2 * n - 1)] = 9;
+    x.data<float>()[0] = -std::numeric_limits<float>::infinity();
+    std::vector<float> expected;
+    for (int64_t row = 0; row < 3; ++row) {
+      double sum = 0;
+      const auto at = [&](int64_t i) {
+        return std::exp(static_cast<double>(x.data<float>()[static_cast<size_t>(row * n + i)]));
+      };
+      for (int64_t i = 0; i < n; ++i) sum += at(i);
+      for (int64_t i = 0; i < n; ++i) expected.push_back(static_cast<float>(at(i) / sum));
+    }
+    auto op = std::make_shared<Softmax>();
+    op->axis = -1;
+    expect_floats(run_operator(op, {x.clone()}), {3, n}, expected, 1e-6f);
+  }
+}
+
+TEST(Softmax, GradientsOfLongRowsMatchFiniteDifferences) {
+  auto op = std::make_shared<Softmax>();
+  op->axis = -1;
+  expect_gradients(op, {random_tensor({2, 37}, 6, -3, 3)}, {true});
 }
 
 TEST(Softmax, GradientsMatchFiniteDifferences) {

@@ -32,6 +32,29 @@ TEST(Normalise, LayerStandardisesTheLastDimensionsAndTellsItsStatistics) {
   expect_floats(run_operator(op, inputs), {2, 2}, {-1, 2, -1, 2});
 }
 
+/// Longer than any vector, with a rest, far from zero.
+TEST(Normalise, LayerOfLongRows) {
+  for (const int64_t n : {16, 37, 192}) {
+    const Tensor x = random_tensor({3, n}, 5, 99, 101), scale = random_tensor({n}, 6), bias = random_tensor({n}, 7);
+    auto op = std::make_shared<Normalise>();
+    op->over = Normalise::Over::layer;
+    op->axis = -1;
+    std::vector<float> expected;
+    for (int64_t row = 0; row < 3; ++row) {
+      const auto at = [&](const Tensor& t, int64_t i) {
+        return static_cast<double>(t.data<float>()[static_cast<size_t>(i)]);
+      };
+      double mean = 0, squares = 0;
+      for (int64_t i = 0; i < n; ++i) mean += at(x, row * n + i) / static_cast<double>(n);
+      for (int64_t i = 0; i < n; ++i) squares += (at(x, row * n + i) - mean) * (at(x, row * n + i) - mean);
+      const double inverse = 1 / std::sqrt(squares / static_cast<double>(n) + static_cast<double>(op->epsilon));
+      for (int64_t i = 0; i < n; ++i)
+        expected.push_back(static_cast<float>((at(x, row * n + i) - mean) * inverse * at(scale, i) + at(bias, i)));
+    }
+    expect_floats(run_operator(op, {x.clone(), scale.clone(), bias.clone()}), {3, n}, expected, 2e-5f);
+  }
+}
+
 TEST(Normalise, RootMeanSquareKeepsTheMean) {
   auto op = norm(Normalise::Over::layer);
   op->root_mean_square = true;

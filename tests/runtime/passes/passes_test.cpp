@@ -1,5 +1,8 @@
 #include "runtime/passes/passes.h"
 
+#include <algorithm>
+#include <map>
+
 #include "runtime/ops/binary.h"
 #include "runtime/ops/dropout.h"
 #include "runtime/ops/gemm.h"
@@ -161,6 +164,83 @@ TEST(ChannelsAsRows, LeavesStochasticDepth) {
   graph.outputs = {graph.add("first", transposed({0, 3, 1, 2}), {dropped})};
   channels_as_rows(graph);
   EXPECT_EQ(types(graph), (std::vector<std::string>{"Transpose", "Dropout", "Transpose"}));
+}
+
+/// A block of a transformer's MLP on B×N×C, with the residual around it and something behind it that is no row's
+/// affair.
+Graph tokens(int64_t batch) {
+  Graph graph;
+  const ValueId x = graph.add_input("x", DType::f32, {batch, 5, 16});
+  const ValueId place = graph.add_constant("place", random_tensor({1, 5, 16}, 1));
+  const ValueId in = graph.add("in", make_binary(B::add), {x, place});
+  const auto dense = [&](const std::string& name, ValueId from, uint64_t key) {
+    const ValueId weight = graph.add_constant(name + ".weight", random_tensor({16, 16}, key));
+    const ValueId bias = graph.add_constant(name + ".bias", random_tensor({16}, key + 1));
+    return graph.add(name + ".sum", make_binary(B::add),
+                     {graph.add(name, std::make_shared<MatMul>(), {from, weight}), bias});
+  };
+  auto norm = std::make_shared<Normalise>();
+  norm->over = Normalise::Over::layer;
+  norm->axis = -1;
+  const ValueId scale = graph.add_constant("scale", random_tensor({16}, 7)),
+                shift = graph.add_constant("shift", random_tensor({16}, 8));
+  const ValueId normed = graph.add_node("norm", norm, {in, scale, shift})[0];
+  const ValueId hidden = graph.add("act", make_unary(U::gelu), {dense("fc1", normed, 2)});
+  const ValueId sum = graph.add("residual", make_binary(B::add), {dense("fc2", hidden, 4), in});
+  const ValueId again = graph.add_node("norm2", norm, {sum, scale, shift})[0];
+  graph.outputs = {graph.add("across", transposed({0, 2, 1}), {again})};
+  return graph;
+}
+
+TEST(ChannelsAsRows, DenseLayersOnTokensAreOnesOnRows) {
+  for (const int64_t batch : {1, 3}) {  // of one, the places have the tokens' shape
+    const Graph graph = tokens(batch);
+    Graph after = graph;
+    channels_as_rows(after);
+    canonicalise_dense(after);
+    fuse_epilogues(after);
+    const std::vector<std::string> found = types(after);
+    EXPECT_EQ(std::count(found.begin(), found.end(), "Gemm"), 2);
+    EXPECT_EQ(std::count(found.begin(), found.end(), "MatMul"), 0);
+    EXPECT_EQ(std::count(found.begin(), found.end(), "Add"), 1) << "biases and the residual belong to the products";
+    expect_unchanged(graph, after, random_tensor({batch, 5, 16}, 9));
+  }
+}
+
+TEST(ChannelsAsRows, GradientsOfTokensAreThoseOfProducts) {
+  Graph graph = tokens(3);
+  for (size_t id = 0; id < graph.value_count(); ++id)
+    if (graph.value(static_cast<ValueId>(id)).constant) graph.value(static_cast<ValueId>(id)).trainable = true;
+  Graph after = graph;
+  channels_as_rows(after);
+  canonicalise_dense(after);
+  const auto gradients = [](Graph g) {
+    std::vector<ValueId> wanted;
+    for (size_t id = 0; id < g.value_count(); ++id)
+      if (g.value(static_cast<ValueId>(id)).trainable) wanted.push_back(static_cast<ValueId>(id));
+    const Gradients found = differentiate(g, {g.outputs[0]}, wanted);
+    Plan plan(g, test_backend());
+    const Tensor x = random_tensor({3, 5, 16}, 9), seed = random_tensor({3, 16, 5}, 10);
+    copy_from_plain(x.raw(), plan.input(0));
+    copy_from_plain(seed.raw(), plan.input(1));
+    plan.forward();
+    plan.backward();
+    std::map<std::string, std::vector<float>> all;
+    for (const auto& [parameter, gradient] : found.of) {
+      const auto& outputs = plan.graph().outputs;
+      const auto at = static_cast<size_t>(std::find(outputs.begin(), outputs.end(), gradient) - outputs.begin());
+      Tensor t(DType::f32, plan.output(at).shape);
+      copy_to_plain(plan.output(at), t.raw());
+      all[plan.graph().value(parameter).name].assign(t.data<float>().begin(), t.data<float>().end());
+    }
+    return all;
+  };
+  const auto expected = gradients(graph), actual = gradients(after);
+  ASSERT_EQ(expected.size(), 7u);
+  for (const auto& [name, values] : expected) {
+    ASSERT_EQ(actual.at(name).size(), values.size()) << name;
+    for (size_t i = 0; i < values.size(); ++i) EXPECT_NEAR(actual.at(name)[i], values[i], 2e-4) << name << ' ' << i;
+  }
 }
 
 }  // namespace
