@@ -41,7 +41,8 @@ MemoryLimit memory_limit(const std::string& memory, const std::string& setting) 
   const double factor = unit == "G" ? 1 << 30 : unit == "M" ? 1 << 20 : unit == "K" ? 1 << 10 : unit.empty() ? 1 : 0;
   const bool part = unit == "%" && number <= 100;
   if (!(number > 0) || !std::isfinite(number * factor) || (factor == 0 && !part))
-    throw Error("is no amount of memory", "write 2G, 900M or 50%").about(setting, memory);
+    throw Error("is no amount of memory", setting == "memory" ? "write 2G, 900M or 50%" : "write 2G, 900M, 50% or off")
+        .about(setting, memory);
   return part ? MemoryLimit{0, number / 100} : MemoryLimit{static_cast<size_t>(number * factor), 0};
 }
 

@@ -29,6 +29,7 @@ bool DecodedPictures::has_room() const {
 }
 
 std::shared_ptr<const Image> DecodedPictures::keep(const std::string& path, const DecodeOptions& options, Image image) {
+  image.pixels.shrink_to_fit();
   const uint64_t bytes = image.pixels.size();
   auto shared = std::make_shared<const Image>(std::move(image));
   const std::lock_guard lock(mutex_);

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cmath>
 #include <nlohmann/json.hpp>
-#include <regex>
 
 #include "importer/preprocessing_json.h"
 #include "runtime/core/error.h"
@@ -26,23 +25,51 @@ auto parsed(const char* what, const std::string& text, Body body) {
   }
 }
 
-/// Names of classes as other programs leave them: a JSON list, or Python's {0: 'ant', 1: "bee"} with all numbers from 0
-/// on. Empty for anything else.
+/// A Python string's contents; `at` stands on its first quote and goes behind its last. Throws Error where it has none.
+std::string python_string(const std::string& text, size_t& at) {
+  const char quote = at < text.size() ? text[at] : 0;
+  if (quote != '\'' && quote != '"') throw Error("no string");
+  std::string contents;
+  for (++at; at < text.size() && text[at] != quote; ++at) {
+    if (text[at] == '\\' && at + 1 < text.size()) ++at;
+    contents += text[at];
+  }
+  if (at >= text.size()) throw Error("a string without its end");
+  ++at;
+  return contents;
+}
+
+/// {0: 'ant', 1: "bee"} with all numbers from 0 on. Throws Error for anything else.
+std::vector<std::string> python_names(const std::string& text) {
+  std::vector<std::string> names;
+  size_t at = 0;
+  const auto skip = [&](const std::string& wanted) {
+    while (at < text.size() && text[at] == ' ') ++at;
+    if (text.compare(at, wanted.size(), wanted) != 0) throw Error("other text");
+    at += wanted.size();
+    while (at < text.size() && text[at] == ' ') ++at;
+  };
+  skip("{");
+  while (true) {
+    skip(std::to_string(names.size()));
+    skip(":");
+    names.push_back(python_string(text, at));
+    while (at < text.size() && text[at] == ' ') ++at;
+    if (at < text.size() && text[at] == '}') return names;
+    skip(",");
+  }
+}
+
+/// Names of classes as other programs leave them: a JSON list, or a Python dictionary. Empty for anything else.
 std::vector<std::string> foreign_labels(const std::string& text) {
   const json list = json::parse(text, nullptr, false);
   if (list.is_array() && std::all_of(list.begin(), list.end(), [](const json& j) { return j.is_string(); }))
     return list.get<std::vector<std::string>>();
-  static const std::regex entry(R"re(\s*(\d+)\s*:\s*(?:'((?:[^'\\]|\\.)*)'|"((?:[^"\\]|\\.)*)")\s*(,|\}))re");
-  std::vector<std::string> labels;
-  if (text.empty() || text[0] != '{') return labels;
-  auto at = text.cbegin() + 1;
-  for (std::smatch match; std::regex_search(at, text.cend(), match, entry, std::regex_constants::match_continuous);) {
-    if (match[1].str() != std::to_string(labels.size())) return {};
-    labels.push_back(match[2].matched ? match[2].str() : match[3].str());
-    at = match[0].second;
-    if (match[4].str() == "}") return labels;
+  try {
+    return python_names(text);
+  } catch (const Error&) {
+    return {};
   }
-  return {};
 }
 
 }  // namespace

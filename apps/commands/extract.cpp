@@ -2,6 +2,7 @@
 #include <filesystem>
 #include <iostream>
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "apps/account.h"
 #include "apps/commands/commands.h"
@@ -57,6 +58,15 @@ void write_map(const Options& o, const Features& features) {
   write_atomically(o.picture, [&](std::ostream& stream) { stream << to_svg(scatter); });
 }
 
+/// An .npz holds 4 GiB, which is said before anything is computed.
+void check_size(const Options& o, size_t pictures, size_t width) {
+  constexpr double kMost = 4.2e9;
+  if (o.output.ends_with(".npz") && static_cast<double>(pictures) * static_cast<double>(width * sizeof(float)) > kMost)
+    throw Error(o.output + ": " + std::to_string(pictures) + " rows of " + std::to_string(width) +
+                    " features are more than the 4 GiB that it can hold",
+                "end its name in .npy", ErrorCode::unsupported);
+}
+
 void tell_beginning(const FeatureWriter& writer, const Options& o) {
   if (o.common.quiet) return;
   const auto tell = [](const std::string& text) { std::cerr << "graft: note: " << text << "\n"; };
@@ -64,8 +74,8 @@ void tell_beginning(const FeatureWriter& writer, const Options& o) {
     tell("goes on where an interrupted run ended: " + std::to_string(writer.continued()) + " pictures are there (" +
          o.output + ".part)");
   if (writer.discarded() > 0)
-    tell("an interrupted run of another model or other settings had left " + std::to_string(writer.discarded()) +
-         " pictures in " + o.output + ".part: they are computed anew");
+    tell(std::to_string(writer.discarded()) + " pictures that an interrupted run had left in " + o.output +
+         ".part are not used: they are others or have changed, or are of another model or other settings");
   if (writer.kept() > 0) tell(std::to_string(writer.kept()) + " pictures that " + o.output + " holds already are kept");
 }
 
@@ -86,12 +96,19 @@ void extract(const Options& o) {
     return FeatureExtractor(model, o.layer, settings);
   };
   FeatureExtractor extractor = make_extractor();
-  FeatureWriter writer(o.output, {extractor.made_by(), o.append});
+  std::set<std::string> once;
+  std::vector<std::string> distinct;
+  for (const std::string& path : pictures.paths)
+    if (once.insert(path).second) distinct.push_back(path);
+  if (const size_t again = pictures.paths.size() - distinct.size(); again > 0 && !o.common.quiet)
+    std::cerr << "graft: note: " << again << " pictures were given more than once\n";
+  check_size(o, distinct.size(), extractor.width());
+  FeatureWriter writer(o.output, {extractor.made_by(), o.append, extractor.width(), distinct});
   tell_beginning(writer, o);
   const std::vector<std::string> classes = class_names(pictures, o, labels);
   std::vector<std::string> missing, missing_classes;
   for (size_t i = 0; i < pictures.paths.size(); ++i) {
-    if (writer.has(pictures.paths[i])) continue;
+    if (once.erase(pictures.paths[i]) == 0 || writer.has(pictures.paths[i])) continue;
     missing.push_back(pictures.paths[i]);
     missing_classes.push_back(classes[i]);
   }
@@ -106,7 +123,7 @@ void extract(const Options& o) {
     write_map(o, writer.features(labels));
   }
   writer.finish(labels);
-  const Account account{pictures.paths.size() - missing.size() + (writer.rows() - known), listener.unreadable(),
+  const Account account{distinct.size() - missing.size() + (writer.rows() - known), listener.unreadable(),
                         std::move(pictures.ignored)};
   if (o.common.json)
     std::cout << nlohmann::json{{"output", o.output},

@@ -101,7 +101,7 @@ void evaluate_classes(const Model& model, const std::vector<LabelledFile>& files
   for (size_t i = 0; i < runner.width(); ++i) result.classes.push_back(output_label(labels, static_cast<int>(i)));
   if (labels.empty())
     for (size_t i = 0; i < classes.size(); ++i) result.classes[static_cast<size_t>(target[i])] = classes[i];
-  const bool softmax = scores_name.empty() && ends_in_probabilities(model.contents().graph);
+  const bool probabilities = scores_name.empty() && ends_in_probabilities(model.contents().graph);
   Metrics metrics(static_cast<int>(runner.width()));
   ScoreTable table(runner.width());
   std::vector<float> scores;
@@ -109,7 +109,7 @@ void evaluate_classes(const Model& model, const std::vector<LabelledFile>& files
       "evaluate", paths_of(files),
       [&](size_t i, std::span<const float> row) {
         scores.assign(row.begin(), row.end());
-        if (softmax)  // back to logits, which Metrics expects
+        if (probabilities)  // back to logits, which Metrics expects
           for (float& v : scores) v = std::log(std::max(v, 1e-30f));
         const int label = target[static_cast<size_t>(files[i].label)];
         metrics.add(scores, {&label, 1});

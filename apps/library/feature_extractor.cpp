@@ -22,9 +22,13 @@ OnnxModel ended_in(const Model& model, const std::string& layer) {
   return contents;
 }
 
-/// Of all constants: one bit of another is another hash.
+/// Of the operators, and of all constants: one bit of another is another hash.
 uint64_t hash_of(const Graph& graph) {
   uint64_t hash = 0;
+  for (const Node& node : graph.nodes) {
+    for (const char c : node.op->type()) hash = mix(hash, static_cast<unsigned char>(c));
+    for (const ValueId id : node.inputs) hash = mix(hash, static_cast<uint64_t>(id));
+  }
   for (size_t id = 0; id < graph.value_count(); ++id) {
     const Value& value = graph.value(static_cast<ValueId>(id));
     if (!value.constant) continue;
@@ -49,7 +53,8 @@ std::string description(const Model& model, const std::string& layer, const RunS
                         {"weights", hash},
                         {"layer", layer},
                         {"preprocessing", nlohmann::json::parse(to_json(preprocessing))},
-                        {"views", settings.views}}
+                        {"views", settings.views},
+                        {"precision", settings.compute.precision}}
       .dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 
@@ -101,6 +106,7 @@ size_t FeatureExtractor::run(const std::vector<std::string>& paths, const Row& r
 }
 
 const std::string& FeatureExtractor::made_by() const { return impl_->made_by; }
+size_t FeatureExtractor::width() const { return impl_->runner.width(); }
 
 Features FeatureExtractor::extract(std::span<const PictureView> pictures, Listener* listener) {
   return at_api_boundary([&] {

@@ -14,6 +14,7 @@
 #include <unordered_set>
 
 #include "apps/library/features_file.h"
+#include "augment/data/file_kinds.h"
 #include "runtime/core/api_boundary.h"
 #include "runtime/core/error.h"
 
@@ -49,10 +50,25 @@ class Lock {
 /// {"path": …, "class": …}. Of two that were not written to the same end, what both have counts.
 struct FeatureWriter::Impl {
   Impl(const std::string& out, const Settings& settings)
-      : path(out), part(out + ".part"), list(out + ".part.rows"), made_by(settings.made_by), lock(list) {
-    check_features_path(path);
-    go_on();
-    if (settings.append && appended == 0 && std::filesystem::exists(path)) take_over();
+      : path(checked(out)),
+        part(out + ".part"),
+        list(out + ".part.rows"),
+        made_by(settings.made_by),
+        append(settings.append),
+        wanted(settings.pictures.begin(), settings.pictures.end()),
+        lock(list) {
+    try {
+      go_on();
+      if (append && appended == 0 && std::filesystem::exists(path)) take_over(settings.width);
+    } catch (...) {
+      if (pictures.empty()) remove_parts();
+      throw;
+    }
+  }
+
+  static const std::string& checked(const std::string& out) {
+    check_features_path(out);
+    return out;
   }
 
   /// Reads what an interrupted run left, and opens both files behind it.
@@ -72,11 +88,22 @@ struct FeatureWriter::Impl {
         while (pictures.size() < there && std::getline(lines, line) && !lines.eof()) {
           const json row = json::parse(line, nullptr, false);
           if (!row.is_object()) break;
-          remember(row.value("path", ""), row.value("class", ""));
+          remember(path_in(row), row.value("class", ""));
+          if (row.value("file", "") != file_state(pictures.back())) changed.insert(pictures.back());
           list_bytes += line.size() + 1;
         }
-        // Half of another file's rows are no beginning.
-        if (pictures.size() < appended) forget();
+        // Half of another file's rows are no beginning; nor are all of them where nothing is appended.
+        if (pictures.size() < appended || (appended > 0 && !append)) {
+          discarded = pictures.size() - std::min(pictures.size(), appended);
+          forget();
+          appended = 0;
+        }
+        for (size_t i = appended; i < pictures.size(); ++i)
+          if (!counts(pictures[i])) ++discarded;
+        if (!pictures.empty() && discarded > 0) {
+          drop_unwanted();
+          list_bytes = std::filesystem::file_size(list);
+        }
         continued = pictures.size() - appended;
       } else {
         discarded = there;
@@ -96,8 +123,66 @@ struct FeatureWriter::Impl {
     begun = list_bytes > 0;
   }
 
-  /// Adds the rows of the file that is to grow.
-  void take_over() {
+  /// Whether a row that an interrupted run left is still what is to be written.
+  bool counts(const std::string& picture) const {
+    return (wanted.empty() || wanted.contains(picture)) && !changed.contains(picture);
+  }
+  /// What changes with a file's content; empty for what is no file, as a picture in an archive.
+  static std::string file_state(const std::string& picture) {
+    std::error_code code;
+    const auto size = std::filesystem::file_size(picture, code);
+    if (code) return {};
+    const auto time = std::filesystem::last_write_time(picture, code);
+    return code ? std::string() : std::to_string(size) + ' ' + std::to_string(time.time_since_epoch().count());
+  }
+
+  /// Writes both files anew without the rows of pictures that are not wanted.
+  void drop_unwanted() {
+    const std::vector<std::string> all_pictures = std::exchange(pictures, {}),
+                                   all_classes = std::exchange(class_names, {});
+    known.clear();
+    const std::string beside = part + ".tmp";
+    {
+      std::ifstream from(part, std::ios::binary);
+      std::ofstream to(beside, std::ios::binary | std::ios::trunc);
+      std::vector<char> row(width * sizeof(float));
+      for (size_t i = 0; i < all_pictures.size(); ++i) {
+        if (!from.read(row.data(), static_cast<std::streamsize>(row.size()))) fail_to_read();
+        if (i >= appended && !counts(all_pictures[i])) continue;
+        to.write(row.data(), static_cast<std::streamsize>(row.size()));
+        remember(all_pictures[i], all_classes[i]);
+      }
+      if (!to.flush()) fail();
+    }
+    rewrite_list();
+    if (std::rename(beside.c_str(), part.c_str()) != 0) fail();
+  }
+
+  /// Adds the rows of the file that is to grow: all of them, or none where one does not fit.
+  void take_over(size_t expected_width) {
+    const size_t before = pictures.size(), bytes_before = before * width * sizeof(float);
+    flush();
+    const auto list_before = std::filesystem::file_size(list);
+    try {
+      take_rows(expected_width);
+    } catch (...) {
+      rows_out.close();
+      list_out.close();
+      pictures.resize(before);
+      std::filesystem::resize_file(part, bytes_before);
+      std::filesystem::resize_file(list, list_before);
+      throw;
+    }
+    if (appended == 0) return;
+    flush();
+    // Only now is it said that these rows are the file's: what was interrupted before begins anew.
+    list_out.close();
+    rewrite_list();
+    list_out.open(list, std::ios::binary | std::ios::app);
+    if (!list_out) fail();
+  }
+
+  void take_rows(size_t expected_width) {
     size_t count = 0;
     read_features(
         path,
@@ -107,41 +192,54 @@ struct FeatureWriter::Impl {
                         ErrorCode::invalid_argument);
         },
         [&](const FeatureRow& row) {
+          if (expected_width > 0 && row.features.size() != expected_width)
+            refuse_width(row.features.size(), expected_width);
           if (known.contains(row.path)) return;
           add(row.path, row.class_name, row.features);
           ++count;
         });
     appended = count;
-    flush();
-    // Only now is it said that these rows are the file's: what was interrupted before begins anew.
-    const std::string first = line_of({{"made_by", made_by}, {"width", width}, {"kept", appended}});
-    rewrite_list(first);
   }
 
-  void rewrite_list(const std::string& first) {
-    list_out.close();
-    {
-      std::ofstream anew(list, std::ios::binary | std::ios::trunc);
-      anew << first;
-      for (size_t i = 0; i < pictures.size(); ++i) anew << line_of({{"path", pictures[i]}, {"class", class_names[i]}});
-      if (!anew.flush()) fail();
-    }
-    list_out.open(list, std::ios::binary | std::ios::app);
-    if (!list_out) fail();
+  void rewrite_list() const {
+    std::ofstream anew(list, std::ios::binary | std::ios::trunc);
+    anew << first_line();
+    for (size_t i = 0; i < pictures.size(); ++i) anew << row_line(pictures[i], class_names[i]);
+    if (!anew.flush()) fail();
+  }
+
+  std::string first_line() const { return line_of({{"made_by", made_by}, {"width", width}, {"kept", appended}}); }
+  /// Bytes that are no UTF-8 are written as numbers: JSON has no other way to keep them.
+  static std::string row_line(const std::string& picture, const std::string& class_name) {
+    json row{{"class", class_name}, {"file", file_state(picture)}};
+    if (is_utf8(picture))
+      row["path"] = picture;
+    else
+      row["bytes"] = std::vector<uint8_t>(picture.begin(), picture.end());
+    return line_of(row);
+  }
+  static std::string path_in(const json& row) {
+    const json bytes = row.value("bytes", json::array());
+    if (bytes.empty()) return row.value("path", "");
+    std::string picture;
+    for (const json& byte : bytes) picture += static_cast<char>(byte.is_number_unsigned() ? byte.get<unsigned>() : 0);
+    return picture;
+  }
+  [[noreturn]] void refuse_width(size_t file, size_t model) const {
+    throw Error(
+        path + ": its rows have " + std::to_string(file) + " features, this model gives " + std::to_string(model),
+        "write to another file", ErrorCode::invalid_argument);
   }
 
   void add(const std::string& picture, const std::string& class_name, std::span<const float> features) {
     if (!begun) {
       width = features.size();
-      list_out << line_of({{"made_by", made_by}, {"width", width}, {"kept", 0}});
+      list_out << first_line();
       begun = true;
     }
-    if (features.size() != width)
-      throw Error(path + ": its rows have " + std::to_string(width) + " features, this model gives " +
-                      std::to_string(features.size()),
-                  "write to another file", ErrorCode::invalid_argument);
+    if (features.size() != width) refuse_width(width, features.size());
     rows_out.write(reinterpret_cast<const char*>(features.data()), static_cast<std::streamsize>(features.size_bytes()));
-    list_out << line_of({{"path", picture}, {"class", class_name}});
+    list_out << row_line(picture, class_name);
     remember(picture, class_name);
     if (pictures.size() % kRowsAtOnce == 0) flush();
   }
@@ -156,7 +254,7 @@ struct FeatureWriter::Impl {
     std::vector<float> row(width);
     for (size_t i = 0; i < pictures.size(); ++i) {
       if (!stream.read(reinterpret_cast<char*>(row.data()), static_cast<std::streamsize>(width * sizeof(float))))
-        fail();
+        fail_to_read();
       use(row);
     }
   }
@@ -178,6 +276,9 @@ struct FeatureWriter::Impl {
     pictures.clear();
     class_names.clear();
   }
+  [[noreturn]] void fail_to_read() const {
+    throw Error(part + ": cannot be read", "remove it, and extract anew", ErrorCode::io);
+  }
   [[noreturn]] void fail() const {
     throw Error(
         part + ": cannot be written (" + std::strerror(errno) + ")",
@@ -186,6 +287,9 @@ struct FeatureWriter::Impl {
   }
 
   std::string path, part, list, made_by;
+  bool append;
+  std::unordered_set<std::string> wanted;   // empty: all
+  std::unordered_set<std::string> changed;  // pictures whose files are others now
   Lock lock;
   std::ofstream rows_out, list_out;
   std::vector<std::string> pictures, class_names;  // of each row

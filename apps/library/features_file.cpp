@@ -73,10 +73,14 @@ void write_npz(const FeatureTable& table, const std::string& path, std::ostream&
   writer.finish();
 }
 
-/// A field in quotes, "" standing for one of them; `at` goes behind it.
-std::string quoted_field(const std::string& line, size_t& at) {
+/// A field, which quotes may stand around, "" standing for one of them; `at` goes behind it.
+std::string text_field(const std::string& line, size_t& at) {
   std::string text;
-  if (at >= line.size() || line[at] != '"') throw Error("has no quoted field");
+  if (at >= line.size() || line[at] != '"') {
+    const size_t begin = std::min(at, line.size());
+    at = std::min(line.find(',', begin), line.size());
+    return line.substr(begin, at - begin);
+  }
   for (++at; at < line.size(); ++at) {
     if (line[at] == '"' && (at + 1 == line.size() || line[at + 1] != '"')) break;
     if (line[at] == '"') ++at;
@@ -89,10 +93,10 @@ std::string quoted_field(const std::string& line, size_t& at) {
 
 void read_csv_row(const std::string& line, size_t width, std::vector<float>& values, FeatureRow& row) {
   size_t at = 0;
-  row.path = quoted_field(line, at);
+  row.path = text_field(line, at);
   at = line.find(',', at + 1);
   if (at == std::string::npos) throw Error("has too few fields");
-  row.class_name = quoted_field(line, ++at);
+  row.class_name = text_field(line, ++at);
   values.clear();
   while (at < line.size()) {
     float value = 0;
@@ -111,17 +115,32 @@ void read_csv(const std::string& path, const std::function<void(const FeatureRow
   if (!stream) throw Error("cannot be opened", "check the path", ErrorCode::not_found);
   std::string line;
   std::getline(stream, line);
+  const auto without_return = [](std::string& text) {
+    if (text.ends_with('\r')) text.pop_back();
+  };
+  without_return(line);
+  if (line.starts_with("\xef\xbb\xbf")) line.erase(0, 3);  // what spreadsheets write in front
   if (!line.starts_with("path,label,class,f0"))
     throw Error("is no table of features with a column \"class\"", "extract it anew");
   const auto width = static_cast<size_t>(std::count(line.begin(), line.end(), ',') - 2);
   std::vector<float> values;
   FeatureRow row;
-  for (size_t number = 2; std::getline(stream, line); ++number)
+  const auto is_whole = [](const std::string& text) { return std::count(text.begin(), text.end(), '"') % 2 == 0; };
+  size_t number = 1;
+  for (std::string more; std::getline(stream, line);) {
+    ++number;
+    while (!is_whole(line) && std::getline(stream, more)) {  // a name may hold a line's end
+      line += '\n' + more;
+      ++number;
+    }
+    without_return(line);
+    if (line.empty()) continue;
     with_place([&] { return "line " + std::to_string(number); },
                [&] {
                  read_csv_row(line, width, values, row);
                  use(row);
                });
+  }
 }
 
 void read_npy_rows(const std::string& path, const std::function<void(const FeatureRow&)>& use) {

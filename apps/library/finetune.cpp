@@ -106,6 +106,8 @@ class Job {
         listener_(listener),
         inner_(trainers_listener(listener)) {
     check_dataset(dataset, task_);
+    if (model_.graph.value(model_.graph.inputs[0]).dtype != DType::f32)
+      settings_.preprocessing_is_guess = false;  // bytes leave nothing to guess
     check_combinations(settings_);
     const size_t pictures = dataset.train.size() + dataset.validation.size();
     if (settings_.folds == 1 || settings_.folds < 0 || static_cast<size_t>(settings_.folds) > pictures)
@@ -249,7 +251,8 @@ class Job {
     Graph& graph = model_.graph;
     without_loops(model_);  // what cannot be written is refused now, not after the training
     if ((adapts_ || trains_trunk(settings_)) && is_shared(graph)) graph = graph.independent_copy();
-    take_floats(graph);
+    if (take_floats(graph))
+      listener_.note("the model takes a picture's bytes; the one that is written takes the same numbers as float32");
     retype(graph, {1, options_.height, options_.width}, *backend_);
     if (!settings_.remove_lrn_and_dropout) return;
     if (std::none_of(graph.nodes.begin(), graph.nodes.end(),

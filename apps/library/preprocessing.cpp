@@ -1,5 +1,6 @@
 #include "graft/preprocessing.h"
 
+#include <algorithm>
 #include <fstream>
 #include <sstream>
 
@@ -41,8 +42,9 @@ Preprocessing resolved(const OnnxModel& model, const PreprocessingSettings& s) {
         .about("crop", std::to_string(s.crop));
   }
   Preprocessing p;
-  const bool unknown = s.name.empty() || s.name == "auto";
-  if (s.name.empty() && model.metadata.preprocessing) {
+  const bool unknown = s.name.empty() || s.name == "auto",
+             takes_bytes = model.graph.value(model.graph.inputs[0]).dtype != DType::f32;
+  if ((s.name.empty() || (takes_bytes && s.name == "auto")) && model.metadata.preprocessing) {
     p = *model.metadata.preprocessing;
     if (picture.height > 0 || s.crop > 0) {
       p.crop_height = height;
@@ -58,6 +60,13 @@ Preprocessing resolved(const OnnxModel& model, const PreprocessingSettings& s) {
     p = named_preprocessing(unknown ? "imagenet" : s.name, {picture.channels, height, width});
   }
   replace_what_is_set(s, p);
+  const auto all_are = [](const auto& numbers, float wanted) {
+    return std::all_of(numbers.begin(), numbers.end(), [&](float v) { return v == wanted; });
+  };
+  if (takes_bytes && (p.scale != 1 || !all_are(p.mean, 0) || !all_are(p.std, 1)))
+    throw Error(place + " takes a picture's bytes, and the preprocessing makes other numbers of them",
+                "leave it out, or take raw")
+        .about("preprocess");
   if ((p.colour == Preprocessing::Colour::grey) != (picture.channels == 1)) {
     throw Error("the preprocessing makes " + std::string(picture.channels == 1 ? "3 channels" : "1 channel") +
                     " where " + place + " takes " + std::to_string(picture.channels),

@@ -110,7 +110,7 @@ class LabelledTable {
 
   float weight_of(const TextTable::Row& row) {
     const std::string text = field(row, columns_.weight);
-    const auto weight = number_in(text);
+    const auto weight = text.empty() ? 1 : number_in(text);
     if (!weight || *weight <= 0)
       fail(row, "the weight \"" + text + "\" is no number above 0", "leave out rows that are not to count");
     least_weight_ = std::min(least_weight_, *weight);

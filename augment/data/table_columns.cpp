@@ -34,10 +34,8 @@ const Names& part_names() {
   return names;
 }
 
-/// Where values are measured, "weight" is what a scale shows.
-Names weight_names(Task task) {
-  Names names{"sample_weight", "sample_weights", "instance_weight", "loss_weight"};
-  if (task != Task::regression) names.insert(names.end(), {"weight", "weights"});
+const Names& weight_names() {
+  static const Names names{"sample_weight", "sample_weights", "instance_weight", "loss_weight"};
   return names;
 }
 
@@ -84,7 +82,7 @@ class ColumnFinder {
     columns_.file = columns_.names.empty() ? column_of_pictures(columns) : column_of_paths(plain);
     if (columns_.file == kNone) not_understood("no column holds pictures' files");
     columns_.part = columns_.names.empty() ? column_of_parts(columns) : column_named(plain, part_names());
-    columns_.weight = column_named(plain, weight_names(task_));
+    columns_.weight = column_of_weights(plain);
     // A header may be shorter than its rows.
     for (size_t c = columns_.names.size(); !columns_.names.empty() && columns_.part == kNone && c < columns; ++c)
       if (holds_parts(c)) columns_.part = c;
@@ -164,6 +162,18 @@ class ColumnFinder {
     }
     // As it was always written: the third column, whose unknown names are errors.
     return columns == 3 && columns_.file == 0 && task_ != Task::regression && !holds_numbers(2) ? 2 : kNone;
+  }
+  /// "weight" is also a label of its own, or what a scale shows: where values are measured, and where it does not hold
+  /// a number above 0 in each row.
+  size_t column_of_weights(const Names& plain) const {
+    if (const size_t named = column_named(plain, weight_names()); named != kNone) return named;
+    const size_t perhaps = column_named(plain, {"weight", "weights"});
+    if (perhaps == kNone || task_ == Task::regression) return kNone;
+    const bool weighs = std::all_of(table_.rows.begin(), table_.rows.end(), [&](const TextTable::Row& row) {
+      const auto number = number_in(field(row, perhaps));
+      return number && *number > 0;
+    });
+    return weighs ? perhaps : kNone;
   }
   bool holds_parts(size_t column) const {
     bool some = false;

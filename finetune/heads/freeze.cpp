@@ -57,7 +57,9 @@ std::vector<ValueId> weights(const Graph& graph, const Node& node) {
 bool is_mask(const Tensor& tensor) {
   constexpr float kMasked = -50;
   const auto values = tensor.data<float>();
-  return std::all_of(values.begin(), values.end(), [](float v) { return v == 0 || v <= kMasked; });
+  const auto masked = [](float v) { return v <= kMasked; };
+  return std::any_of(values.begin(), values.end(), masked) &&
+         std::all_of(values.begin(), values.end(), [&](float v) { return v == 0 || masked(v); });
 }
 
 /// For each node whether a layer with weights, no norm, lies before it: before the first one constants are part of the

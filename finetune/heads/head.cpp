@@ -35,7 +35,12 @@ bool is_passed_over(const Operator& op) {
 
 /// The operand that one number scales, divides or moves; kNoValue for any other node.
 ValueId scaled(const Graph& graph, const Node& node) {
-  if (!dynamic_cast<const Binary*>(node.op.get()) || node.inputs.size() != 2) return kNoValue;
+  const auto* binary = dynamic_cast<const Binary*>(node.op.get());
+  using Kind = Binary::Kind;
+  if (!binary || binary->activation.kind != Activation::Kind::none ||
+      (binary->kind != Kind::add && binary->kind != Kind::sub && binary->kind != Kind::mul &&
+       binary->kind != Kind::div))
+    return kNoValue;
   for (size_t i = 0; i < 2; ++i) {
     const Value& other = graph.value(node.inputs[1 - i]);
     if (other.constant && other.shape.elements() == 1 && !graph.value(node.inputs[i]).constant) return node.inputs[i];

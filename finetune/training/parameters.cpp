@@ -9,6 +9,11 @@
 namespace graft {
 namespace {
 
+/// Whether numbers stand in one line, whatever its rank: biases, scales of layers, class tokens.
+bool is_vector(const Shape& shape) {
+  return std::count_if(shape.begin(), shape.end(), [](int64_t extent) { return extent > 1; }) < 2;
+}
+
 /// For each trained tensor, how many layers with weights lie between it and the head (0: next to it).
 std::map<const Tensor*, int> layers_below_head(const Graph& graph) {
   std::map<const Tensor*, int> order;
@@ -18,7 +23,8 @@ std::map<const Tensor*, int> layers_below_head(const Graph& graph) {
     for (ValueId id : node.inputs) {
       if (id == kNoValue || !graph.value(id).trainable || !graph.value(id).constant) continue;
       // What several nodes share, or a loop repeats, is one layer.
-      matrix = matrix || (graph.value(id).shape.rank() > 1 && !order.contains(graph.value(id).constant.get()));
+      matrix = matrix || (!node.op->is_element_wise() && !is_vector(graph.value(id).shape) &&
+                          !order.contains(graph.value(id).constant.get()));
     }
     layers += matrix;
     for (ValueId id : node.inputs)
@@ -62,7 +68,7 @@ std::vector<Parameter> trained_parameters(const Graph& graph, const TrainingPlan
         head.contains(name)
             ? 1.0f
             : options.rate.trunk_scale * std::pow(options.rate.layer_decay, static_cast<float>(depth.at(tensor.get())));
-    const bool decays = !options.regularisation.spare_vectors || tensor->shape().rank() > 1;
+    const bool decays = !options.regularisation.spare_vectors || !is_vector(tensor->shape());
     parameters.push_back(
         {name, tensor, nullptr, scale, decays ? weight_decay : 0.0f, decays ? options.regularisation.l1 : 0.0f});
   }

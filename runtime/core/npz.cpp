@@ -12,7 +12,7 @@ namespace graft {
 namespace {
 
 // PKWARE's APPNOTE 4.3.7: a local header is 30 bytes and the name.
-constexpr size_t kLocalHeader = 30, kChecksumAt = 14;
+constexpr size_t kLocalHeader = 30, kChecksumAt = 14, kEndRecord = 22;
 constexpr std::string_view kLocalMark("PK\x03\x04", 4), kCentralMark("PK\x01\x02", 4), kEndMark("PK\x05\x06", 4);
 constexpr uint64_t kLargest = 0xfffffffe;
 
@@ -44,11 +44,18 @@ uint64_t number_at(const std::string& data, size_t at, size_t bytes) {
 
 std::u32string wide(const std::string& s) {
   std::u32string w;
-  for (size_t i = 0; i < s.size();) {  // UTF-8; a byte that is none becomes the replacement character
+  for (size_t i = 0; i < s.size();) {  // UTF-8; a byte that is none becomes U+DC80 to U+DCFF, as Python has them
     const auto c = static_cast<unsigned char>(s[i]);
     const size_t n = c < 0x80 ? 1 : (c >> 5) == 6 ? 2 : (c >> 4) == 14 ? 3 : (c >> 3) == 30 ? 4 : 0;
     if (n == 0 || i + n > s.size()) {
-      w += U'\xfffd';
+      w += static_cast<char32_t>(0xdc00 + c);
+      ++i;
+      continue;
+    }
+    bool whole = true;
+    for (size_t k = 1; k < n; ++k) whole = whole && (static_cast<unsigned char>(s[i + k]) & 0xc0) == 0x80;
+    if (!whole) {
+      w += static_cast<char32_t>(0xdc00 + c);
       ++i;
       continue;
     }
@@ -65,8 +72,8 @@ std::string narrow(const char32_t* text, size_t length) {
   for (size_t i = 0; i < length && text[i] != 0; ++i) {
     const char32_t v = text[i];
     const auto tail = [&](int shift) { s += static_cast<char>(0x80 | (v >> shift & 0x3f)); };
-    if (v < 0x80) {
-      s += static_cast<char>(v);
+    if (v < 0x80 || (v >= 0xdc80 && v <= 0xdcff)) {
+      s += static_cast<char>(v & 0xff);
     } else if (v < 0x800) {
       s += static_cast<char>(0xc0 | v >> 6);
       tail(0);
@@ -202,7 +209,13 @@ NpzReader::NpzReader(const std::string& path) : path_(path), stream_(path, std::
   stream_.clear();
   stream_.seekg(0, std::ios::end);
   if (entries_.empty()) throw fail("is no .npz archive");
-  if (static_cast<uint64_t>(stream_.tellg()) < at) throw fail("is truncated");
+  const auto size = static_cast<uint64_t>(stream_.tellg());
+  std::string end(kEndMark.size(), '\0');
+  if (size >= at + kEndRecord) {
+    stream_.seekg(static_cast<std::streamoff>(size - kEndRecord));
+    stream_.read(end.data(), static_cast<std::streamsize>(end.size()));
+  }
+  if (end != kEndMark) throw fail("is truncated");
 }
 
 const NpzReader::Entry& NpzReader::at(const std::string& name) {

@@ -104,7 +104,8 @@ class PackedProduct {
         }
       } else if (n0 < n1) {
         // Blocks of nearly one size: each goes through all weights, be it a single tile.
-        const int64_t blocks = (r1 - r0 + block_ - 1) / block_, even = blocks == 0 ? 0 : (r1 - r0 + blocks - 1) / blocks,
+        const int64_t blocks = (r1 - r0 + block_ - 1) / block_,
+                      even = blocks == 0 ? 0 : (r1 - r0 + blocks - 1) / blocks,
                       size = (even + tiles_.rows - 1) / tiles_.rows * tiles_.rows;
         for (int64_t r = r0; r < r1; r += size)
           run_block({r, std::min(r1, r + size)}, {n0, n1}, source, in, packed, tail, result, out, fresh, mine);
@@ -113,7 +114,8 @@ class PackedProduct {
   }
 
  private:
-  static constexpr int64_t kBlockTiles = 8;  // tiles of rows that share a panel of weights while it is in the first cache
+  static constexpr int64_t kBlockTiles =
+      8;  // tiles of rows that share a panel of weights while it is in the first cache
   static constexpr int64_t kBlockResults =
       int64_t{1} << 16;  // of a block that is read again with arrays of its size: all fit the second cache
   static constexpr int64_t kDepthBlock = 512;

@@ -28,6 +28,7 @@ class RowForms {
     }
     for (ValueId& id : graph_.outputs)
       if (const auto it = replaced_.find(id); it != replaced_.end()) id = it->second;
+    hoist_views();
     // Either the rows or what they stand for has no reader left.
     remove_dead_code(graph_);
   }
@@ -64,6 +65,37 @@ class RowForms {
     return graph_.add(name, op, {x});
   }
 
+  /// Rows of tokens that were there before stand where those are made: a product can take them for its residual then.
+  void hoist_views() {
+    std::map<ValueId, std::vector<Node>> behind;
+    std::vector<Node> nodes, others;
+    std::set<ValueId> made;
+    for (Node& node : graph_.nodes) {
+      if (views_.contains(node.outputs[0])) {
+        behind[node.inputs[0]].push_back(std::move(node));
+        continue;
+      }
+      made.insert(node.outputs.begin(), node.outputs.end());
+      others.push_back(std::move(node));
+    }
+    const auto append_views = [&](ValueId of) {
+      const auto it = behind.find(of);
+      if (it == behind.end()) return;
+      for (Node& view : it->second) nodes.push_back(std::move(view));
+      behind.erase(it);
+    };
+    std::vector<ValueId> given;  // inputs and constants
+    for (const auto& [of, views] : behind)
+      if (!made.contains(of)) given.push_back(of);
+    for (const ValueId of : given) append_views(of);
+    for (Node& node : others) {
+      const std::vector<ValueId> outputs = node.outputs;
+      nodes.push_back(std::move(node));
+      for (const ValueId id : outputs) append_views(id);
+    }
+    graph_.nodes = std::move(nodes);
+  }
+
   bool has_token_rows(ValueId id) const { return token_rows_.contains(id); }
   /// Tokens, …×C, as rows: under another shape, without moving anything.
   ValueId token_rows(ValueId id) {
@@ -71,6 +103,7 @@ class RowForms {
     if (is_new) {
       const int64_t width = shape(id).back();
       known->second = reshaped(graph_.value(id).name + ":rows", id, {shape(id).elements() / width, width});
+      views_.insert(known->second);
     }
     return known->second;
   }
@@ -136,6 +169,7 @@ class RowForms {
   std::set<ValueId> used_;  // before the pass
   std::map<ValueId, ValueId> rows_, replaced_;
   std::map<ValueId, ValueId> token_rows_;  // of values that are under both shapes
+  std::set<ValueId> views_;                // rows of tokens that no node made as rows
 };
 
 }  // namespace

@@ -4,18 +4,18 @@
 
 namespace graft {
 
-void take_floats(Graph& graph) {
-  if (graph.inputs.empty()) return;
+bool take_floats(Graph& graph) {
+  if (graph.inputs.empty()) return false;
   const ValueId input = graph.inputs[0];
   const Value value = graph.value(input);
-  if (value.dtype != DType::u8 && value.dtype != DType::i8 && value.dtype != DType::i32 && value.dtype != DType::i64)
-    return;
+  if (value.dtype != DType::u8 && value.dtype != DType::i32 && value.dtype != DType::i64) return false;
   const ValueId floats = graph.add_input(graph.unused_name(value.name + ":float"), DType::f32, value.shape);
   graph.inputs.pop_back();
   graph.inputs[0] = floats;
   auto cast = std::make_shared<Cast>();
   cast->to = value.dtype;
   graph.nodes.insert(graph.nodes.begin(), Node{"input:cast", std::move(cast), {floats}, {input}});
+  return true;
 }
 
 }  // namespace graft

@@ -5,7 +5,7 @@
 namespace graft {
 
 /// Gives a graph whose first input holds whole numbers (a model that takes a picture's bytes) one of float32 in its
-/// place, which is cast to what the graph wants. Others stay as they are.
-void take_floats(Graph& graph);
+/// place, which is cast to what the graph wants; returns true. Others stay as they are.
+bool take_floats(Graph& graph);
 
 }  // namespace graft

@@ -18,7 +18,8 @@ int last_use(ValueId id, const std::vector<std::vector<int>>& readers) {
 /// matrices of attention, windows of tokens and their like, which are row-major.
 class PictureLayouts {
  public:
-  PictureLayouts(const Graph& graph, const std::vector<bool>& weight_like) : group_(graph.value_count()) {
+  PictureLayouts(const Graph& graph, const std::vector<bool>& weight_like)
+      : graph_(graph), group_(graph.value_count()) {
     for (size_t i = 0; i < group_.size(); ++i) group_[i] = i;
     wanted_.assign(group_.size(), false);
     counts_.resize(group_.size());
@@ -27,6 +28,7 @@ class PictureLayouts {
       counts_[i] = v.shape.rank() == 4 && !v.constant && !weight_like[i];
     }
     for (const ValueId id : graph.inputs) want(id);
+    leave_gradients_to_parameters();
     for (const ValueId id : graph.outputs) want(id);
     for (const Node& node : graph.nodes) {
       const Operator::Layout layout = node.op->layout();
@@ -45,12 +47,23 @@ class PictureLayouts {
 
  private:
   static constexpr size_t kNone = SIZE_MAX;
+  /// Outputs of the backward pass that no picture operator makes are gradients of numbers that are added or multiplied,
+  /// which lie as those do.
+  void leave_gradients_to_parameters() {
+    const auto producers = graph_.producers();
+    for (const ValueId id : graph_.outputs) {
+      const int index = producers[static_cast<size_t>(id)];
+      if (index >= 0 && static_cast<size_t>(index) >= graph_.backward_begin &&
+          graph_.nodes[static_cast<size_t>(index)].op->layout() != Operator::Layout::channels_last)
+        counts_[static_cast<size_t>(id)] = false;
+    }
+  }
   size_t root(size_t i) {
     while (group_[i] != i) i = group_[i] = group_[group_[i]];
     return i;
   }
   void want(ValueId id) {
-    if (id != kNoValue) wanted_[root(static_cast<size_t>(id))] = true;
+    if (id != kNoValue && counts_[static_cast<size_t>(id)]) wanted_[root(static_cast<size_t>(id))] = true;
   }
   void join(size_t a, size_t b) {
     a = root(a);
@@ -59,6 +72,7 @@ class PictureLayouts {
     group_[b] = a;
   }
 
+  const Graph& graph_;
   std::vector<size_t> group_;  // union-find
   std::vector<bool> wanted_;   // channels-last; of roots
   std::vector<bool> counts_;   // of rank four, and no weight

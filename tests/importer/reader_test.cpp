@@ -113,6 +113,8 @@ TEST(Metadata, ForeignNamesOfClasses) {
   };
   EXPECT_EQ(labels("names", "{0: 'ant', 1: \"bee's\", 2: 'cat, big'}"), (Names{"ant", "bee's", "cat, big"}));
   EXPECT_EQ(labels("names", "{0:'ant',1:'bee'}"), (Names{"ant", "bee"}));
+  EXPECT_EQ(labels("names", R"({0: 'jack-o\'-lantern'})"), Names{"jack-o'-lantern"});
+  EXPECT_TRUE(labels("names", "{0: '" + std::string(1 << 22, 'a')).empty());
   EXPECT_EQ(labels("classes", R"(["ant", "bee"])"), (Names{"ant", "bee"}));
   for (const char* other :
        {"", "{", "{1: 'ant'}", "{0: 'ant', 2: 'bee'}", "{0: 'ant'", "[1, 2]", "ant, bee", "{0: ant}"})

@@ -140,6 +140,84 @@ TEST_P(Writing, AppendingAfterAnInterruptedRunKeepsBoth) {
   EXPECT_TRUE(writer.has(picture(0)) && writer.has(picture(59)));
 }
 
+/// What an interrupted run left of other pictures is no part of this file.
+TEST_P(Writing, OnlyWantedPicturesAreContinued) {
+  {
+    FeatureWriter writer(path(), {kMaker});
+    add(writer, 0, 90);
+  }
+  std::vector<std::string> wanted;
+  for (size_t i = 80; i < 100; ++i) wanted.push_back(picture(i));
+  FeatureWriter writer(path(), {kMaker, false, 3, wanted});
+  EXPECT_EQ(writer.continued(), 10u);
+  EXPECT_EQ(writer.discarded(), 80u);
+  EXPECT_FALSE(writer.has(picture(79)));
+  add(writer, 90, 100);
+  writer.finish({});
+  size_t i = 80;
+  read_features(
+      path(), [](const std::string&) {},
+      [&](const FeatureRow& r) {
+        EXPECT_EQ(r.path, picture(i));
+        EXPECT_EQ(std::vector<float>(r.features.begin(), r.features.end()), row(i++));
+      });
+  EXPECT_EQ(i, 100u);
+}
+
+TEST_P(Writing, WhatWasToBeAppendedIsNoBeginningOfAnother) {
+  whole(path(), 70);
+  {
+    FeatureWriter writer(path(), {kMaker, true});
+    add(writer, 70, 140);
+  }
+  FeatureWriter writer(path(), {kMaker});
+  EXPECT_EQ(writer.rows(), 0u);
+  EXPECT_EQ(writer.discarded(), 70u);
+}
+
+TEST_P(Writing, NamesThatAreNoTextStayTheSame) {
+  const std::string odd = "caf\xe9\n.jpg";
+  {
+    FeatureWriter writer(path(), {kMaker});
+    for (size_t i = 0; i < 64; ++i) writer.add(i == 3 ? odd : picture(i), "", row(i));
+  }
+  FeatureWriter writer(path(), {kMaker});
+  EXPECT_EQ(writer.continued(), 64u);
+  EXPECT_TRUE(writer.has(odd));
+  if (std::string(GetParam()) != ".csv") return;
+  writer.finish({});
+  EXPECT_TRUE(FeatureWriter(path(), {kMaker, true}).has(odd));
+}
+
+TEST_P(Writing, AChangedPictureIsNotContinued) {
+  const std::string one = (folder_ / "one.jpg").string(), other = (folder_ / "other.jpg").string();
+  std::ofstream(one) << "one";
+  std::ofstream(other) << "other";
+  {
+    FeatureWriter writer(path(), {kMaker});
+    writer.add(one, "", row(0));
+    writer.add(other, "", row(1));
+  }
+  std::ofstream(one) << "something else";
+  FeatureWriter writer(path(), {kMaker});
+  EXPECT_EQ(writer.continued(), 1u);
+  EXPECT_EQ(writer.discarded(), 1u);
+  EXPECT_FALSE(writer.has(one));
+  EXPECT_TRUE(writer.has(other));
+}
+
+/// Nothing stays behind that a later run could take for a beginning.
+TEST_P(Writing, ARefusedAppendLeavesNothing) {
+  whole(path(), 4);
+  const std::vector<std::string> before = files();
+  EXPECT_THROW(FeatureWriter(path(), {kMaker, true, 5}), Error);
+  EXPECT_EQ(files(), before);
+  const std::string content = bytes_of(path());
+  std::ofstream(path(), std::ios::binary | std::ios::trunc) << content.substr(0, content.size() - content.size() / 3);
+  EXPECT_THROW(FeatureWriter(path(), {kMaker, true, 3}), Error);
+  EXPECT_EQ(files(), before);
+}
+
 TEST_P(Writing, WhatDoesNotFitIsRefused) {
   whole(path(), 4);
   EXPECT_THROW(FeatureWriter(path(), {kMaker, true}).add("x.jpg", "", std::vector<float>{1}), Error);

@@ -189,10 +189,17 @@ TEST_F(LabelledTable, ARowsWeightIsReadAndTold) {
   EXPECT_EQ(data.test[1].weight, 3);
   ASSERT_EQ(data.notes.size(), 1u);
   EXPECT_NE(data.notes[0].find("what column sample weight says, 0.5 to 3"), std::string::npos) << data.notes[0];
-  for (const char* wrong : {"", "0", "-1", "nan", "much"}) {
-    const std::string table = std::string("path,label,weight\nimg/a.png,cat,1\nimg/b.png,dog,") + wrong + "\n";
+  for (const char* wrong : {"0", "-1", "nan", "much"}) {
+    const std::string table = std::string("path,label,sample_weight\nimg/a.png,cat,1\nimg/b.png,dog,") + wrong + "\n";
     EXPECT_NE(refused(table).find("line 3: the weight"), std::string::npos) << wrong;
   }
+  EXPECT_EQ(read("path,label,weight\nimg/a.png,cat,1\nimg/b.png,dog,2\n").test[1].weight, 2);
+  const Dataset other = read("path,label,weight\nimg/a.png,cat,1\nimg/b.png,dog,\n");
+  EXPECT_EQ(other.test[0].weight, 1);
+  EXPECT_NE(other.notes.at(0).find("weight is not used"), std::string::npos);
+  EXPECT_EQ(read("path,small,weight\nimg/a.png,0,1\nimg/b.png,1,0\n", Task::multi_label).classes,
+            (std::vector<std::string>{"small", "weight"}));
+  EXPECT_EQ(read("path,label,sample_weight\nimg/a.png,cat,3\nimg/b.png,dog,\n").test[1].weight, 1);
   // What a scale shows is a value to be learned.
   EXPECT_EQ(read("path,weight\nimg/a.png,71\nimg/b.png,80\n", Task::regression).classes,
             (std::vector<std::string>{"weight"}));

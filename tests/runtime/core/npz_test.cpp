@@ -20,7 +20,14 @@ class Npz : public ::testing::Test {
 };
 
 TEST_F(Npz, ReadsWhatItWrote) {
-  const std::vector<std::string> texts{"plain", "", "\xc3\xa9t\xc3\xa9 \xe5\xb1\xb1 \xf0\x9f\x90\x9c", "a, \"b\""};
+  const std::vector<std::string> texts{"plain",
+                                       "",
+                                       "\xc3\xa9t\xc3\xa9 \xe5\xb1\xb1 \xf0\x9f\x90\x9c",
+                                       "a, \"b\"",
+                                       "x\xff.jpg",
+                                       "x\xfe.jpg",
+                                       "\xc3(",
+                                       "cut \xe5\xb1"};
   const Tensor labels = Tensor::of<int64_t>({3}, {-1, 0, int64_t{1} << 40});
   write_atomically(path_, [&](std::ostream& stream) {
     NpzWriter writer(stream, path_);

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "runtime/core/strided_copy.h"
 #include "runtime/ops/binary.h"
 #include "runtime/ops/convolution.h"
 #include "runtime/ops/gemm.h"
@@ -84,8 +85,41 @@ TEST(Placement, WhereValuesLieChangesNoResult) {
           total += weight;
           sum += weight * pixel[c][q];
         }
-        EXPECT_NEAR(y.data<float>()[(n * 8 + c) * 12 + p], sum / total + pixel[c][p], 1e-4) << n << ' ' << c << ' ' << p;
+        EXPECT_NEAR(y.data<float>()[(n * 8 + c) * 12 + p], sum / total + pixel[c][p], 1e-4)
+            << n << ' ' << c << ' ' << p;
       }
+  }
+}
+
+/// Biases of relative places and of pixels: numbers of rank four that are learnt, whose gradients are summed to them
+/// or, of one picture, are those of the activations.
+TEST(Placement, GradientsOfAddedNumbersLieAsThese) {
+  for (const int64_t batch : {1, 2}) {
+    Graph graph;
+    const ValueId x = graph.add_input("x", DType::f32, {batch, 8, 3, 4});
+    const ValueId w = graph.add_constant("w", random_tensor({8, 8, 1, 1}, 1)),
+                  pixels = graph.add_constant("pixels", random_tensor({1, 8, 3, 4}, 2)),
+                  places = graph.add_constant("places", random_tensor({1, 2, 12, 12}, 3));
+    const auto add = [&](const char* name, ValueId a, ValueId b) {
+      return graph.add(name, make_binary(Binary::Kind::add), {a, b});
+    };
+    const ValueId maps = add("placed", graph.add("conv", std::make_shared<Convolution>(), {x, w}), pixels);
+    const ValueId heads = transposed(graph, "heads", reshaped(graph, "split", maps, {batch, 2, 4, 12}), {0, 1, 3, 2});
+    const ValueId scores =
+        graph.add("scores", std::make_shared<MatMul>(), {heads, transposed(graph, "across", heads, {0, 1, 3, 2})});
+    auto softmax = std::make_shared<Softmax>();
+    softmax->axis = -1;
+    const ValueId weights = graph.add("weights", softmax, {add("biased", scores, places)});
+    auto flat = std::make_shared<Flatten>();
+    graph.outputs = {graph.add("flat", flat, {graph.add("mixed", std::make_shared<MatMul>(), {weights, heads})})};
+    for (const ValueId id : {w, pixels, places}) graph.value(id).trainable = true;
+    const TrainingPlan plan = compile_training(graph, {batch, 3, 4}, test_backend(), 0);
+    ASSERT_EQ(plan.gradients.size(), 3u);
+    for (const auto& [tensor, output] : plan.gradients) {
+      const View gradient = plan.plan.output(output);
+      EXPECT_TRUE(is_row_major(gradient.shape, gradient.strides)) << batch << ' ' << gradient.shape.str();
+      EXPECT_EQ(gradient.shape, tensor->shape());
+    }
   }
 }
 
