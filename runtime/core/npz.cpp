@@ -136,7 +136,7 @@ void NpzWriter::add_entry(const std::string& array_name, const std::string& head
   directory_ += kCentralMark;
   put(directory_, 20, 2);
   directory_ += common(checksum_);
-  put(directory_, 0, 10);
+  directory_.append(10, '\0');  // nothing extra, no comment, disk 0, no attributes
   put(directory_, offset_, 4);
   directory_ += name;
   offset_ += kLocalHeader + name.size() + size;
