@@ -44,28 +44,20 @@ void to_rgb(RawPicture& picture, const DecodeOptions& options) {
   picture.kind = RawPicture::Kind::rgb;
 }
 
-/// EXIF's orientation: rows stand where the picture has columns, and afterwards which sides are exchanged.
-bool transposes(int orientation) { return orientation > 4; }
-bool mirrors(int orientation) { return orientation == 2 || orientation == 3 || orientation == 6 || orientation == 7; }
-bool stands_on_its_head(int orientation) {
-  return orientation == 3 || orientation == 4 || orientation == 7 || orientation == 8;
-}
-
 /// Where a part of an upright picture of width × height is stored.
-Box stored(Box part, double width, double height, int orientation) {
-  if (mirrors(orientation)) std::tie(part.left, part.right) = std::pair{width - part.right, width - part.left};
-  if (stands_on_its_head(orientation))
-    std::tie(part.top, part.bottom) = std::pair{height - part.bottom, height - part.top};
-  if (transposes(orientation)) return {part.top, part.left, part.bottom, part.right};
+Box stored(Box part, double width, double height, const Orientation& orientation) {
+  if (orientation.mirrored) std::tie(part.left, part.right) = std::pair{width - part.right, width - part.left};
+  if (orientation.upside_down) std::tie(part.top, part.bottom) = std::pair{height - part.bottom, height - part.top};
+  if (orientation.transposed) return {part.top, part.left, part.bottom, part.right};
   return part;
 }
 
 /// Where what is stored at `left`, `top` of a picture stands in the upright one; `part` has its pixels upright already.
-void place(ImagePart& part, int64_t left, int64_t top, int orientation) {
-  if (transposes(orientation)) std::swap(left, top);
+void place(ImagePart& part, int64_t left, int64_t top, const Orientation& orientation) {
+  if (orientation.transposed) std::swap(left, top);
   part.window = {left, top, part.pixels.width, part.pixels.height};
-  if (mirrors(orientation)) part.window.left = part.width - left - part.window.width;
-  if (stands_on_its_head(orientation)) part.window.top = part.height - top - part.window.height;
+  if (orientation.mirrored) part.window.left = part.width - left - part.window.width;
+  if (orientation.upside_down) part.window.top = part.height - top - part.window.height;
 }
 
 }  // namespace
@@ -95,9 +87,9 @@ void EncodedPicture::read_header() {
   check_size(header);
   stored_width_ = header.width;
   stored_height_ = header.height;
-  orientation_ = header.orientation;
+  orientation_ = orientation_of(header.orientation);
   std::tie(width_, height_) =
-      transposes(orientation_) ? std::pair{header.height, header.width} : std::pair{header.width, header.height};
+      orientation_.transposed ? std::pair{header.height, header.width} : std::pair{header.width, header.height};
 }
 
 ImagePart EncodedPicture::decoded_in_memory(const std::optional<Box>& part) const {
@@ -120,8 +112,9 @@ ImagePart EncodedPicture::decoded_in_memory(const std::optional<Box>& part) cons
   result.pixels = turned(std::move(image), raw.orientation);
   result.width = raw.all_width > 0 ? raw.all_width : raw.width;
   result.height = raw.all_height > 0 ? raw.all_height : raw.height;
-  if (transposes(raw.orientation)) std::swap(result.width, result.height);
-  place(result, raw.left, raw.top, raw.orientation);
+  const Orientation orientation = orientation_of(raw.orientation);
+  if (orientation.transposed) std::swap(result.width, result.height);
+  place(result, raw.left, raw.top, orientation);
   return result;
 }
 

@@ -44,7 +44,7 @@ class EncodedPicture {
   DecodeOptions options_;
   const Codec* codec_ = nullptr;
   int64_t stored_width_ = 0, stored_height_ = 0, width_ = 0, height_ = 0;
-  int orientation_ = 1;
+  Orientation orientation_;
 };
 
 }  // namespace graft

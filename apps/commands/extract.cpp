@@ -58,13 +58,11 @@ void write_map(const Options& o, const Features& features) {
   write_atomically(o.picture, [&](std::ostream& stream) { stream << to_svg(scatter); });
 }
 
-/// An .npz holds 4 GiB, which is said before anything is computed.
-void check_size(const Options& o, size_t pictures, size_t width) {
-  constexpr double kMost = 4.2e9;
-  if (o.output.ends_with(".npz") && static_cast<double>(pictures) * static_cast<double>(width * sizeof(float)) > kMost)
-    throw Error(o.output + ": " + std::to_string(pictures) + " rows of " + std::to_string(width) +
-                    " features are more than the 4 GiB that it can hold",
-                "end its name in .npy", ErrorCode::unsupported);
+/// Leaves out what stands in the list before.
+void remove_repetitions(std::vector<std::string>& paths, bool quiet) {
+  std::set<std::string> known;
+  const size_t again = std::erase_if(paths, [&](const std::string& path) { return !known.insert(path).second; });
+  if (again > 0 && !quiet) std::cerr << "graft: note: " << again << " pictures were given more than once\n";
 }
 
 void tell_beginning(const FeatureWriter& writer, const Options& o) {
@@ -90,25 +88,19 @@ void extract(const Options& o) {
     settings = run_settings(model, o);
     pictures = list_pictures(o.inputs);
     if (pictures.paths.empty()) throw Error("no pictures were given", "name files, folders or globs");
+    remove_repetitions(pictures.paths, o.common.quiet);
     if (!o.picture.empty()) check_map(pictures.paths.size());
     settings.pictures = pictures.paths.size();
     open_device_for(o);
     return FeatureExtractor(model, o.layer, settings);
   };
   FeatureExtractor extractor = make_extractor();
-  std::set<std::string> once;
-  std::vector<std::string> distinct;
-  for (const std::string& path : pictures.paths)
-    if (once.insert(path).second) distinct.push_back(path);
-  if (const size_t again = pictures.paths.size() - distinct.size(); again > 0 && !o.common.quiet)
-    std::cerr << "graft: note: " << again << " pictures were given more than once\n";
-  check_size(o, distinct.size(), extractor.width());
-  FeatureWriter writer(o.output, {extractor.made_by(), o.append, extractor.width(), distinct});
+  FeatureWriter writer(o.output, {extractor.made_by(), o.append, extractor.width(), pictures.paths});
   tell_beginning(writer, o);
   const std::vector<std::string> classes = class_names(pictures, o, labels);
   std::vector<std::string> missing, missing_classes;
   for (size_t i = 0; i < pictures.paths.size(); ++i) {
-    if (once.erase(pictures.paths[i]) == 0 || writer.has(pictures.paths[i])) continue;
+    if (writer.has(pictures.paths[i])) continue;
     missing.push_back(pictures.paths[i]);
     missing_classes.push_back(classes[i]);
   }
@@ -123,7 +115,7 @@ void extract(const Options& o) {
     write_map(o, writer.features(labels));
   }
   writer.finish(labels);
-  const Account account{distinct.size() - missing.size() + (writer.rows() - known), listener.unreadable(),
+  const Account account{pictures.paths.size() - missing.size() + (writer.rows() - known), listener.unreadable(),
                         std::move(pictures.ignored)};
   if (o.common.json)
     std::cout << nlohmann::json{{"output", o.output},

@@ -1,17 +1,16 @@
 #include "graft/feature_extractor.h"
 
-#include <cstdio>
-#include <cstring>
 #include <filesystem>
 #include <nlohmann/json.hpp>
+#include <sstream>
 
+#include "apps/library/network_text.h"
 #include "apps/library/picture_runner.h"
 #include "apps/library/pipelines.h"
 #include "finetune/heads/head.h"
 #include "importer/model.h"
 #include "importer/preprocessing_json.h"
 #include "runtime/core/api_boundary.h"
-#include "runtime/core/random.h"
 
 namespace graft {
 namespace {
@@ -22,35 +21,12 @@ OnnxModel ended_in(const Model& model, const std::string& layer) {
   return contents;
 }
 
-/// Of the operators, and of all constants: one bit of another is another hash.
-uint64_t hash_of(const Graph& graph) {
-  uint64_t hash = 0;
-  for (const Node& node : graph.nodes) {
-    for (const char c : node.op->type()) hash = mix(hash, static_cast<unsigned char>(c));
-    for (const ValueId id : node.inputs) hash = mix(hash, static_cast<uint64_t>(id));
-  }
-  for (size_t id = 0; id < graph.value_count(); ++id) {
-    const Value& value = graph.value(static_cast<ValueId>(id));
-    if (!value.constant) continue;
-    const Tensor& t = *value.constant;
-    hash = mix(hash, t.bytes());
-    const auto* bytes = static_cast<const char*>(t.raw());
-    size_t at = 0;
-    for (uint64_t word = 0; at + sizeof word <= t.bytes(); at += sizeof word) {
-      std::memcpy(&word, bytes + at, sizeof word);
-      hash = mix(hash, word);
-    }
-    for (; at < t.bytes(); ++at) hash = mix(hash, static_cast<unsigned char>(bytes[at]));
-  }
-  return hash;
-}
-
 std::string description(const Model& model, const std::string& layer, const RunSettings& settings) {
-  char hash[17];
-  std::snprintf(hash, sizeof hash, "%016llx", static_cast<unsigned long long>(hash_of(model.contents().graph)));
+  std::ostringstream network;
+  append_network(model.contents().graph, network);
   const Preprocessing preprocessing = settings.preprocessing ? *settings.preprocessing : preprocessing_for(model);
   return nlohmann::json{{"model", std::filesystem::path(place_of(model.contents())).filename().string()},
-                        {"weights", hash},
+                        {"network", hash_of(network.str())},
                         {"layer", layer},
                         {"preprocessing", nlohmann::json::parse(to_json(preprocessing))},
                         {"views", settings.views},

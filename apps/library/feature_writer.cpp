@@ -50,7 +50,7 @@ class Lock {
 /// {"path": …, "class": …}. Of two that were not written to the same end, what both have counts.
 struct FeatureWriter::Impl {
   Impl(const std::string& out, const Settings& settings)
-      : path(checked(out)),
+      : path(checked(out, settings)),
         part(out + ".part"),
         list(out + ".part.rows"),
         made_by(settings.made_by),
@@ -59,15 +59,17 @@ struct FeatureWriter::Impl {
         lock(list) {
     try {
       go_on();
-      if (append && appended == 0 && std::filesystem::exists(path)) take_over(settings.width);
+      if (append && pictures.empty() && std::filesystem::exists(path)) take_over(settings.width);
     } catch (...) {
       if (pictures.empty()) remove_parts();
       throw;
     }
   }
 
-  static const std::string& checked(const std::string& out) {
+  /// Before anything is created.
+  static const std::string& checked(const std::string& out, const Settings& settings) {
     check_features_path(out);
+    if (settings.width > 0) check_size(out, settings.pictures.size(), settings.width);
     return out;
   }
 
@@ -92,8 +94,9 @@ struct FeatureWriter::Impl {
           if (row.value("file", "") != file_state(pictures.back())) changed.insert(pictures.back());
           list_bytes += line.size() + 1;
         }
-        // Half of another file's rows are no beginning; nor are all of them where nothing is appended.
-        if (pictures.size() < appended || (appended > 0 && !append)) {
+        // A file that grows begins with all of its own rows, another one with none.
+        const bool grows = append && (appended > 0 || std::filesystem::exists(path));
+        if (pictures.size() < appended || grows != (appended > 0)) {
           discarded = pictures.size() - std::min(pictures.size(), appended);
           forget();
           appended = 0;
@@ -158,47 +161,33 @@ struct FeatureWriter::Impl {
     if (std::rename(beside.c_str(), part.c_str()) != 0) fail();
   }
 
-  /// Adds the rows of the file that is to grow: all of them, or none where one does not fit.
+  /// Begins with the rows of the file that is to grow.
   void take_over(size_t expected_width) {
-    const size_t before = pictures.size(), bytes_before = before * width * sizeof(float);
-    flush();
-    const auto list_before = std::filesystem::file_size(list);
     try {
-      take_rows(expected_width);
+      read_features(
+          path,
+          [&](const std::string& maker) {
+            if (maker != made_by)
+              throw Error("was made by another model or other settings: " + maker, "write to another file",
+                          ErrorCode::invalid_argument);
+          },
+          [&](const FeatureRow& row) {
+            if (expected_width > 0 && row.features.size() != expected_width)
+              refuse_width(row.features.size(), expected_width);
+            add(row.path, row.class_name, row.features);
+          });
     } catch (...) {
-      rows_out.close();
-      list_out.close();
-      pictures.resize(before);
-      std::filesystem::resize_file(part, bytes_before);
-      std::filesystem::resize_file(list, list_before);
+      forget();
       throw;
     }
-    if (appended == 0) return;
+    if (pictures.empty()) return;
+    appended = pictures.size();
     flush();
     // Only now is it said that these rows are the file's: what was interrupted before begins anew.
     list_out.close();
     rewrite_list();
     list_out.open(list, std::ios::binary | std::ios::app);
     if (!list_out) fail();
-  }
-
-  void take_rows(size_t expected_width) {
-    size_t count = 0;
-    read_features(
-        path,
-        [&](const std::string& maker) {
-          if (maker != made_by)
-            throw Error("was made by another model or other settings: " + maker, "write to another file",
-                        ErrorCode::invalid_argument);
-        },
-        [&](const FeatureRow& row) {
-          if (expected_width > 0 && row.features.size() != expected_width)
-            refuse_width(row.features.size(), expected_width);
-          if (known.contains(row.path)) return;
-          add(row.path, row.class_name, row.features);
-          ++count;
-        });
-    appended = count;
   }
 
   void rewrite_list() const {

@@ -210,6 +210,13 @@ void check_features_path(const std::string& path) {
   });
 }
 
+void check_size(const std::string& path, size_t rows, size_t width) {
+  if (extension_of(path) == ".npz" && rows > NpzWriter::kMostBytes / (width * sizeof(float)))
+    throw Error(path + ": " + std::to_string(rows) + " rows of " + std::to_string(width) +
+                    " features are more than the 4 GiB that it can hold",
+                "end its name in .npy", ErrorCode::unsupported);
+}
+
 void write_features(const FeatureTable& table, const std::string& path) {
   const std::string extension = extension_of(path);
   write_atomically(path, [&](std::ostream& stream) {

@@ -22,6 +22,9 @@ struct FeatureTable {
 /// See save_features.
 void write_features(const FeatureTable& table, const std::string& path);
 
+/// Throws Error (unsupported) where the file could not hold so many rows.
+void check_size(const std::string& path, size_t rows, size_t width);
+
 /// A row of a features file.
 struct FeatureRow {
   std::string path, class_name;

@@ -106,8 +106,7 @@ class Job {
         listener_(listener),
         inner_(trainers_listener(listener)) {
     check_dataset(dataset, task_);
-    if (model_.graph.value(model_.graph.inputs[0]).dtype != DType::f32)
-      settings_.preprocessing_is_guess = false;  // bytes leave nothing to guess
+    if (takes_whole_numbers(model_.graph)) settings_.preprocessing_is_guess = false;  // bytes leave nothing to guess
     check_combinations(settings_);
     const size_t pictures = dataset.train.size() + dataset.validation.size();
     if (settings_.folds == 1 || settings_.folds < 0 || static_cast<size_t>(settings_.folds) > pictures)

@@ -9,6 +9,7 @@
 #include "importer/metadata.h"
 #include "importer/preprocessing_json.h"
 #include "runtime/core/api_boundary.h"
+#include "runtime/passes/float_input.h"
 #include "runtime/passes/open_shapes.h"
 
 namespace graft {
@@ -42,8 +43,7 @@ Preprocessing resolved(const OnnxModel& model, const PreprocessingSettings& s) {
         .about("crop", std::to_string(s.crop));
   }
   Preprocessing p;
-  const bool unknown = s.name.empty() || s.name == "auto",
-             takes_bytes = model.graph.value(model.graph.inputs[0]).dtype != DType::f32;
+  const bool unknown = s.name.empty() || s.name == "auto", takes_bytes = takes_whole_numbers(model.graph);
   if ((s.name.empty() || (takes_bytes && s.name == "auto")) && model.metadata.preprocessing) {
     p = *model.metadata.preprocessing;
     if (picture.height > 0 || s.crop > 0) {

@@ -1,17 +1,16 @@
 #include "apps/library/training_data.h"
 
 #include <algorithm>
-#include <cstring>
 #include <filesystem>
 #include <sstream>
 
+#include "apps/library/network_text.h"
 #include "apps/library/pipelines.h"
 #include "apps/library/train_settings.h"
 #include "augment/colour_axes.h"
 #include "importer/preprocessing_json.h"
 #include "runtime/core/available_memory.h"
 #include "runtime/core/error.h"
-#include "runtime/ops/loop.h"
 
 namespace graft {
 namespace {
@@ -105,27 +104,6 @@ void check_dataset(const Dataset& data, Task task) {
     if (!trained[i]) refuse("class \"" + data.classes[i] + "\" has no training picture");
 }
 
-namespace {
-
-/// Networks that differ in their weights alone differ in the weights' first numbers, too.
-void append_network(const Graph& graph, std::ostream& text) {
-  for (const Node& node : graph.nodes) {
-    text << node.op->type() << ' ' << node.name;
-    for (const ValueId id : node.inputs) {
-      if (id == kNoValue || !graph.value(id).constant) continue;
-      const Tensor& weight = *graph.value(id).constant;
-      text << ' ' << weight.shape().str() << ':';
-      uint64_t first = 0;
-      if (weight.bytes() > 0) std::memcpy(&first, weight.raw(), std::min(weight.bytes(), sizeof first));
-      text << first;
-    }
-    text << '\n';
-    if (const auto* loop = dynamic_cast<const Loop*>(node.op.get())) append_network(loop->body, text);
-  }
-}
-
-}  // namespace
-
 std::string fingerprint(const FinetuneSettings& settings, const Graph& graph, const Preprocessing& preprocessing,
                         const Dataset& data) {
   std::ostringstream text;
@@ -140,11 +118,7 @@ std::string fingerprint(const FinetuneSettings& settings, const Graph& graph, co
       if (file.weight != 1) text << " weighs " << file.weight;
     }
   }
-  uint64_t hash = 0xcbf29ce484222325ull;  // FNV-1a
-  for (const char c : text.str()) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3ull;
-  std::ostringstream hex;
-  hex << std::hex << hash;
-  return hex.str();
+  return hash_of(text.str());
 }
 
 }  // namespace graft

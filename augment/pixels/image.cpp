@@ -35,10 +35,15 @@ Image upright(Image image) {
   return image;
 }
 
-Image turned(Image image, int orientation) {
-  if (orientation <= 1 || orientation > 8) return image;
+Orientation orientation_of(int exif) {
+  if (exif < 1 || exif > 8) return {};
   // 5 to 8 have rows where the picture has columns: transposed, they are 1 to 4 in another order.
-  if (orientation > 4) {
+  return {exif > 4, exif == 2 || exif == 3 || exif == 6 || exif == 7, exif == 3 || exif == 4 || exif == 7 || exif == 8};
+}
+
+Image turned(Image image, int exif) {
+  const Orientation orientation = orientation_of(exif);
+  if (orientation.transposed) {
     Image transposed(image.height, image.width);
     for (int64_t y = 0; y < image.height; ++y) {
       const uint8_t* from = image.row(y);
@@ -51,8 +56,8 @@ Image turned(Image image, int orientation) {
     transposed.last_row_first = image.last_column_first;
     image = std::move(transposed);
   }
-  image.mirrored = orientation == 2 || orientation == 3 || orientation == 6 || orientation == 7;
-  image.upside_down = orientation == 3 || orientation == 4 || orientation == 7 || orientation == 8;
+  image.mirrored = orientation.mirrored;
+  image.upside_down = orientation.upside_down;
   return upright(std::move(image));
 }
 

@@ -31,8 +31,15 @@ struct Image {
 /// The same picture, its pixels where they are meant to be.
 Image upright(Image image);
 
-/// A picture turned as EXIF's orientation (1 to 8) says. [EXIF 2.32, tag 274]
-Image turned(Image image, int orientation);
+/// What EXIF's orientation (1 to 8) says of pixels as they are stored: whether rows are the picture's columns, and
+/// which sides are exchanged then. [EXIF 2.32, tag 274]
+struct Orientation {
+  bool transposed = false, mirrored = false, upside_down = false;
+};
+Orientation orientation_of(int exif);
+
+/// A picture turned as EXIF's orientation says.
+Image turned(Image image, int exif);
 
 /// Part of a picture, in pixels; fractions are allowed where resizing takes it.
 struct Box {

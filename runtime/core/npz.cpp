@@ -14,7 +14,6 @@ namespace {
 // PKWARE's APPNOTE 4.3.7: a local header is 30 bytes and the name.
 constexpr size_t kLocalHeader = 30, kChecksumAt = 14, kEndRecord = 22;
 constexpr std::string_view kLocalMark("PK\x03\x04", 4), kCentralMark("PK\x01\x02", 4), kEndMark("PK\x05\x06", 4);
-constexpr uint64_t kLargest = 0xfffffffe;
 
 uint32_t crc32(uint32_t sum, const void* data, size_t bytes) {
   static const auto table = [] {
@@ -105,7 +104,7 @@ void NpzWriter::add_entry(const std::string& array_name, const std::string& head
                           const std::function<void()>& fill) {
   const uint64_t size = header.size() + bytes;
   const std::string name = array_name + ".npy";
-  if (size > kLargest || offset_ + size > kLargest)
+  if (size > kMostBytes || offset_ + size > kMostBytes)
     throw Error(path_ + ": the arrays exceed 4 GiB", "write .npy instead", ErrorCode::unsupported);
   // Version, flags, method, time, date (1980-01-01), checksum, sizes, lengths of the name and of what is extra.
   const auto common = [&](uint32_t checksum) {

@@ -17,6 +17,7 @@ namespace graft {
 /// Writes an .npz archive (stored, not compressed; up to 4 GiB), an array at a time.
 class NpzWriter {
  public:
+  static constexpr uint64_t kMostBytes = 0xfffffffe;  // of all arrays
   /// `stream` can seek and outlives it; `path` stands in errors.
   NpzWriter(std::ostream& stream, std::string path);
   void add(const std::string& name, const Tensor& values);

@@ -5,6 +5,7 @@
 #include <new>
 
 #include "runtime/core/backend.h"
+#include "runtime/cpu/vector/tiles.h"
 
 namespace graft::cpu {
 
@@ -38,5 +39,13 @@ class PackedWeights {
   Pack pack_;
   std::unique_ptr<float, Free> kept_;
 };
+
+/// The tail of a layer whose inputs are x, weights, bias and residual, the last two where there are any.
+inline TileTail tail_of(const Epilogue& epilogue, bool has_bias, const KernelArguments& arguments) {
+  const auto input = [&](bool is_there, size_t i) {
+    return is_there ? static_cast<const float*>(arguments.inputs[i]) : nullptr;
+  };
+  return {input(has_bias, 2), input(epilogue.residual, 3), epilogue.activation};
+}
 
 }  // namespace graft::cpu

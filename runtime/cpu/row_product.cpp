@@ -23,8 +23,7 @@ class RowProduct final : public Kernel {
   size_t scratch_bytes() const override { return weights_.scratch_bytes() + product_.scratch_bytes(); }
   void run(const KernelArguments& a) override {
     const float* packed = weights_.get(a.inputs[1], a.scratch);
-    const TileTail tail{has_bias_ ? static_cast<const float*>(a.inputs[2]) : nullptr,
-                        tail_.residual ? static_cast<const float*>(a.inputs[3]) : nullptr, tail_.activation};
+    const TileTail tail = tail_of(tail_, has_bias_, a);
     product_.run(static_cast<const float*>(a.inputs[0]), every_row_, packed, tail, static_cast<float*>(a.outputs[0]),
                  every_row_, true, static_cast<std::byte*>(a.scratch) + weights_.scratch_bytes());
   }

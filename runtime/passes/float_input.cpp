@@ -4,11 +4,16 @@
 
 namespace graft {
 
-bool take_floats(Graph& graph) {
+bool takes_whole_numbers(const Graph& graph) {
   if (graph.inputs.empty()) return false;
+  const DType dtype = graph.value(graph.inputs[0]).dtype;
+  return dtype == DType::u8 || dtype == DType::i32 || dtype == DType::i64;
+}
+
+bool take_floats(Graph& graph) {
+  if (!takes_whole_numbers(graph)) return false;
   const ValueId input = graph.inputs[0];
   const Value value = graph.value(input);
-  if (value.dtype != DType::u8 && value.dtype != DType::i32 && value.dtype != DType::i64) return false;
   const ValueId floats = graph.add_input(graph.unused_name(value.name + ":float"), DType::f32, value.shape);
   graph.inputs.pop_back();
   graph.inputs[0] = floats;

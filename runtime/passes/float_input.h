@@ -4,7 +4,10 @@
 
 namespace graft {
 
-/// Gives a graph whose first input holds whole numbers (a model that takes a picture's bytes) one of float32 in its
+/// Whether a graph's first input holds whole numbers, as that of a model which takes a picture's bytes does.
+bool takes_whole_numbers(const Graph& graph);
+
+/// Gives a graph that takes whole numbers an input of float32 in its
 /// place, which is cast to what the graph wants; returns true. Others stay as they are.
 bool take_floats(Graph& graph);
 

@@ -129,15 +129,24 @@ TEST_P(Writing, AppendingToNothingBegins) {
   EXPECT_TRUE(std::filesystem::exists(path()));
 }
 
-TEST_P(Writing, AppendingAfterAnInterruptedRunKeepsBoth) {
+/// A file that grows begins with its own rows: those of a run that was to write it anew are no part of it.
+TEST_P(Writing, AppendingDoesNotGoOnWithARunThatWroteAnew) {
   whole(path(), 10);
   {
     FeatureWriter writer(path(), {kMaker});
     add(writer, 50, 60);
   }
   FeatureWriter writer(path(), {kMaker, true});
-  EXPECT_EQ(writer.rows(), 20u);
-  EXPECT_TRUE(writer.has(picture(0)) && writer.has(picture(59)));
+  EXPECT_EQ(writer.rows(), 10u);
+  EXPECT_EQ(writer.kept(), 10u);
+  EXPECT_EQ(writer.discarded(), 10u);
+  EXPECT_TRUE(writer.has(picture(0)) && !writer.has(picture(59)));
+}
+
+TEST_P(Writing, MoreThanAnArchiveHoldsIsRefusedBeforehand) {
+  if (std::string(GetParam()) != ".npz") return;
+  EXPECT_THROW(FeatureWriter(path(), {kMaker, false, size_t{1} << 32, {"a.jpg"}}), Error);
+  EXPECT_TRUE(files().empty());
 }
 
 /// What an interrupted run left of other pictures is no part of this file.

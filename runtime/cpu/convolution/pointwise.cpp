@@ -58,8 +58,7 @@ class PointwiseForward final : public Kernel {
   }
   void run(const KernelArguments& a) override {
     const float* packed = weights_.get(a.inputs[1], a.scratch);
-    const TileTail tail{has_bias_ ? static_cast<const float*>(a.inputs[2]) : nullptr,
-                        tail_.residual ? static_cast<const float*>(a.inputs[3]) : nullptr, tail_.activation};
+    const TileTail tail = tail_of(tail_, has_bias_, a);
     std::byte* const scratch = static_cast<std::byte*>(a.scratch) + weights_.scratch_bytes();
     void* const measured = scratch + product_.scratch_bytes();
     const auto* x = static_cast<const float*>(a.inputs[0]);
