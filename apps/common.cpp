@@ -3,6 +3,7 @@
 #include <iostream>
 
 #include "graft/error.h"
+#include "importer/model.h"
 #include "importer/preprocessing_json.h"
 
 namespace graft::app {
@@ -71,6 +72,15 @@ Preprocessing resolve_preprocessing(const Model& model, const PreprocessingSetti
   if (o.name.empty() && !model.preprocessing() && !common.quiet)
     std::cerr << "graft: note: " << model.path()
               << " does not say how its pictures were prepared; taking --preprocess imagenet\n";
+  if (const OnnxModel& contents = model.contents(); contents.preprocesses_inside && !common.quiet) {
+    const bool as_wanted = resolved.scale == contents.metadata.preprocessing->scale &&
+                           resolved.mean == contents.metadata.preprocessing->mean &&
+                           resolved.std == contents.metadata.preprocessing->std;
+    std::cerr << "graft: note: " << model.path() << " scales pictures itself, in its first nodes: "
+              << (as_wanted ? "it is given numbers from 0 to " + std::string(resolved.scale == 1 ? "255" : "1")
+                            : "--preprocess " + o.name + " comes on top of that")
+              << "\n";
+  }
   return resolved;
 }
 

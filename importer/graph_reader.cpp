@@ -203,7 +203,7 @@ void GraphReader::read_node(const onnx::NodeProto& node, NameScope& scope) {
   with_place([&] { return place_of_node(node); },
              [&] {
                const size_t before = graph_.value_count();
-               const auto read = is_own_operator(node) ? op_table().reader(node.op_type()) : nullptr;
+               const auto read = op_table().reader(operator_name(node));
                if (!read) throw Error("is an operator that graft does not know", {}, ErrorCode::unsupported);
                read(reader);
                for (size_t id = before; id < graph_.value_count(); ++id)

@@ -33,6 +33,8 @@ struct OnnxModel {
   std::string path;
   int64_t opset = 0, ir_version = 0;
   PictureSize usual_size;  // of a picture whose size the file leaves open: one that fits the network
+  std::vector<std::string> notes;  // what was guessed or replaced, each in one line
+  bool preprocesses_inside = false;  // metadata.preprocessing follows from the graph's front
   int64_t declared_batch =
       0;  // first extent of input 0 as the file fixes it (the graph leaves it open); 0: open there too
 

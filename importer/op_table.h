@@ -27,6 +27,7 @@ class NodeReader {
   int64_t opset() const { return scope_.opset(); }
   Graph& graph() { return graph_; }
   const Weights& weights() const { return weights_; }
+  NameScope& scope() { return scope_; }
 
   bool has(const char* name) const { return find(name) != nullptr; }
   int64_t integer(const char* name, int64_t otherwise) const;
@@ -35,7 +36,11 @@ class NodeReader {
   std::vector<int64_t> integers(const char* name) const;
   std::vector<float> reals(const char* name) const;
   const onnx::TensorProto* tensor(const char* name) const;
+  /// As the file has it; null where it is absent.
+  const onnx::AttributeProto* attribute(const char* name) const { return find(name); }
 
+  const std::string& input_name(size_t i) const { return node_.input(static_cast<int>(i)); }
+  const std::string& output_name(size_t i) const { return node_.output(static_cast<int>(i)); }
   size_t input_count() const { return static_cast<size_t>(node_.input_size()); }
   bool has_input(size_t i) const { return i < input_count() && !node_.input(static_cast<int>(i)).empty(); }
   /// kNoValue where the optional input is absent; Error where a required one is.
@@ -117,7 +122,10 @@ class NodeWriter {
   onnx::NodeProto* current_ = nullptr;
 };
 
-/// The mapping of operators in both directions, by ONNX type and by operator class.
+/// An operator's name in OpTable: its type, behind its domain and a dot where that is not ONNX's own.
+std::string operator_name(const onnx::NodeProto& node);
+
+/// The mapping of operators in both directions, by operator_name and by operator class.
 class OpTable {
  public:
   using Read = void (*)(NodeReader&);

@@ -6,8 +6,10 @@
 #include <climits>
 #include <filesystem>
 
+#include "importer/batch_statistics.h"
 #include "importer/embed_preprocessing.h"
 #include "importer/graph_reader.h"
+#include "importer/label_tail.h"
 #include "importer/metadata.h"
 #include "importer/op_table.h"
 #include "runtime/core/error.h"
@@ -63,8 +65,9 @@ void collect_unknown(const google::protobuf::RepeatedPtrField<onnx::NodeProto>& 
     for (const auto& attribute : node.attribute())
       if (attribute.has_g()) collect_unknown(attribute.g().node(), functions, visited, unknown);
     const bool own = is_own_operator(node);
-    if (own && (node.op_type() == "If" || node.op_type() == "Loop" || op_table().reader(node.op_type()))) continue;
-    unknown[own ? node.op_type() : node.domain() + "." + node.op_type()].push_back(
+    if ((own && (node.op_type() == "If" || node.op_type() == "Loop")) || op_table().reader(operator_name(node)))
+      continue;
+    unknown[operator_name(node)].push_back(
         node.name().empty() && node.output_size() > 0 ? node.output(0) : node.name());
   }
 }
@@ -85,17 +88,6 @@ void require_known_operators(const onnx::GraphProto& graph, const LocalFunctions
               ErrorCode::unsupported);
 }
 
-/// A model whose input holds bytes takes a picture's as they are.
-std::optional<Preprocessing> bytes_taken(const OnnxModel& model) {
-  if (model.graph.inputs.empty()) return std::nullopt;
-  const Value& input = model.graph.value(model.graph.inputs[0]);
-  if (input.dtype != DType::u8 || input.shape.rank() != 4 || (input.shape[1] != 1 && input.shape[1] != 3))
-    return std::nullopt;
-  const auto side = [](int64_t known, int64_t usual) { return known > 0 ? known : usual; };
-  return named_preprocessing("raw", {input.shape[1], side(input.shape[2], model.usual_size.height),
-                                     side(input.shape[3], model.usual_size.width)});
-}
-
 }  // namespace
 
 OnnxModel read_model(const std::string& path, const GivenExtents& given) {
@@ -103,7 +95,7 @@ OnnxModel read_model(const std::string& path, const GivenExtents& given) {
                     [&] {
                       return with_code(ErrorCode::corrupt_file, [&] {
                         Weights weights(std::filesystem::path(path).parent_path().string());
-                        const onnx::ModelProto proto = parse(path, weights);
+                        onnx::ModelProto proto = parse(path, weights);
                         OnnxModel model;
                         model.path = path;
                         model.ir_version = proto.ir_version();
@@ -113,6 +105,7 @@ OnnxModel read_model(const std::string& path, const GivenExtents& given) {
                                       "export it with an older ONNX", ErrorCode::unsupported);
                         }
                         model.opset = opset_of(proto);
+                        std::vector<std::string> labels = take_label_tail(*proto.mutable_graph());
                         const LocalFunctions functions(proto);
                         require_known_operators(proto.graph(), functions);
                         std::map<std::string, std::string> properties;
@@ -125,7 +118,8 @@ OnnxModel read_model(const std::string& path, const GivenExtents& given) {
                         model.graph = reader.read();
                         model.usual_size = reader.usual_size();
                         model.declared_batch = reader.declared_batch();
-                        if (!model.metadata.preprocessing) model.metadata.preprocessing = bytes_taken(model);
+                        if (model.metadata.labels.empty()) model.metadata.labels = std::move(labels);
+                        take_own_statistics(model.graph);
                         return model;
                       });
                     });

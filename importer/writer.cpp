@@ -11,6 +11,7 @@
 #include "importer/metadata.h"
 #include "importer/node_tree.h"
 #include "importer/op_table.h"
+#include "importer/picture_form.h"
 #include "importer/tensor_types.h"
 #include "runtime/core/atomic_file.h"
 #include "runtime/core/error.h"
@@ -180,7 +181,8 @@ void name_nodes_apart(Graph& graph) {
 }
 
 void fill(onnx::ModelProto& proto, const OnnxModel& given, const WriteOptions& options, WeightWriter& weights) {
-  const OnnxModel model = without_loops(given);
+  OnnxModel model = without_loops(given);
+  model.graph = with_own_input(model.graph);
   proto.set_ir_version(kWrittenIr);
   proto.set_producer_name("graft");
   proto.add_opset_import()->set_version(kWrittenOpset);

@@ -16,6 +16,7 @@
 #include "finetune/losses/loss.h"
 #include "finetune/optimizers/optimizer.h"
 #include "finetune/training/training_step.h"
+#include "importer/picture_form.h"
 #include "importer/reader.h"
 #include "runtime/core/error.h"
 #include "runtime/passes/resolve_control_flow.h"
@@ -153,6 +154,7 @@ void bench(const Options& o) {
   DeviceUse device(where);
   const auto given = [&](const Graph&) { return OpenDims{1, o.size, o.size}; };
   OnnxModel model = o.size > 0 ? read_model(o.model, given) : read_model(o.model);
+  take_picture_form(model);
   const auto picture = model.picture();
   const int64_t batch = o.common.batch > 0 ? o.common.batch : 1;
   const PictureSize open = o.size > 0 ? PictureSize{o.size, o.size} : model.usual_size;

@@ -6,6 +6,7 @@
 #include "apps/commands/commands.h"
 #include "apps/common.h"
 #include "importer/embed_preprocessing.h"
+#include "importer/picture_form.h"
 #include "importer/reader.h"
 #include "importer/writer.h"
 #include "runtime/core/error.h"
@@ -38,6 +39,7 @@ void export_model(const Options& o) {
   fold_batch_norm(model.graph);
   remove_dead_code(model.graph);
   if (o.preprocessing) {
+    take_picture_form(model);
     model.metadata.preprocessing =
         resolve_preprocessing(Model(std::make_shared<OnnxModel>(model)), o.pictures, o.common);
     embed_preprocessing(model);

@@ -250,8 +250,8 @@ class Job {
     Graph& graph = model_.graph;
     without_loops(model_);  // what cannot be written is refused now, not after the training
     if ((adapts_ || trains_trunk(settings_)) && is_shared(graph)) graph = graph.independent_copy();
-    if (take_floats(graph))
-      listener_.note("the model takes a picture's bytes; the one that is written takes the same numbers as float32");
+    for (const std::string& note : model_.notes) listener_.note(note);
+    take_floats(graph);
     retype(graph, {1, options_.height, options_.width}, *backend_);
     if (!settings_.remove_lrn_and_dropout) return;
     if (std::none_of(graph.nodes.begin(), graph.nodes.end(),

@@ -2,6 +2,7 @@
 
 #include "finetune/data/task.h"
 #include "importer/model.h"
+#include "importer/picture_form.h"
 #include "importer/reader.h"
 #include "importer/writer.h"
 #include "runtime/core/api_boundary.h"
@@ -11,7 +12,11 @@ namespace graft {
 Model::Model(std::shared_ptr<OnnxModel> contents) : contents_(std::move(contents)) {}
 
 Model Model::load(const std::string& path) {
-  return at_api_boundary([&] { return Model(std::make_shared<OnnxModel>(read_model(path))); });
+  return at_api_boundary([&] {
+    auto contents = std::make_shared<OnnxModel>(read_model(path));
+    take_picture_form(*contents);
+    return Model(std::move(contents));
+  });
 }
 
 uint64_t Model::save(const std::string& path, const SaveSettings& settings) const {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <utility>
 
 #include "apps/library/device.h"
 #include "apps/library/pipelines.h"
@@ -53,6 +54,7 @@ PictureRunner::PictureRunner(OnnxModel model, const RunSettings& settings, const
       largest_batch_(compute_.batch > 0 ? static_cast<size_t>(compute_.batch) : kDefaultBatch) {
   if (compute_.batch < 0) throw Error("must not be negative").about("batch");
   if (compute_.threads < 0) throw Error("must not be negative").about("threads");
+  notes_ = model.notes;
   choose_output(model, output);
   take_floats(model.graph);
   if (settings.pictures > 0) {
@@ -108,6 +110,8 @@ std::span<const float> PictureRunner::mean_of_views(float* rows) const {
 }
 
 void PictureRunner::begin(RowPlan& plan, Listener* listener) {
+  for (const std::string& note : std::exchange(notes_, {}))
+    if (listener) listener->note(note);
   if (slowness_told_ || !listener || !plan.one_by_one()) return;
   slowness_told_ = true;
   listener->note("the model is fixed to one picture at a time: pictures run one by one, which takes longer");

@@ -46,6 +46,7 @@ class PictureRunner {
   std::optional<OnnxModel> model_;  // as long as further plans may be made of it
   std::optional<RowPlan> single_, several_;
   size_t width_ = 0;
+  std::vector<std::string> notes_;  // about the model, not yet told
   bool slowness_told_ = false;
 };
 

@@ -1,6 +1,8 @@
 #include "apps/library/tensor_inference.h"
 
+#include "importer/batch_statistics.h"
 #include "runtime/core/error.h"
+#include "runtime/passes/open_shapes.h"
 #include "runtime/plan/row_plan.h"
 
 namespace graft {
@@ -18,16 +20,17 @@ std::vector<Tensor> run_rows(const OnnxModel& model, const Tensor& array, const 
   OpenDims dims;
   dims.batch = array.shape()[0];
   const Shape& x = array.shape();
-  if (x.rank() == 4) dims.height = x[2], dims.width = x[3];
+  const size_t rows = first_image_dimension(model.graph.value(model.graph.inputs[0]));
+  if (x.rank() == 4) dims.height = x[rows], dims.width = x[rows + 1];
   RowPlan plan(model.graph, dims, backend, threads);
   const View in = plan.plan().input(0);
   // Rows stand one behind the other in the plan's layout, as rows of one picture or of the whole batch.
   View all = in;
   all.shape = x;
-  Tensor rows(in.dtype, x);
-  all.data = rows.raw();
+  Tensor pictures(in.dtype, x);
+  all.data = pictures.raw();
   copy_from_plain(array.raw(), all);
-  plan.forward(rows.raw());
+  plan.forward(pictures.raw());
   std::vector<Tensor> results;
   for (size_t i = 0; i < plan.output_count(); ++i) results.push_back(to_plain(plan.view(i)));
   return results;
@@ -56,10 +59,11 @@ std::vector<Tensor> run_tensors(const OnnxModel& model, const std::vector<Tensor
                                 int threads) {
   const bool several = arrays.size() == 1 && !arrays[0].shape().empty() && arrays[0].shape()[0] > 1;
   if (several && model.declared_batch == 1) return run_rows(model, arrays[0], backend, threads);
+  const Graph graph = with_batch_statistics(model.graph);  // the file's word counts: arrays are not pictures
   OpenDims dims;
   for (size_t i = 0; i < arrays.size(); ++i)
-    dims.shapes[model.graph.value(model.graph.inputs[i]).name] = arrays[i].shape();
-  Plan plan = compile_inference(model.graph, dims, backend, threads);
+    dims.shapes[graph.value(graph.inputs[i]).name] = arrays[i].shape();
+  Plan plan = compile_inference(graph, dims, backend, threads);
   for (size_t i = 0; i < arrays.size(); ++i) copy_from_plain(arrays[i].raw(), plan.input(i));
   plan.forward();
   std::vector<Tensor> results;

@@ -27,8 +27,8 @@ void read_training(NodeReader& node, const std::vector<ValueId>& inputs, const B
   if (node.output_count() > 2) emit_running(node, 2, norm.momentum, inputs[4], batch[1]);
 }
 
-/// A file exported in training mode (training_mode = 1, or with the old extra outputs) is read in its inference form
-/// where nobody reads the new statistics: whether they are trained is decided by the training job.
+/// Where nobody reads the new statistics, training mode is noted and decided on once the whole graph is there
+/// (batch_statistics.h). The old extra outputs are not training mode: before opset 14 they were there for nothing else.
 void read(NodeReader& node) {
   if (node.integer("spatial", 1) != 1) throw Error("spatial = 0 is not supported");
   auto op = std::make_shared<BatchNorm>();
@@ -38,6 +38,7 @@ void read(NodeReader& node) {
   inputs.resize(5, kNoValue);
   if (node.integer("training_mode", 0) != 0 && (node.output_is_read(1) || node.output_is_read(2)))
     return read_training(node, inputs, *op);
+  op->in_training = node.integer("training_mode", 0) != 0;
   node.emit(op, inputs);
 }
 

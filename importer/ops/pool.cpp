@@ -1,6 +1,7 @@
 #include "runtime/ops/pool.h"
 
 #include "importer/op_table.h"
+#include "importer/spelling.h"
 #include "runtime/ops/binary.h"
 #include "runtime/ops/movement.h"
 #include "runtime/ops/reduce.h"
@@ -10,11 +11,24 @@ namespace graft {
 namespace {
 
 Window2d pool_window(NodeReader& node) {
-  if (node.integers("kernel_shape").size() != 2) throw Error("only 2-D pooling is supported");
+  if (node.integers("kernel_shape").size() != 2) throw Error("only pooling over one or two dimensions is supported");
   return node.window({});
 }
 
+/// Reads a pool over one dimension as one over two of which the first has extent 1; false where it is none.
+bool read_1d(NodeReader& node, const char* type) {
+  if (node.integers("kernel_shape").size() != 1) return false;
+  Spelling spell(node);
+  const std::string rows = spell.integers("rows", {2});
+  const std::string wide = spell.add("Unsqueeze", "wide", {spell.input(0), rows});
+  Spelling::Attributes attributes = spell.wide_window();
+  for (const auto& a : spell.own({"p"})) attributes.push_back(a);
+  spell.give("Squeeze", {spell.add(type, "pool", {wide}, attributes), rows});
+  return true;
+}
+
 void read_max(NodeReader& node) {
+  if (read_1d(node, "MaxPool")) return;
   if (node.output_is_read(1)) throw Error("the indices output is not supported");
   auto op = std::make_shared<MaxPool>();
   op->window = pool_window(node);
@@ -30,6 +44,7 @@ void read_max(NodeReader& node) {
 }
 
 void read_average(NodeReader& node) {
+  if (read_1d(node, "AveragePool")) return;
   auto op = std::make_shared<AveragePool>();
   op->window = pool_window(node);
   op->count = node.integer("count_include_pad", 0) ? AveragePool::Count::padding_too : AveragePool::Count::picture_only;
@@ -50,6 +65,7 @@ void read_lp_sum(NodeReader& node, OperatorPtr absolute_sum, const Sum& sum) {
 }
 
 void read_lp(NodeReader& node) {
+  if (read_1d(node, "LpPool")) return;
   auto op = std::make_shared<AveragePool>();
   op->window = pool_window(node);
   op->count = AveragePool::Count::none;

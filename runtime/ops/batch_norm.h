@@ -11,6 +11,7 @@ struct BatchNorm final : Operator {
   float epsilon = 1e-5f;
   float momentum =
       0.9f;  // ONNX's: running = momentum·running + (1 - momentum)·batch; used when the statistics are trained
+  bool in_training = false;  // exported in training mode: ONNX has it take the batch's own statistics
   Epilogue tail;
 
   std::string_view type() const override { return "BatchNormalization"; }

@@ -18,6 +18,8 @@ class Expansion {
   DType dtype(ValueId id) const { return graph_.value(id).dtype; }
   /// A copy: the graph moves its values as nodes are appended.
   Shape shape(ValueId id) const { return graph_.value(id).shape; }
+  /// Its content, where that is known; null elsewhere. Valid until a node is appended.
+  const Tensor* known(ValueId id) const { return id == kNoValue ? nullptr : graph_.value(id).constant.get(); }
 
   ValueId constant(Tensor tensor);
   ValueId emit(OperatorPtr op, std::vector<ValueId> inputs);

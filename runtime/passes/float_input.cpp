@@ -19,7 +19,7 @@ bool take_floats(Graph& graph) {
   graph.inputs[0] = floats;
   auto cast = std::make_shared<Cast>();
   cast->to = value.dtype;
-  graph.nodes.insert(graph.nodes.begin(), Node{"input:cast", std::move(cast), {floats}, {input}});
+  graph.nodes.insert(graph.nodes.begin(), Node{kInputCast, std::move(cast), {floats}, {input}});
   return true;
 }
 

@@ -15,7 +15,16 @@ FrozenSplit split_frozen(const Graph& graph) {
       for (ValueId id : graph.nodes[i].outputs) reached[static_cast<size_t>(id)] = true;
   }
 
-  // Extents, pads and indices have no row for each picture, and mostly cost next to nothing: the rest works them out.
+  std::vector<bool> follows_input(graph.value_count(), false);
+  for (ValueId id : graph.inputs) follows_input[static_cast<size_t>(id)] = true;
+  for (const Node& node : graph.nodes) {
+    const bool follows = std::any_of(node.inputs.begin(), node.inputs.end(),
+                                     [&](ValueId id) { return id != kNoValue && follows_input[static_cast<size_t>(id)]; });
+    for (ValueId id : node.outputs) follows_input[static_cast<size_t>(id)] = follows;
+  }
+
+  // Extents, pads and indices, and what is made of weights alone, have no row for each picture, and mostly cost next to
+  // nothing: the rest works them out.
   std::vector<bool> in_both(graph.nodes.size(), false);
   const auto producer = graph.producers();
   const auto bring_along = [&](ValueId id) {
@@ -23,7 +32,8 @@ FrozenSplit split_frozen(const Graph& graph) {
     if (source < 0 || in_rest[static_cast<size_t>(source)]) return;
     const DType dtype = graph.value(id).dtype;
     in_both[static_cast<size_t>(source)] =
-        in_both[static_cast<size_t>(source)] || dtype == DType::i64 || dtype == DType::i32 || dtype == DType::boolean;
+        in_both[static_cast<size_t>(source)] || !follows_input[static_cast<size_t>(id)] || dtype == DType::i64 ||
+        dtype == DType::i32 || dtype == DType::boolean;
   };
   for (size_t i = graph.nodes.size(); i-- > 0;)
     if (in_rest[i] || in_both[i])

@@ -1,0 +1,24 @@
+#pragma once
+
+#include "runtime/core/operator.h"
+
+namespace graft {
+
+/// ONNX ScatterND and ScatterElements: data with elements replaced by those of updates. Inputs data, constant indices,
+/// updates. Slices: the last dimension of indices counts the coordinates of a place, as in GatherND. Elements: indices
+/// have the shape of updates and say where along `axis` each goes. Negative coordinates count from the end; of several
+/// updates of one place the last stays.
+///
+/// A composite: one Gather from data and updates side by side, whose gradient goes to both.
+struct Scatter final : Operator {
+  enum class Of : uint8_t { slices, elements };
+  Of of = Of::slices;
+  int64_t axis = 0;  // elements
+
+  std::string_view type() const override { return of == Of::slices ? "ScatterND" : "ScatterElements"; }
+  std::vector<ValueType> infer(std::span<const ValueType> inputs) const override;
+  bool is_composite() const override { return true; }
+  ValueId expand(Expansion& expansion) const override;
+};
+
+}  // namespace graft
