@@ -34,6 +34,8 @@ class GraphReader : BodyReader {
   Graph read();
   /// After read(): the first extent that the file fixes for its inputs; 0 where it is open.
   int64_t declared_batch() const { return fixed_batch_; }
+  /// After read(): whether it could be made open.
+  bool batch_opened() const { return batch_opened_; }
   /// After read(): a size at which a picture of open size fits the network: the hint, or the first of the usual ones
   /// that does.
   PictureSize usual_size() const { return size_; }
@@ -89,7 +91,6 @@ class GraphReader : BodyReader {
   void count_bytes(const Tensor& tensor);
   void choose_channels();
   void free_batch();
-  void open_reshapes(const Graph& typed);
 
   const onnx::ModelProto& model_;
   const LocalFunctions& functions_;
@@ -97,6 +98,7 @@ class GraphReader : BodyReader {
   const GivenExtents& given_;
   PictureSize size_;
   int64_t fixed_batch_ = 0;
+  bool batch_opened_ = false;
   size_t constant_bytes_ = 0, nodes_typed_ = 0;
   int64_t nodes_read_ = 0;
   Graph graph_;

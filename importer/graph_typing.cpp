@@ -6,9 +6,9 @@
 #include <set>
 
 #include "importer/graph_reader.h"
+#include "importer/open_batch.h"
 #include "runtime/core/error.h"
 #include "runtime/cpu/cpu_backend.h"
-#include "runtime/ops/reshape.h"
 
 namespace graft {
 namespace {
@@ -275,9 +275,10 @@ void GraphReader::free_batch() {
   take_types(typed);
   type_other_branches();
   if (fixed_batch_ <= 0) return;
-  open_reshapes(typed);
-  for (ValueId id : graph_.inputs)
-    if (!graph_.value(id).shape.empty()) graph_.value(id).shape[0] = kOpenDim;
+  if (auto open = open_batch(graph_, typed, fixed_batch_, size_)) {
+    graph_ = std::move(*open);
+    batch_opened_ = true;
+  }
 }
 
 void GraphReader::take_types(const Graph& typed) {
@@ -299,26 +300,6 @@ void GraphReader::type_other_branches() {
        {OpenDims{batch + 1, size_.height, size_.width}, OpenDims{batch, 2 * size_.height, 2 * size_.width},
         OpenDims{batch, size_.height / 2, size_.width / 2}}) {
     if (const auto typed = typed_at(graph_, dims)) take_types(*typed);
-  }
-}
-
-/// Reshapes whose constant target spells out the fixed batch take it from their input instead.
-void GraphReader::open_reshapes(const Graph& typed) {
-  for (Node& node : graph_.nodes) {
-    const auto* reshape = dynamic_cast<const Reshape*>(node.op.get());
-    if (!reshape || graph_.value(node.inputs[0]).constant) continue;
-    const auto target = graph_.value(node.inputs[1]).constant;
-    const Shape& result = typed.value(node.outputs[0]).shape;
-    if (!target || result.empty() || result[0] != fixed_batch_ || typed.value(node.inputs[0]).shape.empty() ||
-        typed.value(node.inputs[0]).shape[0] != fixed_batch_)
-      continue;
-    std::vector<int64_t> open = to_int64s(*target);
-    if (open.empty() || open[0] != fixed_batch_) continue;
-    const bool another_is_left_out = std::count(open.begin(), open.end(), -1) > 0;
-    if (another_is_left_out && reshape->allow_zero) continue;
-    open[0] = another_is_left_out ? 0 : -1;
-    node.inputs[1] =
-        graph_.add_constant(node.name + ":shape", Tensor::copy_of<int64_t>({static_cast<int64_t>(open.size())}, open));
   }
 }
 

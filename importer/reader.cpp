@@ -118,6 +118,7 @@ OnnxModel read_model(const std::string& path, const GivenExtents& given) {
                         model.graph = reader.read();
                         model.usual_size = reader.usual_size();
                         model.declared_batch = reader.declared_batch();
+                        model.batch_opened = reader.batch_opened();
                         if (model.metadata.labels.empty()) model.metadata.labels = std::move(labels);
                         take_own_statistics(model.graph);
                         return model;

@@ -251,6 +251,10 @@ class Job {
     without_loops(model_);  // what cannot be written is refused now, not after the training
     if ((adapts_ || trains_trunk(settings_)) && is_shared(graph)) graph = graph.independent_copy();
     for (const std::string& note : model_.notes) listener_.note(note);
+    if (model_.declared_batch == 1 && !model_.batch_opened && trains_trunk(settings_) && options_.batch > 1) {
+      listener_.note("the model is fixed to one picture at a time, and its layers are trained: batches hold one picture");
+      options_.batch = 1;
+    }
     take_floats(graph);
     retype(graph, {1, options_.height, options_.width}, *backend_);
     if (!settings_.remove_lrn_and_dropout) return;
@@ -272,10 +276,11 @@ class Job {
     result_.frozen_parameters = network.freeze.frozen_parameters;
     if (settings_.stochastic_depth > 0)
       listener_.note(std::to_string(network.skippable_branches) + " residual branches are left out now and then");
+    std::string replaced;
+    for (const std::string& node : head.replaced) replaced += (replaced.empty() ? "\"" : " and \"") + node + "\"";
     listener_.note(head.replaced.empty()
                        ? "the model ends in features: new head on " + std::to_string(head.features) + " of them"
-                       : "new head on " + std::to_string(head.features) + " features in place of \"" + head.replaced +
-                             "\"");
+                       : "new head on " + std::to_string(head.features) + " features in place of " + replaced);
     const size_t auxiliary = model_.graph.outputs.size() - 1;
     if (!adapts_ && !crops(make_transforms(read_augmentation(settings_.augment), {})))
       listener_.note("the augmentation has nothing that always crops: pictures are cut as evaluation cuts them first");

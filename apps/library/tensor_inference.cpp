@@ -48,7 +48,8 @@ Tensor fitted_to(const Value& input, Tensor values, const std::string& place) {
   values.reshape(batched(input, values.shape()));
   const Shape& shape = values.shape();
   bool fits = shape.size() == input.shape.size();
-  for (size_t i = 0; fits && i < shape.size(); ++i) fits = input.shape[i] == kOpenDim || input.shape[i] == shape[i];
+  for (size_t i = 0; fits && i < shape.size(); ++i)  // a file of one picture takes several, one after the other
+    fits = input.shape[i] == kOpenDim || input.shape[i] == shape[i] || (i == 0 && input.shape[i] == 1 && shape[i] > 1);
   if (!fits)
     throw Error(place + ": holds " + shape.str() + " but \"" + input.name + "\" takes " + input.shape.str(),
                 "save an array of that shape");
@@ -58,7 +59,7 @@ Tensor fitted_to(const Value& input, Tensor values, const std::string& place) {
 std::vector<Tensor> run_tensors(const OnnxModel& model, const std::vector<Tensor>& arrays, const Backend& backend,
                                 int threads) {
   const bool several = arrays.size() == 1 && !arrays[0].shape().empty() && arrays[0].shape()[0] > 1;
-  if (several && model.declared_batch == 1) return run_rows(model, arrays[0], backend, threads);
+  if (several && model.declared_batch == 1 && !model.batch_opened) return run_rows(model, arrays[0], backend, threads);
   const Graph graph = with_batch_statistics(model.graph);  // the file's word counts: arrays are not pictures
   OpenDims dims;
   for (size_t i = 0; i < arrays.size(); ++i)

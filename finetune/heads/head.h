@@ -36,14 +36,13 @@ struct HeadRequest {
 };
 
 struct GraftedHead {
-  std::string replaced;  // name of the node the head took the place of; empty: the model ended in features
+  std::vector<std::string> replaced;    // nodes that the head took the place of; none: the model ended in features
   std::vector<std::string> parameters;  // names of the new constants
   int64_t features = 0;                 // inputs of the new layer
 };
 
-/// Finds the classifier, walking back from output 0 over softmax, reshapes, dropout, pooling and activations to the
-/// last dense layer or 1×1 convolution before any spatial one; replaces it by a new head, and drops a softmax behind
-/// it, so that the graph ends in logits. Where the model ends in features, the head is added (after global average
+/// Finds the classifier (find_ending), or several whose scores are averaged; replaces them by a new head, on the features
+/// of all side by side, and drops a softmax behind, so that the graph ends in logits. Where the model ends in features, the head is added (after global average
 /// pooling when they are maps). Throws Error when output 0 is neither, or a head of maps finds none.
 GraftedHead graft_head(Graph& graph, const HeadRequest& request);
 

@@ -79,11 +79,34 @@ void read_upsample(NodeReader& node) {
   emit_with_target(node, op, op->scales.empty() ? 1 : SIZE_MAX, SIZE_MAX);
 }
 
+/// Sizes of some dimensions, with those of the others taken from the input: opset 17 wants all. Returns their name.
+std::string all_sizes(const Resize& op, NodeWriter& node) {
+  const int64_t rank = node.input_shape(0).rank();
+  const std::string extents = node.helper("Shape", {node.name_of(node.node().inputs[0])}, "extents");
+  std::vector<std::string> sizes;
+  for (int64_t i = 0; i < rank; ++i) {
+    const std::string suffix = "size" + std::to_string(i);
+    size_t given = 0;
+    while (given < op.axes.size() && resolve_axis(op.axes[given], rank) != i) ++given;
+    sizes.push_back(given < op.axes.size()
+                        ? node.constant(suffix, Tensor::of<int64_t>({1}, {op.sizes[given]}))
+                        : node.helper("Slice",
+                                      {extents, node.constant(suffix + "_from", Tensor::of<int64_t>({1}, {i})),
+                                       node.constant(suffix + "_to", Tensor::of<int64_t>({1}, {i + 1}))},
+                                      suffix));
+  }
+  std::string name = node.helper("Concat", sizes, "sizes");
+  node.set("axis", int64_t{0});
+  return name;
+}
+
 void write(const Resize& op, NodeWriter& node) {
-  if (op.antialias || op.policy != Resize::Policy::stretch || !op.axes.empty() ||
+  const bool some_axes = !op.axes.empty();
+  if (op.antialias || op.policy != Resize::Policy::stretch || (some_axes && (op.sizes.empty() || !op.region.empty())) ||
       op.coordinates == Resize::Coordinates::half_pixel_symmetric) {
     throw Error("this form of Resize is younger than opset 17");
   }
+  const std::string sizes = some_axes ? all_sizes(op, node) : "";
   onnx::NodeProto& proto = node.begin("", 1);
   if (op.region.empty())
     node.add_absent_input();
@@ -96,7 +119,10 @@ void write(const Resize& op, NodeWriter& node) {
     node.add_input("scales", Tensor::copy_of<float>({static_cast<int64_t>(op.scales.size())}, op.scales));
   } else {
     node.add_absent_input();
-    node.add_input("sizes", op.sizes);
+    if (some_axes)
+      proto.add_input(sizes);
+    else
+      node.add_input("sizes", op.sizes);
   }
   node.set("mode", kModes[static_cast<size_t>(op.mode)]);
   node.set("coordinate_transformation_mode", kCoordinates[static_cast<size_t>(op.coordinates)]);

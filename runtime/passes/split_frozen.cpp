@@ -23,16 +23,18 @@ FrozenSplit split_frozen(const Graph& graph) {
     for (ValueId id : node.outputs) follows_input[static_cast<size_t>(id)] = follows;
   }
 
-  // Extents, pads and indices, and what is made of weights alone, have no row for each picture, and mostly cost next to
-  // nothing: the rest works them out.
+  // Extents, pads and indices, what is made of weights alone, and what has several rows for a picture (windows, patches)
+  // has no row for each: the rest works it out again.
   std::vector<bool> in_both(graph.nodes.size(), false);
   const auto producer = graph.producers();
   const auto bring_along = [&](ValueId id) {
     const int source = id == kNoValue ? -1 : producer[static_cast<size_t>(id)];
     if (source < 0 || in_rest[static_cast<size_t>(source)]) return;
     const DType dtype = graph.value(id).dtype;
+    const Shape& shape = graph.value(id).shape;
+    const bool is_row = !shape.empty() && (shape[0] == kOpenDim || shape[0] == 1);  // of one picture, as it is typed
     in_both[static_cast<size_t>(source)] =
-        in_both[static_cast<size_t>(source)] || !follows_input[static_cast<size_t>(id)] || dtype == DType::i64 ||
+        in_both[static_cast<size_t>(source)] || !follows_input[static_cast<size_t>(id)] || !is_row || dtype == DType::i64 ||
         dtype == DType::i32 || dtype == DType::boolean;
   };
   for (size_t i = graph.nodes.size(); i-- > 0;)

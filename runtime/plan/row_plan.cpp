@@ -17,8 +17,10 @@ bool RowPlan::has_rows(int64_t batch) const {
 RowPlan::RowPlan(const Graph& graph, const OpenDims& dims, const Backend& backend, int threads)
     : rows_(static_cast<size_t>(dims.batch)) {
   std::optional<Error> failure;
+  const bool fixed_to_one =
+      !graph.inputs.empty() && !graph.value(graph.inputs[0]).shape.empty() && graph.value(graph.inputs[0]).shape[0] == 1;
   try {
-    plan_.emplace(compile_inference(graph, dims, backend, threads));
+    if (!fixed_to_one || dims.batch == 1) plan_.emplace(compile_inference(graph, dims, backend, threads));
   } catch (const Error& error) {
     // A shape that holds for one picture only; where one picture does not fit either, this is what the user must see.
     if (dims.batch == 1) throw;

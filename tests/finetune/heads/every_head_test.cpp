@@ -27,7 +27,7 @@ TEST(EveryHead, IsGraftedWithoutOptions) {
     Graph graph = build_architecture(name, options);
     const int64_t whole = parameter_count(graph);
     const GraftedHead head = graft_head(graph, {3, 1});
-    EXPECT_NE(head.replaced, "");
+    EXPECT_FALSE(head.replaced.empty());
     EXPECT_EQ(graph.value(graph.outputs[0]).shape.back(), 3);
     Graph frozen = graph;
     apply_freeze(frozen, {"all", BatchNormPolicy::automatic}, head.parameters);

@@ -37,7 +37,7 @@ ValueId pointwise(Graph& g, const std::string& name, ValueId x, int64_t out) {
 TEST(Head, ReplacesADenseClassifier) {
   Graph g = build_architecture("graft-small", {});
   const GraftedHead head = graft_head(g, {4, 1});
-  EXPECT_EQ(head.replaced, "classifier");
+  EXPECT_EQ(head.replaced, std::vector<std::string>{"classifier"});
   EXPECT_EQ(head.features, 96);
   EXPECT_EQ(g.value(g.outputs[0]).shape.str(), "1×4");
 }
@@ -45,7 +45,7 @@ TEST(Head, ReplacesADenseClassifier) {
 TEST(Head, DropsTheSoftmaxBehindTheClassifier) {
   Graph g = build_architecture("graft-small", {});
   g.outputs = {g.add("softmax", std::make_shared<Softmax>(), {g.outputs[0]})};
-  EXPECT_EQ(graft_head(g, {4, 1}).replaced, "classifier");
+  EXPECT_EQ(graft_head(g, {4, 1}).replaced, std::vector<std::string>{"classifier"});
   for (const Node& n : g.nodes) EXPECT_NE(n.op->type(), "Softmax");
 }
 
@@ -60,14 +60,14 @@ TEST(Head, DropsWhatMakesOtherNumbersOfTheScores) {
   const auto back = std::make_shared<Cast>();
   g.outputs = {g.add("back", back, {g.add("cast", cast, {sigmoid})})};
   const GraftedHead head = graft_head(g, {4, 1});
-  EXPECT_EQ(head.replaced, "classifier");
+  EXPECT_EQ(head.replaced, std::vector<std::string>{"classifier"});
   EXPECT_EQ(head.features, 96);
 }
 
 TEST(Head, AClipFromZeroIsAnActivation) {
   Graph g = build_architecture("graft-small", {});
   g.outputs = {g.add("relu6", make_unary(Unary::Kind::clip, 0, 6), {g.outputs[0]})};
-  EXPECT_EQ(graft_head(g, {4, 1}).replaced, "");
+  EXPECT_TRUE(graft_head(g, {4, 1}).replaced.empty());
 }
 
 TEST(Head, ReplacesAConvolutionWithoutBiasOnPooledFeatures) {
@@ -77,7 +77,7 @@ TEST(Head, ReplacesAConvolutionWithoutBiasOnPooledFeatures) {
   const ValueId scores = g.add("fc", std::make_shared<Convolution>(), {global_pool(g, x), w});
   g.outputs = {g.add("flatten", std::make_shared<Flatten>(), {scores})};
   const GraftedHead head = graft_head(g, {2, 1});
-  EXPECT_EQ(head.replaced, "fc");
+  EXPECT_EQ(head.replaced, std::vector<std::string>{"fc"});
   EXPECT_EQ(head.features, 16);
 }
 
@@ -85,7 +85,7 @@ TEST(Head, IsAddedWhereTheModelEndsInFeatures) {
   Graph g = build_architecture("graft-small", {});
   cut_head(g);
   const GraftedHead head = graft_head(g, {7, 1});
-  EXPECT_EQ(head.replaced, "");
+  EXPECT_TRUE(head.replaced.empty());
   EXPECT_EQ(head.features, 96);
 }
 
@@ -145,7 +145,7 @@ TEST(Head, ReplacesSqueezeNetsConvolution) {
   const ValueId maps = g.add("relu", make_unary(Unary::Kind::relu), {pointwise(g, "final_conv", x, 1000)});
   g.outputs = {g.add("flatten", std::make_shared<Flatten>(), {global_pool(g, maps)})};
   const GraftedHead head = graft_head(g, {2, 1});
-  EXPECT_EQ(head.replaced, "final_conv");
+  EXPECT_EQ(head.replaced, std::vector<std::string>{"final_conv"});
   EXPECT_EQ(head.features, 16);
 }
 
@@ -155,7 +155,7 @@ TEST(Head, DoesNotTakeATrunksLastConvolutionForAClassifier) {
   const ValueId maps = g.add("relu", make_unary(Unary::Kind::relu), {pointwise(g, "conv_last", x, 64)});
   g.outputs = {g.add("flatten", std::make_shared<Flatten>(), {global_pool(g, maps)})};
   const GraftedHead head = graft_head(g, {2, 1});
-  EXPECT_EQ(head.replaced, "");
+  EXPECT_TRUE(head.replaced.empty());
   EXPECT_EQ(head.features, 64);
 }
 

@@ -1,0 +1,28 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "runtime/core/graph.h"
+
+namespace graft {
+
+/// How a network ends: in classifiers whose scores become its output, or in features.
+struct Ending {
+  struct Classifier {
+    std::string name;   // of the dense layer or 1×1 convolution, or of the first of its nodes
+    ValueId features;   // what it reads
+  };
+  std::vector<Classifier> classifiers;  // several where their scores are averaged; none: features
+  /// Nodes between a classifier of all tokens and the output that pick one token or average them, in order.
+  std::vector<size_t> selections;
+};
+
+/// Walks back from an output over what makes probabilities of scores, or the same scores in another form (softmax,
+/// sigmoid, reshapes, casts, scales, quantisation), over pooling and activations, to the last dense layer or 1×1
+/// convolution before any spatial one; where outputs of several are added, to each. A classifier of normalised features
+/// (cosines) reads what they were before, and so does one behind a projection that is normalised, as that of CLIP is
+/// [Radford et al. 2021, §3.2: probes read the features before the projection].
+Ending find_ending(const Graph& graph, ValueId output);
+
+}  // namespace graft
