@@ -5,6 +5,7 @@
 #include "graft/error.h"
 #include "importer/model.h"
 #include "importer/preprocessing_json.h"
+#include "runtime/passes/float_input.h"
 
 namespace graft::app {
 namespace {
@@ -72,15 +73,17 @@ Preprocessing resolve_preprocessing(const Model& model, const PreprocessingSetti
   if (o.name.empty() && !model.preprocessing() && !common.quiet)
     std::cerr << "graft: note: " << model.path()
               << " does not say how its pictures were prepared; taking --preprocess imagenet\n";
-  if (const OnnxModel& contents = model.contents(); contents.preprocesses_inside && !common.quiet) {
-    const bool as_wanted = resolved.scale == contents.metadata.preprocessing->scale &&
-                           resolved.mean == contents.metadata.preprocessing->mean &&
-                           resolved.std == contents.metadata.preprocessing->std;
+  if (common.quiet) return resolved;
+  const OnnxModel& contents = model.contents();
+  const bool bytes = takes_whole_numbers(contents.graph);
+  if (bytes && !o.name.empty() && o.name != "raw")
+    std::cerr << "graft: note: " << model.path() << " takes a picture's bytes: of --preprocess " << o.name
+              << " only sizes and the order of colours are taken\n";
+  if (!bytes && contents.preprocesses_inside)
     std::cerr << "graft: note: " << model.path() << " scales pictures itself, in its first nodes: "
-              << (as_wanted ? "it is given numbers from 0 to " + std::string(resolved.scale == 1 ? "255" : "1")
-                            : "--preprocess " + o.name + " comes on top of that")
+              << (o.name.empty() ? "it is given numbers from 0 to " + std::string(resolved.scale == 1 ? "255" : "1")
+                                 : "--preprocess " + o.name + " comes on top of that")
               << "\n";
-  }
   return resolved;
 }
 

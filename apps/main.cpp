@@ -8,6 +8,7 @@
 #include "apps/checked_config.h"
 #include "apps/commands/commands.h"
 #include "apps/common.h"
+#include "apps/model_reference.h"
 #include "graft/error.h"
 #include "graft/version.h"
 
@@ -32,6 +33,18 @@ void keep_freed_memory() {
 #endif
 }
 
+/// Whoever takes a model's file takes what names one otherwise, too ("zoo:resnet50"): it is fetched where it is not there.
+void take_references(CLI::App& app) {
+  for (CLI::App* command : app.get_subcommands([](CLI::App*) { return true; }))
+    for (const char* name : {"model", "source", "--model", "--teacher", "--diff"})
+      if (CLI::Option* option = command->get_option_no_throw(name); option && command->get_name() != "pull")
+        option->transform([command](std::string text) {
+          CommonOptions common;
+          common.quiet = command->count("--quiet") > 0;
+          return local_model(text, common);
+        });
+}
+
 int run(int argc, char** argv) {
   keep_freed_memory();
   CLI::App app("graft: fine-tune, run and export pretrained image networks");
@@ -40,6 +53,7 @@ int run(int argc, char** argv) {
   app.config_formatter(std::make_shared<CheckedConfig>(app));
   app.set_config("--config", "", "Options from a TOML file, a section for each subcommand; the command line wins");
   register_commands(app);
+  take_references(app);
   try {
     app.parse(argc, argv);
     std::cout.flush();

@@ -158,7 +158,13 @@ class Follower {
     int64_t to = 0;
     while (to < y.rank() && product(y, to) != outer) ++to;
     if (to == y.rank() || target->size() != y.size()) throw Lost();
-    for (size_t i = 0; i < y.size(); ++i) (*target)[i] = static_cast<int64_t>(i) == to ? -1 : y[i];
+    auto& own = (*target)[static_cast<size_t>(to)];
+    const bool is_copied = from == to && x[static_cast<size_t>(to)] == y[static_cast<size_t>(to)] &&
+                           !dynamic_cast<const Reshape&>(*node.op).allow_zero;
+    own = 1;
+    const bool another_is_left_out = std::count(target->begin(), target->end(), -1) > 0;
+    if (another_is_left_out && !is_copied) throw Lost();
+    own = another_is_left_out ? 0 : -1;
     node.inputs[1] = add_numbers(node.name + ":shape", *target);
   }
 

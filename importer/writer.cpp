@@ -43,10 +43,10 @@ void write_info(const Value& value, const std::optional<Shape>& shape, onnx::Val
   if (!shape->empty() && (*shape)[0] == kOpenDim) dims.mutable_dim(0)->set_dim_param("N");
 }
 
-/// As write_info, with names for a picture's open sides.
-void write_input(const Value& value, onnx::ValueInfoProto& info) {
+/// As write_info, with names for a picture's open sides. The batch is open unless it is fixed for good.
+void write_input(const Value& value, bool fixed_batch, onnx::ValueInfoProto& info) {
   Shape shape = value.shape;
-  if (!shape.empty()) shape[0] = kOpenDim;
+  if (!shape.empty() && !fixed_batch) shape[0] = kOpenDim;
   write_info(value, shape, info);
   auto& dims = *info.mutable_type()->mutable_tensor_type()->mutable_shape();
   const size_t rows = first_image_dimension(value);
@@ -196,7 +196,8 @@ void fill(onnx::ModelProto& proto, const OnnxModel& given, const WriteOptions& o
   name_nodes_apart(graph);
   auto& out = *proto.mutable_graph();
   out.set_name("graft");
-  for (ValueId id : graph.inputs) write_input(graph.value(id), *out.add_input());
+  const bool fixed_batch = model.declared_batch > 0 && !model.batch_opened;
+  for (ValueId id : graph.inputs) write_input(graph.value(id), fixed_batch, *out.add_input());
   for (ValueId id : graph.outputs) {
     const Value& value = graph.value(id);
     write_info(value, shapes ? shapes->of(id) : std::nullopt, *out.add_output());

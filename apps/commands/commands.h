@@ -25,6 +25,7 @@ void register_infer(CLI::App& app);
 void register_inspect(CLI::App& app);
 void register_new(CLI::App& app);
 void register_preview(CLI::App& app);
+void register_pull(CLI::App& app);
 
 /// One line for each file of apps/commands.
 inline void register_commands(CLI::App& app) {
@@ -41,6 +42,7 @@ inline void register_commands(CLI::App& app) {
   register_gradcheck(app);
   register_new(app);
   register_generate(app);
+  register_pull(app);
   register_help(app);
 }
 

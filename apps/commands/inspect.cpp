@@ -59,7 +59,7 @@ json layer_table(const OnnxModel& model, const Options& o) {
   }
   return {{"model", model.path},      {"opset", model.opset},           {"ir_version", model.ir_version},
           {"parameters", parameters}, {"multiply_adds", multiply_adds}, {"labels", model.metadata.labels.size()},
-          {"layers", layers}};
+          {"layers", layers},         {"batch", model.declared_batch},  {"batch_opened", model.batch_opened}};
 }
 
 /// Columns count characters, not the bytes of ×.
@@ -86,6 +86,10 @@ void print(const json& j) {
   std::printf("\n%lld parameters, %lld multiply-adds for one picture; opset %lld, %lld labels\n",
               j["parameters"].get<long long>(), j["multiply_adds"].get<long long>(), j["opset"].get<long long>(),
               j["labels"].get<long long>());
+  if (const auto batch = j["batch"].get<long long>(); batch > 0)
+    std::printf("exported for %lld picture%s at a time: %s\n", batch, batch == 1 ? "" : "s",
+                j["batch_opened"].get<bool>() ? "made open, and checked on random pictures"
+                                              : "cannot be made open, pictures run one by one");
 }
 
 void print_differences(const Options& o, const OnnxModel& model) {

@@ -1,5 +1,6 @@
 #include "graft/model.h"
 
+#include "apps/library/known_model.h"
 #include "finetune/data/task.h"
 #include "importer/model.h"
 #include "importer/picture_form.h"
@@ -14,6 +15,7 @@ Model::Model(std::shared_ptr<OnnxModel> contents) : contents_(std::move(contents
 Model Model::load(const std::string& path) {
   return at_api_boundary([&] {
     auto contents = std::make_shared<OnnxModel>(read_model(path));
+    take_what_is_known(*contents);
     take_picture_form(*contents);
     return Model(std::move(contents));
   });

@@ -60,13 +60,11 @@ Preprocessing resolved(const OnnxModel& model, const PreprocessingSettings& s) {
     p = named_preprocessing(unknown ? "imagenet" : s.name, {picture.channels, height, width});
   }
   replace_what_is_set(s, p);
-  const auto all_are = [](const auto& numbers, float wanted) {
-    return std::all_of(numbers.begin(), numbers.end(), [&](float v) { return v == wanted; });
-  };
-  if (takes_bytes && (p.scale != 1 || !all_are(p.mean, 0) || !all_are(p.std, 1)))
-    throw Error(place + " takes a picture's bytes, and the preprocessing makes other numbers of them",
-                "leave it out, or take raw")
-        .about("preprocess");
+  if (takes_bytes) {  // no other numbers fit: what is said of them is left out, which the program tells
+    p.scale = 1;
+    p.mean.fill(0);
+    p.std.fill(1);
+  }
   if ((p.colour == Preprocessing::Colour::grey) != (picture.channels == 1)) {
     throw Error("the preprocessing makes " + std::string(picture.channels == 1 ? "3 channels" : "1 channel") +
                     " where " + place + " takes " + std::to_string(picture.channels),

@@ -15,7 +15,7 @@ namespace graft {
 namespace {
 
 struct Library {
-  SharedLibrary library{GRAFT_HEIF_LIBRARY, "HEIC and AVIF"};
+  SharedLibrary library{GRAFT_HEIF_LIBRARY, "HEIC and AVIF pictures"};
 #define GRAFT_FUNCTION(name) decltype(&::name) name = library.function(#name, &::name)
   GRAFT_FUNCTION(heif_context_alloc);
   GRAFT_FUNCTION(heif_context_free);

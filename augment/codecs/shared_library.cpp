@@ -6,11 +6,11 @@
 
 namespace graft {
 
-SharedLibrary::SharedLibrary(const std::string& soname, const std::string& pictures) : soname_(soname) {
+SharedLibrary::SharedLibrary(const std::string& soname, const std::string& purpose) : soname_(soname) {
   handle_ = soname.empty() ? nullptr : dlopen(soname.c_str(), RTLD_NOW | RTLD_LOCAL);
   if (handle_) return;
   const char* reason = soname.empty() ? "graft was built without it" : dlerror();
-  throw Error(pictures + " pictures are read with " + (soname.empty() ? "a library" : soname) +
+  throw Error(purpose + " need " + (soname.empty() ? "a library" : soname) +
                   ", which cannot be opened (" + (reason ? reason : "") + ")",
               "install it", ErrorCode::unsupported);
 }

@@ -7,8 +7,8 @@ namespace graft {
 /// A library that is opened when something of it is first needed, and stays open.
 class SharedLibrary {
  public:
-  /// `soname`: "libheif.so.1". Throws Error (unsupported) saying what pictures need it for, and how to get it.
-  SharedLibrary(const std::string& soname, const std::string& pictures);
+  /// `soname`: "libheif.so.1". Throws Error (unsupported) saying what needs it ("HEIC pictures"), and how to get it.
+  SharedLibrary(const std::string& soname, const std::string& purpose);
   SharedLibrary(const SharedLibrary&) = delete;
   SharedLibrary& operator=(const SharedLibrary&) = delete;
 

@@ -14,6 +14,8 @@
 #include "runtime/ops/movement.h"
 #include "runtime/ops/normalise.h"
 #include "runtime/ops/prelu.h"
+#include "runtime/ops/recurrent.h"
+#include "runtime/ops/volume_convolution.h"
 
 namespace graft {
 namespace {
@@ -23,8 +25,11 @@ namespace {
 std::vector<ValueId> layer_inputs(const Node& node) {
   std::vector<ValueId> ids;
   const Operator* op = node.op.get();
-  if (dynamic_cast<const Convolution*>(op) || dynamic_cast<const Gemm*>(op) || dynamic_cast<const BatchNorm*>(op))
-    ids.assign(node.inputs.begin() + 1, node.inputs.begin() + std::min<std::ptrdiff_t>(3, std::ssize(node.inputs)));
+  const bool recurrent = dynamic_cast<const Recurrent*>(op) != nullptr;
+  if (recurrent || dynamic_cast<const Convolution*>(op) || dynamic_cast<const VolumeConvolution*>(op) ||
+      dynamic_cast<const Gemm*>(op) || dynamic_cast<const BatchNorm*>(op))
+    ids.assign(node.inputs.begin() + 1,
+               node.inputs.begin() + std::min<std::ptrdiff_t>(recurrent ? 4 : 3, std::ssize(node.inputs)));
   const auto* loop = dynamic_cast<const Loop*>(op);
   if (!loop) return ids;
   const auto add = [&](ValueId inner) {
@@ -41,18 +46,6 @@ std::vector<ValueId> layer_inputs(const Node& node) {
   return ids;
 }
 
-bool is_number(const Graph& graph, ValueId id) {
-  return id != kNoValue && graph.value(id).constant && graph.value(id).dtype == DType::f32;
-}
-
-/// A layer's weights and biases; of a product of matrices whichever operand is constant.
-std::vector<ValueId> weights(const Graph& graph, const Node& node) {
-  std::vector<ValueId> ids = layer_inputs(node);
-  if (dynamic_cast<const MatMul*>(node.op.get())) ids = node.inputs;
-  std::erase_if(ids, [&](ValueId id) { return !is_number(graph, id); });
-  return ids;
-}
-
 /// What is added to scores so that some places are not attended to: no number that is learnt.
 bool is_mask(const Tensor& tensor) {
   constexpr float kMasked = -50;
@@ -62,44 +55,91 @@ bool is_mask(const Tensor& tensor) {
          std::all_of(values.begin(), values.end(), [&](float v) { return v == 0 || masked(v); });
 }
 
-/// For each node whether a layer with weights, no norm, lies before it: before the first one constants are part of the
-/// preprocessing.
-std::vector<bool> behind_weights(const Graph& graph) {
-  std::vector<bool> node_is(graph.nodes.size(), false), value_is(graph.value_count(), false);
-  for (size_t i = 0; i < graph.nodes.size(); ++i) {
-    const Node& node = graph.nodes[i];
-    for (ValueId id : node.inputs)
-      if (id != kNoValue && value_is[static_cast<size_t>(id)]) node_is[i] = true;
-    const bool is_layer = !dynamic_cast<const BatchNorm*>(node.op.get()) && !weights(graph, node).empty();
-    for (ValueId id : node.outputs) value_is[static_cast<size_t>(id)] = node_is[i] || is_layer;
+/// Which constants of a graph are weights of which nodes. A node may read them by way of others that read weights alone
+/// (standardised, reshaped, gathered from a table, shared under another name).
+class Weights {
+ public:
+  explicit Weights(const Graph& graph)
+      : graph_(graph), producer_(graph.producers()), follows_input_(graph.value_count(), false) {
+    for (ValueId id : graph.inputs) follows_input_[static_cast<size_t>(id)] = true;
+    for (const Node& node : graph.nodes) {
+      const bool follows = std::any_of(node.inputs.begin(), node.inputs.end(), [&](ValueId id) {
+        return id != kNoValue && follows_input_[static_cast<size_t>(id)];
+      });
+      for (ValueId id : node.outputs) follows_input_[static_cast<size_t>(id)] = follows;
+    }
   }
-  return node_is;
-}
 
-/// Inputs of a node that training may change: weights, and what norms scale and shift by, slopes, and constants that
-/// are added, multiplied or joined to activations (biases, layer scales, embeddings of places, class tokens).
-std::vector<ValueId> trainable_inputs(const Graph& graph, const Node& node, bool behind_weights) {
-  std::vector<ValueId> ids = weights(graph, node);
-  const Operator* op = node.op.get();
-  const auto* binary = dynamic_cast<const Binary*>(op);
-  const bool combines = binary && (binary->kind == Binary::Kind::add || binary->kind == Binary::Kind::mul);
-  if (dynamic_cast<const Normalise*>(op) || dynamic_cast<const PRelu*>(op)) {
-    for (size_t i = 1; i < node.inputs.size(); ++i)
-      if (is_number(graph, node.inputs[i])) ids.push_back(node.inputs[i]);
-  } else if (behind_weights ? combines || dynamic_cast<const Concat*>(op)
-                            : dynamic_cast<const Expand*>(op) != nullptr) {
-    for (ValueId id : node.inputs)
-      if (is_number(graph, id) && graph.value(id).shape.elements() > 1 && !is_mask(*graph.value(id).constant))
-        ids.push_back(id);
+  /// A layer's weights and biases; of a product of matrices whichever operand is constant.
+  std::vector<ValueId> of_layer(const Node& node) const {
+    return constants(dynamic_cast<const MatMul*>(node.op.get()) ? node.inputs : layer_inputs(node));
   }
-  return ids;
-}
+
+  /// For each node whether a layer with weights, no norm, lies before it: before the first one constants are part of the
+  /// preprocessing.
+  std::vector<bool> behind_layers() const {
+    std::vector<bool> node_is(graph_.nodes.size(), false), value_is(graph_.value_count(), false);
+    for (size_t i = 0; i < graph_.nodes.size(); ++i) {
+      const Node& node = graph_.nodes[i];
+      for (ValueId id : node.inputs)
+        if (id != kNoValue && value_is[static_cast<size_t>(id)]) node_is[i] = true;
+      const bool is_layer = !dynamic_cast<const BatchNorm*>(node.op.get()) && !of_layer(node).empty();
+      for (ValueId id : node.outputs) value_is[static_cast<size_t>(id)] = node_is[i] || is_layer;
+    }
+    return node_is;
+  }
+
+  /// Inputs of a node that training may change: weights, and what norms scale and shift by, slopes, and constants that
+  /// are added, multiplied or joined to activations (biases, layer scales, embeddings of places, class tokens).
+  std::vector<ValueId> trainable(const Node& node, bool behind_layers) const {
+    std::vector<ValueId> ids = of_layer(node);
+    const Operator* op = node.op.get();
+    const auto* binary = dynamic_cast<const Binary*>(op);
+    const bool combines = binary && (binary->kind == Binary::Kind::add || binary->kind == Binary::Kind::mul);
+    if (dynamic_cast<const Normalise*>(op) || dynamic_cast<const PRelu*>(op)) {
+      const auto own = constants({node.inputs.begin() + 1, node.inputs.end()});
+      ids.insert(ids.end(), own.begin(), own.end());
+    } else if (behind_layers ? combines || dynamic_cast<const Concat*>(op)
+                             : dynamic_cast<const Expand*>(op) != nullptr) {
+      for (ValueId id : constants(node.inputs))
+        if (graph_.value(id).shape.elements() > 1 && !is_mask(*graph_.value(id).constant)) ids.push_back(id);
+    }
+    return ids;
+  }
+
+ private:
+  /// The numbers that values are, or are made of where nothing else goes into them.
+  std::vector<ValueId> constants(const std::vector<ValueId>& values) const {
+    std::vector<ValueId> found;
+    std::set<ValueId> seen;
+    std::vector<ValueId> open(values.rbegin(), values.rend());
+    while (!open.empty()) {
+      const ValueId id = open.back();
+      open.pop_back();
+      if (id == kNoValue || follows_input_[static_cast<size_t>(id)] || !seen.insert(id).second) continue;
+      const Value& value = graph_.value(id);
+      const bool direct = std::find(values.begin(), values.end(), id) != values.end();
+      // Of what others are made of, single numbers are exponents and the like.
+      if (value.constant && value.dtype == DType::f32 && (direct || value.shape.elements() > 1)) found.push_back(id);
+      const int source = producer_[static_cast<size_t>(id)];
+      if (source < 0) continue;
+      const Node& node = graph_.nodes[static_cast<size_t>(source)];
+      const bool norm = dynamic_cast<const BatchNorm*>(node.op.get()) != nullptr;  // its statistics are measured
+      for (size_t i = std::min<size_t>(node.inputs.size(), norm ? 3 : SIZE_MAX); i-- > 0;) open.push_back(node.inputs[i]);
+    }
+    return found;
+  }
+
+  const Graph& graph_;
+  std::vector<int> producer_;
+  std::vector<bool> follows_input_;
+};
 
 bool is_batch_norm(const Node& node) { return dynamic_cast<const BatchNorm*>(node.op.get()) != nullptr; }
 
 /// Whether `last:N` counts a node: it has weights, is no batch norm and not the head.
-bool counts_as_layer(const Graph& graph, const Node& node, const std::set<ValueId>& head) {
-  const auto ids = weights(graph, node);
+bool counts_as_layer(const Weights& weights, const Node& node, const std::set<ValueId>& head) {
+  const auto ids = weights.of_layer(node);
   return !ids.empty() && !head.contains(ids[0]) && !is_batch_norm(node);
 }
 
@@ -146,9 +186,10 @@ std::vector<bool> frozen_nodes(const Graph& graph, const std::string& policy, co
     } catch (const std::exception&) {
     }
     if (left < 1) throw Error(policy + ": needs a positive number of layers", "write last:3").about("freeze");
+    const Weights weights(graph);
     for (size_t i = graph.nodes.size(); i-- > 0 && left > 0;) {
       frozen[i] = false;
-      if (counts_as_layer(graph, graph.nodes[i], head)) --left;
+      if (counts_as_layer(weights, graph.nodes[i], head)) --left;
     }
   } else if (policy.starts_with("match:")) {
     std::regex pattern;
@@ -171,8 +212,9 @@ std::vector<bool> frozen_nodes(const Graph& graph, const std::string& policy, co
 int64_t layers_below_head(const Graph& graph, const std::vector<std::string>& head) {
   std::set<ValueId> head_values;
   for (const std::string& name : head) head_values.insert(graph.find(name));
+  const Weights weights(graph);
   return std::count_if(graph.nodes.begin(), graph.nodes.end(),
-                       [&](const Node& node) { return counts_as_layer(graph, node, head_values); });
+                       [&](const Node& node) { return counts_as_layer(weights, node, head_values); });
 }
 
 FreezeResult apply_freeze(Graph& graph, const FreezeOptions& options, const std::vector<std::string>& head) {
@@ -182,11 +224,12 @@ FreezeResult apply_freeze(Graph& graph, const FreezeOptions& options, const std:
   const bool train_norms = options.batch_norm == BatchNormPolicy::train ||
                            (options.batch_norm == BatchNormPolicy::automatic && options.policy == "none");
   FreezeResult result;
-  const std::vector<bool> behind = behind_weights(graph);
+  const Weights weights(graph);
+  const std::vector<bool> behind = weights.behind_layers();
   std::map<ValueId, bool> trained;  // what several nodes share is trained where one of them is
   for (size_t i = 0; i < graph.nodes.size(); ++i) {
     const bool norm = is_batch_norm(graph.nodes[i]);
-    for (ValueId id : trainable_inputs(graph, graph.nodes[i], behind[i])) {
+    for (ValueId id : weights.trainable(graph.nodes[i], behind[i])) {
       bool& trains = trained[id];
       trains = trains || head_values.contains(id) || (!frozen[i] && (!norm || train_norms));
     }

@@ -79,37 +79,34 @@ class Steps {
 
   void gru(ValueId x) {
     const bool first = state_ == kNoValue;
+    // What linear_before_reset adds of the state and its bias to all gates; the bias alone is one row.
     const ValueId part = op_.linear_before_reset ? of_state() : kNoValue;
+    const auto gate_of_state = [&](int64_t index) {
+      return first ? slice(part, 0, index * h_, (index + 1) * h_) : gate(part, index);
+    };
     const auto gate_of = [&](int64_t index) {
       ValueId sum = gate(x, index);
-      if (op_.linear_before_reset) {
-        if (part != kNoValue) sum = add(sum, gate(part, index));
-      } else if (!first) {
+      if (part != kNoValue)
+        sum = add(sum, gate_of_state(index));
+      else if (!first)
         sum = add(sum, product(state_, slice(recurrence_, 1, index * h_, (index + 1) * h_)));
-      }
       return act(Unary::Kind::sigmoid, sum);
     };
     const ValueId update = gate_of(0);
     ValueId hidden = gate(x, 2);
-    if (op_.linear_before_reset) {
-      if (part != kNoValue) {
-        // Without a state only the bias is left of it, which is one row.
-        const ValueId own = first ? slice(part, 0, 2 * h_, 3 * h_) : gate(part, 2);
-        hidden = add(hidden, multiply(gate_of(1), own));
-      }
-    } else if (!first) {
-      const ValueId kept = multiply(gate_of(1), state_);
-      hidden = add(hidden, product(kept, slice(recurrence_, 1, 2 * h_, 3 * h_)));
-    }
+    if (part != kNoValue)
+      hidden = add(hidden, multiply(gate_of(1), gate_of_state(2)));
+    else if (!first)
+      hidden = add(hidden, product(multiply(gate_of(1), state_), slice(recurrence_, 1, 2 * h_, 3 * h_)));
     hidden = act(Unary::Kind::tanh, hidden);
     const ValueId one = to_.constant(Tensor::of<float>({}, {1.0f}));
     const ValueId taken = multiply(binary(Binary::Kind::sub, one, update), hidden);
     state_ = first ? taken : add(taken, multiply(update, state_));
   }
 
-  /// What linear_before_reset adds of the state and its bias; kNoValue where there is neither.
+  /// kNoValue where there is neither a state nor a bias of it.
   ValueId of_state() {
-    if (state_ == kNoValue) return kNoValue;
+    if (state_ == kNoValue) return bias_of_state_;
     const ValueId sum = product(state_, recurrence_);
     return bias_of_state_ == kNoValue ? sum : add(sum, bias_of_state_);
   }
