@@ -292,17 +292,20 @@ Downloaded download(const Download& wanted) {
   Downloaded result;
   result.resumed_at = part.size();
   require_room(wanted, result.resumed_at);
-  for (bool fresh = result.resumed_at == 0;; fresh = true) {
+  for (bool again = false;; again = true) {
     result.tries += fetch(wanted, part) - 1;
     result.bytes = part.size();
     result.sha256 = sha256_of_file(part.path());
     const bool right = wanted.sha256.empty() ||
                        std::find(wanted.sha256.begin(), wanted.sha256.end(), result.sha256) != wanted.sha256.end();
     if (right) break;
-    if (!fresh) {  // what an earlier run left may be of another file
-      if (wanted.note) wanted.note("what an earlier run had left was of another file: all is fetched anew");
+    if (!again) {
+      if (wanted.note)
+        wanted.note(result.resumed_at > 0 ? "what an earlier run had left was of another file: all is fetched anew"
+                                          : "what came has another checksum: it is fetched once more");
       part.clear();
       result.resumed_at = 0;
+      ++result.tries;
       continue;
     }
     part.remove();

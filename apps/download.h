@@ -31,7 +31,7 @@ struct Downloaded {
 /// no_proxy. What has come stands in PATH.part and is gone on with after an interruption, by this run or the next; it gets
 /// its name once its size and checksum are right, so that no half file ever has it. What a busy or failing server or a
 /// broken connection causes is tried again, after the time that the server asks for; an answer that will stay (403, 404)
-/// is not. From https nothing is redirected to http. Throws Error: not_found, io, corrupt_file (another checksum; nothing
+/// is not, and another checksum once. From https nothing is redirected to http. Throws Error: not_found, io, corrupt_file (another checksum; nothing
 /// is left), unsupported where libcurl is missing.
 Downloaded download(const Download& wanted);
 

@@ -181,7 +181,7 @@ class Follower {
 
   /// `x` repeated along `axis` until it is as long there as `other` is along `along`.
   ValueId repeated(const Node& node, ValueId x, int64_t axis, ValueId other, int64_t along) {
-    const Shape& shape = is_constant(x) ? two_.value(x).shape : before(x);
+    const Shape shape = is_constant(x) ? two_.value(x).shape : before(x);  // a copy: values move as nodes are added
     auto extent = std::make_shared<ShapeOf>();
     extent->start = along;
     extent->end = along + 1;

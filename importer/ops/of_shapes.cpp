@@ -8,10 +8,13 @@ namespace {
 void read_eye(NodeReader& node) {
   auto op = std::make_shared<EyeLike>();
   op->k = node.integer("k", 0);
-  switch (node.integer("dtype", onnx::TensorProto::FLOAT)) {
+  switch (node.integer("dtype", 0)) {
+    case 0:
+      break;
     case onnx::TensorProto::FLOAT:
     case onnx::TensorProto::FLOAT16:
     case onnx::TensorProto::DOUBLE:
+      op->to = DType::f32;
       break;
     case onnx::TensorProto::INT64:
       op->to = DType::i64;

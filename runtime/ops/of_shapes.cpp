@@ -6,7 +6,7 @@ namespace graft {
 
 std::vector<ValueType> EyeLike::infer(std::span<const ValueType> inputs) const {
   if (inputs.empty() || inputs[0].shape.rank() != 2) throw Error("needs a matrix");
-  return {{to, inputs[0].shape}};
+  return {{to.value_or(inputs[0].dtype), inputs[0].shape}};
 }
 
 std::vector<Tensor> EyeLike::results_from_types(std::span<const ValueType> inputs) const {
@@ -15,7 +15,7 @@ std::vector<Tensor> EyeLike::results_from_types(std::span<const ValueType> input
   for (int64_t i = 0; i < shape[0]; ++i)
     if (i + k >= 0 && i + k < shape[1]) eye.data<float>()[static_cast<size_t>(i * shape[1] + i + k)] = 1;
   std::vector<Tensor> results;
-  results.push_back(cast(eye, to));
+  results.push_back(cast(eye, to.value_or(inputs[0].dtype)));
   return results;
 }
 

@@ -1,12 +1,14 @@
 #pragma once
 
+#include <optional>
+
 #include "runtime/core/operator.h"
 
 namespace graft {
 
-/// ONNX EyeLike: a matrix of the input's shape with ones on the k-th diagonal.
+/// ONNX EyeLike: a matrix of the input's shape with ones on the k-th diagonal, of the input's element type or another.
 struct EyeLike final : Operator {
-  DType to = DType::f32;
+  std::optional<DType> to;
   int64_t k = 0;
 
   std::string_view type() const override { return "EyeLike"; }

@@ -1,9 +1,11 @@
 #include "runtime/ops/scatter.h"
 
-#include <algorithm>
+#include <limits>
 #include <numeric>
+#include <utility>
 
 #include "runtime/core/error.h"
+#include "runtime/ops/binary.h"
 #include "runtime/ops/expansion.h"
 #include "runtime/ops/movement.h"
 
@@ -24,10 +26,11 @@ std::vector<int64_t> distances(const Shape& shape) {
   return steps;
 }
 
-/// For each element of the result its place among those of data, which come first, and of updates.
-std::vector<int64_t> sources_of_slices(const Shape& data, const Shape& indices, std::span<const int64_t> content) {
-  std::vector<int64_t> from(static_cast<size_t>(data.elements()));
-  std::iota(from.begin(), from.end(), int64_t{0});
+/// (place in the data, place in the updates), in the order of the updates.
+using Moves = std::vector<std::pair<int64_t, int64_t>>;
+
+Moves moves_of_slices(const Shape& data, const Shape& indices, std::span<const int64_t> content) {
+  Moves moves;
   const auto named = static_cast<size_t>(indices.back());
   const std::vector<int64_t> step = distances(data);
   int64_t slice = 1;
@@ -35,16 +38,13 @@ std::vector<int64_t> sources_of_slices(const Shape& data, const Shape& indices, 
   for (size_t update = 0; update * named < content.size(); ++update) {
     int64_t start = 0;
     for (size_t i = 0; i < named; ++i) start += inside(content[update * named + i], data[i]) * step[i];
-    std::iota(from.begin() + start, from.begin() + start + slice,
-              data.elements() + static_cast<int64_t>(update) * slice);
+    for (int64_t i = 0; i < slice; ++i) moves.emplace_back(start + i, static_cast<int64_t>(update) * slice + i);
   }
-  return from;
+  return moves;
 }
 
-std::vector<int64_t> sources_of_elements(const Shape& data, const Shape& indices, std::span<const int64_t> content,
-                                         size_t axis) {
-  std::vector<int64_t> from(static_cast<size_t>(data.elements()));
-  std::iota(from.begin(), from.end(), int64_t{0});
+Moves moves_of_elements(const Shape& data, const Shape& indices, std::span<const int64_t> content, size_t axis) {
+  Moves moves;
   const std::vector<int64_t> step = distances(data), own = distances(indices);
   for (size_t i = 0; i < content.size(); ++i) {
     int64_t place = 0;
@@ -52,9 +52,37 @@ std::vector<int64_t> sources_of_elements(const Shape& data, const Shape& indices
       const int64_t at = static_cast<int64_t>(i) / own[d] % indices[d];
       place += (d == axis ? inside(content[i], data[d]) : at) * step[d];
     }
-    from[static_cast<size_t>(place)] = data.elements() + static_cast<int64_t>(i);
+    moves.emplace_back(place, static_cast<int64_t>(i));
   }
-  return from;
+  return moves;
+}
+
+/// Combines nothing.
+float neutral(Scatter::Reduction reduction) {
+  constexpr float kInfinity = std::numeric_limits<float>::infinity();
+  switch (reduction) {
+    case Scatter::Reduction::mul:
+      return 1;
+    case Scatter::Reduction::max:
+      return -kInfinity;
+    case Scatter::Reduction::min:
+      return kInfinity;
+    default:
+      return 0;
+  }
+}
+
+Binary::Kind combines(Scatter::Reduction reduction) {
+  switch (reduction) {
+    case Scatter::Reduction::mul:
+      return Binary::Kind::mul;
+    case Scatter::Reduction::max:
+      return Binary::Kind::max;
+    case Scatter::Reduction::min:
+      return Binary::Kind::min;
+    default:
+      return Binary::Kind::add;
+  }
 }
 
 size_t axis_of(int64_t axis, int64_t rank) {
@@ -68,6 +96,7 @@ size_t axis_of(int64_t axis, int64_t rank) {
 std::vector<ValueType> Scatter::infer(std::span<const ValueType> inputs) const {
   if (inputs.size() != 3) throw Error("needs data, indices and updates");
   const Shape &data = inputs[0].shape, &indices = inputs[1].shape, &updates = inputs[2].shape;
+  if (reduction != Reduction::none && inputs[0].dtype != DType::f32) throw Error("only floats are combined");
   if (inputs[0].dtype != inputs[2].dtype) throw Error("data and updates differ in their element type");
   const auto refuse = [&] {
     throw Error("data " + data.str() + ", indices " + indices.str() + " and updates " + updates.str() + " do not fit");
@@ -91,14 +120,33 @@ ValueId Scatter::expand(Expansion& to) const {
   if (!indices) throw Error("the indices depend on the data", {}, ErrorCode::unsupported);
   const Shape data = to.shape(to.input(0));
   const std::vector<int64_t> content = to_int64s(*indices);
-  const std::vector<int64_t> from =
-      of == Of::slices ? sources_of_slices(data, indices->shape(), content)
-                       : sources_of_elements(data, indices->shape(), content, axis_of(axis, data.rank()));
+  const Moves moves = of == Of::slices ? moves_of_slices(data, indices->shape(), content)
+                                       : moves_of_elements(data, indices->shape(), content, axis_of(axis, data.rank()));
   auto side_by_side = std::make_shared<Concat>();
   side_by_side->axis = 0;
-  const ValueId all = to.emit(side_by_side, {to.reshape(to.input(0), {-1}), to.reshape(to.input(2), {-1})});
-  const ValueId place = to.constant(Tensor::copy_of<int64_t>({static_cast<int64_t>(from.size())}, from));
-  return to.reshape(to.emit(std::make_shared<Gather>(), {all, place}), data);
+  const auto taken = [&](ValueId first, ValueId second, const std::vector<int64_t>& from) {
+    const ValueId place = to.constant(Tensor::copy_of<int64_t>({static_cast<int64_t>(from.size())}, from));
+    return to.emit(std::make_shared<Gather>(), {to.emit(side_by_side, {first, second}), place});
+  };
+  const ValueId flat = to.reshape(to.input(0), {-1}), updates = to.reshape(to.input(2), {-1});
+  if (reduction == Reduction::none) {
+    std::vector<int64_t> from(static_cast<size_t>(data.elements()));
+    std::iota(from.begin(), from.end(), int64_t{0});
+    for (const auto& [place, update] : moves) from[static_cast<size_t>(place)] = data.elements() + update;
+    return to.reshape(taken(flat, updates, from), data);
+  }
+  // The first update of each place, then the second, and so on; where there is none, what changes nothing.
+  std::vector<std::vector<int64_t>> rounds;
+  std::vector<size_t> got(static_cast<size_t>(data.elements()), 0);
+  for (const auto& [place, update] : moves) {
+    const size_t round = got[static_cast<size_t>(place)]++;
+    if (round == rounds.size()) rounds.emplace_back(got.size(), 0);
+    rounds[round][static_cast<size_t>(place)] = 1 + update;
+  }
+  const ValueId nothing = to.constant(Tensor::of<float>({1}, {neutral(reduction)}));
+  ValueId y = flat;
+  for (const auto& from : rounds) y = to.emit(make_binary(combines(reduction)), {y, taken(nothing, updates, from)});
+  return to.reshape(y, data);
 }
 
 }  // namespace graft

@@ -60,7 +60,15 @@ std::string outside_node(const onnx::NodeProto& node, const onnx::ModelProto& mo
   };
   const bool spatial = op == "Conv" || op == "ConvTranspose" || op == "MaxPool" || op == "AveragePool" ||
                        op == "LpPool" || op == "GlobalLpPool";
-  if (spatial && rank != 4) return "one- and three-dimensional " + op;
+  const bool any_dimensions = op == "Conv" || (rank == 3 && (op == "MaxPool" || op == "AveragePool" || op == "LpPool"));
+  if (spatial && rank != 4 && !any_dimensions) return "one- and three-dimensional " + op;
+  if (op == "Col2Im" && model.graph().output(0).type().tensor_type().shape().dim_size() != 4)
+    return "one- and three-dimensional " + op;
+  if ((op == "LSTM" || op == "GRU" || op == "RNN") && node.input_size() > 4 && !node.input(4).empty())
+    return "recurrent networks on sequences of different lengths";
+  if (spatial && rank == 3 && inputs[0].type().tensor_type().shape().dim(2).dim_value() > 16384)
+    return "inputs longer than 16384, as sounds are";
+  if (op == "NonZero") return "NonZero of what is not constant";
   if (op.starts_with("Reduce") && inputs[0].type().tensor_type().elem_type() == onnx::TensorProto::BOOL)
     return "reductions of booleans";
   if (op == "Attention" && (node.output_size() > 1 || node.input_size() > 4))
