@@ -131,18 +131,37 @@ class Walk {
     return ending;
   }
 
-  /// Where two sums of scores are added: the classifiers of both.
-  std::optional<Ending> joined(const Node& node, const Seen& seen) const {
+  /// The scores that a node adds, or averages where they are stacked; nothing for any other node.
+  std::vector<ValueId> summands(const Node& node) const {
     const auto* binary = dynamic_cast<const Binary*>(node.op.get());
-    if (!binary || binary->kind != Binary::Kind::add || binary->activation.kind != Activation::Kind::none ||
-        !follows_input(node.inputs[0]) || !follows_input(node.inputs[1]) ||
-        shape(node.inputs[0]) != shape(node.inputs[1]))
-      return std::nullopt;
-    Ending first = from(node.inputs[0], seen);
-    const Ending second = from(node.inputs[1], seen);
-    if (first.classifiers.empty() || second.classifiers.empty() || first.selections != second.selections) return Ending{};
-    first.classifiers.insert(first.classifiers.end(), second.classifiers.begin(), second.classifiers.end());
-    return first;
+    if (binary && binary->kind == Binary::Kind::add && binary->activation.kind == Activation::Kind::none &&
+        follows_input(node.inputs[0]) && follows_input(node.inputs[1]) &&
+        shape(node.inputs[0]) == shape(node.inputs[1]))
+      return node.inputs;
+    const auto* reduce = dynamic_cast<const Reduce*>(node.op.get());
+    if (!reduce || !is_pooling(*reduce) || shape(node.inputs[0]).rank() != 3) return {};
+    const std::vector<bool> along = reduce->reduced(3);
+    const Node* stack = maker(node.inputs[0]);
+    const auto* concat = stack ? dynamic_cast<const Concat*>(stack->op.get()) : nullptr;
+    if (!concat || std::count(along.begin(), along.end(), true) != 1) return {};
+    const int64_t axis = resolve_axis(concat->axis, 3);
+    const bool of_one = std::all_of(stack->inputs.begin(), stack->inputs.end(),
+                                    [&](ValueId id) { return shape(id)[static_cast<size_t>(axis)] == 1; });
+    return along[static_cast<size_t>(axis)] && of_one && axis < 2 ? stack->inputs : std::vector<ValueId>{};
+  }
+
+  /// Where several sums of scores come together: the classifiers of all.
+  std::optional<Ending> joined(const Node& node, const Seen& seen) const {
+    const std::vector<ValueId> parts = summands(node);
+    if (parts.empty()) return std::nullopt;
+    Ending all;
+    for (ValueId id : parts) {
+      const Ending one = from(id, seen);
+      if (one.classifiers.empty() || (id != parts[0] && one.selections != all.selections)) return Ending{};
+      all.selections = one.selections;
+      all.classifiers.insert(all.classifiers.end(), one.classifiers.begin(), one.classifiers.end());
+    }
+    return all;
   }
 
   /// Picks one token of N×L×K, or averages them.

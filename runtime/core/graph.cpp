@@ -135,16 +135,20 @@ void Graph::replace_uses(const std::map<ValueId, ValueId>& pairs) {
 }
 
 std::vector<bool> weight_like_values(const Graph& graph) {
-  std::vector<bool> weight_like(graph.value_count(), false);
+  std::vector<bool> weight_like(graph.value_count(), false), follows_input(graph.value_count(), false);
+  for (ValueId id : graph.inputs) follows_input[static_cast<size_t>(id)] = true;
   for (const Node& node : graph.nodes) {
-    bool any = false, all = node.op->is_element_wise();
+    bool any = false, all = node.op->is_element_wise(), follows = false;
     for (ValueId id : node.inputs) {
       if (id == kNoValue || graph.value(id).constant) continue;
       any = any || weight_like[static_cast<size_t>(id)];
       all = all && weight_like[static_cast<size_t>(id)];
+      follows = follows || follows_input[static_cast<size_t>(id)];
     }
-    for (ValueId id : node.outputs)
-      weight_like[static_cast<size_t>(id)] = node.op->output_is_weight_like() || (any && all);
+    for (ValueId id : node.outputs) {
+      weight_like[static_cast<size_t>(id)] = node.op->output_is_weight_like() || (any && all) || !follows;
+      follows_input[static_cast<size_t>(id)] = follows;
+    }
   }
   return weight_like;
 }

@@ -93,8 +93,9 @@ std::string describe(const Node& node);
 
 std::vector<ValueType> input_types(const Graph& graph, const Node& node);
 
-/// For each value whether it lies as weights do, row-major: what operators say so of (output_is_weight_like), and sums
-/// of such values, as the gradients of a weight that several layers share are.
+/// For each value whether it lies as weights do, row-major: what operators say so of (output_is_weight_like), sums of
+/// such values, as the gradients of a weight that several layers share are, and what is made of constants alone, as
+/// standardised weights are.
 std::vector<bool> weight_like_values(const Graph& graph);
 
 }  // namespace graft

@@ -105,7 +105,9 @@ class ConvolutionKernel final : public Kernel {
   }
 
   size_t scratch_bytes() const override { return scratch_.get_desc().get_size(); }
-  void refresh() override { weights_.pack(constant_weights_->raw()); }
+  void refresh() override {
+    if (constant_weights_) weights_.pack(constant_weights_->raw());
+  }
 
   void run(const KernelArguments& a) override {
     if (!constant_weights_) weights_.pack(a.inputs[1]);
@@ -175,7 +177,9 @@ class BackwardDataKernel final : public Kernel {
   size_t scratch_bytes() const override {
     return own_scratch_ + (tail_.empty() ? 0 : static_cast<size_t>(elements_) * sizeof(float));
   }
-  void refresh() override { weights_.pack(constant_weights_->raw()); }
+  void refresh() override {
+    if (constant_weights_) weights_.pack(constant_weights_->raw());
+  }
   void run(const KernelArguments& a) override {
     if (!constant_weights_) weights_.pack(a.inputs[1]);
     target_.set_data_handle(const_cast<void*>(a.inputs[0]));
