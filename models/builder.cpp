@@ -10,9 +10,11 @@
 #include "runtime/ops/gemm.h"
 #include "runtime/ops/lrn.h"
 #include "runtime/ops/movement.h"
+#include "runtime/ops/normalise.h"
 #include "runtime/ops/pool.h"
 #include "runtime/ops/reduce.h"
 #include "runtime/ops/reshape.h"
+#include "runtime/ops/softmax.h"
 #include "runtime/ops/unary.h"
 
 namespace graft {
@@ -57,11 +59,135 @@ ValueId NetworkBuilder::convolution(const std::string& name, ValueId x, int64_t 
 
 ValueId NetworkBuilder::batch_norm(const std::string& name, ValueId x) {
   const int64_t n = channels(x);
-  const ValueId scale = vector(name + ".scale", n, 1), bias = vector(name + ".bias", n, 0),
-                mean = vector(name + ".mean", n, 0), variance = vector(name + ".variance", n, 1);
+  const ValueId scale = vector(name + (torch_names ? ".weight" : ".scale"), n, 1),
+                bias = vector(name + ".bias", n, 0),
+                mean = vector(name + (torch_names ? ".running_mean" : ".mean"), n, 0),
+                variance = vector(name + (torch_names ? ".running_var" : ".variance"), n, 1);
   auto op = std::make_shared<BatchNorm>();
   op->epsilon = epsilon;
   return graph_.add(name, op, {x, scale, bias, mean, variance});
+}
+
+ValueId NetworkBuilder::activation(const std::string& name, ValueId x, Activation kind) {
+  using Kind = Unary::Kind;
+  switch (kind) {
+    case Activation::none:
+      return x;
+    case Activation::relu:
+      return relu(name, x);
+    case Activation::relu6:
+      return relu6(name, x);
+    case Activation::silu:
+      return graph_.add(name, make_unary(Kind::swish, 1), {x});
+    case Activation::gelu:
+      return graph_.add(name, make_unary(Kind::gelu), {x});
+    case Activation::hard_swish:
+      return graph_.add(name, make_unary(Kind::hard_swish), {x});
+    case Activation::hard_sigmoid:
+      return graph_.add(name, make_unary(Kind::hard_sigmoid, 1.0f / 6, 0.5f), {x});
+    case Activation::sigmoid:
+      return graph_.add(name, make_unary(Kind::sigmoid), {x});
+  }
+  return x;
+}
+
+ValueId NetworkBuilder::multiply(const std::string& name, ValueId a, ValueId b) {
+  return graph_.add(name, make_binary(Binary::Kind::mul), {a, b});
+}
+ValueId NetworkBuilder::matrix_product(const std::string& name, ValueId a, ValueId b) {
+  return graph_.add(name, std::make_shared<MatMul>(), {a, b});
+}
+ValueId NetworkBuilder::softmax(const std::string& name, ValueId x) {
+  return graph_.add(name, std::make_shared<Softmax>(), {x});
+}
+
+ValueId NetworkBuilder::transpose(const std::string& name, ValueId x, const std::vector<int64_t>& permutation) {
+  auto op = std::make_shared<Transpose>();
+  op->permutation = permutation;
+  return graph_.add(name, op, {x});
+}
+
+ValueId NetworkBuilder::reshape(const std::string& name, ValueId x, const std::vector<int64_t>& target) {
+  const auto rank = static_cast<int64_t>(target.size());
+  return graph_.add(name, std::make_shared<Reshape>(),
+                    {x, graph_.add_constant(name + ".shape", Tensor::copy_of<int64_t>({rank}, target))});
+}
+
+ValueId NetworkBuilder::slice(const std::string& name, ValueId x, int64_t axis, int64_t first, int64_t last) {
+  auto op = std::make_shared<Slice>();
+  op->starts = {first};
+  op->ends = {last};
+  op->axes = {axis};
+  return graph_.add(name, op, {x});
+}
+
+ValueId NetworkBuilder::layer_norm(const std::string& name, ValueId x) {
+  auto op = std::make_shared<Normalise>();
+  op->epsilon = epsilon;
+  const int64_t n = shape(x).back();
+  return graph_.add(name, op, {x, vector(name + ".weight", n, 1), vector(name + ".bias", n, 0)});
+}
+
+ValueId NetworkBuilder::linear(const std::string& name, ValueId x, int64_t out, bool bias) {
+  const Shape from = shape(x);
+  const int64_t width = from.back();
+  ValueId rows = x;
+  if (from.rank() != 2) rows = reshape(name + ".rows", x, {-1, width});
+  auto op = std::make_shared<Gemm>();
+  op->transpose_b = Transpose2d::yes;
+  std::vector<ValueId> inputs{rows, graph_.add_constant(name + ".weight", drawn({out, width}, denses))};
+  if (bias) inputs.push_back(vector(name + ".bias", out, 0));
+  const ValueId y = graph_.add(name, op, inputs);
+  if (from.rank() == 2) return y;
+  std::vector<int64_t> target = from;
+  target[0] = -1;
+  target.back() = out;
+  return reshape(name + ".result", y, target);
+}
+
+ValueId NetworkBuilder::parameter(const std::string& name, const Shape& shape, float value) {
+  Tensor t(DType::f32, shape);
+  std::fill(t.data<float>().begin(), t.data<float>().end(), value);
+  return graph_.add_constant(name, std::move(t));
+}
+
+ValueId NetworkBuilder::drawn_parameter(const std::string& name, const Shape& shape, float sigma) {
+  return graph_.add_constant(name, drawn(shape, {Initialiser::Kind::gaussian, sigma}));
+}
+
+ValueId NetworkBuilder::repeated_for_batch(const std::string& name, ValueId x, ValueId pictures) {
+  const Shape one = shape(x);
+  const auto append = [&](const std::string& suffix, OperatorPtr op, std::vector<ValueId> inputs, DType dtype, Shape type) {
+    graph_.append_node(name + suffix, std::move(op), std::move(inputs), {name + suffix});
+    const ValueId made = graph_.nodes.back().outputs[0];
+    graph_.value(made).dtype = dtype;
+    graph_.value(made).shape = std::move(type);
+    return made;
+  };
+  auto extent = std::make_shared<ShapeOf>();
+  extent->end = 1;
+  auto join = std::make_shared<Concat>();
+  join->axis = 0;
+  const std::vector<int64_t> rest(one.begin() + 1, one.end());
+  const ValueId batch = append(".batch", extent, {pictures}, DType::i64, {1});
+  const ValueId others = graph_.add_constant(name + ".extents", Tensor::copy_of<int64_t>({one.rank() - 1}, rest));
+  const ValueId target = append(".shape", join, {batch, others}, DType::i64, {one.rank()});
+  return append("", std::make_shared<Expand>(), {x, target}, DType::f32, one);
+}
+
+ValueId NetworkBuilder::number(const std::string& name, float value) {
+  return graph_.add_constant(name, Tensor::of<float>({}, {value}));
+}
+
+ValueId NetworkBuilder::squeeze_excitation(const std::string& pool, const std::string& reduce,
+                                           const std::string& expand, ValueId x, int64_t squeezed, Activation inner,
+                                           Activation gate) {
+  auto mean = std::make_shared<Reduce>();
+  mean->global_pool = true;
+  ValueId y = graph_.add(pool, mean, {x});
+  y = activation(reduce + ".act", convolution(reduce, y, squeezed, {.bias = true}), inner);
+  y = activation(expand + ".gate", convolution(expand, y, channels(x), {.bias = true}), gate);
+  return multiply(expand + ".scaled", x, y);
 }
 
 ValueId NetworkBuilder::relu(const std::string& name, ValueId x) {

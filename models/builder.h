@@ -30,7 +30,10 @@ class NetworkBuilder {
   Graph take(const std::vector<ValueId>& outputs);
 
   Initialiser convolutions{Initialiser::Kind::he_fan_out, 0}, denses{Initialiser::Kind::gaussian, 0.01f};
-  float epsilon = 1e-5f;  // of batch norms
+  float epsilon = 1e-5f;  // of norms
+  /// Parameters of norms have PyTorch's names (weight, running_mean, running_var), so that its weights carry over.
+  bool torch_names = false;
+  enum class Activation : uint8_t { none, relu, relu6, silu, gelu, hard_swish, hard_sigmoid, sigmoid };
 
   ValueId picture(int64_t channels, int64_t height, int64_t width);
   ValueId convolution(const std::string& name, ValueId x, int64_t out, const ConvolutionOptions& options);
@@ -40,10 +43,30 @@ class NetworkBuilder {
   }
   /// scale 1, bias 0, mean 0, variance 1
   ValueId batch_norm(const std::string& name, ValueId x);
+  ValueId activation(const std::string& name, ValueId x, Activation kind);
   ValueId relu(const std::string& name, ValueId x);
   ValueId relu6(const std::string& name, ValueId x);
   ValueId tanh(const std::string& name, ValueId x);
   ValueId add(const std::string& name, ValueId a, ValueId b);
+  ValueId multiply(const std::string& name, ValueId a, ValueId b);
+  ValueId matrix_product(const std::string& name, ValueId a, ValueId b);
+  ValueId softmax(const std::string& name, ValueId x);
+  ValueId transpose(const std::string& name, ValueId x, const std::vector<int64_t>& permutation);
+  /// 0 keeps an extent, -1 takes the rest.
+  ValueId reshape(const std::string& name, ValueId x, const std::vector<int64_t>& target);
+  /// Elements `first` to `last` along `axis`.
+  ValueId slice(const std::string& name, ValueId x, int64_t axis, int64_t first, int64_t last);
+  /// Over the last dimension; scale 1, bias 0.
+  ValueId layer_norm(const std::string& name, ValueId x);
+  /// A dense layer on the last dimension of …×C.
+  ValueId linear(const std::string& name, ValueId x, int64_t out, bool bias = true);
+  /// A parameter by itself, of one value or drawn from N(0, sigma).
+  ValueId parameter(const std::string& name, const Shape& shape, float value);
+  ValueId drawn_parameter(const std::string& name, const Shape& shape, float sigma);
+  /// `x` (1×…) once for each picture of `pictures`, whose number is known when it runs.
+  ValueId repeated_for_batch(const std::string& name, ValueId x, ValueId pictures);
+  /// A number that is not learnt.
+  ValueId number(const std::string& name, float value);
   ValueId concat(const std::string& name, std::vector<ValueId> parts);
   ValueId max_pool(const std::string& name, ValueId x, int64_t kernel, int64_t stride, int64_t padding = 0,
                    Rounding rounding = Rounding::floor);
@@ -53,10 +76,14 @@ class NetworkBuilder {
   ValueId response_norm(const std::string& name, ValueId x, float k = 2);
   ValueId dropout(const std::string& name, ValueId x, float ratio);
   ValueId flatten(const std::string& name, ValueId x);
+  /// x times what two 1×1 convolutions, to `squeezed` channels and back, make of its mean [Hu et al. 2018].
+  ValueId squeeze_excitation(const std::string& pool, const std::string& reduce, const std::string& expand, ValueId x,
+                             int64_t squeezed, Activation inner, Activation gate);
   /// Mean over the picture, N×C.
   ValueId global_average(const std::string& name, ValueId x);
   ValueId dense(const std::string& name, ValueId x, int64_t out, float bias_value = 0);
   int64_t channels(ValueId x) const { return graph_.value(x).shape[1]; }
+  const Shape& shape(ValueId x) const { return graph_.value(x).shape; }
 
  private:
   Tensor drawn(Shape shape, const Initialiser& initialiser);

@@ -1,11 +1,15 @@
+#include <algorithm>
 #include <iostream>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "apps/commands/commands.h"
 #include "apps/common.h"
+#include "finetune/training/safetensors.h"
 #include "importer/metadata.h"
 #include "importer/writer.h"
 #include "models/registry.h"
+#include "models/weights.h"
 #include "runtime/core/error.h"
 
 namespace graft::app {
@@ -13,16 +17,39 @@ namespace {
 
 struct Options {
   CommonOptions common;
-  std::string architecture, output;
+  std::string architecture, output, weights;
   int64_t classes = 0;
   bool auxiliary = false;
 };
+
+std::string list_text(const std::vector<std::string>& names) {
+  constexpr size_t kShown = 3;
+  std::string text;
+  for (size_t i = 0; i < std::min(names.size(), kShown); ++i) text += (i > 0 ? ", " : "") + names[i];
+  return names.size() > kShown ? text + " and " + std::to_string(names.size() - kShown) + " more" : text;
+}
+
+/// Fills the graph from a safetensors file; tells what stays as it was drawn and what is not used.
+FilledWeights filled(Graph& graph, const Options& o) {
+  const Safetensors file = read_safetensors(o.weights);
+  FilledWeights result = with_place([&] { return o.weights; }, [&] { return fill_weights(graph, file.tensors); });
+  if (o.common.quiet) return result;
+  const auto tell = [&](const std::vector<std::string>& names, const char* what) {
+    if (!names.empty()) std::cerr << "graft: note: " << o.weights << ": " << what << ": " << list_text(names) << "\n";
+  };
+  tell(result.missing, "has not, so that they stay as they were drawn");
+  tell(result.other_shapes, "the last layer stays as it was drawn");
+  tell(result.unused, "these are not used");
+  return result;
+}
 
 void create(const Options& o) {
   OnnxModel model;
   ArchitectureOptions options{o.classes, o.common.seed};
   options.auxiliary = o.auxiliary;
   model.graph = build_architecture(o.architecture, options);
+  std::optional<FilledWeights> weights;
+  if (!o.weights.empty()) weights = filled(model.graph, o);
   if (o.auxiliary) {
     if (model.graph.outputs.size() < 2)
       throw Error("--auxiliary: " + o.architecture + " has no auxiliary heads", "googlenet has");
@@ -30,7 +57,11 @@ void create(const Options& o) {
   }
   model.metadata.preprocessing = named_preprocessing("imagenet", model.picture());
   write_model(model, o.output);
-  if (o.common.json) std::cout << nlohmann::json{{"model", o.output}, {"architecture", o.architecture}}.dump() << "\n";
+  if (!o.common.json) return;
+  nlohmann::json report{{"model", o.output}, {"architecture", o.architecture}, {"weights", nullptr}};
+  if (weights)
+    report["weights"] = {{"taken", weights->taken}, {"missing", weights->missing}, {"unused", weights->unused}, {"other_shapes", weights->other_shapes}};
+  std::cout << report.dump() << "\n";
 }
 
 }  // namespace
@@ -41,6 +72,8 @@ void register_new(CLI::App& app) {
   add_common(*command, o->common);
   command->add_option("architecture", o->architecture, "Its name; an unknown one lists them all")->required();
   command->add_option("--classes", o->classes, "Outputs (0: as published)")->check(CLI::Range(0, 1000000));
+  command->add_option("--weights", o->weights, "Fill it from this safetensors file, by torchvision's or timm's names")
+      ->check(CLI::ExistingFile);
   command->add_flag("--auxiliary", o->auxiliary, "With the auxiliary heads that only train (googlenet)");
   command->add_option("-o,--output", o->output, "ONNX file to write")->required();
   command->callback([o] { create(*o); });

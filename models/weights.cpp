@@ -1,0 +1,51 @@
+#include "models/weights.h"
+
+#include <algorithm>
+#include <set>
+
+#include "runtime/core/error.h"
+
+namespace graft {
+namespace {
+
+/// Counts of batches and tables of places, which are no weights here.
+bool is_bookkeeping(const std::string& name) {
+  return name.ends_with("num_batches_tracked") || name.ends_with("relative_position_index") || name.ends_with("attn_mask");
+}
+
+}  // namespace
+
+FilledWeights fill_weights(Graph& graph, const std::map<std::string, Tensor>& weights) {
+  std::set<std::string> head;  // the last layer's
+  if (!graph.nodes.empty())
+    for (size_t i = graph.nodes.size(); i-- > 0 && head.empty();)
+      for (ValueId id : graph.nodes[i].inputs)
+        if (id != kNoValue && graph.value(id).constant && graph.value(id).shape.rank() > 0) head.insert(graph.value(id).name);
+  FilledWeights result;
+  std::set<std::string> known;
+  for (size_t i = 0; i < graph.value_count(); ++i) {
+    Value& value = graph.value(static_cast<ValueId>(i));
+    if (!value.constant || value.dtype != DType::f32 || value.shape.rank() == 0) continue;
+    const auto given = weights.find(value.name);
+    if (given == weights.end()) {
+      if (!value.name.ends_with(".mask")) result.missing.push_back(value.name);
+      continue;
+    }
+    known.insert(value.name);
+    if (given->second.shape() != value.shape) {
+      std::string says = value.name + ": " + given->second.shape().str() + ", not " + value.shape.str();
+      if (!head.contains(value.name))
+        throw Error(says, "are these the weights of this architecture?", ErrorCode::corrupt_file);
+      result.other_shapes.push_back(std::move(says));
+      continue;
+    }
+    *value.constant = cast(given->second, DType::f32);
+    ++result.taken;
+  }
+  for (const auto& [name, tensor] : weights)
+    if (!known.contains(name) && !is_bookkeeping(name)) result.unused.push_back(name);
+  if (result.taken == 0) throw Error("none of the weights has the name of one of this architecture's", "the names must be torchvision's or timm's", ErrorCode::corrupt_file);
+  return result;
+}
+
+}  // namespace graft

@@ -1,0 +1,23 @@
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "runtime/core/graph.h"
+
+namespace graft {
+
+/// What came of filling a graph with weights of another program.
+struct FilledWeights {
+  size_t taken = 0;                  // tensors
+  std::vector<std::string> missing;  // parameters of the graph that `weights` lacks; they keep what they had
+  std::vector<std::string> unused;   // names in `weights` that the graph lacks
+  std::vector<std::string> other_shapes;  // "NAME: 1000×512, not 10×512", of the head alone
+};
+
+/// Copies weights by name and shape into a graph's constants. The last layer may have other classes: what does not fit
+/// there stays as it is. Throws Error where a tensor before it has another shape, or where none fits.
+FilledWeights fill_weights(Graph& graph, const std::map<std::string, Tensor>& weights);
+
+}  // namespace graft
