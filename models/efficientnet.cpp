@@ -1,5 +1,5 @@
-// EfficientNet [Tan & Le 2019], table 1, with torchvision's names of parameters. Stochastic depth is a setting
-// of training and left out.
+// EfficientNet [Tan & Le 2019], table 1, with torchvision's names of parameters. Stochastic depth is a setting of
+// training and left out.
 #include <algorithm>
 #include <cmath>
 

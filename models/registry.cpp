@@ -8,9 +8,10 @@
 namespace graft {
 
 // One word for each family's file: NAME stands for add_NAME, which it defines.
-#define GRAFT_FAMILIES(file)                                                                                      \
-  file(alexnet) file(convnext) file(densenet) file(googlenet) file(inception_v4) file(lenet) file(mobilenet)      \
-      file(resnet) file(resnet_cifar) file(small_resnet) file(squeezenet) file(swin) file(vgg) file(vit) file(wide_resnet)
+#define GRAFT_FAMILIES(file)                                                                                         \
+  file(alexnet) file(convnext) file(densenet) file(efficientnet) file(googlenet) file(inception_v4) file(lenet)      \
+      file(mobilenet) file(mobilenet_v1) file(mobilenet_v3) file(regnet) file(resnet) file(resnet_cifar)             \
+          file(shufflenet_v2) file(small_resnet) file(squeezenet) file(swin) file(vgg) file(vit) file(wide_resnet)
 
 #define GRAFT_DECLARE(name) void add_##name(ArchitectureTable& table);
 GRAFT_FAMILIES(GRAFT_DECLARE)
@@ -33,6 +34,15 @@ const Registry<Graph, const ArchitectureOptions&>& registry() {
 
 Graph build_architecture(const std::string& name, const ArchitectureOptions& options) {
   return registry().make(name, options);
+}
+
+// models/resnet.cpp
+std::string resnet_torch_name(const std::string& parameter);
+
+std::string torch_name(const std::string& architecture, const std::string& parameter) {
+  const bool residual = architecture.starts_with("resnet-") || architecture.starts_with("resnext-") ||
+                        architecture == "wide-resnet-50-2" || architecture == "wide-resnet-101-2";
+  return residual ? resnet_torch_name(parameter) : parameter;
 }
 
 std::vector<std::string> architecture_names() { return registry().names(); }

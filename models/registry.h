@@ -26,6 +26,10 @@ using ArchitectureTable = std::map<std::string, std::function<Graph(const Archit
 Graph build_architecture(const std::string& name, const ArchitectureOptions& options);
 std::vector<std::string> architecture_names();
 
+/// What torchvision calls a parameter of an architecture (its state_dict's key); the name itself where both agree, or
+/// where torchvision's is not known.
+std::string torch_name(const std::string& architecture, const std::string& parameter);
+
 /// Numbers that training changes: all float constants but the running statistics of batch norms.
 int64_t parameter_count(const Graph& graph);
 

@@ -1,5 +1,7 @@
 // ResNet [He et al. 2016], with the stride of a bottleneck in its 3×3 layer; ResNeXt [Xie et al. 2017]; wide
 // bottlenecks [Zagoruyko & Komodakis 2016].
+#include <regex>
+
 #include "models/builder.h"
 #include "models/registry.h"
 
@@ -50,6 +52,18 @@ Graph build(const Configuration& c, const ArchitectureOptions& o) {
 }
 
 }  // namespace
+
+/// "conv2_1.3.bn.scale" is torchvision's "layer1.0.bn3.weight".
+std::string resnet_torch_name(const std::string& parameter) {
+  std::smatch part;
+  static const std::regex pattern(R"(conv(\d+)(?:_(\d+)\.(\d|shortcut))?\.(conv|bn)\.(\w+))");
+  if (!std::regex_match(parameter, part, pattern)) return parameter;
+  const std::string of = part[5] == "scale" ? "weight" : part[5] == "mean" ? "running_mean" : part[5] == "variance" ? "running_var" : part[5].str();
+  if (!part[2].matched) return part[4].str() + part[1].str() + "." + of;
+  const std::string block = "layer" + std::to_string(std::stoi(part[1]) - 1) + "." + std::to_string(std::stoi(part[2]) - 1) + ".";
+  if (part[3] == "shortcut") return block + "downsample." + (part[4] == "conv" ? "0." : "1.") + of;
+  return block + part[4].str() + part[3].str() + "." + of;
+}
 
 void add_resnet(ArchitectureTable& table) {
   const std::vector<std::pair<std::string, Configuration>> all{

@@ -15,7 +15,8 @@ bool is_bookkeeping(const std::string& name) {
 
 }  // namespace
 
-FilledWeights fill_weights(Graph& graph, const std::map<std::string, Tensor>& weights) {
+FilledWeights fill_weights(Graph& graph, const std::map<std::string, Tensor>& weights,
+                           const std::function<std::string(const std::string&)>& name_of) {
   std::set<std::string> head;  // the last layer's
   if (!graph.nodes.empty())
     for (size_t i = graph.nodes.size(); i-- > 0 && head.empty();)
@@ -26,14 +27,15 @@ FilledWeights fill_weights(Graph& graph, const std::map<std::string, Tensor>& we
   for (size_t i = 0; i < graph.value_count(); ++i) {
     Value& value = graph.value(static_cast<ValueId>(i));
     if (!value.constant || value.dtype != DType::f32 || value.shape.rank() == 0) continue;
-    const auto given = weights.find(value.name);
+    const std::string name = name_of(value.name);
+    const auto given = weights.find(name);
     if (given == weights.end()) {
-      if (!value.name.ends_with(".mask")) result.missing.push_back(value.name);
+      if (!value.name.ends_with(".mask")) result.missing.push_back(name);
       continue;
     }
-    known.insert(value.name);
+    known.insert(name);
     if (given->second.shape() != value.shape) {
-      std::string says = value.name + ": " + given->second.shape().str() + ", not " + value.shape.str();
+      std::string says = name + ": " + given->second.shape().str() + ", not " + value.shape.str();
       if (!head.contains(value.name))
         throw Error(says, "are these the weights of this architecture?", ErrorCode::corrupt_file);
       result.other_shapes.push_back(std::move(says));

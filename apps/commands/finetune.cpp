@@ -148,6 +148,8 @@ void add_settings(CLI::App& command, FinetuneOptions& o, SettingOptions& setting
   for (const ComponentInfo& head : head_components()) heads.push_back(head.name);
   command.add_option("--head", s.head.name, words(heads) + "; mlp:H has a hidden layer of H")->capture_default_str();
   settings.add_components("head", head_components());
+  command.add_option("--features", s.features,
+                     "Name of the node or value that the head reads (default: what the classifier reads)");
   o.train.each_group([&](const std::string& title, auto& group) { settings.add_group(title, group); });
 }
 

@@ -32,7 +32,9 @@ std::string list_text(const std::vector<std::string>& names) {
 /// Fills the graph from a safetensors file; tells what stays as it was drawn and what is not used.
 FilledWeights filled(Graph& graph, const Options& o) {
   const Safetensors file = read_safetensors(o.weights);
-  FilledWeights result = with_place([&] { return o.weights; }, [&] { return fill_weights(graph, file.tensors); });
+  FilledWeights result = with_place([&] { return o.weights; }, [&] { 
+    return fill_weights(graph, file.tensors, [&](const std::string& name) { return torch_name(o.architecture, name); });
+  });
   if (o.common.quiet) return result;
   const auto tell = [&](const std::vector<std::string>& names, const char* what) {
     if (!names.empty()) std::cerr << "graft: note: " << o.weights << ": " << what << ": " << list_text(names) << "\n";

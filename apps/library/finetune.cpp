@@ -276,6 +276,11 @@ class Job {
     result_.frozen_parameters = network.freeze.frozen_parameters;
     if (settings_.stochastic_depth > 0)
       listener_.note(std::to_string(network.skippable_branches) + " residual branches are left out now and then");
+    if (!head.other_features.empty() && settings_.features.empty()) {
+      std::string names;
+      for (const std::string& name : head.other_features) names += (names.empty() ? "" : ", ") + name;
+      listener_.note("if that is not meant, --features names another layer: dense layers read " + names);
+    }
     std::string replaced;
     for (const std::string& node : head.replaced) replaced += (replaced.empty() ? "\"" : " and \"") + node + "\"";
     listener_.note(head.replaced.empty()

@@ -33,7 +33,7 @@ Network make_network(const Graph& base, const FinetuneSettings& s, int64_t class
   network.graph = base;
   // An auxiliary head serves the layers below it; where those are frozen it would train for nobody.
   const bool auxiliary = s.auxiliary_weight > 0 && s.freeze != "all";
-  network.head = graft_head(network.graph, {classes, s.seed, auxiliary, chosen_head(s)});
+  network.head = graft_head(network.graph, {classes, s.seed, auxiliary, chosen_head(s), s.features});
   if (joined) network.joined_parts = join_layers(network.graph, network.head.parameters);
   if (s.stochastic_depth > 0) {
     network.skippable_branches = add_stochastic_depth(network.graph, static_cast<float>(s.stochastic_depth));

@@ -91,7 +91,7 @@ std::string resumable_text(const FinetuneSettings& s) {
     for (const auto& [setting, value] : setting_values(group)) text << name << ' ' << setting << '=' << value << '\n';
   });
   text << "seed=" << s.seed << "\nbatch=" << s.compute.batch << "\nprecision=" << s.compute.precision
-       << "\naugment=" << s.augment << "\nhead=" << text_of(s.head) << "\nfreeze=" << s.freeze
+       << "\naugment=" << s.augment << "\nhead=" << text_of(s.head) << "\nfeatures=" << s.features << "\nfreeze=" << s.freeze
        << "\nbatch-norm=" << static_cast<int>(s.batch_norm) << "\nstochastic-depth=" << s.stochastic_depth
        << "\nsimplified=" << s.remove_lrn_and_dropout << "\nloss=" << text_of(s.loss)
        << "\nbalanced-weights=" << s.balanced_weights << "\noptimizer=" << text_of(s.optimizer)

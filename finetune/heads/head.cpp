@@ -58,6 +58,31 @@ std::pair<ValueId, std::vector<std::string>> find_features(Graph& graph, ValueId
   return {graph.add(graph.unused_name("head_features"), side_by_side, parts), names};
 }
 
+/// The value of this name, or the first output of the node.
+std::pair<ValueId, std::vector<std::string>> named_features(Graph& graph, const std::string& name) {
+  ValueId id = graph.find(name);
+  for (size_t i = 0; i < graph.nodes.size() && id == kNoValue; ++i)
+    if (graph.nodes[i].name == name) id = graph.nodes[i].outputs[0];
+  const bool is_made = id != kNoValue && graph.producers()[static_cast<size_t>(id)] >= 0;
+  if (!is_made || graph.value(id).dtype != DType::f32 || graph.value(id).shape.rank() < 2)
+    throw Error("\"" + name + "\" is no layer whose numbers a head could read", "graft inspect MODEL lists the layers",
+                ErrorCode::not_found)
+        .about("features");
+  return {as_features(graph, id), {}};
+}
+
+/// What the last dense layers read: where a classifier was not recognised, one of them is it.
+std::vector<std::string> dense_inputs(const Graph& graph) {
+  constexpr size_t kMost = 3;
+  std::vector<std::string> names;
+  for (size_t i = graph.nodes.size(); i-- > 0 && names.size() < kMost;) {
+    const Node& node = graph.nodes[i];
+    if (node.op->type() == "Gemm" && !graph.value(node.inputs[0]).constant)
+      names.push_back(graph.value(node.inputs[0]).name);
+  }
+  return names;
+}
+
 void prepare(Graph& graph) {
   if (graph.outputs.empty()) throw Error("the model has no output");
   canonicalise_dense(graph);
@@ -69,8 +94,11 @@ GraftedHead graft_head(Graph& graph, const HeadRequest& request) {
   prepare(graph);
   const std::vector<ValueId> old = graph.outputs;
   const Shape scores = graph.value(old[0]).shape;
-  const auto [features, replaced] = find_features(graph, old[0]);
-  GraftedHead head{replaced, {}, graph.value(features).shape[1]};
+  std::vector<std::string> others;
+  if (request.features.empty()) others = dense_inputs(graph);
+  const auto [features, replaced] = request.features.empty() ? find_features(graph, old[0]) : named_features(graph, request.features);
+  GraftedHead head{replaced, {}, graph.value(features).shape[1], {}};
+  if (replaced.empty()) head.other_features = std::move(others);
   const HeadPtr kind = make_head(request.head);
   const auto appended = [&](const std::string& name, uint64_t seed, ValueId from) {
     HeadBuilder builder(graph, name, request.classes, seed, head.parameters);

@@ -33,12 +33,14 @@ struct HeadRequest {
   uint64_t seed = 0;
   bool auxiliary = false;  // further outputs of output 0's shape get new heads too; all others are dropped
   Choice head{"linear"};
+  std::string features{};  // name of the node or value that the head reads; empty: what the classifier reads
 };
 
 struct GraftedHead {
   std::vector<std::string> replaced;    // nodes that the head took the place of; none: the model ended in features
   std::vector<std::string> parameters;  // names of the new constants
   int64_t features = 0;                 // inputs of the new layer
+  std::vector<std::string> other_features{};  // where the model ends in features: layers that a head could read instead
 };
 
 /// Finds the classifier (find_ending), or several whose scores are averaged; replaces them by a new head, on the features

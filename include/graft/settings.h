@@ -33,6 +33,7 @@ struct FinetuneSettings {
 
   // The network.
   Choice head{"linear"};       // conv | linear | mlp | svm
+  std::string features;        // name of the node or value that the head reads; empty: what the classifier reads
   std::string freeze = "all";  // all | none | until:NODE | last:N | match:REGEX; the head is always trained
   BatchNormPolicy batch_norm = BatchNormPolicy::automatic;  // "batch-norm"
   int unfreeze_every = 0;       // "unfreeze": epochs after which more layers are trained; 0: off

@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <map>
 #include <numeric>
+#include <set>
 
 #include "importer/reader.h"
 #include "importer/writer.h"
@@ -51,6 +52,49 @@ const std::map<std::string, int64_t> kParameters{
     {"squeezenet-1.0", 1248424},
     {"squeezenet-1.1", 1235496},
     {"mobilenet-v2", 3504872},
+    {"mobilenet-v1", 4231976},
+    {"efficientnet-b0", 5288548},
+    {"efficientnet-b1", 7794184},
+    {"efficientnet-b2", 9109994},
+    {"efficientnet-b3", 12233232},
+    {"efficientnet-b4", 19341616},
+    {"efficientnet-b5", 30389784},
+    {"efficientnet-b6", 43040704},
+    {"efficientnet-b7", 66347960},
+    {"mobilenet-v3-large", 5483032},
+    {"mobilenet-v3-small", 2542856},
+    {"regnet-x-400mf", 5495976},
+    {"regnet-x-800mf", 7259656},
+    {"regnet-x-1.6gf", 9190136},
+    {"regnet-x-3.2gf", 15296552},
+    {"regnet-x-8gf", 39572648},
+    {"regnet-x-16gf", 54278536},
+    {"regnet-y-400mf", 4344144},
+    {"regnet-y-800mf", 6432512},
+    {"regnet-y-1.6gf", 11202430},
+    {"regnet-y-3.2gf", 19436338},
+    {"regnet-y-8gf", 39381472},
+    {"regnet-y-16gf", 83590140},
+    {"shufflenet-v2-0.5", 1366792},
+    {"shufflenet-v2-1.0", 2278604},
+    {"shufflenet-v2-1.5", 3503624},
+    {"shufflenet-v2-2.0", 7393996},
+    {"convnext-tiny", 28589128},
+    {"convnext-small", 50223688},
+    {"convnext-base", 88591464},
+    {"convnext-large", 197767336},
+    {"swin-tiny", 28288354},
+    {"swin-small", 49606258},
+    {"swin-base", 87768224},
+    {"vit-tiny-16", 5717416},
+    {"vit-small-16", 22050664},
+    {"vit-small-32", 22878952},
+    {"vit-base-16", 86567656},
+    {"vit-base-32", 88224232},
+    {"vit-large-16", 304326632},
+    {"deit-tiny-distilled-16", 5910800},
+    {"deit-small-distilled-16", 22436432},
+    {"deit-base-distilled-16", 87338192},
 };
 
 Graph uninitialised(const std::string& name, bool auxiliary = false) {
@@ -115,21 +159,32 @@ Graph for_a_step(const std::string& name) {
   options.seed = 1;
   Graph graph = build_architecture(name, options);
   Shape& picture = graph.value(graph.inputs[0]).shape;
-  const bool any_size = name.find("alexnet") == std::string::npos && name.find("vgg") == std::string::npos;
+  const bool any_size = name.find("alexnet") == std::string::npos && name.find("vgg") == std::string::npos &&
+                        !name.starts_with("vit") && !name.starts_with("deit") && !name.starts_with("swin");
   // Inception-v4 shrinks without padding: below 139 its last batch norms see one pixel.
   if (picture[2] > 80 && any_size) picture[2] = picture[3] = name == "inception-v4" ? 139 : 80;
   return graph;
 }
 
+/// Families in many sizes are tried in one.
+const std::set<std::string> kSmallest{"efficientnet-b0", "regnet-x-400mf", "regnet-y-400mf", "shufflenet-v2-1.0",
+                                      "convnext-tiny",   "swin-tiny",      "vit-tiny-16",    "deit-tiny-distilled-16"};
+bool is_sized(const std::string& name) {
+  return std::any_of(kSmallest.begin(), kSmallest.end(),
+                     [&](const std::string& one) { return name.substr(0, name.find('-')) == one.substr(0, one.find('-')); });
+}
+
 std::vector<std::string> names_for_a_step() {
 #ifdef GRAFT_SANITIZED
-  return {"graft-small", "lenet5", "resnet-cifar-20", "googlenet", "densenet-121", "mobilenet-v2", "squeezenet-1.1"};
+  return {"graft-small",  "lenet5",         "resnet-cifar-20", "googlenet",     "densenet-121",
+          "mobilenet-v2", "squeezenet-1.1", "vit-tiny-16",     "efficientnet-b0"};
 #endif
   std::vector<std::string> names;
   for (const std::string& name : architecture_names()) {
     // One of each family whose dense layers fill gigabytes, and of the deepest.
     const bool twin = (name.starts_with("vgg") && name != "vgg-a-lrn") || name == "alexnet-one-tower" ||
-                      name == "resnet-cifar-1202" || name == "wide-resnet-101-2" || name == "resnext-101-32x8d";
+                      name == "resnet-cifar-1202" || name == "wide-resnet-101-2" || name == "resnext-101-32x8d" ||
+                      (is_sized(name) && !kSmallest.contains(name));
     if (!twin) names.push_back(name);
   }
   return names;
