@@ -70,7 +70,8 @@ class Part {
 
   int64_t size() const { return ::lseek(file_, 0, SEEK_END); }
   void clear() {
-    if (::ftruncate(file_, 0) != 0) throw Error(path_ + ": cannot be written: " + std::strerror(errno), {}, ErrorCode::io);
+    if (::ftruncate(file_, 0) != 0)
+      throw Error(path_ + ": cannot be written: " + std::strerror(errno), {}, ErrorCode::io);
   }
   bool append(const char* bytes, size_t count) {
     ::lseek(file_, 0, SEEK_END);
@@ -99,7 +100,7 @@ class Part {
 struct Answer {
   CURLcode code = CURLE_OK;
   long status = 0;
-  double wait = 0;     // seconds that the server asks for
+  double wait = 0;      // seconds that the server asks for
   std::string failure;  // of the disk, or what is wrong with the answer
 };
 
@@ -133,15 +134,17 @@ class Request {
     set(CURLOPT_NOSIGNAL, 1L);
     set(CURLOPT_NOPROGRESS, 0L);
     set(CURLOPT_XFERINFODATA, this);
-    set(CURLOPT_XFERINFOFUNCTION, +[](void* self, curl_off_t, curl_off_t now, curl_off_t, curl_off_t) -> int {
-      return static_cast<Request*>(self)->is_stalled(now) ? 1 : 0;
-    });
+    set(
+        CURLOPT_XFERINFOFUNCTION, +[](void* self, curl_off_t, curl_off_t now, curl_off_t, curl_off_t) -> int {
+          return static_cast<Request*>(self)->is_stalled(now) ? 1 : 0;
+        });
     set(CURLOPT_ERRORBUFFER, reason);
     set(CURLOPT_HTTPHEADER, headers.get());
     set(CURLOPT_WRITEDATA, this);
-    set(CURLOPT_WRITEFUNCTION, +[](char* bytes, size_t size, size_t count, void* self) -> size_t {
-      return static_cast<Request*>(self)->take(bytes, size * count) ? size * count : 0;
-    });
+    set(
+        CURLOPT_WRITEFUNCTION, +[](char* bytes, size_t size, size_t count, void* self) -> size_t {
+          return static_cast<Request*>(self)->take(bytes, size * count) ? size * count : 0;
+        });
     if (from_ > 0) set(CURLOPT_RANGE, range.c_str());
     last_byte_ = std::chrono::steady_clock::now();
     answer_.code = c.curl_easy_perform(handle_);
@@ -151,7 +154,7 @@ class Request {
     answer_.wait = static_cast<double>(wait);
     if (stalled_) answer_.code = CURLE_OPERATION_TIMEDOUT;
     if (answer_.failure.empty() && answer_.code != CURLE_OK)
-      answer_.failure = stalled_ ? "no byte came for " + std::to_string(std::lround(wanted_.stalled_after)) + " s"
+      answer_.failure = stalled_    ? "no byte came for " + std::to_string(std::lround(wanted_.stalled_after)) + " s"
                         : reason[0] ? std::string(reason)
                                     : std::string(c.curl_easy_strerror(answer_.code));
     return answer_;
@@ -206,7 +209,8 @@ bool may_pass(const Answer& a) {
   const std::string after = tries > 1 ? ", after " + std::to_string(tries) + " tries" : "";
   if (a.code != CURLE_OK)
     throw Error(wanted.url + ": cannot be fetched: " + a.failure + after,
-                "look at the connection and at http_proxy; or fetch it elsewhere and give it with --from", ErrorCode::io);
+                "look at the connection and at http_proxy; or fetch it elsewhere and give it with --from",
+                ErrorCode::io);
   const std::string status = std::to_string(a.status);
   if (a.status == 404 || a.status == 410)
     throw Error(wanted.url + ": is not there (" + status + ")", "look at its name", ErrorCode::not_found);
@@ -220,7 +224,8 @@ void wait_before(int next_try, const Download& wanted, const Answer& answer) {
   const double own = std::min(kLongestWait, wanted.first_wait * std::pow(2.0, next_try - 2));
   const double seconds = std::min(kLongestWait, std::max(own, answer.wait));
   if (wanted.note) {
-    const std::string why = answer.code != CURLE_OK ? answer.failure : "the server answers " + std::to_string(answer.status);
+    const std::string why =
+        answer.code != CURLE_OK ? answer.failure : "the server answers " + std::to_string(answer.status);
     wanted.note(why + ": try " + std::to_string(next_try) + " of " + std::to_string(wanted.tries) + " in " +
                 std::to_string(std::lround(std::ceil(seconds))) + " s");
   }
@@ -232,8 +237,8 @@ void require_room(const Download& wanted, int64_t there) {
   if (wanted.bytes <= 0 || statvfs(fs::path(wanted.path).parent_path().c_str(), &disk) != 0) return;
   const auto room = static_cast<int64_t>(disk.f_bavail) * static_cast<int64_t>(disk.f_frsize);
   if (room < wanted.bytes - there)
-    throw Error(wanted.path + ": needs " + mebibytes(static_cast<size_t>(wanted.bytes - there)) + " more, and the disk has " +
-                    mebibytes(static_cast<size_t>(room)),
+    throw Error(wanted.path + ": needs " + mebibytes(static_cast<size_t>(wanted.bytes - there)) +
+                    " more, and the disk has " + mebibytes(static_cast<size_t>(room)),
                 "make room, or name another folder in GRAFT_CACHE", ErrorCode::io);
 }
 
@@ -267,14 +272,16 @@ int fetch(const Download& wanted, Part& part) {
     const Answer answer = request.run();
     if (!failure.empty()) {
       if (wanted.bytes > 0 && done > wanted.bytes) part.remove();
-      throw Error(wanted.url + ": " + failure, {}, wanted.bytes > 0 && done > wanted.bytes ? ErrorCode::corrupt_file : ErrorCode::io);
+      throw Error(wanted.url + ": " + failure, {},
+                  wanted.bytes > 0 && done > wanted.bytes ? ErrorCode::corrupt_file : ErrorCode::io);
     }
     const bool complete = answer.code == CURLE_OK && (answer.status == 200 || answer.status == 206);
     if (complete && (wanted.bytes == 0 || part.size() == wanted.bytes)) return attempt;
     Answer why = answer;
     if (complete) {
       why.code = CURLE_PARTIAL_FILE;
-      why.failure = "the answer ends after " + std::to_string(part.size()) + " of " + std::to_string(wanted.bytes) + " bytes";
+      why.failure =
+          "the answer ends after " + std::to_string(part.size()) + " of " + std::to_string(wanted.bytes) + " bytes";
     } else if (answer.code == CURLE_OK && answer.status == 416) {
       part.clear();  // it is shorter by now than what is there
       why.code = CURLE_PARTIAL_FILE;
@@ -327,7 +334,9 @@ std::string download_text(const Download& wanted, size_t most_bytes) {
       return !too_long;
     });
     const Answer answer = request.run();
-    if (too_long) throw Error(wanted.url + ": is longer than " + std::to_string(most_bytes) + " bytes", {}, ErrorCode::corrupt_file);
+    if (too_long)
+      throw Error(wanted.url + ": is longer than " + std::to_string(most_bytes) + " bytes", {},
+                  ErrorCode::corrupt_file);
     if (answer.code == CURLE_OK && answer.status == 200) return text;
     if (answer.code == CURLE_OK && answer.status == 404) return "";
     if (attempt >= wanted.tries || !may_pass(answer)) refuse(wanted, answer, attempt);

@@ -27,12 +27,12 @@ struct Downloaded {
   int64_t resumed_at = 0;  // bytes that an earlier, interrupted run had left
 };
 
-/// Fetches a file over HTTP(S) by libcurl, which is opened when it is first needed and obeys http_proxy, https_proxy and
-/// no_proxy. What has come stands in PATH.part and is gone on with after an interruption, by this run or the next; it gets
-/// its name once its size and checksum are right, so that no half file ever has it. What a busy or failing server or a
-/// broken connection causes is tried again, after the time that the server asks for; an answer that will stay (403, 404)
-/// is not, and another checksum once. From https nothing is redirected to http. Throws Error: not_found, io, corrupt_file (another checksum; nothing
-/// is left), unsupported where libcurl is missing.
+/// Fetches a file over HTTP(S) by libcurl, which is opened when it is first needed and obeys http_proxy, https_proxy
+/// and no_proxy. What has come stands in PATH.part and is gone on with after an interruption, by this run or the next;
+/// it gets its name once its size and checksum are right, so that no half file ever has it. What a busy or failing
+/// server or a broken connection causes is tried again, after the time that the server asks for; an answer that will
+/// stay (403, 404) is not, and another checksum once. From https nothing is redirected to http. Throws Error:
+/// not_found, io, corrupt_file (another checksum; nothing is left), unsupported where libcurl is missing.
 Downloaded download(const Download& wanted);
 
 /// The content at a URL, of at most `most_bytes`, fetched likewise; empty where there is none (404).

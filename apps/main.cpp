@@ -33,7 +33,8 @@ void keep_freed_memory() {
 #endif
 }
 
-/// Whoever takes a model's file takes what names one otherwise, too ("zoo:resnet50"): it is fetched where it is not there.
+/// Whoever takes a model's file takes what names one otherwise, too ("zoo:resnet50"): it is fetched where it is not
+/// there.
 void take_references(CLI::App& app) {
   for (CLI::App* command : app.get_subcommands([](CLI::App*) { return true; }))
     for (const char* name : {"model", "source", "--model", "--teacher", "--diff"})

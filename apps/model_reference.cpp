@@ -65,10 +65,12 @@ std::string path_of(const ZooModel& model) {
 Source zoo_source(const std::string& name) {
   const auto rows = zoo_models_named(name);
   if (rows.empty()) {
-    const std::string nearest = nearest_zoo_name(name.substr(name.find('/') == std::string::npos ? 0 : name.find('/') + 1));
-    throw Error("zoo:" + name + ": no model has this name",
-                nearest.empty() ? "graft pull --list shows all" : "is " + nearest + " meant? graft pull --list shows all",
-                ErrorCode::not_found);
+    const std::string nearest =
+        nearest_zoo_name(name.substr(name.find('/') == std::string::npos ? 0 : name.find('/') + 1));
+    throw Error(
+        "zoo:" + name + ": no model has this name",
+        nearest.empty() ? "graft pull --list shows all" : "is " + nearest + " meant? graft pull --list shows all",
+        ErrorCode::not_found);
   }
   if (rows.size() > 1) {
     std::string names;
@@ -189,7 +191,8 @@ class Puller {
     source.bytes = entry.bytes;
     if (!entry.sha256.empty()) source.sha256 = {entry.sha256};
     source.path = model_cache() + "/hf/" + repository + "/" + revision + "/" + entry.file;
-    for (const std::string& hub : hubs()) source.urls.push_back(hub + "/" + repository + "/resolve/" + revision + "/" + entry.file);
+    for (const std::string& hub : hubs())
+      source.urls.push_back(hub + "/" + repository + "/resolve/" + revision + "/" + entry.file);
     return source;
   }
 
@@ -225,12 +228,14 @@ class Puller {
       const auto path = parts_of(entry.file);
       if (path.empty() || !std::all_of(path.begin(), path.end(), is_plain_name)) continue;
       entry.bytes = sibling.value("size", int64_t{0});
-      if (const auto lfs = sibling.find("lfs"); lfs != sibling.end() && lfs->is_object()) entry.sha256 = lfs->value("sha256", "");
+      if (const auto lfs = sibling.find("lfs"); lfs != sibling.end() && lfs->is_object())
+        entry.sha256 = lfs->value("sha256", "");
       models.push_back(std::move(entry));
     }
     if (models.size() == 1) return models[0];
     if (models.empty())
-      throw Error("hf:" + repository + ": has " + (file.empty() ? "no ONNX file" : "no \"" + file + "\""), {}, ErrorCode::not_found);
+      throw Error("hf:" + repository + ": has " + (file.empty() ? "no ONNX file" : "no \"" + file + "\""), {},
+                  ErrorCode::not_found);
     for (const Entry& entry : models)
       if (entry.file == "model.onnx" || entry.file == "onnx/model.onnx") return entry;
     std::string names;
@@ -243,7 +248,9 @@ class Puller {
     d.path = source.path;
     d.bytes = source.bytes;
     d.sha256 = source.sha256;
-    d.progress = [this](int64_t done, int64_t all) { progress_.show("fetching", done >> 20, std::max(all, done) >> 20); };
+    d.progress = [this](int64_t done, int64_t all) {
+      progress_.show("fetching", done >> 20, std::max(all, done) >> 20);
+    };
     const Downloaded done = download(d);
     pulled.url = url;
     pulled.bytes = done.bytes;
@@ -274,8 +281,8 @@ class Puller {
     pulled.sha256 = sha256_of_file(options_.from);
     if (!source.sha256.empty() &&
         std::find(source.sha256.begin(), source.sha256.end(), pulled.sha256) == source.sha256.end())
-      throw Error(options_.from + ": has the SHA-256 " + pulled.sha256 + ", not " + source.sha256[0], "it is another file",
-                  ErrorCode::corrupt_file);
+      throw Error(options_.from + ": has the SHA-256 " + pulled.sha256 + ", not " + source.sha256[0],
+                  "it is another file", ErrorCode::corrupt_file);
     fs::create_directories(fs::path(source.path).parent_path());
     const std::string part = source.path + ".part";
     fs::copy_file(options_.from, part, fs::copy_options::overwrite_existing);
@@ -294,14 +301,17 @@ class Puller {
 
 std::string model_cache() {
   if (const std::string own = environment("GRAFT_CACHE"); !own.empty()) return own;
-  if (const std::string shared = environment("XDG_CACHE_HOME"); shared.starts_with("/")) return shared + "/graft/models";
+  if (const std::string shared = environment("XDG_CACHE_HOME"); shared.starts_with("/"))
+    return shared + "/graft/models";
   const std::string home = environment("HOME");
-  if (home.empty()) throw Error("there is no folder for models", "name one in the environment variable GRAFT_CACHE", ErrorCode::io);
+  if (home.empty())
+    throw Error("there is no folder for models", "name one in the environment variable GRAFT_CACHE", ErrorCode::io);
   return home + "/.cache/graft/models";
 }
 
 bool is_model_reference(const std::string& text) {
-  return text.starts_with("zoo:") || text.starts_with("hf:") || text.starts_with("https://") || text.starts_with("http://");
+  return text.starts_with("zoo:") || text.starts_with("hf:") || text.starts_with("https://") ||
+         text.starts_with("http://");
 }
 
 Pulled pull_model(const std::string& reference, const PullOptions& options, const CommonOptions& common) {

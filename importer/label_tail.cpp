@@ -48,7 +48,8 @@ class LabelTail {
   explicit LabelTail(onnx::GraphProto& graph) : graph_(graph) {
     for (const auto& tensor : graph.initializer()) note_strings(tensor.name(), tensor);
     for (const auto& node : graph.node())
-      if (const auto* value = attribute_of(node, "value"); node.op_type() == "Constant" && value && node.output_size() == 1)
+      if (const auto* value = attribute_of(node, "value");
+          node.op_type() == "Constant" && value && node.output_size() == 1)
         note_strings(node.output(0), value->t());
   }
 
@@ -77,7 +78,8 @@ class LabelTail {
   /// Whether the node stays. One that makes names is noted as made from the numbers of the classes.
   bool keeps(onnx::NodeProto& node) {
     const auto reads = [&](const auto& names) {
-      return std::any_of(node.input().begin(), node.input().end(), [&](const std::string& i) { return names.contains(i); });
+      return std::any_of(node.input().begin(), node.input().end(),
+                         [&](const std::string& i) { return names.contains(i); });
     };
     if (node.op_type() == "Constant" && node.output_size() == 1 && strings_.contains(node.output(0))) return false;
     const bool other = node.domain() == kMachineLearning;
@@ -89,7 +91,8 @@ class LabelTail {
       node.clear_attribute();
       return true;
     }
-    const bool picks = (other && node.op_type() == "ArrayFeatureExtractor") || (is_own_operator(node) && node.op_type() == "Gather");
+    const bool picks =
+        (other && node.op_type() == "ArrayFeatureExtractor") || (is_own_operator(node) && node.op_type() == "Gather");
     if (picks && node.input_size() == 2 && strings_.contains(node.input(0))) {
       name(strings_.at(node.input(0)));
       return gone(node, node.input(1));
@@ -99,9 +102,9 @@ class LabelTail {
       return gone(node, node.input(0));
     }
     // What goes on with names goes with them.
-    if (reads(made_of_)) return gone(node, made_of_.at(*std::find_if(node.input().begin(), node.input().end(), [&](const auto& i) {
-                                       return made_of_.contains(i);
-                                     })));
+    if (reads(made_of_))
+      return gone(node, made_of_.at(*std::find_if(node.input().begin(), node.input().end(),
+                                                  [&](const auto& i) { return made_of_.contains(i); })));
     return true;
   }
 

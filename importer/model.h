@@ -32,11 +32,11 @@ struct OnnxModel {
   Metadata metadata;
   std::string path;
   int64_t opset = 0, ir_version = 0;
-  PictureSize usual_size;  // of a picture whose size the file leaves open: one that fits the network
-  std::vector<std::string> notes;  // what was guessed or replaced, each in one line
+  PictureSize usual_size;            // of a picture whose size the file leaves open: one that fits the network
+  std::vector<std::string> notes;    // what was guessed or replaced, each in one line
   bool preprocesses_inside = false;  // metadata.preprocessing follows from the graph's front
-  int64_t declared_batch = 0;  // first extent of input 0 as the file fixes it; 0 where it is open there
-  bool batch_opened = false;   // and that it could be made open; elsewhere the graph's input has it, too
+  int64_t declared_batch = 0;        // first extent of input 0 as the file fixes it; 0 where it is open there
+  bool batch_opened = false;         // and that it could be made open; elsewhere the graph's input has it, too
 
   struct Picture {
     int64_t channels = 0, height = 0, width = 0;  // 0 where the file leaves the extent open

@@ -24,6 +24,8 @@ namespace {
 constexpr int64_t kEnd = INT64_MAX;
 constexpr int64_t kLargestKnown = 1 << 20;  // elements of a constant that is worked out on the way
 constexpr float kTolerance = 1e-3f;         // of the largest number of an output
+// Multiply-adds and elements of one picture; the largest published classifiers need about as many.
+constexpr int64_t kMostWork = int64_t{300} << 30;
 
 /// Where the batch cannot be followed.
 struct Lost {};
@@ -90,9 +92,11 @@ class Follower {
       two_.value(node.outputs[i]).shape = types[i].shape;
     }
     std::vector<Tensor> known = node.op->results_from_types(inputs);
-    const bool all_known = !node.inputs.empty() && std::all_of(node.inputs.begin(), node.inputs.end(),
-                                                               [&](ValueId id) { return id == kNoValue || is_constant(id); });
-    const bool small = std::all_of(types.begin(), types.end(), [](const ValueType& t) { return t.shape.elements() <= kLargestKnown; });
+    const bool all_known = !node.inputs.empty() && std::all_of(node.inputs.begin(), node.inputs.end(), [&](ValueId id) {
+      return id == kNoValue || is_constant(id);
+    });
+    const bool small =
+        std::all_of(types.begin(), types.end(), [](const ValueType& t) { return t.shape.elements() <= kLargestKnown; });
     if (known.empty() && all_known && small && !node.op->is_composite()) {
       const OperatorPtr form = node.op->resolved(inputs);
       known = evaluate_node(form ? *form : *node.op, inputs, types, cpu_backend());
@@ -189,7 +193,8 @@ class Follower {
     ValueId times = add_node(name, extent, {other});
     if (const int64_t own = shape[static_cast<size_t>(axis)]; own != 1)
       times = add_node(name + ":times", make_binary(Binary::Kind::div), {times, add_numbers(name + ":own", {own})});
-    const std::vector<int64_t> front(static_cast<size_t>(axis), 1), back(shape.size() - static_cast<size_t>(axis) - 1, 1);
+    const std::vector<int64_t> front(static_cast<size_t>(axis), 1),
+        back(shape.size() - static_cast<size_t>(axis) - 1, 1);
     std::vector<ValueId> parts;
     if (!front.empty()) parts.push_back(add_numbers(name + ":front", front));
     parts.push_back(times);
@@ -216,7 +221,8 @@ class Follower {
   /// Constant places in a whole batch that lies flat (as_strided) are places in each picture.
   void follow_gather(Node& node, const Gather& gather) {
     const Shape &x = before(node.inputs[0]), &y = one_.value(node.outputs[0]).shape;
-    if (carrier(node.inputs[0]) != 0 || x.rank() != 1 || !spelt(node.inputs[1]) || y.empty() || batch_ != 1 || y[0] != 1)
+    if (carrier(node.inputs[0]) != 0 || x.rank() != 1 || !spelt(node.inputs[1]) || y.empty() || batch_ != 1 ||
+        y[0] != 1)
       return;
     const std::string name = node.name + ":each";
     const ValueId pictures =
@@ -268,7 +274,8 @@ class Follower {
       return;
     }
     const auto ends = spelt(node.inputs[2]);
-    const auto axes = node.inputs.size() > 3 && node.inputs[3] != kNoValue ? spelt(node.inputs[3]) : std::vector<int64_t>{};
+    const auto axes =
+        node.inputs.size() > 3 && node.inputs[3] != kNoValue ? spelt(node.inputs[3]) : std::vector<int64_t>{};
     if (ends && axes) node.inputs[2] = add_numbers(node.name + ":ends", whole(*ends, *axes));
   }
 
@@ -291,7 +298,7 @@ class Follower {
   int64_t batch_;
   const Graph& one_;  // typed for the file's batch
   Graph result_;
-  Graph two_;  // its values, for twice as many pictures
+  Graph two_;                         // its values, for twice as many pictures
   std::map<ValueId, int64_t> added_;  // carriers of values that one_ lacks
 };
 
@@ -349,9 +356,25 @@ bool agrees(const Graph& graph, int64_t batch, const PictureSize& size) {
   return true;
 }
 
+/// Whether running the graph a few times takes no longer than reading a large file does.
+bool is_quick(const Graph& typed) {
+  int64_t work = 0;
+  for (const Node& node : typed.nodes) {
+    std::vector<ValueType> outputs;
+    for (ValueId id : node.outputs) outputs.push_back(typed.type_of(id));
+    int64_t elements = 0;
+    for (const ValueType& type : outputs) elements += type.shape.elements();
+    if (__builtin_add_overflow(work, elements + node.op->multiply_adds(input_types(typed, node), outputs), &work) ||
+        work > kMostWork)
+      return false;
+  }
+  return true;
+}
+
 }  // namespace
 
 std::optional<Graph> open_batch(const Graph& graph, const Graph& typed, int64_t batch, const PictureSize& size) {
+  if (!is_quick(typed)) return std::nullopt;
   try {
     Graph open = Follower(graph, typed, batch).result();
     if (!agrees(open, batch, size)) return std::nullopt;

@@ -7,6 +7,7 @@
 #include "importer/embed_preprocessing.h"
 #include "importer/metadata.h"
 #include "runtime/core/error.h"
+#include "runtime/core/users.h"
 #include "runtime/ops/batch_norm.h"
 #include "runtime/ops/binary.h"
 #include "runtime/ops/movement.h"
@@ -22,18 +23,21 @@ const std::vector<int64_t> kToLast{0, 2, 3, 1}, kToFirst{0, 3, 1, 2};
 
 bool is_colours(int64_t extent) { return extent == 1 || extent == 3 || extent == 4; }
 
-std::vector<const Node*> readers(const Graph& graph, ValueId id) {
-  std::vector<const Node*> found;
-  for (const Node& node : graph.nodes)
-    if (std::find(node.inputs.begin(), node.inputs.end(), id) != node.inputs.end()) found.push_back(&node);
-  return found;
-}
+/// The nodes from a graph's input on, each of which alone reads what the one before makes.
+class Front {
+ public:
+  explicit Front(const Graph& graph) : graph_(graph), users_(graph) {}
+  const Node* first() const { return reader(graph_.inputs[0]); }
+  const Node* after(const Node& node) const { return reader(node.outputs[0]); }
 
-/// The node that alone reads a value; null where there are none or several.
-const Node* only_reader(const Graph& graph, ValueId id) {
-  const auto all = readers(graph, id);
-  return all.size() == 1 ? all[0] : nullptr;
-}
+ private:
+  const Node* reader(ValueId id) const {
+    const int index = users_.only_reader(id);
+    return index < 0 ? nullptr : &graph_.nodes[static_cast<size_t>(index)];
+  }
+  const Graph& graph_;
+  Users users_;
+};
 
 bool transposes_to_first(const Node& node) {
   const auto* transpose = dynamic_cast<const Transpose*>(node.op.get());
@@ -48,7 +52,8 @@ bool stands_channels_last(const Graph& graph) {
   const int64_t first = input.shape[1], last = input.shape[3];
   if (is_colours(last) && !is_colours(first)) return true;
   if (is_colours(first) && !is_colours(last)) return false;
-  for (const Node* node = only_reader(graph, graph.inputs[0]); node; node = only_reader(graph, node->outputs[0])) {
+  const Front front(graph);
+  for (const Node* node = front.first(); node; node = front.after(*node)) {
     if (transposes_to_first(*node)) return true;
     if (!node->op->is_element_wise() && !dynamic_cast<const Cast*>(node->op.get())) return false;
   }
@@ -132,7 +137,8 @@ std::optional<Affine> affine_front(const Graph& graph) {
   Affine front;
   bool changes = false;
   ValueId at = graph.inputs[0];
-  for (const Node* node = only_reader(graph, at); node; at = node->outputs[0], node = only_reader(graph, at)) {
+  const Front nodes(graph);
+  for (const Node* node = nodes.first(); node; at = node->outputs[0], node = nodes.after(*node)) {
     const Operator& op = *node->op;
     if (dynamic_cast<const Cast*>(&op) || dynamic_cast<const Transpose*>(&op) || dynamic_cast<const Resize*>(&op) ||
         op.is_reshape())
@@ -164,21 +170,22 @@ std::optional<Affine> affine_front(const Graph& graph) {
   return changes ? std::optional(front) : std::nullopt;
 }
 
-/// The preprocessing under which the front makes numbers of the usual size (up to about ±3) of a picture: "raw" where it
-/// takes 0 to 255, "unit" where it takes 0 to 1, nothing where neither is sure.
+/// The preprocessing under which the front makes numbers of the usual size (up to about ±3) of a picture: "raw" where
+/// it takes 0 to 255, "unit" where it takes 0 to 1, nothing where neither is sure.
 const char* wanted_by(const Affine& front) {
   const double a = std::abs(front.a[0]);
   if (a > 1e-4 && a < 0.1) return "raw";  // 1/255, 1/127.5, 1/58
   if (std::all_of(front.a.begin(), front.a.end(), [](double v) { return v == 1; }) &&
       std::all_of(front.b.begin(), front.b.end(), [](double v) { return v < -30; }))
-    return "raw";  // means of 0 to 255 alone
+    return "raw";                                           // means of 0 to 255 alone
   if (a >= 1.5 && a < 10 && front.b[0] < 0) return "unit";  // 1/0.225, 2
   return nullptr;
 }
 
 /// The size that a Resize at the graph's front makes of every picture.
 std::optional<PictureSize> resized_inside(const Graph& graph) {
-  for (const Node* node = only_reader(graph, graph.inputs[0]); node; node = only_reader(graph, node->outputs[0])) {
+  const Front front(graph);
+  for (const Node* node = front.first(); node; node = front.after(*node)) {
     if (dynamic_cast<const Resize*>(node->op.get())) {
       const Shape& y = graph.value(node->outputs[0]).shape;
       if (y.rank() != 4) return std::nullopt;
@@ -197,7 +204,8 @@ void take_picture_form(OnnxModel& model) {
   if (graph.inputs.empty()) return;
   if (std::string note = put_scores_first(graph); !note.empty()) model.notes.push_back(std::move(note));
   if (const size_t norms = take_running_statistics(graph))
-    model.notes.push_back(std::to_string(norms) + " batch norms were exported in training mode; they take their running "
+    model.notes.push_back(std::to_string(norms) +
+                          " batch norms were exported in training mode; they take their running "
                           "statistics, so that no picture's answer depends on the others");
   if (model.metadata.other.contains(kEmbeddedPreprocessing)) return;
   if (const Value& input = graph.value(graph.inputs[0]); input.shape.rank() == 4) {
@@ -213,8 +221,8 @@ void take_picture_form(OnnxModel& model) {
   const Shape& x = graph.value(graph.inputs[0]).shape;
   if (!wanted || model.metadata.preprocessing || x.rank() != 4 || (x[1] != 1 && x[1] != 3)) return;
   const auto side = [](int64_t known, int64_t usual) { return known > 0 ? known : usual; };
-  model.metadata.preprocessing = named_preprocessing(
-      wanted, {x[1], side(x[2], model.usual_size.height), side(x[3], model.usual_size.width)});
+  model.metadata.preprocessing =
+      named_preprocessing(wanted, {x[1], side(x[2], model.usual_size.height), side(x[3], model.usual_size.width)});
   model.preprocesses_inside = front.has_value();
 }
 
@@ -224,7 +232,7 @@ Graph with_own_input(const Graph& graph) {
     const Node front = own.nodes.front();
     const bool moved = front.name == kTransposition, cast = front.name == kInputCast;
     if ((!moved && !cast) || front.inputs != std::vector<ValueId>{own.inputs[0]} ||
-        readers(own, own.inputs[0]).size() != 1)
+        Users(own).only_reader(own.inputs[0]) != 0)
       break;
     const Shape x = own.value(own.inputs[0]).shape;
     own.value(front.outputs[0]).shape = moved ? Shape{x[0], x[2], x[3], x[1]} : x;

@@ -67,8 +67,8 @@ void collect_unknown(const google::protobuf::RepeatedPtrField<onnx::NodeProto>& 
     const bool own = is_own_operator(node);
     if ((own && (node.op_type() == "If" || node.op_type() == "Loop")) || op_table().reader(operator_name(node)))
       continue;
-    unknown[operator_name(node)].push_back(
-        node.name().empty() && node.output_size() > 0 ? node.output(0) : node.name());
+    unknown[operator_name(node)].push_back(node.name().empty() && node.output_size() > 0 ? node.output(0)
+                                                                                         : node.name());
   }
 }
 

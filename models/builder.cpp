@@ -59,8 +59,7 @@ ValueId NetworkBuilder::convolution(const std::string& name, ValueId x, int64_t 
 
 ValueId NetworkBuilder::batch_norm(const std::string& name, ValueId x) {
   const int64_t n = channels(x);
-  const ValueId scale = vector(name + (torch_names ? ".weight" : ".scale"), n, 1),
-                bias = vector(name + ".bias", n, 0),
+  const ValueId scale = vector(name + (torch_names ? ".weight" : ".scale"), n, 1), bias = vector(name + ".bias", n, 0),
                 mean = vector(name + (torch_names ? ".running_mean" : ".mean"), n, 0),
                 variance = vector(name + (torch_names ? ".running_var" : ".variance"), n, 1);
   auto op = std::make_shared<BatchNorm>();
@@ -157,7 +156,8 @@ ValueId NetworkBuilder::drawn_parameter(const std::string& name, const Shape& sh
 
 ValueId NetworkBuilder::repeated_for_batch(const std::string& name, ValueId x, ValueId pictures) {
   const Shape one = shape(x);
-  const auto append = [&](const std::string& suffix, OperatorPtr op, std::vector<ValueId> inputs, DType dtype, Shape type) {
+  const auto append = [&](const std::string& suffix, OperatorPtr op, std::vector<ValueId> inputs, DType dtype,
+                          Shape type) {
     graph_.append_node(name + suffix, std::move(op), std::move(inputs), {name + suffix});
     const ValueId made = graph_.nodes.back().outputs[0];
     graph_.value(made).dtype = dtype;

@@ -8,9 +8,9 @@
 namespace graft {
 
 // One word for each family's file: NAME stands for add_NAME, which it defines.
-#define GRAFT_FAMILIES(file)                                                                                         \
-  file(alexnet) file(convnext) file(densenet) file(efficientnet) file(googlenet) file(inception_v4) file(lenet)      \
-      file(mobilenet) file(mobilenet_v1) file(mobilenet_v3) file(regnet) file(resnet) file(resnet_cifar)             \
+#define GRAFT_FAMILIES(file)                                                                                    \
+  file(alexnet) file(convnext) file(densenet) file(efficientnet) file(googlenet) file(inception_v4) file(lenet) \
+      file(mobilenet) file(mobilenet_v1) file(mobilenet_v3) file(regnet) file(resnet) file(resnet_cifar)        \
           file(shufflenet_v2) file(small_resnet) file(squeezenet) file(swin) file(vgg) file(vit) file(wide_resnet)
 
 #define GRAFT_DECLARE(name) void add_##name(ArchitectureTable& table);

@@ -58,9 +58,13 @@ std::string resnet_torch_name(const std::string& parameter) {
   std::smatch part;
   static const std::regex pattern(R"(conv(\d+)(?:_(\d+)\.(\d|shortcut))?\.(conv|bn)\.(\w+))");
   if (!std::regex_match(parameter, part, pattern)) return parameter;
-  const std::string of = part[5] == "scale" ? "weight" : part[5] == "mean" ? "running_mean" : part[5] == "variance" ? "running_var" : part[5].str();
+  const std::string of = part[5] == "scale"      ? "weight"
+                         : part[5] == "mean"     ? "running_mean"
+                         : part[5] == "variance" ? "running_var"
+                                                 : part[5].str();
   if (!part[2].matched) return part[4].str() + part[1].str() + "." + of;
-  const std::string block = "layer" + std::to_string(std::stoi(part[1]) - 1) + "." + std::to_string(std::stoi(part[2]) - 1) + ".";
+  const std::string block =
+      "layer" + std::to_string(std::stoi(part[1]) - 1) + "." + std::to_string(std::stoi(part[2]) - 1) + ".";
   if (part[3] == "shortcut") return block + "downsample." + (part[4] == "conv" ? "0." : "1.") + of;
   return block + part[4].str() + part[3].str() + "." + of;
 }

@@ -23,7 +23,8 @@ ValueId rolled(NetworkBuilder& net, const std::string& name, ValueId x, int64_t 
     const int64_t extent = net.shape(x)[static_cast<size_t>(axis)], cut = by > 0 ? extent - by : -by;
     auto join = std::make_shared<Concat>();
     join->axis = axis;
-    x = net.graph().add(own, join, {net.slice(own + ".back", x, axis, cut, extent), net.slice(own + ".front", x, axis, 0, cut)});
+    x = net.graph().add(own, join,
+                        {net.slice(own + ".back", x, axis, cut, extent), net.slice(own + ".front", x, axis, 0, cut)});
   }
   return x;
 }
@@ -47,7 +48,8 @@ Tensor seam_mask(int64_t side, int64_t shift) {
   auto to = mask.data<float>().begin();
   for (int64_t window = 0; window < across * across; ++window) {
     const auto of = [&](int64_t place) {
-      const int64_t row = window / across * kWindow + place / kWindow, column = window % across * kWindow + place % kWindow;
+      const int64_t row = window / across * kWindow + place / kWindow,
+                    column = window % across * kWindow + place % kWindow;
       return 3 * region(row) + region(column);
     };
     for (int64_t i = 0; i < kPlaces; ++i)
@@ -62,11 +64,15 @@ ValueId window_attention(NetworkBuilder& net, const std::string& name, ValueId x
   if (shift > 0) x = rolled(net, name + ".rolled", x, -shift);
   x = net.reshape(name + ".cut", x, {0, across, kWindow, across, kWindow, width});
   x = net.reshape(name + ".windows", net.transpose(name + ".grouped", x, {0, 1, 3, 2, 4, 5}), {-1, kPlaces, width});
-  const ValueId table = net.drawn_parameter(name + ".relative_position_bias_table", {(2 * kWindow - 1) * (2 * kWindow - 1), heads}, 0.02f);
-  const ValueId taken = net.graph().add(name + ".biases", std::make_shared<Gather>(), {table, relative_places(net, name)});
-  const ValueId bias = net.reshape(
-      name + ".bias", net.transpose(name + ".bias.heads", net.reshape(name + ".bias.pairs", taken, {kPlaces, kPlaces, heads}), {2, 0, 1}),
-      {1, heads, kPlaces, kPlaces});
+  const ValueId table = net.drawn_parameter(name + ".relative_position_bias_table",
+                                            {(2 * kWindow - 1) * (2 * kWindow - 1), heads}, 0.02f);
+  const ValueId taken =
+      net.graph().add(name + ".biases", std::make_shared<Gather>(), {table, relative_places(net, name)});
+  const ValueId bias =
+      net.reshape(name + ".bias",
+                  net.transpose(name + ".bias.heads",
+                                net.reshape(name + ".bias.pairs", taken, {kPlaces, kPlaces, heads}), {2, 0, 1}),
+                  {1, heads, kPlaces, kPlaces});
   x = self_attention(net, name, x, heads, [&](ValueId scores) {
     scores = net.add(name + ".biased", scores, bias);
     if (shift == 0) return scores;
@@ -81,7 +87,8 @@ ValueId window_attention(NetworkBuilder& net, const std::string& name, ValueId x
 
 ValueId block(NetworkBuilder& net, const std::string& name, ValueId x, int64_t heads, int64_t shift) {
   const int64_t width = net.shape(x)[3];
-  x = net.add(name + ".attended", x, window_attention(net, name + ".attn", net.layer_norm(name + ".norm1", x), heads, shift));
+  x = net.add(name + ".attended", x,
+              window_attention(net, name + ".attn", net.layer_norm(name + ".norm1", x), heads, shift));
   ValueId y = net.linear(name + ".mlp.0", net.layer_norm(name + ".norm2", x), 4 * width);
   y = net.linear(name + ".mlp.3", net.activation(name + ".mlp.1", y, NetworkBuilder::Activation::gelu), width);
   return net.add(name + ".out", x, y);

@@ -12,8 +12,9 @@ struct Configuration {
 
 ValueId block(NetworkBuilder& net, const std::string& name, ValueId x, int64_t heads) {
   const int64_t width = net.shape(x)[2];
-  x = net.add(name + ".attended", x, self_attention(net, name + ".attn", net.layer_norm(name + ".norm1", x), heads,
-                                                   [](ValueId scores) { return scores; }));
+  x = net.add(name + ".attended", x,
+              self_attention(net, name + ".attn", net.layer_norm(name + ".norm1", x), heads,
+                             [](ValueId scores) { return scores; }));
   ValueId y = net.linear(name + ".mlp.fc1", net.layer_norm(name + ".norm2", x), 4 * width);
   y = net.linear(name + ".mlp.fc2", net.activation(name + ".mlp.act", y, NetworkBuilder::Activation::gelu), width);
   return net.add(name + ".out", x, y);
@@ -53,10 +54,14 @@ Graph build(const Configuration& c, const ArchitectureOptions& o) {
 
 void add_vit(ArchitectureTable& table) {
   const std::vector<std::pair<std::string, Configuration>> all{
-      {"vit-tiny-16", {192, 3}},        {"vit-small-16", {384, 6}},
-      {"vit-small-32", {384, 6, 12, 32}}, {"vit-base-16", {768, 12}},
-      {"vit-base-32", {768, 12, 12, 32}}, {"vit-large-16", {1024, 16, 24}},
-      {"deit-tiny-distilled-16", {192, 3, 12, 16, true}}, {"deit-small-distilled-16", {384, 6, 12, 16, true}},
+      {"vit-tiny-16", {192, 3}},
+      {"vit-small-16", {384, 6}},
+      {"vit-small-32", {384, 6, 12, 32}},
+      {"vit-base-16", {768, 12}},
+      {"vit-base-32", {768, 12, 12, 32}},
+      {"vit-large-16", {1024, 16, 24}},
+      {"deit-tiny-distilled-16", {192, 3, 12, 16, true}},
+      {"deit-small-distilled-16", {384, 6, 12, 16, true}},
       {"deit-base-distilled-16", {768, 12, 12, 16, true}},
   };
   for (const auto& [name, values] : all)

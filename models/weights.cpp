@@ -10,7 +10,8 @@ namespace {
 
 /// Counts of batches and tables of places, which are no weights here.
 bool is_bookkeeping(const std::string& name) {
-  return name.ends_with("num_batches_tracked") || name.ends_with("relative_position_index") || name.ends_with("attn_mask");
+  return name.ends_with("num_batches_tracked") || name.ends_with("relative_position_index") ||
+         name.ends_with("attn_mask");
 }
 
 }  // namespace
@@ -21,7 +22,8 @@ FilledWeights fill_weights(Graph& graph, const std::map<std::string, Tensor>& we
   if (!graph.nodes.empty())
     for (size_t i = graph.nodes.size(); i-- > 0 && head.empty();)
       for (ValueId id : graph.nodes[i].inputs)
-        if (id != kNoValue && graph.value(id).constant && graph.value(id).shape.rank() > 0) head.insert(graph.value(id).name);
+        if (id != kNoValue && graph.value(id).constant && graph.value(id).shape.rank() > 0)
+          head.insert(graph.value(id).name);
   FilledWeights result;
   std::set<std::string> known;
   for (size_t i = 0; i < graph.value_count(); ++i) {
@@ -46,7 +48,9 @@ FilledWeights fill_weights(Graph& graph, const std::map<std::string, Tensor>& we
   }
   for (const auto& [name, tensor] : weights)
     if (!known.contains(name) && !is_bookkeeping(name)) result.unused.push_back(name);
-  if (result.taken == 0) throw Error("none of the weights has the name of one of this architecture's", "the names must be torchvision's or timm's", ErrorCode::corrupt_file);
+  if (result.taken == 0)
+    throw Error("none of the weights has the name of one of this architecture's",
+                "the names must be torchvision's or timm's", ErrorCode::corrupt_file);
   return result;
 }
 

@@ -9,9 +9,9 @@
 #include "runtime/core/error.h"
 
 // The two tables, as they stand in models/zoo.
-#define GRAFT_EMBED(symbol, path)                                                                                  \
-  asm(".section .rodata\n.global " #symbol "_begin\n" #symbol "_begin:\n.incbin \"" path "\"\n.global " #symbol     \
-      "_end\n" #symbol "_end:\n.byte 0\n.previous\n");                                                             \
+#define GRAFT_EMBED(symbol, path)                                                                               \
+  asm(".section .rodata\n.global " #symbol "_begin\n" #symbol "_begin:\n.incbin \"" path "\"\n.global " #symbol \
+      "_end\n" #symbol "_end:\n.byte 0\n.previous\n");                                                          \
   extern "C" const char symbol##_begin[], symbol##_end[]
 GRAFT_EMBED(graft_zoo_registry, GRAFT_ZOO_FOLDER "/registry.tsv");
 GRAFT_EMBED(graft_imagenet_labels, GRAFT_ZOO_FOLDER "/imagenet_labels.txt");
@@ -87,13 +87,16 @@ std::vector<std::string> ZooModel::labels() const {
   if (classes != 1000 && classes != 1001) return {};
   std::vector<std::string> names;
   if (classes == 1001) names.emplace_back("background");
-  const std::string_view text(graft_imagenet_labels_begin, static_cast<size_t>(graft_imagenet_labels_end - graft_imagenet_labels_begin));
+  const std::string_view text(graft_imagenet_labels_begin,
+                              static_cast<size_t>(graft_imagenet_labels_end - graft_imagenet_labels_begin));
   for (std::string_view line : split(text, '\n'))
     if (!line.empty()) names.emplace_back(line);
   return names;
 }
 
-std::string_view ZooModel::family() const { return name.substr(0, std::min(name.find_first_of("0123456789_-."), name.size())); }
+std::string_view ZooModel::family() const {
+  return name.substr(0, std::min(name.find_first_of("0123456789_-."), name.size()));
+}
 
 std::string ZooModel::reference() const {
   const bool alone = zoo_models_named(name).size() == 1;

@@ -32,9 +32,12 @@ std::string list_text(const std::vector<std::string>& names) {
 /// Fills the graph from a safetensors file; tells what stays as it was drawn and what is not used.
 FilledWeights filled(Graph& graph, const Options& o) {
   const Safetensors file = read_safetensors(o.weights);
-  FilledWeights result = with_place([&] { return o.weights; }, [&] { 
-    return fill_weights(graph, file.tensors, [&](const std::string& name) { return torch_name(o.architecture, name); });
-  });
+  FilledWeights result = with_place([&] { return o.weights; },
+                                    [&] {
+                                      return fill_weights(graph, file.tensors, [&](const std::string& name) {
+                                        return torch_name(o.architecture, name);
+                                      });
+                                    });
   if (o.common.quiet) return result;
   const auto tell = [&](const std::vector<std::string>& names, const char* what) {
     if (!names.empty()) std::cerr << "graft: note: " << o.weights << ": " << what << ": " << list_text(names) << "\n";
@@ -62,7 +65,10 @@ void create(const Options& o) {
   if (!o.common.json) return;
   nlohmann::json report{{"model", o.output}, {"architecture", o.architecture}, {"weights", nullptr}};
   if (weights)
-    report["weights"] = {{"taken", weights->taken}, {"missing", weights->missing}, {"unused", weights->unused}, {"other_shapes", weights->other_shapes}};
+    report["weights"] = {{"taken", weights->taken},
+                         {"missing", weights->missing},
+                         {"unused", weights->unused},
+                         {"other_shapes", weights->other_shapes}};
   std::cout << report.dump() << "\n";
 }
 

@@ -252,7 +252,8 @@ class Job {
     if ((adapts_ || trains_trunk(settings_)) && is_shared(graph)) graph = graph.independent_copy();
     for (const std::string& note : model_.notes) listener_.note(note);
     if (model_.declared_batch == 1 && !model_.batch_opened && trains_trunk(settings_) && options_.batch > 1) {
-      listener_.note("the model is fixed to one picture at a time, and its layers are trained: batches hold one picture");
+      listener_.note(
+          "the model is fixed to one picture at a time, and its layers are trained: batches hold one picture");
       options_.batch = 1;
     }
     take_floats(graph);

@@ -19,7 +19,8 @@ void take_what_is_known(OnnxModel& model) {
   try {
     sum = sha256_of_file(model.path);
   } catch (const Error& failure) {
-    model.notes.push_back("has the size of " + candidates[0]->reference() + ", but its checksum is not known: " + failure.what());
+    model.notes.push_back("has the size of " + candidates[0]->reference() +
+                          ", but its checksum is not known: " + failure.what());
     return;
   }
   for (const ZooModel* known : candidates) {

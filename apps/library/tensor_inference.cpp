@@ -62,8 +62,7 @@ std::vector<Tensor> run_tensors(const OnnxModel& model, const std::vector<Tensor
   if (several && model.declared_batch == 1 && !model.batch_opened) return run_rows(model, arrays[0], backend, threads);
   const Graph graph = with_batch_statistics(model.graph);  // the file's word counts: arrays are not pictures
   OpenDims dims;
-  for (size_t i = 0; i < arrays.size(); ++i)
-    dims.shapes[graph.value(graph.inputs[i]).name] = arrays[i].shape();
+  for (size_t i = 0; i < arrays.size(); ++i) dims.shapes[graph.value(graph.inputs[i]).name] = arrays[i].shape();
   Plan plan = compile_inference(graph, dims, backend, threads);
   for (size_t i = 0; i < arrays.size(); ++i) copy_from_plain(arrays[i].raw(), plan.input(i));
   plan.forward();

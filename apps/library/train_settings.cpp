@@ -91,13 +91,14 @@ std::string resumable_text(const FinetuneSettings& s) {
     for (const auto& [setting, value] : setting_values(group)) text << name << ' ' << setting << '=' << value << '\n';
   });
   text << "seed=" << s.seed << "\nbatch=" << s.compute.batch << "\nprecision=" << s.compute.precision
-       << "\naugment=" << s.augment << "\nhead=" << text_of(s.head) << "\nfeatures=" << s.features << "\nfreeze=" << s.freeze
-       << "\nbatch-norm=" << static_cast<int>(s.batch_norm) << "\nstochastic-depth=" << s.stochastic_depth
-       << "\nsimplified=" << s.remove_lrn_and_dropout << "\nloss=" << text_of(s.loss)
-       << "\nbalanced-weights=" << s.balanced_weights << "\noptimizer=" << text_of(s.optimizer)
-       << "\nschedule=" << text_of(s.schedule) << "\nteacher=" << s.teacher.has_value() << "\nauto=" << s.search_seconds
-       << s.search_freedom.rate << s.search_freedom.weight_decay << s.search_freedom.head << s.search_freedom.freeze
-       << s.search_freedom.epochs << "\nclass-weights=";
+       << "\naugment=" << s.augment << "\nhead=" << text_of(s.head) << "\nfeatures=" << s.features
+       << "\nfreeze=" << s.freeze << "\nbatch-norm=" << static_cast<int>(s.batch_norm)
+       << "\nstochastic-depth=" << s.stochastic_depth << "\nsimplified=" << s.remove_lrn_and_dropout
+       << "\nloss=" << text_of(s.loss) << "\nbalanced-weights=" << s.balanced_weights
+       << "\noptimizer=" << text_of(s.optimizer) << "\nschedule=" << text_of(s.schedule)
+       << "\nteacher=" << s.teacher.has_value() << "\nauto=" << s.search_seconds << s.search_freedom.rate
+       << s.search_freedom.weight_decay << s.search_freedom.head << s.search_freedom.freeze << s.search_freedom.epochs
+       << "\nclass-weights=";
   for (const float weight : s.class_weights) text << weight << ' ';
   text << '\n';
   return text.str();

@@ -10,8 +10,8 @@ SharedLibrary::SharedLibrary(const std::string& soname, const std::string& purpo
   handle_ = soname.empty() ? nullptr : dlopen(soname.c_str(), RTLD_NOW | RTLD_LOCAL);
   if (handle_) return;
   const char* reason = soname.empty() ? "graft was built without it" : dlerror();
-  throw Error(purpose + " need " + (soname.empty() ? "a library" : soname) +
-                  ", which cannot be opened (" + (reason ? reason : "") + ")",
+  throw Error(purpose + " need " + (soname.empty() ? "a library" : soname) + ", which cannot be opened (" +
+                  (reason ? reason : "") + ")",
               "install it", ErrorCode::unsupported);
 }
 

@@ -43,8 +43,8 @@ class Walk {
       : graph_(graph), producer_(graph.producers()), follows_input_(graph.value_count(), false) {
     for (ValueId id : graph.inputs) follows_input_[static_cast<size_t>(id)] = true;
     for (const Node& node : graph.nodes) {
-      const bool follows =
-          std::any_of(node.inputs.begin(), node.inputs.end(), [&](ValueId id) { return id != kNoValue && follows_input(id); });
+      const bool follows = std::any_of(node.inputs.begin(), node.inputs.end(),
+                                       [&](ValueId id) { return id != kNoValue && follows_input(id); });
       for (ValueId id : node.outputs) follows_input_[static_cast<size_t>(id)] = follows;
     }
   }
@@ -55,12 +55,13 @@ class Walk {
     std::vector<size_t> selections;  // the last first
   };
 
-  Ending from(ValueId at, Seen seen) const {
+  Ending from(ValueId at, Seen seen) {
     for (;;) {
       const Node* node = maker(at);
-      if (!node) return {};
+      if (!node || ++steps_ > kMostSteps) return {};
       const Operator& op = *node->op;
-      if (dynamic_cast<const Gemm*>(&op)) return seen.pooled || !seen.selections.empty() ? Ending{} : classifier(*node, {});
+      if (dynamic_cast<const Gemm*>(&op))
+        return seen.pooled || !seen.selections.empty() ? Ending{} : classifier(*node, {});
       if (dynamic_cast<const MatMul*>(&op)) return of_product(*node, seen);
       if (dynamic_cast<const Convolution*>(&op)) return of_convolution(*node, seen);
       if (const auto both = joined(*node, seen)) return *both;
@@ -151,7 +152,7 @@ class Walk {
   }
 
   /// Where several sums of scores come together: the classifiers of all.
-  std::optional<Ending> joined(const Node& node, const Seen& seen) const {
+  std::optional<Ending> joined(const Node& node, const Seen& seen) {
     const std::vector<ValueId> parts = summands(node);
     if (parts.empty()) return std::nullopt;
     Ending all;
@@ -209,7 +210,8 @@ class Walk {
     // The norm may be clipped from below and stretched.
     for (const Node* norm = maker(node->inputs[1]); norm && !norm->inputs.empty(); norm = maker(norm->inputs[0])) {
       const auto* reduce = dynamic_cast<const Reduce*>(norm->op.get());
-      if (reduce) return reduce->kind == Reduce::Kind::l2 && norm->inputs[0] == node->inputs[0] ? node->inputs[0] : kNoValue;
+      if (reduce)
+        return reduce->kind == Reduce::Kind::l2 && norm->inputs[0] == node->inputs[0] ? node->inputs[0] : kNoValue;
       if (norm->op->type() != "Clip" && norm->op->type() != "Expand" && norm->op->type() != "Max") return kNoValue;
     }
     return kNoValue;
@@ -219,20 +221,27 @@ class Walk {
   ValueId features_of(ValueId input) const {
     const Node* node = maker(input);
     if (node && dynamic_cast<const Dequantise*>(node->op.get()))
-      if (const Node* quantised = maker(node->inputs[0]); quantised && dynamic_cast<const Quantise*>(quantised->op.get()))
+      if (const Node* quantised = maker(node->inputs[0]);
+          quantised && dynamic_cast<const Quantise*>(quantised->op.get()))
         return quantised->inputs[0];
     const ValueId inner = normalised(input);
     if (inner == kNoValue) return input;
     const Node* projection = maker(inner);
     const bool is_projection =
-        projection && (dynamic_cast<const Gemm*>(projection->op.get()) || dynamic_cast<const MatMul*>(projection->op.get())) &&
-        projection->inputs.size() == 2 && !follows_input(projection->inputs[1]) && shape(projection->inputs[0]).rank() == 2;
+        projection &&
+        (dynamic_cast<const Gemm*>(projection->op.get()) || dynamic_cast<const MatMul*>(projection->op.get())) &&
+        projection->inputs.size() == 2 && !follows_input(projection->inputs[1]) &&
+        shape(projection->inputs[0]).rank() == 2;
     return is_projection ? projection->inputs[0] : inner;
   }
+
+  // Sums of sums double the ways back with each; networks end within a few dozen nodes.
+  static constexpr int kMostSteps = 10000;
 
   const Graph& graph_;
   std::vector<int> producer_;
   std::vector<bool> follows_input_;
+  int steps_ = 0;
 };
 
 }  // namespace

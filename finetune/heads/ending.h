@@ -10,8 +10,8 @@ namespace graft {
 /// How a network ends: in classifiers whose scores become its output, or in features.
 struct Ending {
   struct Classifier {
-    std::string name;   // of the dense layer or 1×1 convolution, or of the first of its nodes
-    ValueId features;   // what it reads
+    std::string name;  // of the dense layer or 1×1 convolution, or of the first of its nodes
+    ValueId features;  // what it reads
   };
   std::vector<Classifier> classifiers;  // several where their scores are averaged; none: features
   /// Nodes between a classifier of all tokens and the output that pick one token or average them, in order.

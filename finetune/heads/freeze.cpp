@@ -75,8 +75,8 @@ class Weights {
     return constants(dynamic_cast<const MatMul*>(node.op.get()) ? node.inputs : layer_inputs(node));
   }
 
-  /// For each node whether a layer with weights, no norm, lies before it: before the first one constants are part of the
-  /// preprocessing.
+  /// For each node whether a layer with weights, no norm, lies before it: before the first one constants are part of
+  /// the preprocessing.
   std::vector<bool> behind_layers() const {
     std::vector<bool> node_is(graph_.nodes.size(), false), value_is(graph_.value_count(), false);
     for (size_t i = 0; i < graph_.nodes.size(); ++i) {
@@ -125,7 +125,8 @@ class Weights {
       if (source < 0) continue;
       const Node& node = graph_.nodes[static_cast<size_t>(source)];
       const bool norm = dynamic_cast<const BatchNorm*>(node.op.get()) != nullptr;  // its statistics are measured
-      for (size_t i = std::min<size_t>(node.inputs.size(), norm ? 3 : SIZE_MAX); i-- > 0;) open.push_back(node.inputs[i]);
+      for (size_t i = std::min<size_t>(node.inputs.size(), norm ? 3 : SIZE_MAX); i-- > 0;)
+        open.push_back(node.inputs[i]);
     }
     return found;
   }

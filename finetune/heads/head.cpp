@@ -96,7 +96,8 @@ GraftedHead graft_head(Graph& graph, const HeadRequest& request) {
   const Shape scores = graph.value(old[0]).shape;
   std::vector<std::string> others;
   if (request.features.empty()) others = dense_inputs(graph);
-  const auto [features, replaced] = request.features.empty() ? find_features(graph, old[0]) : named_features(graph, request.features);
+  const auto [features, replaced] =
+      request.features.empty() ? find_features(graph, old[0]) : named_features(graph, request.features);
   GraftedHead head{replaced, {}, graph.value(features).shape[1], {}};
   if (replaced.empty()) head.other_features = std::move(others);
   const HeadPtr kind = make_head(request.head);

@@ -43,9 +43,10 @@ struct GraftedHead {
   std::vector<std::string> other_features{};  // where the model ends in features: layers that a head could read instead
 };
 
-/// Finds the classifier (find_ending), or several whose scores are averaged; replaces them by a new head, on the features
-/// of all side by side, and drops a softmax behind, so that the graph ends in logits. Where the model ends in features, the head is added (after global average
-/// pooling when they are maps). Throws Error when output 0 is neither, or a head of maps finds none.
+/// Finds the classifier (find_ending), or several whose scores are averaged; replaces them by a new head, on the
+/// features of all side by side, and drops a softmax behind, so that the graph ends in logits. Where the model ends in
+/// features, the head is added (after global average pooling when they are maps). Throws Error when output 0 is
+/// neither, or a head of maps finds none.
 GraftedHead graft_head(Graph& graph, const HeadRequest& request);
 
 /// Ends the graph in the features (N×D) that its classifier reads, or that it ends in already.

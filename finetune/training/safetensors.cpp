@@ -26,7 +26,8 @@ DType dtype_of(const std::string& code) {
 Tensor read_tensor(std::ifstream& stream, const std::string& name, const json& entry, uint64_t base, uint64_t size) {
   Shape shape;
   for (const json& extent : entry.at("shape")) shape.push_back(json_integer(extent));
-  const int64_t first = json_integer(entry.at("data_offsets").at(0)), last = json_integer(entry.at("data_offsets").at(1));
+  const int64_t first = json_integer(entry.at("data_offsets").at(0)),
+                last = json_integer(entry.at("data_offsets").at(1));
   const auto begin = static_cast<uint64_t>(first), end = static_cast<uint64_t>(last);
   if (first < 0 || begin > end || end > size - base) throw Error("is truncated", {}, ErrorCode::corrupt_file);
   const DType dtype = dtype_of(entry.at("dtype").get<std::string>());
@@ -42,34 +43,34 @@ Tensor read_tensor(std::ifstream& stream, const std::string& name, const json& e
 }  // namespace
 
 Safetensors read_safetensors(const std::string& path) {
-  return with_place(
-      [&] { return path; },
-      [&] {
-        std::ifstream stream(path, std::ios::binary | std::ios::ate);
-        if (!stream) throw Error("cannot be opened", "check the path", ErrorCode::not_found);
-        const auto size = static_cast<uint64_t>(stream.tellg());
-        stream.seekg(0);
-        uint64_t length = 0;
-        if (!stream.read(reinterpret_cast<char*>(&length), sizeof length) || length > size - sizeof length ||
-            length > kLongestHeader)
-          throw Error("is not in the safetensors format, or is truncated", {}, ErrorCode::corrupt_file);
-        std::string text(length, '\0');
-        stream.read(text.data(), static_cast<std::streamsize>(length));
-        try {
-          const json header = json::parse(text);
-          Safetensors file;
-          for (const auto& [name, entry] : header.items()) {
-            if (name != "__metadata__") {
-              file.tensors.emplace(name, read_tensor(stream, name, entry, sizeof length + length, size));
-              continue;
-            }
-            for (const auto& [key, value] : entry.items()) file.metadata[key] = value.get<std::string>();
-          }
-          return file;
-        } catch (const json::exception& e) {
-          throw Error(std::string("is not in the safetensors format (") + e.what() + ")", {}, ErrorCode::corrupt_file);
-        }
-      });
+  return with_place([&] { return path; },
+                    [&] {
+                      std::ifstream stream(path, std::ios::binary | std::ios::ate);
+                      if (!stream) throw Error("cannot be opened", "check the path", ErrorCode::not_found);
+                      const auto size = static_cast<uint64_t>(stream.tellg());
+                      stream.seekg(0);
+                      uint64_t length = 0;
+                      if (!stream.read(reinterpret_cast<char*>(&length), sizeof length) ||
+                          length > size - sizeof length || length > kLongestHeader)
+                        throw Error("is not in the safetensors format, or is truncated", {}, ErrorCode::corrupt_file);
+                      std::string text(length, '\0');
+                      stream.read(text.data(), static_cast<std::streamsize>(length));
+                      try {
+                        const json header = json::parse(text);
+                        Safetensors file;
+                        for (const auto& [name, entry] : header.items()) {
+                          if (name != "__metadata__") {
+                            file.tensors.emplace(name, read_tensor(stream, name, entry, sizeof length + length, size));
+                            continue;
+                          }
+                          for (const auto& [key, value] : entry.items()) file.metadata[key] = value.get<std::string>();
+                        }
+                        return file;
+                      } catch (const json::exception& e) {
+                        throw Error(std::string("is not in the safetensors format (") + e.what() + ")", {},
+                                    ErrorCode::corrupt_file);
+                      }
+                    });
 }
 
 }  // namespace graft

@@ -11,7 +11,8 @@ void read_scaler(NodeReader& node) {
     const auto values = node.reals(name);
     return spell.constant(name, Tensor::copy_of<float>({static_cast<int64_t>(values.size())}, values));
   };
-  const std::string centred = node.has("offset") ? spell.add("Sub", "centred", {spell.input(0), numbers("offset")}) : spell.input(0);
+  const std::string centred =
+      node.has("offset") ? spell.add("Sub", "centred", {spell.input(0), numbers("offset")}) : spell.input(0);
   if (!node.has("scale")) return spell.give("Identity", {centred});
   spell.give("Mul", {centred, numbers("scale")});
 }

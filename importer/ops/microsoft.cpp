@@ -65,7 +65,8 @@ void read_matmul(NodeReader& node) {
   if (alpha == 1 && !activated) return spell.give(type, inputs, attributes);
   const std::string product = spell.add(type, "product", inputs, attributes);
   if (!activated) return spell.give("Mul", {product, spell.number("alpha", alpha)});
-  give_activated(node, spell, alpha == 1 ? product : spell.add("Mul", "scaled", {product, spell.number("alpha", alpha)}));
+  give_activated(node, spell,
+                 alpha == 1 ? product : spell.add("Mul", "scaled", {product, spell.number("alpha", alpha)}));
 }
 
 /// Gelu of x, or of x plus a bias (input 1). `approximate`: "tanh" or "none".
@@ -102,7 +103,8 @@ void give_skip_norm(NodeReader& node, bool root_mean_square) {
   spell.give("Identity", {sum}, {}, 3);
   Spelling::Names inputs{sum, spell.input(2)};
   if (!root_mean_square && !spell.input(3).empty()) inputs.push_back(spell.input(3));
-  const Spelling::Attributes attributes{attribute("axis", int64_t{-1}), attribute("epsilon", node.real("epsilon", 1e-12f))};
+  const Spelling::Attributes attributes{attribute("axis", int64_t{-1}),
+                                        attribute("epsilon", node.real("epsilon", 1e-12f))};
   spell.give(root_mean_square ? "RMSNormalization" : "LayerNormalization", inputs, attributes);
 }
 
@@ -144,7 +146,8 @@ void require_no_more_inputs(NodeReader& node, size_t from) {
 /// Query, key and value from one product: x (N×L×C), weights (C×3·D) and bias (3·D) side by side.
 void read_attention(NodeReader& node) {
   require_no_more_inputs(node, 3);
-  if (!node.integers("qkv_hidden_sizes").empty()) throw Error("queries and values of different widths are not supported");
+  if (!node.integers("qkv_hidden_sizes").empty())
+    throw Error("queries and values of different widths are not supported");
   Spelling spell(node);
   std::string all = spell.add("MatMul", "product", {spell.input(0), spell.input(1)});
   if (!spell.input(2).empty()) all = spell.add("Add", "biased", {all, spell.input(2)});
@@ -154,7 +157,8 @@ void read_attention(NodeReader& node) {
     const int64_t width = weight[1] / 3;
     return spell.add("Slice", suffix,
                      {all, spell.integers(std::string(suffix) + "_from", {i * width}),
-                      spell.integers(std::string(suffix) + "_to", {(i + 1) * width}), spell.integers(std::string(suffix) + "_axis", {2})});
+                      spell.integers(std::string(suffix) + "_to", {(i + 1) * width}),
+                      spell.integers(std::string(suffix) + "_axis", {2})});
   };
   const Spelling::Names parts{part("query", 0), part("key", 1), part("value", 2)};
   spell.give("Attention", parts, attention_attributes(node));

@@ -115,8 +115,8 @@ void read_dynamic_matmul(NodeReader& node) {
   Spelling spell(node);
   const std::string x = spell.input(0);
   const Dynamic d = dynamic_scale(spell, x);
-  const std::string rounded =
-      spell.add("DequantizeLinear", "a", {spell.add("QuantizeLinear", "quantised", {x, d.scale, d.zero}), d.scale, d.zero});
+  const std::string rounded = spell.add(
+      "DequantizeLinear", "a", {spell.add("QuantizeLinear", "quantised", {x, d.scale, d.zero}), d.scale, d.zero});
   const Spelling::Names operands{rounded, dequantised(spell, "b", 1, -1)};
   if (spell.input(4).empty()) return spell.give("MatMul", operands);
   spell.give("Add", {spell.add("MatMul", "product", operands), spell.input(4)});

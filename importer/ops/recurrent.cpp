@@ -22,7 +22,8 @@ void require_usual_form(NodeReader& node, const Recurrent& op) {
   if (node.has_input(7)) throw Error("peepholes are not supported");
   if (node.has("clip")) throw Error("clipped gates are not supported");
   if (node.integer("input_forget", 0) != 0) throw Error("coupled input and forget gates are not supported");
-  const std::vector<std::string> usual = op.kind == Recurrent::Kind::lstm  ? std::vector<std::string>{"Sigmoid", "Tanh", "Tanh"}
+  const std::vector<std::string> usual = op.kind == Recurrent::Kind::lstm
+                                             ? std::vector<std::string>{"Sigmoid", "Tanh", "Tanh"}
                                          : op.kind == Recurrent::Kind::gru ? std::vector<std::string>{"Sigmoid", "Tanh"}
                                                                            : std::vector<std::string>{"Tanh"};
   const auto* activations = node.attribute("activations");
@@ -36,12 +37,15 @@ void require_usual_form(NodeReader& node, const Recurrent& op) {
 std::string last_state(Spelling& spell, const std::string& all, Recurrent::Direction direction) {
   const Spelling::Attributes first{attribute("axis", int64_t{0})};
   const auto at = [&](const char* suffix, int64_t step) {
-    return spell.add("Gather", suffix, {all, spell.constant(std::string(suffix) + "_step", Tensor::of<int64_t>({}, {step}))}, first);
+    return spell.add("Gather", suffix,
+                     {all, spell.constant(std::string(suffix) + "_step", Tensor::of<int64_t>({}, {step}))}, first);
   };
   if (direction == Recurrent::Direction::forward) return at("last", -1);
   if (direction == Recurrent::Direction::reverse) return at("first", 0);
-  const std::string forward = spell.add("Gather", "forward", {at("last", -1), spell.integers("direction_0", {0})}, first),
-                    reverse = spell.add("Gather", "reverse", {at("first", 0), spell.integers("direction_1", {1})}, first);
+  const std::string forward =
+                        spell.add("Gather", "forward", {at("last", -1), spell.integers("direction_0", {0})}, first),
+                    reverse =
+                        spell.add("Gather", "reverse", {at("first", 0), spell.integers("direction_1", {1})}, first);
   return spell.add("Concat", "both", {forward, reverse}, first);
 }
 

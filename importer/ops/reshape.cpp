@@ -24,8 +24,8 @@ void read_axes(NodeReader& node) {
   node.emit(op, node.inputs());
 }
 
-/// Exporters write constants of equal content once and name the others by an Identity: each gets its own, as layers that
-/// begin alike need not stay so.
+/// Exporters write constants of equal content once and name the others by an Identity: each gets its own, as layers
+/// that begin alike need not stay so.
 void read_identity(NodeReader& node) {
   if (const Tensor* shared = node.constant(0)) return node.emit_constant(shared->clone());
   node.emit(std::make_shared<Identity>(), node.inputs());

@@ -5,8 +5,8 @@
 
 namespace graft {
 
-/// ONNX Col2Im over two dimensions (PyTorch's fold): input N×C·R·S×L with the R×S blocks of L places as columns, and the
-/// constants image_shape (H, W) and block_shape (R, S); output N×C×H×W, overlapping blocks summed. `window` holds
+/// ONNX Col2Im over two dimensions (PyTorch's fold): input N×C·R·S×L with the R×S blocks of L places as columns, and
+/// the constants image_shape (H, W) and block_shape (R, S); output N×C×H×W, overlapping blocks summed. `window` holds
 /// strides, dilations and pads. A composite: a ConvTranspose whose weights put each row of a column in its place.
 struct ColumnsToImage final : Operator {
   Window2d window;

@@ -48,7 +48,8 @@ ValueId OneHot::expand(Expansion& to) const {
   Shape along{depth};
   along.resize(static_cast<size_t>(rank - at + 1), 1);
   const ValueId place = to.constant(Tensor::copy_of<int64_t>(along, places));
-  const ValueId from_end = to.emit(make_binary(Binary::Kind::add), {index, to.constant(Tensor::of<int64_t>({}, {depth}))});
+  const ValueId from_end =
+      to.emit(make_binary(Binary::Kind::add), {index, to.constant(Tensor::of<int64_t>({}, {depth}))});
   const ValueId hot = to.emit(make_comparison(Comparison::Kind::logical_or),
                               {to.emit(make_comparison(Comparison::Kind::equal), {index, place}),
                                to.emit(make_comparison(Comparison::Kind::equal), {from_end, place})});

@@ -119,9 +119,7 @@ class Steps {
 
 }  // namespace
 
-std::string_view Recurrent::type() const {
-  return kind == Kind::lstm ? "LSTM" : kind == Kind::gru ? "GRU" : "RNN";
-}
+std::string_view Recurrent::type() const { return kind == Kind::lstm ? "LSTM" : kind == Kind::gru ? "GRU" : "RNN"; }
 
 std::vector<ValueType> Recurrent::infer(std::span<const ValueType> inputs) const {
   if (inputs.size() < 3) throw Error("needs x, weights and recurrence weights");

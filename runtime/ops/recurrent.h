@@ -16,7 +16,7 @@ struct Recurrent final : Operator {
   enum class Direction : uint8_t { forward, reverse, both };
   Kind kind = Kind::lstm;
   Direction direction = Direction::forward;
-  int64_t hidden = 0;               // H
+  int64_t hidden = 0;                // H
   bool linear_before_reset = false;  // GRU: the reset gate acts on the product, not on the state
   bool last_cell = false;
 

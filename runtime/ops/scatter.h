@@ -9,8 +9,8 @@ namespace graft {
 /// have the shape of updates and say where along `axis` each goes. Negative coordinates count from the end; of several
 /// updates of one place the last stays, or all are combined with what is there.
 ///
-/// A composite: one Gather from data and updates side by side, whose gradient goes to both; with a reduction one for each
-/// update that a place gets.
+/// A composite: one Gather from data and updates side by side, whose gradient goes to both; with a reduction one for
+/// each update that a place gets.
 struct Scatter final : Operator {
   enum class Of : uint8_t { slices, elements };
   enum class Reduction : uint8_t { none, add, mul, max, min };

@@ -114,8 +114,8 @@ void recompute_activations(Graph& graph, const std::vector<size_t>& cuts);
 std::vector<size_t> place_cuts(const Graph& graph, size_t segments);
 
 /// The part of the graph that no trainable value reaches, and the rest, which takes the boundary values as inputs.
-/// What the rest needs and what has no row for each picture (extents, indices, what is made of weights alone, windows) is
-/// worked out in both. Values have the types of one picture.
+/// What the rest needs and what has no row for each picture (extents, indices, what is made of weights alone, windows)
+/// is worked out in both. Values have the types of one picture.
 struct FrozenSplit {
   Graph trunk;  // graph inputs → boundary values
   Graph rest;   // boundary values (then graph inputs it still reads) → graph outputs

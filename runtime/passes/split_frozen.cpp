@@ -18,13 +18,14 @@ FrozenSplit split_frozen(const Graph& graph) {
   std::vector<bool> follows_input(graph.value_count(), false);
   for (ValueId id : graph.inputs) follows_input[static_cast<size_t>(id)] = true;
   for (const Node& node : graph.nodes) {
-    const bool follows = std::any_of(node.inputs.begin(), node.inputs.end(),
-                                     [&](ValueId id) { return id != kNoValue && follows_input[static_cast<size_t>(id)]; });
+    const bool follows = std::any_of(node.inputs.begin(), node.inputs.end(), [&](ValueId id) {
+      return id != kNoValue && follows_input[static_cast<size_t>(id)];
+    });
     for (ValueId id : node.outputs) follows_input[static_cast<size_t>(id)] = follows;
   }
 
-  // Extents, pads and indices, what is made of weights alone, and what has several rows for a picture (windows, patches)
-  // has no row for each: the rest works it out again.
+  // Extents, pads and indices, what is made of weights alone, and what has several rows for a picture (windows,
+  // patches) has no row for each: the rest works it out again.
   std::vector<bool> in_both(graph.nodes.size(), false);
   const auto producer = graph.producers();
   const auto bring_along = [&](ValueId id) {
@@ -33,9 +34,9 @@ FrozenSplit split_frozen(const Graph& graph) {
     const DType dtype = graph.value(id).dtype;
     const Shape& shape = graph.value(id).shape;
     const bool is_row = !shape.empty() && (shape[0] == kOpenDim || shape[0] == 1);  // of one picture, as it is typed
-    in_both[static_cast<size_t>(source)] =
-        in_both[static_cast<size_t>(source)] || !follows_input[static_cast<size_t>(id)] || !is_row || dtype == DType::i64 ||
-        dtype == DType::i32 || dtype == DType::boolean;
+    in_both[static_cast<size_t>(source)] = in_both[static_cast<size_t>(source)] ||
+                                           !follows_input[static_cast<size_t>(id)] || !is_row || dtype == DType::i64 ||
+                                           dtype == DType::i32 || dtype == DType::boolean;
   };
   for (size_t i = graph.nodes.size(); i-- > 0;)
     if (in_rest[i] || in_both[i])

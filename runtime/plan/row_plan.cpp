@@ -17,8 +17,8 @@ bool RowPlan::has_rows(int64_t batch) const {
 RowPlan::RowPlan(const Graph& graph, const OpenDims& dims, const Backend& backend, int threads)
     : rows_(static_cast<size_t>(dims.batch)) {
   std::optional<Error> failure;
-  const bool fixed_to_one =
-      !graph.inputs.empty() && !graph.value(graph.inputs[0]).shape.empty() && graph.value(graph.inputs[0]).shape[0] == 1;
+  const bool fixed_to_one = !graph.inputs.empty() && !graph.value(graph.inputs[0]).shape.empty() &&
+                            graph.value(graph.inputs[0]).shape[0] == 1;
   try {
     if (!fixed_to_one || dims.batch == 1) plan_.emplace(compile_inference(graph, dims, backend, threads));
   } catch (const Error& error) {

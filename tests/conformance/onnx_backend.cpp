@@ -88,7 +88,8 @@ std::string table(const Report& report, const std::map<std::string, std::string>
   out << "# Operators\n\n"
          "Read at opset 7 to 27; written at opset 17. Arithmetic is float32 (half and double weights are converted); "
          "shapes, axes and indices\n"
-         "are whole numbers known when a plan is made. Two spatial dimensions; convolutions have one to three, pools one or two.\n\n"
+         "are whole numbers known when a plan is made. Two spatial dimensions; convolutions have one to three, pools "
+         "one or two.\n\n"
          "Made by the conformance test from ONNX's backend tests (node, simple and converted tests, light models). "
          "*Versions* are the opsets that\n"
          "changed an operator; graft reads all of them from opset 7 on. *Gradient* counts the tests whose slopes agree "
@@ -105,15 +106,15 @@ std::string table(const Report& report, const std::map<std::string, std::string>
     }
     const auto it = report.by_operator.find(name);
     const Count count = it == report.by_operator.end() ? Count{} : it->second;
-    out << "| " << name << " | " << versions.at(name) << " | "
-        << count.passed << " of " << count.all << " | ";
+    out << "| " << name << " | " << versions.at(name) << " | " << count.passed << " of " << count.all << " | ";
     if (count.gradients > 0)
       out << count.gradients;
     else
       out << "–";
     out << " |\n";
   }
-  out << "\nOf other domains, as ONNX Runtime's optimiser and quantisers and other converters write them (compared with ONNX "
+  out << "\nOf other domains, as ONNX Runtime's optimiser and quantisers and other converters write them (compared "
+         "with ONNX "
          "Runtime by tests/e2e/test_foreign_forms.py): "
       << others << ".\n";
   out << "\n| suite | passed |\n|---|---|\n";

@@ -169,9 +169,12 @@ Graph for_a_step(const std::string& name) {
 /// Families in many sizes are tried in one.
 const std::set<std::string> kSmallest{"efficientnet-b0", "regnet-x-400mf", "regnet-y-400mf", "shufflenet-v2-1.0",
                                       "convnext-tiny",   "swin-tiny",      "vit-tiny-16",    "deit-tiny-distilled-16"};
+const std::set<std::string> kLarger{"resnet-34",    "resnet-101",   "resnet-152",  "densenet-161",
+                                    "densenet-169", "densenet-201", "densenet-264"};
 bool is_sized(const std::string& name) {
-  return std::any_of(kSmallest.begin(), kSmallest.end(),
-                     [&](const std::string& one) { return name.substr(0, name.find('-')) == one.substr(0, one.find('-')); });
+  return std::any_of(kSmallest.begin(), kSmallest.end(), [&](const std::string& one) {
+    return name.substr(0, name.find('-')) == one.substr(0, one.find('-'));
+  });
 }
 
 std::vector<std::string> names_for_a_step() {
@@ -183,7 +186,7 @@ std::vector<std::string> names_for_a_step() {
     // One of each family whose dense layers fill gigabytes, and of the deepest.
     const bool twin = (name.starts_with("vgg") && name != "vgg-a-lrn") || name == "alexnet-one-tower" ||
                       name == "resnet-cifar-1202" || name == "wide-resnet-101-2" || name == "resnext-101-32x8d" ||
-                      (is_sized(name) && !kSmallest.contains(name));
+                      kLarger.contains(name) || (is_sized(name) && !kSmallest.contains(name));
     if (!twin) names.push_back(name);
   }
   return names;
