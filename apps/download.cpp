@@ -3,6 +3,7 @@
 #include <curl/curl.h>
 #include <fcntl.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 
@@ -59,14 +60,18 @@ class Part {
     fs::create_directories(fs::path(path).parent_path());
     file_ = ::open(path_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
     if (file_ < 0) throw Error(path_ + ": cannot be written: " + std::strerror(errno), {}, ErrorCode::io);
-    if (::flock(file_, LOCK_EX | LOCK_NB) != 0) {
+    // Whoever had it before may have given it its name since: then this is that file, and no part any more.
+    if (::flock(file_, LOCK_EX | LOCK_NB) != 0 || !is_at_its_path()) {
       ::close(file_);
-      throw Error(path + ": another program is fetching it", "wait until it is there", ErrorCode::io);
+      throw Error(path + ": another program is fetching it", "try again when that is done", ErrorCode::io);
     }
   }
   Part(const Part&) = delete;
   Part& operator=(const Part&) = delete;
-  ~Part() { ::close(file_); }
+  ~Part() {
+    if (size() == 0 && is_at_its_path()) remove();  // nothing came
+    ::close(file_);
+  }
 
   int64_t size() const { return ::lseek(file_, 0, SEEK_END); }
   void clear() {
@@ -92,6 +97,11 @@ class Part {
   const std::string& path() const { return path_; }
 
  private:
+  bool is_at_its_path() const {
+    struct stat own {}, there {};
+    return ::fstat(file_, &own) == 0 && ::stat(path_.c_str(), &there) == 0 && own.st_dev == there.st_dev &&
+           own.st_ino == there.st_ino;
+  }
   std::string path_;
   int file_ = -1;
 };
@@ -232,13 +242,19 @@ void wait_before(int next_try, const Download& wanted, const Answer& answer) {
   std::this_thread::sleep_for(std::chrono::duration<double>(seconds));
 }
 
-void require_room(const Download& wanted, int64_t there) {
+/// Bytes that the disk has room for, with some left.
+int64_t room_for(const Download& wanted) {
+  constexpr int64_t kLeft = 64 << 20;
   struct statvfs disk {};
-  if (wanted.bytes <= 0 || statvfs(fs::path(wanted.path).parent_path().c_str(), &disk) != 0) return;
-  const auto room = static_cast<int64_t>(disk.f_bavail) * static_cast<int64_t>(disk.f_frsize);
-  if (room < wanted.bytes - there)
+  if (statvfs(fs::path(wanted.path).parent_path().c_str(), &disk) != 0) return INT64_MAX / 2;
+  return static_cast<int64_t>(disk.f_bavail) * static_cast<int64_t>(disk.f_frsize) - kLeft;
+}
+
+void require_room(const Download& wanted, int64_t there) {
+  const int64_t room = room_for(wanted);
+  if (wanted.bytes > 0 && room < wanted.bytes - there)
     throw Error(wanted.path + ": needs " + mebibytes(static_cast<size_t>(wanted.bytes - there)) +
-                    " more, and the disk has " + mebibytes(static_cast<size_t>(room)),
+                    " more, and the disk has " + mebibytes(static_cast<size_t>(std::max<int64_t>(room, 0))),
                 "make room, or name another folder in GRAFT_CACHE", ErrorCode::io);
 }
 
@@ -251,6 +267,7 @@ int fetch(const Download& wanted, Part& part) {
     std::string failure;
     bool begun = false;
     int64_t done = part.size();
+    const int64_t most = wanted.bytes > 0 ? wanted.bytes : done + room_for(wanted);
     Request request(wanted, done, [&](long status, const char* bytes, size_t count) {
       if (status != 200 && status != 206) return true;  // an error's text
       if (!std::exchange(begun, true) && status == 200 && done > 0) {
@@ -258,8 +275,9 @@ int fetch(const Download& wanted, Part& part) {
         done = 0;
       }
       done += static_cast<int64_t>(count);
-      if (wanted.bytes > 0 && done > wanted.bytes) {
-        failure = "is larger than the " + std::to_string(wanted.bytes) + " bytes that it should have";
+      if (done > most) {
+        failure = wanted.bytes > 0 ? "is larger than the " + std::to_string(wanted.bytes) + " bytes that it should have"
+                                   : "is larger than the disk has room for";
         return false;
       }
       if (!part.append(bytes, count)) {
@@ -296,6 +314,7 @@ int fetch(const Download& wanted, Part& part) {
 
 Downloaded download(const Download& wanted) {
   Part part(wanted.path);
+  if (wanted.sha256.empty()) part.clear();  // nothing would tell that the rest is of another file
   Downloaded result;
   result.resumed_at = part.size();
   require_room(wanted, result.resumed_at);

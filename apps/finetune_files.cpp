@@ -174,6 +174,7 @@ std::string to_json_text(const FinetuneReport& report) {
                 {"most_bytes", r.picture_cache.most_bytes},
                 {"full", r.picture_cache.full}}},
               {"classes", report.classes},
+              {"notes", report.notes},
               {"skipped", r.skipped},
               {"unreadable", report.account.unreadable},
               {"not_pictures", report.account.ignored},

@@ -25,7 +25,11 @@ class JobListener final : public Listener {
   JobListener(bool quiet, Task task, std::string model)
       : progress_(quiet), quiet_(quiet), task_(task), model_(std::move(model)) {}
   void progress(const std::string& phase, int64_t done, int64_t total) override { progress_.show(phase, done, total); }
-  void note(const std::string& text) override { progress_.line(text); }
+  void note(const std::string& text) override {
+    notes_.push_back(text);
+    progress_.line(text);
+  }
+  const std::vector<std::string>& notes() const { return notes_; }
   /// Also where it is to be quiet: the exit status says that something is missing.
   void skipped(const std::string& reason) override {
     if (quiet_)
@@ -39,11 +43,12 @@ class JobListener final : public Listener {
     line << std::fixed << "epoch " << e.epoch << "/" << e.epochs << "  loss " << std::setprecision(4) << e.train_loss
          << "  val loss " << e.val_loss << "  val " << score_text(task_, e.val_score) << "  " << std::setprecision(2)
          << e.seconds << " s";
-    note(line.str());
+    progress_.line(line.str());
   }
 
  private:
   Progress progress_;
+  std::vector<std::string> notes_;
   bool quiet_;
   Task task_;
   std::string model_;  // its file
@@ -123,6 +128,7 @@ FinetuneReport run_finetune(const FinetuneOptions& o) {
       listener.note(std::string("the test pictures are not measured: ") + error.what());
     }
   }
+  report.notes = listener.notes();
   report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   write_run(o.output, report, o.config_text);
   listener.note(account_line(report.account));

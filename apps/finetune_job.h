@@ -31,6 +31,7 @@ struct FinetuneReport {
   FinetuneResult result;
   std::vector<std::string> classes;
   std::string model, history;  // paths
+  std::vector<std::string> notes;  // what was told
   Account account;
   std::optional<Evaluation> test;  // where there are pictures for it
   double seconds = 0;              // the whole job

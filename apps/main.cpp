@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <iostream>
 #include <new>
 
@@ -34,16 +35,23 @@ void keep_freed_memory() {
 }
 
 /// Whoever takes a model's file takes what names one otherwise, too ("zoo:resnet50"): it is fetched where it is not
-/// there.
+/// there, unless help is asked for or something that is required is missing.
 void take_references(CLI::App& app) {
-  for (CLI::App* command : app.get_subcommands([](CLI::App*) { return true; }))
-    for (const char* name : {"model", "source", "--model", "--teacher", "--diff"})
-      if (CLI::Option* option = command->get_option_no_throw(name); option && command->get_name() != "pull")
-        option->transform([command](std::string text) {
-          CommonOptions common;
-          common.quiet = command->count("--quiet") > 0;
-          return local_model(text, common);
-        });
+  for (CLI::App* command : app.get_subcommands([](CLI::App*) { return true; })) {
+    if (command->get_name() == "pull") continue;
+    for (const char* name : {"model", "run", "--model", "--teacher", "--diff"}) {
+      CLI::Option* option = command->get_option_no_throw(name);
+      if (!option) continue;
+      option->transform([command](std::string text) {
+        const auto all = command->get_options();
+        const bool complete = std::none_of(all.begin(), all.end(), [](const CLI::Option* o) { return o->get_required() && o->count() == 0; });
+        if (!is_model_reference(text) || command->count("--help") > 0 || !complete) return text;
+        CommonOptions common;
+        common.quiet = command->count("--quiet") > 0;
+        return local_model(text, common);
+      });
+    }
+  }
 }
 
 int run(int argc, char** argv) {

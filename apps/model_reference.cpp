@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <filesystem>
+#include <fstream>
 #include <iostream>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -115,18 +116,11 @@ class Puller {
     pulled.path = source.path;
     if (!source.rows.empty()) pulled.name = source.rows[0]->reference();
     if (!options_.from.empty()) return take_from(source, std::move(pulled));
-    std::error_code error;
-    const auto there = fs::file_size(source.path, error);
-    const bool whole = !error && (source.bytes == 0 || static_cast<int64_t>(there) == source.bytes);
-    if (whole && !options_.again && options_.sha256.empty()) {
-      pulled.was_there = true;
-      pulled.bytes = static_cast<int64_t>(there);
-      return pulled;
-    }
+    if (!options_.again && is_there(source, pulled)) return pulled;
     std::optional<Error> failure;
     for (const std::string& url : source.urls) {
       try {
-        return fetch(source, url, std::move(pulled));
+        return fetch(source, url, pulled);
       } catch (const Error& e) {
         if (url != source.urls.back()) tell(std::string(e.what()) + ": the next mirror is tried");
         failure = e;
@@ -136,6 +130,25 @@ class Puller {
   }
 
  private:
+  /// Whether the cache has it: under its own name, or under that of the row whose file its address serves.
+  bool is_there(const Source& source, Pulled& pulled) const {
+    std::vector<std::pair<std::string, std::string>> places{{source.path, pulled.name}};
+    for (const ZooModel* row : source.rows) places.emplace_back(path_of(*row), row->reference());
+    for (const auto& [path, name] : places) {
+      std::error_code error;
+      const auto bytes = static_cast<int64_t>(fs::file_size(path, error));
+      if (error || (source.bytes > 0 && bytes != source.bytes)) continue;
+      if (!options_.sha256.empty() && sha256_of_file(path) != options_.sha256) continue;
+      pulled.path = path;
+      pulled.name = name;
+      pulled.bytes = bytes;
+      pulled.was_there = true;
+      pulled.verified = !source.sha256.empty();
+      return true;
+    }
+    return false;
+  }
+
   void tell(const std::string& note) {
     if (!quiet_) progress_.line("graft: note: " + note);
   }
@@ -147,7 +160,10 @@ class Puller {
     d.first_wait = options_.first_wait;
     d.stalled_after = options_.stalled_after;
     d.note = [this](const std::string& note) { tell(note); };
-    if (of_hub) d.token = environment("HF_TOKEN");
+    // A token is for the hub that it was made for, or the one that its owner named in its place; never for a mirror.
+    const std::string endpoint = environment("HF_ENDPOINT");
+    if (of_hub && url.starts_with(endpoint.empty() ? std::string(kHub) + "/" : endpoint))
+      d.token = environment("HF_TOKEN");
     return d;
   }
 
@@ -210,7 +226,7 @@ class Puller {
       try {
         text = download_text(request(url, true), kLargestText);
         failure.reset();
-        break;
+        if (!text.empty()) break;  // another mirror may have what this one has not
       } catch (const Error& e) {
         failure = e;
       }
@@ -223,13 +239,15 @@ class Puller {
     std::vector<Entry> models;
     for (const auto& sibling : json["siblings"]) {
       Entry entry;
-      entry.file = sibling.value("rfilename", "");
+      if (!sibling.is_object() || !sibling.contains("rfilename") || !sibling["rfilename"].is_string()) continue;
+      entry.file = sibling["rfilename"];
       if (file.empty() ? !entry.file.ends_with(".onnx") : entry.file != file) continue;
       const auto path = parts_of(entry.file);
       if (path.empty() || !std::all_of(path.begin(), path.end(), is_plain_name)) continue;
-      entry.bytes = sibling.value("size", int64_t{0});
+      if (const auto bytes = sibling.find("size"); bytes != sibling.end() && bytes->is_number_unsigned())
+        entry.bytes = static_cast<int64_t>(std::min<uint64_t>(bytes->get<uint64_t>(), INT64_MAX));
       if (const auto lfs = sibling.find("lfs"); lfs != sibling.end() && lfs->is_object())
-        entry.sha256 = lfs->value("sha256", "");
+        if (const auto sum = lfs->find("sha256"); sum != lfs->end() && sum->is_string()) entry.sha256 = *sum;
       models.push_back(std::move(entry));
     }
     if (models.size() == 1) return models[0];
@@ -258,8 +276,22 @@ class Puller {
     pulled.tries = done.tries;
     pulled.resumed_at = done.resumed_at;
     pulled.verified = !source.sha256.empty();
-    if (!pulled.verified) tell("nothing says which checksum the file should have: it has the SHA-256 " + done.sha256);
+    if (!pulled.verified) {
+      require_onnx(source.path, url);
+      tell("nothing says which checksum the file should have: it has the SHA-256 " + done.sha256);
+    }
     return put_in_its_place(source, std::move(pulled));
+  }
+
+  /// A page that says that something went wrong is no model, whatever its name.
+  static void require_onnx(const std::string& path, const std::string& from) {
+    constexpr int kVersionField = 0x08;  // what a ModelProto begins with: its first field, as every writer has it
+    std::ifstream file(path, std::ios::binary);
+    const bool fits = !path.ends_with(".onnx") || file.get() == kVersionField;
+    if (fits) return;
+    file.close();
+    fs::remove(path);
+    throw Error(from + ": what came is no ONNX file", "look at the address in a browser", ErrorCode::corrupt_file);
   }
 
   /// Of rows that share an address, the checksum says which came.
@@ -283,6 +315,12 @@ class Puller {
         std::find(source.sha256.begin(), source.sha256.end(), pulled.sha256) == source.sha256.end())
       throw Error(options_.from + ": has the SHA-256 " + pulled.sha256 + ", not " + source.sha256[0],
                   "it is another file", ErrorCode::corrupt_file);
+    std::error_code error;
+    if (fs::exists(source.path, error) && !options_.again && sha256_of_file(source.path) != pulled.sha256)
+      throw Error(source.path + ": is another file", "--again replaces it", ErrorCode::io);
+    if (source.sha256.empty()) {
+      tell("nothing says which checksum the file should have: it has the SHA-256 " + pulled.sha256);
+    }
     fs::create_directories(fs::path(source.path).parent_path());
     const std::string part = source.path + ".part";
     fs::copy_file(options_.from, part, fs::copy_options::overwrite_existing);

@@ -7,6 +7,7 @@
 namespace graft::app {
 
 void RunListener::note(const std::string& text) {
+  notes_.push_back(text);
   if (!quiet_) std::cerr << "graft: " << text << "\n";
 }
 

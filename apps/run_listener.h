@@ -15,12 +15,14 @@ class RunListener final : public Listener {
   void progress(const std::string& phase, int64_t done, int64_t total) override { progress_.show(phase, done, total); }
   void note(const std::string& text) override;
   void skipped(const std::string& reason) override;
+  /// What was noted so far.
+  const std::vector<std::string>& notes() const { return notes_; }
   /// What was skipped so far.
   const std::vector<std::string>& unreadable() const { return unreadable_; }
 
  private:
   bool quiet_;
-  std::vector<std::string> unreadable_;
+  std::vector<std::string> notes_, unreadable_;
   Progress progress_;
 };
 

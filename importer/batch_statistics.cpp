@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "runtime/core/error.h"
 #include "runtime/ops/batch_norm.h"
 #include "runtime/ops/movement.h"
 #include "runtime/ops/reshape.h"
@@ -31,6 +32,8 @@ class Rows {
 
   ValueId of(ValueId x) {
     shape_ = graph_.value(x).shape;
+    if (shape_.rank() < 2 || shape_[1] < 1)
+      throw Error("a batch norm in training mode of " + shape_.str() + " has no channels", "the file is damaged");
     std::vector<int64_t> last{0};
     for (int64_t i = 2; i < shape_.rank(); ++i) last.push_back(i);
     last.push_back(1);

@@ -318,6 +318,7 @@ std::vector<std::vector<float>> outputs_of(Plan& plan, const std::vector<Tensor>
 /// Rows `first` to `first` + `count` of a tensor.
 Tensor rows_of(const Tensor& all, int64_t first, int64_t count) {
   Shape shape = all.shape();
+  if (shape.empty()) return all.clone();  // a setting, not a picture
   const size_t row = all.bytes() / static_cast<size_t>(shape[0]);
   shape[0] = count;
   Tensor part(all.dtype(), shape);
@@ -357,7 +358,7 @@ bool agrees(const Graph& graph, int64_t batch, const PictureSize& size) {
 }
 
 /// Whether running the graph a few times takes no longer than reading a large file does.
-bool is_quick(const Graph& typed) {
+bool is_quick(const Graph& typed) {  // of as many pictures as the file is fixed to
   int64_t work = 0;
   for (const Node& node : typed.nodes) {
     std::vector<ValueType> outputs;

@@ -80,7 +80,12 @@ ValueId scores_behind(const Graph& graph, const std::vector<int>& producer, Valu
     if (n < 0) return kNoValue;
     const Node& node = graph.nodes[static_cast<size_t>(n)];
     const Operator& op = *node.op;
-    if (dynamic_cast<const TopK*>(&op) || dynamic_cast<const ArgExtreme*>(&op)) return node.inputs[0];
+    const auto* best = dynamic_cast<const TopK*>(&op);
+    const auto* extreme = dynamic_cast<const ArgExtreme*>(&op);
+    if ((best && !best->largest) || (extreme && !extreme->largest))
+      throw Error("output \"" + graph.value(id).name + "\" is of the smallest numbers, not of scores",
+                  "graft infer runs this one on arrays", ErrorCode::unsupported);
+    if (best || extreme) return node.inputs[0];
     if (!op.is_reshape() && !dynamic_cast<const Cast*>(&op)) return kNoValue;
     id = node.inputs[0];
   }
@@ -143,6 +148,21 @@ std::optional<Affine> affine_front(const Graph& graph) {
     if (dynamic_cast<const Cast*>(&op) || dynamic_cast<const Transpose*>(&op) || dynamic_cast<const Resize*>(&op) ||
         op.is_reshape())
       continue;
+    // Colours in another order: pictures are still given as red, green, blue.
+    if (dynamic_cast<const Gather*>(&op) && node->inputs[0] == at && graph.value(node->outputs[0]).shape == graph.value(at).shape)
+      continue;
+    if (const auto* norm = dynamic_cast<const BatchNorm*>(&op); norm && node->inputs[0] == at) {
+      const auto scale = per_channel(graph.value(node->inputs[1])), bias = per_channel(graph.value(node->inputs[2])),
+                 mean = per_channel(graph.value(node->inputs[3])), variance = per_channel(graph.value(node->inputs[4]));
+      if (!scale || !bias || !mean || !variance) break;
+      for (size_t i = 0; i < 3; ++i) {
+        const double a = (*scale)[i] / std::sqrt((*variance)[i] + static_cast<double>(norm->epsilon));
+        front.b[i] = (front.b[i] - (*mean)[i]) * a + (*bias)[i];
+        front.a[i] *= a;
+      }
+      changes = true;
+      continue;
+    }
     const auto* binary = dynamic_cast<const Binary*>(&op);
     if (!binary || binary->activation.kind != Activation::Kind::none) break;
     const size_t own = node->inputs[0] == at ? 0 : 1;
@@ -230,7 +250,10 @@ Graph with_own_input(const Graph& graph) {
   Graph own = graph;
   while (!own.inputs.empty() && !own.nodes.empty()) {
     const Node front = own.nodes.front();
-    const bool moved = front.name == kTransposition, cast = front.name == kInputCast;
+    const auto* transpose = dynamic_cast<const Transpose*>(front.op.get());
+    const bool moved = front.name == kTransposition && transpose && transpose->permutation == kToLast &&
+                       own.value(own.inputs[0]).shape.rank() == 4;
+    const bool cast = front.name == kInputCast && dynamic_cast<const Cast*>(front.op.get());
     if ((!moved && !cast) || front.inputs != std::vector<ValueId>{own.inputs[0]} ||
         Users(own).only_reader(own.inputs[0]) != 0)
       break;

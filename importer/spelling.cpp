@@ -4,8 +4,16 @@
 
 namespace graft {
 
+/// Names of nodes need not differ from one another, and values may have any.
+std::string Spelling::unused(const std::string& suffix) const {
+  const std::string name = node_.name() + ":" + suffix;
+  std::string result = name;
+  for (int i = 2; node_.scope().find(result) != kNoValue; ++i) result = name + "_" + std::to_string(i);
+  return result;
+}
+
 std::string Spelling::constant(const std::string& suffix, Tensor tensor) {
-  std::string name = node_.name() + ":" + suffix;
+  std::string name = unused(suffix);
   node_.scope().define(name, node_.graph().add_constant(name, std::move(tensor)));
   return name;
 }
@@ -24,7 +32,7 @@ void Spelling::read(const char* type, const std::string& name, const Names& inpu
 
 std::string Spelling::add(const char* type, const std::string& suffix, const Names& inputs,
                           const Attributes& attributes) {
-  std::string name = node_.name() + ":" + suffix;
+  std::string name = unused(suffix);
   read(type, name, inputs, name, attributes);
   return name;
 }

@@ -36,6 +36,7 @@ class Spelling {
   Attributes wide_window() const;
 
  private:
+  std::string unused(const std::string& suffix) const;
   void read(const char* type, const std::string& name, const Names& inputs, const std::string& output,
             const Attributes& attributes);
   NodeReader& node_;

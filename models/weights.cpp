@@ -36,6 +36,8 @@ FilledWeights fill_weights(Graph& graph, const std::map<std::string, Tensor>& we
       continue;
     }
     known.insert(name);
+    if (given->second.dtype() != DType::f32 && given->second.dtype() != DType::f64)
+      throw Error(name + ": holds " + std::string(graft::name_of(given->second.dtype())) + ", not floats", {}, ErrorCode::corrupt_file);
     if (given->second.shape() != value.shape) {
       std::string says = name + ": " + given->second.shape().str() + ", not " + value.shape.str();
       if (!head.contains(value.name))
@@ -48,9 +50,13 @@ FilledWeights fill_weights(Graph& graph, const std::map<std::string, Tensor>& we
   }
   for (const auto& [name, tensor] : weights)
     if (!known.contains(name) && !is_bookkeeping(name)) result.unused.push_back(name);
+  if (result.taken > 0 && result.missing.size() > result.taken)
+    throw Error("has " + std::to_string(result.taken) + " of this architecture's tensors, and lacks " +
+                    result.missing[0] + " and " + std::to_string(result.missing.size() - 1) + " more",
+                "are these the weights of another one?", ErrorCode::corrupt_file);
   if (result.taken == 0)
     throw Error("none of the weights has the name of one of this architecture's",
-                "the names must be torchvision's or timm's", ErrorCode::corrupt_file);
+                "docs/architectures.md lists those that are filled by torchvision's or timm's names", ErrorCode::corrupt_file);
   return result;
 }
 

@@ -64,9 +64,10 @@ class Report {
     else
       std::cout << path << ": error: cannot be read\n";
   }
-  void finish(const Account& account) {
+  void finish(const Account& account, const std::vector<std::string>& notes) {
     if (options_.common.json)
       std::cout << dump({{"results", results_},
+                         {"notes", notes},
                          {"skipped", account.unreadable.size()},
                          {"unreadable", account.unreadable},
                          {"not_pictures", account.ignored}})
@@ -121,7 +122,7 @@ void classify(const Options& o) {
       paths, [&](size_t i, std::span<const float> scores) { report.row(paths[i], scores); },
       [&](size_t i, const std::string& reason) { report.failed(paths[i], reason); }, &listener);
   const Account account{paths.size() - skipped, listener.unreadable(), pictures.ignored};
-  report.finish(account);
+  report.finish(account, listener.notes());
   tell_account(account, o.common.quiet);
 }
 

@@ -143,6 +143,7 @@ void evaluate(const Options& o) {
   json figures = task == Task::classes ? to_json(result) : targets_json(result);
   figures["split"] = chosen.split;
   figures["views"] = o.views.empty() ? "center" : o.views;
+  figures["notes"] = listener.notes();
   figures["unreadable"] = account.unreadable;
   figures["not_pictures"] = account.ignored;
   if (o.common.json)

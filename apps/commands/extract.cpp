@@ -125,6 +125,7 @@ void extract(const Options& o) {
                                 {"continued", writer.continued()},
                                 {"discarded", writer.discarded()},
                                 {"classes", writer.classes(labels)},
+                                {"notes", listener.notes()},
                                 {"skipped", account.unreadable.size()},
                                 {"unreadable", account.unreadable},
                                 {"not_pictures", account.ignored}}

@@ -38,6 +38,7 @@ FilledWeights filled(Graph& graph, const Options& o) {
                                         return torch_name(o.architecture, name);
                                       });
                                     });
+  if (!result.missing.empty()) set_exit_status(kSomeSkipped);
   if (o.common.quiet) return result;
   const auto tell = [&](const std::vector<std::string>& names, const char* what) {
     if (!names.empty()) std::cerr << "graft: note: " << o.weights << ": " << what << ": " << list_text(names) << "\n";

@@ -71,9 +71,7 @@ void list(const Options& o) {
 
 void pull(const Options& o) {
   if (o.list) return list(o);
-  if (o.model.empty())
-    throw Error("no model is named", "graft pull --list shows those of the ONNX Model Zoo",
-                ErrorCode::invalid_argument);
+  if (o.model.empty()) throw CLI::RequiredError("model");
   const std::string reference = is_model_reference(o.model) ? o.model : "zoo:" + o.model;
   const Pulled pulled = pull_model(reference, o.pull, o.common);
   if (o.common.json) {
@@ -94,7 +92,7 @@ void pull(const Options& o) {
   if (pulled.was_there)
     std::cerr << "was there already\n";
   else
-    std::cerr << pulled.bytes / 1000000 << " MB" << (pulled.verified ? ", checksum right" : ", checksum not compared")
+    std::cerr << (pulled.bytes + 999) / 1000 << " kB" << (pulled.verified ? ", checksum right" : ", checksum not compared")
               << "\n";
 }
 

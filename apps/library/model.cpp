@@ -7,6 +7,7 @@
 #include "importer/reader.h"
 #include "importer/writer.h"
 #include "runtime/core/api_boundary.h"
+#include "runtime/core/error.h"
 
 namespace graft {
 
@@ -15,6 +16,10 @@ Model::Model(std::shared_ptr<OnnxModel> contents) : contents_(std::move(contents
 Model Model::load(const std::string& path) {
   return at_api_boundary([&] {
     auto contents = std::make_shared<OnnxModel>(read_model(path));
+    if (contents->declared_batch > 1 && !contents->batch_opened)
+      throw Error(path + ": is fixed to " + std::to_string(contents->declared_batch) +
+                      " pictures at a time, and could not be made open",
+                  "export it with a dynamic batch, or with one picture", ErrorCode::unsupported);
     take_what_is_known(*contents);
     take_picture_form(*contents);
     return Model(std::move(contents));

@@ -155,8 +155,18 @@ class Walk {
   std::optional<Ending> joined(const Node& node, const Seen& seen) {
     const std::vector<ValueId> parts = summands(node);
     if (parts.empty()) return std::nullopt;
+    struct Deeper {  // sums of sums
+      int& depth;
+      explicit Deeper(int& d) : depth(++d) {}
+      ~Deeper() { --depth; }
+    } const deeper(depth_);
+    if (depth_ > kMostSums) return Ending{};
     Ending all;
-    for (ValueId id : parts) {
+    for (size_t i = 0; i < parts.size(); ++i) {
+      const ValueId id = parts[i];
+      if (std::find(parts.begin(), parts.begin() + static_cast<std::ptrdiff_t>(i), id) !=
+          parts.begin() + static_cast<std::ptrdiff_t>(i))
+        continue;
       const Ending one = from(id, seen);
       if (one.classifiers.empty() || (id != parts[0] && one.selections != all.selections)) return Ending{};
       all.selections = one.selections;
@@ -236,12 +246,12 @@ class Walk {
   }
 
   // Sums of sums double the ways back with each; networks end within a few dozen nodes.
-  static constexpr int kMostSteps = 10000;
+  static constexpr int kMostSteps = 10000, kMostSums = 32;
 
   const Graph& graph_;
   std::vector<int> producer_;
   std::vector<bool> follows_input_;
-  int steps_ = 0;
+  int steps_ = 0, depth_ = 0;
 };
 
 }  // namespace

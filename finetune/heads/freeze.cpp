@@ -46,13 +46,18 @@ std::vector<ValueId> layer_inputs(const Node& node) {
   return ids;
 }
 
-/// What is added to scores so that some places are not attended to: no number that is learnt.
+/// What is added to scores so that some places are not attended to, or multiplied to leave some out: no number that is
+/// learnt.
 bool is_mask(const Tensor& tensor) {
   constexpr float kMasked = -50;
   const auto values = tensor.data<float>();
   const auto masked = [](float v) { return v <= kMasked; };
-  return std::any_of(values.begin(), values.end(), masked) &&
-         std::all_of(values.begin(), values.end(), [&](float v) { return v == 0 || masked(v); });
+  const bool bars = std::any_of(values.begin(), values.end(), masked) &&
+                    std::all_of(values.begin(), values.end(), [&](float v) { return v == 0 || masked(v); });
+  const bool picks = std::all_of(values.begin(), values.end(), [](float v) { return v == 0 || v == 1; }) &&
+                     std::find(values.begin(), values.end(), 0.0f) != values.end() &&
+                     std::find(values.begin(), values.end(), 1.0f) != values.end();
+  return bars || picks;
 }
 
 /// Which constants of a graph are weights of which nodes. A node may read them by way of others that read weights alone

@@ -59,10 +59,14 @@ std::pair<ValueId, std::vector<std::string>> find_features(Graph& graph, ValueId
 }
 
 /// The value of this name, or the first output of the node.
-std::pair<ValueId, std::vector<std::string>> named_features(Graph& graph, const std::string& name) {
+ValueId value_named(const Graph& graph, const std::string& name) {
   ValueId id = graph.find(name);
   for (size_t i = 0; i < graph.nodes.size() && id == kNoValue; ++i)
     if (graph.nodes[i].name == name) id = graph.nodes[i].outputs[0];
+  return id;
+}
+
+std::pair<ValueId, std::vector<std::string>> named_features(Graph& graph, const std::string& name, ValueId id) {
   const bool is_made = id != kNoValue && graph.producers()[static_cast<size_t>(id)] >= 0;
   if (!is_made || graph.value(id).dtype != DType::f32 || graph.value(id).shape.rank() < 2)
     throw Error("\"" + name + "\" is no layer whose numbers a head could read", "graft inspect MODEL lists the layers",
@@ -77,7 +81,8 @@ std::vector<std::string> dense_inputs(const Graph& graph) {
   std::vector<std::string> names;
   for (size_t i = graph.nodes.size(); i-- > 0 && names.size() < kMost;) {
     const Node& node = graph.nodes[i];
-    if (node.op->type() == "Gemm" && !graph.value(node.inputs[0]).constant)
+    if (node.op->type() == "Gemm" && !graph.value(node.inputs[0]).constant &&
+        std::find(names.begin(), names.end(), graph.value(node.inputs[0]).name) == names.end())
       names.push_back(graph.value(node.inputs[0]).name);
   }
   return names;
@@ -91,13 +96,14 @@ void prepare(Graph& graph) {
 }  // namespace
 
 GraftedHead graft_head(Graph& graph, const HeadRequest& request) {
+  const ValueId named = value_named(graph, request.features);  // before nodes join others
   prepare(graph);
   const std::vector<ValueId> old = graph.outputs;
   const Shape scores = graph.value(old[0]).shape;
   std::vector<std::string> others;
   if (request.features.empty()) others = dense_inputs(graph);
   const auto [features, replaced] =
-      request.features.empty() ? find_features(graph, old[0]) : named_features(graph, request.features);
+      request.features.empty() ? find_features(graph, old[0]) : named_features(graph, request.features, named);
   GraftedHead head{replaced, {}, graph.value(features).shape[1], {}};
   if (replaced.empty()) head.other_features = std::move(others);
   const HeadPtr kind = make_head(request.head);

@@ -58,8 +58,13 @@ Safetensors read_safetensors(const std::string& path) {
                       try {
                         const json header = json::parse(text);
                         Safetensors file;
+                        uint64_t read = 0;
                         for (const auto& [name, entry] : header.items()) {
                           if (name != "__metadata__") {
+                            const auto& offsets = entry.at("data_offsets");
+                            const int64_t bytes = json_integer(offsets.at(1)) - json_integer(offsets.at(0));
+                            if (bytes < 0 || (read += static_cast<uint64_t>(bytes)) > size - sizeof length - length)
+                              throw Error("is truncated, or has tensors that overlap", {}, ErrorCode::corrupt_file);
                             file.tensors.emplace(name, read_tensor(stream, name, entry, sizeof length + length, size));
                             continue;
                           }

@@ -1,5 +1,7 @@
 #include "runtime/ops/convolution.h"
 
+#include <algorithm>
+
 #include "importer/op_table.h"
 #include "importer/spelling.h"
 #include "runtime/ops/volume_convolution.h"
@@ -13,6 +15,7 @@ void read_1d(NodeReader& node) {
   const std::string rows = spell.integers("rows", {2});
   std::string weight;
   if (const Tensor* known = node.constant(1)) {  // stays a parameter
+    if (known->shape().rank() != 3) throw Error("weight is " + known->shape().str() + ", not outputs × inputs × taps");
     Tensor wide = known->clone();
     const Shape& shape = known->shape();
     wide.reshape({shape[0], shape[1], 1, shape[2]});
@@ -49,8 +52,20 @@ void read_3d(NodeReader& node) {
   node.emit(op, node.inputs());
 }
 
+/// The weight's shape, also where it is quantised: kernel_shape may be left out.
+Shape weight_shape(NodeReader& node) {
+  ValueId id = node.input(1);
+  const auto& nodes = node.graph().nodes;
+  while (node.graph().value(id).shape.empty()) {
+    const auto made = std::find_if(nodes.rbegin(), nodes.rend(), [&](const Node& n) { return n.outputs[0] == id; });
+    if (made == nodes.rend() || (made->op->type() != "DequantizeLinear" && made->op->type() != "QuantizeLinear")) break;
+    id = made->inputs[0];
+  }
+  return node.graph().value(id).shape;
+}
+
 void read(NodeReader& node) {
-  const Shape& weight = node.shape(1);
+  const Shape weight = weight_shape(node);
   const auto kernel = node.integers("kernel_shape");
   const auto dimensions = weight.rank() > 2 ? weight.rank() - 2 : static_cast<int64_t>(kernel.size());
   if (dimensions == 1) return read_1d(node);

@@ -146,12 +146,13 @@ void require_no_more_inputs(NodeReader& node, size_t from) {
 /// Query, key and value from one product: x (N×L×C), weights (C×3·D) and bias (3·D) side by side.
 void read_attention(NodeReader& node) {
   require_no_more_inputs(node, 3);
+  if (node.integer("do_rotary", 0) != 0) throw Error("rotary embeddings of an attention are not supported");
   if (!node.integers("qkv_hidden_sizes").empty())
     throw Error("queries and values of different widths are not supported");
   Spelling spell(node);
   std::string all = spell.add("MatMul", "product", {spell.input(0), spell.input(1)});
   if (!spell.input(2).empty()) all = spell.add("Add", "biased", {all, spell.input(2)});
-  const Shape& weight = node.shape(1);
+  const Shape weight = node.shape(1);  // a copy: values move as nodes are added
   if (weight.rank() != 2 || weight[1] % 3 != 0) throw Error("weights are " + weight.str() + ", not three side by side");
   const auto part = [&](const char* suffix, int64_t i) {
     const int64_t width = weight[1] / 3;

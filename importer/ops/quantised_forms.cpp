@@ -19,6 +19,15 @@ void quantise(Spelling& spell, const std::string& floats, size_t scale) {
   spell.give("QuantizeLinear", inputs);
 }
 
+/// ONNX's own, where channels stand first.
+void read_convolution(NodeReader& node) {
+  if (node.integer("channels_last", 0) != 0)
+    throw Error("has channels last, as ONNX Runtime optimised it for one processor",
+                "save it with a lower optimisation level (ORT_ENABLE_EXTENDED), or take the original file",
+                ErrorCode::unsupported);
+  op_table().reader("QLinearConv")(node);
+}
+
 template <const char* type>
 void read_binary(NodeReader& node) {
   Spelling spell(node);
@@ -60,7 +69,9 @@ void read_gemm(NodeReader& node) {
   const bool transposed = node.integer("transB", 0) != 0;
   Spelling::Names inputs{dequantised(spell, "a", 0), dequantised(spell, "b", 3, transposed ? 0 : 1)};
   if (const std::string bias = spell.input(6); !bias.empty()) {
-    const std::string scale = spell.add("Mul", "bias_scale", {spell.input(1), spell.input(4)});
+    std::string scale = spell.add("Mul", "bias_scale", {spell.input(1), spell.input(4)});
+    if (const float alpha = node.real("alpha", 1); alpha != 1)
+      scale = spell.add("Mul", "bias_scale_alpha", {scale, spell.number("alpha", alpha)});
     const std::string floats =
         spell.add("Cast", "bias_float", {bias}, {attribute("to", int64_t{onnx::TensorProto::FLOAT})});
     inputs.push_back(spell.add("Mul", "bias", {floats, scale}));
@@ -95,7 +106,10 @@ Dynamic dynamic_scale(Spelling& spell, const std::string& x) {
   const std::string high = spell.add("Max", "high", {spell.add("ReduceMax", "largest", {x}, flat), none});
   const std::string low = spell.add("Min", "low", {spell.add("ReduceMin", "smallest", {x}, flat), none});
   Dynamic d;
-  d.scale = spell.add("Div", "scale", {spell.add("Sub", "range", {high, low}), most});
+  // Where all is zero any scale does, but zero.
+  const std::string range = spell.add("Sub", "range", {high, low}), is_flat = spell.add("Equal", "is_flat", {range, none});
+  d.scale =
+      spell.add("Where", "scale", {is_flat, spell.number("one", 1), spell.add("Div", "step", {range, most})});
   const std::string point = spell.add("Neg", "point", {spell.add("Div", "low_steps", {low, d.scale})});
   const std::string whole = spell.add("Round", "whole", {spell.add("Clip", "inside", {point, none, most})});
   d.zero = spell.add("Cast", "zero", {whole}, {attribute("to", int64_t{onnx::TensorProto::UINT8})});
@@ -131,6 +145,7 @@ void map_quantised_forms(OpTable& table) {
   table.read("com.microsoft.DynamicQuantizeMatMul", read_dynamic_matmul);
   table.read("com.microsoft.MatMulIntegerToFloat", read_matmul_to_float);
   table.read("com.microsoft.QGemm", read_gemm);
+  table.read("com.microsoft.QLinearConv", read_convolution);
   table.read("com.microsoft.QLinearAdd", read_binary<kAdd>);
   table.read("com.microsoft.QLinearMul", read_binary<kMul>);
   table.read("com.microsoft.QLinearConcat", read_concat);

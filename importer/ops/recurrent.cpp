@@ -70,7 +70,7 @@ void read(NodeReader& node) {
                      : moves ? node.scope().find(swapped(("input" + std::to_string(i)).c_str(), node.input_name(i)))
                              : node.input(i));
   }
-  while (inputs.back() == kNoValue) inputs.pop_back();
+  while (inputs.size() > 3 && inputs.back() == kNoValue) inputs.pop_back();
   // The states of all steps are there even where only the last is asked for.
   const bool named = node.output_count() > 0 && !node.output_name(0).empty();
   const std::string all = named && !batch_first ? node.output_name(0) : node.name() + ":states";
@@ -87,6 +87,7 @@ void read(NodeReader& node) {
   };
   if (node.output_count() > 1 && node.output_is_read(1)) give(last_state(spell, all, op->direction), 1);
   if (node.output_count() > 2 && node.output_is_read(2)) {
+    if (kind != Recurrent::Kind::lstm) throw Error("has a third output, which only an LSTM has", "the file is damaged");
     auto cell = std::make_shared<Recurrent>(*op);
     cell->last_cell = true;
     const std::string name = node.name() + ":cell";

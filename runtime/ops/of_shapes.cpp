@@ -1,11 +1,15 @@
 #include "runtime/ops/of_shapes.h"
 
+#include <cstdint>
+#include <string>
+
 #include "runtime/core/error.h"
 
 namespace graft {
 
 std::vector<ValueType> EyeLike::infer(std::span<const ValueType> inputs) const {
   if (inputs.empty() || inputs[0].shape.rank() != 2) throw Error("needs a matrix");
+  if (k > INT32_MAX || k < INT32_MIN) throw Error("diagonal " + std::to_string(k) + " lies outside");
   return {{to.value_or(inputs[0].dtype), inputs[0].shape}};
 }
 

@@ -14,7 +14,7 @@ namespace graft {
 namespace {
 
 // A step becomes a dozen nodes.
-constexpr int64_t kMostSteps = 2048;
+constexpr int64_t kMostSteps = 1024;
 
 /// One direction's nodes.
 class Steps {
@@ -123,6 +123,7 @@ std::string_view Recurrent::type() const { return kind == Kind::lstm ? "LSTM" : 
 
 std::vector<ValueType> Recurrent::infer(std::span<const ValueType> inputs) const {
   if (inputs.size() < 3) throw Error("needs x, weights and recurrence weights");
+  if (last_cell && kind != Kind::lstm) throw Error("has no cell");
   const Shape &x = inputs[0].shape, &w = inputs[1].shape, &r = inputs[2].shape;
   const int64_t d = directions(), width = gates() * hidden;
   if (hidden < 1 || x.rank() != 3 || w != Shape{d, width, x[2]} || r != Shape{d, width, hidden})

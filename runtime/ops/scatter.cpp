@@ -12,6 +12,8 @@
 namespace graft {
 namespace {
 
+constexpr size_t kMostPlaces = size_t{1} << 26;  // in all gathers of one node
+
 int64_t inside(int64_t coordinate, int64_t extent) {
   const int64_t from_front = coordinate < 0 ? coordinate + extent : coordinate;
   if (from_front < 0 || from_front >= extent)
@@ -107,7 +109,7 @@ std::vector<ValueType> Scatter::infer(std::span<const ValueType> inputs) const {
     for (size_t i = 0; i < data.size(); ++i)
       if (i != along && indices[i] > data[i]) refuse();
   } else {
-    if (indices.empty() || indices.back() < 0 || indices.back() > data.rank()) refuse();
+    if (indices.empty() || indices.back() < 1 || indices.back() > data.rank()) refuse();
     Shape wanted(std::vector<int64_t>(indices.begin(), indices.end() - 1));
     wanted.insert(wanted.end(), data.begin() + indices.back(), data.end());
     if (wanted != updates) refuse();
@@ -140,7 +142,11 @@ ValueId Scatter::expand(Expansion& to) const {
   std::vector<size_t> got(static_cast<size_t>(data.elements()), 0);
   for (const auto& [place, update] : moves) {
     const size_t round = got[static_cast<size_t>(place)]++;
-    if (round == rounds.size()) rounds.emplace_back(got.size(), 0);
+    if (round == rounds.size()) {
+      if ((rounds.size() + 1) * got.size() > kMostPlaces)
+        throw Error("combines too many updates of one place", {}, ErrorCode::unsupported);
+      rounds.emplace_back(got.size(), 0);
+    }
     rounds[round][static_cast<size_t>(place)] = 1 + update;
   }
   const ValueId nothing = to.constant(Tensor::of<float>({1}, {neutral(reduction)}));

@@ -16,9 +16,12 @@ std::vector<ValueType> VolumeConvolution::infer(std::span<const ValueType> input
   if (x.rank() != 5 || w.rank() != 5 || groups < 1 || x[1] != w[1] * groups || w[0] % groups != 0)
     throw Error("weight " + w.str() + " in " + std::to_string(groups) + " groups does not fit an input of " + x.str());
   Shape y{x[0], w[0]};
+  constexpr int64_t kLargest = 1 << 20;
   for (size_t i = 0; i < 3; ++i) {
+    for (const int64_t number : {stride[i], dilation[i], before[i], after[i], w[i + 2]})
+      if (number < 0 || number > kLargest) throw Error("a window of " + std::to_string(number) + " has no sense");
     const int64_t reach = dilation[i] * (w[i + 2] - 1) + 1, room = x[i + 2] + before[i] + after[i];
-    if (stride[i] < 1 || dilation[i] < 1 || before[i] < 0 || after[i] < 0 || room < reach)
+    if (stride[i] < 1 || dilation[i] < 1 || w[i + 2] < 1 || room < reach)
       throw Error("a window of " + std::to_string(w[i + 2]) + " does not fit an input of " + std::to_string(x[i + 2]));
     y.push_back((room - reach) / stride[i] + 1);
   }

@@ -239,6 +239,7 @@ class Pull(ScratchTest):
         done = self.pull("hf:someone/net/model.onnx", "--json")
         self.assertEqual(json.loads(done.stdout)["url"], f"{self.server.url}/someone/net/resolve/main/model.onnx")
         self.assertIn("next mirror", done.stderr)
+        self.assertEqual(pathlib.Path(json.loads(done.stdout)["path"]).read_bytes(), self.content)
 
     def test_proxies_are_obeyed(self):
         self.server.files["http://models.invalid/small.onnx"] = self.content  # as a proxy is asked
