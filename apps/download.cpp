@@ -31,7 +31,7 @@ constexpr long kMostRedirects = 10;
 
 struct Library {
   SharedLibrary library{GRAFT_CURL_LIBRARY, "downloads"};
-#define GRAFT_FUNCTION(name) decltype(&::name) name = library.function(#name, &::name)
+#define GRAFT_FUNCTION(name) decltype(&::name) name = library.function<decltype(::name)>(#name)
   // curl.h wraps these in macros that check types.
 #undef curl_easy_setopt
 #undef curl_easy_getinfo
@@ -98,7 +98,8 @@ class Part {
 
  private:
   bool is_at_its_path() const {
-    struct stat own {}, there {};
+    struct stat own {
+    }, there{};
     return ::fstat(file_, &own) == 0 && ::stat(path_.c_str(), &there) == 0 && own.st_dev == there.st_dev &&
            own.st_ino == there.st_ino;
   }

@@ -30,7 +30,7 @@ struct FinetuneOptions {
 struct FinetuneReport {
   FinetuneResult result;
   std::vector<std::string> classes;
-  std::string model, history;  // paths
+  std::string model, history;      // paths
   std::vector<std::string> notes;  // what was told
   Account account;
   std::optional<Evaluation> test;  // where there are pictures for it

@@ -44,7 +44,8 @@ void take_references(CLI::App& app) {
       if (!option) continue;
       option->transform([command](std::string text) {
         const auto all = command->get_options();
-        const bool complete = std::none_of(all.begin(), all.end(), [](const CLI::Option* o) { return o->get_required() && o->count() == 0; });
+        const bool complete = std::none_of(all.begin(), all.end(),
+                                           [](const CLI::Option* o) { return o->get_required() && o->count() == 0; });
         if (!is_model_reference(text) || command->count("--help") > 0 || !complete) return text;
         CommonOptions common;
         common.quiet = command->count("--quiet") > 0;

@@ -149,7 +149,8 @@ std::optional<Affine> affine_front(const Graph& graph) {
         op.is_reshape())
       continue;
     // Colours in another order: pictures are still given as red, green, blue.
-    if (dynamic_cast<const Gather*>(&op) && node->inputs[0] == at && graph.value(node->outputs[0]).shape == graph.value(at).shape)
+    if (dynamic_cast<const Gather*>(&op) && node->inputs[0] == at &&
+        graph.value(node->outputs[0]).shape == graph.value(at).shape)
       continue;
     if (const auto* norm = dynamic_cast<const BatchNorm*>(&op); norm && node->inputs[0] == at) {
       const auto scale = per_channel(graph.value(node->inputs[1])), bias = per_channel(graph.value(node->inputs[2])),

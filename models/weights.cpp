@@ -37,7 +37,8 @@ FilledWeights fill_weights(Graph& graph, const std::map<std::string, Tensor>& we
     }
     known.insert(name);
     if (given->second.dtype() != DType::f32 && given->second.dtype() != DType::f64)
-      throw Error(name + ": holds " + std::string(graft::name_of(given->second.dtype())) + ", not floats", {}, ErrorCode::corrupt_file);
+      throw Error(name + ": holds " + std::string(graft::name_of(given->second.dtype())) + ", not floats", {},
+                  ErrorCode::corrupt_file);
     if (given->second.shape() != value.shape) {
       std::string says = name + ": " + given->second.shape().str() + ", not " + value.shape.str();
       if (!head.contains(value.name))
@@ -56,7 +57,8 @@ FilledWeights fill_weights(Graph& graph, const std::map<std::string, Tensor>& we
                 "are these the weights of another one?", ErrorCode::corrupt_file);
   if (result.taken == 0)
     throw Error("none of the weights has the name of one of this architecture's",
-                "docs/architectures.md lists those that are filled by torchvision's or timm's names", ErrorCode::corrupt_file);
+                "docs/architectures.md lists those that are filled by torchvision's or timm's names",
+                ErrorCode::corrupt_file);
   return result;
 }
 

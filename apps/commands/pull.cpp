@@ -92,8 +92,8 @@ void pull(const Options& o) {
   if (pulled.was_there)
     std::cerr << "was there already\n";
   else
-    std::cerr << (pulled.bytes + 999) / 1000 << " kB" << (pulled.verified ? ", checksum right" : ", checksum not compared")
-              << "\n";
+    std::cerr << (pulled.bytes + 999) / 1000 << " kB"
+              << (pulled.verified ? ", checksum right" : ", checksum not compared") << "\n";
 }
 
 }  // namespace

@@ -15,7 +15,7 @@ namespace {
 
 struct Library {
   SharedLibrary library{GRAFT_CRYPTO_LIBRARY, "checksums of models"};
-#define GRAFT_FUNCTION(name) decltype(&::name) name = library.function(#name, &::name)
+#define GRAFT_FUNCTION(name) decltype(&::name) name = library.function<decltype(::name)>(#name)
   GRAFT_FUNCTION(EVP_MD_CTX_new);
   GRAFT_FUNCTION(EVP_MD_CTX_free);
   GRAFT_FUNCTION(EVP_sha256);

@@ -16,7 +16,7 @@ namespace {
 
 struct Library {
   SharedLibrary library{GRAFT_HEIF_LIBRARY, "HEIC and AVIF pictures"};
-#define GRAFT_FUNCTION(name) decltype(&::name) name = library.function(#name, &::name)
+#define GRAFT_FUNCTION(name) decltype(&::name) name = library.function<decltype(::name)>(#name)
   GRAFT_FUNCTION(heif_context_alloc);
   GRAFT_FUNCTION(heif_context_free);
   GRAFT_FUNCTION(heif_context_read_from_memory_without_copy);

@@ -12,9 +12,10 @@ class SharedLibrary {
   SharedLibrary(const SharedLibrary&) = delete;
   SharedLibrary& operator=(const SharedLibrary&) = delete;
 
-  /// A function by its name, with the type of its declaration: library.function("f", &f).
+  /// A function by its name, with the type of its declaration: library.function<decltype(f)>("f"). Nothing else may
+  /// mention the function: it is not linked.
   template <typename Function>
-  Function* function(const char* name, Function*) const {
+  Function* function(const char* name) const {
     return reinterpret_cast<Function*>(address_of(name));
   }
 

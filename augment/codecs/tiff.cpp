@@ -31,7 +31,7 @@ void keep_message(thandle_t, const char*, const char* format, va_list arguments)
 
 struct Library {
   SharedLibrary library{GRAFT_TIFF_LIBRARY, "TIFF pictures"};
-#define GRAFT_FUNCTION(name) decltype(&::name) name = library.function(#name, &::name)
+#define GRAFT_FUNCTION(name) decltype(&::name) name = library.function<decltype(::name)>(#name)
   GRAFT_FUNCTION(TIFFClientOpen);
   GRAFT_FUNCTION(TIFFClose);
   GRAFT_FUNCTION(TIFFGetField);

@@ -107,9 +107,9 @@ Dynamic dynamic_scale(Spelling& spell, const std::string& x) {
   const std::string low = spell.add("Min", "low", {spell.add("ReduceMin", "smallest", {x}, flat), none});
   Dynamic d;
   // Where all is zero any scale does, but zero.
-  const std::string range = spell.add("Sub", "range", {high, low}), is_flat = spell.add("Equal", "is_flat", {range, none});
-  d.scale =
-      spell.add("Where", "scale", {is_flat, spell.number("one", 1), spell.add("Div", "step", {range, most})});
+  const std::string range = spell.add("Sub", "range", {high, low}),
+                    is_flat = spell.add("Equal", "is_flat", {range, none});
+  d.scale = spell.add("Where", "scale", {is_flat, spell.number("one", 1), spell.add("Div", "step", {range, most})});
   const std::string point = spell.add("Neg", "point", {spell.add("Div", "low_steps", {low, d.scale})});
   const std::string whole = spell.add("Round", "whole", {spell.add("Clip", "inside", {point, none, most})});
   d.zero = spell.add("Cast", "zero", {whole}, {attribute("to", int64_t{onnx::TensorProto::UINT8})});

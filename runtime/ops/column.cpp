@@ -46,7 +46,8 @@ ValueId ColumnsToImage::expand(Expansion& to) const {
   const Extent2d kernel = b.window.kernel;
   const int64_t rows = to.shape(to.input(0))[1], block = kernel.height * kernel.width;
   constexpr int64_t kLargest = 1 << 26;
-  if (block > kLargest / std::max<int64_t>(rows, 1)) throw Error("blocks of " + std::to_string(block) + " are too large");
+  if (block > kLargest / std::max<int64_t>(rows, 1))
+    throw Error("blocks of " + std::to_string(block) + " are too large");
   Tensor weight = Tensor::zeros(DType::f32, {rows, 1, kernel.height, kernel.width});
   for (int64_t row = 0; row < rows; ++row) weight.data<float>()[static_cast<size_t>(row * block + row % block)] = 1;
   auto op = std::make_shared<ConvTranspose>();

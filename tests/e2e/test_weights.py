@@ -55,14 +55,32 @@ class Weights(ScratchTest):
                 self.assertLess(np.abs(np.load(self.base / "y.npy") - expected).max(), 1e-4 * np.abs(expected).max())
 
     def test_a_resnet_takes_torchvisions_names(self):
-        names = {"conv1.weight": (64, 3, 7, 7), "bn1.running_mean": (64,), "layer1.0.conv2.weight": (64, 64, 3, 3), "layer1.0.bn2.weight": (64,),
-                 "layer2.0.downsample.0.weight": (128, 64, 1, 1), "layer2.0.downsample.1.running_var": (128,), "layer4.1.bn2.bias": (512,)}
-        write_safetensors(self.base / "w.safetensors", {n: random.random(s).astype(np.float32) for n, s in names.items()})
-        path, done = self.new("resnet-18", "--weights", self.base / "w.safetensors")
+        names = {"conv1.weight": (64, 3, 7, 7), "fc.weight": (10, 512), "fc.bias": (10,)}
+
+        def norm(name, n):
+            names.update({f"{name}.{part}": (n,) for part in ("weight", "bias", "running_mean", "running_var")})
+
+        norm("bn1", 64)
+        for layer, n in enumerate((64, 128, 256, 512), 1):
+            for block in range(2):
+                into = n if block or layer == 1 else n // 2
+                for k, width in ((1, into), (2, n)):
+                    names[f"layer{layer}.{block}.conv{k}.weight"] = (n, width, 3, 3)
+                    norm(f"layer{layer}.{block}.bn{k}", n)
+                if into != n:
+                    names[f"layer{layer}.{block}.downsample.0.weight"] = (n, into, 1, 1)
+                    norm(f"layer{layer}.{block}.downsample.1", n)
+        tensors = {n: random.random(s).astype(np.float32) for n, s in names.items()}
+        write_safetensors(self.base / "w.safetensors", tensors)
+        _, done = self.new("resnet-18", "--weights", self.base / "w.safetensors")
         report = json.loads(done.stdout)["weights"]
-        self.assertEqual((report["taken"], report["unused"]), (len(names), []))
-        self.assertIn("layer1.1.bn1.running_var", report["missing"])
-        self.assertIn("stay as they were drawn", done.stderr)
+        self.assertEqual((report["taken"], report["missing"], report["unused"]), (len(names), [], []))
+        # What a file lacks stays as it was drawn, which a line and the exit status say.
+        del tensors["layer1.1.bn1.running_var"]
+        write_safetensors(self.base / "w.safetensors", tensors)
+        done = graft("new", "resnet-18", "-o", self.base / "r.onnx", "--classes", 10, "--weights", self.base / "w.safetensors", check=False)
+        self.assertEqual(done.returncode, 3)
+        self.assertIn("stay as they were drawn: layer1.1.bn1.running_var", done.stderr)
 
     def test_another_number_of_classes_keeps_the_head(self):
         path, _ = self.new("shufflenet-v2-0.5")
