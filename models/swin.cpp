@@ -44,8 +44,8 @@ ValueId relative_places(NetworkBuilder& net, const std::string& name) {
 Tensor seam_mask(int64_t side, int64_t shift) {
   const auto region = [&](int64_t at) { return at < side - kWindow ? 0 : at < side - shift ? 1 : 2; };
   const int64_t across = side / kWindow;
-  Tensor mask(DType::f32, {1, across * across, 1, kPlaces, kPlaces});
-  auto to = mask.data<float>().begin();
+  Tensor mask(DType::i8, {1, across * across, 1, kPlaces, kPlaces});
+  auto to = mask.data<int8_t>().begin();
   for (int64_t window = 0; window < across * across; ++window) {
     const auto of = [&](int64_t place) {
       const int64_t row = window / across * kWindow + place / kWindow,
@@ -53,7 +53,7 @@ Tensor seam_mask(int64_t side, int64_t shift) {
       return 3 * region(row) + region(column);
     };
     for (int64_t i = 0; i < kPlaces; ++i)
-      for (int64_t j = 0; j < kPlaces; ++j) *to++ = of(i) == of(j) ? 0.0f : -100.0f;
+      for (int64_t j = 0; j < kPlaces; ++j) *to++ = of(i) == of(j) ? 0 : -100;
   }
   return mask;
 }
@@ -76,7 +76,9 @@ ValueId window_attention(NetworkBuilder& net, const std::string& name, ValueId x
   x = self_attention(net, name, x, heads, [&](ValueId scores) {
     scores = net.add(name + ".biased", scores, bias);
     if (shift == 0) return scores;
-    const ValueId mask = net.graph().add_constant(name + ".mask", seam_mask(side, shift));
+    // Bytes until it runs: no number that is learnt.
+    const ValueId bytes = net.graph().add_constant(name + ".mask.bytes", seam_mask(side, shift));
+    const ValueId mask = net.graph().add(name + ".mask", std::make_shared<Cast>(), {bytes});
     const ValueId apart = net.reshape(name + ".apart", scores, {-1, windows, heads, kPlaces, kPlaces});
     return net.reshape(name + ".masked", net.add(name + ".seam", apart, mask), {-1, heads, kPlaces, kPlaces});
   });

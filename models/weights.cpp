@@ -32,7 +32,7 @@ FilledWeights fill_weights(Graph& graph, const std::map<std::string, Tensor>& we
     const std::string name = name_of(value.name);
     const auto given = weights.find(name);
     if (given == weights.end()) {
-      if (!value.name.ends_with(".mask")) result.missing.push_back(name);
+      result.missing.push_back(name);
       continue;
     }
     known.insert(name);

@@ -14,6 +14,7 @@
 #include "runtime/ops/movement.h"
 #include "runtime/ops/normalise.h"
 #include "runtime/ops/prelu.h"
+#include "runtime/ops/rearrange.h"
 #include "runtime/ops/recurrent.h"
 #include "runtime/ops/volume_convolution.h"
 
@@ -104,8 +105,8 @@ class Weights {
     if (dynamic_cast<const Normalise*>(op) || dynamic_cast<const PRelu*>(op)) {
       const auto own = constants({node.inputs.begin() + 1, node.inputs.end()});
       ids.insert(ids.end(), own.begin(), own.end());
-    } else if (behind_layers ? combines || dynamic_cast<const Concat*>(op)
-                             : dynamic_cast<const Expand*>(op) != nullptr) {
+    } else if (dynamic_cast<const Expand*>(op) || dynamic_cast<const Tile*>(op) ||
+               (behind_layers && (combines || dynamic_cast<const Concat*>(op)))) {
       for (ValueId id : constants(node.inputs))
         if (graph_.value(id).shape.elements() > 1 && !is_mask(*graph_.value(id).constant)) ids.push_back(id);
     }

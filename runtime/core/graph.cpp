@@ -146,9 +146,16 @@ std::vector<bool> weight_like_values(const Graph& graph) {
       follows = follows || follows_input[static_cast<size_t>(id)];
     }
     for (ValueId id : node.outputs) {
-      weight_like[static_cast<size_t>(id)] = node.op->output_is_weight_like() || (any && all) || !follows;
+      const bool of_constants = !follows && node.op->layout() != Operator::Layout::channels_last;
+      weight_like[static_cast<size_t>(id)] = node.op->output_is_weight_like() || (any && all) || of_constants;
       follows_input[static_cast<size_t>(id)] = follows;
     }
+  }
+  // What a picture operator reads first is a picture, be it made of constants.
+  for (const Node& node : graph.nodes) {
+    if (node.op->layout() != Operator::Layout::channels_last || node.inputs.empty()) continue;
+    const ValueId picture = node.inputs[0];
+    if (picture != kNoValue && !follows_input[static_cast<size_t>(picture)]) weight_like[static_cast<size_t>(picture)] = false;
   }
   return weight_like;
 }
