@@ -155,7 +155,8 @@ std::vector<bool> weight_like_values(const Graph& graph) {
   for (const Node& node : graph.nodes) {
     if (node.op->layout() != Operator::Layout::channels_last || node.inputs.empty()) continue;
     const ValueId picture = node.inputs[0];
-    if (picture != kNoValue && !follows_input[static_cast<size_t>(picture)]) weight_like[static_cast<size_t>(picture)] = false;
+    if (picture != kNoValue && !follows_input[static_cast<size_t>(picture)])
+      weight_like[static_cast<size_t>(picture)] = false;
   }
   return weight_like;
 }
