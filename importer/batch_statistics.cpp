@@ -1,8 +1,7 @@
 #include "importer/batch_statistics.h"
 
-#include <algorithm>
-
 #include "runtime/core/error.h"
+#include "runtime/core/users.h"
 #include "runtime/ops/batch_norm.h"
 #include "runtime/ops/movement.h"
 #include "runtime/ops/reshape.h"
@@ -114,20 +113,16 @@ Form form_of(const Graph& graph, const Node& norm, bool follows_input) {
 }  // namespace
 
 void take_own_statistics(Graph& graph) {
-  std::vector<bool> follows_input(graph.value_count(), false), reshaped(graph.value_count(), false);
-  for (ValueId id : graph.inputs) follows_input[static_cast<size_t>(id)] = true;
+  const std::vector<bool> follows_input = values_following_inputs(graph);
+  std::vector<bool> reshaped(graph.value_count(), false);
   std::vector<Form> forms;
   for (const Node& node : graph.nodes) {
-    const bool follows = std::any_of(node.inputs.begin(), node.inputs.end(), [&](ValueId id) {
-      return id != kNoValue && follows_input[static_cast<size_t>(id)];
-    });
     const bool is_reshape = dynamic_cast<const Reshape*>(node.op.get()) != nullptr;
-    for (ValueId id : node.outputs) {
-      follows_input[static_cast<size_t>(id)] = follows;
-      reshaped[static_cast<size_t>(id)] = is_reshape;
-    }
-    const bool chosen = is_in_training(node) && (!follows || reshaped[static_cast<size_t>(node.inputs[0])]);
-    forms.push_back(chosen ? form_of(graph, node, follows) : Form::fixed);
+    for (ValueId id : node.outputs) reshaped[static_cast<size_t>(id)] = is_reshape;
+    forms.push_back(Form::fixed);
+    if (!is_in_training(node)) continue;
+    const auto x = static_cast<size_t>(node.inputs[0]);
+    if (!follows_input[x] || reshaped[x]) forms.back() = form_of(graph, node, follows_input[x]);
   }
   take_batch_form(graph, forms);
 }

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "importer/op_table.h"
+#include "importer/tensor_types.h"
 #include "runtime/core/error.h"
 #include "runtime/core/memory_text.h"
 #include "runtime/ops/conditional.h"
@@ -17,28 +18,6 @@ constexpr int64_t kMostNodesMade = 2 * LocalFunctions::kMostNodes;
 // Constants may take so many times what the file (and the files beside it) hold: half types become float32, and a
 // function's constants stand once for each call.
 constexpr size_t kConstantGrowth = 8, kConstantAllowance = size_t{256} << 20;
-
-DType activation_dtype(int type) {
-  switch (type) {
-    case onnx::TensorProto::FLOAT:
-    case onnx::TensorProto::FLOAT16:
-    case onnx::TensorProto::BFLOAT16:
-    case onnx::TensorProto::DOUBLE:
-      return DType::f32;
-    case onnx::TensorProto::INT64:
-      return DType::i64;
-    case onnx::TensorProto::INT32:
-      return DType::i32;
-    case onnx::TensorProto::UINT8:
-      return DType::u8;
-    case onnx::TensorProto::INT8:
-      return DType::i8;
-    case onnx::TensorProto::BOOL:
-      return DType::boolean;
-    default:
-      throw Error("element type " + std::to_string(type) + " is not supported");
-  }
-}
 
 Shape input_shape(const onnx::ValueInfoProto& info, int64_t largest_extent) {
   Shape shape;

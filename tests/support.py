@@ -52,6 +52,16 @@ class ScratchTest(unittest.TestCase):
         cls.folder.cleanup()
 
 
+class PictureTest(ScratchTest):
+    """With a small set of pictures, `pictures`, and one of them, `picture`."""
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.pictures = cls.base / "pictures"
+        graft("generate", cls.pictures, "--set", "demo", "--train", 4, "--val", 3, "--quiet")
+        cls.picture = next((cls.pictures / "val").rglob("*.png"))
+
+
 def session(path):
     import onnxruntime as ort
     options = ort.SessionOptions()

@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "runtime/core/error.h"
+#include "runtime/core/users.h"
 #include "runtime/ops/binary.h"
 #include "runtime/ops/convolution.h"
 #include "runtime/ops/dropout.h"
@@ -40,14 +41,7 @@ bool is_pointwise(const Convolution& c) {
 class Walk {
  public:
   explicit Walk(const Graph& graph)
-      : graph_(graph), producer_(graph.producers()), follows_input_(graph.value_count(), false) {
-    for (ValueId id : graph.inputs) follows_input_[static_cast<size_t>(id)] = true;
-    for (const Node& node : graph.nodes) {
-      const bool follows = std::any_of(node.inputs.begin(), node.inputs.end(),
-                                       [&](ValueId id) { return id != kNoValue && follows_input(id); });
-      for (ValueId id : node.outputs) follows_input_[static_cast<size_t>(id)] = follows;
-    }
-  }
+      : graph_(graph), producer_(graph.producers()), follows_input_(values_following_inputs(graph)) {}
 
   /// What has been seen between the output and here.
   struct Seen {

@@ -6,6 +6,7 @@
 #include <set>
 
 #include "runtime/core/error.h"
+#include "runtime/core/users.h"
 #include "runtime/ops/batch_norm.h"
 #include "runtime/ops/binary.h"
 #include "runtime/ops/convolution.h"
@@ -66,15 +67,7 @@ bool is_mask(const Tensor& tensor) {
 class Weights {
  public:
   explicit Weights(const Graph& graph)
-      : graph_(graph), producer_(graph.producers()), follows_input_(graph.value_count(), false) {
-    for (ValueId id : graph.inputs) follows_input_[static_cast<size_t>(id)] = true;
-    for (const Node& node : graph.nodes) {
-      const bool follows = std::any_of(node.inputs.begin(), node.inputs.end(), [&](ValueId id) {
-        return id != kNoValue && follows_input_[static_cast<size_t>(id)];
-      });
-      for (ValueId id : node.outputs) follows_input_[static_cast<size_t>(id)] = follows;
-    }
-  }
+      : graph_(graph), producer_(graph.producers()), follows_input_(values_following_inputs(graph)) {}
 
   /// A layer's weights and biases; of a product of matrices whichever operand is constant.
   std::vector<ValueId> of_layer(const Node& node) const {

@@ -1,6 +1,7 @@
 #include "runtime/ops/movement.h"
 
 #include "importer/op_table.h"
+#include "importer/tensor_types.h"
 #include "runtime/ops/reduce.h"
 
 namespace graft {
@@ -93,31 +94,7 @@ void write_gather(const Gather& op, NodeWriter& node) {
 
 void read_cast(NodeReader& node) {
   auto op = std::make_shared<Cast>();
-  switch (node.integer("to", 1)) {
-    case onnx::TensorProto::FLOAT:
-    case onnx::TensorProto::FLOAT16:  // half and double travel as float32 in graft
-    case onnx::TensorProto::BFLOAT16:
-    case onnx::TensorProto::DOUBLE:
-      op->to = DType::f32;
-      break;
-    case onnx::TensorProto::INT64:
-      op->to = DType::i64;
-      break;
-    case onnx::TensorProto::INT32:
-      op->to = DType::i32;
-      break;
-    case onnx::TensorProto::UINT8:
-      op->to = DType::u8;
-      break;
-    case onnx::TensorProto::INT8:
-      op->to = DType::i8;
-      break;
-    case onnx::TensorProto::BOOL:
-      op->to = DType::boolean;
-      break;
-    default:
-      throw Error("cast to element type " + std::to_string(node.integer("to", 1)) + " is not supported");
-  }
+  op->to = activation_dtype(static_cast<int>(node.integer("to", onnx::TensorProto::FLOAT)));
   // Half-precision weights were converted when they were read: their casts have nothing left to do.
   if (const Tensor* weight = node.constant(0); weight && weight->dtype() == op->to)
     return node.emit_alias(node.input(0));
@@ -128,28 +105,8 @@ void write_cast(const Cast& op, NodeWriter& node) {
     node.begin("CastLike");
     return;
   }
-  int64_t to = onnx::TensorProto::FLOAT;
-  switch (op.to) {
-    case DType::i64:
-      to = onnx::TensorProto::INT64;
-      break;
-    case DType::i32:
-      to = onnx::TensorProto::INT32;
-      break;
-    case DType::u8:
-      to = onnx::TensorProto::UINT8;
-      break;
-    case DType::i8:
-      to = onnx::TensorProto::INT8;
-      break;
-    case DType::boolean:
-      to = onnx::TensorProto::BOOL;
-      break;
-    default:
-      break;
-  }
   node.begin();
-  node.set("to", to);
+  node.set("to", int64_t{onnx_type(op.to)});
 }
 
 void read_cast_like(NodeReader& node) {

@@ -1,6 +1,7 @@
 #include "runtime/ops/of_shapes.h"
 
 #include "importer/op_table.h"
+#include "importer/tensor_types.h"
 
 namespace graft {
 namespace {
@@ -8,23 +9,7 @@ namespace {
 void read_eye(NodeReader& node) {
   auto op = std::make_shared<EyeLike>();
   op->k = node.integer("k", 0);
-  switch (node.integer("dtype", 0)) {
-    case 0:
-      break;
-    case onnx::TensorProto::FLOAT:
-    case onnx::TensorProto::FLOAT16:
-    case onnx::TensorProto::DOUBLE:
-      op->to = DType::f32;
-      break;
-    case onnx::TensorProto::INT64:
-      op->to = DType::i64;
-      break;
-    case onnx::TensorProto::INT32:
-      op->to = DType::i32;
-      break;
-    default:
-      throw Error("element type " + std::to_string(node.integer("dtype", 0)) + " is not supported");
-  }
+  if (const int64_t type = node.integer("dtype", 0); type != 0) op->to = activation_dtype(static_cast<int>(type));
   node.emit(op, node.inputs());
 }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "runtime/core/error.h"
+#include "runtime/core/users.h"
 
 namespace graft {
 
@@ -135,26 +136,26 @@ void Graph::replace_uses(const std::map<ValueId, ValueId>& pairs) {
 }
 
 std::vector<bool> weight_like_values(const Graph& graph) {
-  std::vector<bool> weight_like(graph.value_count(), false), follows_input(graph.value_count(), false);
-  for (ValueId id : graph.inputs) follows_input[static_cast<size_t>(id)] = true;
+  std::vector<bool> weight_like(graph.value_count(), false);
+  const std::vector<bool> follows_input = values_following_inputs(graph);
+  const auto is_picture_operator = [](const Node& node) {
+    return node.op->layout() == Operator::Layout::channels_last;
+  };
   for (const Node& node : graph.nodes) {
-    bool any = false, all = node.op->is_element_wise(), follows = false;
+    bool any = false, all = node.op->is_element_wise();
     for (ValueId id : node.inputs) {
       if (id == kNoValue || graph.value(id).constant) continue;
       any = any || weight_like[static_cast<size_t>(id)];
       all = all && weight_like[static_cast<size_t>(id)];
-      follows = follows || follows_input[static_cast<size_t>(id)];
     }
     for (ValueId id : node.outputs) {
-      const bool of_constants = !follows && node.op->layout() != Operator::Layout::channels_last;
+      const bool of_constants = !follows_input[static_cast<size_t>(id)] && !is_picture_operator(node);
       weight_like[static_cast<size_t>(id)] = node.op->output_is_weight_like() || (any && all) || of_constants;
-      follows_input[static_cast<size_t>(id)] = follows;
     }
   }
   // What a picture operator reads first is a picture, be it made of constants.
   for (const Node& node : graph.nodes) {
-    if (node.op->layout() != Operator::Layout::channels_last || node.inputs.empty()) continue;
-    const ValueId picture = node.inputs[0];
+    const ValueId picture = is_picture_operator(node) && !node.inputs.empty() ? node.inputs[0] : kNoValue;
     if (picture != kNoValue && !follows_input[static_cast<size_t>(picture)])
       weight_like[static_cast<size_t>(picture)] = false;
   }

@@ -39,4 +39,17 @@ class Users {
   std::vector<bool> is_output_;
 };
 
+/// For each value whether it is made from an input of the graph, be it from its extents alone; what is not is made of
+/// constants.
+inline std::vector<bool> values_following_inputs(const Graph& graph) {
+  std::vector<bool> follows(graph.value_count(), false);
+  for (ValueId id : graph.inputs) follows[static_cast<size_t>(id)] = true;
+  for (const Node& node : graph.nodes) {
+    bool any = false;
+    for (ValueId id : node.inputs) any = any || (id != kNoValue && follows[static_cast<size_t>(id)]);
+    for (ValueId id : node.outputs) follows[static_cast<size_t>(id)] = any;
+  }
+  return follows;
+}
+
 }  // namespace graft

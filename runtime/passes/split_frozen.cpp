@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "runtime/core/users.h"
 #include "runtime/passes/passes.h"
 
 namespace graft {
@@ -15,15 +16,7 @@ FrozenSplit split_frozen(const Graph& graph) {
       for (ValueId id : graph.nodes[i].outputs) reached[static_cast<size_t>(id)] = true;
   }
 
-  std::vector<bool> follows_input(graph.value_count(), false);
-  for (ValueId id : graph.inputs) follows_input[static_cast<size_t>(id)] = true;
-  for (const Node& node : graph.nodes) {
-    const bool follows = std::any_of(node.inputs.begin(), node.inputs.end(), [&](ValueId id) {
-      return id != kNoValue && follows_input[static_cast<size_t>(id)];
-    });
-    for (ValueId id : node.outputs) follows_input[static_cast<size_t>(id)] = follows;
-  }
-
+  const std::vector<bool> follows_input = values_following_inputs(graph);
   // Extents, pads and indices, what is made of weights alone, and what has several rows for a picture (windows,
   // patches) has no row for each: the rest works it out again.
   std::vector<bool> in_both(graph.nodes.size(), false);

@@ -7,7 +7,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from support import ScratchTest, graft, graft_json, session
+from support import PictureTest, graft, graft_json, session
 
 random = np.random.default_rng(5)
 SIDE = 32
@@ -60,14 +60,7 @@ class Net:
         return path
 
 
-class ForeignForms(ScratchTest):
-    @classmethod
-    def setUpClass(cls):
-        super().setUpClass()
-        cls.pictures = cls.base / "pictures"
-        graft("generate", cls.pictures, "--set", "demo", "--train", 4, "--val", 3, "--quiet")
-        cls.picture = next((cls.pictures / "val").rglob("*.png"))
-
+class ForeignForms(PictureTest):
     def infer(self, path, x):
         np.save(self.base / "x.npy", x)
         graft("infer", path, "--input", self.base / "x.npy", "--output", self.base / "y.npy")

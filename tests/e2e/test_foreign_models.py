@@ -7,7 +7,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from support import ScratchTest, graft, graft_json, session
+from support import PictureTest, graft, graft_json, session
 
 random = np.random.default_rng(3)
 
@@ -74,14 +74,7 @@ def transformer(path, side=32, width=32, heads=2, depth=2):
     return count + 2 * width  # the last norm; the classifier is replaced
 
 
-class ForeignModels(ScratchTest):
-    @classmethod
-    def setUpClass(cls):
-        super().setUpClass()
-        cls.pictures = cls.base / "pictures"
-        graft("generate", cls.pictures, "--set", "demo", "--train", 4, "--val", 3, "--quiet")
-        cls.picture = next((cls.pictures / "val").rglob("*.png"))
-
+class ForeignModels(PictureTest):
     def test_a_transformer_equals_onnx_runtime_and_trains_whole(self):
         path = self.base / "vit.onnx"
         parameters = transformer(path)
