@@ -26,8 +26,3 @@ if(PictureCodecs_FOUND)
     endif()
   endforeach()
 endif()
-# The names under which the libraries that belong to these headers are opened.
-include(Soname)
-foreach(library tiff heif)
-  graft_soname(${library} CODEC_${library}_SONAME)
-endforeach()

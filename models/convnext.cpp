@@ -15,13 +15,15 @@ ValueId channel_norm(NetworkBuilder& net, const std::string& name, ValueId x) {
   return net.transpose(name + ".first", net.layer_norm(name, last), {0, 3, 1, 2});
 }
 
+/// Its dense layers are convolutions of 1×1 here, the same weights and sums, so that pictures of any size fit.
 ValueId block(NetworkBuilder& net, const std::string& name, ValueId x) {
   const int64_t width = net.channels(x);
   const std::string layers = name + ".block.";
   ValueId y = net.convolution(layers + "0", x, width, {.kernel = {7, 7}, .groups = width, .bias = true});
-  y = net.layer_norm(layers + "2", net.transpose(layers + "1", y, {0, 2, 3, 1}));
-  y = net.activation(layers + "4", net.linear(layers + "3", y, 4 * width), NetworkBuilder::Activation::gelu);
-  y = net.transpose(layers + "6", net.linear(layers + "5", y, width), {0, 3, 1, 2});
+  y = channel_norm(net, layers + "2", y);
+  y = net.convolution(layers + "3", y, 4 * width, {.bias = true});
+  y = net.activation(layers + "4", y, NetworkBuilder::Activation::gelu);
+  y = net.convolution(layers + "5", y, width, {.bias = true});
   y = net.multiply(name + ".scaled", y, net.parameter(name + ".layer_scale", {width, 1, 1}, 1e-6f));
   return net.add(name + ".add", x, y);
 }

@@ -22,12 +22,13 @@ ValueId layer(NetworkBuilder& net, const std::string& sequence, int index, Value
   return net.batch_norm(sequence + "." + std::to_string(index + 1), y);
 }
 
-/// Channels of the two halves in turn.
+/// Channels of the two halves in turn; with channels last, where a reshape leaves height and width as they come.
 ValueId shuffle(NetworkBuilder& net, const std::string& name, ValueId x) {
-  const int64_t channels = net.channels(x), height = net.shape(x)[2], width = net.shape(x)[3];
-  const ValueId halves = net.reshape(name + ".halves", x, {0, 2, channels / 2, height, width});
-  const ValueId pairs = net.transpose(name + ".pairs", halves, {0, 2, 1, 3, 4});
-  return net.reshape(name + ".shuffled", pairs, {0, channels, height, width});
+  const int64_t channels = net.channels(x);
+  const ValueId last = net.transpose(name + ".last", x, {0, 2, 3, 1});
+  const ValueId halves = net.reshape(name + ".halves", last, {0, 0, 0, 2, channels / 2});
+  const ValueId pairs = net.transpose(name + ".pairs", halves, {0, 1, 2, 4, 3});
+  return net.transpose(name + ".first", net.reshape(name + ".shuffled", pairs, {0, 0, 0, channels}), {0, 3, 1, 2});
 }
 
 ValueId block(NetworkBuilder& net, const std::string& name, ValueId x, int64_t out, int64_t stride) {

@@ -14,6 +14,14 @@ bool is_bookkeeping(const std::string& name) {
          name.ends_with("attn_mask");
 }
 
+/// Whether a dense layer's weights [out, in] are those of a convolution of 1×1, or the other way round.
+bool same_but_for_trailing_ones(const Shape& a, const Shape& b) {
+  const size_t common = std::min(a.rank(), b.rank());
+  const auto is_one = [](int64_t extent) { return extent == 1; };
+  return std::equal(a.begin(), a.begin() + common, b.begin()) && std::all_of(a.begin() + common, a.end(), is_one) &&
+         std::all_of(b.begin() + common, b.end(), is_one);
+}
+
 }  // namespace
 
 FilledWeights fill_weights(Graph& graph, const std::map<std::string, Tensor>& weights,
@@ -39,14 +47,16 @@ FilledWeights fill_weights(Graph& graph, const std::map<std::string, Tensor>& we
     if (given->second.dtype() != DType::f32 && given->second.dtype() != DType::f64)
       throw Error(name + ": holds " + std::string(graft::name_of(given->second.dtype())) + ", not floats", {},
                   ErrorCode::corrupt_file);
-    if (given->second.shape() != value.shape) {
+    if (!same_but_for_trailing_ones(given->second.shape(), value.shape)) {
       std::string says = name + ": " + given->second.shape().str() + ", not " + value.shape.str();
       if (!head.contains(value.name))
         throw Error(says, "are these the weights of this architecture?", ErrorCode::corrupt_file);
       result.other_shapes.push_back(std::move(says));
       continue;
     }
-    *value.constant = cast(given->second, DType::f32);
+    Tensor weight = cast(given->second, DType::f32);
+    weight.reshape(value.shape);
+    *value.constant = std::move(weight);
     ++result.taken;
   }
   for (const auto& [name, tensor] : weights)

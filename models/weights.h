@@ -17,9 +17,9 @@ struct FilledWeights {
   std::vector<std::string> other_shapes;  // "NAME: 1000×512, not 10×512", of the head alone
 };
 
-/// Copies weights by name and shape into a graph's constants; `name_of` says what `weights` call one. The last layer
-/// may have other classes: what does not fit there stays as it is. Throws Error where a tensor before it has another
-/// shape, or where none fits.
+/// Copies weights by name and shape (trailing ones aside: a dense layer and a convolution of 1×1 hold the same) into a
+/// graph's constants; `name_of` says what `weights` call one. The last layer may have other classes: what does not fit
+/// there stays as it is. Throws Error where a tensor before it has another shape, or where none fits.
 FilledWeights fill_weights(Graph& graph, const std::map<std::string, Tensor>& weights,
                            const std::function<std::string(const std::string&)>& name_of);
 
