@@ -5,6 +5,7 @@
 #include <regex>
 #include <set>
 
+#include "finetune/heads/transformer_blocks.h"
 #include "runtime/core/error.h"
 #include "runtime/core/users.h"
 #include "runtime/ops/batch_norm.h"
@@ -137,10 +138,25 @@ class Weights {
 
 bool is_batch_norm(const Node& node) { return dynamic_cast<const BatchNorm*>(node.op.get()) != nullptr; }
 
-/// Whether `last:N` counts a node: it has weights, is no batch norm and not the head.
-bool counts_as_layer(const Weights& weights, const Node& node, const std::set<ValueId>& head) {
-  const auto ids = weights.of_layer(node);
-  return !ids.empty() && !head.contains(ids[0]) && !is_batch_norm(node);
+/// What `last:N` counts, for each node the number of one, from 0 in the order of the network, or -1: layers that have
+/// weights, are no batch norms and not the head; those of a transformer's block are one, with all that the block holds.
+std::vector<int> counted_layers(const Graph& graph, const std::set<ValueId>& head) {
+  const Weights weights(graph);
+  const std::vector<int> block = transformer_blocks(graph);
+  std::map<int, int> of_block;
+  std::vector<int> number(graph.nodes.size(), -1);
+  int count = 0;
+  for (size_t i = 0; i < graph.nodes.size(); ++i) {
+    if (block[i] >= 0) {
+      const auto [at, is_new] = of_block.emplace(block[i], count);
+      number[i] = at->second;
+      count += is_new;
+      continue;
+    }
+    const auto ids = weights.of_layer(graph.nodes[i]);
+    if (!ids.empty() && !head.contains(ids[0]) && !is_batch_norm(graph.nodes[i])) number[i] = count++;
+  }
+  return number;
 }
 
 /// Everything that a node depends on, itself included.
@@ -186,10 +202,15 @@ std::vector<bool> frozen_nodes(const Graph& graph, const std::string& policy, co
     } catch (const std::exception&) {
     }
     if (left < 1) throw Error(policy + ": needs a positive number of layers", "write last:3").about("freeze");
-    const Weights weights(graph);
-    for (size_t i = graph.nodes.size(); i-- > 0 && left > 0;) {
-      frozen[i] = false;
-      if (counts_as_layer(weights, graph.nodes[i], head)) --left;
+    const std::vector<int> number = counted_layers(graph, head);
+    std::set<int> opened;
+    for (size_t i = graph.nodes.size(); i-- > 0;) {
+      if (number[i] < 0) {
+        frozen[i] = std::ssize(opened) == left;
+      } else {
+        if (std::ssize(opened) < left) opened.insert(number[i]);
+        frozen[i] = !opened.contains(number[i]);
+      }
     }
   } else if (policy.starts_with("match:")) {
     std::regex pattern;
@@ -212,9 +233,8 @@ std::vector<bool> frozen_nodes(const Graph& graph, const std::string& policy, co
 int64_t layers_below_head(const Graph& graph, const std::vector<std::string>& head) {
   std::set<ValueId> head_values;
   for (const std::string& name : head) head_values.insert(graph.find(name));
-  const Weights weights(graph);
-  return std::count_if(graph.nodes.begin(), graph.nodes.end(),
-                       [&](const Node& node) { return counts_as_layer(weights, node, head_values); });
+  const std::vector<int> number = counted_layers(graph, head_values);
+  return number.empty() ? 0 : *std::max_element(number.begin(), number.end()) + 1;
 }
 
 FreezeResult apply_freeze(Graph& graph, const FreezeOptions& options, const std::vector<std::string>& head) {

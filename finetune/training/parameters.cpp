@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "finetune/heads/transformer_blocks.h"
 #include "runtime/core/error.h"
 #include "runtime/core/strided_copy.h"
 
@@ -14,19 +15,24 @@ bool is_vector(const Shape& shape) {
   return std::count_if(shape.begin(), shape.end(), [](int64_t extent) { return extent > 1; }) < 2;
 }
 
-/// For each trained tensor, how many layers with weights lie between it and the head (0: next to it).
+/// For each trained tensor, how many layers with weights lie between it and the head (0: next to it). A transformer's
+/// block is one layer [Bao et al. 2022, BEiT].
 std::map<const Tensor*, int> layers_below_head(const Graph& graph) {
   std::map<const Tensor*, int> order;
-  int layers = 0;
-  for (const Node& node : graph.nodes) {
-    bool matrix = false;
+  int layers = 0, last_block = -1;
+  const std::vector<int> blocks = transformer_blocks(graph);
+  for (size_t n = 0; n < graph.nodes.size(); ++n) {
+    const Node& node = graph.nodes[n];
+    bool trains = false, matrix = false;
     for (ValueId id : node.inputs) {
       if (id == kNoValue || !graph.value(id).trainable || !graph.value(id).constant) continue;
+      trains = true;
       // What several nodes share, or a loop repeats, is one layer.
       matrix = matrix || (!node.op->is_element_wise() && !is_vector(graph.value(id).shape) &&
                           !order.contains(graph.value(id).constant.get()));
     }
-    layers += matrix;
+    if (blocks[n] < 0 ? matrix : trains && blocks[n] != last_block) ++layers;
+    if (trains) last_block = std::max(last_block, blocks[n]);
     for (ValueId id : node.inputs)
       if (id != kNoValue && graph.value(id).trainable && graph.value(id).constant)
         order.emplace(graph.value(id).constant.get(), layers);

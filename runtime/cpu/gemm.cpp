@@ -157,6 +157,7 @@ std::unique_ptr<Kernel> make_gemm(const Gemm& op, const KernelRequest& request) 
   return guarded([&]() -> std::unique_ptr<Kernel> {
     if (auto kernel = vector_product(op, request)) return kernel;
     if (auto kernel = row_product(op, request)) return kernel;
+    if (auto kernel = dense_weight_gradient(op, request)) return kernel;
     return std::make_unique<GemmKernel>(op, request);
   });
 }

@@ -11,4 +11,8 @@ namespace graft::cpu {
 /// is not of that form, or where oneDNN's is faster.
 std::unique_ptr<Kernel> row_product(const Gemm& op, const KernelRequest& request);
 
+/// The gradient of a dense layer's weights, Aᵀ·B over many rows of both (convolution/weight_product.cpp). Null as
+/// above.
+std::unique_ptr<Kernel> dense_weight_gradient(const Gemm& op, const KernelRequest& request);
+
 }  // namespace graft::cpu

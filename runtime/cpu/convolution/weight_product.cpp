@@ -1,5 +1,6 @@
 // dL/dw as one product: w[k][tap][c] = Σ over pixels of dy[pixel][k]·x[pixel moved by tap][c]. Threads share the
-// result, not the pixels, so that the sums do not depend on how many there are.
+// result, not the pixels, so that the sums do not depend on how many there are. A dense layer is the same with rows for
+// pixels and one tap.
 #include <omp.h>
 
 #include <algorithm>
@@ -9,6 +10,7 @@
 #include "runtime/cpu/convolution/kernels.h"
 #include "runtime/cpu/convolution/moved_pixels.h"
 #include "runtime/cpu/convolution/operands.h"
+#include "runtime/cpu/row_product.h"
 #include "runtime/cpu/vector/tiles.h"
 
 namespace graft::cpu {
@@ -22,17 +24,14 @@ constexpr int64_t kDirectChannels = 256, kDirectPixels = 256;
 constexpr int64_t kGroup = 768;
 constexpr int64_t kSums = kGroup * kGroup;  // of a chunk: rows × taps × columns
 
-class WeightProduct final : public Kernel {
+class WeightProduct {
  public:
-  WeightProduct(const ConvolutionBackwardWeights& op, const KernelRequest& request)
-      : window_(op.window),
-        x_shape_(request.inputs[0].shape),
-        dy_shape_(request.inputs[1].shape),
-        bias_(op.bias),
-        threads_(omp_get_max_threads()) {
+  /// `x`: N×C×H×W, `dy`: N×K×H'×W', both channels last.
+  WeightProduct(const Window2d& window, const Shape& x, const Shape& dy)
+      : window_(window), x_shape_(x), dy_shape_(dy), threads_(omp_get_max_threads()) {
     in_ = x_shape_[1];
     out_ = dy_shape_[1];
-    taps_ = op.window.kernel.height * op.window.kernel.width;
+    taps_ = window.kernel.height * window.kernel.width;
     pixels_ = dy_shape_[0] * dy_shape_[2] * dy_shape_[3];
     panels_ = tiles_.panels(in_);
     // Whole rounds of tiles for all threads, where there are enough.
@@ -48,16 +47,13 @@ class WeightProduct final : public Kernel {
     thread_bytes_ = (thread_bytes_ + 63) / 64 * 64;
   }
 
-  size_t scratch_bytes() const override { return thread_bytes_ * static_cast<size_t>(threads_); }
+  int64_t pixels() const { return pixels_; }
+  size_t scratch_bytes() const { return thread_bytes_ * static_cast<size_t>(threads_); }
 
-  void run(const KernelArguments& a) override {
-    const auto* x = static_cast<const float*>(a.inputs[0]);
-    const auto* dy = static_cast<const float*>(a.inputs[1]);
-    auto* dw = static_cast<float*>(a.outputs[0]);
+  void run(const float* x, const float* dy, float* dw, void* scratch) const {
     parallel_team(threads_, [&](int64_t t, int64_t count) {
-      accumulate(x, dy, dw, static_cast<std::byte*>(a.scratch) + static_cast<size_t>(t) * thread_bytes_, t, count);
+      accumulate(x, dy, dw, static_cast<std::byte*>(scratch) + static_cast<size_t>(t) * thread_bytes_, t, count);
     });
-    if (bias_) bias_gradient(dy, pixels_, out_, static_cast<float*>(a.outputs[1]));
   }
 
  private:
@@ -170,11 +166,43 @@ class WeightProduct final : public Kernel {
   const TileKernels& tiles_ = tile_kernels();
   Window2d window_;
   Shape x_shape_, dy_shape_;
-  bool bias_;
   int threads_;
   int64_t in_ = 0, out_ = 0, taps_ = 0, pixels_ = 0, tile_rows_ = 0, row_tiles_ = 0, panels_ = 0;
   bool split_rows_ = false, direct_ = false;
   size_t thread_bytes_ = 0;
+};
+
+class ConvolutionWeights final : public Kernel {
+ public:
+  ConvolutionWeights(const ConvolutionBackwardWeights& op, const KernelRequest& request)
+      : product_(op.window, request.inputs[0].shape, request.inputs[1].shape),
+        out_(request.inputs[1].shape[1]),
+        bias_(op.bias) {}
+  size_t scratch_bytes() const override { return product_.scratch_bytes(); }
+  void run(const KernelArguments& a) override {
+    const auto* dy = static_cast<const float*>(a.inputs[1]);
+    product_.run(static_cast<const float*>(a.inputs[0]), dy, static_cast<float*>(a.outputs[0]), a.scratch);
+    if (bias_) bias_gradient(dy, product_.pixels(), out_, static_cast<float*>(a.outputs[1]));
+  }
+
+ private:
+  WeightProduct product_;
+  int64_t out_;
+  bool bias_;
+};
+
+/// Aᵀ·B of matrices with rows×m and rows×n elements.
+class DenseWeights final : public Kernel {
+ public:
+  DenseWeights(int64_t rows, int64_t m, int64_t n) : product_({}, {rows, n, 1, 1}, {rows, m, 1, 1}) {}
+  size_t scratch_bytes() const override { return product_.scratch_bytes(); }
+  void run(const KernelArguments& a) override {
+    product_.run(static_cast<const float*>(a.inputs[1]), static_cast<const float*>(a.inputs[0]),
+                 static_cast<float*>(a.outputs[0]), a.scratch);
+  }
+
+ private:
+  WeightProduct product_;
 };
 
 }  // namespace
@@ -182,7 +210,19 @@ class WeightProduct final : public Kernel {
 std::unique_ptr<Kernel> product_backward_weights(const ConvolutionBackwardWeights& op, const KernelRequest& request) {
   const Operand &x = request.inputs[0], &dy = request.inputs[1];
   if (!has_whole_vectors(op.groups, x, dy)) return nullptr;
-  return std::make_unique<WeightProduct>(op, request);
+  return std::make_unique<ConvolutionWeights>(op, request);
+}
+
+std::unique_ptr<Kernel> dense_weight_gradient(const Gemm& op, const KernelRequest& request) {
+  constexpr int64_t kFewestRows = 128;
+  if (op.transpose_a == Transpose2d::no || op.transpose_b == Transpose2d::yes || op.alpha != 1) return nullptr;
+  if (request.inputs.size() > 2 || !op.tail.empty()) return nullptr;
+  const Operand &a = request.inputs[0], &b = request.inputs[1], &y = request.outputs[0];
+  for (const Operand* operand : {&a, &b, &y})
+    if (operand->strides != plain_strides(operand->shape)) return nullptr;
+  const int64_t rows = a.shape[0], m = a.shape[1], n = b.shape[1];
+  if (rows < kFewestRows || m % 16 != 0 || n % 16 != 0) return nullptr;
+  return std::make_unique<DenseWeights>(rows, m, n);
 }
 
 }  // namespace graft::cpu
