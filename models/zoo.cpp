@@ -50,9 +50,9 @@ std::vector<ZooModel> parsed(std::string_view table) {
   for (std::string_view line : split(table, '\n')) {
     if (line.empty()) continue;
     const auto f = split(line, '\t');
-    if (f.size() != 15) throw Error("the table of models has a row of " + std::to_string(f.size()) + " columns");
+    if (f.size() != 16) throw Error("the table of models has a row of " + std::to_string(f.size()) + " columns");
     models.push_back({f[0], f[1], number<int64_t>(f[2]), f[3], number<int64_t>(f[4]), number<double>(f[5]), f[6], f[7],
-                      f[8], f[9], f[10], number<int64_t>(f[11]), f[12], f[13], f[14]});
+                      f[8], f[9], f[10], f[11], number<int64_t>(f[12]), f[13], f[14], f[15]});
   }
   return models;
 }
@@ -74,7 +74,10 @@ size_t distance(std::string_view a, std::string_view b) {
 Preprocessing ZooModel::preprocessing() const {
   Preprocessing p;
   p.crop_height = p.crop_width = side;
-  p.resize = std::llround(static_cast<double>(side) / crop);
+  // timm cuts what its part gives; torchvision's parts are made from whole sides.
+  const double resize = static_cast<double>(side) / crop;
+  p.resize = source == "timm" ? static_cast<int64_t>(resize) : std::llround(resize);
+  if (fit == "squash") p.fit = Fit::squash;
   p.interpolation = interpolation == "bicubic" ? Interpolation::bicubic : Interpolation::bilinear;
   p.colour = order == "BGR" ? Preprocessing::Colour::bgr : Preprocessing::Colour::rgb;
   p.scale = scale == "1" ? 1.0f : 1.0f / 255;

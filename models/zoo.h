@@ -17,7 +17,8 @@ struct ZooModel {
   int64_t bytes = 0;
   std::string_view sha256;
   int64_t side = 224;
-  double crop = 0.875;  // of the short side, before the middle is cut out
+  double crop = 0.875;   // of the short side, before the middle is cut out
+  std::string_view fit;  // "crop" of the short side, "squash" of both sides
   std::string_view interpolation, order, scale, mean, deviation;
   int64_t classes = 0;       // 0: no scores
   std::string_view licence;  // empty: none is stated with the file

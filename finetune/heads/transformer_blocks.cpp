@@ -66,7 +66,8 @@ class BlockFinder {
         if (!branch || branch->empty()) continue;
         const bool encloses =
             std::any_of(branch->begin(), branch->end(), [&](size_t inner) { return in_attention[inner]; });
-        const bool attends = std::any_of(branch->begin(), branch->end(), [&](size_t inner) { return is_attention(inner); });
+        const bool attends =
+            std::any_of(branch->begin(), branch->end(), [&](size_t inner) { return is_attention(inner); });
         if (encloses) break;
         if (attends) {
           for (size_t inner : *branch) in_attention[inner] = true;

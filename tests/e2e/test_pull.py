@@ -252,6 +252,11 @@ class Pull(ScratchTest):
         self.assertEqual(sorted(both), ["zoo:timm/resnet18", "zoo:torch_hub/resnet18"])
         timm = both["zoo:timm/resnet18"]
         self.assertEqual((timm["family"], timm["preprocessing"]["interpolation"], len(timm["sha256"])), ("resnet", "bicubic", 64))
+        # timm cuts sides to whole ones, torchvision's are whole: 224/0.9, 299/0.874.
+        for name, resize, fit in (("zoo:beit_base_patch16_224", 248, "crop"), ("zoo:torch_hub/inception_v3", 342, "crop"), ("zoo:dm_nfnet_f0", 213, "squash")):
+            found = json.loads(graft("pull", "--list", name.split("/")[-1].removeprefix("zoo:"), "--json", env=self.environment).stdout)["models"]
+            said = next(m for m in found if m["reference"] == name)["preprocessing"]
+            self.assertEqual((said["resize"], said.get("fit", "crop")), (resize, fit), name)
         self.assertIn("say which: zoo:timm/resnet18, zoo:torch_hub/resnet18", self.pull("resnet18", check=False).stderr)
         self.assertIn("is squeezenet1.0 meant?", self.pull("sqeezenet1.0", check=False).stderr)
         # What is served under a name must have its size and its checksum.
