@@ -23,133 +23,199 @@ memory::desc matrix(const Operand& operand, Transpose2d transpose) {
   return {memory::dims{s[1], s[0]}, memory::data_type::f32, memory::dims{operand.strides[1], operand.strides[0]}};
 }
 
-/// How many threads may share a product such that each sum is one thread's: oneDNN gives a thread blocks of results of
-/// at most 64×64, and where there are fewer blocks than threads it divides long sums instead, so that the number of
-/// threads changes the last bits.
-int threads_for(int64_t rows, int64_t depth, int64_t columns) {
-  constexpr int64_t kBlock = 64, kShortSum = 512;
-  if (depth < kShortSum) return omp_get_max_threads();
-  const int64_t blocks = ((rows + kBlock - 1) / kBlock) * ((columns + kBlock - 1) / kBlock);
-  return static_cast<int>(std::clamp<int64_t>(blocks, 1, omp_get_max_threads()));
+/// Part of a product's results.
+struct ResultBlock {
+  int64_t first_row, rows, first_column, columns;
+};
+
+/// Blocks of results. oneDNN divides a product among its threads by what they are, which changes the last bits; blocks
+/// follow from the shape alone, and each is one thread's. Whole rows, where there are many: those lie in one piece.
+std::vector<ResultBlock> result_blocks(int64_t rows, int64_t depth, int64_t columns) {
+  constexpr int64_t kMost = 16, kWork = int64_t{1} << 21, kMultiple = 16;
+  const bool by_rows = rows > columns || rows >= kMost * kMultiple;
+  const int64_t extent = by_rows ? rows : columns;
+  const int64_t count = std::clamp<int64_t>(rows * depth * columns / kWork, 1, kMost);
+  const int64_t size = ((extent + count - 1) / count + kMultiple - 1) / kMultiple * kMultiple;
+  std::vector<ResultBlock> blocks;
+  for (int64_t first = 0; first < extent; first += size) {
+    const int64_t part = std::min(size, extent - first);
+    blocks.push_back(by_rows ? ResultBlock{first, part, 0, columns} : ResultBlock{0, rows, first, part});
+  }
+  return blocks;
 }
 
-/// Y = act(α·A·B + bias + residual) by oneDNN's matmul; a weight that is known beforehand is packed once.
-class GemmKernel final : public Kernel {
+memory::desc part_of(const memory::desc& matrix, int64_t rows, int64_t columns) {
+  const auto strides = matrix.get_strides();
+  return {memory::dims{rows, columns}, memory::data_type::f32, memory::dims{strides[0], strides[1]}};
+}
+
+/// What is added to a product, as oneDNN has it.
+struct ProductTail {
+  float alpha = 1;
+  bool residual = false, has_bias = false, own_bias = false;  // own: the primitive's own is cheaper than a post-op
+  memory::desc bias;                                          // one row, one column, or all of it
+};
+
+/// A block of Y = α·A·B + bias + residual by oneDNN's matmul, in one thread; a weight that is known beforehand is
+/// packed once.
+class ProductBlock {
  public:
-  GemmKernel(const Gemm& op, const KernelRequest& request) {
-    const Operand &a = request.inputs[0], &b = request.inputs[1], &y = request.outputs[0];
-    threads_ = threads_for(y.shape[0], op.transpose_a == Transpose2d::no ? a.shape[1] : a.shape[0], y.shape[1]);
-    const ThreadLimit limit(threads_);  // oneDNN fixes it in a primitive
-    has_residual_ = op.tail.residual;
-    residual_in_place_ = request.in_place_input >= 0;
-    const bool has_bias = request.inputs.size() > 2 && request.inputs[2].present;
-    constant_b_ = b.constant;
-    const auto a_desc = matrix(a, op.transpose_a), b_plain = matrix(b, op.transpose_b),
-               y_desc = matrix(y, Transpose2d::no);
+  ProductBlock(const ResultBlock& block, const memory::desc& a, const memory::desc& b, const memory::desc& y,
+               const ProductTail& tail, bool packable) {
+    const ThreadLimit limit(1);  // oneDNN fixes it in a primitive
+    const int64_t depth = a.get_dims()[1];
+    const auto a_desc = part_of(a, block.rows, depth), b_plain = part_of(b, depth, block.columns),
+               y_desc = part_of(y, block.rows, block.columns);
+    a_offset_ = block.first_row * a.get_strides()[0];
+    b_offset_ = block.first_column * b.get_strides()[1];
+    y_offset_ = block.first_row * y.get_strides()[0] + block.first_column * y.get_strides()[1];
     dnnl::primitive_attr attributes;
     attributes.set_scratchpad_mode(dnnl::scratchpad_mode::user);
-    dnnl::post_ops tail;
-    if (op.alpha != 1) tail.append_eltwise(dnnl::algorithm::eltwise_linear, op.alpha, 0);
-    memory::desc bias_desc;
-    if (has_bias) {
-      const Operand& c = request.inputs[2];
-      const Strides strides = broadcast_strides(c.shape, c.strides, y.shape);
-      const memory::dims dims{strides[0] == 0 ? 1 : y.shape[0], strides[1] == 0 ? 1 : y.shape[1]};
-      bias_desc = memory::desc(dims, memory::data_type::f32,
-                               memory::dims{strides[0] == 0 ? dims[1] : strides[0], strides[1] == 0 ? 1 : strides[1]});
-      // β ≠ 1 does not occur in image networks; a scaled copy keeps the primitive simple.
-      bias_scale_ = op.beta;
-      tail.append_binary(dnnl::algorithm::binary_add, bias_desc);
+    dnnl::post_ops post_ops;
+    memory::desc bias;
+    if (tail.alpha != 1) post_ops.append_eltwise(dnnl::algorithm::eltwise_linear, tail.alpha, 0);
+    if (tail.has_bias) {
+      const bool by_row = tail.bias.get_dims()[0] > 1, by_column = tail.bias.get_dims()[1] > 1;
+      bias = part_of(tail.bias, by_row ? block.rows : 1, by_column ? block.columns : 1);
+      bias_offset_ = (by_row ? block.first_row * tail.bias.get_strides()[0] : 0) +
+                     (by_column ? block.first_column * tail.bias.get_strides()[1] : 0);
+      if (!tail.own_bias) post_ops.append_binary(dnnl::algorithm::binary_add, bias);
     }
-    if (has_residual_) tail.append_sum(1.0f);
-    activation_ = op.tail.activation;
-    const bool plain_bias = has_bias && op.alpha == 1 && op.beta == 1 && bias_desc.get_dims()[0] == 1 &&
-                            bias_desc.get_dims()[1] == y.shape[1];
-    if (plain_bias) {  // the primitive's own bias is cheaper than a binary post-op
-      tail = dnnl::post_ops();
-      if (has_residual_) tail.append_sum(1.0f);
-    }
-    attributes.set_post_ops(tail);
-    const bool packable = constant_b_ != nullptr;
+    if (tail.residual) post_ops.append_sum(1.0f);
+    attributes.set_post_ops(post_ops);
     const auto b_desc =
         packable ? memory::desc(b_plain.get_dims(), memory::data_type::f32, memory::format_tag::any) : b_plain;
-    const auto description = plain_bias
-                                 ? dnnl::matmul::primitive_desc(engine(), a_desc, b_desc, bias_desc, y_desc, attributes)
+    const auto description = tail.own_bias
+                                 ? dnnl::matmul::primitive_desc(engine(), a_desc, b_desc, bias, y_desc, attributes)
                                  : dnnl::matmul::primitive_desc(engine(), a_desc, b_desc, y_desc, attributes);
     primitive_ = dnnl::matmul(description);
-    has_bias_ = has_bias;
     a_ = unbound(a_desc);
-    b_plain_ = unbound(b_plain);
+    b_ = unbound(b_plain);
     y_ = unbound(y_desc);
-    if (has_bias) {
-      bias_ = unbound(bias_desc);
-      bias_elements_ = bias_desc.get_dims()[0] * bias_desc.get_dims()[1];
-    }
     scratch_ = unbound(description.scratchpad_desc());
-    own_scratch_ = (scratch_.get_desc().get_size() + 63) / 64 * 64;
-    output_bytes_ = y_desc.get_size();
     if (description.weights_desc() != b_plain) {
       packed_ = memory(description.weights_desc(), engine());
       reorder_ = dnnl::reorder(dnnl::reorder::primitive_desc(engine(), b_plain, engine(), description.weights_desc()));
-      reorder_arguments_.add(DNNL_ARG_FROM, b_plain_);
+      reorder_arguments_.add(DNNL_ARG_FROM, b_);
       reorder_arguments_.add(DNNL_ARG_TO, packed_);
-      refresh();
     }
     arguments_.add(DNNL_ARG_SRC, a_);
-    arguments_.add(DNNL_ARG_WEIGHTS, packed_ ? packed_ : b_plain_);
+    arguments_.add(DNNL_ARG_WEIGHTS, packed_ ? packed_ : b_);
     arguments_.add(DNNL_ARG_DST, y_);
     arguments_.add(DNNL_ARG_SCRATCHPAD, scratch_);
-    if (has_bias) {
-      const int post_op = op.alpha != 1 ? 1 : 0;
-      arguments_.add(plain_bias ? DNNL_ARG_BIAS : (DNNL_ARG_ATTR_MULTIPLE_POST_OP(post_op) | DNNL_ARG_SRC_1), bias_);
-    }
+    if (!tail.has_bias) return;
+    bias_ = unbound(bias);
+    const int post_op = tail.alpha != 1 ? 1 : 0;
+    arguments_.add(tail.own_bias ? DNNL_ARG_BIAS : (DNNL_ARG_ATTR_MULTIPLE_POST_OP(post_op) | DNNL_ARG_SRC_1), bias_);
   }
 
-  size_t scratch_bytes() const override {
-    return own_scratch_ + (bias_scale_ != 1 ? static_cast<size_t>(bias_elements_) * sizeof(float) : 0);
-  }
-  void refresh() override {
-    if (!packed_ || !constant_b_) return;
-    b_plain_.set_data_handle(const_cast<void*>(constant_b_->raw()));
+  size_t scratch_bytes() const { return (scratch_.get_desc().get_size() + 63) / 64 * 64; }
+
+  void pack(const float* b) {
+    if (!packed_) return;
+    b_.set_data_handle(const_cast<float*>(b) + b_offset_);
     reorder_arguments_.execute(reorder_);
     stream().wait();
   }
 
+  /// The whole matrices; `bias` may be null where there is none.
+  void run(const float* a, const float* b, const float* bias, float* y, void* scratch) {
+    a_.set_data_handle(const_cast<float*>(a) + a_offset_);
+    if (!packed_) b_.set_data_handle(const_cast<float*>(b) + b_offset_);
+    if (bias_) bias_.set_data_handle(const_cast<float*>(bias) + bias_offset_);
+    y_.set_data_handle(y + y_offset_);
+    scratch_.set_data_handle(scratch);
+    arguments_.execute(primitive_);
+  }
+
+ private:
+  int64_t a_offset_ = 0, b_offset_ = 0, bias_offset_ = 0, y_offset_ = 0;  // elements
+  dnnl::matmul primitive_;
+  memory a_, b_, y_, bias_, scratch_, packed_;
+  dnnl::reorder reorder_;
+  PrimitiveArguments arguments_, reorder_arguments_;
+};
+
+/// Whether oneDNN would rather have B in a layout of its own. Asked of the whole product and for a fixed number of
+/// threads: of a block it says so more often, and packing what training changes at each step takes longer than it
+/// saves.
+bool is_better_packed(const memory::desc& a, const memory::desc& b, const memory::desc& y) {
+  const ThreadLimit limit(2);
+  const memory::desc any(b.get_dims(), memory::data_type::f32, memory::format_tag::any);
+  return dnnl::matmul::primitive_desc(engine(), a, any, y).weights_desc() != b;
+}
+
+/// Y = act(α·A·B + bias + residual), block by block.
+class GemmKernel final : public Kernel {
+ public:
+  GemmKernel(const Gemm& op, const KernelRequest& request)
+      : activation_(op.tail.activation),
+        has_residual_(op.tail.residual),
+        residual_in_place_(request.in_place_input >= 0),
+        constant_b_(request.inputs[1].constant) {
+    const auto a = matrix(request.inputs[0], op.transpose_a), b = matrix(request.inputs[1], op.transpose_b),
+               y = matrix(request.outputs[0], Transpose2d::no);
+    const int64_t rows = y.get_dims()[0], columns = y.get_dims()[1];
+    output_bytes_ = y.get_size();
+    ProductTail tail;
+    tail.alpha = op.alpha;
+    tail.residual = has_residual_;
+    tail.has_bias = request.inputs.size() > 2 && request.inputs[2].present;
+    if (tail.has_bias) {
+      const Operand& c = request.inputs[2];
+      const Strides strides = broadcast_strides(c.shape, c.strides, {rows, columns});
+      const memory::dims dims{strides[0] == 0 ? 1 : rows, strides[1] == 0 ? 1 : columns};
+      tail.bias = memory::desc(dims, memory::data_type::f32,
+                               memory::dims{strides[0] == 0 ? dims[1] : strides[0], strides[1] == 0 ? 1 : strides[1]});
+      // β ≠ 1 does not occur in image networks; a scaled copy keeps the primitive simple.
+      bias_scale_ = op.beta;
+      bias_elements_ = dims[0] * dims[1];
+      tail.own_bias = op.alpha == 1 && op.beta == 1 && dims[0] == 1 && dims[1] == columns;
+    }
+    const bool packed = constant_b_ && is_better_packed(a, b, y);
+    for (const ResultBlock& block : result_blocks(rows, a.get_dims()[1], columns))
+      blocks_.emplace_back(block, a, b, y, tail, packed);
+    for (const ProductBlock& block : blocks_) block_scratch_ = std::max(block_scratch_, block.scratch_bytes());
+    threads_ = std::min(blocks_.size(), static_cast<size_t>(omp_get_max_threads()));
+    refresh();
+  }
+
+  size_t scratch_bytes() const override {
+    return block_scratch_ * threads_ + (bias_scale_ != 1 ? static_cast<size_t>(bias_elements_) * sizeof(float) : 0);
+  }
+  void refresh() override {
+    if (!constant_b_) return;
+    for (ProductBlock& block : blocks_) block.pack(static_cast<const float*>(constant_b_->raw()));
+  }
+
   void run(const KernelArguments& args) override {
     if (has_residual_ && !residual_in_place_) std::memcpy(args.outputs[0], args.inputs[3], output_bytes_);
-    a_.set_data_handle(const_cast<void*>(args.inputs[0]));
-    y_.set_data_handle(args.outputs[0]);
-    scratch_.set_data_handle(args.scratch);
-    if (!packed_) b_plain_.set_data_handle(const_cast<void*>(args.inputs[1]));
-    if (has_bias_) {
-      void* bias = const_cast<void*>(args.inputs[2]);
-      if (bias_scale_ != 1) {
-        auto* scaled = reinterpret_cast<float*>(static_cast<std::byte*>(args.scratch) + own_scratch_);
-        for (int64_t i = 0; i < bias_elements_; ++i)
-          scaled[i] = bias_scale_ * static_cast<const float*>(args.inputs[2])[i];
-        bias = scaled;
-      }
-      bias_.set_data_handle(bias);
+    auto* const scratch = static_cast<std::byte*>(args.scratch);
+    const auto* bias = bias_elements_ > 0 ? static_cast<const float*>(args.inputs[2]) : nullptr;
+    if (bias && bias_scale_ != 1) {
+      auto* const scaled = reinterpret_cast<float*>(scratch + block_scratch_ * threads_);
+      for (int64_t i = 0; i < bias_elements_; ++i) scaled[i] = bias_scale_ * bias[i];
+      bias = scaled;
     }
-    {
-      const ThreadLimit limit(threads_);
-      arguments_.execute(primitive_);
-    }
+    parallel_team(static_cast<int64_t>(threads_), [&](int64_t thread, int64_t count) {
+      const ThreadLimit limit(1);
+      const int64_t blocks = std::ssize(blocks_);
+      for (int64_t i = blocks * thread / count; i < blocks * (thread + 1) / count; ++i)
+        blocks_[static_cast<size_t>(i)].run(
+            static_cast<const float*>(args.inputs[0]), static_cast<const float*>(args.inputs[1]), bias,
+            static_cast<float*>(args.outputs[0]), scratch + block_scratch_ * static_cast<size_t>(thread));
+    });
     activate_result(activation_, args.outputs[0], static_cast<int64_t>(output_bytes_ / sizeof(float)));
   }
 
  private:
   Activation activation_;
-  bool has_residual_ = false, residual_in_place_ = false, has_bias_ = false;
-  int threads_ = 1;
+  bool has_residual_, residual_in_place_;
+  const Tensor* constant_b_;
   float bias_scale_ = 1;
   int64_t bias_elements_ = 0;
-  size_t own_scratch_ = 0, output_bytes_ = 0;
-  const Tensor* constant_b_ = nullptr;
-  dnnl::matmul primitive_;
-  memory a_, b_plain_, y_, bias_, scratch_, packed_;
-  dnnl::reorder reorder_;
-  PrimitiveArguments arguments_, reorder_arguments_;
+  size_t output_bytes_ = 0, block_scratch_ = 0, threads_ = 1;
+  std::vector<ProductBlock> blocks_;
 };
 
 std::unique_ptr<Kernel> make_gemm(const Gemm& op, const KernelRequest& request) {
@@ -160,6 +226,16 @@ std::unique_ptr<Kernel> make_gemm(const Gemm& op, const KernelRequest& request) 
     if (auto kernel = dense_weight_gradient(op, request)) return kernel;
     return std::make_unique<GemmKernel>(op, request);
   });
+}
+
+/// How many threads may share a product such that each sum is one thread's: oneDNN gives a thread blocks of results of
+/// at most 64×64, and where there are fewer blocks than threads it divides long sums instead, so that the number of
+/// threads changes the last bits.
+int threads_for(int64_t rows, int64_t depth, int64_t columns) {
+  constexpr int64_t kBlock = 64, kShortSum = 512;
+  if (depth < kShortSum) return omp_get_max_threads();
+  const int64_t blocks = ((rows + kBlock - 1) / kBlock) * ((columns + kBlock - 1) / kBlock);
+  return static_cast<int>(std::clamp<int64_t>(blocks, 1, omp_get_max_threads()));
 }
 
 /// Batched product with broadcasting: operands are seen with strides of zero only along whole batch dimensions of 1,

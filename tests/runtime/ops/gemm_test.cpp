@@ -73,7 +73,26 @@ void expect_the_same_for_every_number_of_threads(const OperatorPtr& op, const Sh
   }
 }
 
-/// Few results of long sums tempt a library to divide each sum among its threads.
+/// The gradient of a dense layer's weights: sums over rows, few and many of them, with few columns and more than a
+/// group.
+TEST(Gemm, OfATransposedMatrixIsTheSumOverRows) {
+  for (const auto& [rows, m, n] :
+       {std::array<int64_t, 3>{128, 16, 16}, {197, 192, 576}, {131, 784, 32}, {300, 48, 800}, {127, 32, 32}}) {
+    auto op = std::make_shared<Gemm>();
+    op->transpose_a = Transpose2d::yes;
+    const Given a = random_tensor({rows, m}, 1), b = random_tensor({rows, n}, 2);
+    std::vector<double> sums(static_cast<size_t>(m * n), 0);
+    for (int64_t r = 0; r < rows; ++r)
+      for (int64_t i = 0; i < m; ++i)
+        for (int64_t j = 0; j < n; ++j)
+          sums[static_cast<size_t>(i * n + j)] +=
+              static_cast<double>(a->data<float>()[static_cast<size_t>(r * m + i)]) *
+              static_cast<double>(b->data<float>()[static_cast<size_t>(r * n + j)]);
+    expect_floats(run_operator(op, {a, b}), {m, n}, {sums.begin(), sums.end()}, 1e-4f);
+    expect_the_same_for_every_number_of_threads(op, {rows, m}, {rows, n}, false);
+  }
+}
+
 /// Whole vectors of columns and many rows, as dense layers on tokens have them.
 TEST(Gemm, OfManyRowsIsTheSumWithBiasResidualAndActivation) {
   for (const auto& [m, k, n] : {std::array<int64_t, 3>{29, 48, 80}, {12, 16, 16}, {197, 64, 32}, {49, 528, 48}})
@@ -101,15 +120,22 @@ TEST(Gemm, OfManyRowsIsTheSumWithBiasResidualAndActivation) {
 }
 
 TEST(Gemm, GivesTheSameSumsForEveryNumberOfThreads) {
-  auto by_rows = std::make_shared<Gemm>(), by_columns = std::make_shared<Gemm>();
+  auto by_rows = std::make_shared<Gemm>(), by_columns = std::make_shared<Gemm>(),
+       of_gradients = std::make_shared<Gemm>();
   by_rows->transpose_b = Transpose2d::yes;
+  of_gradients->transpose_a = Transpose2d::yes;
   for (const auto& [rows, depth, columns] : {std::tuple<int64_t, int64_t, int64_t>{3, 4096, 10},
                                              {1, 3000, 7},
                                              {19, 2311, 53},
                                              {32, 1280, 100},
-                                             {32, 2048, 1000}}) {
+                                             {32, 2048, 1000},
+                                             {100, 127, 20},
+                                             {100, 2048, 100},
+                                             {256, 1000, 501}}) {
     expect_the_same_for_every_number_of_threads(by_rows, {rows, depth}, {columns, depth}, true);
     expect_the_same_for_every_number_of_threads(by_columns, {rows, depth}, {depth, columns}, true);
+    expect_the_same_for_every_number_of_threads(by_columns, {rows, depth}, {depth, columns}, false);
+    expect_the_same_for_every_number_of_threads(of_gradients, {rows, depth}, {rows, columns}, false);
   }
 }
 
