@@ -74,7 +74,7 @@ size_t distance(std::string_view a, std::string_view b) {
 Preprocessing ZooModel::preprocessing() const {
   Preprocessing p;
   p.crop_height = p.crop_width = side;
-  // timm cuts what its part gives; torchvision's parts are made from whole sides.
+  // timm rounds the resized side down; torchvision publishes whole sides, of which the ratio was made.
   const double resize = static_cast<double>(side) / crop;
   p.resize = source == "timm" ? static_cast<int64_t>(resize) : std::llround(resize);
   if (fit == "squash") p.fit = Fit::squash;

@@ -11,7 +11,7 @@ namespace graft {
 struct FreezeOptions {
   /// all | none | until:NODE | last:N | match:REGEX. `all` leaves the head; `until:NODE`
   /// freezes NODE and all that it depends on; `last:N` trains the last N layers with weights below the head, where
-  /// a transformer's block counts as one;
+  /// a transformer's block counts as one (transformer_blocks.h);
   /// `match:REGEX` freezes the layers whose name matches.
   std::string policy = "all";
   /// automatic: batch norms are trained only when nothing is frozen; otherwise they keep their statistics.

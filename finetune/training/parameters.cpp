@@ -19,7 +19,8 @@ bool is_vector(const Shape& shape) {
 /// block is one layer [Bao et al. 2022, BEiT].
 std::map<const Tensor*, int> layers_below_head(const Graph& graph) {
   std::map<const Tensor*, int> order;
-  int layers = 0, last_block = -1;
+  std::map<int, int> of_block;
+  int layers = 0;
   const std::vector<int> blocks = transformer_blocks(graph);
   for (size_t n = 0; n < graph.nodes.size(); ++n) {
     const Node& node = graph.nodes[n];
@@ -31,11 +32,13 @@ std::map<const Tensor*, int> layers_below_head(const Graph& graph) {
       matrix = matrix || (!node.op->is_element_wise() && !is_vector(graph.value(id).shape) &&
                           !order.contains(graph.value(id).constant.get()));
     }
-    if (blocks[n] < 0 ? matrix : trains && blocks[n] != last_block) ++layers;
-    if (trains) last_block = std::max(last_block, blocks[n]);
+    const bool is_new = blocks[n] < 0 ? matrix : trains && !of_block.contains(blocks[n]);
+    layers += is_new;
+    if (is_new && blocks[n] >= 0) of_block[blocks[n]] = layers;
+    const int layer = blocks[n] >= 0 && trains ? of_block.at(blocks[n]) : layers;
     for (ValueId id : node.inputs)
       if (id != kNoValue && graph.value(id).trainable && graph.value(id).constant)
-        order.emplace(graph.value(id).constant.get(), layers);
+        order.emplace(graph.value(id).constant.get(), layer);
   }
   for (auto& [tensor, layer] : order) layer = std::max(0, layers - 1 - layer);  // the last layer is the head
   return order;

@@ -29,10 +29,11 @@ struct ResultBlock {
 };
 
 /// Blocks of results. oneDNN divides a product among its threads by what they are, which changes the last bits; blocks
-/// follow from the shape alone, and each is one thread's. Whole rows, where there are many: those lie in one piece.
-std::vector<ResultBlock> result_blocks(int64_t rows, int64_t depth, int64_t columns) {
+/// follow from the shape alone, and each is one thread's. Whole rows, where there are many, since those lie in one
+/// piece; columns, where B is packed, so that each block packs its part.
+std::vector<ResultBlock> result_blocks(int64_t rows, int64_t depth, int64_t columns, bool packed) {
   constexpr int64_t kMost = 16, kWork = int64_t{1} << 21, kMultiple = 16;
-  const bool by_rows = rows > columns || rows >= kMost * kMultiple;
+  const bool by_rows = !packed && (rows > columns || rows >= kMost * kMultiple);
   const int64_t extent = by_rows ? rows : columns;
   const int64_t count = std::clamp<int64_t>(rows * depth * columns / kWork, 1, kMost);
   const int64_t size = ((extent + count - 1) / count + kMultiple - 1) / kMultiple * kMultiple;
@@ -49,11 +50,12 @@ memory::desc part_of(const memory::desc& matrix, int64_t rows, int64_t columns) 
   return {memory::dims{rows, columns}, memory::data_type::f32, memory::dims{strides[0], strides[1]}};
 }
 
-/// What is added to a product, as oneDNN has it.
+/// Scale, bias and residual of a product as oneDNN has them.
 struct ProductTail {
   float alpha = 1;
-  bool residual = false, has_bias = false, own_bias = false;  // own: the primitive's own is cheaper than a post-op
-  memory::desc bias;                                          // one row, one column, or all of it
+  bool residual = false, has_bias = false;
+  bool own_bias = false;  // as matmul's own bias, which is cheaper than a post-op
+  memory::desc bias;      // one row, one column, or all of it
 };
 
 /// A block of Y = α·A·B + bias + residual by oneDNN's matmul, in one thread; a weight that is known beforehand is
@@ -61,7 +63,7 @@ struct ProductTail {
 class ProductBlock {
  public:
   ProductBlock(const ResultBlock& block, const memory::desc& a, const memory::desc& b, const memory::desc& y,
-               const ProductTail& tail, bool packable) {
+               const ProductTail& tail, bool packed) {
     const ThreadLimit limit(1);  // oneDNN fixes it in a primitive
     const int64_t depth = a.get_dims()[1];
     const auto a_desc = part_of(a, block.rows, depth), b_plain = part_of(b, depth, block.columns),
@@ -84,7 +86,7 @@ class ProductBlock {
     if (tail.residual) post_ops.append_sum(1.0f);
     attributes.set_post_ops(post_ops);
     const auto b_desc =
-        packable ? memory::desc(b_plain.get_dims(), memory::data_type::f32, memory::format_tag::any) : b_plain;
+        packed ? memory::desc(b_plain.get_dims(), memory::data_type::f32, memory::format_tag::any) : b_plain;
     const auto description = tail.own_bias
                                  ? dnnl::matmul::primitive_desc(engine(), a_desc, b_desc, bias, y_desc, attributes)
                                  : dnnl::matmul::primitive_desc(engine(), a_desc, b_desc, y_desc, attributes);
@@ -173,7 +175,7 @@ class GemmKernel final : public Kernel {
       tail.own_bias = op.alpha == 1 && op.beta == 1 && dims[0] == 1 && dims[1] == columns;
     }
     const bool packed = constant_b_ && is_better_packed(a, b, y);
-    for (const ResultBlock& block : result_blocks(rows, a.get_dims()[1], columns))
+    for (const ResultBlock& block : result_blocks(rows, a.get_dims()[1], columns, packed))
       blocks_.emplace_back(block, a, b, y, tail, packed);
     for (const ProductBlock& block : blocks_) block_scratch_ = std::max(block_scratch_, block.scratch_bytes());
     threads_ = std::min(blocks_.size(), static_cast<size_t>(omp_get_max_threads()));
@@ -190,6 +192,7 @@ class GemmKernel final : public Kernel {
 
   void run(const KernelArguments& args) override {
     if (has_residual_ && !residual_in_place_) std::memcpy(args.outputs[0], args.inputs[3], output_bytes_);
+    if (blocks_.empty()) return;  // no results
     auto* const scratch = static_cast<std::byte*>(args.scratch);
     const auto* bias = bias_elements_ > 0 ? static_cast<const float*>(args.inputs[2]) : nullptr;
     if (bias && bias_scale_ != 1) {

@@ -221,7 +221,7 @@ std::unique_ptr<Kernel> dense_weight_gradient(const Gemm& op, const KernelReques
   for (const Operand* operand : {&a, &b, &y})
     if (operand->strides != plain_strides(operand->shape)) return nullptr;
   const int64_t rows = a.shape[0], m = a.shape[1], n = b.shape[1];
-  if (rows < kFewestRows || m % 16 != 0 || n % 16 != 0) return nullptr;
+  if (rows < kFewestRows || m % 16 != 0 || n % 16 != 0 || m == 0 || n == 0) return nullptr;
   return std::make_unique<DenseWeights>(rows, m, n);
 }
 

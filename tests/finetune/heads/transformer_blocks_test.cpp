@@ -42,6 +42,18 @@ TEST(TransformerBlocks, OfSwinLieBetweenMergings) {
   EXPECT_EQ(std::set<int>(blocks.begin(), blocks.end()).size(), 1u + 2 + 2 + 6 + 2);
 }
 
+TEST(TransformerBlocks, OfSwinHoldTheirTablesOfPlaces) {
+  const Graph graph = network("swin-tiny");
+  // Embedding, twelve blocks, three mergings.
+  EXPECT_EQ(layers_below_head(graph, {"head.weight", "head.bias"}), 1 + 12 + 3);
+  const std::vector<int> blocks = transformer_blocks(graph);
+  for (size_t n = 0; n < graph.nodes.size(); ++n)
+    for (ValueId id : graph.nodes[n].inputs)
+      if (id != kNoValue && graph.value(id).name.ends_with("relative_position_bias_table")) {
+        EXPECT_GE(blocks[n], 0) << graph.value(id).name;
+      }
+}
+
 TEST(TransformerBlocks, AreNotInConvolutionalNetworks) {
   for (const char* name : {"resnet-50", "densenet-121", "convnext-tiny", "efficientnet-b0"}) {
     const std::vector<int> blocks = transformer_blocks(network(name));

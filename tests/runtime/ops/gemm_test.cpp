@@ -73,6 +73,40 @@ void expect_the_same_for_every_number_of_threads(const OperatorPtr& op, const Sh
   }
 }
 
+/// Of several blocks of results, each with its part of the bias.
+TEST(Gemm, AddsEveryFormOfBiasToItsBlocks) {
+  constexpr int64_t kDepth = 127;
+  for (const auto& [m, n] : {std::pair<int64_t, int64_t>{100, 1001}, {300, 251}})
+    for (const Shape& bias : {Shape{1}, Shape{n}, Shape{m, 1}, Shape{m, n}}) {
+      auto op = std::make_shared<Gemm>();
+      op->alpha = 0.5f;
+      op->beta = 2;
+      op->tail.residual = true;
+      const Given a = random_tensor({m, kDepth}, 1), b = random_tensor({kDepth, n}, 2), c = random_tensor(bias, 3),
+                  r = random_tensor({m, n}, 4);
+      std::vector<float> expected;
+      for (int64_t i = 0; i < m; ++i)
+        for (int64_t j = 0; j < n; ++j) {
+          double sum = 0;
+          for (int64_t k = 0; k < kDepth; ++k)
+            sum += static_cast<double>(a->data<float>()[static_cast<size_t>(i * kDepth + k)]) *
+                   static_cast<double>(b->data<float>()[static_cast<size_t>(k * n + j)]);
+          const bool by_row = bias.rank() == 2, by_column = bias.back() == n;
+          const int64_t at = (by_row ? i * bias.back() : 0) + (by_column ? j : 0);
+          expected.push_back(static_cast<float>(0.5 * sum +
+                                                2 * static_cast<double>(c->data<float>()[static_cast<size_t>(at)]) +
+                                                static_cast<double>(r->data<float>()[static_cast<size_t>(i * n + j)])));
+        }
+      expect_floats(run_operator(op, {a, b, c, r}), {m, n}, expected, 1e-4f);
+    }
+}
+
+TEST(Gemm, OfNoRowsIsEmpty) {
+  auto op = std::make_shared<Gemm>();
+  op->transpose_a = Transpose2d::yes;
+  EXPECT_EQ(run_operator(op, {random_tensor({200, 0}, 1), random_tensor({200, 0}, 2)}).elements(), 0);
+}
+
 /// The gradient of a dense layer's weights: sums over rows, few and many of them, with few columns and more than a
 /// group.
 TEST(Gemm, OfATransposedMatrixIsTheSumOverRows) {
@@ -95,7 +129,12 @@ TEST(Gemm, OfATransposedMatrixIsTheSumOverRows) {
 
 /// Whole vectors of columns and many rows, as dense layers on tokens have them.
 TEST(Gemm, OfManyRowsIsTheSumWithBiasResidualAndActivation) {
-  for (const auto& [m, k, n] : {std::array<int64_t, 3>{29, 48, 80}, {12, 16, 16}, {197, 64, 32}, {49, 528, 48}})
+  for (const auto& [m, k, n] : {std::array<int64_t, 3>{29, 48, 80},
+                                {12, 16, 16},
+                                {197, 64, 32},
+                                {49, 528, 48},
+                                {100, 127, 1001},
+                                {300, 63, 251}})
     for (const bool transposed : {false, true})
       for (const bool tail : {false, true}) {
         auto op = std::make_shared<Gemm>();
