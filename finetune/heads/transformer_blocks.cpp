@@ -80,7 +80,10 @@ class BlockFinder {
     return found;
   }
 
-  bool follows(ValueId id) const { return id != kNoValue && follows_input_[static_cast<size_t>(id)]; }
+  /// Whether the value is made from the network's input, not from its extents alone (integers).
+  bool follows(ValueId id) const {
+    return id != kNoValue && follows_input_[static_cast<size_t>(id)] && graph_.value(id).dtype == DType::f32;
+  }
 
   /// Attention has two, queries by keys and what comes of them by values; pooling by weights has one.
   int products_of_activations(const std::vector<size_t>& branch) const {

@@ -75,8 +75,8 @@ void expect_the_same_for_every_number_of_threads(const OperatorPtr& op, const Sh
 
 /// Of several blocks of results, each with its part of the bias.
 TEST(Gemm, AddsEveryFormOfBiasToItsBlocks) {
-  constexpr int64_t kDepth = 127;
-  for (const auto& [m, n] : {std::pair<int64_t, int64_t>{100, 1001}, {300, 251}})
+  constexpr int64_t kDepth = 63;
+  for (const auto& [m, n] : {std::pair<int64_t, int64_t>{70, 1001}, {300, 251}})
     for (const Shape& bias : {Shape{1}, Shape{n}, Shape{m, 1}, Shape{m, n}}) {
       auto op = std::make_shared<Gemm>();
       op->alpha = 0.5f;
@@ -129,12 +129,8 @@ TEST(Gemm, OfATransposedMatrixIsTheSumOverRows) {
 
 /// Whole vectors of columns and many rows, as dense layers on tokens have them.
 TEST(Gemm, OfManyRowsIsTheSumWithBiasResidualAndActivation) {
-  for (const auto& [m, k, n] : {std::array<int64_t, 3>{29, 48, 80},
-                                {12, 16, 16},
-                                {197, 64, 32},
-                                {49, 528, 48},
-                                {100, 127, 1001},
-                                {300, 63, 251}})
+  for (const auto& [m, k, n] :
+       {std::array<int64_t, 3>{29, 48, 80}, {12, 16, 16}, {197, 64, 32}, {49, 528, 48}, {70, 63, 1001}, {300, 63, 251}})
     for (const bool transposed : {false, true})
       for (const bool tail : {false, true}) {
         auto op = std::make_shared<Gemm>();
@@ -169,8 +165,7 @@ TEST(Gemm, GivesTheSameSumsForEveryNumberOfThreads) {
                                              {32, 1280, 100},
                                              {32, 2048, 1000},
                                              {100, 127, 20},
-                                             {100, 2048, 100},
-                                             {256, 1000, 501}}) {
+                                             {100, 2048, 100}}) {
     expect_the_same_for_every_number_of_threads(by_rows, {rows, depth}, {columns, depth}, true);
     expect_the_same_for_every_number_of_threads(by_columns, {rows, depth}, {depth, columns}, true);
     expect_the_same_for_every_number_of_threads(by_columns, {rows, depth}, {depth, columns}, false);
