@@ -1,7 +1,6 @@
 #pragma once
 
-#include "augment/decode.h"
-#include "augment/encode.h"
+#include "augment/pixels/jpeg_artefacts.h"
 #include "augment/transforms/transform.h"
 
 namespace graft::transforms {
@@ -24,7 +23,7 @@ class JpegArtefacts final : public Transform {
   }
   void apply(WarpedImage& image, Random& random) const override {
     const int quality = low_ + static_cast<int>(random.below(static_cast<uint64_t>(high_ - low_ + 1)));
-    image = WarpedImage(decode_image(jpeg_of(image.upright_pixels(), quality), {}));
+    image = WarpedImage(with_jpeg_artefacts(image.upright_pixels(), quality));
   }
 
  private:
