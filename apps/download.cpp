@@ -17,9 +17,9 @@
 #include <thread>
 
 #include "apps/library/sha256.h"
-#include "augment/codecs/shared_library.h"
 #include "runtime/core/error.h"
 #include "runtime/core/memory_text.h"
+#include "runtime/core/shared_library.h"
 
 namespace graft::app {
 namespace {

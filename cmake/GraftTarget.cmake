@@ -17,7 +17,8 @@ function(graft_compile_options target)
     target_compile_options(${target} PRIVATE -fsanitize=${GRAFT_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer
                                              -fno-sanitize=null,vptr,object-size)
     target_compile_definitions(${target} PRIVATE GRAFT_SANITIZED=1)
-    target_link_options(${target} PUBLIC -fsanitize=${GRAFT_SANITIZE})
+    # The sanitizers' dlopen looks beside their own library; only the old tag tells it where the program's libraries are.
+    target_link_options(${target} PUBLIC -fsanitize=${GRAFT_SANITIZE} LINKER:--disable-new-dtags)
   endif()
 endfunction()
 

@@ -12,15 +12,13 @@ install(FILES cmake/FindOpenCVModules.cmake cmake/FindPictureCodecs.cmake DESTIN
 install(DIRECTORY include/graft DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} FILES_MATCHING PATTERN "*.h")
 
 # oneDNN goes along where it is not the system's own: Debian's is too old.
-get_target_property(dnnl_library DNNL::dnnl LOCATION)
-if(NOT dnnl_library MATCHES "^/usr/lib")
-  get_filename_component(dnnl_folder ${dnnl_library} DIRECTORY)
-  install(DIRECTORY ${dnnl_folder}/ DESTINATION ${CMAKE_INSTALL_LIBDIR}/graft FILES_MATCHING PATTERN "libdnnl.so*" PATTERN cmake EXCLUDE)
+if(NOT GRAFT_ONEDNN_FOLDER MATCHES "^/usr/lib")
+  install(DIRECTORY ${GRAFT_ONEDNN_FOLDER}/ DESTINATION ${CMAKE_INSTALL_LIBDIR}/graft FILES_MATCHING PATTERN "libdnnl.so*" PATTERN cmake EXCLUDE)
 endif()
 
 # Static libraries, those that use others first, and what they stand on.
 set(libraries finetune importer onnx_proto models)
-set(GRAFT_PC_DEPENDENCIES "-lprotobuf -llbfgs -ldnnl -fopenmp -lpthread -ldl")
+set(GRAFT_PC_DEPENDENCIES "-lprotobuf -llbfgs -fopenmp -lpthread -ldl")
 if(GRAFT_WITH_OPENCV)
   list(PREPEND libraries graft augment)
   string(PREPEND GRAFT_PC_DEPENDENCIES "-lopencv_imgproc -lopencv_core -ljpeg -lspng -lwebpdemux -lwebp -lgif -llcms2 ")

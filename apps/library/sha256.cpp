@@ -7,8 +7,8 @@
 
 #include <openssl/evp.h>
 
-#include "augment/codecs/shared_library.h"
 #include "runtime/core/error.h"
+#include "runtime/core/shared_library.h"
 
 namespace graft {
 namespace {

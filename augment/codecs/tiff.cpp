@@ -9,8 +9,8 @@
 
 #include "augment/codecs/bytes.h"
 #include "augment/codecs/codec.h"
-#include "augment/codecs/shared_library.h"
 #include "runtime/core/error.h"
+#include "runtime/core/shared_library.h"
 
 namespace graft {
 namespace {

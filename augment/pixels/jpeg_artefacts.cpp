@@ -21,11 +21,14 @@ using Samples = int16_t __attribute__((vector_size(kSide * sizeof(int16_t)), ali
 /// Luma or chroma, in whole blocks. As in libjpeg, rows below the picture repeat the last one, columns beside it are
 /// made of the last column of pixels.
 struct Plane {
-  int64_t width, height;          // real ones
-  int64_t stride, rows;           // multiples of kSide
-  std::vector<int16_t> samples;   // rows × stride
+  int64_t width, height;         // real ones
+  int64_t stride, rows;          // multiples of kSide
+  std::vector<int16_t> samples;  // rows × stride
   Plane(int64_t w, int64_t h)
-      : width(w), height(h), stride((w + kSide - 1) / kSide * kSide), rows((h + kSide - 1) / kSide * kSide),
+      : width(w),
+        height(h),
+        stride((w + kSide - 1) / kSide * kSide),
+        rows((h + kSide - 1) / kSide * kSide),
         samples(static_cast<size_t>(stride * rows)) {}
   int16_t* row(int64_t y) { return samples.data() + y * stride; }
   const int16_t* row(int64_t y) const { return samples.data() + y * stride; }
@@ -56,8 +59,8 @@ Quantisation of_quality(Quantisation table, int quality) {
   return table;
 }
 
-// The accurate integer transforms of libjpeg (jfdctint.c, jidctint.c): Loeffler, Ligtenberg and Moschytz 1989, constants
-// in 1/8192, two bits more kept between the passes.
+// The accurate integer transforms of libjpeg (jfdctint.c, jidctint.c): Loeffler, Ligtenberg and Moschytz 1989,
+// constants in 1/8192, two bits more kept between the passes.
 constexpr int kConstBits = 13, kPassBits = 2;
 constexpr int32_t fixed(double value) { return static_cast<int32_t>(value * (1 << kConstBits) + 0.5); }
 
@@ -128,8 +131,8 @@ template <bool kSecond>
   }
 }
 
-/// Rounded to whole steps, halves away from zero. Quotients of integers this small are cut off right after a division in
-/// float.
+/// Rounded to whole steps, halves away from zero. Quotients of integers this small are cut off right after a division
+/// in float.
 [[gnu::always_inline]] inline void quantise(Lanes& value, const Lanes& step) {
   const Lanes divisor = step << 3;  // the transform's results are eight times too large
   const Lanes sign = value >> 31;
@@ -195,7 +198,8 @@ struct ChromaRow {
 /// The mean of 2×2, rounded down and up in turns (jcsample.c).
 [[gnu::always_inline]] inline void halve(const int16_t* upper, const int16_t* lower, int64_t width, int16_t* to) {
   for (int64_t x = 0; x < width; ++x)
-    to[x] = static_cast<int16_t>((upper[2 * x] + upper[2 * x + 1] + lower[2 * x] + lower[2 * x + 1] + 1 + (x & 1)) >> 2);
+    to[x] =
+        static_cast<int16_t>((upper[2 * x] + upper[2 * x + 1] + lower[2 * x] + lower[2 * x + 1] + 1 + (x & 1)) >> 2);
 }
 
 /// Luma at full size and chroma at half of it.

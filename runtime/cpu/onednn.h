@@ -1,11 +1,11 @@
 #pragma once
 
-#include <oneapi/dnnl/dnnl.hpp>
 #include <vector>
 
 #include "runtime/core/backend.h"
 #include "runtime/core/error.h"
 #include "runtime/core/parallel.h"
+#include "runtime/cpu/onednn_api.h"
 #include "runtime/cpu/vector/vector.h"
 #include "runtime/cpu/walk.h"
 

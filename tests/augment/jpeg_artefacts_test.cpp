@@ -23,7 +23,8 @@ Image picture(int64_t width, int64_t height, uint64_t seed) {
 }
 
 TEST(JpegArtefacts, AreThoseOfAFileThatLibjpegWritesAndReads) {
-  const std::pair<int64_t, int64_t> sizes[] = {{1, 1}, {2, 3}, {4, 4}, {5, 1}, {7, 9}, {16, 16}, {17, 31}, {50, 33}, {224, 224}};
+  const std::pair<int64_t, int64_t> sizes[] = {{1, 1},   {2, 3},   {4, 4},   {5, 1},    {7, 9},
+                                               {16, 16}, {17, 31}, {50, 33}, {224, 224}};
   for (const auto& [width, height] : sizes)
     for (const int quality : {1, 10, 49, 50, 75, 95, 100}) {
       const Image image = picture(width, height, static_cast<uint64_t>(quality));

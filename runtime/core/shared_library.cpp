@@ -1,4 +1,4 @@
-#include "augment/codecs/shared_library.h"
+#include "runtime/core/shared_library.h"
 
 #include <dlfcn.h>
 
