@@ -26,9 +26,7 @@ struct Axis {
   double value(double part) const { return log ? std::pow(10, low + part * (high - low)) : low + part * (high - low); }
 };
 
-}  // namespace
-
-std::string to_svg(const Chart& chart) {
+void draw(std::ostringstream& svg, const Chart& chart) {
   Axis x, y;
   x.log = chart.log_x;
   x.from = kLeft;
@@ -39,9 +37,7 @@ std::string to_svg(const Chart& chart) {
     for (double v : line.x) x.see(v);
     for (double v : line.y) y.see(v);
   }
-  std::ostringstream svg;
-  svg << svg_begin(kWidth, kHeight) << "<text x=\"" << kLeft << "\" y=\"18\" font-size=\"14\">" << svg_text(chart.title)
-      << "</text>\n";
+  svg << "<text x=\"" << kLeft << "\" y=\"18\" font-size=\"14\">" << svg_text(chart.title) << "</text>\n";
   constexpr int kTicks = 5;
   for (int i = 0; i < kTicks; ++i) {
     const double part = static_cast<double>(i) / (kTicks - 1);
@@ -62,14 +58,39 @@ std::string to_svg(const Chart& chart) {
   for (size_t i = 0; i < chart.lines.size(); ++i) {
     const Chart::Line& line = chart.lines[i];
     const char* colour = svg_colour(i);
-    svg << "<polyline fill=\"none\" stroke=\"" << colour << "\" stroke-width=\"1.6\" points=\"";
-    for (size_t k = 0; k < line.x.size(); ++k)
-      if (std::isfinite(line.y[k])) svg << x.place(line.x[k]) << ',' << y.place(line.y[k]) << ' ';
-    svg << "\"/><text x=\"" << x.to + 10 << "\" y=\"" << kTop + 16 + 18 * static_cast<double>(i) << "\" fill=\""
-        << colour << "\">" << svg_text(line.name) << "</text>\n";
+    const auto each = [&](const auto& put) {
+      for (size_t k = 0; k < line.x.size(); ++k)
+        if (std::isfinite(line.x[k]) && std::isfinite(line.y[k])) put(x.place(line.x[k]), y.place(line.y[k]));
+    };
+    if (chart.points) {
+      each([&](double column, double row) {
+        svg << "<circle cx=\"" << column << "\" cy=\"" << row << "\" r=\"2.5\" fill-opacity=\"0.6\" fill=\"" << colour
+            << "\"/>";
+      });
+    } else {
+      svg << "<polyline fill=\"none\" stroke=\"" << colour << "\" stroke-width=\"1.6\" points=\"";
+      each([&](double column, double row) { svg << column << ',' << row << ' '; });
+      svg << "\"/>";
+    }
+    svg << "<text x=\"" << x.to + 10 << "\" y=\"" << kTop + 16 + 18 * static_cast<double>(i) << "\" fill=\"" << colour
+        << "\">" << svg_text(line.name) << "</text>\n";
+  }
+}
+
+}  // namespace
+
+std::string to_svg(const std::vector<Chart>& charts) {
+  std::ostringstream svg;
+  svg << svg_begin(kWidth, kHeight * static_cast<double>(charts.size()));
+  for (size_t i = 0; i < charts.size(); ++i) {
+    svg << "<g transform=\"translate(0 " << kHeight * static_cast<double>(i) << ")\">\n";
+    draw(svg, charts[i]);
+    svg << "</g>\n";
   }
   svg << "</svg>\n";
   return svg.str();
 }
+
+std::string to_svg(const Chart& chart) { return to_svg(std::vector<Chart>{chart}); }
 
 }  // namespace graft::app

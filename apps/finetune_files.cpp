@@ -74,7 +74,7 @@ json test_json(const FinetuneReport& report) {
   json figures{{"images", test.pictures}};
   if (test.of_classes) {
     figures["top1"] = test.of_classes->top1;
-    figures["top1_interval"] = {test.of_classes->top1_low, test.of_classes->top1_high};
+    figures["top1_interval"] = {test.of_classes->top1_interval.low, test.of_classes->top1_interval.high};
     figures["top5"] = test.of_classes->top5;
     figures["loss"] = test.of_classes->loss;
     figures["calibration_error"] = test.of_classes->calibration_error;

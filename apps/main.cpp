@@ -10,6 +10,7 @@
 #include "apps/commands/commands.h"
 #include "apps/common.h"
 #include "apps/model_reference.h"
+#include "apps/run_folder.h"
 #include "graft/error.h"
 #include "graft/version.h"
 
@@ -35,7 +36,7 @@ void keep_freed_memory() {
 }
 
 /// Whoever takes a model's file takes what names one otherwise, too ("zoo:resnet50"): it is fetched where it is not
-/// there, unless help is asked for or something that is required is missing.
+/// there, unless help is asked for or something that is required is missing. The folder of a run stands for its model.
 void take_references(CLI::App& app) {
   for (CLI::App* command : app.get_subcommands([](CLI::App*) { return true; })) {
     if (command->get_name() == "pull") continue;
@@ -46,7 +47,8 @@ void take_references(CLI::App& app) {
         const auto all = command->get_options();
         const bool complete = std::none_of(all.begin(), all.end(),
                                            [](const CLI::Option* o) { return o->get_required() && o->count() == 0; });
-        if (!is_model_reference(text) || command->count("--help") > 0 || !complete) return text;
+        if (!is_model_reference(text)) return model_in(text);
+        if (command->count("--help") > 0 || !complete) return text;
         CommonOptions common;
         common.quiet = command->count("--quiet") > 0;
         return local_model(text, common);

@@ -12,9 +12,12 @@
 #include "runtime/ops/movement.h"
 #include "runtime/ops/reduce.h"
 #include "runtime/ops/unary.h"
+#include "runtime/passes/passes.h"
 
 namespace graft {
 namespace {
+
+constexpr const char* kLastStep = "preprocess.normalised";
 
 /// Appends nodes whose shapes follow from the picture's size, which is open.
 class Builder {
@@ -219,13 +222,31 @@ void embed_preprocessing(OnnxModel& model) {
   if (one) x = grey(b, x);
   x = b.binary("scaled", B::mul, x, b.real("pixel_scale", p.scale));
   x = b.binary("centred", B::sub, x, b.constant("mean", per_channel(p.mean, one)));
-  graph.append_node(graph.unused_name("preprocess.normalised"), make_binary(B::div),
-                    {x, b.constant("std", per_channel(p.std, one))}, {});
+  graph.append_node(graph.unused_name(kLastStep), make_binary(B::div), {x, b.constant("std", per_channel(p.std, one))},
+                    {});
   graph.nodes.back().outputs = {network_input};
   std::rotate(graph.nodes.begin(), graph.nodes.begin() + static_cast<int64_t>(before), graph.nodes.end());
 
   model.metadata.other[kEmbeddedPreprocessing] = to_json(p);
   model.metadata.preprocessing.reset();
+}
+
+void take_out_preprocessing(OnnxModel& model) {
+  Graph& graph = model.graph;
+  const auto said = model.metadata.other.find(kEmbeddedPreprocessing);
+  const auto last =
+      std::find_if(graph.nodes.begin(), graph.nodes.end(), [](const Node& node) { return node.name == kLastStep; });
+  if (said == model.metadata.other.end() || last == graph.nodes.end() || graph.inputs.size() != 1) return;
+  const Preprocessing p = preprocessing_from_json(said->second);
+  const ValueId network_input = last->outputs.at(0);
+  Value& input = graph.value(network_input);
+  input.dtype = DType::f32;
+  input.shape = {kOpenDim, p.colour == Preprocessing::Colour::grey ? 1 : 3, p.crop_height, p.crop_width};
+  graph.nodes.erase(last);
+  graph.inputs[0] = network_input;
+  remove_dead_code(graph);
+  model.metadata.preprocessing = p;
+  model.metadata.other.erase(said);
 }
 
 }  // namespace graft

@@ -10,6 +10,10 @@ namespace graft {
 /// preprocessing moves from Metadata::preprocessing to Metadata::other. Throws Error when the model says none.
 void embed_preprocessing(OnnxModel& model);
 
+/// The other way round, for a model that embed_preprocessing made: its graph begins with the network again, and the
+/// preprocessing is the metadata's. Leaves alone what has none of it, or not as it was put there.
+void take_out_preprocessing(OnnxModel& model);
+
 /// Key in Metadata::other: the preprocessing that the graph itself does.
 inline constexpr const char* kEmbeddedPreprocessing = "graft.embedded_preprocessing";
 

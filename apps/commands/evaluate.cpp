@@ -1,12 +1,17 @@
-#include <cstdio>
+#include <algorithm>
+#include <filesystem>
 #include <iostream>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "apps/account.h"
 #include "apps/commands/commands.h"
 #include "apps/common.h"
+#include "apps/evaluation_files.h"
+#include "apps/evaluation_text.h"
+#include "apps/library/read_lines.h"
+#include "apps/run_folder.h"
 #include "apps/run_listener.h"
-#include "finetune/data/task.h"
 #include "graft/error.h"
 #include "graft/evaluate.h"
 
@@ -16,142 +21,120 @@ namespace {
 using nlohmann::json;
 
 struct Options : PictureModelOptions {
-  std::string data, split = "auto";
+  std::string data, split = "auto", labels, pictures_file, curves_file;
   double validation_part = 0.2;
+  size_t mistakes = 10;
+  bool validation_part_given = false, seed_given = false;
 };
 
-json to_json(const Evaluation& e) {
-  const ClassFigures& f = *e.of_classes;
-  const size_t classes = f.per_class.size();
-  json confusion = json::array(), per_class = json::array();
-  for (size_t t = 0; t < classes; ++t) {
-    json row = json::array();
-    for (size_t p = 0; p < classes; ++p) row.push_back(f.confusion[t * classes + p]);
-    confusion.push_back(row);
-    const ClassFigures::OfClass& of = f.per_class[t];
-    per_class.push_back({{"class", e.classes[t]},
-                         {"images", of.pictures},
-                         {"precision", of.precision},
-                         {"recall", of.recall},
-                         {"f1", of.f1}});
-  }
-  json result{{"images", e.pictures},
-              {"top1", f.top1},
-              {"top1_interval", {f.top1_low, f.top1_high}},
-              {"top5", f.top5},
-              {"loss", f.loss},
-              {"calibration_error", f.calibration_error},
-              {"temperature", f.temperature},
-              {"loss_at_temperature", f.loss_at_temperature},
-              {"calibration_error_at_temperature", f.calibration_error_at_temperature},
-              {"skipped", e.skipped.size()},
-              {"classes", e.classes},
-              {"confusion", confusion},
-              {"per_class", per_class}};
-  if (f.roc_auc) result["roc_auc"] = *f.roc_auc;
-  return result;
-}
-
-/// Of models with several labels a picture, or measured values.
-json targets_json(const Evaluation& e) {
-  json result{{"task", name_of(e.task)}, {"images", e.pictures}, {"skipped", e.skipped.size()}, {"classes", e.classes}};
-  if (e.of_labels) {
-    result["map"] = e.of_labels->mean_average_precision;
-    result["exact"] = e.of_labels->exact;
-  } else {
-    result["r2"] = e.of_values->r2;
-    result["mae"] = e.of_values->mean_absolute_error;
-    result["rmse"] = e.of_values->root_mean_squared_error;
-  }
-  return result;
-}
-
-void print(const json& j) {
-  const auto number = [&](const char* key) { return j[key].get<double>(); };
-  std::printf("%lld pictures   top-1 %.2f %% (95 %% interval %.2f to %.2f)   top-5 %.2f %%",
-              j["images"].get<long long>(), number("top1") * 100, j["top1_interval"][0].get<double>() * 100,
-              j["top1_interval"][1].get<double>() * 100, number("top5") * 100);
-  if (j.contains("roc_auc")) std::printf("   ROC AUC %.4f", number("roc_auc"));
-  std::printf("\nloss %.4f   calibration error %.4f   at temperature %.3f: loss %.4f, calibration error %.4f\n\n",
-              number("loss"), number("calibration_error"), number("temperature"), number("loss_at_temperature"),
-              number("calibration_error_at_temperature"));
-  std::printf("%-24s %8s %10s %8s %8s\n", "class", "pictures", "precision", "recall", "F1");
-  for (const auto& c : j["per_class"]) {
-    std::printf("%-24s %8lld %10.3f %8.3f %8.3f\n", c["class"].get<std::string>().c_str(), c["images"].get<long long>(),
-                c["precision"].get<double>(), c["recall"].get<double>(), c["f1"].get<double>());
-  }
-  if (j["classes"].size() > 20) return;
-  std::printf("\nconfusion (rows: true class)\n");
-  for (const auto& row : j["confusion"]) {
-    for (const auto& n : row) std::printf("%6lld", n.get<long long>());
-    std::printf("\n");
-  }
-}
-
-void print_targets(const Evaluation& e) {
-  const auto pictures = static_cast<long long>(e.pictures);
-  if (e.of_labels)
-    std::printf("%lld pictures   mean average precision %.2f %%   every label right %.2f %%\n", pictures,
-                e.of_labels->mean_average_precision * 100, e.of_labels->exact * 100);
-  else
-    std::printf("%lld pictures   R² %.4f   mean absolute error %.4g   root mean squared error %.4g\n", pictures,
-                e.of_values->r2, e.of_values->mean_absolute_error, e.of_values->root_mean_squared_error);
-}
-
-struct Chosen {
+struct Part {
   std::string split;  // what it is
   std::vector<LabelledFile> files;
 };
 
 /// What --split says; by itself the pictures for testing, where there are none those that validate, else all.
-Chosen chosen_files(const Dataset& data, const Options& o) {
+std::vector<Part> chosen_parts(const Dataset& data, const Options& o) {
   if (o.split == "auto") {
-    if (!data.test.empty()) return {data.is_split ? "test" : "all", data.test};
-    return data.validation.empty() ? Chosen{"train", data.train} : Chosen{"val", data.validation};
+    if (!data.test.empty()) return {{data.is_split ? "test" : "all", data.test}};
+    return {data.validation.empty() ? Part{"train", data.train} : Part{"val", data.validation}};
   }
-  Chosen chosen{o.split, o.split == "train"  ? data.train
-                         : o.split == "test" ? data.test
-                         : o.split == "val"  ? data.validation
-                                             : std::vector<LabelledFile>{}};
-  if (o.split == "all")
-    for (const auto* part : {&data.train, &data.validation, &data.test})
-      chosen.files.insert(chosen.files.end(), part->begin(), part->end());
-  if (chosen.files.empty() || (o.split == "test" && !data.is_split))
+  const std::vector<Part> parts{{"train", data.train}, {"val", data.validation}, {"test", data.test}};
+  std::vector<Part> chosen;
+  if (o.split == "all") {
+    chosen.push_back({"all", {}});
+    for (const Part& part : parts) chosen[0].files.insert(chosen[0].files.end(), part.files.begin(), part.files.end());
+    return chosen;
+  }
+  for (const Part& part : parts)
+    if (!part.files.empty() && (o.split == "each" || o.split == part.split)) chosen.push_back(part);
+  if (chosen.empty() || (o.split == "test" && !data.is_split))
     throw Error(o.data + ": has no pictures in the split " + o.split, "leave --split out", ErrorCode::bad_data);
   return chosen;
 }
 
-void evaluate(const Options& o) {
-  const Model model = Model::load(o.model);
+/// A folder of pictures alone that is named after one of the model's classes shows that class.
+std::optional<Dataset> pictures_of_one_class(const Model& model, const std::string& folder) {
+  namespace fs = std::filesystem;
+  const fs::path plain = fs::path(folder + "/").parent_path().lexically_normal();
+  const std::vector<std::string>& labels = model.labels();
+  const std::string name = fs::weakly_canonical(plain).filename().string();
+  if (!fs::is_directory(plain) || std::find(labels.begin(), labels.end(), name) == labels.end()) return std::nullopt;
+  for (const auto& entry : fs::directory_iterator(plain))
+    if (entry.is_directory()) return std::nullopt;
+  const PictureList list = list_pictures({folder});
+  Dataset data;
+  data.classes = {name};
+  for (const std::string& path : list.paths) data.test.push_back({path, 0});
+  data.skipped = list.skipped;
+  data.ignored = list.ignored;
+  data.notes = {folder + " holds no folders: all of its pictures are taken for \"" + name +
+                "\", as the folder is called"};
+  return data;
+}
+
+/// What was not given is that of the run that made the model.
+void take_run(Options& o) {
+  const RunSource source = source_of_run(o.model);
+  if (o.data.empty() && !source.data)
+    throw Error("no labelled pictures are named", "name them behind the model; a RUN folder knows its own");
+  if (o.data.empty()) {
+    o.data = *source.data;
+    if (!o.validation_part_given) o.validation_part = source.validation_part.value_or(o.validation_part);
+    if (!o.seed_given) o.common.seed = source.seed.value_or(o.common.seed);
+  }
+}
+
+void evaluate(Options o) {
+  take_run(o);
+  if (!o.pictures_file.empty()) check_predictions_path(o.pictures_file);
+  if (!o.curves_file.empty()) check_curves_path(o.curves_file);
+  Model model = Model::load(o.model);
+  if (!o.labels.empty()) model.set_labels(read_lines(o.labels));
   const Task task = model.task();
   const RunSettings settings = run_settings(model, o);
   // Parts that the data does not tell apart are made as training makes them.
-  const bool as_trained = o.split == "val" || o.split == "train";
-  Dataset data = read_dataset(o.data, task, {o.validation_part, o.common.seed, false});
-  if (data.validation.empty() && as_trained) data = read_dataset(o.data, task, {o.validation_part, o.common.seed});
-  const Chosen chosen = chosen_files(data, o);
+  const bool as_trained = o.split == "val" || o.split == "train" || o.split == "each";
+  const auto one_class = task == Task::classes ? pictures_of_one_class(model, o.data) : std::nullopt;
+  Dataset data = one_class ? *one_class : read_dataset(o.data, task, {o.validation_part, o.common.seed, false});
+  if (!one_class && data.validation.empty() && as_trained)
+    data = read_dataset(o.data, task, {o.validation_part, o.common.seed});
+  const std::vector<Part> chosen = chosen_parts(data, o);
+  if (!o.curves_file.empty() && chosen.size() > 1)
+    throw Error("curves are drawn of one part", "give --split train, val or test").about("curves");
   open_device_for(o);
   RunListener listener(o.common.quiet);
   tell_notes(data, o.common.quiet);
   for (const std::string& reason : data.skipped) listener.skipped(reason);
-  listener.note("measured on " + std::string(chosen.split == "all" ? "all" : "the split " + chosen.split + " of") +
-                " " + o.data + ": " + std::to_string(chosen.files.size()) +
-                (chosen.files.size() == 1 ? " picture" : " pictures"));
-  const Evaluation result = evaluate(model, chosen.files, data.classes, settings, &listener);
-  const Account account{static_cast<size_t>(result.pictures), listener.unreadable(), data.ignored};
+  std::vector<EvaluatedPart> parts;
+  Account account{0, {}, data.ignored};
+  for (const Part& part : chosen) {
+    listener.note("measured on " + std::string(part.split == "all" ? "all" : "the split " + part.split + " of") + " " +
+                  o.data + ": " + std::to_string(part.files.size()) +
+                  (part.files.size() == 1 ? " picture" : " pictures"));
+    parts.push_back({part.split, part.files, evaluate(model, part.files, data.classes, settings, &listener)});
+    account.pictures += static_cast<size_t>(parts.back().evaluation.pictures);
+  }
+  account.unreadable = listener.unreadable();
+  if (!o.pictures_file.empty()) write_predictions(o.pictures_file, parts);
+  if (!o.curves_file.empty()) write_curves(o.curves_file, parts[0].evaluation, parts[0].files);
   tell_account(account, o.common.quiet);
-  json figures = task == Task::classes ? to_json(result) : targets_json(result);
-  figures["split"] = chosen.split;
+  if (!o.common.json) {
+    if (parts.size() > 1)
+      print_columns(parts);
+    else
+      print(parts[0], o.mistakes);
+    return;
+  }
+  json figures = to_json(parts.back(), o.mistakes);  // of several parts the one that chose least
+  if (o.split == "each") {
+    figures["splits"] = json::object();
+    for (const EvaluatedPart& part : parts) figures["splits"][part.split] = to_json(part, o.mistakes);
+  }
   figures["views"] = o.views.empty() ? "center" : o.views;
   figures["notes"] = listener.notes();
   figures["unreadable"] = account.unreadable;
   figures["not_pictures"] = account.ignored;
-  if (o.common.json)
-    std::cout << figures.dump(-1, ' ', false, json::error_handler_t::replace) << "\n";
-  else if (task == Task::classes)
-    print(figures);
-  else
-    print_targets(result);
+  std::cout << figures.dump(-1, ' ', false, json::error_handler_t::replace) << "\n";
 }
 
 }  // namespace
@@ -160,20 +143,38 @@ void register_evaluate(CLI::App& app) {
   auto o = std::make_shared<Options>();
   auto* command = app.add_subcommand("evaluate", "Measure a classifier on labelled pictures");
   add_picture_model(*command, *o);
-  command
-      ->add_option("data", o->data,
-                   "Folder of train, val and test with CLASS in each, folder of CLASS, or table (CSV, TSV, JSON lines)")
-      ->required();
+  command->add_option("data", o->data,
+                      "Folder of train, val and test with CLASS in each, folder of CLASS, or table (CSV, TSV, JSON "
+                      "lines); a RUN folder's own where it is left out");
   command
       ->add_option("--split", o->split,
-                   "auto | test | val | train | all; auto: test where there is one, else val, else everything")
-      ->check(CLI::IsMember({"auto", "test", "val", "train", "all"}))
+                   "auto | test | val | train | all | each; auto: test where there is one, else val, else everything; "
+                   "each: the parts side by side")
+      ->check(CLI::IsMember({"auto", "test", "val", "train", "all", "each"}))
       ->capture_default_str();
+  const CLI::Option* part = command
+                                ->add_option("--val-split", o->validation_part,
+                                             "Part of each class that validates, where the data is not split")
+                                ->check(CLI::Range(0.01, 0.9))
+                                ->capture_default_str();
+  command->add_option("--labels", o->labels, "Class names, one a line, instead of the model's own");
   command
-      ->add_option("--val-split", o->validation_part, "Part of each class that validates, where the data is not split")
-      ->check(CLI::Range(0.01, 0.9))
+      ->add_option("--pictures", o->pictures_file,
+                   "Write every picture with its class, answer, scores and loss, worst mistakes first: .csv or .jsonl")
+      ->type_name("FILE");
+  command
+      ->add_option("--curves", o->curves_file,
+                   "Write ROC and precision-recall curves (of measured values what is left over): .csv or .svg")
+      ->type_name("FILE");
+  command->add_option("--mistakes", o->mistakes, "How many of the worst mistakes are named")
+      ->check(CLI::Range(0, 100000))
       ->capture_default_str();
-  command->callback([o] { evaluate(*o); });
+  const CLI::Option* seed = command->get_option("--seed");
+  command->callback([o, part, seed] {
+    o->validation_part_given = part->count() > 0;
+    o->seed_given = seed->count() > 0;
+    evaluate(*o);
+  });
 }
 
 }  // namespace graft::app

@@ -2,12 +2,14 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <set>
-#include <tuple>
 
+#include "apps/library/evaluation_figures.h"
 #include "apps/library/picture_runner.h"
 #include "apps/library/scores.h"
 #include "augment/data/file_kinds.h"
+#include "finetune/losses/formulas/formula.h"
 #include "finetune/metrics/metrics.h"
 #include "finetune/metrics/score_table.h"
 #include "finetune/metrics/target_metrics.h"
@@ -68,26 +70,37 @@ void check_labels(const std::vector<LabelledFile>& files, const std::vector<std:
   }
 }
 
-ClassFigures figures(const Metrics& metrics, const ScoreTable& table) {
-  ClassFigures f;
-  f.top1 = metrics.top1();
-  f.top5 = metrics.top5();
-  std::tie(f.top1_low, f.top1_high) = table.accuracy_interval();
-  f.loss = metrics.loss();
-  f.calibration_error = metrics.calibration_error();
-  f.temperature = table.best_temperature();
-  f.loss_at_temperature = table.loss(f.temperature);
-  f.calibration_error_at_temperature = table.calibration_error(f.temperature);
-  if (metrics.classes() == 2) f.roc_auc = table.roc_auc();
-  for (int t = 0; t < metrics.classes(); ++t) {
-    ClassFigures::OfClass of{0, metrics.precision(t), metrics.recall(t), metrics.f1(t)};
-    for (int p = 0; p < metrics.classes(); ++p) {
-      f.confusion.push_back(metrics.confusion(t, p));
-      of.pictures += metrics.confusion(t, p);
-    }
-    f.per_class.push_back(of);
+/// What softmax took from the scores; a probability that float32 rounds to nothing counts as its smallest number.
+double log_probability(float p) {
+  return std::log(static_cast<double>(std::max(p, std::numeric_limits<float>::denorm_min())));
+}
+
+Prediction class_prediction(size_t file, std::span<const float> scores, int truth) {
+  const double sum = formulas::log_sum_exp(scores, Row{});
+  const auto log_p = [&](size_t i) { return static_cast<double>(scores[i]) - sum; };
+  const auto t = static_cast<size_t>(truth);
+  const auto best = static_cast<size_t>(top_indices(scores, 1)[0]);
+  Prediction p{.file = file, .truth = truth, .answer = static_cast<int>(best)};
+  for (size_t i = 0; i < scores.size(); ++i) p.rank += scores[i] > scores[t] || (scores[i] == scores[t] && i < t);
+  p.score = static_cast<float>(std::exp(log_p(best)));
+  p.truth_score = static_cast<float>(std::exp(log_p(t)));
+  p.loss = -log_p(t);
+  return p;
+}
+
+/// `scores`: logits of labels, or measured values.
+Prediction target_prediction(size_t file, std::span<const float> scores, std::span<const float> targets, Task task) {
+  Prediction p{.file = file, .values = {scores.begin(), scores.end()}};
+  double sum = 0;
+  for (size_t k = 0; k < scores.size(); ++k) {
+    const auto s = static_cast<double>(scores[k]), t = static_cast<double>(targets[k]);
+    // Binary cross-entropy of the logit: log(1 + e^s) - ts, without overflow.
+    sum +=
+        task == Task::multi_label ? std::max(s, 0.0) + std::log1p(std::exp(-std::fabs(s))) - t * s : (s - t) * (s - t);
+    if (task == Task::multi_label) p.values[k] = static_cast<float>(1 / (1 + std::exp(-s)));
   }
-  return f;
+  p.loss = sum / static_cast<double>(scores.size());
+  return p;
 }
 
 /// One class a picture.
@@ -105,22 +118,30 @@ void evaluate_classes(const Model& model, const std::vector<LabelledFile>& files
   Metrics metrics(static_cast<int>(runner.width()));
   ScoreTable table(runner.width());
   std::vector<float> scores;
+  size_t impossible = 0;
   runner.run(
       "evaluate", paths_of(files),
       [&](size_t i, std::span<const float> row) {
         scores.assign(row.begin(), row.end());
-        if (probabilities)  // back to logits, which Metrics expects
-          for (float& v : scores) v = std::log(std::max(v, 1e-30f));
         const int label = target[static_cast<size_t>(files[i].label)];
+        if (probabilities) {  // back to logits, which Metrics expects
+          impossible += row[static_cast<size_t>(label)] == 0;
+          for (float& v : scores) v = static_cast<float>(log_probability(v));
+        }
         metrics.add(scores, {&label, 1});
         table.add(scores, label);
+        result.predictions.push_back(class_prediction(i, scores, label));
       },
       [&](size_t i, const std::string& reason) {
         result.skipped.push_back({i, reason});
       },
       listener);
+  if (impossible > 0 && listener)
+    listener->note("note: the model gives " + std::to_string(impossible) +
+                   (impossible == 1 ? " picture's" : " pictures'") +
+                   " true class a probability of 0: its logarithm, which the loss is made of, is taken as -103");
   result.pictures = metrics.count();
-  result.of_classes = figures(metrics, table);
+  if (result.pictures > 0) result.of_classes = class_figures(metrics, table, result.predictions);
 }
 
 /// Several labels a picture, or measured values.
@@ -135,12 +156,18 @@ void evaluate_targets(const Model& model, const std::vector<LabelledFile>& files
                     std::to_string(classes.size()) + " labels",
                 kWrongModel);
   result.classes = classes;
+  const bool probabilities = result.task == Task::multi_label && ends_in_probabilities(model.contents().graph);
   TargetMetrics metrics(runner.width());
   const int counts = 0;
+  std::vector<float> scores;
   runner.run(
       "evaluate", paths_of(files),
       [&](size_t i, std::span<const float> row) {
-        metrics.add(row, {&counts, 1}, files[i].target);
+        scores.assign(row.begin(), row.end());
+        if (probabilities)
+          for (float& v : scores) v = static_cast<float>(log_probability(v) - log_probability(1 - v));
+        metrics.add(scores, {&counts, 1}, files[i].target);
+        result.predictions.push_back(target_prediction(i, scores, files[i].target, result.task));
       },
       [&](size_t i, const std::string& reason) {
         result.skipped.push_back({i, reason});
@@ -148,9 +175,9 @@ void evaluate_targets(const Model& model, const std::vector<LabelledFile>& files
       listener);
   result.pictures = metrics.count();
   if (result.task == Task::multi_label)
-    result.of_labels = {metrics.mean_average_precision(), metrics.exact_match()};
+    result.of_labels = label_figures(metrics);
   else
-    result.of_values = {metrics.r2(), metrics.mean_absolute_error(), metrics.root_mean_squared_error()};
+    result.of_values = value_figures(metrics);
 }
 
 }  // namespace

@@ -5,7 +5,7 @@
 #include <numeric>
 
 #include "finetune/losses/formulas/formula.h"
-#include "runtime/core/random.h"
+#include "finetune/metrics/bootstrap.h"
 
 namespace graft {
 
@@ -15,42 +15,31 @@ void ScoreTable::add(std::span<const float> scores, int label) {
 }
 
 std::pair<double, double> ScoreTable::accuracy_interval(int resamples, uint64_t seed) const {
-  const size_t n = count();
-  if (n == 0) return {0, 0};
+  if (count() == 0) return {0, 0};
   std::vector<uint8_t> hit;
-  for (size_t i = 0; i < n; ++i)
+  for (size_t i = 0; i < count(); ++i)
     hit.push_back(std::max_element(row(i).begin(), row(i).end()) - row(i).begin() == labels_[i]);
-  std::vector<double> accuracies;
-  for (int r = 0; r < resamples; ++r) {
-    Random random(mix(mix(seed, 0x626f6f74), static_cast<uint64_t>(r)));
-    size_t hits = 0;
-    for (size_t i = 0; i < n; ++i) hits += hit[random.below(n)];
-    accuracies.push_back(static_cast<double>(hits) / static_cast<double>(n));
-  }
-  std::sort(accuracies.begin(), accuracies.end());
-  const auto at = [&](double part) {
-    return accuracies[static_cast<size_t>(std::lround(part * static_cast<double>(accuracies.size() - 1)))];
-  };
-  return {at(0.025), at(0.975)};
+  return bootstrap_intervals(
+      count(), 1,
+      [&](std::span<const uint32_t> drawn, std::span<double> accuracy) {
+        accuracy[0] = std::inner_product(hit.begin(), hit.end(), drawn.begin(), 0.0) / static_cast<double>(count());
+      },
+      resamples, seed)[0];
 }
 
 double ScoreTable::roc_auc() const {
   std::vector<std::pair<double, bool>> ranked;  // by how much class 1 leads
   for (size_t i = 0; i < count(); ++i)
     ranked.emplace_back(static_cast<double>(row(i)[1]) - static_cast<double>(row(i)[0]), labels_[i] == 1);
-  std::sort(ranked.begin(), ranked.end());
-  double below = 0, wins = 0, positives = 0;
-  for (size_t first = 0; first < ranked.size();) {
-    size_t last = first;
-    double negatives_here = 0, positives_here = 0;
-    for (; last < ranked.size() && ranked[last].first == ranked[first].first; ++last)
-      (ranked[last].second ? positives_here : negatives_here) += 1;
-    wins += positives_here * (below + negatives_here / 2);
-    below += negatives_here;
-    positives += positives_here;
-    first = last;
-  }
-  return positives > 0 && below > 0 ? wins / (positives * below) : 0.5;
+  return Ranking(std::move(ranked)).roc_auc();
+}
+
+Ranking ScoreTable::one_against_rest(int label) const {
+  std::vector<std::pair<double, bool>> ranked;
+  for (size_t i = 0; i < count(); ++i)
+    ranked.emplace_back(static_cast<double>(row(i)[static_cast<size_t>(label)]) - formulas::log_sum_exp(row(i), Row{}),
+                        labels_[i] == label);
+  return Ranking(std::move(ranked));
 }
 
 double ScoreTable::loss(double temperature) const {

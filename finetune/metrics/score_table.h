@@ -5,6 +5,8 @@
 #include <utility>
 #include <vector>
 
+#include "finetune/metrics/ranking.h"
+
 namespace graft {
 
 /// Scores (logits) of labelled pictures, kept for what a running sum cannot answer.
@@ -15,13 +17,14 @@ class ScoreTable {
   void add(std::span<const float> scores, int label);
   size_t count() const { return labels_.size(); }
 
-  /// The middle 95 % of the accuracies of `resamples` sets drawn from this one with replacement: how far to trust a
-  /// small set. [Efron & Tibshirani 1993, the percentile interval]
+  /// Of the accuracy: as bootstrap_intervals.
   std::pair<double, double> accuracy_interval(int resamples = 2000, uint64_t seed = 0) const;
 
   /// Two classes: the chance that a picture of class 1 gets a higher score for it than one of class 0, ties counting
   /// half: the area under the ROC curve. [Hanley & McNeil 1982]. 0.5 where a class is missing.
   double roc_auc() const;
+  /// Pictures of a class against all others, by the logarithm of its probability.
+  Ranking one_against_rest(int label) const;
 
   /// The T, from 0.0005 to 2000, that makes softmax(scores / T) most likely. [Guo et al. 2017, temperature scaling]
   double best_temperature() const;

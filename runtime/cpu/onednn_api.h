@@ -6,9 +6,12 @@
 #include "runtime/cpu/onednn_functions.h"
 
 // From here on the functions' names stand for what was found in the library.
-#define dnnl_convolution_backward_data_primitive_desc_create (::graft::cpu::onednn().dnnl_convolution_backward_data_primitive_desc_create)
-#define dnnl_convolution_backward_weights_primitive_desc_create (::graft::cpu::onednn().dnnl_convolution_backward_weights_primitive_desc_create)
-#define dnnl_convolution_forward_primitive_desc_create (::graft::cpu::onednn().dnnl_convolution_forward_primitive_desc_create)
+#define dnnl_convolution_backward_data_primitive_desc_create \
+  (::graft::cpu::onednn().dnnl_convolution_backward_data_primitive_desc_create)
+#define dnnl_convolution_backward_weights_primitive_desc_create \
+  (::graft::cpu::onednn().dnnl_convolution_backward_weights_primitive_desc_create)
+#define dnnl_convolution_forward_primitive_desc_create \
+  (::graft::cpu::onednn().dnnl_convolution_forward_primitive_desc_create)
 #define dnnl_engine_create (::graft::cpu::onednn().dnnl_engine_create)
 #define dnnl_engine_destroy (::graft::cpu::onednn().dnnl_engine_destroy)
 #define dnnl_matmul_primitive_desc_create (::graft::cpu::onednn().dnnl_matmul_primitive_desc_create)

@@ -1,4 +1,5 @@
 """Pictures with several labels, and with measured values: from the CSV to the finished model."""
+import csv
 import json
 import unittest
 
@@ -39,6 +40,12 @@ class Tasks(ScratchTest):
         result = graft_json("evaluate", run / "model.onnx", data)
         self.assertAlmostEqual(result["r2"], report["best_val_r2"], places=4)
         self.assertLess(result["mae"], 300)
+        self.assertLessEqual(result["r2_interval"][0], result["r2"])
+        self.assertAlmostEqual(sum(of["r2"] for of in result["per_value"]) / 2, result["r2"])
+        graft("evaluate", run, data, "--pictures", self.base / "values.csv", "--curves", self.base / "values.svg", "--quiet")
+        rows = list(csv.DictReader((self.base / "values.csv").read_text().splitlines()))
+        missed = sum(abs(float(row[name]) - float(row["true " + name])) for row in rows for name in ("light", "red")) / 2 / len(rows)
+        self.assertAlmostEqual(missed, result["mae"], delta=1e-3 * result["mae"])
         line = json.loads(graft("classify", run / "model.onnx", self.pictures[0], "--format", "jsonl", "--quiet").stdout)
         self.assertEqual([t["label"] for t in line["top"]], ["light", "red"])
         self.assertTrue(1000 < line["top"][0]["score"] < 3600)

@@ -63,8 +63,8 @@ TEST_F(Evaluating, FiguresAreThoseOfACountByHand) {
   EXPECT_NEAR(f.top1, right / 12.0, 1e-12);
   EXPECT_EQ(f.top5, 1);  // of three classes
   EXPECT_NEAR(f.loss, loss, 1e-4);
-  EXPECT_LE(f.top1_low, f.top1);
-  EXPECT_GE(f.top1_high, f.top1);
+  EXPECT_LE(f.top1_interval.low, f.top1);
+  EXPECT_GE(f.top1_interval.high, f.top1);
   EXPECT_LE(f.loss_at_temperature, f.loss + 1e-9);
   EXPECT_FALSE(f.roc_auc);
   for (size_t k = 0; k < 3; ++k) {

@@ -1,0 +1,35 @@
+#include "apps/run_folder.h"
+
+#include <toml++/toml.h>
+
+#include <filesystem>
+
+#include "runtime/core/error.h"
+
+namespace graft::app {
+
+namespace fs = std::filesystem;
+
+std::string model_in(const std::string& path) {
+  std::error_code code;
+  const fs::path inside = fs::path(path) / "model.onnx";
+  return fs::is_directory(path, code) && fs::exists(inside, code) ? inside.string() : path;
+}
+
+RunSource source_of_run(const std::string& model) {
+  const fs::path config = fs::path(model).parent_path() / "config.toml";
+  std::error_code code;
+  if (fs::path(model).filename() != "model.onnx" || !fs::exists(config, code)) return {};
+  try {
+    const toml::table file = toml::parse_file(config.string());
+    const toml::node_view run = file["finetune"];
+    RunSource source{run["data"].value<std::string>(), run["val-split"].value<double>(), std::nullopt};
+    if (const auto seed = run["seed"].value<int64_t>()) source.seed = static_cast<uint64_t>(*seed);
+    return source;
+  } catch (const toml::parse_error& error) {
+    throw Error(config.string() + ": " + std::string(error.description()), "name the data beside the run",
+                ErrorCode::bad_data);
+  }
+}
+
+}  // namespace graft::app

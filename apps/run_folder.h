@@ -1,0 +1,21 @@
+#pragma once
+
+#include <optional>
+#include <string>
+
+namespace graft::app {
+
+/// `path`, or the model in it where it is the folder of a run.
+std::string model_in(const std::string& path);
+
+/// What a run was made of, as its config.toml tells; what the file does not say is left out.
+struct RunSource {
+  std::optional<std::string> data;
+  std::optional<double> validation_part;
+  std::optional<uint64_t> seed;
+};
+/// Of the run that wrote `model`, RUN/model.onnx; empty where there is no config.toml beside it. Throws Error (bad_data)
+/// for one that cannot be read.
+RunSource source_of_run(const std::string& model);
+
+}  // namespace graft::app
