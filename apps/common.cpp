@@ -2,6 +2,7 @@
 
 #include <iostream>
 
+#include "apps/usage.h"
 #include "graft/error.h"
 #include "importer/model.h"
 #include "importer/preprocessing_json.h"
@@ -20,14 +21,19 @@ bool on_or_off(const std::string& text) {
 }  // namespace
 
 void add_picture_options(CLI::App& command, PreprocessingSettings& o) {
-  command.add_option(
-      "--preprocess", o.name,
-      "imagenet | tf | unit | caffe | raw | FILE.json: graft's own, Hugging Face's preprocessor_config.json or "
-      "timm's config.json; finetune also takes auto: what fits the pictures best (default: what the "
-      "model says, else imagenet)");
+  command
+      .add_option(
+          "--preprocess", o.name,
+          "imagenet | tf | unit | caffe | raw | FILE.json: graft's own, Hugging Face's preprocessor_config.json or "
+          "timm's config.json; finetune also takes auto: what fits the pictures best (default: what the "
+          "model says, else imagenet)")
+      ->group("Pictures");
   command.add_option("--resize", o.resize, "Short side before the crop, in pixels (0: no resizing)")
-      ->check(CLI::Range(0, 16384));
-  command.add_option("--crop", o.crop, "Side of the crop, where the model leaves it open")->check(CLI::Range(1, 16384));
+      ->check(CLI::Range(0, 16384))
+      ->group("Pictures");
+  command.add_option("--crop", o.crop, "Side of the crop, where the model leaves it open")
+      ->check(CLI::Range(1, 16384))
+      ->group("Pictures");
   const auto set = [&command](const char* name, auto& to, auto read, const char* help, const char* values) {
     command
         .add_option_function<std::string>(
@@ -40,7 +46,8 @@ void add_picture_options(CLI::App& command, PreprocessingSettings& o) {
               }
             },
             help)
-        ->type_name(values);
+        ->type_name(values)
+        ->group(std::string(kAdvanced) + "pictures");
   };
   set("--interpolation", o.interpolation, interpolation_named, "How pictures are resized, as Pillow does it",
       "nearest|bilinear|bicubic|lanczos");
@@ -51,9 +58,11 @@ void add_picture_options(CLI::App& command, PreprocessingSettings& o) {
       "Behind transparent pixels and beside letterboxed pictures, #rrggbb (default: their own colour; the mean)",
       "COLOUR");
   set("--icc", o.profiles, on_or_off, "Turn colours with an ICC profile into sRGB (default on)", "on|off");
-  command.add_flag_callback(
-      "--exact-decode", [&o] { o.exact_decode = true; },
-      "Decode JPEGs whole, also where a half, quarter or eighth of their size would do");
+  command
+      .add_flag_callback(
+          "--exact-decode", [&o] { o.exact_decode = true; },
+          "Decode JPEGs whole, also where a half, quarter or eighth of their size would do")
+      ->group(std::string(kAdvanced) + "pictures");
 }
 
 void add_picture_model(CLI::App& command, PictureModelOptions& o) {

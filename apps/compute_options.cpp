@@ -9,15 +9,18 @@
 namespace graft::app {
 
 void add_common(CLI::App& command, CommonOptions& o) {
-  command.add_option("--device", o.device, "auto | cpu | cuda:N")->capture_default_str();
-  command.add_option("--dtype", o.dtype, "auto | fp32; on a GPU also tf32, bf16, fp16")->capture_default_str();
+  command.add_option("--device", o.device, "auto | cpu | cuda:N")->capture_default_str()->group("Computing");
+  command.add_option("--dtype", o.dtype, "auto | fp32; on a GPU also tf32, bf16, fp16")
+      ->capture_default_str()
+      ->group("Computing");
   command.add_option("--threads", o.threads, "Threads to compute with (0: all cores)")
       ->check(CLI::Range(0, 1024))
-      ->capture_default_str();
-  command.add_option("--seed", o.seed, "Seed of everything random")->capture_default_str();
-  command.add_option("--batch", o.batch, "Pictures in a batch")->check(CLI::Range(1, 4096));
-  command.add_flag("--json", o.json, "One JSON object on stdout, all else on stderr");
-  command.add_flag("--quiet", o.quiet, "No progress and no notes");
+      ->capture_default_str()
+      ->group("Computing");
+  command.add_option("--seed", o.seed, "Seed of everything random")->capture_default_str()->group("Computing");
+  command.add_option("--batch", o.batch, "Pictures in a batch")->check(CLI::Range(1, 4096))->group("Computing");
+  command.add_flag("--json", o.json, "One JSON object on stdout, all else on stderr")->group("Output");
+  command.add_flag("--quiet", o.quiet, "No progress and no notes")->group("Output");
   command.fallthrough();  // --config belongs to the program: one file may hold a section for each subcommand
 }
 
@@ -52,6 +55,10 @@ const Backend& backend(const CommonOptions& o) {
   const ComputeSettings settings = compute_settings(o);
   const OpenedDevice opened = opened_device(settings);
   static bool told = false;
+  if (!opened.note.empty() && o.device != "auto") {
+    const std::string reason = opened.note.substr(0, opened.note.rfind(';'));
+    throw Error(reason, "use --device auto, which takes what is there, or cpu", ErrorCode::not_found).about("device");
+  }
   if (!opened.note.empty() && !o.quiet && !told) std::cerr << "graft: note: --device " << opened.note << '\n';
   told = true;
   return backend_for(settings);

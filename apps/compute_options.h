@@ -24,8 +24,8 @@ void add_common(CLI::App& command, CommonOptions& options);
 /// What they mean to the library.
 ComputeSettings compute_settings(const CommonOptions& options);
 
-/// The backend that --device and --dtype name; tells once where another one serves. Throws Error for what this build
-/// does not have.
+/// The backend that --device and --dtype name. Throws Error for what is named and not there; tells once what auto takes
+/// in the place of a device that does not serve.
 const Backend& backend(const CommonOptions& options);
 
 /// --memory: "50%" of what would be taken without it, or bytes with K, M or G behind them (powers of 1024); empty: no

@@ -124,7 +124,8 @@ std::string curve_picture(const Evaluation& e, const std::vector<LabelledFile>& 
                    [](const NamedCurve& a, const NamedCurve& b) { return a.pictures > b.pictures; });
   const size_t all = curves.size();
   curves.resize(std::min<size_t>(10, all));
-  const std::string which = all > curves.size() ? " (the ten classes of " + std::to_string(all) + " with most pictures)" : "";
+  const std::string which =
+      all > curves.size() ? " (the ten classes of " + std::to_string(all) + " with most pictures)" : "";
   Chart roc{"true positive rate" + which, "false positive rate", {}}, precision{"precision", "recall", {}};
   for (const NamedCurve& curve : curves) {
     Chart::Line up{curve.name, {0}, {0}}, down{curve.name, {}, {}};

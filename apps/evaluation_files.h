@@ -21,8 +21,8 @@ std::vector<const Prediction*> worst_first(const Evaluation& evaluation);
 /// half. Not for measured values.
 bool is_right(const Prediction& prediction, const LabelledFile& file, Task task);
 
-/// Every picture with what is true, what is answered and what that costs, the worst first: a table (.csv) or an object a
-/// line (.jsonl). Throws Error for another ending, before anything is written.
+/// Every picture with what is true, what is answered and what that costs, the worst first: a table (.csv) or an object
+/// a line (.jsonl). Throws Error for another ending, before anything is written.
 void write_predictions(const std::string& path, const std::vector<EvaluatedPart>& parts);
 void check_predictions_path(const std::string& path);
 

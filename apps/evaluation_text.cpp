@@ -35,7 +35,8 @@ std::vector<Confused> confused(const ClassFigures& f) {
   const size_t classes = f.per_class.size();
   for (size_t i = 0; i < f.confusion.size(); ++i)
     if (i / classes != i % classes && f.confusion[i] > 0) pairs.push_back({i / classes, i % classes, f.confusion[i]});
-  std::stable_sort(pairs.begin(), pairs.end(), [](const Confused& a, const Confused& b) { return a.pictures > b.pictures; });
+  std::stable_sort(pairs.begin(), pairs.end(),
+                   [](const Confused& a, const Confused& b) { return a.pictures > b.pictures; });
   return pairs;
 }
 
@@ -123,8 +124,10 @@ json value_figures_json(const Evaluation& e) {
   json per_value = json::array();
   for (size_t k = 0; k < e.classes.size(); ++k) {
     const ValueFigures::OfValue& of = f.per_value[k];
-    per_value.push_back(
-        {{"value", e.classes[k]}, {"r2", of.r2}, {"mae", of.mean_absolute_error}, {"rmse", of.root_mean_squared_error}});
+    per_value.push_back({{"value", e.classes[k]},
+                         {"r2", of.r2},
+                         {"mae", of.mean_absolute_error},
+                         {"rmse", of.root_mean_squared_error}});
   }
   return {{"r2", f.r2},
           {"r2_interval", to_json(f.r2_interval)},
@@ -145,7 +148,8 @@ std::string number(const char* format, double value) {
   return text;
 }
 std::string between(const Interval& interval, const char* format, double scale) {
-  return " (95 % interval " + number(format, interval.low * scale) + " to " + number(format, interval.high * scale) + ")";
+  return " (95 % interval " + number(format, interval.low * scale) + " to " + number(format, interval.high * scale) +
+         ")";
 }
 std::string or_dash(const std::optional<double>& figure) { return figure ? number("%.3f", *figure) : "-"; }
 
@@ -163,8 +167,7 @@ void print_confusion(const Evaluation& e) {
     std::printf("\nconfusion (rows: true class; columns: answers in the same order)\n");
     for (const size_t t : seen) {
       std::printf("%s", padded(e.classes[t], 24).c_str());
-      for (const size_t p : seen)
-        std::printf("%7lld", static_cast<long long>(f.confusion[t * f.per_class.size() + p]));
+      for (const size_t p : seen) std::printf("%7lld", static_cast<long long>(f.confusion[t * f.per_class.size() + p]));
       std::printf("\n");
     }
     return;
@@ -185,8 +188,8 @@ void print_classes(const Evaluation& e) {
   std::printf("\nmacro F1 %.4f%s   loss %.4f\n", f.macro_f1, between(f.macro_f1_interval, "%.4f", 1).c_str(), f.loss);
   std::printf("calibration error %.4f   at temperature %.3f: loss %.4f, calibration error %.4f\n\n",
               f.calibration_error, f.temperature, f.loss_at_temperature, f.calibration_error_at_temperature);
-  std::printf("%s%9s %9s %8s %8s %8s %8s\n", padded("class", 24).c_str(), "pictures", "precision", "recall", "F1",
-              "AP", "ROC AUC");
+  std::printf("%s%9s %9s %8s %8s %8s %8s\n", padded("class", 24).c_str(), "pictures", "precision", "recall", "F1", "AP",
+              "ROC AUC");
   for (const size_t c : seen_classes(f)) {
     const ClassFigures::OfClass& of = f.per_class[c];
     const auto shown = [](double figure, bool has) { return or_dash(has ? std::optional(figure) : std::nullopt); };
@@ -236,9 +239,10 @@ std::string answer_text(const Prediction& p, const EvaluatedPart& part) {
     const float t = part.files[p.file].target[k], v = p.values[k];
     if (e.task == Task::multi_label && (t > 0.5f) == (v > 0.5f)) continue;
     text += (text.empty() ? "" : ", ") + e.classes[k];
-    text += e.task == Task::multi_label
-                ? (t > 0.5f ? " missed at " : " wrong at ") + number("%.1f %%", 100 * static_cast<double>(v))
-                : " " + number("%.4g", static_cast<double>(v)) + " instead of " + number("%.4g", static_cast<double>(t));
+    text +=
+        e.task == Task::multi_label
+            ? (t > 0.5f ? " missed at " : " wrong at ") + number("%.1f %%", 100 * static_cast<double>(v))
+            : " " + number("%.4g", static_cast<double>(v)) + " instead of " + number("%.4g", static_cast<double>(t));
   }
   return text;
 }

@@ -7,8 +7,8 @@
 
 namespace graft::app {
 
-/// The figures as JSON: of classes that neither occur nor are answered nothing is told. `mistakes`: how many of the worst
-/// are named.
+/// The figures as JSON: of classes that neither occur nor are answered nothing is told. `mistakes`: how many of the
+/// worst are named.
 nlohmann::json to_json(const EvaluatedPart& part, size_t mistakes);
 
 /// The same as text on stdout: the figures, a row for each class, the confusion, the worst mistakes.

@@ -108,10 +108,27 @@ void write_augmentation(const std::string& folder, const std::string& augmentati
   fs::remove(fs::path(folder) / "augment.toml", code);  // of a run before
 }
 
-void write_run(const std::string& folder, const FinetuneReport& report, const std::string& config) {
+void take_folder(const std::string& folder, bool overwrite) {
+  const auto is_there = [&](const char* name) {
+    std::error_code code;
+    return fs::exists(fs::path(folder) / name, code);
+  };
+  const bool finished = is_there("metrics.json");
+  if (!overwrite && (finished || is_there("checkpoint.safetensors")))
+    throw Error(folder + ": holds " + (finished ? "a finished run" : "a run that was interrupted"),
+                "choose another folder, --resume to go on with it, or --overwrite");
+  for (const char* name : {"metrics.json", "checkpoint.safetensors", "model.onnx", "history.csv", "loss.svg",
+                           "score.svg", "auto.csv", "config.toml"}) {
+    std::error_code code;
+    fs::remove(fs::path(folder) / name, code);
+  }
+}
+
+void write_config(const std::string& folder, const std::string& config) { write_text(folder, "config.toml", config); }
+
+void write_run(const std::string& folder, const FinetuneReport& report) {
   write_history(report.history, report.result.history, report.result.task);
   write_curves(folder, report.result.history, report.result.task);
-  write_text(folder, "config.toml", config);
   write_text(folder, "metrics.json", to_json_text(report) + "\n");
 }
 
@@ -162,6 +179,8 @@ std::string to_json_text(const FinetuneReport& report) {
               {std::string("best_") + score_names(r.task).first, r.best_score},
               {"task", name_of(r.task)},
               {"stopped_early", r.stopped_early},
+              {"interrupted", report.interrupted},
+              {"diverged", r.diverged.empty() ? json(nullptr) : json(r.diverged)},
               {"best_epoch", r.best_epoch},
               {"epochs", r.history.size()},
               {"seconds", report.seconds},

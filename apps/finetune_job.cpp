@@ -5,9 +5,11 @@
 #include <filesystem>
 #include <iomanip>
 #include <iostream>
+#include <nlohmann/json.hpp>
 #include <sstream>
 
 #include "apps/finetune_files.h"
+#include "apps/interruption.h"
 #include "apps/library/scores.h"
 #include "apps/progress.h"
 #include "augment/augmentation.h"
@@ -37,7 +39,16 @@ class JobListener final : public Listener {
     else
       progress_.line("skipped " + reason);
   }
+  /// Also where it is to be quiet.
+  void tell(const std::string& text) {
+    if (quiet_)
+      std::cerr << "graft: " << text << '\n';
+    else
+      progress_.line(text);
+  }
   void trained(const Model& model) override { model.save(model_); }
+  void improved(const Model& model) override { model.save(model_); }
+  bool stop() override { return Interruption::asked(); }
   void epoch(const EpochReport& e) override {
     std::ostringstream line;
     line << std::fixed << "epoch " << e.epoch << "/" << e.epochs << "  loss " << std::setprecision(4) << e.train_loss
@@ -59,12 +70,29 @@ std::string last_line(const FinetuneReport& report) {
   std::ostringstream line;
   line << std::fixed << (r.recipe.conclusion.empty() ? "best validation " : "validation ")
        << score_text(r.task, r.best_score);
-  if (r.recipe.conclusion.empty())
+  if (r.recipe.conclusion.empty() || report.interrupted || !r.diverged.empty())
     line << " (epoch " << r.best_epoch << ")";
   else
     line << " on pictures that chose nothing";
   line << ", " << std::setprecision(1) << report.seconds << " s: " << report.model;
   return line.str();
+}
+
+/// To the same bits as without the interruption where there is a checkpoint.
+std::string how_to_go_on(const FinetuneSettings& settings) {
+  std::error_code code;
+  return fs::exists(settings.checkpoint, code) ? "the same command with --resume goes on"
+                                               : "the same command with --overwrite begins again";
+}
+
+/// The run's config with the record of what was chosen, so that it repeats the run without a search.
+std::string config_of_choice(const std::string& config, const FinetuneResult& result, const std::string& record) {
+  if (result.recipe.conclusion.empty() && result.search.trials.empty()) return config;
+  std::istringstream lines(config);
+  std::string text;
+  for (std::string line; std::getline(lines, line);)
+    if (!line.starts_with("recipe=")) text += line + "\n";
+  return text + "recipe=" + nlohmann::json(record).dump() + "\n";
 }
 
 /// What the finished model makes of the pictures that neither trained nor chose anything.
@@ -96,13 +124,16 @@ FinetuneReport run_finetune(const FinetuneOptions& o) {
   const Dataset data = read_dataset(o.data, settings.task, {o.validation_part, o.common.seed});
   settings.augment = resolved_augmentation(settings.augment);
   make_folder(o.output);
+  if (!settings.find_rate && !settings.resume) take_folder(o.output, o.overwrite);
   write_augmentation(o.output, settings.augment);
+  if (!settings.find_rate) write_config(o.output, o.config_text);
   const auto in_folder = [&](const char* name) { return (fs::path(o.output) / name).string(); };
   settings.checkpoint = in_folder("checkpoint.safetensors");
   settings.search_record = in_folder("auto.csv");
   if (!o.teacher.empty()) settings.teacher = Model::load(o.teacher);
   backend(o.common);  // tells what serves
 
+  const Interruption interruption;
   JobListener listener(o.common.quiet, settings.task, in_folder("model.onnx"));
   for (const std::string& note : data.notes) listener.note("note: " + note);
   if (!o.plain_because.empty())
@@ -111,7 +142,13 @@ FinetuneReport run_finetune(const FinetuneOptions& o) {
   report.classes = data.classes;
   report.history = in_folder("history.csv");
   report.model = in_folder("model.onnx");
-  report.result = finetune(std::move(model), data, settings, &listener);
+  try {
+    report.result = finetune(std::move(model), data, settings, &listener);
+  } catch (const Error& error) {
+    if (error.code() != ErrorCode::cancelled) throw;
+    throw Error("interrupted: " + std::string(error.what()), how_to_go_on(settings), ErrorCode::cancelled);
+  }
+  report.interrupted = Interruption::asked();
   if (!report.result.model) {  // the range test alone
     write_rates(o.output, report.result.rates);
     listener.note("the loss falls fastest at --lr " + short_number(report.result.rates.suggestion) + ": " +
@@ -121,7 +158,9 @@ FinetuneReport run_finetune(const FinetuneOptions& o) {
   report.result.model->save(report.model);
   report.account = {data.train.size() + data.validation.size(), report.result.skipped, data.ignored};
   report.account.pictures -= std::min(report.account.pictures, report.result.skipped.size() - data.skipped.size());
-  if (!data.test.empty()) {
+  if (report.interrupted && !data.test.empty()) {
+    listener.note("the test pictures are not measured: the run was interrupted");
+  } else if (!data.test.empty()) {
     try {
       measure_test(data, listener, o.common, report);
     } catch (const Error& error) {  // the training is done, and its figures are to be kept
@@ -130,9 +169,12 @@ FinetuneReport run_finetune(const FinetuneOptions& o) {
   }
   report.notes = listener.notes();
   report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-  write_run(o.output, report, o.config_text);
+  write_run(o.output, report);
+  if (!report.interrupted)
+    write_config(o.output, config_of_choice(o.config_text, report.result, in_folder("auto.csv")));
   listener.note(account_line(report.account));
   listener.note(last_line(report));
+  if (report.interrupted) listener.tell("interrupted: " + how_to_go_on(settings));
   return report;
 }
 

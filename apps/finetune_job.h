@@ -19,11 +19,13 @@ struct FinetuneOptions {
   PreprocessingSettings pictures;
   FinetuneSettings settings;
   TrainOptions train;
-  std::string task = "classes", model, data, output, teacher, batch_norm = "auto", memory, picture_cache, preset;
+  std::string task = "classes", model, data, output, teacher, batch_norm = "auto", memory, picture_cache, preset,
+              recipe;
   std::vector<std::string> class_weights;
   double validation_part = 0.2;
   std::string plain_because;  // option that keeps the pictures from choosing the recipe; empty: none
   std::string config_text;    // what RUN/config.toml will hold
+  bool overwrite = false;     // a run that is in the folder
 };
 
 /// What the job came to, and where it lies.
@@ -34,7 +36,8 @@ struct FinetuneReport {
   std::vector<std::string> notes;  // what was told
   Account account;
   std::optional<Evaluation> test;  // where there are pictures for it
-  double seconds = 0;              // the whole job
+  bool interrupted = false;
+  double seconds = 0;  // the whole job
 };
 
 /// Reads the model and the pictures, lets the library train, and writes RUN: model.onnx, checkpoint.safetensors,

@@ -9,20 +9,23 @@
 #include "apps/checked_config.h"
 #include "apps/commands/commands.h"
 #include "apps/common.h"
+#include "apps/interruption.h"
 #include "apps/model_reference.h"
 #include "apps/run_folder.h"
+#include "apps/usage.h"
 #include "graft/error.h"
 #include "graft/version.h"
 
 namespace graft::app {
 namespace {
 
-/// What went wrong, as one line: newlines would break whoever reads it line by line.
+/// What went wrong, as one line: newlines would break whoever reads it line by line. What was interrupted has a status
+/// of its own.
 int fail(std::string text) {
   for (char& c : text)
     if (c == '\n') c = ' ';
   std::cerr << "graft: error: " << text << std::endl;
-  return kFailed;
+  return Interruption::asked() ? kInterrupted : kFailed;
 }
 
 /// A picture's memory is taken and given back thousands of times: kept, the system need not clear its pages anew each
@@ -64,14 +67,20 @@ int run(int argc, char** argv) {
   app.require_subcommand(1);
   app.config_formatter(std::make_shared<CheckedConfig>(app));
   app.set_config("--config", "", "Options from a TOML file, a section for each subcommand; the command line wins");
+  app.formatter(std::make_shared<GroupedHelp>());
+  app.footer("graft COMMAND --help tells more of each; graft help what can be set of losses, optimizers, transforms");
   register_commands(app);
+  for (CLI::App* command : app.get_subcommands([](CLI::App*) { return true; }))
+    command->set_help_all_flag("--help-all", "Every option");
   take_references(app);
   try {
     app.parse(argc, argv);
     std::cout.flush();
     return std::cout ? exit_status() : fail("the output cannot be written: is the disk full?");
   } catch (const CLI::ParseError& e) {
-    return app.exit(e) == 0 ? kDone : kWrongUsage;
+    if (e.get_exit_code() == 0) return app.exit(e) == 0 ? kDone : kWrongUsage;
+    std::cerr << "graft: error: " << usage_problem(app, e, {argv + 1, argv + argc}) << std::endl;
+    return kWrongUsage;
   } catch (const Error& e) {
     return fail(e.text([](std::string_view setting) { return "--" + std::string(setting); }));
   } catch (const std::bad_alloc&) {

@@ -14,8 +14,8 @@ struct RunSource {
   std::optional<double> validation_part;
   std::optional<uint64_t> seed;
 };
-/// Of the run that wrote `model`, RUN/model.onnx; empty where there is no config.toml beside it. Throws Error (bad_data)
-/// for one that cannot be read.
+/// Of the run that wrote `model`, RUN/model.onnx; empty where there is no config.toml beside it. Throws Error
+/// (bad_data) for one that cannot be read.
 RunSource source_of_run(const std::string& model);
 
 }  // namespace graft::app

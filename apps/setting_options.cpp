@@ -1,5 +1,7 @@
 #include "apps/setting_options.h"
 
+#include "apps/usage.h"
+
 namespace graft::app {
 namespace {
 
@@ -18,6 +20,8 @@ std::string joined(const std::vector<std::string>& words) {
   for (const std::string& word : words) all += (all.empty() ? "" : ",") + word;
   return all;
 }
+
+std::string plural(const std::string& topic) { return topic + (topic.ends_with('s') ? "es" : "s"); }
 
 std::string upper(std::string word) {
   for (char& c : word) c = static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
@@ -68,7 +72,8 @@ CLI::Option* SettingOptions::add_option(const std::string& title, const SettingI
     option = command_
                  .add_option_function<std::vector<std::string>>(
                      flag, [keep](const std::vector<std::string>& words) { keep(joined(words)); })
-                 ->delimiter(',');
+                 ->delimiter(',')
+                 ->allow_extra_args(false);
   else
     option = command_.add_option_function<std::string>(flag, keep);
   if (setting.kind != SettingKind::flag) {
@@ -95,7 +100,7 @@ void SettingOptions::add_components(const std::string& topic, const std::vector<
       one.low = std::min(one.low, other.low);
       one.high = std::max(one.high, other.high);
     }
-    add_option("Settings of a " + topic, one, values)->description(shared.help());
+    add_option(std::string(kAdvanced) + "settings of " + plural(topic), one, values)->description(shared.help());
     topic_of_[name] = topic;
   }
 }

@@ -16,11 +16,12 @@ class SettingOptions {
  public:
   explicit SettingOptions(CLI::App& command) : command_(command) {}
 
-  /// An option for each setting of `group`, which outlives this object; apply() sets its members.
+  /// An option for each setting of `group`, which outlives this object, in the help's group of that name; apply() sets
+  /// its members. `title`: how errors call the group.
   template <typename Group>
-  void add_group(const std::string& title, Group& group) {
+  void add_group(const std::string& title, const std::string& help_group, Group& group) {
     const auto values = std::make_shared<SettingValues>();
-    for (const SettingInfo& setting : settings_of(group)) add_option(title, setting, values);
+    for (const SettingInfo& setting : settings_of(group)) add_option(help_group, setting, values);
     groups_.push_back([values, &group, title] { group = read_settings(*values, title, group); });
   }
 

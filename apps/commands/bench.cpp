@@ -11,6 +11,7 @@
 
 #include "apps/commands/commands.h"
 #include "apps/compute_options.h"
+#include "apps/usage.h"
 #include "finetune/heads/freeze.h"
 #include "finetune/heads/head.h"
 #include "finetune/losses/loss.h"
@@ -200,6 +201,8 @@ void bench(const Options& o) {
 void register_bench(CLI::App& app, PictureBench* pictures) {
   auto o = std::make_shared<Options>();
   auto* command = app.add_subcommand("bench", "Measure images/s and memory");
+  command->footer(examples({"graft bench model.onnx --batch 32", "graft bench model.onnx --mode training --batch 16",
+                            "graft bench model.onnx --data photos/  # how fast pictures are loaded"}));
   add_common(*command, o->common);
   CLI::Option* data = nullptr;
   command->add_option("model", o->model, pictures ? "ONNX model; may be left out with --data" : "ONNX model");
@@ -211,7 +214,7 @@ void register_bench(CLI::App& app, PictureBench* pictures) {
         ->needs(data);
   }
   command->add_option("--mode", o->mode, "inference | training | update (of the weights alone)")
-      ->check(CLI::IsMember({"inference", "training", "update"}))
+      ->check(one_of({"inference", "training", "update"}))
       ->capture_default_str();
   command->add_flag("--train", o->train, "The same as --mode training");
   command->add_option("--freeze", o->freeze, "training: what is frozen; a frozen trunk counts as cached")

@@ -4,6 +4,7 @@
 #include "apps/commands/commands.h"
 #include "apps/common.h"
 #include "apps/data_check.h"
+#include "apps/usage.h"
 #include "graft/dataset.h"
 #include "graft/error.h"
 
@@ -43,6 +44,7 @@ void register_check(CLI::App& app) {
   auto* command = app.add_subcommand(
       "check",
       "Look through labelled pictures: unreadable ones, copies, leaks between parts; with a model wrong labels");
+  command->footer(examples({"graft check data", "graft check data --model model.onnx --html check.html"}));
   add_common(*command, o->common);
   add_picture_options(*command, o->pictures);
   command->add_option("data", o->data, "Folder of train, val and test with CLASS in each, folder of CLASS, or table")

@@ -8,6 +8,7 @@
 #include "apps/csv.h"
 #include "apps/library/read_lines.h"
 #include "apps/run_listener.h"
+#include "apps/usage.h"
 #include "graft/classifier.h"
 #include "graft/dataset.h"
 #include "graft/error.h"
@@ -131,10 +132,13 @@ void classify(const Options& o) {
 void register_classify(CLI::App& app) {
   auto o = std::make_shared<Options>();
   auto* command = app.add_subcommand("classify", "Name what pictures show");
+  command->footer(examples({"graft classify model.onnx photos/ --top 3",
+                            "graft classify run photo.jpg --format jsonl  # the model of a RUN folder",
+                            "find . -name \"*.jpg\" | graft classify zoo:resnet50-v2-7 - --format csv > answers.csv"}));
   add_picture_model(*command, *o);
   command->add_option("inputs", o->inputs, "Pictures, folders, globs, or - for a list on standard input")->required();
   command->add_option("--format", o->format, "text | csv | jsonl")
-      ->check(CLI::IsMember({"text", "csv", "jsonl"}))
+      ->check(one_of({"text", "csv", "jsonl"}))
       ->capture_default_str();
   command->add_option("--labels", o->labels, "Class names, one a line, instead of the model's own");
   CLI::Option* top = command->add_option("--top", o->top, "Classes to name for each picture (in csv: rows, else one)")

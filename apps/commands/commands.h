@@ -15,6 +15,7 @@ void register_bench(CLI::App& app, PictureBench* pictures);
 void register_check(CLI::App& app);
 void register_classify(CLI::App& app);
 void register_evaluate(CLI::App& app);
+void register_explain(CLI::App& app);
 void register_export(CLI::App& app);
 void register_extract(CLI::App& app);
 void register_finetune(CLI::App& app);
@@ -33,6 +34,7 @@ inline void register_commands(CLI::App& app) {
   register_classify(app);
   register_extract(app);
   register_evaluate(app);
+  register_explain(app);
   register_check(app);
   register_inspect(app);
   register_infer(app);

@@ -12,6 +12,7 @@
 #include "apps/library/read_lines.h"
 #include "apps/run_folder.h"
 #include "apps/run_listener.h"
+#include "apps/usage.h"
 #include "graft/error.h"
 #include "graft/evaluate.h"
 
@@ -142,6 +143,9 @@ void evaluate(Options o) {
 void register_evaluate(CLI::App& app) {
   auto o = std::make_shared<Options>();
   auto* command = app.add_subcommand("evaluate", "Measure a classifier on labelled pictures");
+  command->footer(examples({"graft evaluate run  # on the pictures that the run was given",
+                            "graft evaluate model.onnx data --pictures answers.csv --curves curves.svg",
+                            "graft evaluate run --split each"}));
   add_picture_model(*command, *o);
   command->add_option("data", o->data,
                       "Folder of train, val and test with CLASS in each, folder of CLASS, or table (CSV, TSV, JSON "
@@ -150,7 +154,7 @@ void register_evaluate(CLI::App& app) {
       ->add_option("--split", o->split,
                    "auto | test | val | train | all | each; auto: test where there is one, else val, else everything; "
                    "each: the parts side by side")
-      ->check(CLI::IsMember({"auto", "test", "val", "train", "all", "each"}))
+      ->check(one_of({"auto", "test", "val", "train", "all", "each"}))
       ->capture_default_str();
   const CLI::Option* part = command
                                 ->add_option("--val-split", o->validation_part,

@@ -5,6 +5,7 @@
 
 #include "apps/commands/commands.h"
 #include "apps/common.h"
+#include "apps/usage.h"
 #include "importer/embed_preprocessing.h"
 #include "importer/picture_form.h"
 #include "importer/reader.h"
@@ -64,6 +65,8 @@ void register_export(CLI::App& app) {
   auto o = std::make_shared<Options>();
   auto* command =
       app.add_subcommand("export", "Write the deploy form: batch norms folded, dropout and auxiliary heads gone");
+  command->footer(
+      examples({"graft export run -o deploy.onnx --fp16", "graft export run -o whole.onnx --with-preprocessing"}));
   add_common(*command, o->common);
   command->add_option("run", o->source, "RUN folder of finetune, or an ONNX model")->required();
   auto* fp32 = command->add_flag("--fp32", o->fp32, "float32 weights (the default)");

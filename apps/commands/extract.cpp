@@ -9,6 +9,7 @@
 #include "apps/common.h"
 #include "apps/run_listener.h"
 #include "apps/scatter.h"
+#include "apps/usage.h"
 #include "finetune/features/tsne.h"
 #include "graft/dataset.h"
 #include "graft/error.h"
@@ -141,6 +142,8 @@ void extract(const Options& o) {
 void register_extract(CLI::App& app) {
   auto o = std::make_shared<Options>();
   auto* command = app.add_subcommand("extract", "Write features of pictures");
+  command->footer(examples({"graft extract model.onnx photos/ -o features.npz",
+                            "graft extract model.onnx data/train -o features.npy --tsne map.svg"}));
   add_picture_model(*command, *o);
   command->add_option("inputs", o->inputs, "Pictures, folders, globs, or - for a list on standard input")->required();
   command->add_option("--layer", o->layer, "Name of a node or value, or penultimate")->capture_default_str();

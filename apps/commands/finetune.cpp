@@ -8,9 +8,12 @@
 #include "apps/common.h"
 #include "apps/finetune_files.h"
 #include "apps/finetune_job.h"
+#include "apps/interruption.h"
 #include "apps/library/network.h"
+#include "apps/library/read_lines.h"
 #include "apps/library/train_settings.h"
 #include "apps/setting_options.h"
+#include "apps/usage.h"
 #include "augment/augmentation.h"
 #include "runtime/core/available_memory.h"
 #include "runtime/core/error.h"
@@ -35,6 +38,8 @@ std::string resolved_config(const CLI::App& command, const SettingOptions& setti
     if (line.starts_with("augment=") && o.settings.augment.ends_with(".toml"))  // the copy, which does not change
       line = "augment=" + nlohmann::json(o.output + "/augment.toml").dump();
     const bool chosen = defaults_also && settings.is_of_component(line.substr(0, line.find('=')));
+    // Whoever repeats the run does so elsewhere, or says what is to become of what is there.
+    if (line.starts_with("overwrite=") || line.starts_with("resume=")) continue;
     if (!line.ends_with("=\"\"") && !chosen) text += line + "\n";
   }
   if (!defaults_also) return text;
@@ -68,10 +73,10 @@ void read_class_weights(const std::vector<std::string>& words, FinetuneSettings&
 void choose_or_not(FinetuneOptions& o, const std::set<std::string>& given) {
   FinetuneSettings& s = o.settings;
   static const std::set<std::string> kNotOfTheRecipe{
-      "config",        "device",       "dtype",  "threads", "seed",          "batch",     "json",
-      "quiet",         "preprocess",   "resize", "crop",    "interpolation", "fit",       "background",
-      "icc",           "exact-decode", "output", "task",    "memory",        "val-split", "resume",
-      "class-weights", "budget",       "help",   "auto",    "folds",         "seeds",     "picture-cache"};
+      "config",     "device", "dtype",  "threads",       "seed",      "batch",         "json",   "quiet",
+      "preprocess", "resize", "crop",   "interpolation", "fit",       "background",    "icc",    "exact-decode",
+      "output",     "task",   "memory", "val-split",     "resume",    "class-weights", "budget", "help",
+      "auto",       "folds",  "seeds",  "picture-cache", "overwrite", "recipe"};
   if (s.budget_seconds == 0) return;
   for (const std::string& name : given) {
     if (kNotOfTheRecipe.contains(name)) continue;
@@ -103,6 +108,8 @@ void read_options(FinetuneOptions& o, const CLI::App& command, const SettingOpti
   s.task = task_named(o.task);
   s.seed = o.common.seed;
   s.compute = compute_settings(o.common);
+  if (!o.recipe.empty())
+    for (const std::string& line : read_lines(o.recipe)) s.recipe += line + "\n";
   const MemoryLimit memory = memory_limit(o.memory);
   s.memory_bytes = memory.bytes;
   s.memory_part = memory.part;
@@ -127,21 +134,26 @@ void finetune(FinetuneOptions& o, const CLI::App& command, const SettingOptions&
   o.config_text = resolved_config(command, settings, o);
   const FinetuneReport report = run_finetune(o);
   if (o.common.json) std::cout << to_json_text(report) << "\n";
-  if (!report.result.skipped.empty() || !report.account.unreadable.empty()) set_exit_status(kSomeSkipped);
+  if (report.interrupted)
+    set_exit_status(kInterrupted);
+  else if (!report.result.diverged.empty())
+    set_exit_status(kFailed);
+  else if (!report.result.skipped.empty() || !report.account.unreadable.empty())
+    set_exit_status(kSomeSkipped);
 }
 
 /// The options that choose components, and those of all that can be set of them and of the training.
 void add_settings(CLI::App& command, FinetuneOptions& o, SettingOptions& settings) {
   FinetuneSettings& s = o.settings;
   command.add_option("--loss", s.loss.name, words(loss_names()) + " (default: cross-entropy, bce or mse, by the task)")
-      ->check(CLI::IsMember(loss_names()));
+      ->check(one_of(loss_names()));
   settings.add_components("loss", loss_components());
   command.add_option("--optimizer", s.optimizer.name, words(optimizer_names()))
-      ->check(CLI::IsMember(optimizer_names()))
+      ->check(one_of(optimizer_names()))
       ->capture_default_str();
   settings.add_components("optimizer", optimizer_components());
   command.add_option("--schedule", s.schedule.name, words(schedule_names()))
-      ->check(CLI::IsMember(schedule_names()))
+      ->check(one_of(schedule_names()))
       ->capture_default_str();
   settings.add_components("schedule", schedule_components());
   std::vector<std::string> heads;
@@ -150,7 +162,10 @@ void add_settings(CLI::App& command, FinetuneOptions& o, SettingOptions& setting
   settings.add_components("head", head_components());
   command.add_option("--features", s.features,
                      "Name of the node or value that the head reads (default: what the classifier reads)");
-  o.train.each_group([&](const std::string& title, auto& group) { settings.add_group(title, group); });
+  o.train.each_group([&](const std::string& title, auto& group) {
+    const bool basic = title == "length" || title == "rates";
+    settings.add_group(title, basic ? "Training" : kAdvanced + title, group);
+  });
 }
 
 }  // namespace
@@ -158,6 +173,10 @@ void add_settings(CLI::App& command, FinetuneOptions& o, SettingOptions& setting
 void register_finetune(CLI::App& app) {
   auto o = std::make_shared<FinetuneOptions>();
   auto* command = app.add_subcommand("finetune", "Train a new head (and more) on labelled pictures");
+  command->footer(examples({"graft finetune mobilenet_v2.onnx data -o run",
+                            "graft finetune resnet50.onnx data -o run --freeze last:2 --epochs 20 --lr 0.01",
+                            "graft finetune --config run/config.toml --output again  # the same run once more",
+                            "graft finetune resnet50.onnx labels.csv -o run --task multi-label"}));
   add_common(*command, o->common);
   add_picture_options(*command, o->pictures);
   auto settings = std::make_shared<SettingOptions>(*command);
@@ -171,13 +190,13 @@ void register_finetune(CLI::App& app) {
   command
       ->add_option("--task", o->task,
                    "classes | multi-label (CSV of path,label;label) | regression (CSV of path,value;value)")
-      ->check(CLI::IsMember({"classes", "multi-label", "regression"}))
+      ->check(one_of({"classes", "multi-label", "regression"}))
       ->capture_default_str();
   command->add_option("--freeze", o->settings.freeze, "all | none | until:NODE | last:N | match:REGEX")
       ->capture_default_str();
   command
       ->add_option("--batch-norm", o->batch_norm, "auto | frozen | train (auto: trained only when nothing is frozen)")
-      ->check(CLI::IsMember({"auto", "frozen", "train"}))
+      ->check(one_of({"auto", "frozen", "train"}))
       ->capture_default_str();
   command
       ->add_option("--stochastic-depth", o->settings.stochastic_depth,
@@ -186,10 +205,12 @@ void register_finetune(CLI::App& app) {
   command
       ->add_option("--preset", o->preset,
                    words(preset_names()) + ": sets what is not given, for networks with batch norms")
-      ->check(CLI::IsMember(preset_names()));
+      ->check(one_of(preset_names()));
   add_settings(*command, *o, *settings);
   command->add_option("--teacher", o->teacher, "distillation: ONNX model whose scores are imitated");
-  command->add_option("--class-weights", o->class_weights, "balanced, or one number a class")->delimiter(',');
+  command->add_option("--class-weights", o->class_weights, "balanced, or one number a class")
+      ->delimiter(',')
+      ->allow_extra_args(false);
   command->add_option("--augment", o->settings.augment, augmentation_help() + " (graft help transform)")
       ->capture_default_str();
   add_memory_option(*command, o->memory);
@@ -226,9 +247,24 @@ void register_finetune(CLI::App& app) {
       ->check(CLI::Range(-1.0, 1e7))
       ->type_name("SECONDS")
       ->capture_default_str();
+  command
+      ->add_option("--recipe", o->recipe,
+                   "auto.csv of a run: do again what it chose, in place of a search; RUN/config.toml names it")
+      ->type_name("FILE");
   command->add_flag("--find-lr", o->settings.find_rate,
                     "Only the learning-rate range test: RUN/rates.csv, RUN/rates.svg and a suggestion");
-  command->add_flag("--resume", o->settings.resume, "Go on from RUN's checkpoint");
+  command->add_flag("--overwrite", o->overwrite, "Replace the run that is in the RUN folder");
+  command->add_flag("--resume", o->settings.resume,
+                    "Go on from RUN's checkpoint, perhaps with another --epochs, --patience, --threads or --device");
+  const auto group = [&](const std::string& name, const std::vector<const char*>& options) {
+    for (const char* option : options) command->get_option(option)->group(name);
+  };
+  group("Training", {"--loss", "--optimizer", "--schedule", "--head", "--class-weights", "--augment", "--freeze"});
+  group(std::string(kAdvanced) + "training",
+        {"--features", "--batch-norm", "--stochastic-depth", "--preset", "--teacher", "--memory", "--picture-cache"});
+  group("Data", {"--task", "--val-split"});
+  group("Choosing by the pictures", {"--folds", "--seeds", "--auto", "--budget", "--recipe", "--find-lr"});
+  group("Run folder", {"--overwrite", "--resume", "--output"});
   command->callback([o, command, settings] { finetune(*o, *command, *settings); });
 }
 

@@ -3,6 +3,7 @@
 
 #include "apps/commands/commands.h"
 #include "apps/common.h"
+#include "apps/usage.h"
 #include "augment/encode.h"
 #include "models/pictures.h"
 #include "runtime/core/error.h"
@@ -45,6 +46,7 @@ void register_generate(CLI::App& app) {
   auto o = std::make_shared<Options>();
   auto* command = app.add_subcommand(
       "generate", "Draw labelled pictures: those of the bundled model and the demo, or handwritten digits");
+  command->footer(examples({"graft generate pictures --set demo --train 20 --val 10"}));
   add_common(*command, o->common);
   command->add_option("output", o->output, "Folder for train/CLASS and val/CLASS")->required();
   command->add_option("--set", o->set, "pretrain | demo | digits")->capture_default_str();

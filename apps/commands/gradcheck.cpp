@@ -6,6 +6,7 @@
 #include "apps/commands/commands.h"
 #include "apps/common.h"
 #include "apps/heat_map.h"
+#include "apps/usage.h"
 #include "finetune/heads/freeze.h"
 #include "finetune/training/gradcheck.h"
 #include "importer/reader.h"
@@ -83,10 +84,11 @@ void gradcheck(const Options& o) {
 void register_gradcheck(CLI::App& app) {
   auto o = std::make_shared<Options>();
   auto* command = app.add_subcommand("gradcheck", "Compare analytic with numerical gradients, per parameter");
+  command->footer(examples({"graft gradcheck model.onnx"}));
   add_common(*command, o->common);
   command->add_option("model", o->model, "ONNX model")->required();
   command->add_option("--batch-norm", o->batch_norm, "frozen | train")
-      ->check(CLI::IsMember({"frozen", "train"}))
+      ->check(one_of({"frozen", "train"}))
       ->capture_default_str();
   command->add_option("--size", o->size, "Picture side, where the model leaves it open")
       ->check(CLI::Range(8, 4096))

@@ -5,6 +5,7 @@
 #include "apps/checked_config.h"
 #include "apps/commands/commands.h"
 #include "apps/setting_topics.h"
+#include "apps/usage.h"
 #include "augment/augmentation.h"
 
 namespace graft::app {
@@ -87,6 +88,7 @@ void register_help(CLI::App& app) {
   auto o = std::make_shared<Options>();
   auto* command =
       app.add_subcommand("help", "Tell what can be set of losses, optimizers, schedules, heads, transforms");
+  command->footer(examples({"graft help optimizer", "graft help optimizer adamw"}));
   command->add_option("topic", o->topic, "loss | optimizer | schedule | head | transform | training");
   command->add_option("name", o->name, "One of them");
   command->add_flag("--json", o->json, "One JSON object");

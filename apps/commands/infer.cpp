@@ -6,6 +6,7 @@
 #include "apps/commands/commands.h"
 #include "apps/compute_options.h"
 #include "apps/library/tensor_inference.h"
+#include "apps/usage.h"
 #include "importer/reader.h"
 #include "runtime/core/error.h"
 #include "runtime/core/npy.h"
@@ -110,6 +111,7 @@ void infer(const Options& o) {
 void register_infer(CLI::App& app) {
   auto o = std::make_shared<Options>();
   auto* command = app.add_subcommand("infer", "Run raw tensors through a model");
+  command->footer(examples({"graft infer model.onnx input.npy -o outputs/"}));
   add_common(*command, o->common);
   command->add_option("model", o->model, "ONNX model")->required();
   command

@@ -7,6 +7,7 @@
 #include "apps/common.h"
 #include "apps/filter_sheet.h"
 #include "apps/model_text.h"
+#include "apps/usage.h"
 #include "augment/encode.h"
 #include "finetune/heads/freeze.h"
 #include "importer/reader.h"
@@ -124,6 +125,8 @@ void inspect(const Options& o) {
 void register_inspect(CLI::App& app) {
   auto o = std::make_shared<Options>();
   auto* command = app.add_subcommand("inspect", "Show a model's layers, shapes, parameters and work");
+  command->footer(examples({"graft inspect model.onnx", "graft inspect model.onnx --filters filters.png",
+                            "graft inspect new.onnx --diff old.onnx"}));
   add_common(*command, o->common);
   command->add_option("model", o->model, "ONNX model")->required();
   command->add_option("--freeze", o->freeze, "Show what this freeze policy would freeze");

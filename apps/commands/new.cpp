@@ -5,6 +5,7 @@
 
 #include "apps/commands/commands.h"
 #include "apps/common.h"
+#include "apps/usage.h"
 #include "finetune/training/safetensors.h"
 #include "importer/metadata.h"
 #include "importer/writer.h"
@@ -78,6 +79,8 @@ void create(const Options& o) {
 void register_new(CLI::App& app) {
   auto o = std::make_shared<Options>();
   auto* command = app.add_subcommand("new", "Build and initialise an architecture");
+  command->footer(examples(
+      {"graft new resnet-50 -o resnet50.onnx", "graft new vit-small-16 -o vit.onnx --weights vit_small.safetensors"}));
   add_common(*command, o->common);
   command->add_option("architecture", o->architecture, "Its name; an unknown one lists them all")->required();
   command->add_option("--classes", o->classes, "Outputs (0: as published)")->check(CLI::Range(0, 1000000));

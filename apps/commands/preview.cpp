@@ -9,6 +9,7 @@
 #include "apps/picture_paths.h"
 #include "apps/preview_sheet.h"
 #include "apps/run_listener.h"
+#include "apps/usage.h"
 #include "augment/colour_axes.h"
 #include "augment/data/file_kinds.h"
 #include "augment/decode.h"
@@ -157,6 +158,8 @@ void register_preview(CLI::App& app) {
   auto o = std::make_shared<Options>();
   auto* command =
       app.add_subcommand("preview", "Show what the augmentation does to pictures: the plain view, then random ones");
+  command->footer(examples(
+      {"graft preview data -o sheet.html --each", "graft preview data -o sheet.png --augment strong --crop 160"}));
   add_common(*command, o->common);
   add_picture_options(*command, o->pictures);
   command->add_option("--model", o->model, "Show pictures as this ONNX model's training sees them");

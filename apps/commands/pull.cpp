@@ -8,6 +8,7 @@
 #include "apps/commands/commands.h"
 #include "apps/compute_options.h"
 #include "apps/model_reference.h"
+#include "apps/usage.h"
 #include "importer/preprocessing_json.h"
 #include "models/zoo.h"
 #include "runtime/core/error.h"
@@ -102,6 +103,8 @@ void register_pull(CLI::App& app) {
   auto o = std::make_shared<Options>();
   auto* command = app.add_subcommand(
       "pull", "Get a pretrained model: of the ONNX Model Zoo by its name, of Hugging Face, or of an address");
+  command->footer(
+      examples({"graft pull --list resnet", "graft pull resnet50-v2-7", "graft pull hf:timm/resnet18.a1_in1k"}));
   command->add_option("model", o->model,
                       "resnet50 (zoo:resnet50 in other commands) | hf:OWNER/REPO[@REVISION][/FILE] | https://…");
   command->add_flag("--list", o->list, "Show the zoo's models with MODEL in their name instead");

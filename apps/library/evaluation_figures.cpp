@@ -46,8 +46,8 @@ double sigmoid(double score) { return 1 / (1 + std::exp(-score)); }
 void tell_intervals(ClassFigures& f, const std::vector<Prediction>& predictions) {
   const size_t classes = f.per_class.size();
   std::vector<int64_t> hits(classes), predicted(classes), true_ones(classes);
-  const auto intervals = bootstrap_intervals(
-      predictions.size(), 3, [&](std::span<const uint32_t> drawn, std::span<double> figures) {
+  const auto intervals =
+      bootstrap_intervals(predictions.size(), 3, [&](std::span<const uint32_t> drawn, std::span<double> figures) {
         for (auto* counts : {&hits, &predicted, &true_ones}) std::fill(counts->begin(), counts->end(), 0);
         double right = 0, loss = 0, f1 = 0, occurring = 0;
         for (size_t i = 0; i < drawn.size(); ++i) {
@@ -76,7 +76,8 @@ void tell_intervals(ClassFigures& f, const std::vector<Prediction>& predictions)
 
 }  // namespace
 
-ClassFigures class_figures(const Metrics& metrics, const ScoreTable& table, const std::vector<Prediction>& predictions) {
+ClassFigures class_figures(const Metrics& metrics, const ScoreTable& table,
+                           const std::vector<Prediction>& predictions) {
   ClassFigures f;
   f.top1 = metrics.top1();
   f.top5 = metrics.top5();

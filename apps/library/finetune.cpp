@@ -53,6 +53,7 @@ TrainListener trainers_listener(Listener& listener) {
   };
   inner.epoch = [&](const EpochReport& report) { listener.epoch(report); };
   inner.batch = [&](double, double) { return !listener.stop(); };
+  inner.stopped = [&] { return listener.stop(); };
   return inner;
 }
 
@@ -173,7 +174,9 @@ class Job {
         listener_.note(std::to_string(norms) +
                        " batch norms stand behind convolutions while they train, and are folded into them at the end");
     if (choice && !choice->head.weight.empty()) set_head(model_.graph, head_, choice->head);
-    TrainResult trained = choice && choice->report.epochs == 0 ? fitted_head(*choice) : train_network(classes);
+    inner_.best = [this](const EpochReport& report) { tell_improved(report); };
+    TrainResult trained = choice && choice->report.epochs == 0 ? fitted_head() : train_network(classes);
+    inner_.best = nullptr;
     for (const std::string& reason : trained.skipped)
       if (std::find(result_.skipped.begin(), result_.skipped.end(), reason) == result_.skipped.end())
         result_.skipped.push_back(reason);
@@ -181,9 +184,10 @@ class Job {
     result_.best_epoch = trained.best_epoch;
     result_.best_score = trained.best_val_score;
     result_.stopped_early = trained.stopped_early;
+    result_.diverged = trained.diverged;
     result_.features_cached = trained.features_cached;
     tell_picture_cache();
-    finish_model();
+    finish(model_, result_.best_score, result_.best_epoch);
     result_.model = Model(std::make_shared<OnnxModel>(std::move(model_)));
     if (adapts_ && repeats() && !result_.stopped_early) judge_the_choice();
     return std::move(result_);
@@ -216,6 +220,10 @@ class Job {
     result_.recipe = choice.report;
     result_.skipped.insert(result_.skipped.end(), choice.skipped.begin(), choice.skipped.end());
     data_.emplace(dataset_, preprocessing_, settings_, task_, decoded_);
+    if (!choice.head.weight.empty()) {
+      head_alone_ = chooser_->judge_head(choice);
+      stopped_while_choosing_ = choice.stopped;
+    }
     if (choice.report.epochs > 0 && !repeats()) chooser_.reset();  // its features take memory, and are done with
     return choice;
   }
@@ -233,13 +241,13 @@ class Job {
   }
 
   /// A run that is over with its head's fit.
-  TrainResult fitted_head(const RecipeChoice& choice) {
+  TrainResult fitted_head() {
     TrainResult result;
-    result.history = {chooser_->judge_head(choice)};
+    result.history = {*head_alone_};
     result.best_epoch = 1;
     result.best_val_score = result.history[0].val_score;
     result.features_cached = true;
-    result.stopped_early = choice.stopped;
+    result.stopped_early = stopped_while_choosing_;
     options_.optimizer = {"lbfgs"};
     listener_.epoch(result.history[0]);
     return result;
@@ -301,10 +309,29 @@ class Job {
   /// On features that a search or folds computed, where there are any.
   TrainResult train_network(int classes) {
     const FeatureRows* const known = features_ ? features_->find(settings_.freeze) : nullptr;
-    if (!known)
-      return train(model_.graph, head_, data_->training(), data_->validation(), classes, options_, inner_, *backend_);
-    const RunFeatures features = features_->for_run(*known);
-    return train(model_.graph, head_, *whole_, *whole_, classes, options_, inner_, *backend_, &features);
+    try {
+      if (!known)
+        return train(model_.graph, head_, data_->training(), data_->validation(), classes, options_, inner_, *backend_);
+      const RunFeatures features = features_->for_run(*known);
+      return train(model_.graph, head_, *whole_, *whole_, classes, options_, inner_, *backend_, &features);
+    } catch (const Error& error) {
+      if (error.code() != ErrorCode::cancelled || !head_alone_) throw;
+      stopped_while_choosing_ = true;  // before its first step: the chosen head alone is a model already
+      return fitted_head();
+    }
+  }
+
+  /// The model as it would be now, for a listener that keeps it: not so often that it costs more than a tenth.
+  void tell_improved(const EpochReport& report) {
+    using Clock = std::chrono::steady_clock;
+    const auto begin = Clock::now();
+    if (begin < next_improvement_) return;
+    auto snapshot = std::make_shared<OnnxModel>(model_);
+    snapshot->graph = model_.graph.independent_copy();
+    finish(*snapshot, report.val_score, report.epoch);
+    listener_.improved(Model(std::move(snapshot)));
+    const auto end = Clock::now();
+    next_improvement_ = end + 10 * (end - begin);
   }
 
   void tell_folds(FoldsResult folds) {
@@ -326,26 +353,26 @@ class Job {
   }
 
   /// From the network that trains to the one that is used.
-  void finish_model() {
-    Graph& graph = model_.graph;
+  void finish(OnnxModel& model, double best_score, int best_epoch) {
+    Graph& graph = model.graph;
     if (task_ == Task::regression) data_->scale().undo(graph, head_);
-    model_.metadata.task = task_ == Task::classes ? "" : name_of(task_);
+    model.metadata.task = task_ == Task::classes ? "" : name_of(task_);
     if (settings_.stochastic_depth > 0) remove_stochastic_depth(graph);
     fold_inserted_norms(graph);
     graph.outputs.resize(1);  // auxiliary heads have done their work
     remove_dead_code(graph);
-    model_.metadata.other.erase(kAuxiliaryOutputs);
-    model_.metadata.labels = data_->dataset().classes;
-    model_.metadata.preprocessing = preprocessing_;
-    model_.metadata.other["graft.version"] = version();
-    model_.metadata.other["graft.training"] = nlohmann::json{
-        {std::string("best_") + score_names(task_).first, result_.best_score},
-        {"best_epoch", result_.best_epoch},
+    model.metadata.other.erase(kAuxiliaryOutputs);
+    model.metadata.labels = data_->dataset().classes;
+    model.metadata.preprocessing = preprocessing_;
+    model.metadata.other["graft.version"] = version();
+    model.metadata.other["graft.training"] = nlohmann::json{
+        {std::string("best_") + score_names(task_).first, best_score},
+        {"best_epoch", best_epoch},
         {"freeze", settings_.freeze},
         {"optimizer", options_.optimizer.name},
         {"loss", options_.loss.name},
         {"seed", settings_.seed}}.dump();
-    model_.path.clear();
+    model.path.clear();
   }
 
   FinetuneSettings settings_;
@@ -361,11 +388,14 @@ class Job {
   std::unique_lock<std::recursive_mutex> in_use_;
   std::shared_ptr<DecodedPictures> decoded_;
   std::optional<TrainingData> data_;
-  std::optional<PictureSource> whole_;    // training, then validation pictures: where features are shared
-  std::optional<FeatureStore> features_;  // of a search and of folds
-  std::vector<std::string> head_;         // names of the head's weights
-  bool adapts_ = false;                   // the recipe is chosen by the pictures
-  std::optional<RecipeChooser> chooser_;  // where it is
+  std::optional<PictureSource> whole_;     // training, then validation pictures: where features are shared
+  std::optional<FeatureStore> features_;   // of a search and of folds
+  std::vector<std::string> head_;          // names of the head's weights
+  bool adapts_ = false;                    // the recipe is chosen by the pictures
+  std::optional<RecipeChooser> chooser_;   // where it is
+  std::optional<EpochReport> head_alone_;  // what the chosen head is worth
+  bool stopped_while_choosing_ = false;
+  std::chrono::steady_clock::time_point next_improvement_{};
   FinetuneResult result_;
 };
 

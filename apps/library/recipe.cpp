@@ -22,6 +22,13 @@ namespace {
 /// The line of a search's record that a resumed run reads.
 constexpr char kChosen[] = "chosen recipe,,,,,";
 
+std::string text_of_file(const std::string& path) {
+  std::string text;
+  if (!path.empty() && std::filesystem::exists(path))
+    for (const std::string& line : read_lines(path)) text += line + "\n";
+  return text;
+}
+
 std::string in_one_field(std::string text) {
   std::replace(text.begin(), text.end(), ',', ';');
   return text;
@@ -36,14 +43,14 @@ void write_record(const std::string& path, const RecipeChoice& choice) {
              << ',' << in_one_field(t.verdict) << '\n';
     stream << kChosen << "preprocessing " << choice.form.preprocessing << "; flips " << choice.report.flips
            << "; epochs " << choice.report.epochs << "; freeze " << choice.report.freeze << "; joined "
-           << choice.report.joined << '\n';
+           << choice.report.joined << "; head " << static_cast<int>(choice.kind) << '\n';
   });
 }
 
-/// The recipe that an interrupted run had chosen; none where it did not come so far.
-std::optional<RecipeChoice> recorded(const std::string& path) {
-  if (path.empty() || !std::filesystem::exists(path)) return std::nullopt;
-  for (const std::string& line : read_lines(path)) {
+/// The recipe that a search's record tells; none where it does not come so far.
+std::optional<RecipeChoice> recorded(const std::string& text) {
+  std::istringstream lines(text);
+  for (std::string line; std::getline(lines, line);) {
     if (!line.starts_with(kChosen)) continue;
     std::istringstream stream(line.substr(std::string(kChosen).size()));
     RecipeChoice choice;
@@ -52,7 +59,9 @@ std::optional<RecipeChoice> recorded(const std::string& path) {
     if (stream >> word >> choice.form.preprocessing >> semicolon >> word >> choice.report.flips >> semicolon >> word >>
         choice.report.epochs >> semicolon >> word >> choice.report.freeze) {
       if (choice.report.freeze.ends_with(';')) choice.report.freeze.pop_back();
-      stream >> word >> choice.report.joined;
+      int kind = 0;
+      stream >> word >> choice.report.joined >> semicolon >> word >> kind;
+      if (kind >= 0 && kind <= static_cast<int>(HeadKind::class_means)) choice.kind = static_cast<HeadKind>(kind);
       choice.input = choice.report.joined ? HeadInput::joined : HeadInput::features;
       choice.form.variants =
           choice.report.flips ? PictureForm::Variants::augmented : PictureForm::Variants::augmented_without_flips;
@@ -168,7 +177,8 @@ FinetuneSettings RecipeChooser::with(const std::string& freeze) const {
 
 RecipeChoice RecipeChooser::choose(FinetuneSettings& settings, TrainOptions& options, Preprocessing& preprocessing) {
   RecipeChoice choice;
-  const std::optional<RecipeChoice> known = settings.resume ? recorded(settings.search_record) : std::nullopt;
+  const std::optional<RecipeChoice> known =
+      settings.resume ? recorded(text_of_file(settings.search_record)) : std::nullopt;
   const bool goes_on = known && known->report.epochs > 0 && known->form.preprocessing < conventions_.names.size() &&
                        std::filesystem::exists(settings.checkpoint);
   if (settings.resume && !goes_on && listener_.note)
@@ -184,20 +194,31 @@ RecipeChoice RecipeChooser::choose(FinetuneSettings& settings, TrainOptions& opt
     choice.training = depth_options(options, network.graph, network.head, choice.report.epochs);
   } else {
     options.checkpoint.resume = false;  // what was fitted is fitted again, and soon
-    choice = choose_recipe(problem_, bank(), options, listener_, backend_);
-    if (!settings.search_record.empty()) write_record(settings.search_record, choice);
+    choice = settings.recipe.empty() ? choose_recipe(problem_, bank(), options, listener_, backend_)
+                                     : chosen_before(settings.recipe);
+    if (!settings.search_record.empty() && !choice.stopped) write_record(settings.search_record, choice);
   }
   settings = with(choice.report.freeze);
   settings.augment = augmentation_of(choice.form.variants);
   preprocessing = conventions_.preprocessings.at(choice.form.preprocessing);
   if (choice.report.epochs > 0) {
     CheckpointOptions checkpoint = options.checkpoint;
-    checkpoint.fingerprint += "-" + std::to_string(choice.form.preprocessing) + (choice.report.flips ? "f" : "n") +
-                              choice.report.freeze + "-" + std::to_string(choice.report.epochs);
+    checkpoint.fingerprint += "\nrecipe=" + std::to_string(choice.form.preprocessing) +
+                              (choice.report.flips ? "f" : "n") + choice.report.freeze + "-" +
+                              std::to_string(choice.report.epochs);
     options = choice.training;
     options.checkpoint = checkpoint;
   }
   return choice;
+}
+
+RecipeChoice RecipeChooser::chosen_before(const std::string& record) {
+  const std::optional<RecipeChoice> known = recorded(record);
+  if (!known || known->form.preprocessing >= conventions_.names.size())
+    throw Error("holds no recipe that was chosen for this model", "take auto.csv of a run with the same model",
+                ErrorCode::bad_data)
+        .about("recipe");
+  return repeat_choice(problem_, bank(), *known, options_, listener_, backend_);
 }
 
 EpochReport RecipeChooser::judge_head(const RecipeChoice& choice) const {

@@ -61,7 +61,7 @@ class RecipeChooser {
   /// Chooses a recipe (see choose_recipe) and puts it into `settings` (freeze, batch norms, augmentation), into
   /// `options` and `preprocessing`. What was tried is written to settings.search_record; a resumed run of which layers
   /// below the head were being trained takes what that record says was chosen, and its head comes from the checkpoint.
-  /// Throws Error.
+  /// Where settings.recipe tells a choice, it is carried out again in place of a search. Throws Error.
   RecipeChoice choose(FinetuneSettings& settings, TrainOptions& options, Preprocessing& preprocessing);
   /// The one entry of a run whose head alone was fitted: its loss on the training pictures, and what it is worth on
   /// those that validate.
@@ -74,6 +74,7 @@ class RecipeChooser {
 
  private:
   FinetuneSettings with(const std::string& freeze) const;
+  RecipeChoice chosen_before(const std::string& record);
   FeatureBank& bank();  // made when it is needed
 
   const FinetuneSettings settings_;

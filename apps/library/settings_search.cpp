@@ -48,9 +48,16 @@ void tell(const AutoSearch& search, Task task, const TrainListener& listener) {
   }
 }
 
-/// The settings that an interrupted run chose. Throws Error where it did not come so far.
-AutoSettings chosen_before(const std::string& path) {
-  for (const std::string& line : read_lines(path)) {
+std::string text_of(const std::vector<std::string>& lines) {
+  std::string text;
+  for (const std::string& line : lines) text += line + "\n";
+  return text;
+}
+
+/// The settings that a search chose, of its record. Throws Error where it did not come so far.
+AutoSettings chosen_before(const std::string& record, const std::string& place) {
+  std::istringstream lines(record);
+  for (std::string line; std::getline(lines, line);) {
     if (!line.ends_with(",chosen")) continue;
     std::istringstream stream(line);
     AutoSettings settings;
@@ -59,8 +66,7 @@ AutoSettings chosen_before(const std::string& path) {
         stream >> settings.lr >> comma >> settings.weight_decay >> comma >> settings.epochs)
       return settings;
   }
-  throw Error(path + ": does not say what was chosen", "start the run without " + mention("resume"),
-              ErrorCode::corrupt_file);
+  throw Error(place + ": does not say which settings were chosen", "search again", ErrorCode::corrupt_file);
 }
 
 }  // namespace
@@ -91,11 +97,18 @@ AutoSearch search_settings(FinetuneSettings& s, TrainOptions& train, const Graph
   freedom.freeze = freedom.freeze && !optimizer->minimises();
   freedom.epochs = freedom.epochs && !optimizer->minimises();  // a descent ends by itself
   const int folds = static_cast<int>(std::clamp<int64_t>(store.training(), 2, kFolds));
-  // What a search comes to depends on the time it has: a run that goes on keeps what was chosen.
-  AutoSearch search = s.resume ? AutoSearch{{{chosen_before(s.search_record), {}, ""}}, 0, 0}
-                               : choose_settings(make, given, freedom, store, classes, folds, s.search_seconds, train,
-                                                 listener, backend);
-  if (!s.resume) {
+  // What a search comes to depends on the time it has: a run that goes on, or is repeated, keeps what was chosen.
+  const bool known = s.resume || !s.recipe.empty();
+  AutoSearch search;
+  if (known) {
+    compute_features(make, given, freedom, store, train, listener, backend);
+    search.trials = {{s.resume ? chosen_before(text_of(read_lines(s.search_record)), s.search_record)
+                               : chosen_before(s.recipe, "recipe"),
+                      {},
+                      "as it was chosen before"}};
+  } else
+    search = choose_settings(make, given, freedom, store, classes, folds, s.search_seconds, train, listener, backend);
+  if (!known || !s.resume) {
     tell(search, train.task, listener);
     if (!s.search_record.empty()) write_trials(s.search_record, search);
   }

@@ -106,10 +106,9 @@ void check_dataset(const Dataset& data, Task task) {
 
 std::string fingerprint(const FinetuneSettings& settings, const Graph& graph, const Preprocessing& preprocessing,
                         const Dataset& data) {
-  std::ostringstream text;
-  text << resumable_text(settings) << to_json(preprocessing) << '\n';
-  append_network(graph, text);
-  if (settings.teacher) append_network(settings.teacher->contents().graph, text);
+  std::ostringstream network, text;
+  append_network(graph, network);
+  if (settings.teacher) append_network(settings.teacher->contents().graph, network);
   for (const auto* files : {&data.train, &data.validation}) {
     text << files->size() << '\n';
     for (const LabelledFile& file : *files) {
@@ -118,7 +117,16 @@ std::string fingerprint(const FinetuneSettings& settings, const Graph& graph, co
       if (file.weight != 1) text << " weighs " << file.weight;
     }
   }
-  return hash_of(text.str());
+  std::string lines;
+  std::istringstream said(resumable_text(settings));
+  for (std::string line; std::getline(said, line);) {
+    // How long it goes on may change; a line's last word before its value is the setting's name.
+    if (line.starts_with("length ")) continue;
+    const size_t space = line.rfind(' ', line.find('='));
+    lines += line.substr(space == std::string::npos ? 0 : space + 1) + "\n";
+  }
+  return lines + "preprocessing=" + to_json(preprocessing) + "\nnetwork=" + hash_of(network.str()) +
+         "\npictures=" + hash_of(text.str());
 }
 
 }  // namespace graft

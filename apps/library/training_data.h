@@ -48,8 +48,8 @@ std::vector<float> class_weights(const FinetuneSettings& settings, const Dataset
 /// classes without training pictures, no validation.
 void check_dataset(const Dataset& dataset, Task task);
 
-/// A number that changes with anything a resumed run must share with the run before: the network, the pictures, and
-/// what is set but for where things lie and how fast they are computed.
+/// What a resumed run must share with the run before, NAME=VALUE in each line: what is set but for where things lie,
+/// how fast they are computed and how long it goes on; hashes of the network and of the pictures.
 std::string fingerprint(const FinetuneSettings& settings, const Graph& graph, const Preprocessing& preprocessing,
                         const Dataset& dataset);
 

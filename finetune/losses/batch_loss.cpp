@@ -2,6 +2,7 @@
 #include <cmath>
 
 #include "finetune/losses/loss.h"
+#include "finetune/losses/not_finite.h"
 #include "runtime/core/error.h"
 
 namespace graft {
@@ -31,7 +32,7 @@ double batch_loss(const Loss& loss, std::span<const float> scores, const Targets
     const auto part = [&](auto all) { return all.empty() ? all : all.subspan(i * outputs, outputs); };
     const auto row = part(scores);
     if (!std::all_of(row.begin(), row.end(), [](float v) { return std::isfinite(v); })) {
-      throw Error("the network's scores are no longer finite numbers", "use a lower " + mention("lr"));
+      throw ScoresNotFinite();
     }
     const Target target{targets.labels[i], part(targets.rows), part(targets.teacher)};
     const double weight = row_weight(targets, i, class_weights);

@@ -14,7 +14,8 @@ namespace graft {
 /// figure is NaN do not count for it. The same bits for the same seed. Lower and upper end of each; both NaN where no
 /// set gives a number. [Efron & Tibshirani 1993, the percentile interval]
 std::vector<std::pair<double, double>> bootstrap_intervals(
-    size_t count, size_t figures, const std::function<void(std::span<const uint32_t> drawn, std::span<double>)>& statistics,
-    int resamples = 2000, uint64_t seed = 0);
+    size_t count, size_t figures,
+    const std::function<void(std::span<const uint32_t> drawn, std::span<double>)>& statistics, int resamples = 2000,
+    uint64_t seed = 0);
 
 }  // namespace graft

@@ -33,6 +33,23 @@ bool is_better(const AutoTrial& a, const AutoTrial& b) {
          (!same_loss || difference(a.folds.best_epoch_losses, b.folds.best_epoch_losses).first <= 0);
 }
 
+constexpr auto kDepths = {"last:1", "last:3"};
+
+/// Has the store compute features of all depths in one pass, and says which of them cannot be kept.
+void announce(const std::function<AutoNetwork(const AutoSettings&, TrainOptions&)>& make, const AutoSettings& given,
+              FeatureStore& store, const TrainOptions& options, const TrainListener& listener, const Backend& backend) {
+  const auto obstacle = [&](const std::string& depth) {
+    AutoSettings settings = given;
+    settings.freeze = depth;
+    TrainOptions changed = options;
+    return store.announce(depth, make(settings, changed).graph, options, backend);
+  };
+  obstacle(given.freeze);  // has its room before all others; what is in its way comes up in its trial
+  for (const char* depth : kDepths)
+    if (const std::string why = obstacle(depth); !why.empty() && listener.note)
+      listener.note(std::string("freeze ") + depth + " is not tried: " + why);
+}
+
 class Search {
  public:
   Search(const std::function<AutoNetwork(const AutoSettings&, TrainOptions&)>& make, FeatureStore& store, int classes,
@@ -47,8 +64,7 @@ class Search {
         backend_(backend) {}
 
   AutoSearch run(const AutoSettings& given, const AutoFreedom& freedom) {
-    static constexpr auto kDepths = {"last:1", "last:3"};
-    if (freedom.freeze) announce(given, kDepths);
+    if (freedom.freeze) announce(make_, given, store_, options_, listener_, backend_);
     try_settings(given);  // the first has all the time that it needs
     result_.trials[0].remark = "as given";
     if (freedom.rate) {
@@ -84,20 +100,6 @@ class Search {
 
   /// Whether the features of the settings' depth are there.
   bool is_possible(const AutoSettings& settings) const { return store_.find(settings.freeze) != nullptr; }
-
-  /// Has the store compute features of several depths in one pass, and says which of them cannot be kept.
-  void announce(const AutoSettings& given, std::initializer_list<const char*> depths) {
-    const auto obstacle = [&](const std::string& depth) {
-      AutoSettings settings = given;
-      settings.freeze = depth;
-      TrainOptions options = options_;
-      return store_.announce(depth, make_(settings, options).graph, options_, backend_);
-    };
-    obstacle(given.freeze);  // has its room before all others; what is in its way comes up in its trial
-    for (const char* depth : depths)
-      if (const std::string why = obstacle(depth); !why.empty() && listener_.note)
-        listener_.note(std::string("freeze ") + depth + " is not tried: " + why);
-  }
 
   /// False where the time ended it.
   bool try_settings(const AutoSettings& settings) {
@@ -147,6 +149,14 @@ AutoSearch choose_settings(const std::function<AutoNetwork(const AutoSettings&, 
                            int folds, double seconds, const TrainOptions& options, const TrainListener& listener,
                            const Backend& backend) {
   return Search(make, store, classes, folds, seconds, options, listener, backend).run(given, freedom);
+}
+
+void compute_features(const std::function<AutoNetwork(const AutoSettings&, TrainOptions&)>& make,
+                      const AutoSettings& given, const AutoFreedom& freedom, FeatureStore& store,
+                      const TrainOptions& options, const TrainListener& listener, const Backend& backend) {
+  if (freedom.freeze) announce(make, given, store, options, listener, backend);
+  TrainOptions changed = options;
+  store.at(given.freeze, make(given, changed).graph, options, listener, backend);
 }
 
 }  // namespace graft

@@ -27,4 +27,10 @@ AutoSearch choose_settings(const std::function<AutoNetwork(const AutoSettings&, 
                            int folds, double seconds, const TrainOptions& options, const TrainListener& listener,
                            const Backend& backend);
 
+/// Has `store` compute what a search from `given` would, in the same pass: so that a run with settings that a search
+/// chose trains on the same bits.
+void compute_features(const std::function<AutoNetwork(const AutoSettings&, TrainOptions&)>& make,
+                      const AutoSettings& given, const AutoFreedom& freedom, FeatureStore& store,
+                      const TrainOptions& options, const TrainListener& listener, const Backend& backend);
+
 }  // namespace graft

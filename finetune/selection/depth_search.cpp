@@ -225,6 +225,7 @@ void DepthSearch::train_trial(Trial& trial, const std::function<bool()>& batch) 
     journal_.progress("trial: " + in_words(trial.freeze), done, total);
   };
   inner.batch = [&](double rate, double loss) { return journal_.goes_on(rate, loss) && batch(); };
+  inner.stopped = [&] { return !journal_.goes_on(0, 0); };
   const SampleSource& source = problem_.pictures(form_);
   Graph& graph = trial.network.graph;
   // What validates an epoch chooses nothing here: a batch of it is enough.

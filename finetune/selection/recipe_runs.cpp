@@ -33,6 +33,7 @@ HeldOut one_run(const RecipeProblem& problem, FeatureBank& bank, const TrainOpti
     return judged;
   } catch (const Error& error) {
     if (watched.threw() || error.code() == ErrorCode::internal) throw;
+    if (error.code() == ErrorCode::cancelled) return {};
     note(std::string("left out: ") + error.what());
     return {};
   }
@@ -75,6 +76,7 @@ HeldOut run_recipe(const RecipeProblem& problem, FeatureBank& bank, const TrainO
     stopped = stopped || (listener.batch && !listener.batch(rate, loss));
     return !stopped;
   };
+  inner.stopped = [&] { return !inner.batch(0, 0); };
   const SampleSubset seen(source, problem.training), unseen(source, problem.validation);
   train(network.graph, network.head, seen, unseen, problem.classes, training, inner, backend);
   if (stopped) return {};

@@ -7,8 +7,10 @@
 
 #include "finetune/data/readable_classes.h"
 #include "finetune/heads/freeze.h"
+#include "finetune/heads/insert_norms.h"
 #include "finetune/selection/cross_validation.h"
 #include "finetune/selection/depth_search.h"
+#include "finetune/selection/depth_training.h"
 #include "finetune/selection/prototypes.h"
 #include "finetune/selection/search_journal.h"
 #include "finetune/selection/softmax_regression.h"
@@ -37,16 +39,56 @@ class RecipeSearcher {
   RecipeChoice run() {
     const RecipeNetwork network = problem_.network("all", HeadInput::features);
     layers_ = layers_below_head(network.graph, network.head);
-    choose_preprocessing();
-    compute_plain();
-    choose_flips();
-    head_on_plain_views();
-    // What promises more comes first: a head that is nearly right has little to gain by depth.
-    const bool near = head_.accuracy() >= kNear;
-    if (near) head_on_augmented_views();
-    choose_depth();
-    if (!near && !depth_) head_on_augmented_views();
+    try {
+      search();
+    } catch (const Stopped& stopped) {
+      if (training_.empty())
+        throw Error("stopped before there was a model (" + stopped.phase + ")", {}, ErrorCode::cancelled);
+      if (!best_) head_on_plain_views();
+    }
     if (journal_.stopped) keep_head_alone();
+    conclude();
+    return finished();
+  }
+
+  RecipeChoice repeat(const RecipeChoice& known) {
+    const RecipeNetwork network = problem_.network("all", HeadInput::features);
+    layers_ = layers_below_head(network.graph, network.head);
+    preprocessing_ = known.form.preprocessing;
+    flips_ = known.report.flips;
+    choice_.input = known.input;
+    choice_.kind = known.kind;
+    searches_ = false;
+    if (problem_.preprocessings.size() > 1) choice_.report.preprocessing = problem_.preprocessings.at(preprocessing_);
+    try {
+      compute_plain();
+      const double begin = journal_.seconds();
+      FeatureMatrix features = plain_features(choice_.input);
+      if (known.kind == HeadKind::augmented_views) append_views(features);
+      if (known.kind == HeadKind::class_means)
+        take(std::make_unique<Prototypes>(features, targets_), "head as it was chosen before", begin);
+      else
+        take(swept(features), "head as it was chosen before", begin);
+    } catch (const Stopped& stopped) {
+      throw Error("stopped before there was a model (" + stopped.phase + ")", {}, ErrorCode::cancelled);
+    }
+    if (known.report.epochs > 0) {
+      const RecipeNetwork deeper = problem_.network(known.report.freeze, choice_.input);
+      FoundDepth depth;
+      depth.freeze = known.report.freeze;
+      depth.epochs = known.report.epochs;
+      depth.norms = measure_activations(problem_, training_form(), options_, backend_);
+      Graph graph = deeper.graph;
+      insert_norms(graph, depth.norms);
+      depth.training = depth_options(options_, graph, deeper.head, depth.epochs);
+      depth_ = std::move(depth);
+    }
+    choice_.report.conclusion = "as it was chosen before";
+    return finished();
+  }
+
+ private:
+  RecipeChoice finished() {
     RecipeSearch& report = choice_.report;
     if (depth_) {
       report.freeze = depth_->freeze;
@@ -65,11 +107,26 @@ class RecipeSearcher {
     report.trials = journal_.trials;
     report.budget = journal_.budget;
     report.seconds = journal_.seconds();
-    conclude();
     return std::move(choice_);
   }
 
- private:
+  /// Leaves a pass over pictures that the listener stops.
+  struct Stopped {
+    std::string phase;
+  };
+
+  void search() {
+    choose_preprocessing();
+    compute_plain();
+    choose_flips();
+    head_on_plain_views();
+    // What promises more comes first: a head that is nearly right has little to gain by depth.
+    const bool near = head_.accuracy() >= kNear;
+    if (near) head_on_augmented_views();
+    choose_depth();
+    if (!near && !depth_) head_on_augmented_views();
+  }
+
   PictureForm plain_form() const { return {preprocessing_}; }
   PictureForm training_form() const {
     return {preprocessing_, flips_ ? PictureForm::Variants::augmented : PictureForm::Variants::augmented_without_flips,
@@ -79,7 +136,10 @@ class RecipeSearcher {
 
   void want(const PictureForm& form, const std::vector<int64_t>& samples, uint64_t first, uint64_t last,
             const std::string& phase) {
-    bank_.want(form, samples, first, last, [&](int64_t done, int64_t total) { journal_.progress(phase, done, total); });
+    bank_.want(form, samples, first, last, [&](int64_t done, int64_t total) {
+      journal_.progress(phase, done, total);
+      if (done < total && !journal_.goes_on(0, 0)) throw Stopped{phase};
+    });
   }
 
   ClassTargets targets(const std::vector<int64_t>& samples) const {
@@ -186,8 +246,9 @@ class RecipeSearcher {
     journal_.features_seconds = journal_.seconds() - begin;
     const double all_seconds = bank_.seconds_per_picture() * static_cast<double>(all.size());
     journal_.budget = problem_.budget < 0 ? std::max(kLeastBudget, all_seconds) : problem_.budget;
-    journal_.note("features took " + seconds_text(journal_.features_seconds) + "; choosing takes about " +
-                  seconds_text(journal_.budget) + " at most, beside them");
+    if (searches_)
+      journal_.note("features took " + seconds_text(journal_.features_seconds) + "; choosing takes about " +
+                    seconds_text(journal_.budget) + " at most, beside them");
     targets_ = targets(training_);
     const auto alone = std::count(targets_.fold.begin(), targets_.fold.end(), -1);
     if (alone > 0)
@@ -227,7 +288,9 @@ class RecipeSearcher {
     std::map<int, int> of_class;
     for (const int label : targets_.labels) ++of_class[label];
     const bool few = std::any_of(of_class.begin(), of_class.end(), [](const auto& c) { return c.second < kFewShots; });
-    if (few) consider(std::make_unique<Prototypes>(features, targets_), "nearest mean of a class", journal_.seconds());
+    if (few &&
+        consider(std::make_unique<Prototypes>(features, targets_), "nearest mean of a class", journal_.seconds()))
+      choice_.kind = HeadKind::class_means;
     if (can_join() && !journal_.stopped) head_on_joined_layers();
   }
 
@@ -246,8 +309,10 @@ class RecipeSearcher {
     const size_t bytes = training_.size() * bank_.width(HeadInput::joined) * 2 * sizeof(float);
     if (bytes > options_.cache.limit_bytes)
       return journal_.note("head on joined layers: not tried, takes " + mebibytes(bytes));
-    if (consider(swept(plain_features(HeadInput::joined)), "head on the last layers joined", begin))
+    if (consider(swept(plain_features(HeadInput::joined)), "head on the last layers joined", begin)) {
       choice_.input = HeadInput::joined;
+      choice_.kind = HeadKind::plain_views;
+    }
   }
 
   std::unique_ptr<LinearCandidate> swept(const FeatureMatrix& features) const {
@@ -288,9 +353,15 @@ class RecipeSearcher {
     if (bank_.readable(training_form(), training_, 1, views).size() != training_.size())
       return journal_.note(name + ": not tried, some pictures cannot be read again");
     FeatureMatrix all = plain_features(choice_.input);
+    append_views(all);
+    if (consider(swept(all), name, begin)) choice_.kind = HeadKind::augmented_views;
+  }
+
+  void append_views(FeatureMatrix& features) {
+    const auto views = static_cast<uint64_t>(options_.cache.views);
+    want(training_form(), training_, 1, views, "augmented views");
     for (uint64_t v = 1; v <= views; ++v)
-      all.append(bank_.view(training_form(), training_, v, choice_.input), bank_.width(choice_.input));
-    consider(swept(all), name, begin);
+      features.append(bank_.view(training_form(), training_, v, choice_.input), bank_.width(choice_.input));
   }
 
   void choose_depth() {
@@ -335,6 +406,7 @@ class RecipeSearcher {
   HeldOut head_;  // of the best
   size_t head_trial_ = 0;
   bool flips_ = true;
+  bool searches_ = true;  // false: it does again what was chosen
   std::optional<FoundDepth> depth_;
   RecipeChoice choice_;
 };
@@ -344,6 +416,11 @@ class RecipeSearcher {
 RecipeChoice choose_recipe(const RecipeProblem& problem, FeatureBank& bank, const TrainOptions& options,
                            const TrainListener& listener, const Backend& backend) {
   return RecipeSearcher(problem, bank, options, listener, backend).run();
+}
+
+RecipeChoice repeat_choice(const RecipeProblem& problem, FeatureBank& bank, const RecipeChoice& known,
+                           const TrainOptions& options, const TrainListener& listener, const Backend& backend) {
+  return RecipeSearcher(problem, bank, options, listener, backend).repeat(known);
 }
 
 }  // namespace graft

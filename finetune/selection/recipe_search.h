@@ -12,9 +12,13 @@
 
 namespace graft {
 
+/// What the head was fitted to.
+enum class HeadKind : uint8_t { plain_views, augmented_views, class_means };
+
 /// What a search comes to.
 struct RecipeChoice {
   PictureForm form;
+  HeadKind kind = HeadKind::plain_views;
   HeadInput input = HeadInput::features;
   LinearHeadWeights head;  // for what it reads
   TrainOptions training;   // of the layers below the head, where report.epochs > 0
@@ -34,5 +38,10 @@ struct RecipeChoice {
 /// of one with more pictures. Throws Error where the pictures do not allow a choice.
 RecipeChoice choose_recipe(const RecipeProblem& problem, FeatureBank& bank, const TrainOptions& options,
                            const TrainListener& listener, const Backend& backend);
+
+/// Carries out what another search of the same pictures chose, without one: `known` has its form, kind, input and the
+/// report's flips, freeze, epochs and joined. The same bits come of it.
+RecipeChoice repeat_choice(const RecipeProblem& problem, FeatureBank& bank, const RecipeChoice& known,
+                           const TrainOptions& options, const TrainListener& listener, const Backend& backend);
 
 }  // namespace graft

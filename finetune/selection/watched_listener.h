@@ -15,6 +15,7 @@ class WatchedListener {
     watch(listener.epoch, watched_.epoch);
     watch(listener.batch, watched_.batch);
     watch(listener.note, watched_.note);
+    watch(listener.stopped, watched_.stopped);
   }
   WatchedListener(const WatchedListener&) = delete;  // its functions refer to it
   WatchedListener& operator=(const WatchedListener&) = delete;

@@ -1,5 +1,6 @@
 #include "finetune/training/step_loss.h"
 
+#include "finetune/losses/not_finite.h"
 #include "runtime/core/error.h"
 
 namespace graft {
@@ -53,7 +54,7 @@ void StepLoss::compute(float scale, bool keep) {
 
 StepLoss::Sums StepLoss::sums() const {
   const LossKernel::Sums sums = loss_->sums();
-  if (!sums.finite) throw Error("the network's scores are no longer finite numbers", "use a lower " + mention("lr"));
+  if (!sums.finite) throw ScoresNotFinite();
   return {sums.loss, sums.weight};
 }
 

@@ -120,7 +120,7 @@ struct UnfreezeOptions {
 struct CheckpointOptions {
   std::string path;  // empty: none is kept
   bool resume = false;
-  std::string fingerprint;  // what must be the same for a resume
+  std::string fingerprint;  // what must be the same for a resume: NAME=VALUE in each line
 };
 
 struct TrainOptions {

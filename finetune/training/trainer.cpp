@@ -8,6 +8,7 @@
 #include <optional>
 #include <set>
 
+#include "finetune/losses/not_finite.h"
 #include "finetune/metrics/target_metrics.h"
 #include "finetune/training/parameters.h"
 #include "finetune/training/run_rows.h"
@@ -23,6 +24,15 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
+
+/// The first weights, in the network's order, that are no numbers any more; empty: all are.
+std::string broken_weights(const std::vector<Parameter>& parameters) {
+  for (const Parameter& p : parameters) {
+    const auto values = p.tensor->data<float>();
+    if (std::any_of(values.begin(), values.end(), [](float v) { return !std::isfinite(v); })) return p.name;
+  }
+  return {};
+}
 
 class Trainer {
  public:
@@ -160,10 +170,16 @@ class Trainer {
     for (bool more = fetch(batch); more; std::swap(batch, coming), ++done) {
       const double position = state_.epoch + static_cast<double>(done) / static_cast<double>(batches);
       const double rate = base_lr * schedule_->factor(position);
-      const auto result = step_->run(batch, static_cast<float>(rate), done + 1 == batches, [&] {
-        more = fetch(coming);
-        if (more) step_->prefetch(coming);
-      });
+      TrainingStep::Result result{};
+      try {
+        result = step_->run(batch, static_cast<float>(rate), done + 1 == batches, [&] {
+          more = fetch(coming);
+          if (more) step_->prefetch(coming);
+        });
+      } catch (const ScoresNotFinite&) {
+        diverge(done + 1);
+        break;
+      }
       loss += result.loss;
       weight += result.weight;
       if (listener_.batch && result.weight > 0 && !listener_.batch(rate, result.loss / result.weight)) {
@@ -176,6 +192,19 @@ class Trainer {
     }
     step_->synchronize();
     return weight > 0 ? loss / weight : 0;
+  }
+
+  /// The scores of this batch are no numbers: nothing that follows would be.
+  void diverge(size_t batch) {
+    const std::string layer = broken_weights(state_.parameters);
+    result_.diverged = "the scores are no finite numbers any more in epoch " + std::to_string(state_.epoch + 1) +
+                       ", batch " + std::to_string(batch) + ", " +
+                       (layer.empty() ? "though all weights are numbers" : "and so are the weights \"" + layer + "\"");
+    if (state_.best_epoch == 0)
+      throw Error("the training diverged: " + result_.diverged, "use a lower " + mention("lr"));
+    note("the training diverged: " + result_.diverged + "; the weights of epoch " + std::to_string(state_.best_epoch) +
+         " are kept; a lower " + mention("lr") + " would go on");
+    ended_ = true;
   }
 
   struct Validation {
@@ -271,7 +300,7 @@ class Trainer {
     EpochReport report;
     report.lr = base_lr * schedule_->factor(state_.epoch);
     report.train_loss = train_epoch(base_lr);
-    close_epoch(report, start);
+    if (result_.diverged.empty()) close_epoch(report, start);
   }
 
   /// Validates, keeps the best, writes the checkpoint, and tells.
@@ -292,11 +321,13 @@ class Trainer {
       state_.best_val_loss = report.val_loss;
       state_.best_epoch = report.epoch;
       state_.keep_as_best();
+      if (listener_.best) listener_.best(report);
     }
     if (state_.average) state_.average->swap(state_.parameters);
     schedule_->observe(report.val_loss);
     state_.history.push_back(report);
-    if (!options_.checkpoint.path.empty())
+    // A resumed run does an epoch that was broken off again, whole.
+    if (!options_.checkpoint.path.empty() && !ended_)
       write_checkpoint(options_.checkpoint.path, to_checkpoint(state_, options_.checkpoint.fingerprint));
     rows_.tell_streamed_failures();
     if (listener_.epoch) listener_.epoch(report);
@@ -376,6 +407,14 @@ class Trainer {
 };
 
 }  // namespace
+
+void TrainListener::pass(const std::string& phase, int64_t done, int64_t total) const {
+  if (progress) progress(phase, done, total);
+  if (done < total && stopped && stopped())
+    throw Error("stopped before there was a model (" + phase + ": " + std::to_string(done) + " of " +
+                    std::to_string(total) + ")",
+                {}, ErrorCode::cancelled);
+}
 
 TrainResult train(Graph& graph, const std::vector<std::string>& head, const SampleSource& training,
                   const SampleSource& validation, int classes, const TrainOptions& options,

@@ -20,6 +20,12 @@ struct TrainListener {
   std::function<void(const EpochReport&)> epoch;
   std::function<bool(double rate, double loss)> batch;  // after each batch; false ends the run
   std::function<void(const std::string& text)> note;
+  std::function<void(const EpochReport&)> best;  // an epoch is the best so far; the graph holds its weights now
+
+  std::function<bool()> stopped;  // asked in passes over pictures before the training
+
+  /// How far such a pass has come. Throws Error (cancelled) where it is stopped.
+  void pass(const std::string& phase, int64_t done, int64_t total) const;
 };
 
 struct TrainResult {
@@ -28,6 +34,7 @@ struct TrainResult {
   double best_val_score = 0;
   bool features_cached = false;
   bool stopped_early = false;
+  std::string diverged;  // where the loss was no number any more
   size_t training_arena_bytes = 0;
   std::vector<std::string> skipped;  // samples that could not be read, with the reason
   double seconds = 0;                // of this run, without what a resumed run did before

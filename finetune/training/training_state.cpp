@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 #include <nlohmann/json.hpp>
+#include <sstream>
 
 #include "runtime/core/error.h"
 #include "runtime/core/json_integer.h"
@@ -48,12 +49,29 @@ Shape slot_shape(const Shape& parameter, size_t numbers) {
   return parameter.elements() == count ? parameter : Shape{count};
 }
 
+/// Throws Error that names the first line in which they differ.
+void check_fingerprint(const std::string& then, const std::string& now) {
+  if (then == now) return;
+  std::istringstream old_lines(then), new_lines(now);
+  std::string was, is;
+  while (std::getline(old_lines, was) && std::getline(new_lines, is) && was == is) {
+  }
+  const std::string remedy = "repeat that run's, or start without " + mention("resume");
+  const size_t end = was.find('=');
+  if (end == std::string::npos || is.substr(0, end + 1) != was.substr(0, end + 1))
+    throw Error("the checkpoint was made with other settings", remedy);
+  const std::string name = was.substr(0, end);
+  if (name == "pictures" || name == "network" || name == "preprocessing")
+    throw Error(std::string("the checkpoint was made with ") + (name == "network" ? "another " : "other ") + name,
+                remedy);
+  throw Error(
+      "the checkpoint was made with " + mention(name) + " " + was.substr(end + 1) + ", not " + is.substr(end + 1),
+      remedy);
+}
+
 /// Everything but tensors.
 void numbers_from_state(const json& state, const std::string& fingerprint, TrainingState& s) {
-  if (state.at("fingerprint").get<std::string>() != fingerprint) {
-    throw Error("the checkpoint was made with other options, pictures or another model",
-                "repeat the options of that run, or start without " + mention("resume"));
-  }
+  check_fingerprint(state.at("fingerprint").get<std::string>(), fingerprint);
   s.epoch = json_integer<int>(state.at("epoch"));
   s.step = json_integer(state.at("step"));
   s.batches = json_integer(state.at("batches"));

@@ -17,6 +17,7 @@ enum class ErrorCode : uint8_t {
   bad_data,          // the labelled pictures cannot be used: no classes, empty classes, rows that make no sense
   unsupported,       // graft cannot do this: an operator, an opset, a format, a gradient
   out_of_memory,     // the processor's memory or the device's does not suffice, or not within the given limit
+  cancelled,         // the listener stopped the call before there was a result
   io,                // the system refuses to read or write: rights, a full disk
   internal,          // a mistake of graft's own, or of a library beneath it
 };

@@ -23,6 +23,9 @@ struct FinetuneResult {
   int best_epoch = 0;                // from 1
   double best_score = 0;             // validation score of that epoch, as EpochReport::val_score
   bool stopped_early = false;        // after fewer epochs than were asked for: by patience, or by the listener
+  /// Where the training ended because its loss was no number any more: the epoch, the batch and the layer. The model is
+  /// that of the best epoch before.
+  std::string diverged;
   bool features_cached = false;
   /// Decoded pictures that were kept for later epochs; those that found no room were decoded again each time.
   struct PictureCache {
@@ -47,7 +50,7 @@ struct FinetuneResult {
 /// Throws Error: invalid_argument for settings that are not allowed or do not go together, with the setting's name;
 /// not_found for names of components and layers; bad_data for a dataset that cannot be learnt; unsupported for layers
 /// that cannot be trained or a model without a classifier or features; corrupt_file, not_found for the checkpoint of a
-/// resumed run; out_of_memory; io.
+/// resumed run; cancelled where the listener stopped it before there was a model; out_of_memory; io.
 FinetuneResult finetune(Model model, const Dataset& dataset, const FinetuneSettings& settings = {},
                         Listener* listener = nullptr);
 

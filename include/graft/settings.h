@@ -90,7 +90,9 @@ struct FinetuneSettings {
   /// searched by cross-validation.
   double search_seconds = 0;
   AutoFreedom search_freedom;  // what that search may vary
-  std::string search_record;   // file of what a search tried (CSV), which a resumed run reads; empty: none is kept
+  /// What a run had chosen, as the text of its search_record: it is done again in place of a search, to the same bits.
+  std::string recipe;
+  std::string search_record;  // file of what a search tried (CSV), which a resumed run reads; empty: none is kept
 
   // Going on after an interruption.
   std::string checkpoint;  // file that is written after each epoch; empty: none is kept

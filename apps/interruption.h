@@ -1,0 +1,19 @@
+#pragma once
+
+namespace graft::app {
+
+/// While it lives, SIGINT and SIGTERM do not end the program but ask for an end; a second one ends it at once.
+class Interruption {
+ public:
+  Interruption();
+  ~Interruption();
+  Interruption(const Interruption&) = delete;
+  Interruption& operator=(const Interruption&) = delete;
+  /// Whether an end was asked for, also after the object is gone.
+  static bool asked();
+};
+
+/// The exit status of what was interrupted, as shells have it for SIGINT.
+inline constexpr int kInterrupted = 130;
+
+}  // namespace graft::app
