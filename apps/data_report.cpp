@@ -10,8 +10,6 @@
 #include "apps/csv.h"
 #include "apps/data_check.h"
 #include "apps/html.h"
-#include "augment/decode.h"
-#include "augment/pixels/resize.h"
 #include "runtime/core/atomic_file.h"
 
 namespace graft::app {
@@ -47,17 +45,8 @@ std::string dump(const json& j) { return j.dump(-1, ' ', false, json::error_hand
 
 /// An <img> of the file, or nothing where it cannot be read.
 std::string thumbnail(const std::string& path) {
-  try {
-    const Image image = decode_image(path, {.least_side = kThumbnail});
-    const double scale = static_cast<double>(kThumbnail) / static_cast<double>(std::max(image.width, image.height));
-    const auto scaled = [&](int64_t side) {
-      return std::max<int64_t>(1, static_cast<int64_t>(static_cast<double>(side) * scale));
-    };
-    const Image small = resize(image, whole(image), scaled(image.width), scaled(image.height));
-    return html_picture(small, std::filesystem::path(path).filename().string());
-  } catch (const std::exception&) {
-    return {};
-  }
+  const auto small = small_picture(path, kThumbnail);
+  return small ? html_picture(*small, std::filesystem::path(path).filename().string()) : std::string();
 }
 
 std::string sizes_text(const DataReport& r) {

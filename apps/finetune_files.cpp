@@ -118,7 +118,7 @@ void take_folder(const std::string& folder, bool overwrite) {
     throw Error(folder + ": holds " + (finished ? "a finished run" : "a run that was interrupted"),
                 "choose another folder, --resume to go on with it, or --overwrite");
   for (const char* name : {"metrics.json", "checkpoint.safetensors", "model.onnx", "history.csv", "loss.svg",
-                           "score.svg", "auto.csv", "config.toml"}) {
+                           "score.svg", "report.html", "auto.csv", "config.toml"}) {
     std::error_code code;
     fs::remove(fs::path(folder) / name, code);
   }

@@ -12,6 +12,7 @@
 #include "apps/interruption.h"
 #include "apps/library/scores.h"
 #include "apps/progress.h"
+#include "apps/report/report.h"
 #include "augment/augmentation.h"
 #include "graft/dataset.h"
 #include "graft/error.h"
@@ -110,6 +111,42 @@ void measure_test(const Dataset& data, JobListener& listener, const CommonOption
                 " pictures that neither trained nor chose anything");
 }
 
+/// RUN/report.html. Whatever keeps it from being made is told, and takes nothing from the run.
+void write_run_report(const FinetuneOptions& o, const FinetuneSettings& settings, const Dataset& data,
+                      const FinetuneReport& report, JobListener& listener) {
+  const std::string path = (fs::path(o.output) / "report.html").string();
+  try {
+    const Model& model = *report.result.model;
+    ReportSource source;
+    source.title = fs::path(o.data).filename().string() + ": what " +
+                   fs::path(report.model).parent_path().filename().string() + " learnt";
+    source.run.compute = compute_settings(o.common);
+    const auto add = [&](const char* split, const std::vector<LabelledFile>& files) {
+      if (!files.empty())
+        source.parts.push_back({split, files, evaluate(model, files, data.classes, source.run, &listener)});
+    };
+    // As many training pictures as validate tell how much better it is on what it has seen.
+    std::vector<LabelledFile> some;
+    const size_t count = std::min(data.train.size(), data.validation.size());
+    for (size_t i = 0; i < count; ++i) some.push_back(data.train[i * data.train.size() / count]);
+    add("train", some);
+    add("val", data.validation);
+    if (report.test) source.parts.push_back({"test", data.test, *report.test});
+    source.history = report.result.history;
+    source.recipe = report.result.recipe;
+    source.account = report.account;
+    source.notes = report.notes;
+    source.config = config_of_choice(o.config_text, report.result, (fs::path(o.output) / "auto.csv").string());
+    source.command = "graft finetune --config " + (fs::path(o.output) / "config.toml").string() + " --output ANOTHER";
+    source.augment = settings.augment;
+    source.training = data.train;
+    write_report(path, model, source, &listener);
+    listener.note("report: " + path);
+  } catch (const Error& error) {
+    listener.note(std::string("no report is written: ") + error.what());
+  }
+}
+
 }  // namespace
 
 FinetuneReport run_finetune(const FinetuneOptions& o) {
@@ -174,6 +211,7 @@ FinetuneReport run_finetune(const FinetuneOptions& o) {
     write_config(o.output, config_of_choice(o.config_text, report.result, in_folder("auto.csv")));
   listener.note(account_line(report.account));
   listener.note(last_line(report));
+  if (o.report) write_run_report(o, settings, data, report, listener);
   if (report.interrupted) listener.tell("interrupted: " + how_to_go_on(settings));
   return report;
 }

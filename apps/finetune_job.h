@@ -26,6 +26,7 @@ struct FinetuneOptions {
   std::string plain_because;  // option that keeps the pictures from choosing the recipe; empty: none
   std::string config_text;    // what RUN/config.toml will hold
   bool overwrite = false;     // a run that is in the folder
+  bool report = true;         // RUN/report.html
 };
 
 /// What the job came to, and where it lies.
@@ -41,7 +42,7 @@ struct FinetuneReport {
 };
 
 /// Reads the model and the pictures, lets the library train, and writes RUN: model.onnx, checkpoint.safetensors,
-/// history.csv, metrics.json, config.toml and curves. Throws Error.
+/// history.csv, metrics.json, config.toml, curves and report.html. Throws Error.
 FinetuneReport run_finetune(const FinetuneOptions& options);
 
 }  // namespace graft::app

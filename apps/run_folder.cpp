@@ -4,6 +4,7 @@
 
 #include <filesystem>
 
+#include "apps/library/read_lines.h"
 #include "runtime/core/error.h"
 
 namespace graft::app {
@@ -23,7 +24,11 @@ RunSource source_of_run(const std::string& model) {
   try {
     const toml::table file = toml::parse_file(config.string());
     const toml::node_view run = file["finetune"];
-    RunSource source{run["data"].value<std::string>(), run["val-split"].value<double>(), std::nullopt};
+    RunSource source;
+    source.data = run["data"].value<std::string>();
+    source.validation_part = run["val-split"].value<double>();
+    source.augment = run["augment"].value_or(std::string("default"));
+    for (const std::string& line : read_lines(config.string())) source.config += line + "\n";
     if (const auto seed = run["seed"].value<int64_t>()) source.seed = static_cast<uint64_t>(*seed);
     return source;
   } catch (const toml::parse_error& error) {

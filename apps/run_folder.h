@@ -13,6 +13,7 @@ struct RunSource {
   std::optional<std::string> data;
   std::optional<double> validation_part;
   std::optional<uint64_t> seed;
+  std::string augment, config;  // the latter: the file's text
 };
 /// Of the run that wrote `model`, RUN/model.onnx; empty where there is no config.toml beside it. Throws Error
 /// (bad_data) for one that cannot be read.

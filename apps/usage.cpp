@@ -28,8 +28,8 @@ std::vector<std::string> option_flags(const CLI::App& command) {
 
 /// The command that was named; the program where none was.
 const CLI::App& command_of(const CLI::App& app) {
-  const std::vector<const CLI::App*> named = app.get_subcommands(
-      [](const CLI::App* command) { return command->parsed(); });
+  const std::vector<const CLI::App*> named =
+      app.get_subcommands([](const CLI::App* command) { return command->parsed(); });
   return named.empty() ? app : *named.back();
 }
 
@@ -75,16 +75,19 @@ CLI::Validator one_of(std::vector<std::string> names) {
         const auto same = std::find_if(names.begin(), names.end(),
                                        [&](const std::string& name) { return lower(name) == lower(text); });
         if (same == names.end())
-          return "\"" + text + "\" is none of " + joined(names) + "; the closest is \"" + closest_word(lower(text), names) + "\"";
+          return "\"" + text + "\" is none of " + joined(names) + "; the closest is \"" +
+                 closest_word(lower(text), names) + "\"";
         text = *same;
         return {};
       },
       "");
 }
 
-std::string usage_problem(const CLI::App& app, const CLI::ParseError& error, const std::vector<std::string>& arguments) {
+std::string usage_problem(const CLI::App& app, const CLI::ParseError& error,
+                          const std::vector<std::string>& arguments) {
   const CLI::App& command = command_of(app);
-  const std::string help = "graft " + (&command == &app ? std::string() : command.get_name() + " ") + "--help tells more";
+  const std::string help =
+      "graft " + (&command == &app ? std::string() : command.get_name() + " ") + "--help tells more";
   if (&command == &app) {
     const auto word = std::find_if(arguments.begin(), arguments.end(),
                                    [](const std::string& argument) { return !argument.starts_with("-"); });
@@ -100,7 +103,8 @@ std::string usage_problem(const CLI::App& app, const CLI::ParseError& error, con
       if (!argument.starts_with("-")) superfluous += (superfluous.empty() ? "" : " ") + argument;
     }
     if (!unknown.empty())
-      return "there is no option " + unknown + ": the closest is " + closest_word(unknown, option_flags(command)) + "; " + help;
+      return "there is no option " + unknown + ": the closest is " + closest_word(unknown, option_flags(command)) +
+             "; " + help;
     if (!superfluous.empty()) return "nothing takes \"" + superfluous + "\"; " + help;
   }
   std::string text = error.what();

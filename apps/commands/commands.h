@@ -27,6 +27,7 @@ void register_inspect(CLI::App& app);
 void register_new(CLI::App& app);
 void register_preview(CLI::App& app);
 void register_pull(CLI::App& app);
+void register_report(CLI::App& app);
 
 /// One line for each file of apps/commands.
 inline void register_commands(CLI::App& app) {
@@ -34,6 +35,7 @@ inline void register_commands(CLI::App& app) {
   register_classify(app);
   register_extract(app);
   register_evaluate(app);
+  register_report(app);
   register_explain(app);
   register_check(app);
   register_inspect(app);

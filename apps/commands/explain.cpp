@@ -6,11 +6,11 @@
 
 #include "apps/account.h"
 #include "apps/commands/commands.h"
-#include "apps/usage.h"
 #include "apps/common.h"
 #include "apps/finetune_files.h"
 #include "apps/overlay.h"
 #include "apps/run_listener.h"
+#include "apps/usage.h"
 #include "augment/encode.h"
 #include "graft/dataset.h"
 #include "graft/error.h"
@@ -90,26 +90,23 @@ void explain(const Options& o) {
       ++account.pictures;
       const std::string name = names.next(paths[i]);
       write_image(overlay(e), name + ".png");
-      json one{{"path", paths[i]}, {"label", e.label}, {"index", e.index}, {"score", e.score}, {"overlay", name + ".png"}};
+      json one{
+          {"path", paths[i]}, {"label", e.label}, {"index", e.index}, {"score", e.score}, {"overlay", name + ".png"}};
       if (o.arrays) {
         write_npy(name + ".npy", Tensor::copy_of<float>({e.height, e.width}, e.map));
         one["map"] = name + ".npy";
       }
-      if (!o.common.json)
-        std::cout << paths[i] << ": " << e.label << ": " << name << ".png\n";
+      if (!o.common.json) std::cout << paths[i] << ": " << e.label << ": " << name << ".png\n";
       results.push_back(std::move(one));
     }
   }
   account.unreadable = listener.unreadable();
   if (o.common.json)
-    std::cout << json{{"method", explainer.method()},
-                      {"layer", explainer.layer()},
-                      {"results", results},
-                      {"notes", listener.notes()},
-                      {"unreadable", account.unreadable},
-                      {"not_pictures", account.ignored}}
-                     .dump(-1, ' ', false, json::error_handler_t::replace)
-              << "\n";
+    std::cout
+        << json{{"method", explainer.method()}, {"layer", explainer.layer()},       {"results", results},
+                {"notes", listener.notes()},    {"unreadable", account.unreadable}, {"not_pictures", account.ignored}}
+               .dump(-1, ' ', false, json::error_handler_t::replace)
+        << "\n";
   tell_account(account, o.common.quiet);
 }
 
@@ -118,15 +115,16 @@ void explain(const Options& o) {
 void register_explain(CLI::App& app) {
   auto o = std::make_shared<Options>();
   auto* command = app.add_subcommand("explain", "Show where in pictures a model sees what it answers");
-  command->footer(examples({"graft explain run photo.jpg -o seen",
-"graft explain model.onnx photos/ -o seen --class bees --arrays"}));
+  command->footer(examples(
+      {"graft explain run photo.jpg -o seen", "graft explain model.onnx photos/ -o seen --class bees --arrays"}));
   add_picture_model(*command, *o);
   command->add_option("inputs", o->inputs, "Pictures, folders, globs, or - for a list on standard input")->required();
   command->add_option("-o,--output", o->output, "Folder for an overlay of each picture, NAME.png")->required();
   command->add_option("--class", o->target, "Class that is explained, by name or number (default: the answer)");
   command
-      ->add_option("--method", o->explain.method,
-                   "auto | grad-cam | attention-rollout; auto: rollout for transformers that attend to all of a picture")
+      ->add_option(
+          "--method", o->explain.method,
+          "auto | grad-cam | attention-rollout; auto: rollout for transformers that attend to all of a picture")
       ->check(one_of({"auto", "grad-cam", "attention-rollout"}))
       ->capture_default_str();
   command->add_option("--layer", o->explain.layer,

@@ -76,7 +76,7 @@ void choose_or_not(FinetuneOptions& o, const std::set<std::string>& given) {
       "config",     "device", "dtype",  "threads",       "seed",      "batch",         "json",   "quiet",
       "preprocess", "resize", "crop",   "interpolation", "fit",       "background",    "icc",    "exact-decode",
       "output",     "task",   "memory", "val-split",     "resume",    "class-weights", "budget", "help",
-      "auto",       "folds",  "seeds",  "picture-cache", "overwrite", "recipe"};
+      "auto",       "folds",  "seeds",  "picture-cache", "overwrite", "no-report",     "recipe"};
   if (s.budget_seconds == 0) return;
   for (const std::string& name : given) {
     if (kNotOfTheRecipe.contains(name)) continue;
@@ -253,6 +253,7 @@ void register_finetune(CLI::App& app) {
       ->type_name("FILE");
   command->add_flag("--find-lr", o->settings.find_rate,
                     "Only the learning-rate range test: RUN/rates.csv, RUN/rates.svg and a suggestion");
+  command->add_flag("!--no-report", o->report, "Do not write RUN/report.html");
   command->add_flag("--overwrite", o->overwrite, "Replace the run that is in the RUN folder");
   command->add_flag("--resume", o->settings.resume,
                     "Go on from RUN's checkpoint, perhaps with another --epochs, --patience, --threads or --device");
@@ -264,7 +265,7 @@ void register_finetune(CLI::App& app) {
         {"--features", "--batch-norm", "--stochastic-depth", "--preset", "--teacher", "--memory", "--picture-cache"});
   group("Data", {"--task", "--val-split"});
   group("Choosing by the pictures", {"--folds", "--seeds", "--auto", "--budget", "--recipe", "--find-lr"});
-  group("Run folder", {"--overwrite", "--resume", "--output"});
+  group("Run folder", {"--overwrite", "--resume", "--no-report", "--output"});
   command->callback([o, command, settings] { finetune(*o, *command, *settings); });
 }
 

@@ -37,7 +37,8 @@ std::vector<float> enlarged(const std::vector<float>& map, int64_t from_height, 
   const auto places = [](int64_t from, int64_t to) {
     std::vector<Place> all;
     for (int64_t i = 0; i < to; ++i) {
-      const double at = std::max(0.0, (static_cast<double>(i) + 0.5) * static_cast<double>(from) / static_cast<double>(to) - 0.5);
+      const double at =
+          std::max(0.0, (static_cast<double>(i) + 0.5) * static_cast<double>(from) / static_cast<double>(to) - 0.5);
       const int64_t low = std::min(static_cast<int64_t>(at), from - 1);
       all.push_back({static_cast<size_t>(low), static_cast<size_t>(std::min(low + 1, from - 1)),
                      static_cast<float>(at - static_cast<double>(low))});
@@ -50,7 +51,8 @@ std::vector<float> enlarged(const std::vector<float>& map, int64_t from_height, 
     for (const Place& column : columns) {
       const auto at = [&](size_t y, size_t x) { return map[y * static_cast<size_t>(from_width) + x]; };
       const float upper = at(row.low, column.low) + column.part * (at(row.low, column.high) - at(row.low, column.low)),
-                  lower = at(row.high, column.low) + column.part * (at(row.high, column.high) - at(row.high, column.low));
+                  lower =
+                      at(row.high, column.low) + column.part * (at(row.high, column.high) - at(row.high, column.low));
       large.push_back(upper + row.part * (lower - upper));
     }
   return large;
@@ -121,7 +123,8 @@ class GradCam final : public Method {
   std::vector<float> scores(const float* pixels) override {
     trunk_->bind_input(0, pixels);
     trunk_->forward();
-    for (size_t i = 0; i < trunk_->output_count(); ++i) copy_from_plain(plain_copy(trunk_->output(i)).data(), rest_->plan.input(i));
+    for (size_t i = 0; i < trunk_->output_count(); ++i)
+      copy_from_plain(plain_copy(trunk_->output(i)).data(), rest_->plan.input(i));
     rest_->plan.forward();
     return plain_copy(rest_->plan.output(0));
   }
@@ -192,7 +195,8 @@ class AttentionRollout final : public Method {
       std::fill(next.begin(), next.end(), 0);
       for (size_t i = 0; i < tokens_; ++i)
         for (size_t k = 0; k < tokens_; ++k)
-          for (size_t j = 0; j < tokens_; ++j) next[i * tokens_ + j] += step[i * tokens_ + k] * rollout[k * tokens_ + j];
+          for (size_t j = 0; j < tokens_; ++j)
+            next[i * tokens_ + j] += step[i * tokens_ + k] * rollout[k * tokens_ + j];
       std::swap(rollout, next);
     }
     std::vector<float> map;
@@ -229,7 +233,8 @@ struct Explainer::Impl {
     const std::vector<ValueId> all = attentions(graph);
     const bool can_roll = !all.empty() && settings.layer.empty();
     if (settings.method != "auto" && settings.method != "grad-cam" && settings.method != "attention-rollout")
-      throw Error("\"" + settings.method + "\" is no method", "use auto, grad-cam or attention-rollout", ErrorCode::not_found)
+      throw Error("\"" + settings.method + "\" is no method", "use auto, grad-cam or attention-rollout",
+                  ErrorCode::not_found)
           .about("method");
     if (settings.method == "attention-rollout" && !can_roll)
       throw Error("the network does not attend to all tokens of the picture in every block",

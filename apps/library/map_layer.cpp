@@ -16,17 +16,18 @@ constexpr int64_t kMostOtherTokens = 8;
 /// Whether each value is a picture, N×C×H×W: what convolutions and pools make, and what keeps their form.
 std::vector<bool> pictures(const Graph& graph) {
   static const std::set<std::string_view> kMakes{"Conv", "ConvTranspose", "MaxPool", "AveragePool", "LpPool"},
-      kOtherForm{"Transpose", "Reshape", "Flatten", "MatMul",  "Gemm",  "Squeeze", "Unsqueeze",
+      kOtherForm{"Transpose", "Reshape", "Flatten", "MatMul",     "Gemm",      "Squeeze", "Unsqueeze",
                  "Einsum",    "Gather",  "Softmax", "ReduceMean", "ReduceSum", "Expand"};
   std::vector<bool> is(graph.value_count(), false);
   for (const ValueId id : graph.inputs) is[static_cast<size_t>(id)] = graph.value(id).shape.rank() == 4;
   for (const Node& node : graph.nodes) {
     const std::string_view type = node.op->type();
-    const bool keeps = !kOtherForm.contains(type) && std::any_of(node.inputs.begin(), node.inputs.end(), [&](ValueId id) {
-      return id != kNoValue && is[static_cast<size_t>(id)];
-    });
+    const bool keeps = !kOtherForm.contains(type) &&
+                       std::any_of(node.inputs.begin(), node.inputs.end(),
+                                   [&](ValueId id) { return id != kNoValue && is[static_cast<size_t>(id)]; });
     for (const ValueId id : node.outputs)
-      if (id != kNoValue && graph.value(id).shape.rank() == 4) is[static_cast<size_t>(id)] = keeps || kMakes.contains(type);
+      if (id != kNoValue && graph.value(id).shape.rank() == 4)
+        is[static_cast<size_t>(id)] = keeps || kMakes.contains(type);
   }
   return is;
 }
@@ -55,8 +56,7 @@ std::optional<MapLayer> as_map(const Graph& graph, ValueId id, bool is_picture) 
 
 ValueId value_named(const Graph& graph, const std::string& name) {
   if (const ValueId id = graph.find(name); id != kNoValue) return id;
-  const auto node =
-      std::find_if(graph.nodes.begin(), graph.nodes.end(), [&](const Node& n) { return n.name == name; });
+  const auto node = std::find_if(graph.nodes.begin(), graph.nodes.end(), [&](const Node& n) { return n.name == name; });
   return node == graph.nodes.end() ? kNoValue : node->outputs.at(0);
 }
 
@@ -75,7 +75,8 @@ MapLayer find_map_layer(const Graph& graph, const std::string& name) {
   if (!name.empty()) {
     const ValueId id = value_named(graph, name);
     if (id == kNoValue)
-      throw Error("there is no layer \"" + name + "\"", "graft inspect lists them", ErrorCode::not_found).about("layer");
+      throw Error("there is no layer \"" + name + "\"", "graft inspect lists them", ErrorCode::not_found)
+          .about("layer");
     if (const auto map = as_map(graph, id, is_picture[static_cast<size_t>(id)])) return *map;
     throw Error("\"" + name + "\" is " + graph.value(id).shape.str() + ", which has no places of the picture",
                 "name a layer with a height and a width, or with tokens", ErrorCode::unsupported)

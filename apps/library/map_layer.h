@@ -21,11 +21,12 @@ struct MapLayer {
   int64_t first_token = 0;  // the first that has a place
 };
 
-/// The named node's or value's map, or the last one of the network. `graph` has the shapes of one picture. Throws Error (not_found, unsupported).
+/// The named node's or value's map, or the last one of the network. `graph` has the shapes of one picture. Throws Error
+/// (not_found, unsupported).
 MapLayer find_map_layer(const Graph& graph, const std::string& name);
 
-/// The results of the network's attentions, 1×heads×T×T, in order, where all of them attend to all tokens of a square of
-/// places; empty where any does otherwise, or there is none.
+/// The results of the network's attentions, 1×heads×T×T, in order, where all of them attend to all tokens of a square
+/// of places; empty where any does otherwise, or there is none.
 std::vector<ValueId> attentions(const Graph& graph);
 
 /// How many tokens stand in front of a square of places; below 0: so many tokens are none.

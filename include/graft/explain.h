@@ -23,9 +23,9 @@ struct ExplainSettings {
 
 /// Where a network looked for its answer.
 struct Explanation {
-  int index = 0;           // output that is explained
-  std::string label;       // its name
-  float score = 0;         // its probability; regression: the value
+  int index = 0;                  // output that is explained
+  std::string label;              // its name
+  float score = 0;                // its probability; regression: the value
   int64_t height = 0, width = 0;  // of the crop that the network sees
   std::vector<float> map;         // height × width, from 0 (nothing) to 1
   std::vector<uint8_t> pixels;    // height × width × 3: the crop, 8-bit RGB
