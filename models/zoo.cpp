@@ -86,7 +86,9 @@ Preprocessing ZooModel::preprocessing() const {
   return p;
 }
 
-std::vector<std::string> ZooModel::labels() const {
+std::vector<std::string> ZooModel::labels() const { return imagenet_labels(classes); }
+
+std::vector<std::string> imagenet_labels(int64_t classes) {
   if (classes != 1000 && classes != 1001) return {};
   std::vector<std::string> names;
   if (classes == 1001) names.emplace_back("background");

@@ -34,6 +34,10 @@ struct ZooModel {
   std::string reference() const;
 };
 
+/// ImageNet's names in the order that networks of so many scores have, 1000 or 1001 with the background first; else
+/// none.
+std::vector<std::string> imagenet_labels(int64_t classes);
+
 /// All files, by name.
 const std::vector<ZooModel>& zoo_models();
 

@@ -214,7 +214,7 @@ void register_bench(CLI::App& app, PictureBench* pictures) {
         ->needs(data);
   }
   command->add_option("--mode", o->mode, "inference | training | update (of the weights alone)")
-      ->check(one_of({"inference", "training", "update"}))
+      ->transform(one_of({"inference", "training", "update"}))
       ->capture_default_str();
   command->add_flag("--train", o->train, "The same as --mode training");
   command->add_option("--freeze", o->freeze, "training: what is frozen; a frozen trunk counts as cached")

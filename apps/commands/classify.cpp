@@ -1,17 +1,25 @@
+#include <chrono>
 #include <cstdio>
+#include <filesystem>
 #include <iostream>
 #include <nlohmann/json.hpp>
+#include <set>
+#include <thread>
 
 #include "apps/account.h"
 #include "apps/commands/commands.h"
 #include "apps/common.h"
 #include "apps/csv.h"
+#include "apps/file_placing.h"
+#include "apps/interruption.h"
 #include "apps/library/read_lines.h"
 #include "apps/run_listener.h"
 #include "apps/usage.h"
 #include "graft/classifier.h"
 #include "graft/dataset.h"
 #include "graft/error.h"
+#include "importer/model.h"
+#include "models/zoo.h"
 
 namespace graft::app {
 namespace {
@@ -22,8 +30,13 @@ struct Options : PictureModelOptions {
   std::string format = "text", labels;
   std::vector<std::string> inputs;
   size_t top = 5;
-  bool top_given = false;
+  bool top_given = false, watch = false;
+  double unsure = 0;
+  Placing placing = Placing::none;
+  std::string folder;  // of placed pictures
 };
+
+constexpr const char* kUnsure = "unsure";
 
 std::string dump(const json& j) { return j.dump(-1, ' ', false, json::error_handler_t::replace); }
 
@@ -41,18 +54,23 @@ class Report {
                   "give a line for each of them");
     const std::vector<Score> best = best_scores(probabilities, task_, labels_, options_.top);
     const Score& first = best[0];
+    const bool unsure = task_ == Task::classes && static_cast<double>(first.score) < options_.unsure;
+    unsure_ += unsure;
+    const std::string label = unsure ? kUnsure : first.label;
     json top = json::array();
     for (const Score& s : best) top.push_back({{"label", s.label}, {"index", s.index}, {"score", s.score}});
-    const json entry{
-        {"path", path}, {"label", first.label}, {"index", first.index}, {"score", first.score}, {"top", top}};
+    json entry{{"path", path}, {"label", label}, {"index", first.index}, {"score", first.score}, {"top", top}};
+    if (options_.unsure > 0) entry["unsure"] = unsure;
+    if (options_.placing != Placing::none) entry["placed"] = place_file(path, options_.folder, label, options_.placing);
     if (options_.common.json)
       results_.push_back(entry);
     else if (options_.format == "jsonl")
       std::cout << dump(entry) << "\n";
     else if (options_.format == "csv")
-      csv(path, best);
+      csv(path, best, label);
     else
-      text(path, best);
+      text(path, best, unsure);
+    std::cout.flush();  // whoever watches sees it now
   }
   void failed(const std::string& path, const std::string& reason) {
     const json entry{{"path", path}, {"error", reason}};
@@ -65,9 +83,11 @@ class Report {
     else
       std::cout << path << ": error: cannot be read\n";
   }
+  size_t unsure() const { return unsure_; }
   void finish(const Account& account, const std::vector<std::string>& notes) {
     if (options_.common.json)
       std::cout << dump({{"results", results_},
+                         {"unsure", unsure_},
                          {"notes", notes},
                          {"skipped", account.unreadable.size()},
                          {"unreadable", account.unreadable},
@@ -77,14 +97,14 @@ class Report {
 
  private:
   /// A row for each value; of classes for the best, or for as many as --top says.
-  void csv(const std::string& path, const std::vector<Score>& top) const {
+  void csv(const std::string& path, const std::vector<Score>& top, const std::string& label) const {
     const size_t rows = task_ == Task::regression || options_.top_given ? top.size() : 1;
     for (size_t i = 0; i < rows; ++i)
-      std::cout << csv_field(path) << ',' << csv_field(top[i].label) << ',' << top[i].index << ',' << top[i].score
-                << ",\n";
+      std::cout << csv_field(path) << ',' << csv_field(i == 0 ? label : top[i].label) << ',' << top[i].index << ','
+                << top[i].score << ",\n";
   }
-  void text(const std::string& path, const std::vector<Score>& top) const {
-    std::cout << path << ":";
+  void text(const std::string& path, const std::vector<Score>& top, bool unsure) const {
+    std::cout << path << (unsure ? ": unsure:" : ":");
     for (size_t i = 0; i < top.size(); ++i) {
       char score[16];
       if (task_ == Task::regression)
@@ -99,17 +119,69 @@ class Report {
   const std::vector<std::string>& labels_;
   Task task_;
   json results_ = json::array();
+  size_t unsure_ = 0;
 };
+
+/// A model with as many outputs as ImageNet has classes and no names of its own is taken for one of them.
+void name_imagenet(Model& model, const Options& o) {
+  const Graph& graph = model.contents().graph;
+  if (!model.labels().empty() || graph.outputs.empty() || model.task() != Task::classes) return;
+  const Shape& scores = graph.value(graph.outputs[0]).shape;
+  if (scores.rank() == 0) return;
+  std::vector<std::string> names = imagenet_labels(scores[scores.rank() - 1]);
+  if (names.empty()) return;
+  if (!o.common.quiet)
+    std::cerr << "graft: note: the model names no classes; its " << names.size()
+              << " outputs are taken for ImageNet's; --labels FILE names others\n";
+  model.set_labels(std::move(names));
+}
+
+/// What lies in the folders now; none where there is nothing yet.
+PictureList pictures_now(const std::vector<std::string>& inputs) {
+  try {
+    return list_pictures(inputs);
+  } catch (const Error& error) {
+    if (error.code() != ErrorCode::bad_data) throw;
+    return {};  // an empty folder
+  }
+}
 
 Classifier make_classifier(const Options& o, PictureList& pictures) {
   Model model = Model::load(o.model);
   if (!o.labels.empty()) model.set_labels(read_lines(o.labels));
+  name_imagenet(model, o);
   RunSettings settings = run_settings(model, o);
-  pictures = list_pictures(o.inputs);
-  if (pictures.paths.empty()) throw Error("no pictures were given", "name files, folders or globs");
-  settings.pictures = pictures.paths.size();
+  pictures = o.watch ? pictures_now(o.inputs) : list_pictures(o.inputs);
+  if (pictures.paths.empty() && !o.watch) throw Error("no pictures were given", "name files, folders or globs");
+  if (!o.watch) settings.pictures = pictures.paths.size();
   open_device_for(o);
   return Classifier(model, settings);
+}
+
+/// Goes on with pictures that come into the folders, once they have not been written to for a second, until it is
+/// interrupted.
+void watch(const Options& o, Classifier& classifier, Report& report, RunListener& listener, std::set<std::string> known,
+           Account& account) {
+  namespace fs = std::filesystem;
+  listener.note("watching; Ctrl-C ends it");
+  const Interruption interruption;
+  const std::string placed = o.folder.empty() ? "" : (fs::absolute(o.folder) / "").lexically_normal().string();
+  while (!Interruption::asked()) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(500));
+    std::vector<std::string> fresh;
+    for (const std::string& path : pictures_now(o.inputs).paths) {
+      if (!placed.empty() && fs::absolute(path).lexically_normal().string().starts_with(placed)) continue;
+      std::error_code code;
+      const auto written = fs::last_write_time(path, code);
+      if (!code && fs::file_time_type::clock::now() - written > std::chrono::seconds(1) && known.insert(path).second)
+        fresh.push_back(path);
+    }
+    const size_t failed = classifier.run(
+        fresh, [&](size_t i, std::span<const float> scores) { report.row(fresh[i], scores); },
+        [&](size_t i, const std::string& reason) { report.failed(fresh[i], reason); }, nullptr);
+    account.pictures += fresh.size() - failed;
+  }
+  account.unreadable = listener.unreadable();
 }
 
 void classify(const Options& o) {
@@ -118,11 +190,20 @@ void classify(const Options& o) {
   const std::vector<std::string>& paths = pictures.paths;
   RunListener listener(o.common.quiet);
   for (const std::string& reason : pictures.skipped) listener.skipped(reason);
+  if (classifier.task() != Task::classes && (o.unsure > 0 || o.placing != Placing::none))
+    throw Error("a model of " +
+                    std::string(classifier.task() == Task::regression ? "measured values" : "several labels") +
+                    " does not answer with one class",
+                "leave --unsure, --copy-to, --link-to and --move-to out");
   Report report(o, classifier.labels(), classifier.task());
   const size_t skipped = classifier.run(
       paths, [&](size_t i, std::span<const float> scores) { report.row(paths[i], scores); },
       [&](size_t i, const std::string& reason) { report.failed(paths[i], reason); }, &listener);
-  const Account account{paths.size() - skipped, listener.unreadable(), pictures.ignored};
+  Account account{paths.size() - skipped, listener.unreadable(), pictures.ignored};
+  if (o.watch) watch(o, classifier, report, listener, {paths.begin(), paths.end()}, account);
+  if (o.unsure > 0 && report.unsure() > 0)
+    listener.note(std::to_string(report.unsure()) + " of " + std::to_string(account.pictures) +
+                  " pictures are answered with less than " + std::to_string(o.unsure * 100).substr(0, 4) + " %");
   report.finish(account, listener.notes());
   tell_account(account, o.common.quiet);
 }
@@ -138,12 +219,31 @@ void register_classify(CLI::App& app) {
   add_picture_model(*command, *o);
   command->add_option("inputs", o->inputs, "Pictures, folders, globs, or - for a list on standard input")->required();
   command->add_option("--format", o->format, "text | csv | jsonl")
-      ->check(one_of({"text", "csv", "jsonl"}))
+      ->transform(one_of({"text", "csv", "jsonl"}))
       ->capture_default_str();
   command->add_option("--labels", o->labels, "Class names, one a line, instead of the model's own");
   CLI::Option* top = command->add_option("--top", o->top, "Classes to name for each picture (in csv: rows, else one)")
                          ->check(CLI::Range(1, 1000))
                          ->capture_default_str();
+  command->add_option("--unsure", o->unsure, "Call an answer with a lower probability than this unsure")
+      ->check(CLI::Range(0.0, 1.0));
+  const auto placing = [&](const char* name, Placing how, const char* help) {
+    command
+        ->add_option_function<std::string>(
+            name,
+            [o, how](const std::string& folder) {
+              if (o->placing != Placing::none && o->placing != how)
+                throw CLI::ValidationError("--copy-to, --link-to, --move-to", "leave two of them out");
+              o->placing = how;
+              o->folder = folder;
+            },
+            help)
+        ->type_name("FOLDER");
+  };
+  placing("--copy-to", Placing::copy, "Copy pictures into FOLDER/CLASS, those that it is unsure of into FOLDER/unsure");
+  placing("--link-to", Placing::link, "The same with symbolic links");
+  placing("--move-to", Placing::move, "The same, and they are gone where they were");
+  command->add_flag("--watch", o->watch, "Go on with pictures that come into the folders, until Ctrl-C");
   command->callback([o, top] {
     o->top_given = top->count() > 0;
     classify(*o);

@@ -14,6 +14,8 @@ using PictureBench = void(const CommonOptions& common, const std::string& model,
 void register_bench(CLI::App& app, PictureBench* pictures);
 void register_check(CLI::App& app);
 void register_classify(CLI::App& app);
+void register_completion(CLI::App& app);
+void register_doctor(CLI::App& app);
 void register_evaluate(CLI::App& app);
 void register_explain(CLI::App& app);
 void register_export(CLI::App& app);
@@ -48,6 +50,8 @@ inline void register_commands(CLI::App& app) {
   register_generate(app);
   register_pull(app);
   register_help(app);
+  register_completion(app);
+  register_doctor(app);
 }
 
 }  // namespace graft::app

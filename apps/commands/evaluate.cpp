@@ -154,7 +154,7 @@ void register_evaluate(CLI::App& app) {
       ->add_option("--split", o->split,
                    "auto | test | val | train | all | each; auto: test where there is one, else val, else everything; "
                    "each: the parts side by side")
-      ->check(one_of({"auto", "test", "val", "train", "all", "each"}))
+      ->transform(one_of({"auto", "test", "val", "train", "all", "each"}))
       ->capture_default_str();
   const CLI::Option* part = command
                                 ->add_option("--val-split", o->validation_part,

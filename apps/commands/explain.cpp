@@ -125,7 +125,7 @@ void register_explain(CLI::App& app) {
       ->add_option(
           "--method", o->explain.method,
           "auto | grad-cam | attention-rollout; auto: rollout for transformers that attend to all of a picture")
-      ->check(one_of({"auto", "grad-cam", "attention-rollout"}))
+      ->transform(one_of({"auto", "grad-cam", "attention-rollout"}))
       ->capture_default_str();
   command->add_option("--layer", o->explain.layer,
                       "Node or value whose activations grad-cam weights (default: the last with places)");

@@ -146,14 +146,14 @@ void finetune(FinetuneOptions& o, const CLI::App& command, const SettingOptions&
 void add_settings(CLI::App& command, FinetuneOptions& o, SettingOptions& settings) {
   FinetuneSettings& s = o.settings;
   command.add_option("--loss", s.loss.name, words(loss_names()) + " (default: cross-entropy, bce or mse, by the task)")
-      ->check(one_of(loss_names()));
+      ->transform(one_of(loss_names()));
   settings.add_components("loss", loss_components());
   command.add_option("--optimizer", s.optimizer.name, words(optimizer_names()))
-      ->check(one_of(optimizer_names()))
+      ->transform(one_of(optimizer_names()))
       ->capture_default_str();
   settings.add_components("optimizer", optimizer_components());
   command.add_option("--schedule", s.schedule.name, words(schedule_names()))
-      ->check(one_of(schedule_names()))
+      ->transform(one_of(schedule_names()))
       ->capture_default_str();
   settings.add_components("schedule", schedule_components());
   std::vector<std::string> heads;
@@ -190,13 +190,13 @@ void register_finetune(CLI::App& app) {
   command
       ->add_option("--task", o->task,
                    "classes | multi-label (CSV of path,label;label) | regression (CSV of path,value;value)")
-      ->check(one_of({"classes", "multi-label", "regression"}))
+      ->transform(one_of({"classes", "multi-label", "regression"}))
       ->capture_default_str();
   command->add_option("--freeze", o->settings.freeze, "all | none | until:NODE | last:N | match:REGEX")
       ->capture_default_str();
   command
       ->add_option("--batch-norm", o->batch_norm, "auto | frozen | train (auto: trained only when nothing is frozen)")
-      ->check(one_of({"auto", "frozen", "train"}))
+      ->transform(one_of({"auto", "frozen", "train"}))
       ->capture_default_str();
   command
       ->add_option("--stochastic-depth", o->settings.stochastic_depth,
@@ -205,7 +205,7 @@ void register_finetune(CLI::App& app) {
   command
       ->add_option("--preset", o->preset,
                    words(preset_names()) + ": sets what is not given, for networks with batch norms")
-      ->check(one_of(preset_names()));
+      ->transform(one_of(preset_names()));
   add_settings(*command, *o, *settings);
   command->add_option("--teacher", o->teacher, "distillation: ONNX model whose scores are imitated");
   command->add_option("--class-weights", o->class_weights, "balanced, or one number a class")

@@ -88,7 +88,7 @@ void register_gradcheck(CLI::App& app) {
   add_common(*command, o->common);
   command->add_option("model", o->model, "ONNX model")->required();
   command->add_option("--batch-norm", o->batch_norm, "frozen | train")
-      ->check(one_of({"frozen", "train"}))
+      ->transform(one_of({"frozen", "train"}))
       ->capture_default_str();
   command->add_option("--size", o->size, "Picture side, where the model leaves it open")
       ->check(CLI::Range(8, 4096))

@@ -103,8 +103,6 @@ void register_pull(CLI::App& app) {
   auto o = std::make_shared<Options>();
   auto* command = app.add_subcommand(
       "pull", "Get a pretrained model: of the ONNX Model Zoo by its name, of Hugging Face, or of an address");
-  command->footer(
-      examples({"graft pull --list resnet", "graft pull resnet50-v2-7", "graft pull hf:timm/resnet18.a1_in1k"}));
   command->add_option("model", o->model,
                       "resnet50 (zoo:resnet50 in other commands) | hf:OWNER/REPO[@REVISION][/FILE] | https://…");
   command->add_flag("--list", o->list, "Show the zoo's models with MODEL in their name instead");
@@ -129,7 +127,9 @@ void register_pull(CLI::App& app) {
   command->add_flag("--json", o->common.json, "Machine-readable report on stdout");
   command->add_flag("--quiet", o->common.quiet, "No progress and no notes");
   command->footer(
-      "Models are kept in GRAFT_CACHE, or graft/models in XDG_CACHE_HOME or ~/.cache. HF_ENDPOINT and GRAFT_MIRRORS "
+      examples({"graft pull --list resnet", "graft pull resnet50-v2-7", "graft pull hf:timm/resnet18.a1_in1k"}) +
+      "\n\nModels are kept in GRAFT_CACHE, or graft/models in XDG_CACHE_HOME or ~/.cache. HF_ENDPOINT and "
+      "GRAFT_MIRRORS "
       "name hosts\n"
       "that serve in place of https://huggingface.co, HF_TOKEN is sent to it; http_proxy, https_proxy and no_proxy are "
       "obeyed.");

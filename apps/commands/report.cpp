@@ -30,7 +30,8 @@ void report(Options o) {
   const Model model = Model::load(o.model);
   ReportSource source;
   source.run = run_settings(model, o);
-  const SplitSettings split{own ? run.validation_part.value_or(0.2) : 0.2, own ? run.seed.value_or(0) : o.common.seed, own};
+  const SplitSettings split{own ? run.validation_part.value_or(0.2) : 0.2, own ? run.seed.value_or(0) : o.common.seed,
+                            own};
   const Dataset data = read_dataset(o.data, model.task(), split);
   open_device_for(o);
   RunListener listener(o.common.quiet);
@@ -72,7 +73,8 @@ void register_report(CLI::App& app) {
   auto* command = app.add_subcommand("report", "Write a page of figures, mistakes and explanations, in one HTML file");
   command->footer(examples({"graft report run", "graft report model.onnx data -o report.html"}));
   add_picture_model(*command, *o);
-  command->add_option("data", o->data, "Labelled pictures, as evaluate takes them; a RUN folder's own where it is left out");
+  command->add_option("data", o->data,
+                      "Labelled pictures, as evaluate takes them; a RUN folder's own where it is left out");
   command->add_option("-o,--output", o->output, "Page to write (default: report.html beside the model)");
   command->callback([o] { report(*o); });
 }

@@ -40,7 +40,9 @@ std::string processor_name() {
 }
 
 json machine_json() {
-  const char* isa = cpu::best_isa() == cpu::Isa::avx512 ? "AVX-512" : cpu::best_isa() == cpu::Isa::avx2 ? "AVX2" : "baseline";
+  const char* isa = cpu::best_isa() == cpu::Isa::avx512 ? "AVX-512"
+                    : cpu::best_isa() == cpu::Isa::avx2 ? "AVX2"
+                                                        : "baseline";
   char date[32];
   const std::time_t now = std::time(nullptr);
   std::tm local{};
@@ -67,7 +69,8 @@ json part_json(const EvaluatedPart& part) {
     row("calibration error", fixed("%.4f", f->calibration_error));
   } else if (const auto& l = e.of_labels) {
     row("mean average precision", percent(l->mean_average_precision));
-    row("95 % interval", percent(l->mean_average_precision_interval.low) + " to " + percent(l->mean_average_precision_interval.high));
+    row("95 % interval",
+        percent(l->mean_average_precision_interval.low) + " to " + percent(l->mean_average_precision_interval.high));
     row("every label right", percent(l->exact));
     row("macro F1", fixed("%.4f", l->macro_f1));
   } else if (const auto& v = e.of_values) {
@@ -95,30 +98,36 @@ std::vector<std::string> summary_of(const ReportSource& source, const EvaluatedP
                                                   : "") +
                          (part.split == "all" ? "it " : ", it ");
   if (const auto& f = e.of_classes) {
-    const std::vector<std::string> names = e.classes.size() <= 8
-                                               ? e.classes
-                                               : std::vector<std::string>{std::to_string(e.classes.size()) + " classes"};
+    const std::vector<std::string> names =
+        e.classes.size() <= 8 ? e.classes : std::vector<std::string>{std::to_string(e.classes.size()) + " classes"};
     sentences.push_back("This model tells apart " + joined(names) + ". " + on + "is right on " + percent(f->top1) +
                         "; another such set would come to " + percent(f->top1_interval.low) + " to " +
                         percent(f->top1_interval.high) + ".");
     const auto& pairs = figures["confused"];
     if (!pairs.empty())
-      sentences.push_back("Most often it takes " + pairs[0]["class"].get<std::string>() + " for " +
-                          pairs[0]["answer"].get<std::string>() + " (" + std::to_string(pairs[0]["images"].get<int>()) +
-                          " of " + std::to_string(e.pictures - static_cast<int64_t>(f->top1 * static_cast<double>(e.pictures) + 0.5)) +
-                          " mistakes).");
-    const auto surest = std::max_element(e.predictions.begin(), e.predictions.end(), [](const Prediction& a, const Prediction& b) {
-      return (a.truth == a.answer ? -1.0f : a.score) < (b.truth == b.answer ? -1.0f : b.score);
-    });
+      sentences.push_back(
+          "Most often it takes " + pairs[0]["class"].get<std::string>() + " for " +
+          pairs[0]["answer"].get<std::string>() + " (" + std::to_string(pairs[0]["images"].get<int>()) + " of " +
+          std::to_string(e.pictures - static_cast<int64_t>(f->top1 * static_cast<double>(e.pictures) + 0.5)) +
+          " mistakes).");
+    const auto surest =
+        std::max_element(e.predictions.begin(), e.predictions.end(), [](const Prediction& a, const Prediction& b) {
+          return (a.truth == a.answer ? -1.0f : a.score) < (b.truth == b.answer ? -1.0f : b.score);
+        });
     if (surest != e.predictions.end() && surest->truth != surest->answer)
-      sentences.push_back("Its surest mistake: " + part.files[surest->file].path + " is " + e.classes[static_cast<size_t>(surest->truth)] + ", answered " +
-                          e.classes[static_cast<size_t>(surest->answer)] + " with " + percent(static_cast<double>(surest->score)) + ".");
+      sentences.push_back("Its surest mistake: " + part.files[surest->file].path + " is " +
+                          e.classes[static_cast<size_t>(surest->truth)] + ", answered " +
+                          e.classes[static_cast<size_t>(surest->answer)] + " with " +
+                          percent(static_cast<double>(surest->score)) + ".");
   } else if (const auto& l = e.of_labels) {
-    sentences.push_back(on + "reaches a mean average precision of " + percent(l->mean_average_precision) + "; every label is right on " + percent(l->exact) + ".");
+    sentences.push_back(on + "reaches a mean average precision of " + percent(l->mean_average_precision) +
+                        "; every label is right on " + percent(l->exact) + ".");
   } else if (const auto& v = e.of_values) {
-    sentences.push_back(on + "explains " + percent(v->r2) + " of the variance (R²) and misses by " + fixed("%.4g", v->mean_absolute_error) + " on average.");
+    sentences.push_back(on + "explains " + percent(v->r2) + " of the variance (R²) and misses by " +
+                        fixed("%.4g", v->mean_absolute_error) + " on average.");
   }
-  if (!source.recipe.conclusion.empty()) sentences.push_back("Chosen by the training pictures: " + source.recipe.conclusion + ".");
+  if (!source.recipe.conclusion.empty())
+    sentences.push_back("Chosen by the training pictures: " + source.recipe.conclusion + ".");
   return sentences;
 }
 
@@ -146,8 +155,10 @@ std::vector<size_t> worth_showing(const EvaluatedPart& part, size_t most) {
   const std::vector<Prediction>& all = part.evaluation.predictions;
   std::set<size_t> chosen;
   const auto worst = worst_first(part.evaluation);
-  for (size_t i = 0; i < std::min(worst.size(), most / 2); ++i) chosen.insert(static_cast<size_t>(worst[i] - all.data()));
-  for (size_t i = 0; i < std::min(all.size(), most / 2); ++i) chosen.insert(i * all.size() / std::min(all.size(), most / 2));
+  for (size_t i = 0; i < std::min(worst.size(), most / 2); ++i)
+    chosen.insert(static_cast<size_t>(worst[i] - all.data()));
+  for (size_t i = 0; i < std::min(all.size(), most / 2); ++i)
+    chosen.insert(i * all.size() / std::min(all.size(), most / 2));
   if (all.size() <= most)
     for (size_t i = 0; i < all.size(); ++i) chosen.insert(i);
   return {chosen.begin(), chosen.end()};
@@ -183,14 +194,20 @@ json predictions_json(const EvaluatedPart& part) {
 json history_json(const std::vector<EpochReport>& history) {
   json epochs = json::array();
   for (const EpochReport& e : history)
-    epochs.push_back({{"epoch", e.epoch}, {"train_loss", e.train_loss}, {"val_loss", e.val_loss}, {"val_score", e.val_score}});
+    epochs.push_back(
+        {{"epoch", e.epoch}, {"train_loss", e.train_loss}, {"val_loss", e.val_loss}, {"val_score", e.val_score}});
   return epochs;
 }
 
 json trials_json(const RecipeSearch& recipe) {
   json trials = json::array();
   for (const RecipeTrial& t : recipe.trials)
-    trials.push_back({{"what", t.what}, {"pictures", t.pictures}, {"accuracy", t.accuracy}, {"loss", t.loss}, {"seconds", t.seconds}, {"verdict", t.verdict}});
+    trials.push_back({{"what", t.what},
+                      {"pictures", t.pictures},
+                      {"accuracy", t.accuracy},
+                      {"loss", t.loss},
+                      {"seconds", t.seconds},
+                      {"verdict", t.verdict}});
   return trials;
 }
 
@@ -220,13 +237,14 @@ json report_json(const Model& model, const ReportSource& source, Listener* liste
             {"per_label", figures.value("per_label", json::array())},
             {"calibration_error", figures.value("calibration_error", json())},
             {"thumbnails", report_thumbnails(part, worth_showing(part, kThumbnails))},
-            {"overlays", e.task == Task::classes
-                             ? report_overlays(model, part, worth_explaining(part, kOverlays), source.run, listener, method, notes)
-                             : json::object()},
+            {"overlays", e.task == Task::classes ? report_overlays(model, part, worth_explaining(part, kOverlays),
+                                                                   source.run, listener, method, notes)
+                                                 : json::object()},
             {"map", report_map(model, part, source.run, listener, notes)},
             {"activations", report_inside(model, picture, source.run, notes)},
             {"augmentation", report_augmentation(source, preprocessing, notes)},
-            {"augmentation_text", "The plain view, then as training varied it (--augment " + (source.augment.size() < 200 ? source.augment : "from a file") + ")."},
+            {"augmentation_text", "The plain view, then as training varied it (--augment " +
+                                      (source.augment.size() < 200 ? source.augment : "from a file") + ")."},
             {"config", source.config},
             {"command", source.command},
             {"machine", machine_json()}};
@@ -250,7 +268,8 @@ void write_report(const std::string& path, const Model& model, const ReportSourc
         << "</title>\n<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<style>\n"
         << kReportStyle << "</style></head>\n<body><header><h1>" << html_escaped(source.title)
         << "</h1></header>\n<nav aria-label=\"sections\"><div></div></nav>\n<main></main>\n"
-        << "<footer><p class=\"faint\">Made by graft. Charts by Chart.js (MIT licence), which this file holds.</p></footer>\n"
+        << "<footer><p class=\"faint\">Made by graft. Charts by Chart.js (MIT licence), which this file "
+           "holds.</p></footer>\n"
         << "<script type=\"application/json\" id=\"report-data\">" << data << "</script>\n<script>" << kChartScript
         << "</script>\n<script>" << kReportScript << "</script></body></html>\n";
   });

@@ -19,9 +19,9 @@ struct ReportSource {
   RecipeSearch recipe;
   Account account;
   std::vector<std::string> notes;
-  std::string config, command;          // of the run
-  std::string augment;                  // what training did to pictures
-  std::vector<LabelledFile> training;   // pictures that it did it to
+  std::string config, command;         // of the run
+  std::string augment;                 // what training did to pictures
+  std::vector<LabelledFile> training;  // pictures that it did it to
 };
 
 /// Writes one HTML file that needs nothing else: figures, curves, confusion, mistakes with their pictures and where the

@@ -41,9 +41,8 @@ json channels_of(const Model& model, const Node& node, const std::string& pictur
     mean[i / static_cast<size_t>(places)] += std::fabs(static_cast<double>(features.values[i]));
   std::vector<int64_t> order(static_cast<size_t>(channels));
   std::iota(order.begin(), order.end(), int64_t{0});
-  std::stable_sort(order.begin(), order.end(), [&](int64_t a, int64_t b) {
-    return mean[static_cast<size_t>(a)] > mean[static_cast<size_t>(b)];
-  });
+  std::stable_sort(order.begin(), order.end(),
+                   [&](int64_t a, int64_t b) { return mean[static_cast<size_t>(a)] > mean[static_cast<size_t>(b)]; });
   order.resize(std::min<size_t>(order.size(), 16));
   constexpr int64_t kTile = 84, kGap = 4;
   const auto count = static_cast<int64_t>(order.size()), columns = std::min<int64_t>(8, count);
@@ -57,8 +56,7 @@ json channels_of(const Model& model, const Node& node, const std::string& pictur
       for (int64_t x = 0; x < kTile; ++x) {
         const float v = values[static_cast<size_t>(y * side / kTile * side + x * side / kTile)];
         const auto grey = static_cast<uint8_t>(std::lround(255 * (v - *low) / std::max(*high - *low, 1e-12f)));
-        uint8_t* const pixel =
-            sheet.row(k / columns * (kTile + kGap) + y) + (k % columns * (kTile + kGap) + x) * 3;
+        uint8_t* const pixel = sheet.row(k / columns * (kTile + kGap) + y) + (k % columns * (kTile + kGap) + x) * 3;
         std::fill_n(pixel, 3, grey);
       }
   }

@@ -8,8 +8,8 @@
 
 namespace graft::app {
 
-// The parts of a report that are made of pictures, as the page's script takes them: pictures as data URIs by the index of
-// their file. `notes` get what is left out, and why.
+// The parts of a report that are made of pictures, as the page's script takes them: pictures as data URIs by the index
+// of their file. `notes` get what is left out, and why.
 
 nlohmann::json report_thumbnails(const EvaluatedPart& part, const std::vector<size_t>& predictions);
 

@@ -59,8 +59,7 @@ PcaResult principal_components(std::span<const float> features, int64_t samples,
   for (int iteration = 0; iteration < kIterations; ++iteration) {
     project();
     parallel_for(static_cast<int64_t>(width), 64, [&](int64_t first, int64_t last) {  // each number on its own
-      for (size_t k = 0; k < count; ++k)
-        std::fill(axes[k].begin() + first, axes[k].begin() + last, 0.0);
+      for (size_t k = 0; k < count; ++k) std::fill(axes[k].begin() + first, axes[k].begin() + last, 0.0);
       for (size_t i = 0; i < n; ++i)
         for (size_t k = 0; k < count; ++k) {
           const double along = result.places[i * count + k];

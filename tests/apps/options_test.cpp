@@ -49,7 +49,7 @@ TEST(SettingOptionsTest, GroupsAreSetAndComponentsGiven) {
   CLI::App command;
   SettingOptions options(command);
   LengthOptions length;
-  options.add_group("length", length);
+  options.add_group("length", "Training", length);
   options.add_components("head", head_components());
   command.parse(words({"--epochs", "4", "--hidden", "32"}));
   options.apply();

@@ -1,0 +1,127 @@
+#include <dlfcn.h>
+#include <sched.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <iostream>
+#include <nlohmann/json.hpp>
+#include <thread>
+
+#include "apps/commands/commands.h"
+#include "apps/common.h"
+#include "apps/library/device.h"
+#include "apps/model_reference.h"
+#include "apps/usage.h"
+#include "graft/error.h"
+#include "graft/version.h"
+#include "importer/model.h"
+#include "models/registry.h"
+#include "runtime/core/available_memory.h"
+#include "runtime/core/isa.h"
+#include "runtime/plan/plan.h"
+
+namespace graft::app {
+namespace {
+
+using nlohmann::json;
+
+/// What a look at one thing came to. What is wrong keeps graft from working; what is missing keeps it from something.
+struct Finding {
+  enum class State : uint8_t { good, missing, wrong } state;
+  std::string what, text;
+};
+
+int usable_cores() {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  return sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : static_cast<int>(std::thread::hardware_concurrency());
+}
+
+/// Cores that the control group allows, in parts of one; 0: as many as there are. [kernel documentation, cgroup-v2,
+/// cpu.max]
+double cgroup_cores() {
+  std::ifstream file("/sys/fs/cgroup/cpu.max");
+  std::string quota;
+  double period = 0;
+  if (!(file >> quota >> period) || quota == "max" || period <= 0) return 0;
+  return std::atof(quota.c_str()) / period;
+}
+
+Finding library(const char* soname, const char* what, const char* remedy) {
+  if (dlopen(soname, RTLD_LAZY | RTLD_LOCAL)) return {Finding::State::good, what, soname};
+  return {Finding::State::missing, what, std::string(soname) + " is not there: " + remedy};
+}
+
+Finding computes(const CommonOptions& common) {
+  try {
+    Graph graph = build_architecture("graft-small", {2, 1});
+    Plan plan = compile_inference(graph, {1, 64, 64}, backend_for(compute_settings(common)), common.threads);
+    plan.forward();
+    return {Finding::State::good, "a network computes", "graft-small on the processor"};
+  } catch (const std::exception& error) {
+    return {Finding::State::wrong, "a network computes", error.what()};
+  }
+}
+
+Finding cache_folder() {
+  namespace fs = std::filesystem;
+  const std::string folder = model_cache();
+  std::error_code code;
+  fs::create_directories(folder, code);
+  const fs::path probe = fs::path(folder) / ".writable";
+  const bool writes = std::ofstream(probe).put('1').good();
+  fs::remove(probe, code);
+  return writes ? Finding{Finding::State::good, "pulled models lie in", folder}
+                : Finding{Finding::State::missing, "pulled models lie in", folder + ", which cannot be written to: set GRAFT_CACHE"};
+}
+
+void doctor(const CommonOptions& common) {
+  using State = Finding::State;
+  std::vector<Finding> found;
+  found.push_back({State::good, "graft", version()});
+  const cpu::Isa isa = cpu::best_isa();
+  found.push_back({isa == cpu::Isa::baseline ? State::missing : State::good, "vector loops",
+                   isa == cpu::Isa::avx512 ? "AVX-512" : isa == cpu::Isa::avx2 ? "AVX2" : "the baseline, which is slow: this processor has no AVX2, or ONEDNN_MAX_CPU_ISA forbids it"});
+  const int cores = usable_cores();
+  const double quota = cgroup_cores();
+  std::string text = std::to_string(cores);
+  if (quota > 0 && quota < cores) {
+    char limit[80];
+    std::snprintf(limit, sizeof limit, ", but the control group allows %.3g: give --threads", quota);
+    text += limit;
+  }
+  found.push_back({quota > 0 && quota < cores ? State::missing : State::good, "cores", text});
+  found.push_back({State::good, "memory available", std::to_string(available_memory() >> 20) + " MiB"});
+  found.push_back(computes(common));
+  const OpenedDevice device = opened_device({"auto", "auto", 0, 0});
+  found.push_back({device.note.empty() ? State::good : State::missing, "device", device.note.empty() ? device.description : device.note});
+  found.push_back(library("libheif.so.1", "HEIC and AVIF pictures", "install libheif1"));
+  found.push_back(library("libtiff.so.6", "TIFF pictures", "install libtiff6"));
+  found.push_back(library("libcurl.so.4", "downloads", "install libcurl4"));
+  found.push_back(cache_folder());
+  bool broken = false;
+  json list = json::array();
+  for (const Finding& f : found) {
+    const char* state = f.state == State::good ? "good" : f.state == State::missing ? "missing" : "wrong";
+    broken = broken || f.state == State::wrong;
+    list.push_back({{"what", f.what}, {"state", state}, {"text", f.text}});
+    if (!common.json) std::printf("%-8s %s: %s\n", f.state == State::good ? "" : state, f.what.c_str(), f.text.c_str());
+  }
+  if (common.json)
+    std::cout << json{{"findings", list}, {"works", !broken}}.dump(-1, ' ', false, json::error_handler_t::replace) << "\n";
+  if (broken) set_exit_status(kFailed);
+}
+
+}  // namespace
+
+void register_doctor(CLI::App& app) {
+  auto common = std::make_shared<CommonOptions>();
+  auto* command = app.add_subcommand("doctor", "Look whether graft works here, and what is missing or slow");
+  command->footer(examples({"graft doctor"}));
+  command->add_flag("--json", common->json, "One JSON object on stdout");
+  command->callback([common] { doctor(*common); });
+}
+
+}  // namespace graft::app
