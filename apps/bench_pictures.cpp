@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "apps/common.h"
+#include "apps/json_output.h"
 #include "apps/library/pipelines.h"
 #include "apps/picture_paths.h"
 #include "augment/colour_axes.h"
@@ -124,7 +125,7 @@ void bench_pictures(const CommonOptions& common, const std::string& model, const
     result[name] = to_json(stages, speed);
     if (!common.json) print(name, stages, speed, threads);
   }
-  if (common.json) std::cout << result.dump() << "\n";
+  if (common.json) print_json(result);
 }
 
 }  // namespace graft::app

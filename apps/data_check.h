@@ -1,6 +1,7 @@
 #pragma once
 
 #include <map>
+#include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
@@ -39,7 +40,7 @@ DataReport check_data(const Dataset& data, const PictureModelOptions& options);
 /// The report as text, as JSON, as one HTML file with thumbnails, and as a table of what might be mended
 /// (path,kind,class,suggested,text).
 void print_report(const DataReport& report);
-std::string report_json(const DataReport& report);
+nlohmann::json report_json(const DataReport& report);
 void write_report_page(const DataReport& report, const std::string& title, const std::string& path);
 void write_fix_list(const DataReport& report, const std::string& path);
 

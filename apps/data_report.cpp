@@ -41,8 +41,6 @@ std::vector<const Finding*> of_kind(const DataReport& report, const std::string&
   return found;
 }
 
-std::string dump(const json& j) { return j.dump(-1, ' ', false, json::error_handler_t::replace); }
-
 /// An <img> of the file, or nothing where it cannot be read.
 std::string thumbnail(const std::string& path) {
   const auto small = small_picture(path, kThumbnail);
@@ -83,7 +81,7 @@ void print_report(const DataReport& r) {
   if (r.findings.empty()) std::printf("\nnothing found that needs to be looked at\n");
 }
 
-std::string report_json(const DataReport& r) {
+json report_json(const DataReport& r) {
   json findings = json::array(), counts = json::object();
   for (const Finding& f : r.findings) {
     json entry{{"kind", f.kind}, {"path", f.path}, {"text", f.text}};
@@ -96,18 +94,18 @@ std::string report_json(const DataReport& r) {
   }
   for (const auto& [part, of_part] : r.counts)
     for (size_t c = 0; c < of_part.size(); ++c) counts[part][r.classes[c]] = of_part[c];
-  return dump({{"pictures", r.account.pictures},
-               {"unreadable", r.account.unreadable},
-               {"not_pictures", r.account.ignored},
-               {"classes", r.classes},
-               {"counts", counts},
-               {"smallest", r.smallest},
-               {"largest", r.largest},
-               {"wide", r.wide},
-               {"upright", r.upright},
-               {"square", r.square},
-               {"notes", r.notes},
-               {"findings", findings}});
+  return {{"pictures", r.account.pictures},
+          {"unreadable", r.account.unreadable},
+          {"not_pictures", r.account.ignored},
+          {"classes", r.classes},
+          {"counts", counts},
+          {"smallest", r.smallest},
+          {"largest", r.largest},
+          {"wide", r.wide},
+          {"upright", r.upright},
+          {"square", r.square},
+          {"notes", r.notes},
+          {"findings", findings}};
 }
 
 void write_report_page(const DataReport& r, const std::string& title, const std::string& path) {

@@ -1,11 +1,16 @@
 #include "apps/evaluation_files.h"
 
+#include <unistd.h>
+
 #include <algorithm>
+#include <cerrno>
+#include <filesystem>
 #include <iomanip>
 #include <nlohmann/json.hpp>
 #include <numeric>
 #include <ostream>
 #include <sstream>
+#include <system_error>
 
 #include "apps/chart.h"
 #include "apps/csv.h"
@@ -20,6 +25,7 @@ using nlohmann::json;
 void check_ending(const std::string& path, const char* setting, const char* one, const char* other) {
   if (!path.ends_with(one) && !path.ends_with(other))
     throw Error("\"" + path + "\" ends in neither " + one + " nor " + other, "choose one of them").about(setting);
+  require_writable_place(path);
 }
 
 void write_class_table(std::ostream& out, const std::vector<EvaluatedPart>& parts) {
@@ -158,6 +164,14 @@ bool is_right(const Prediction& prediction, const LabelledFile& file, Task task)
   for (size_t k = 0; k < prediction.values.size(); ++k)
     if ((prediction.values[k] > 0.5f) != (file.target[k] > 0.5f)) return false;
   return true;
+}
+
+void require_writable_place(const std::string& path) {
+  std::filesystem::path folder = std::filesystem::path(path).parent_path();
+  if (folder.empty()) folder = ".";
+  if (access(folder.c_str(), W_OK) != 0)
+    throw Error(path + ": cannot be written (" + std::generic_category().message(errno) + ")",
+                "choose a folder you may write to", ErrorCode::io);
 }
 
 void check_predictions_path(const std::string& path) { check_ending(path, "pictures", ".csv", ".jsonl"); }

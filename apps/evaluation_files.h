@@ -21,6 +21,9 @@ std::vector<const Prediction*> worst_first(const Evaluation& evaluation);
 /// half. Not for measured values.
 bool is_right(const Prediction& prediction, const LabelledFile& file, Task task);
 
+/// Throws Error where nothing can be written beside `path`: before the work, not after it.
+void require_writable_place(const std::string& path);
+
 /// Every picture with what is true, what is answered and what that costs, the worst first: a table (.csv) or an object
 /// a line (.jsonl). Throws Error for another ending, before anything is written.
 void write_predictions(const std::string& path, const std::vector<EvaluatedPart>& parts);

@@ -257,7 +257,6 @@ json to_json(const EvaluatedPart& part, size_t mistakes) {
   json result = e.of_classes ? class_figures_json(e) : e.of_labels ? label_figures_json(e) : value_figures_json(e);
   result["task"] = name_of(e.task);
   result["images"] = e.pictures;
-  result["skipped"] = e.skipped.size();
   result["classes"] = e.classes;
   result["split"] = part.split;
   json worst = json::array();

@@ -1,6 +1,7 @@
 #include "apps/finetune_files.h"
 
 #include <filesystem>
+#include <fstream>
 #include <iomanip>
 #include <nlohmann/json.hpp>
 #include <ostream>
@@ -108,20 +109,23 @@ void write_augmentation(const std::string& folder, const std::string& augmentati
   fs::remove(fs::path(folder) / "augment.toml", code);  // of a run before
 }
 
-void take_folder(const std::string& folder, bool overwrite) {
-  const auto is_there = [&](const char* name) {
-    std::error_code code;
-    return fs::exists(fs::path(folder) / name, code);
-  };
-  const bool finished = is_there("metrics.json");
-  if (!overwrite && (finished || is_there("checkpoint.safetensors")))
-    throw Error(folder + ": holds " + (finished ? "a finished run" : "a run that was interrupted"),
-                "choose another folder, --resume to go on with it, or --overwrite");
+void require_no_run(const std::string& folder) {
+  std::error_code code;
+  const fs::path metrics = fs::path(folder) / "metrics.json";
+  bool finished = fs::exists(metrics, code);
+  if (!finished && !fs::exists(fs::path(folder) / "checkpoint.safetensors", code)) return;
+  std::ifstream stream(metrics);
+  const json told = json::parse(stream, nullptr, /*allow_exceptions=*/false);
+  if (told.is_object() && told.contains("interrupted") && told["interrupted"] == true) finished = false;
+  throw Error(folder + ": holds " + (finished ? "a finished run" : "a run that was interrupted"),
+              "choose another folder, --resume to go on with it, or --overwrite");
+}
+
+void remove_run(const std::string& folder) {
+  std::error_code code;
   for (const char* name : {"metrics.json", "checkpoint.safetensors", "model.onnx", "history.csv", "loss.svg",
-                           "score.svg", "report.html", "auto.csv", "config.toml"}) {
-    std::error_code code;
+                           "score.svg", "report.html", "auto.csv", "config.toml"})
     fs::remove(fs::path(folder) / name, code);
-  }
 }
 
 void write_config(const std::string& folder, const std::string& config) { write_text(folder, "config.toml", config); }
@@ -129,7 +133,7 @@ void write_config(const std::string& folder, const std::string& config) { write_
 void write_run(const std::string& folder, const FinetuneReport& report) {
   write_history(report.history, report.result.history, report.result.task);
   write_curves(folder, report.result.history, report.result.task);
-  write_text(folder, "metrics.json", to_json_text(report) + "\n");
+  write_text(folder, "metrics.json", to_json(report).dump(-1, ' ', false, json::error_handler_t::replace) + "\n");
 }
 
 void write_rates(const std::string& folder, const RateSearch& search) {
@@ -145,10 +149,9 @@ void write_rates(const std::string& folder, const RateSearch& search) {
   write_text(folder, "rates.svg", to_svg(chart));
 }
 
-std::string to_json_text(const FinetuneReport& report) {
+json to_json(const FinetuneReport& report) {
   const FinetuneResult& r = report.result;
-  if (!r.rates.trials.empty())
-    return json{{"suggested_lr", r.rates.suggestion}, {"trials", r.rates.trials.size()}}.dump();
+  if (!r.rates.trials.empty()) return {{"suggested_lr", r.rates.suggestion}, {"rates_tried", r.rates.trials.size()}};
   json folds;
   if (!r.folds.scores.empty())
     folds = {{"scores", r.folds.scores},
@@ -172,35 +175,33 @@ std::string to_json_text(const FinetuneReport& report) {
                  {"tried", r.search.trials.size()},
                  {"seconds", r.search.seconds}};
   }
-  return json{{"cross_validation", folds},
-              {"seeds", seeds},
-              {"recipe", recipe_json(r.recipe)},
-              {"auto", automatic},
-              {std::string("best_") + score_names(r.task).first, r.best_score},
-              {"task", name_of(r.task)},
-              {"stopped_early", r.stopped_early},
-              {"interrupted", report.interrupted},
-              {"diverged", r.diverged.empty() ? json(nullptr) : json(r.diverged)},
-              {"best_epoch", r.best_epoch},
-              {"epochs", r.history.size()},
-              {"seconds", report.seconds},
-              {"trainable_parameters", r.trainable_parameters},
-              {"frozen_parameters", r.frozen_parameters},
-              {"features_cached", r.features_cached},
-              {"picture_cache",
-               {{"pictures", r.picture_cache.pictures},
-                {"bytes", r.picture_cache.bytes},
-                {"most_bytes", r.picture_cache.most_bytes},
-                {"full", r.picture_cache.full}}},
-              {"classes", report.classes},
-              {"notes", report.notes},
-              {"skipped", r.skipped},
-              {"unreadable", report.account.unreadable},
-              {"not_pictures", report.account.ignored},
-              {"test", test_json(report)},
-              {"model", report.model},
-              {"history", report.history}}
-      .dump(-1, ' ', false, json::error_handler_t::replace);
+  return {{"cross_validation", folds},
+          {"seeds", seeds},
+          {"recipe", recipe_json(r.recipe)},
+          {"auto", automatic},
+          {std::string("best_") + score_names(r.task).first, r.best_score},
+          {"task", name_of(r.task)},
+          {"stopped_early", r.stopped_early},
+          {"interrupted", report.interrupted},
+          {"diverged", r.diverged.empty() ? json(nullptr) : json(r.diverged)},
+          {"best_epoch", r.best_epoch},
+          {"epochs", r.history.size()},
+          {"seconds", report.seconds},
+          {"trainable_parameters", r.trainable_parameters},
+          {"frozen_parameters", r.frozen_parameters},
+          {"features_cached", r.features_cached},
+          {"picture_cache",
+           {{"pictures", r.picture_cache.pictures},
+            {"bytes", r.picture_cache.bytes},
+            {"most_bytes", r.picture_cache.most_bytes},
+            {"full", r.picture_cache.full}}},
+          {"classes", report.classes},
+          {"notes", report.notes},
+          {"unreadable", report.account.unreadable},
+          {"not_pictures", report.account.ignored},
+          {"test", test_json(report)},
+          {"model", report.model},
+          {"history", report.history}};
 }
 
 }  // namespace graft::app

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <nlohmann/json.hpp>
 #include <string>
 
 #include "apps/finetune_job.h"
@@ -9,8 +10,10 @@ namespace graft::app {
 /// Creates the folder where it is not there. Throws Error where nothing can be written to it.
 void make_folder(const std::string& path);
 
-/// Makes room for a run. Throws Error where there is one in the folder, finished or not, that is not to be overwritten.
-void take_folder(const std::string& folder, bool overwrite);
+/// Throws Error where there is a run in the folder, finished or not.
+void require_no_run(const std::string& folder);
+/// Takes away what a run before has left.
+void remove_run(const std::string& folder);
 
 /// config.toml.
 void write_config(const std::string& folder, const std::string& config);
@@ -22,6 +25,6 @@ void write_augmentation(const std::string& folder, const std::string& augmentati
 void write_rates(const std::string& folder, const RateSearch& search);
 
 /// What --json prints.
-std::string to_json_text(const FinetuneReport& report);
+nlohmann::json to_json(const FinetuneReport& report);
 
 }  // namespace graft::app

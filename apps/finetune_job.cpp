@@ -3,19 +3,28 @@
 #include <algorithm>
 #include <chrono>
 #include <filesystem>
+#include <functional>
 #include <iomanip>
 #include <iostream>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <sstream>
+#include <utility>
 
 #include "apps/finetune_files.h"
+#include "apps/html.h"
 #include "apps/interruption.h"
 #include "apps/library/scores.h"
+#include "apps/mlflow.h"
 #include "apps/progress.h"
 #include "apps/report/report.h"
+#include "apps/run_folder.h"
+#include "apps/tensorboard.h"
 #include "augment/augmentation.h"
+#include "finetune/data/task.h"
 #include "graft/dataset.h"
 #include "graft/error.h"
+#include "graft/feature_extractor.h"
 
 namespace graft::app {
 namespace {
@@ -25,9 +34,19 @@ namespace fs = std::filesystem;
 /// Tells on stderr how the run goes.
 class JobListener final : public Listener {
  public:
-  JobListener(bool quiet, Task task, std::string model)
-      : progress_(quiet), quiet_(quiet), task_(task), model_(std::move(model)) {}
-  void progress(const std::string& phase, int64_t done, int64_t total) override { progress_.show(phase, done, total); }
+  /// `first`: called when the work begins, after everything that can be refused was.
+  JobListener(bool quiet, Task task, std::string model, std::function<void()> first)
+      : first_(std::move(first)), progress_(quiet), quiet_(quiet), task_(task), model_(std::move(model)) {}
+  void progress(const std::string& phase, int64_t done, int64_t total) override {
+    begin();
+    progress_.show(phase, done, total);
+    // The training has its own way to end; what comes behind it is left out.
+    if (finished_ && !stopped_ && Interruption::asked()) throw Error("interrupted", {}, ErrorCode::cancelled);
+  }
+  /// Calls what is to happen before the first work, once.
+  void begin() {
+    if (const auto first = std::exchange(first_, nullptr)) first();
+  }
   void note(const std::string& text) override {
     notes_.push_back(text);
     progress_.line(text);
@@ -49,8 +68,18 @@ class JobListener final : public Listener {
   }
   void trained(const Model& model) override { model.save(model_); }
   void improved(const Model& model) override { model.save(model_); }
-  bool stop() override { return Interruption::asked(); }
+  bool stop() override { return stopped_ = stopped_ || Interruption::asked(); }
+  /// Once there is a model, a signal ends what is still to be measured and drawn.
+  void finish() { finished_ = true; }
+  /// Whether it ended anything.
+  bool stopped() const { return stopped_; }
   void epoch(const EpochReport& e) override {
+    begin();
+    if (events_)
+      events_->scalars(e.epoch, {{"loss/training", e.train_loss},
+                                 {"loss/validation", e.val_loss},
+                                 {std::string(score_names(task_).first) + "/validation", e.val_score},
+                                 {"rate", e.lr}});
     std::ostringstream line;
     line << std::fixed << "epoch " << e.epoch << "/" << e.epochs << "  loss " << std::setprecision(4) << e.train_loss
          << "  val loss " << e.val_loss << "  val " << score_text(task_, e.val_score) << "  " << std::setprecision(2)
@@ -58,10 +87,15 @@ class JobListener final : public Listener {
     progress_.line(line.str());
   }
 
+  void write_events(const std::string& folder) { events_.emplace(folder); }
+  EventFile* events() { return events_ ? &*events_ : nullptr; }
+
  private:
+  std::function<void()> first_;
+  std::optional<EventFile> events_;
   Progress progress_;
   std::vector<std::string> notes_;
-  bool quiet_;
+  bool quiet_, stopped_ = false, finished_ = false;
   Task task_;
   std::string model_;  // its file
 };
@@ -83,7 +117,7 @@ std::string last_line(const FinetuneReport& report) {
 std::string how_to_go_on(const FinetuneSettings& settings) {
   std::error_code code;
   return fs::exists(settings.checkpoint, code) ? "the same command with --resume goes on"
-                                               : "the same command with --overwrite begins again";
+                                               : "the same command begins again";
 }
 
 /// The run's config with the record of what was chosen, so that it repeats the run without a search.
@@ -111,6 +145,65 @@ void measure_test(const Dataset& data, JobListener& listener, const CommonOption
                 " pictures that neither trained nor chose anything");
 }
 
+/// What TensorBoard shows of a finished run beside its curves.
+void finish_events(const FinetuneOptions& o, const Dataset& data, const FinetuneReport& report, JobListener& listener) {
+  constexpr size_t kPictures = 500, kMistakes = 12;
+  const Model& model = *report.result.model;
+  const int64_t step = report.result.history.empty() ? 0 : report.result.history.back().epoch;
+  EventFile& events = *listener.events();
+  events.weights(step, model);
+  RunSettings run;
+  run.compute = compute_settings(o.common);
+  std::vector<LabelledFile> files = data.validation;
+  if (files.size() > kPictures) {
+    listener.note("TensorBoard gets the features of the first " + std::to_string(kPictures) + " validation pictures");
+    files.resize(kPictures);
+  }
+  const Evaluation evaluation = evaluate(model, files, data.classes, run, &listener);
+  size_t shown = 0;
+  for (const Prediction* p : worst_first(evaluation)) {
+    if (shown == kMistakes) break;
+    const auto picture = small_picture(files[p->file].path, 256);
+    if (!picture) continue;
+    const std::string answer = evaluation.task == Task::classes
+                                   ? data.classes[static_cast<size_t>(files[p->file].label)] + " answered as " +
+                                         evaluation.classes[static_cast<size_t>(p->answer)]
+                                   : fs::path(files[p->file].path).filename().string();
+    events.image(step, "worst/" + std::to_string(++shown) + " " + answer, *picture);
+  }
+  std::vector<std::string> paths, labels;
+  for (const Prediction& p : evaluation.predictions) paths.push_back(files[p.file].path);
+  run.pictures = paths.size();
+  const Features features = FeatureExtractor(model, kPenultimate, run).extract(paths, &listener);
+  paths.clear();
+  for (const size_t i : features.indices) {
+    const LabelledFile& file = files[evaluation.predictions[i].file];
+    paths.push_back(file.path);
+    labels.push_back(evaluation.task == Task::classes ? data.classes[static_cast<size_t>(file.label)] : "");
+  }
+  write_projector(o.output, features.values, features.width, labels, paths);
+}
+
+MlflowRun mlflow_run(const FinetuneOptions& o, const FinetuneReport& report) {
+  MlflowRun run;
+  run.name = fs::path(o.output).filename().string();
+  std::istringstream lines(o.config_text);
+  for (std::string line; std::getline(lines, line);) {
+    const size_t equals = line.find('=');
+    if (equals == std::string::npos) continue;
+    std::string value = line.substr(equals + 1);
+    if (value.size() > 1 && value.front() == '"' && value.back() == '"') value = value.substr(1, value.size() - 2);
+    run.parameters.emplace_back(line.substr(0, equals), value);
+  }
+  run.history = report.result.history;
+  run.score_name = score_names(report.result.task).first;
+  for (const char* name : {"model.onnx", "config.toml", "metrics.json", "history.csv"})
+    run.artifacts.push_back((fs::path(o.output) / name).string());
+  run.seconds = report.seconds;
+  run.failed = report.interrupted || !report.result.diverged.empty();
+  return run;
+}
+
 /// RUN/report.html. Whatever keeps it from being made is told, and takes nothing from the run.
 void write_run_report(const FinetuneOptions& o, const FinetuneSettings& settings, const Dataset& data,
                       const FinetuneReport& report, JobListener& listener) {
@@ -118,10 +211,10 @@ void write_run_report(const FinetuneOptions& o, const FinetuneSettings& settings
   try {
     const Model& model = *report.result.model;
     ReportSource source;
-    source.title = fs::path(o.data).filename().string() + ": what " +
-                   fs::path(report.model).parent_path().filename().string() + " learnt";
+    source.title = name_of_path(o.data) + ": what " + name_of_path(o.output) + " learnt";
     source.run.compute = compute_settings(o.common);
-    const auto add = [&](const char* split, const std::vector<LabelledFile>& files) {
+    source.notes = report.notes;
+    const auto add = [&](const std::string& split, const std::vector<LabelledFile>& files) {
       if (!files.empty())
         source.parts.push_back({split, files, evaluate(model, files, data.classes, source.run, &listener)});
     };
@@ -129,20 +222,25 @@ void write_run_report(const FinetuneOptions& o, const FinetuneSettings& settings
     std::vector<LabelledFile> some;
     const size_t count = std::min(data.train.size(), data.validation.size());
     for (size_t i = 0; i < count; ++i) some.push_back(data.train[i * data.train.size() / count]);
-    add("train", some);
+    if (count < data.train.size())
+      source.notes.push_back("the training pictures are measured on " + std::to_string(count) + " of " +
+                             std::to_string(data.train.size()) + ", as many as validate");
+    add(count < data.train.size() ? "train (" + std::to_string(count) + " of " + std::to_string(data.train.size()) + ")"
+                                  : "train",
+        some);
     add("val", data.validation);
     if (report.test) source.parts.push_back({"test", data.test, *report.test});
     source.history = report.result.history;
     source.recipe = report.result.recipe;
     source.account = report.account;
-    source.notes = report.notes;
     source.config = config_of_choice(o.config_text, report.result, (fs::path(o.output) / "auto.csv").string());
-    source.command = "graft finetune --config " + (fs::path(o.output) / "config.toml").string() + " --output ANOTHER";
+    source.command =
+        "graft finetune --config " + shell_quoted((fs::path(o.output) / "config.toml").string()) + " --output ANOTHER";
     source.augment = settings.augment;
     source.training = data.train;
     write_report(path, model, source, &listener);
     listener.note("report: " + path);
-  } catch (const Error& error) {
+  } catch (const std::exception& error) {  // also what lies beneath: the run is whole without it
     listener.note(std::string("no report is written: ") + error.what());
   }
 }
@@ -161,9 +259,8 @@ FinetuneReport run_finetune(const FinetuneOptions& o) {
   const Dataset data = read_dataset(o.data, settings.task, {o.validation_part, o.common.seed});
   settings.augment = resolved_augmentation(settings.augment);
   make_folder(o.output);
-  if (!settings.find_rate && !settings.resume) take_folder(o.output, o.overwrite);
-  write_augmentation(o.output, settings.augment);
-  if (!settings.find_rate) write_config(o.output, o.config_text);
+  const bool takes = !settings.find_rate && !settings.resume;
+  if (takes && !o.overwrite) require_no_run(o.output);
   const auto in_folder = [&](const char* name) { return (fs::path(o.output) / name).string(); };
   settings.checkpoint = in_folder("checkpoint.safetensors");
   settings.search_record = in_folder("auto.csv");
@@ -171,10 +268,18 @@ FinetuneReport run_finetune(const FinetuneOptions& o) {
   backend(o.common);  // tells what serves
 
   const Interruption interruption;
-  JobListener listener(o.common.quiet, settings.task, in_folder("model.onnx"));
+  JobListener listener(o.common.quiet, settings.task, in_folder("model.onnx"), [&] {
+    if (takes) remove_run(o.output);
+    write_augmentation(o.output, settings.augment);
+    if (!settings.find_rate) write_config(o.output, o.config_text);
+  });
+  if (o.tensorboard) listener.write_events(o.output);
   for (const std::string& note : data.notes) listener.note("note: " + note);
   if (!o.plain_because.empty())
-    listener.note("the plain recipe, as --" + o.plain_because + " is given; nothing is chosen by the pictures");
+    listener.note(
+        "the plain recipe, as --" + o.plain_because +
+        (o.plain_settings > 1 ? " and " + std::to_string(o.plain_settings - 1) + " other settings are" : " is") +
+        " given; nothing is chosen by the pictures");
   FinetuneReport report;
   report.classes = data.classes;
   report.history = in_folder("history.csv");
@@ -185,7 +290,9 @@ FinetuneReport run_finetune(const FinetuneOptions& o) {
     if (error.code() != ErrorCode::cancelled) throw;
     throw Error("interrupted: " + std::string(error.what()), how_to_go_on(settings), ErrorCode::cancelled);
   }
-  report.interrupted = Interruption::asked();
+  report.interrupted = listener.stopped();
+  listener.begin();
+  listener.finish();
   if (!report.result.model) {  // the range test alone
     write_rates(o.output, report.result.rates);
     listener.note("the loss falls fastest at --lr " + short_number(report.result.rates.suggestion) + ": " +
@@ -211,6 +318,14 @@ FinetuneReport run_finetune(const FinetuneOptions& o) {
     write_config(o.output, config_of_choice(o.config_text, report.result, in_folder("auto.csv")));
   listener.note(account_line(report.account));
   listener.note(last_line(report));
+  if (o.tensorboard) {
+    try {
+      finish_events(o, data, report, listener);
+    } catch (const Error& error) {
+      listener.note(std::string("TensorBoard's last events are not written: ") + error.what());
+    }
+  }
+  if (!o.mlflow.empty()) listener.note("mlflow: " + write_mlflow_run(o.mlflow, mlflow_run(o, report)));
   if (o.report) write_run_report(o, settings, data, report, listener);
   if (report.interrupted) listener.tell("interrupted: " + how_to_go_on(settings));
   return report;

@@ -23,10 +23,13 @@ struct FinetuneOptions {
               recipe;
   std::vector<std::string> class_weights;
   double validation_part = 0.2;
-  std::string plain_because;  // option that keeps the pictures from choosing the recipe; empty: none
-  std::string config_text;    // what RUN/config.toml will hold
-  bool overwrite = false;     // a run that is in the folder
-  bool report = true;         // RUN/report.html
+  int64_t plain_settings = 1;  // how many options do
+  std::string plain_because;   // option that keeps the pictures from choosing the recipe; empty: none
+  std::string config_text;     // what RUN/config.toml will hold
+  bool overwrite = false;      // a run that is in the folder
+  bool report = true;          // RUN/report.html
+  bool tensorboard = false;    // RUN/events.out.tfevents…
+  std::string mlflow;          // folder of MLflow's runs; empty: none
 };
 
 /// What the job came to, and where it lies.

@@ -10,6 +10,7 @@
 #include "apps/commands/commands.h"
 #include "apps/common.h"
 #include "apps/interruption.h"
+#include "apps/json_output.h"
 #include "apps/model_reference.h"
 #include "apps/run_folder.h"
 #include "apps/usage.h"
@@ -82,7 +83,9 @@ int run(int argc, char** argv) {
     std::cerr << "graft: error: " << usage_problem(app, e, {argv + 1, argv + argc}) << std::endl;
     return kWrongUsage;
   } catch (const Error& e) {
-    return fail(e.text([](std::string_view setting) { return "--" + std::string(setting); }));
+    const std::string text = e.text([](std::string_view setting) { return "--" + std::string(setting); });
+    if (std::find(argv, argv + argc, std::string_view("--json")) != argv + argc) print_json_error(e, text);
+    return fail(text);
   } catch (const std::bad_alloc&) {
     return fail("out of memory: use a smaller --batch");
   } catch (const std::exception& e) {

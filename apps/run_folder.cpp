@@ -17,6 +17,18 @@ std::string model_in(const std::string& path) {
   return fs::is_directory(path, code) && fs::exists(inside, code) ? inside.string() : path;
 }
 
+std::string name_of_path(const std::string& path) {
+  return fs::weakly_canonical(fs::absolute(path)).filename().string();
+}
+
+std::string shell_quoted(const std::string& word) {
+  const char* plain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-+=.,:/@%";
+  if (!word.empty() && word.find_first_not_of(plain) == std::string::npos) return word;
+  std::string quoted = "'";
+  for (const char c : word) quoted += c == '\'' ? std::string("'\\''") : std::string(1, c);
+  return quoted + "'";
+}
+
 RunSource source_of_run(const std::string& model) {
   const fs::path config = fs::path(model).parent_path() / "config.toml";
   std::error_code code;

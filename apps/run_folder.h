@@ -8,6 +8,12 @@ namespace graft::app {
 /// `path`, or the model in it where it is the folder of a run.
 std::string model_in(const std::string& path);
 
+/// The last name of a path, without a slash at its end.
+std::string name_of_path(const std::string& path);
+
+/// A word as a POSIX shell takes it.
+std::string shell_quoted(const std::string& word);
+
 /// What a run was made of, as its config.toml tells; what the file does not say is left out.
 struct RunSource {
   std::optional<std::string> data;

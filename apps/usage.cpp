@@ -89,9 +89,9 @@ std::string usage_problem(const CLI::App& app, const CLI::ParseError& error,
   const std::string help =
       "graft " + (&command == &app ? std::string() : command.get_name() + " ") + "--help tells more";
   if (&command == &app) {
-    const auto word = std::find_if(arguments.begin(), arguments.end(),
-                                   [](const std::string& argument) { return !argument.starts_with("-"); });
-    if (word == arguments.end() && arguments.empty()) return "no command is given: " + joined(command_names(app));
+    // What stands behind an option of the program's own may be its value.
+    const auto word = !arguments.empty() && !arguments[0].starts_with("-") ? arguments.begin() : arguments.end();
+    if (arguments.empty()) return "no command is given: " + joined(command_names(app));
     if (word != arguments.end())
       return "there is no command \"" + *word + "\": the closest is \"" + closest_word(*word, command_names(app)) +
              "\"; graft --help lists them";

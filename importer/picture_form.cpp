@@ -223,7 +223,7 @@ std::optional<PictureSize> resized_inside(const Graph& graph) {
 void take_picture_form(OnnxModel& model) {
   Graph& graph = model.graph;
   if (graph.inputs.empty()) return;
-  take_out_preprocessing(model);
+  with_place([&] { return model.path; }, [&] { take_out_preprocessing(model); });
   if (std::string note = put_scores_first(graph); !note.empty()) model.notes.push_back(std::move(note));
   if (const size_t norms = take_running_statistics(graph))
     model.notes.push_back(std::to_string(norms) +

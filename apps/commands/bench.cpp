@@ -11,6 +11,7 @@
 
 #include "apps/commands/commands.h"
 #include "apps/compute_options.h"
+#include "apps/json_output.h"
 #include "apps/usage.h"
 #include "finetune/heads/freeze.h"
 #include "finetune/heads/head.h"
@@ -188,7 +189,7 @@ void bench(const Options& o) {
               {"model", o.model}};
   if (!updates.empty()) result["update_s"] = updates[updates.size() / 2];
   if (o.common.json)
-    std::cout << result.dump() << "\n";
+    print_json(result);
   else
     std::printf("%s, batch %lld: %.1f images/s (median %.2f ms of %zu runs, %.2f to %.2f), peak memory %ld MiB%s\n",
                 mode.c_str(), static_cast<long long>(batch), static_cast<double>(batch) / median, median * 1e3,

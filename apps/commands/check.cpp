@@ -4,6 +4,7 @@
 #include "apps/commands/commands.h"
 #include "apps/common.h"
 #include "apps/data_check.h"
+#include "apps/json_output.h"
 #include "apps/usage.h"
 #include "graft/dataset.h"
 #include "graft/error.h"
@@ -31,7 +32,7 @@ void check(const Options& o) {
   if (!o.page.empty()) write_report_page(report, "graft check " + o.data, o.page);
   if (!o.fix_list.empty()) write_fix_list(report, o.fix_list);
   if (o.common.json)
-    std::cout << report_json(report) << '\n';
+    print_json(report_json(report));
   else
     print_report(report);
   if (!report.account.unreadable.empty()) set_exit_status(kSomeSkipped);

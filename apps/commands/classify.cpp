@@ -1,9 +1,10 @@
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <filesystem>
 #include <iostream>
+#include <map>
 #include <nlohmann/json.hpp>
-#include <set>
 #include <thread>
 
 #include "apps/account.h"
@@ -12,6 +13,7 @@
 #include "apps/csv.h"
 #include "apps/file_placing.h"
 #include "apps/interruption.h"
+#include "apps/json_output.h"
 #include "apps/library/read_lines.h"
 #include "apps/run_listener.h"
 #include "apps/usage.h"
@@ -24,6 +26,7 @@
 namespace graft::app {
 namespace {
 
+namespace fs = std::filesystem;
 using nlohmann::json;
 
 struct Options : PictureModelOptions {
@@ -82,20 +85,29 @@ class Report {
       std::cout << csv_field(path) << ",,,," << csv_field(reason) << "\n";
     else
       std::cout << path << ": error: cannot be read\n";
+    std::cout.flush();
   }
   size_t unsure() const { return unsure_; }
   void finish(const Account& account, const std::vector<std::string>& notes) {
     if (options_.common.json)
-      std::cout << dump({{"results", results_},
-                         {"unsure", unsure_},
-                         {"notes", notes},
-                         {"skipped", account.unreadable.size()},
-                         {"unreadable", account.unreadable},
-                         {"not_pictures", account.ignored}})
-                << "\n";
+      print_json({{"results", std::move(results_)},
+                  {"unsure", unsure_},
+                  {"notes", notes},
+                  {"unreadable", account.unreadable},
+                  {"not_pictures", account.ignored}});
   }
 
  private:
+  /// A picture that cannot be put where it belongs ends nothing: the others are.
+  void place(json& entry, const std::string& path, const std::string& label) const {
+    try {
+      entry["placed"] = place_file(path, options_.folder, label, options_.placing);
+    } catch (const Error& error) {
+      entry["error"] = error.what();
+      std::cerr << "graft: " << error.what() << "\n";
+      set_exit_status(kSomeSkipped);
+    }
+  }
   /// A row for each value; of classes for the best, or for as many as --top says.
   void csv(const std::string& path, const std::vector<Score>& top, const std::string& label) const {
     const size_t rows = task_ == Task::regression || options_.top_given ? top.size() : 1;
@@ -136,52 +148,80 @@ void name_imagenet(Model& model, const Options& o) {
   model.set_labels(std::move(names));
 }
 
-/// What lies in the folders now; none where there is nothing yet.
-PictureList pictures_now(const std::vector<std::string>& inputs) {
-  try {
-    return list_pictures(inputs);
-  } catch (const Error& error) {
-    if (error.code() != ErrorCode::bad_data) throw;
-    return {};  // an empty folder
-  }
-}
-
 Classifier make_classifier(const Options& o, PictureList& pictures) {
   Model model = Model::load(o.model);
   if (!o.labels.empty()) model.set_labels(read_lines(o.labels));
   name_imagenet(model, o);
   RunSettings settings = run_settings(model, o);
-  pictures = o.watch ? pictures_now(o.inputs) : list_pictures(o.inputs);
+  if (o.watch && std::find(o.inputs.begin(), o.inputs.end(), "-") != o.inputs.end())
+    throw Error("a list on standard input does not change", "name folders").about("watch");
+  if (!o.watch) pictures = list_pictures(o.inputs);
   if (pictures.paths.empty() && !o.watch) throw Error("no pictures were given", "name files, folders or globs");
   if (!o.watch) settings.pictures = pictures.paths.size();
   open_device_for(o);
   return Classifier(model, settings);
 }
 
-/// Goes on with pictures that come into the folders, once they have not been written to for a second, until it is
-/// interrupted.
-void watch(const Options& o, Classifier& classifier, Report& report, RunListener& listener, std::set<std::string> known,
-           Account& account) {
-  namespace fs = std::filesystem;
+/// Pictures that lie in the folders and have not been handed out as they are now, once they have not changed for one
+/// look: whoever writes them may not be done.
+class Inbox {
+ public:
+  /// `placed`: a folder whose pictures are not new; may be empty.
+  Inbox(const std::vector<std::string>& inputs, const std::string& placed)
+      : inputs_(inputs), placed_(placed.empty() ? "" : (fs::absolute(placed) / "").lexically_normal().string()) {}
+  std::vector<std::string> fresh() {
+    std::map<std::string, Stamp> now;
+    for (const std::string& input : inputs_)
+      for (const std::string& path : pictures_in(input)) {
+        std::error_code code;
+        const Stamp stamp{fs::last_write_time(path, code), code ? 0 : fs::file_size(path, code)};
+        if (!code && !is_placed(path)) now.emplace(path, stamp);
+      }
+    std::vector<std::string> found;
+    for (const auto& [path, stamp] : now) {
+      const auto before = last_.find(path), done = done_.find(path);
+      if (done != done_.end() && done->second == stamp) continue;
+      if (before != last_.end() && before->second == stamp) found.push_back(path);
+    }
+    std::erase_if(done_, [&](const auto& entry) { return !now.contains(entry.first); });
+    for (const std::string& path : found) done_[path] = now[path];
+    last_ = std::move(now);
+    return found;
+  }
+
+ private:
+  using Stamp = std::pair<fs::file_time_type, uintmax_t>;
+  static std::vector<std::string> pictures_in(const std::string& input) {
+    try {
+      return list_pictures({input}).paths;
+    } catch (const Error& error) {
+      if (error.code() != ErrorCode::bad_data) throw;
+      return {};  // an empty folder
+    }
+  }
+  bool is_placed(const std::string& path) const {
+    return !placed_.empty() && fs::absolute(path).lexically_normal().string().starts_with(placed_);
+  }
+  const std::vector<std::string>& inputs_;
+  std::string placed_;
+  std::map<std::string, Stamp> last_, done_;
+};
+
+/// Answers what lies in the folders and what comes into them, until it is interrupted. Returns how many were read.
+size_t watch(const Options& o, Classifier& classifier, Report& report, RunListener& listener) {
   listener.note("watching; Ctrl-C ends it");
   const Interruption interruption;
-  const std::string placed = o.folder.empty() ? "" : (fs::absolute(o.folder) / "").lexically_normal().string();
+  Inbox inbox(o.inputs, o.folder);
+  size_t pictures = 0;
   while (!Interruption::asked()) {
-    std::this_thread::sleep_for(std::chrono::milliseconds(500));
-    std::vector<std::string> fresh;
-    for (const std::string& path : pictures_now(o.inputs).paths) {
-      if (!placed.empty() && fs::absolute(path).lexically_normal().string().starts_with(placed)) continue;
-      std::error_code code;
-      const auto written = fs::last_write_time(path, code);
-      if (!code && fs::file_time_type::clock::now() - written > std::chrono::seconds(1) && known.insert(path).second)
-        fresh.push_back(path);
-    }
+    const std::vector<std::string> fresh = inbox.fresh();
     const size_t failed = classifier.run(
         fresh, [&](size_t i, std::span<const float> scores) { report.row(fresh[i], scores); },
-        [&](size_t i, const std::string& reason) { report.failed(fresh[i], reason); }, nullptr);
-    account.pictures += fresh.size() - failed;
+        [&](size_t i, const std::string& reason) { report.failed(fresh[i], reason); }, &listener);
+    pictures += fresh.size() - failed;
+    std::this_thread::sleep_for(std::chrono::milliseconds(500));
   }
-  account.unreadable = listener.unreadable();
+  return pictures;
 }
 
 void classify(const Options& o) {
@@ -196,11 +236,15 @@ void classify(const Options& o) {
                     " does not answer with one class",
                 "leave --unsure, --copy-to, --link-to and --move-to out");
   Report report(o, classifier.labels(), classifier.task());
-  const size_t skipped = classifier.run(
-      paths, [&](size_t i, std::span<const float> scores) { report.row(paths[i], scores); },
-      [&](size_t i, const std::string& reason) { report.failed(paths[i], reason); }, &listener);
-  Account account{paths.size() - skipped, listener.unreadable(), pictures.ignored};
-  if (o.watch) watch(o, classifier, report, listener, {paths.begin(), paths.end()}, account);
+  if (!o.folder.empty()) require_folder(o.folder);
+  size_t read = 0;
+  if (o.watch)
+    read = watch(o, classifier, report, listener);
+  else
+    read = paths.size() - classifier.run(
+                              paths, [&](size_t i, std::span<const float> scores) { report.row(paths[i], scores); },
+                              [&](size_t i, const std::string& reason) { report.failed(paths[i], reason); }, &listener);
+  const Account account{read, listener.unreadable(), pictures.ignored};
   if (o.unsure > 0 && report.unsure() > 0)
     listener.note(std::to_string(report.unsure()) + " of " + std::to_string(account.pictures) +
                   " pictures are answered with less than " + std::to_string(o.unsure * 100).substr(0, 4) + " %");

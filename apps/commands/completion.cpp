@@ -15,7 +15,7 @@ std::vector<const CLI::App*> commands(const CLI::App& app) {
 /// Words that an option takes, where its help lists them: "a | b | c".
 std::vector<std::string> values_of(const CLI::Option& option) {
   std::string text = option.get_description();
-  text = text.substr(0, text.find_first_of(";:("));
+  text = text.substr(0, std::min({text.find_first_of(";("), text.find(": "), text.size()}));
   std::vector<std::string> values;
   for (size_t from = 0; text.find(" | ") != std::string::npos && from != std::string::npos;) {
     const size_t end = text.find(" | ", from);
@@ -53,8 +53,8 @@ void bash(const CLI::App& app, std::ostream& out) {
   for (const CLI::App* command : commands(app)) names.push_back(command->get_name());
   out << "# graft's completion for bash: source <(graft completion bash)\n_graft() {\n"
       << "  local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD-1]} values= options=\n"
-      << "  COMPREPLY=()\n  if [ \"$COMP_CWORD\" = 1 ]; then COMPREPLY=($(compgen -W " << quoted(joined(names) + " --help --version")
-      << " -- \"$word\")); return; fi\n  case ${COMP_WORDS[1]} in\n";
+      << "  COMPREPLY=()\n  if [ \"$COMP_CWORD\" = 1 ]; then COMPREPLY=($(compgen -W "
+      << quoted(joined(names) + " --help --version") << " -- \"$word\")); return; fi\n  case ${COMP_WORDS[1]} in\n";
   for (const CLI::App* command : commands(app)) {
     std::vector<std::string> flags;
     out << "    " << command->get_name() << ")\n      case $before in\n";
@@ -76,7 +76,8 @@ void zsh(const CLI::App& app, std::ostream& out) {
     for (const char c : {'[', ']', ':'}) std::replace(text.begin(), text.end(), c, ' ');
     return text;
   };
-  out << "#compdef graft\n# graft's completion for zsh: source <(graft completion zsh)\n_graft() {\n  local -a commands\n  commands=(\n";
+  out << "#compdef graft\n# graft's completion for zsh: source <(graft completion zsh)\n_graft() {\n  local -a "
+         "commands\n  commands=(\n";
   for (const CLI::App* command : commands(app))
     out << "    " << quoted(command->get_name() + ":" + described(command->get_description())) << "\n";
   out << "  )\n  if (( CURRENT == 2 )); then _describe command commands; return; fi\n  case $words[2] in\n";
@@ -85,7 +86,8 @@ void zsh(const CLI::App& app, std::ostream& out) {
     for (const CLI::Option* option : long_options(*command)) {
       const std::vector<std::string> values = values_of(*option);
       std::string spec = "--" + option->get_lnames()[0] + "[" + described(option->get_description()) + "]";
-      if (option->get_items_expected_max() > 0) spec += ":value:" + (values.empty() ? "_files" : "(" + joined(values) + ")");
+      if (option->get_items_expected_max() > 0)
+        spec += ":value:" + (values.empty() ? "_files" : "(" + joined(values) + ")");
       out << " \\\n      " << quoted(spec);
     }
     out << " \\\n      '*:file:_files' ;;\n";
@@ -102,7 +104,9 @@ void fish(const CLI::App& app, std::ostream& out) {
       const std::vector<std::string> values = values_of(*option);
       out << "complete -c graft -n '__fish_seen_subcommand_from " << command->get_name() << "' -l "
           << option->get_lnames()[0] << " -d " << quoted(option->get_description());
-      if (option->get_items_expected_max() > 0) out << (values.empty() ? " -r" : " -x -a " + quoted(joined(values)));
+      const bool files = option->get_description().find("FILE") != std::string::npos;
+      if (option->get_items_expected_max() > 0)
+        out << (values.empty() ? " -r" : (files ? " -r -a " : " -x -a ") + quoted(joined(values)));
       out << "\n";
     }
   }
@@ -112,15 +116,20 @@ void fish(const CLI::App& app, std::ostream& out) {
 std::string in_roff(const std::string& text) {
   std::string all;
   for (const char c : text) {
-    if (c == '\\') all += "\\e";
-    else if (c == '-') all += "\\-";
-    else all += c;
+    if (c == '\\')
+      all += "\\e";
+    else if (c == '-')
+      all += "\\-";
+    else
+      all += c;
   }
   return all.starts_with('.') || all.starts_with('\'') ? "\\&" + all : all;
 }
 
 void manual(const CLI::App& app, std::ostream& out) {
-  out << ".TH GRAFT 1\n.SH NAME\ngraft \\- " << in_roff(app.get_description().substr(app.get_description().find(' ') + 1)) << "\n.SH SYNOPSIS\n.B graft\n.I COMMAND\n[\n.I OPTIONS\n]\n";
+  out << ".TH GRAFT 1\n.SH NAME\ngraft \\- "
+      << in_roff(app.get_description().substr(app.get_description().find(' ') + 1))
+      << "\n.SH SYNOPSIS\n.B graft\n.I COMMAND\n[\n.I OPTIONS\n]\n";
   for (const CLI::App* command : commands(app)) {
     out << ".SH GRAFT " << command->get_name() << "\n" << in_roff(command->get_description()) << ".\n";
     for (const CLI::Option* option : command->get_options()) {
@@ -139,15 +148,22 @@ void manual(const CLI::App& app, std::ostream& out) {
 
 void register_completion(CLI::App& app) {
   auto shell = std::make_shared<std::string>();
-  auto* command = app.add_subcommand("completion", "Print what a shell completes graft's commands and options by, or a manual page");
-  command->footer(examples({"source <(graft completion bash)", "graft completion fish | source",
-                            "graft completion man > graft.1"}));
-  command->add_option("shell", *shell, "bash | zsh | fish | man")->required()->transform(one_of({"bash", "zsh", "fish", "man"}));
+  auto* command = app.add_subcommand("completion",
+                                     "Print what a shell completes graft's commands and options by, or a manual page");
+  command->footer(examples(
+      {"source <(graft completion bash)", "graft completion fish | source", "graft completion man > graft.1"}));
+  command->add_option("shell", *shell, "bash | zsh | fish | man")
+      ->required()
+      ->transform(one_of({"bash", "zsh", "fish", "man"}));
   command->callback([shell, &app] {
-    if (*shell == "bash") bash(app, std::cout);
-    else if (*shell == "zsh") zsh(app, std::cout);
-    else if (*shell == "fish") fish(app, std::cout);
-    else manual(app, std::cout);
+    if (*shell == "bash")
+      bash(app, std::cout);
+    else if (*shell == "zsh")
+      zsh(app, std::cout);
+    else if (*shell == "fish")
+      fish(app, std::cout);
+    else
+      manual(app, std::cout);
   });
 }
 

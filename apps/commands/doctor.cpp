@@ -11,6 +11,7 @@
 
 #include "apps/commands/commands.h"
 #include "apps/common.h"
+#include "apps/json_output.h"
 #include "apps/library/device.h"
 #include "apps/model_reference.h"
 #include "apps/usage.h"
@@ -36,7 +37,8 @@ struct Finding {
 int usable_cores() {
   cpu_set_t set;
   CPU_ZERO(&set);
-  return sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : static_cast<int>(std::thread::hardware_concurrency());
+  return sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set)
+                                                     : static_cast<int>(std::thread::hardware_concurrency());
 }
 
 /// Cores that the control group allows, in parts of one; 0: as many as there are. [kernel documentation, cgroup-v2,
@@ -74,7 +76,8 @@ Finding cache_folder() {
   const bool writes = std::ofstream(probe).put('1').good();
   fs::remove(probe, code);
   return writes ? Finding{Finding::State::good, "pulled models lie in", folder}
-                : Finding{Finding::State::missing, "pulled models lie in", folder + ", which cannot be written to: set GRAFT_CACHE"};
+                : Finding{Finding::State::missing, "pulled models lie in",
+                          folder + ", which cannot be written to: set GRAFT_CACHE"};
 }
 
 void doctor(const CommonOptions& common) {
@@ -83,7 +86,10 @@ void doctor(const CommonOptions& common) {
   found.push_back({State::good, "graft", version()});
   const cpu::Isa isa = cpu::best_isa();
   found.push_back({isa == cpu::Isa::baseline ? State::missing : State::good, "vector loops",
-                   isa == cpu::Isa::avx512 ? "AVX-512" : isa == cpu::Isa::avx2 ? "AVX2" : "the baseline, which is slow: this processor has no AVX2, or ONEDNN_MAX_CPU_ISA forbids it"});
+                   isa == cpu::Isa::avx512 ? "AVX-512"
+                   : isa == cpu::Isa::avx2
+                       ? "AVX2"
+                       : "the baseline, which is slow: this processor has no AVX2, or ONEDNN_MAX_CPU_ISA forbids it"});
   const int cores = usable_cores();
   const double quota = cgroup_cores();
   std::string text = std::to_string(cores);
@@ -96,7 +102,9 @@ void doctor(const CommonOptions& common) {
   found.push_back({State::good, "memory available", std::to_string(available_memory() >> 20) + " MiB"});
   found.push_back(computes(common));
   const OpenedDevice device = opened_device({"auto", "auto", 0, 0});
-  found.push_back({device.note.empty() ? State::good : State::missing, "device", device.note.empty() ? device.description : device.note});
+  found.push_back({device.note.empty() ? State::good : State::missing, "device",
+                   device.note.empty() ? device.description : device.note});
+  found.push_back(library("libdnnl.so.3", "products of odd shapes", "install graft with its own, in lib/graft"));
   found.push_back(library("libheif.so.1", "HEIC and AVIF pictures", "install libheif1"));
   found.push_back(library("libtiff.so.6", "TIFF pictures", "install libtiff6"));
   found.push_back(library("libcurl.so.4", "downloads", "install libcurl4"));
@@ -109,8 +117,7 @@ void doctor(const CommonOptions& common) {
     list.push_back({{"what", f.what}, {"state", state}, {"text", f.text}});
     if (!common.json) std::printf("%-8s %s: %s\n", f.state == State::good ? "" : state, f.what.c_str(), f.text.c_str());
   }
-  if (common.json)
-    std::cout << json{{"findings", list}, {"works", !broken}}.dump(-1, ' ', false, json::error_handler_t::replace) << "\n";
+  if (common.json) print_json({{"findings", list}, {"works", !broken}});
   if (broken) set_exit_status(kFailed);
 }
 

@@ -9,6 +9,7 @@
 #include "apps/common.h"
 #include "apps/evaluation_files.h"
 #include "apps/evaluation_text.h"
+#include "apps/json_output.h"
 #include "apps/library/read_lines.h"
 #include "apps/run_folder.h"
 #include "apps/run_listener.h"
@@ -86,10 +87,12 @@ void take_run(Options& o) {
 }
 
 void evaluate(Options o) {
-  take_run(o);
   if (!o.pictures_file.empty()) check_predictions_path(o.pictures_file);
   if (!o.curves_file.empty()) check_curves_path(o.curves_file);
+  if (!o.pictures_file.empty() && o.pictures_file == o.curves_file)
+    throw Error("is the file of " + mention("pictures"), "choose another name").about("curves");
   Model model = Model::load(o.model);
+  take_run(o);
   if (!o.labels.empty()) model.set_labels(read_lines(o.labels));
   const Task task = model.task();
   const RunSettings settings = run_settings(model, o);
@@ -135,7 +138,7 @@ void evaluate(Options o) {
   figures["notes"] = listener.notes();
   figures["unreadable"] = account.unreadable;
   figures["not_pictures"] = account.ignored;
-  std::cout << figures.dump(-1, ' ', false, json::error_handler_t::replace) << "\n";
+  print_json(std::move(figures));
 }
 
 }  // namespace

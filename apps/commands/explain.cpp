@@ -8,6 +8,7 @@
 #include "apps/commands/commands.h"
 #include "apps/common.h"
 #include "apps/finetune_files.h"
+#include "apps/json_output.h"
 #include "apps/overlay.h"
 #include "apps/run_listener.h"
 #include "apps/usage.h"
@@ -45,7 +46,10 @@ int output_of(const Model& model, const std::string& name) {
 /// Names of files in the folder, one a picture, no two alike.
 class FileNames {
  public:
-  explicit FileNames(fs::path folder) : folder_(std::move(folder)) {}
+  FileNames(fs::path folder, const std::vector<std::string>& pictures) : folder_(std::move(folder)) {
+    for (const std::string& picture : pictures)
+      if (same_folder(picture)) taken_.insert(fs::path(picture).stem().string());
+  }
   std::string next(const std::string& picture) {
     const std::string stem = fs::path(picture).stem().string();
     std::string name = stem;
@@ -54,6 +58,12 @@ class FileNames {
   }
 
  private:
+  /// A picture that lies where overlays are written keeps its name to itself.
+  bool same_folder(const std::string& picture) const {
+    std::error_code code;
+    const fs::path parent = fs::path(picture).parent_path();
+    return fs::equivalent(parent.empty() ? fs::path(".") : parent, folder_, code) && !code;
+  }
   fs::path folder_;
   std::set<std::string> taken_;
 };
@@ -71,7 +81,7 @@ void explain(const Options& o) {
   for (const std::string& reason : pictures.skipped) listener.skipped(reason);
   Explainer explainer(model, settings, run);
   listener.note(explainer.method() + " of " + explainer.layer());
-  FileNames names(o.output);
+  FileNames names(o.output, pictures.paths);
   json results = json::array();
   // A few at a time: each holds its crop and its map.
   constexpr size_t kAtOnce = 16;
@@ -102,11 +112,12 @@ void explain(const Options& o) {
   }
   account.unreadable = listener.unreadable();
   if (o.common.json)
-    std::cout
-        << json{{"method", explainer.method()}, {"layer", explainer.layer()},       {"results", results},
-                {"notes", listener.notes()},    {"unreadable", account.unreadable}, {"not_pictures", account.ignored}}
-               .dump(-1, ' ', false, json::error_handler_t::replace)
-        << "\n";
+    print_json({{"method", explainer.method()},
+                {"layer", explainer.layer()},
+                {"results", std::move(results)},
+                {"notes", listener.notes()},
+                {"unreadable", account.unreadable},
+                {"not_pictures", account.ignored}});
   tell_account(account, o.common.quiet);
 }
 

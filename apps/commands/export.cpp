@@ -5,6 +5,7 @@
 
 #include "apps/commands/commands.h"
 #include "apps/common.h"
+#include "apps/json_output.h"
 #include "apps/usage.h"
 #include "importer/embed_preprocessing.h"
 #include "importer/picture_form.h"
@@ -54,7 +55,7 @@ void export_model(const Options& o) {
   if (o.common.json) {
     nlohmann::json report{{"model", o.output}, {"bytes", bytes}};
     if (fixed) report["fixed_size"] = {fixed->height, fixed->width};
-    std::cout << report.dump() << "\n";
+    print_json(report);
   } else if (!o.common.quiet)
     std::cerr << o.output << ": " << bytes / 1024 << " KiB\n";
 }

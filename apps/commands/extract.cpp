@@ -7,6 +7,7 @@
 #include "apps/account.h"
 #include "apps/commands/commands.h"
 #include "apps/common.h"
+#include "apps/json_output.h"
 #include "apps/run_listener.h"
 #include "apps/scatter.h"
 #include "apps/usage.h"
@@ -119,19 +120,16 @@ void extract(const Options& o) {
   const Account account{pictures.paths.size() - missing.size() + (writer.rows() - known), listener.unreadable(),
                         std::move(pictures.ignored)};
   if (o.common.json)
-    std::cout << nlohmann::json{{"output", o.output},
-                                {"pictures", writer.rows()},
-                                {"features", writer.width()},
-                                {"kept", writer.kept()},
-                                {"continued", writer.continued()},
-                                {"discarded", writer.discarded()},
-                                {"classes", writer.classes(labels)},
-                                {"notes", listener.notes()},
-                                {"skipped", account.unreadable.size()},
-                                {"unreadable", account.unreadable},
-                                {"not_pictures", account.ignored}}
-                     .dump(-1, ' ', false, nlohmann::json::error_handler_t::replace)
-              << "\n";
+    print_json({{"output", o.output},
+                {"pictures", writer.rows()},
+                {"features", writer.width()},
+                {"kept", writer.kept()},
+                {"continued", writer.continued()},
+                {"discarded", writer.discarded()},
+                {"classes", writer.classes(labels)},
+                {"notes", listener.notes()},
+                {"unreadable", account.unreadable},
+                {"not_pictures", account.ignored}});
   else if (!o.common.quiet)
     std::cerr << writer.rows() << " pictures, " << writer.width() << " features each: " << o.output << "\n";
   tell_account(account, o.common.quiet);

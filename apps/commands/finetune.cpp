@@ -1,3 +1,4 @@
+#include <filesystem>
 #include <iostream>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -9,6 +10,7 @@
 #include "apps/finetune_files.h"
 #include "apps/finetune_job.h"
 #include "apps/interruption.h"
+#include "apps/json_output.h"
 #include "apps/library/network.h"
 #include "apps/library/read_lines.h"
 #include "apps/library/train_settings.h"
@@ -20,6 +22,8 @@
 
 namespace graft::app {
 namespace {
+
+namespace fs = std::filesystem;
 
 std::string words(const std::vector<std::string>& names) {
   std::string all;
@@ -35,6 +39,9 @@ std::string resolved_config(const CLI::App& command, const SettingOptions& setti
   std::istringstream all(command.config_to_str(defaults_also, /*write_description=*/false));
   std::string text = "[finetune]\n";
   for (std::string line; std::getline(all, line);) {
+    for (const auto& [name, path] : {std::pair{"data=", &o.data}, {"model=", &o.model}, {"teacher=", &o.teacher}})
+      if (line.starts_with(name) && !path->empty())  // a RUN is asked for its pictures from anywhere
+        line = name + nlohmann::json(fs::absolute(*path).lexically_normal().string()).dump();
     if (line.starts_with("augment=") && o.settings.augment.ends_with(".toml"))  // the copy, which does not change
       line = "augment=" + nlohmann::json(o.output + "/augment.toml").dump();
     const bool chosen = defaults_also && settings.is_of_component(line.substr(0, line.find('=')));
@@ -73,23 +80,36 @@ void read_class_weights(const std::vector<std::string>& words, FinetuneSettings&
 void choose_or_not(FinetuneOptions& o, const std::set<std::string>& given) {
   FinetuneSettings& s = o.settings;
   static const std::set<std::string> kNotOfTheRecipe{
-      "config",     "device", "dtype",  "threads",       "seed",      "batch",         "json",   "quiet",
-      "preprocess", "resize", "crop",   "interpolation", "fit",       "background",    "icc",    "exact-decode",
-      "output",     "task",   "memory", "val-split",     "resume",    "class-weights", "budget", "help",
-      "auto",       "folds",  "seeds",  "picture-cache", "overwrite", "no-report",     "recipe"};
-  if (s.budget_seconds == 0) return;
+      "config",        "device",       "dtype",       "threads", "seed",          "batch",     "json",
+      "quiet",         "preprocess",   "resize",      "crop",    "interpolation", "fit",       "background",
+      "icc",           "exact-decode", "output",      "task",    "memory",        "val-split", "resume",
+      "class-weights", "budget",       "help",        "auto",    "folds",         "seeds",     "picture-cache",
+      "overwrite",     "no-report",    "tensorboard", "mlflow",  "recipe"};
+  if (s.budget_seconds == 0) {
+    if (!o.recipe.empty() && s.search_seconds <= 0)
+      throw Error("is of a run that chose, and this one does not", "leave it or " + mention("budget") + " out")
+          .about("recipe");
+    return;
+  }
+  const auto others = std::count_if(given.begin(), given.end(),
+                                    [](const std::string& name) { return !kNotOfTheRecipe.contains(name); }) -
+                      1;
   for (const std::string& name : given) {
     if (kNotOfTheRecipe.contains(name)) continue;
     if (s.budget_seconds > 0)
       throw Error("what it would choose is set: " + mention(name), "leave one of them out").about("budget");
     s.budget_seconds = 0;
     if (s.search_seconds <= 0) o.plain_because = name;
-    return;
+    o.plain_settings = others + 1;
+    break;
   }
   if (s.task != Task::classes) {
     s.budget_seconds = 0;
     if (s.search_seconds <= 0) o.plain_because = "task";
   }
+  if (!o.recipe.empty() && s.budget_seconds == 0 && s.search_seconds <= 0)
+    throw Error("is of a run that chose, and this one does not", "leave it or " + mention(o.plain_because) + " out")
+        .about("recipe");
 }
 
 /// --picture-cache: none where nothing is said.
@@ -130,11 +150,13 @@ void read_options(FinetuneOptions& o, const CLI::App& command, const SettingOpti
 }
 
 void finetune(FinetuneOptions& o, const CLI::App& command, const SettingOptions& settings) {
+  if (o.overwrite && o.settings.resume)
+    throw Error("does not go with " + mention("overwrite"), "leave one of them out").about("resume");
   read_options(o, command, settings);
   o.config_text = resolved_config(command, settings, o);
   const FinetuneReport report = run_finetune(o);
-  if (o.common.json) std::cout << to_json_text(report) << "\n";
-  if (report.interrupted)
+  if (o.common.json) print_json(to_json(report));
+  if (Interruption::asked())
     set_exit_status(kInterrupted);
   else if (!report.result.diverged.empty())
     set_exit_status(kFailed);
@@ -253,6 +275,11 @@ void register_finetune(CLI::App& app) {
       ->type_name("FILE");
   command->add_flag("--find-lr", o->settings.find_rate,
                     "Only the learning-rate range test: RUN/rates.csv, RUN/rates.svg and a suggestion");
+  command->add_flag(
+      "--tensorboard", o->tensorboard,
+      "Also write what TensorBoard shows: curves while it runs, weights, mistakes and features at the end");
+  command->add_option("--mlflow", o->mlflow, "Also write the run into this folder of MLflow's (mlruns)")
+      ->type_name("FOLDER");
   command->add_flag("!--no-report", o->report, "Do not write RUN/report.html");
   command->add_flag("--overwrite", o->overwrite, "Replace the run that is in the RUN folder");
   command->add_flag("--resume", o->settings.resume,
@@ -265,7 +292,7 @@ void register_finetune(CLI::App& app) {
         {"--features", "--batch-norm", "--stochastic-depth", "--preset", "--teacher", "--memory", "--picture-cache"});
   group("Data", {"--task", "--val-split"});
   group("Choosing by the pictures", {"--folds", "--seeds", "--auto", "--budget", "--recipe", "--find-lr"});
-  group("Run folder", {"--overwrite", "--resume", "--no-report", "--output"});
+  group("Run folder", {"--overwrite", "--resume", "--no-report", "--tensorboard", "--mlflow", "--output"});
   command->callback([o, command, settings] { finetune(*o, *command, *settings); });
 }
 

@@ -6,6 +6,7 @@
 #include "apps/commands/commands.h"
 #include "apps/common.h"
 #include "apps/heat_map.h"
+#include "apps/json_output.h"
 #include "apps/usage.h"
 #include "finetune/heads/freeze.h"
 #include "finetune/training/gradcheck.h"
@@ -66,7 +67,7 @@ void gradcheck(const Options& o) {
                   c.numerical, c.relative_error);
   }
   if (o.common.json)
-    std::cout << json{{"max_relative_error", worst}, {"parameters", parameters}}.dump() << "\n";
+    print_json({{"max_relative_error", worst}, {"checks", parameters}});
   else
     std::printf("\nlargest relative error %.2e over %zu parameters\n", worst, checks.size());
   std::fflush(stdout);

@@ -5,6 +5,7 @@
 
 #include "apps/commands/commands.h"
 #include "apps/compute_options.h"
+#include "apps/json_output.h"
 #include "apps/library/tensor_inference.h"
 #include "apps/usage.h"
 #include "importer/reader.h"
@@ -103,7 +104,7 @@ void infer(const Options& o) {
                        {"name", graph.value(outputs[i].first).name},
                        {"shape", static_cast<const std::vector<int64_t>&>(y.shape())}});
   }
-  if (o.common.json) std::cout << nlohmann::json{{"outputs", written}}.dump() << "\n";
+  if (o.common.json) print_json({{"outputs", written}});
 }
 
 }  // namespace

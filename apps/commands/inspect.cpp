@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cstdio>
 #include <iostream>
 #include <nlohmann/json.hpp>
@@ -6,10 +7,12 @@
 #include "apps/commands/commands.h"
 #include "apps/common.h"
 #include "apps/filter_sheet.h"
+#include "apps/json_output.h"
 #include "apps/model_text.h"
 #include "apps/usage.h"
 #include "augment/encode.h"
 #include "finetune/heads/freeze.h"
+#include "importer/preprocessing_json.h"
 #include "importer/reader.h"
 #include "runtime/core/atomic_file.h"
 #include "runtime/core/error.h"
@@ -58,9 +61,21 @@ json layer_table(const OnnxModel& model, const Options& o) {
     parameters += own;
     multiply_adds += work;
   }
-  return {{"model", model.path},      {"opset", model.opset},           {"ir_version", model.ir_version},
-          {"parameters", parameters}, {"multiply_adds", multiply_adds}, {"labels", model.metadata.labels.size()},
-          {"layers", layers},         {"batch", model.declared_batch},  {"batch_opened", model.batch_opened}};
+  const auto training = model.metadata.other.find("graft.training");
+  return {
+      {"classes", model.metadata.labels},
+      {"task", model.metadata.task.empty() ? "classes" : model.metadata.task},
+      {"preprocessing", model.metadata.preprocessing ? json::parse(to_json(*model.metadata.preprocessing)) : json()},
+      {"training", training == model.metadata.other.end() ? json() : json::parse(training->second, nullptr, false)},
+      {"model", model.path},
+      {"opset", model.opset},
+      {"ir_version", model.ir_version},
+      {"parameters", parameters},
+      {"multiply_adds", multiply_adds},
+      {"labels", model.metadata.labels.size()},
+      {"layers", layers},
+      {"batch", model.declared_batch},
+      {"batch_opened", model.batch_opened}};
 }
 
 /// Columns count characters, not the bytes of ×.
@@ -87,6 +102,16 @@ void print(const json& j) {
   std::printf("\n%lld parameters, %lld multiply-adds for one picture; opset %lld, %lld labels\n",
               j["parameters"].get<long long>(), j["multiply_adds"].get<long long>(), j["opset"].get<long long>(),
               j["labels"].get<long long>());
+  const json& classes = j["classes"];
+  if (!classes.empty()) {
+    std::string names;
+    for (size_t i = 0; i < std::min<size_t>(classes.size(), 10); ++i)
+      names += (i == 0 ? "" : ", ") + classes[i].get<std::string>();
+    std::printf("task %s: %s%s\n", j["task"].get<std::string>().c_str(), names.c_str(),
+                classes.size() > 10 ? (", and " + std::to_string(classes.size() - 10) + " more").c_str() : "");
+  }
+  if (!j["preprocessing"].is_null()) std::printf("preprocessing %s\n", j["preprocessing"].dump().c_str());
+  if (!j["training"].is_null()) std::printf("training %s\n", j["training"].dump().c_str());
   if (const auto batch = j["batch"].get<long long>(); batch > 0)
     std::printf("exported for %lld picture%s at a time: %s\n", batch, batch == 1 ? "" : "s",
                 j["batch_opened"].get<bool>() ? "made open, and checked on random pictures"
@@ -96,9 +121,7 @@ void print(const json& j) {
 void print_differences(const Options& o, const OnnxModel& model) {
   const auto lines = differences(model, read_model(o.other));
   if (o.common.json) {
-    std::cout << json{{"model", o.model}, {"other", o.other}, {"same", lines.empty()}, {"differences", lines}}.dump(
-                     -1, ' ', false, json::error_handler_t::replace)
-              << "\n";
+    print_json({{"model", o.model}, {"other", o.other}, {"same", lines.empty()}, {"differences", lines}});
     return;
   }
   for (const std::string& line : lines) std::cout << line << "\n";
@@ -114,7 +137,7 @@ void inspect(const Options& o) {
   const json table = with_place([&] { return o.model; }, [&] { return layer_table(model, o); });
   std::cout.flush();
   if (o.common.json)
-    std::cout << table.dump(-1, ' ', false, json::error_handler_t::replace) << "\n";
+    print_json(table);
   else
     print(table);
   std::fflush(stdout);

@@ -5,6 +5,7 @@
 
 #include "apps/commands/commands.h"
 #include "apps/common.h"
+#include "apps/json_output.h"
 #include "apps/usage.h"
 #include "finetune/training/safetensors.h"
 #include "importer/metadata.h"
@@ -71,7 +72,7 @@ void create(const Options& o) {
                          {"missing", weights->missing},
                          {"unused", weights->unused},
                          {"other_shapes", weights->other_shapes}};
-  std::cout << report.dump() << "\n";
+  print_json(report);
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 
 #include "apps/commands/commands.h"
 #include "apps/common.h"
+#include "apps/json_output.h"
 #include "apps/library/pipelines.h"
 #include "apps/picture_paths.h"
 #include "apps/preview_sheet.h"
@@ -145,11 +146,7 @@ void preview(const Options& o) {
   write_preview(sheet, o.output);
   if (!listener.unreadable().empty()) set_exit_status(kSomeSkipped);
   if (o.common.json)
-    std::cout << nlohmann::json{{"output", o.output},
-                                {"pictures", sheet.rows.size()},
-                                {"unreadable", listener.unreadable()}}
-                     .dump(-1, ' ', false, nlohmann::json::error_handler_t::replace)
-              << "\n";
+    print_json({{"output", o.output}, {"pictures", sheet.rows.size()}, {"unreadable", listener.unreadable()}});
 }
 
 }  // namespace

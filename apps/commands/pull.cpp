@@ -7,6 +7,7 @@
 
 #include "apps/commands/commands.h"
 #include "apps/compute_options.h"
+#include "apps/json_output.h"
 #include "apps/model_reference.h"
 #include "apps/usage.h"
 #include "importer/preprocessing_json.h"
@@ -58,7 +59,7 @@ void list(const Options& o) {
   if (o.common.json) {
     json models = json::array();
     for (const ZooModel* model : shown) models.push_back(entry(*model));
-    std::cout << json{{"models", models}, {"cache", model_cache()}}.dump() << "\n";
+    print_json({{"models", models}, {"cache", model_cache()}});
     return;
   }
   std::printf("%-52s %-10s %9s %6s %-9s %7s  %s\n", "model", "source", "MB", "pixels", "filter", "classes", "licence");
@@ -85,7 +86,7 @@ void pull(const Options& o) {
                 {"tries", pulled.tries},
                 {"resumed_at", pulled.resumed_at},
                 {"name", pulled.name.empty() ? json() : json(pulled.name)}};
-    std::cout << report.dump() << "\n";
+    print_json(report);
     return;
   }
   std::cout << pulled.path << "\n";

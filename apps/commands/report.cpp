@@ -5,6 +5,7 @@
 #include "apps/account.h"
 #include "apps/commands/commands.h"
 #include "apps/common.h"
+#include "apps/json_output.h"
 #include "apps/report/report.h"
 #include "apps/run_folder.h"
 #include "apps/run_listener.h"
@@ -19,15 +20,17 @@ struct Options : PictureModelOptions {
 };
 
 void report(Options o) {
+  const Model model = Model::load(o.model);
   const RunSource run = source_of_run(o.model);
   if (o.data.empty() && !run.data)
     throw Error("no labelled pictures are named", "name them behind the model; a RUN folder knows its own");
   const bool own = o.data.empty();
   if (own) o.data = *run.data;
-  if (o.output.empty()) o.output = (std::filesystem::path(o.model).parent_path() / "report.html").string();
+  if (o.output.empty())
+    o.output = run.data ? (std::filesystem::path(o.model).parent_path() / "report.html").string() : "report.html";
   if (!o.output.ends_with(".html"))
     throw Error("\"" + o.output + "\" is no page", "end the name in .html").about("output");
-  const Model model = Model::load(o.model);
+  require_writable_place(o.output);
   ReportSource source;
   source.run = run_settings(model, o);
   const SplitSettings split{own ? run.validation_part.value_or(0.2) : 0.2, own ? run.seed.value_or(0) : o.common.seed,
@@ -47,21 +50,19 @@ void report(Options o) {
   }
   source.account.unreadable = listener.unreadable();
   source.notes = listener.notes();
-  source.title = std::filesystem::path(o.data).filename().string() + ": what " +
-                 std::filesystem::path(o.model).filename().string() + " makes of it";
+  source.of_run = own;
+  source.title = name_of_path(o.data) + ": what " + name_of_path(o.model) + " makes of it";
   source.config = run.config;
-  source.command = "graft report " + o.model + " " + o.data;
+  source.command = "graft report " + shell_quoted(o.model) + " " + shell_quoted(o.data);
   source.augment = run.augment;
   source.training = data.train;
   write_report(o.output, model, source, &listener);
   tell_account(source.account, o.common.quiet);
   if (o.common.json)
-    std::cout << nlohmann::json{{"report", o.output},
-                                {"notes", listener.notes()},
-                                {"unreadable", source.account.unreadable},
-                                {"not_pictures", source.account.ignored}}
-                     .dump(-1, ' ', false, nlohmann::json::error_handler_t::replace)
-              << "\n";
+    print_json({{"report", o.output},
+                {"notes", listener.notes()},
+                {"unreadable", source.account.unreadable},
+                {"not_pictures", source.account.ignored}});
   else if (!o.common.quiet)
     std::cerr << "graft: " << o.output << "\n";
 }
@@ -75,7 +76,8 @@ void register_report(CLI::App& app) {
   add_picture_model(*command, *o);
   command->add_option("data", o->data,
                       "Labelled pictures, as evaluate takes them; a RUN folder's own where it is left out");
-  command->add_option("-o,--output", o->output, "Page to write (default: report.html beside the model)");
+  command->add_option("-o,--output", o->output,
+                      "Page to write (default: report.html, in the RUN folder where there is one)");
   command->callback([o] { report(*o); });
 }
 

@@ -21,8 +21,16 @@ namespace {
 constexpr const char* kWrongModel = "is this the right model for this data?";
 
 /// The model's output for each class of the data: by name where the model knows names, otherwise by position.
-std::vector<int> match_classes(const std::vector<std::string>& classes, const std::vector<std::string>& labels,
-                               size_t outputs) {
+std::vector<int> match_classes(const std::vector<std::string>& classes, const std::vector<LabelledFile>& files,
+                               const std::vector<std::string>& labels, size_t outputs) {
+  if (!labels.empty() && labels.size() != outputs)
+    throw Error("there are " + std::to_string(labels.size()) + " class names, and the model has " +
+                    std::to_string(outputs) + " outputs",
+                "name each of them once");
+  if (std::set<std::string>(labels.begin(), labels.end()).size() != labels.size())
+    throw Error("two outputs of the model have the same name", "name each of them once");
+  std::set<size_t> occurring;  // a class without a picture need not be known
+  for (const LabelledFile& file : files) occurring.insert(static_cast<size_t>(file.label));
   std::vector<int> index;
   // Numbers are what outputs are called that have no names: they need not all be there.
   const bool by_number = labels.empty() && std::all_of(classes.begin(), classes.end(), [&](const std::string& name) {
@@ -35,6 +43,10 @@ std::vector<int> match_classes(const std::vector<std::string>& classes, const st
       continue;
     }
     const auto it = std::find(labels.begin(), labels.end(), classes[i]);
+    if (it == labels.end() && !occurring.contains(i)) {
+      index.push_back(-1 - static_cast<int>(i));
+      continue;
+    }
     if (it == labels.end()) throw Error("the model knows no class \"" + classes[i] + "\"", kWrongModel);
     index.push_back(static_cast<int>(it - labels.begin()));
   }
@@ -46,7 +58,7 @@ std::vector<int> match_classes(const std::vector<std::string>& classes, const st
   const std::set<int> different(index.begin(), index.end());
   if (different.size() != index.size())
     throw Error("two classes of the data are the same output of the model", kWrongModel);
-  if (std::any_of(index.begin(), index.end(), [&](int i) { return static_cast<size_t>(i) >= outputs; }))
+  if (std::any_of(index.begin(), index.end(), [&](int i) { return i >= static_cast<int>(outputs); }))
     throw Error(
         "the model has " + std::to_string(outputs) + " outputs and " + std::to_string(labels.size()) + " class names",
         kWrongModel);
@@ -110,7 +122,7 @@ void evaluate_classes(const Model& model, const std::vector<LabelledFile>& files
   const std::vector<std::string>& labels = model.labels();
   const std::string scores_name = scores_before_softmax(model.contents().graph);
   PictureRunner runner(model.contents(), settings, scores_name);
-  const auto target = match_classes(classes, labels, runner.width());
+  const auto target = match_classes(classes, files, labels, runner.width());
   for (size_t i = 0; i < runner.width(); ++i) result.classes.push_back(output_label(labels, static_cast<int>(i)));
   if (labels.empty())
     for (size_t i = 0; i < classes.size(); ++i) result.classes[static_cast<size_t>(target[i])] = classes[i];

@@ -46,8 +46,9 @@ double sigmoid(double score) { return 1 / (1 + std::exp(-score)); }
 void tell_intervals(ClassFigures& f, const std::vector<Prediction>& predictions) {
   const size_t classes = f.per_class.size();
   std::vector<int64_t> hits(classes), predicted(classes), true_ones(classes);
-  const auto intervals =
-      bootstrap_intervals(predictions.size(), 3, [&](std::span<const uint32_t> drawn, std::span<double> figures) {
+  const auto intervals = bootstrap_intervals(
+      predictions.size(), 3,
+      [&](std::span<const uint32_t> drawn, std::span<double> figures) {
         for (auto* counts : {&hits, &predicted, &true_ones}) std::fill(counts->begin(), counts->end(), 0);
         double right = 0, loss = 0, f1 = 0, occurring = 0;
         for (size_t i = 0; i < drawn.size(); ++i) {
@@ -68,7 +69,8 @@ void tell_intervals(ClassFigures& f, const std::vector<Prediction>& predictions)
         figures[0] = right / pictures;
         figures[1] = loss / pictures;
         figures[2] = f1 / occurring;
-      });
+      },
+      resamples_for(predictions.size() + classes));
   f.top1_interval = interval(intervals[0]);
   f.loss_interval = interval(intervals[1]);
   f.macro_f1_interval = interval(intervals[2]);

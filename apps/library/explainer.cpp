@@ -182,30 +182,23 @@ class AttentionRollout final : public Method {
   }
 
   std::vector<float> map(int) override {
-    std::vector<double> rollout(tokens_ * tokens_, 0), step(tokens_ * tokens_), next(tokens_ * tokens_);
-    for (size_t t = 0; t < tokens_; ++t) rollout[t * tokens_ + t] = 1;
-    for (size_t o = 1; o < plan_->output_count(); ++o) {
+    // The class token's row of the product, or the sum of all rows, from the last block to the first.
+    std::vector<double> reached(tokens_, before_ > 0 ? 0 : 1), next(tokens_);
+    if (before_ > 0) reached[0] = 1;
+    for (size_t o = plan_->output_count(); o-- > 1;) {
       const std::vector<float> heads = plain_copy(plan_->output(o));
       const size_t count = heads.size() / (tokens_ * tokens_);
-      for (size_t i = 0; i < step.size(); ++i) {
-        double sum = 0;
-        for (size_t h = 0; h < count; ++h) sum += static_cast<double>(heads[h * step.size() + i]);
-        step[i] = sum / static_cast<double>(count) / 2 + (i / tokens_ == i % tokens_ ? 0.5 : 0);
-      }
-      std::fill(next.begin(), next.end(), 0);
-      for (size_t i = 0; i < tokens_; ++i)
-        for (size_t k = 0; k < tokens_; ++k)
-          for (size_t j = 0; j < tokens_; ++j)
-            next[i * tokens_ + j] += step[i * tokens_ + k] * rollout[k * tokens_ + j];
-      std::swap(rollout, next);
+      for (size_t j = 0; j < tokens_; ++j) next[j] = reached[j] / 2;
+      for (size_t h = 0; h < count; ++h)
+        for (size_t i = 0; i < tokens_; ++i) {
+          const double share = reached[i] / (2 * static_cast<double>(count));
+          const float* row = heads.data() + (h * tokens_ + i) * tokens_;
+          for (size_t j = 0; j < tokens_; ++j) next[j] += share * static_cast<double>(row[j]);
+        }
+      std::swap(reached, next);
     }
     std::vector<float> map;
-    const size_t readers = before_ > 0 ? 1 : tokens_;  // the class token, which stands first
-    for (size_t j = before_; j < tokens_; ++j) {
-      double sum = 0;
-      for (size_t i = 0; i < readers; ++i) sum += rollout[i * tokens_ + j];
-      map.push_back(static_cast<float>(sum));
-    }
+    for (size_t j = before_; j < tokens_; ++j) map.push_back(static_cast<float>(reached[j]));
     return map;
   }
 

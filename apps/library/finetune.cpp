@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <filesystem>
 #include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -133,6 +134,11 @@ class Job {
     }
     options_.checkpoint.path = settings_.checkpoint;
     options_.checkpoint.resume = settings_.resume;
+    if (settings_.resume && !adapts_ && settings_.search_seconds <= 0 &&
+        !std::filesystem::exists(settings_.checkpoint)) {
+      listener_.note("the run before did not come as far as a checkpoint: it is made from the beginning");
+      options_.checkpoint.resume = settings_.resume = false;
+    }
     options_.checkpoint.fingerprint = fingerprint(settings_, model_.graph, preprocessing_, dataset);
     prepare_graph();
     decoded_ = decoded_pictures(settings_);
@@ -428,10 +434,20 @@ SeedsResult repeat(const Model& model, const Dataset& dataset, FinetuneSettings 
     const std::string name = "seed " + std::to_string(settings.seed);
     RepetitionListener inner(listener, name);
     if (inner.stop()) break;
-    const double score = Job(model, dataset, settings, inner).run().best_score;
+    FinetuneResult one;
+    try {
+      one = Job(model, dataset, settings, inner).run();
+    } catch (const Error& error) {
+      if (error.code() != ErrorCode::cancelled) throw;
+      break;  // the runs before are whole
+    }
     if (inner.stopped()) break;
-    result.scores.push_back(score);
-    listener.note(name + ": " + score_text(settings.task, score));
+    if (!one.diverged.empty()) {
+      listener.note(name + ": left out, " + one.diverged);
+      continue;
+    }
+    result.scores.push_back(one.best_score);
+    listener.note(name + ": " + score_text(settings.task, one.best_score));
   }
   result.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   return result;

@@ -88,9 +88,7 @@ std::string departs_from_recipe(const FinetuneSettings& settings, Task task) {
   std::istringstream given(resumable_text(settings)), usual(resumable_text(plain));
   for (std::string a, b; std::getline(given, a) && std::getline(usual, b);) {
     if (a == b) continue;
-    const size_t space = a.find(' ');
-    const std::string name = a.substr(0, a.find('='));
-    return space == std::string::npos || space > name.size() ? name : name.substr(space + 1);
+    return a.substr(0, a.find('='));
   }
   return "";
 }

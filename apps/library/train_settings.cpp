@@ -87,18 +87,24 @@ std::string resumable_text(const FinetuneSettings& s) {
   text.precision(9);
   TrainOptions options;
   each_pair(s, options, [](const auto& from, auto& to) { to = static_cast<std::decay_t<decltype(to)>>(from); });
-  options.each_group([&](const char* name, const auto& group) {
-    for (const auto& [setting, value] : setting_values(group)) text << name << ' ' << setting << '=' << value << '\n';
+  options.each_group([&](const char*, const auto& group) {
+    for (const auto& [setting, value] : setting_values(group)) text << setting << '=' << value << '\n';
   });
-  text << "seed=" << s.seed << "\nbatch=" << s.compute.batch << "\nprecision=" << s.compute.precision
-       << "\naugment=" << s.augment << "\nhead=" << text_of(s.head) << "\nfeatures=" << s.features
-       << "\nfreeze=" << s.freeze << "\nbatch-norm=" << static_cast<int>(s.batch_norm)
-       << "\nstochastic-depth=" << s.stochastic_depth << "\nsimplified=" << s.remove_lrn_and_dropout
-       << "\nloss=" << text_of(s.loss) << "\nbalanced-weights=" << s.balanced_weights
+  std::string augment = s.augment;  // a file's lines in one
+  for (char& c : augment)
+    if (c == '\n') c = ';';
+  const char* norms = s.batch_norm == BatchNormPolicy::train    ? "train"
+                      : s.batch_norm == BatchNormPolicy::frozen ? "frozen"
+                                                                : "auto";
+  text << "seed=" << s.seed << "\nbatch=" << s.compute.batch << "\ndtype=" << s.compute.precision
+       << "\naugment=" << augment << "\nhead=" << text_of(s.head) << "\nfeatures=" << s.features
+       << "\nfreeze=" << s.freeze << "\nbatch-norm=" << norms << "\nstochastic-depth=" << s.stochastic_depth
+       << "\npreset=" << (s.remove_lrn_and_dropout ? "accelerating-bn" : "none") << "\nloss=" << text_of(s.loss)
        << "\noptimizer=" << text_of(s.optimizer) << "\nschedule=" << text_of(s.schedule)
-       << "\nteacher=" << s.teacher.has_value() << "\nauto=" << s.search_seconds << s.search_freedom.rate
-       << s.search_freedom.weight_decay << s.search_freedom.head << s.search_freedom.freeze << s.search_freedom.epochs
-       << "\nclass-weights=";
+       << "\nteacher=" << (s.teacher ? "given" : "none") << "\nauto=" << s.search_seconds << " s for"
+       << (s.search_freedom.rate ? " rate" : "") << (s.search_freedom.weight_decay ? " weight-decay" : "")
+       << (s.search_freedom.head ? " head" : "") << (s.search_freedom.freeze ? " freeze" : "")
+       << (s.search_freedom.epochs ? " epochs" : "") << "\nclass-weights=" << (s.balanced_weights ? "balanced" : "");
   for (const float weight : s.class_weights) text << weight << ' ';
   text << '\n';
   return text.str();

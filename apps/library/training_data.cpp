@@ -120,10 +120,8 @@ std::string fingerprint(const FinetuneSettings& settings, const Graph& graph, co
   std::string lines;
   std::istringstream said(resumable_text(settings));
   for (std::string line; std::getline(said, line);) {
-    // How long it goes on may change; a line's last word before its value is the setting's name.
-    if (line.starts_with("length ")) continue;
-    const size_t space = line.rfind(' ', line.find('='));
-    lines += line.substr(space == std::string::npos ? 0 : space + 1) + "\n";
+    if (line.starts_with("epochs=") || line.starts_with("patience=")) continue;  // how long it goes on may change
+    lines += line + "\n";
   }
   return lines + "preprocessing=" + to_json(preprocessing) + "\nnetwork=" + hash_of(network.str()) +
          "\npictures=" + hash_of(text.str());

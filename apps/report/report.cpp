@@ -91,12 +91,12 @@ std::string joined(const std::vector<std::string>& words) {
 std::vector<std::string> summary_of(const ReportSource& source, const EvaluatedPart& part, const json& figures) {
   const Evaluation& e = part.evaluation;
   std::vector<std::string> sentences;
-  const std::string on = "On " + std::to_string(e.pictures) + " pictures " +
-                         (part.split == "test"    ? "that neither trained nor chose anything"
-                          : part.split == "val"   ? "that did not train it"
-                          : part.split == "train" ? "that trained it"
-                                                  : "") +
-                         (part.split == "all" ? "it " : ", it ");
+  std::string on = "On " + std::to_string(e.pictures) + " pictures ";
+  if (source.of_run)
+    on += part.split == "test"  ? "that neither trained nor chose anything "
+          : part.split == "val" ? "that did not train it "
+                                : "that trained it ";
+  on += "it ";
   if (const auto& f = e.of_classes) {
     const std::vector<std::string> names =
         e.classes.size() <= 8 ? e.classes : std::vector<std::string>{std::to_string(e.classes.size()) + " classes"};

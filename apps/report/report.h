@@ -12,6 +12,7 @@ namespace graft::app {
 /// What a report tells. What is not known is left empty, and its section with it.
 struct ReportSource {
   std::string title;
+  bool of_run = true;  // the parts are those that trained and judged the model
   /// What the model is worth on each part; the pictures of the last one are shown.
   std::vector<EvaluatedPart> parts;
   RunSettings run;  // of the model over pictures

@@ -106,7 +106,7 @@
       if (!count.has(key)) count.set(key, []);
       count.get(key).push(p);
     }
-    const seen = classes.map((_, c) => c).filter((c) => predictions.some((p) => p.truth === c || p.answer === c));
+    const seen = [...new Set(predictions.flatMap((p) => [p.truth, p.answer]))].sort((a, b) => a - b);
     const cell = (t, a) => count.get(t * classes.length + a) ?? [];
     const open = (t, a) => show(t === a ? `${classes[t]}: right` : `${classes[t]} taken for ${classes[a]}`, pictures([...cell(t, a)].sort((x, y) => y.loss - x.loss).slice(0, 120)));
     if (seen.length <= 30) {
@@ -124,13 +124,13 @@
     if (seen.length > 30 && pairs.length > 0)
       section("confusion", "Confusion", element("p", {class: "faint"}, `${pairs.length} pairs of classes are confused; the most frequent:`),
         element("div", {}, pairs.slice(0, 40).map((pair) => element("p", {}, element("button", {type: "button", onclick: () => open(pair.t, pair.a)}, `${pair.n} × ${classes[pair.t]} taken for ${classes[pair.a]}`)))));
-    section("classes", "Classes", table(["class", "pictures", "precision", "recall", "F1", "AP"], data.per_class.map((c) => [c.class, c.images, {text: percent(c.precision), value: c.precision}, {text: percent(c.recall), value: c.recall}, {text: c.f1.toFixed(3), value: c.f1}, {text: c.average_precision === null ? "–" : c.average_precision.toFixed(3), value: c.average_precision ?? -1}])));
+    section("classes", "Classes", table(["class", "pictures", "precision", "recall", "F1", "AP"], data.per_class.map((c) => [c.class, c.images, {text: c.predicted ? percent(c.precision) : "–", value: c.precision}, {text: c.images ? percent(c.recall) : "–", value: c.recall}, {text: c.f1.toFixed(3), value: c.f1}, {text: c.average_precision === null ? "–" : c.average_precision.toFixed(3), value: c.average_precision ?? -1}])));
 
     const wrong = predictions.filter((p) => p.truth !== p.answer).sort((a, b) => b.loss - a.loss);
     const unsure = [...predictions].sort((a, b) => a.score - b.score);
     const hasOverlays = Object.keys(data.overlays).length > 0;
     const lists = element("div");
-    const fill = () => lists.replaceChildren(element("h3", {}, `Mistakes, the most confident first (${wrong.length})`), wrong.length > 0 ? pictures(wrong.slice(0, 60)) : element("p", {}, "There are none."),
+    const fill = () => lists.replaceChildren(element("h3", {}, `Mistakes, the largest loss first (${wrong.length})`), wrong.length > 0 ? pictures(wrong.slice(0, 60)) : element("p", {}, "There are none."),
       element("h3", {}, "Least certain"), pictures(unsure.slice(0, 12)));
     fill();
     section("mistakes", "Pictures", hasOverlays ? element("label", {}, element("input", {type: "checkbox", id: "overlays", onchange: (event) => { overlays = event.target.checked; fill(); }}), ` where the network looked (${data.explained_by})`) : null, lists);
@@ -145,7 +145,7 @@
     section("calibration", "Calibration", element("p", {class: "faint"}, `Answers that are ${"90 %"} sure should be right nine times of ten. Expected calibration error ${number(data.calibration_error, 3)}.`),
       chart("how often answers are right, by how sure they are", {type: "bar", data: {labels: bins.map((_, i) => `${i * 10}–${i * 10 + 10} %`), datasets: [
         {label: "right", data: bins.map((b) => (b.n ? b.right / b.n : null)), backgroundColor: series[0]},
-        {label: "mean confidence", type: "line", data: bins.map((b) => (b.n ? b.sum / b.n : null)), borderColor: series[1], backgroundColor: series[1], spanGaps: true}]},
+        {label: "mean confidence", type: "line", data: bins.map((b) => (b.n ? b.sum / b.n : null)), borderColor: series[1], backgroundColor: series[1], pointRadius: 4, spanGaps: true}]},
         options: {scales: axes("confidence", "right", {y: {min: 0, max: 1}}), plugins: {tooltip: {callbacks: {afterLabel: (item) => `${bins[item.dataIndex].n} pictures`}}}}}));
   } else if (predictions.length > 0) {
     if (data.per_label.length > 0)

@@ -34,4 +34,9 @@ std::vector<std::pair<double, double>> bootstrap_intervals(
   return intervals;
 }
 
+int resamples_for(size_t steps) {
+  constexpr size_t kWork = 200'000'000;
+  return static_cast<int>(std::clamp<size_t>(kWork / std::max<size_t>(steps, 1), 200, 2000));
+}
+
 }  // namespace graft

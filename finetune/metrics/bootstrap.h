@@ -18,4 +18,7 @@ std::vector<std::pair<double, double>> bootstrap_intervals(
     const std::function<void(std::span<const uint32_t> drawn, std::span<double>)>& statistics, int resamples = 2000,
     uint64_t seed = 0);
 
+/// 2,000 sets, fewer where going through one takes so many `steps` that all together would take long.
+int resamples_for(size_t steps);
+
 }  // namespace graft

@@ -12,6 +12,7 @@ namespace graft {
 void ScoreTable::add(std::span<const float> scores, int label) {
   scores_.insert(scores_.end(), scores.begin(), scores.end());
   labels_.push_back(label);
+  log_sums_.push_back(formulas::log_sum_exp(scores, Row{}));
 }
 
 std::pair<double, double> ScoreTable::accuracy_interval(int resamples, uint64_t seed) const {
@@ -37,8 +38,7 @@ double ScoreTable::roc_auc() const {
 Ranking ScoreTable::one_against_rest(int label) const {
   std::vector<std::pair<double, bool>> ranked;
   for (size_t i = 0; i < count(); ++i)
-    ranked.emplace_back(static_cast<double>(row(i)[static_cast<size_t>(label)]) - formulas::log_sum_exp(row(i), Row{}),
-                        labels_[i] == label);
+    ranked.emplace_back(static_cast<double>(row(i)[static_cast<size_t>(label)]) - log_sums_[i], labels_[i] == label);
   return Ranking(std::move(ranked));
 }
 

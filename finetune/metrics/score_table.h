@@ -37,6 +37,7 @@ class ScoreTable {
   size_t classes_;
   std::vector<float> scores_;
   std::vector<int> labels_;
+  std::vector<double> log_sums_;  // of each picture's exponentials, which every class needs
 };
 
 }  // namespace graft

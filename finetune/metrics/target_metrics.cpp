@@ -2,21 +2,12 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <numeric>
 
 #include "finetune/metrics/bootstrap.h"
 
 namespace graft {
-namespace {
-
-/// 2,000, fewer where a set takes long to go through.
-int resamples_for(size_t numbers) {
-  constexpr size_t kWork = 200'000'000;
-  return static_cast<int>(std::clamp<size_t>(kWork / std::max<size_t>(numbers, 1), 200, 2000));
-}
-
-}  // namespace
-
 void TargetMetrics::add(std::span<const float> scores, std::span<const int> labels, std::span<const float> targets) {
   for (size_t i = 0; i < labels.size(); ++i) {
     if (labels[i] < 0) continue;
@@ -46,26 +37,29 @@ double TargetMetrics::mean_average_precision() const {
 
 std::pair<double, double> TargetMetrics::mean_average_precision_interval() const {
   const auto rows = static_cast<size_t>(count());
+  const auto score = [&](size_t row, size_t k) {  // what is no number comes last
+    const float v = scores_[row * outputs_ + k];
+    return std::isnan(v) ? -std::numeric_limits<float>::infinity() : v;
+  };
   std::vector<std::vector<uint32_t>> orders(outputs_, std::vector<uint32_t>(rows));  // by falling score
   for (size_t k = 0; k < outputs_; ++k) {
     std::iota(orders[k].begin(), orders[k].end(), 0u);
     std::stable_sort(orders[k].begin(), orders[k].end(),
-                     [&](uint32_t a, uint32_t b) { return scores_[a * outputs_ + k] > scores_[b * outputs_ + k]; });
+                     [&](uint32_t a, uint32_t b) { return score(a, k) > score(b, k); });
   }
   const auto average_precision = [&](size_t k, std::span<const uint32_t> drawn) {
     double hits = 0, seen = 0, sum = 0;
     for (size_t first = 0; first < rows;) {  // pictures of one score count together
       size_t last = first;
       double here = 0;
-      for (; last < rows && scores_[orders[k][last] * outputs_ + k] == scores_[orders[k][first] * outputs_ + k];
-           ++last) {
+      for (; last < rows && score(orders[k][last], k) == score(orders[k][first], k); ++last) {
         const uint32_t row = orders[k][last];
         seen += drawn[row];
         if (targets_[row * outputs_ + k] > 0.5f) here += drawn[row];
       }
       hits += here;
       if (seen > 0) sum += here * hits / seen;
-      first = last == first ? last + 1 : last;  // a score that is no number equals nothing
+      first = last;
     }
     return hits > 0 ? sum / hits : -1;
   };

@@ -75,6 +75,7 @@ FoldsResult cross_validate(const Graph& graph, const std::vector<std::string>& h
     Graph rest = behind.independent_copy();
     const TrainResult r =
         train(rest, head, store.source(), store.source(), classes, options, inner, backend, &features);
+    require_finite(r);
     if (ended) break;
     histories.push_back(r.history);
     result.scores.push_back(r.best_val_score);

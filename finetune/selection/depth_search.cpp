@@ -233,10 +233,12 @@ void DepthSearch::train_trial(Trial& trial, const std::function<bool()>& batch) 
   few.resize(std::min(few.size(), static_cast<size_t>(trial.options.batch)));
   if (trial.rows.cache) {
     const RunFeatures features{trial.rows, trial.rows, trial.pictures, few, {0}};
-    train(graph, trial.network.head, source, source, problem_.classes, trial.options, inner, backend_, &features);
+    require_finite(
+        train(graph, trial.network.head, source, source, problem_.classes, trial.options, inner, backend_, &features));
   } else {
     const SampleSubset training(source, trial.pictures), validation(source, few);
-    train(graph, trial.network.head, training, validation, problem_.classes, trial.options, inner, backend_);
+    require_finite(
+        train(graph, trial.network.head, training, validation, problem_.classes, trial.options, inner, backend_));
   }
 }
 

@@ -33,7 +33,6 @@ HeldOut one_run(const RecipeProblem& problem, FeatureBank& bank, const TrainOpti
     return judged;
   } catch (const Error& error) {
     if (watched.threw() || error.code() == ErrorCode::internal) throw;
-    if (error.code() == ErrorCode::cancelled) return {};
     note(std::string("left out: ") + error.what());
     return {};
   }
@@ -50,7 +49,13 @@ double seconds_since(std::chrono::steady_clock::time_point start) {
 
 HeldOut run_recipe(const RecipeProblem& problem, FeatureBank& bank, const TrainOptions& options,
                    const TrainListener& listener, const Backend& backend) {
-  const RecipeChoice choice = choose_recipe(problem, bank, options, listener, backend);
+  RecipeChoice choice;
+  try {
+    choice = choose_recipe(problem, bank, options, listener, backend);
+  } catch (const Error& error) {
+    if (error.code() != ErrorCode::cancelled) throw;
+    return {};
+  }
   if (choice.stopped) return {};
   const SampleSource& source = problem.pictures(choice.form);
   HeldOut judged;
@@ -78,7 +83,7 @@ HeldOut run_recipe(const RecipeProblem& problem, FeatureBank& bank, const TrainO
   };
   inner.stopped = [&] { return !inner.batch(0, 0); };
   const SampleSubset seen(source, problem.training), unseen(source, problem.validation);
-  train(network.graph, network.head, seen, unseen, problem.classes, training, inner, backend);
+  require_finite(train(network.graph, network.head, seen, unseen, problem.classes, training, inner, backend));
   if (stopped) return {};
   // The score that is told counts pictures.
   return judge_network(network.graph, unseen, training, backend).unweighted();

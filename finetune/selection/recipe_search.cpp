@@ -360,6 +360,8 @@ class RecipeSearcher {
   void append_views(FeatureMatrix& features) {
     const auto views = static_cast<uint64_t>(options_.cache.views);
     want(training_form(), training_, 1, views, "augmented views");
+    if (bank_.readable(training_form(), training_, 1, views).size() != training_.size())
+      throw Error("some training pictures cannot be read again", "check the files named above", ErrorCode::bad_data);
     for (uint64_t v = 1; v <= views; ++v)
       features.append(bank_.view(training_form(), training_, v, choice_.input), bank_.width(choice_.input));
   }

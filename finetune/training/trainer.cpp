@@ -160,7 +160,7 @@ class Trainer {
     const auto batches = (refs.size() + static_cast<size_t>(options_.batch) - 1) / static_cast<size_t>(options_.batch);
     rows_.training_feed().start(refs, static_cast<uint64_t>(state_.batches));
     double loss = 0, weight = 0;
-    size_t done = 0;
+    size_t done = 0, broken_at = 0;
     FeedBatch batch, coming;
     const auto fetch = [&](FeedBatch& to) {
       if (!rows_.training_feed().next(to)) return false;
@@ -177,7 +177,7 @@ class Trainer {
           if (more) step_->prefetch(coming);
         });
       } catch (const ScoresNotFinite&) {
-        diverge(done + 1);
+        broken_at = done + 1;
         break;
       }
       loss += result.loss;
@@ -191,14 +191,16 @@ class Trainer {
                  static_cast<int64_t>(batches));
     }
     step_->synchronize();
+    if (broken_at == 0 && !broken_weights(state_.parameters).empty()) broken_at = done;  // by the last step
+    if (broken_at > 0) diverge("batch " + std::to_string(broken_at));
     return weight > 0 ? loss / weight : 0;
   }
 
-  /// The scores of this batch are no numbers: nothing that follows would be.
-  void diverge(size_t batch) {
+  /// Scores or weights are no numbers any more: nothing that follows would be. `where`: in the epoch.
+  void diverge(const std::string& where) {
     const std::string layer = broken_weights(state_.parameters);
-    result_.diverged = "the scores are no finite numbers any more in epoch " + std::to_string(state_.epoch + 1) +
-                       ", batch " + std::to_string(batch) + ", " +
+    result_.diverged = "the scores are no finite numbers any more in epoch " + std::to_string(state_.epoch + 1) + ", " +
+                       where + ", " +
                        (layer.empty() ? "though all weights are numbers" : "and so are the weights \"" + layer + "\"");
     if (state_.best_epoch == 0)
       throw Error("the training diverged: " + result_.diverged, "use a lower " + mention("lr"));
@@ -268,7 +270,9 @@ class Trainer {
       report.train_loss = loss_;
       trainer_.close_epoch(report, start_);
       start_ = Clock::now();
-      return !trainer_.out_of_patience();
+      const TrainListener& listener = trainer_.listener_;
+      if (listener.batch && !listener.batch(1, loss_)) trainer_.ended_ = true;
+      return !trainer_.out_of_patience() && !trainer_.ended_;
     }
 
    private:
@@ -307,7 +311,16 @@ class Trainer {
   void close_epoch(EpochReport report, Clock::time_point start) {
     if (state_.average)
       state_.average->swap(state_.parameters);  // validated, and kept when best, in the weights' place
-    const Validation validation = validate();
+    Validation validation;
+    try {
+      validation = validate();
+    } catch (const ScoresNotFinite&) {
+      validation.loss = std::numeric_limits<double>::quiet_NaN();
+    }
+    if (!std::isfinite(validation.loss)) {
+      if (state_.average) state_.average->swap(state_.parameters);
+      return diverge("validation");
+    }
     report.epoch = ++state_.epoch;
     report.epochs = options_.length.epochs;
     report.val_loss = validation.loss;
@@ -327,7 +340,7 @@ class Trainer {
     schedule_->observe(report.val_loss);
     state_.history.push_back(report);
     // A resumed run does an epoch that was broken off again, whole.
-    if (!options_.checkpoint.path.empty() && !ended_)
+    if (!options_.checkpoint.path.empty() && !ended_ && !optimizer_->minimises())
       write_checkpoint(options_.checkpoint.path, to_checkpoint(state_, options_.checkpoint.fingerprint));
     rows_.tell_streamed_failures();
     if (listener_.epoch) listener_.epoch(report);
@@ -407,6 +420,11 @@ class Trainer {
 };
 
 }  // namespace
+
+void require_finite(const TrainResult& result) {
+  if (!result.diverged.empty())
+    throw Error("the training diverged: " + result.diverged, "use a lower " + mention("lr"));
+}
 
 void TrainListener::pass(const std::string& phase, int64_t done, int64_t total) const {
   if (progress) progress(phase, done, total);

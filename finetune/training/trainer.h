@@ -40,6 +40,9 @@ struct TrainResult {
   double seconds = 0;                // of this run, without what a resumed run did before
 };
 
+/// Throws Error where a training diverged: for those that compare trainings.
+void require_finite(const TrainResult& result);
+
 /// Results of the frozen part that were computed before a run: rows of samples that train() knows by these indices.
 struct RunFeatures {
   FeatureRows training;                                       // in the variants below; the cache outlives the run

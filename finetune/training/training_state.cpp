@@ -61,9 +61,8 @@ void check_fingerprint(const std::string& then, const std::string& now) {
   if (end == std::string::npos || is.substr(0, end + 1) != was.substr(0, end + 1))
     throw Error("the checkpoint was made with other settings", remedy);
   const std::string name = was.substr(0, end);
-  if (name == "pictures" || name == "network" || name == "preprocessing")
-    throw Error(std::string("the checkpoint was made with ") + (name == "network" ? "another " : "other ") + name,
-                remedy);
+  for (const std::string what : {"other pictures", "another network", "another preprocessing", "another recipe"})
+    if (what.ends_with(" " + name)) throw Error("the checkpoint was made with " + what, remedy);
   throw Error(
       "the checkpoint was made with " + mention(name) + " " + was.substr(end + 1) + ", not " + is.substr(end + 1),
       remedy);

@@ -31,7 +31,7 @@ class Listener {
   /// Asked after each batch of the training, and of what the frozen part computes before it: true ends the call. The
   /// epoch is then validated and counts, and the best weights so far are the result (of a chosen recipe the last ones;
   /// of a search the head so far); the checkpoint stays that of the last whole epoch. Before there is anything, the
-  /// call throws Error (cancelled). L-BFGS, which has no batches, does not ask.
+  /// call throws Error (cancelled). L-BFGS, which has no batches, asks after each iteration.
   virtual bool stop() { return false; }
 };
 

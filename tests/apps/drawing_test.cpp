@@ -77,13 +77,13 @@ TEST(FinetuneJson, HoldsTheReport) {
   report.result.best_score = 0.75;
   report.result.best_epoch = 2;
   report.result.history.resize(3);
-  const auto json = nlohmann::json::parse(to_json_text(report));
+  const auto json = to_json(report);
   EXPECT_EQ(json["best_val_top1"], 0.75);
   EXPECT_EQ(json["epochs"], 3);
   EXPECT_TRUE(json["auto"].is_null());
   EXPECT_EQ(json["task"], "classes");
   report.result.rates = {{{1e-3, 1}, {1e-2, 0.5}}, 1e-2};
-  EXPECT_EQ(nlohmann::json::parse(to_json_text(report))["trials"], 2);
+  EXPECT_EQ(to_json(report)["trials"], 2);
 }
 
 }  // namespace

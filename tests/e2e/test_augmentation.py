@@ -32,7 +32,7 @@ class Augmentation(ScratchTest):
         (cls.base / "mix.toml").write_text(MIX)
 
     def train(self, augment, out, *more):
-        graft("finetune", BUNDLED, self.pictures, "-o", self.base / out, "--augment", augment, "--epochs", 2, "--freeze", "none", "--quiet", *more)
+        graft("finetune", BUNDLED, self.pictures, "-o", self.base / out, "--augment", augment, "--epochs", 2, "--freeze", "none", "--overwrite", "--no-report", "--quiet", *more)
         return (self.base / out / "model.onnx").read_bytes()
 
     def test_a_file_of_transforms_trains_and_is_kept(self):

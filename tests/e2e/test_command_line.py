@@ -138,7 +138,7 @@ class Answers(ScratchTest):
             self.assertEqual(sum(len(files) for _, _, files in os.walk(self.base / "sorted--copy-to")), 48)  # nothing is overwritten
             refused = graft("classify", self.run_folder, self.pictures / "val", "--copy-to", "/proc/nowhere", "--quiet", check=False)
             self.assertEqual(refused.returncode, 1)
-            self.assertIn("cannot be put into", refused.stderr)
+            self.assertIn("cannot be put into it", refused.stderr)
         finally:
             (self.pictures / "val" / "broken.png").unlink()
 

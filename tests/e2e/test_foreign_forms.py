@@ -77,7 +77,7 @@ class ForeignForms(PictureTest):
     def finetune(self, path, *options):
         """What a run said and reported."""
         result = graft("finetune", path, self.pictures, "-o", self.base / "run", "--epochs", 1, "--batch", 4, "--preprocess", "unit", "--augment", "none",
-                       "--json", *options)
+                       "--json", "--overwrite", "--no-report", *options)
         return result.stderr, json.loads(result.stdout)
 
     def assert_trains_whole(self, path, width, replaced, one_by_one=False):

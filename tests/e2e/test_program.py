@@ -152,7 +152,7 @@ class Program(ScratchTest):
         time.sleep(0.1)
         process.send_signal(signal.SIGKILL)
         process.wait()
-        self.assertFalse((killed / "model.onnx").exists(), "the run ended before it was killed")
+        self.assertFalse((killed / "metrics.json").exists(), "the run ended before it was killed")
         graft(*arguments(killed), "--resume")
         self.assertEqual((killed / "model.onnx").read_bytes(), (whole / "model.onnx").read_bytes())
 

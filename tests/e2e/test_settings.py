@@ -13,7 +13,7 @@ class Settings(ScratchTest):
         graft("generate", cls.data, "--set", "demo", "--train", 4, "--val", 2, "--quiet")
 
     def finetune(self, *options, check=True):
-        return graft("finetune", BUNDLED, self.data, "-o", self.base / "run", "--epochs", 1, "--quiet", *options, check=check)
+        return graft("finetune", BUNDLED, self.data, "-o", self.base / "run", "--epochs", 1, "--overwrite", "--no-report", "--quiet", *options, check=check)
 
     def refusal(self, *options):
         done = self.finetune(*options, check=False)
