@@ -72,7 +72,7 @@ class Settings(ScratchTest):
         self.assertIn("--recalibrate: ", self.refusal(*options))  # nothing trains batch norms here
         self.finetune(*options[:-1])
         model = (self.base / "run" / "model.onnx").read_bytes()
-        graft("finetune", "--config", self.base / "run" / "config.toml")
+        graft("finetune", "--config", self.base / "run" / "config.toml", "--overwrite", "--no-report")
         self.assertEqual((self.base / "run" / "model.onnx").read_bytes(), model)
 
 
