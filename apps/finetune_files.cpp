@@ -48,14 +48,6 @@ void write_history(const std::string& path, const std::vector<EpochReport>& hist
 
 json recipe_json(const RecipeSearch& recipe) {
   if (recipe.conclusion.empty()) return nullptr;
-  json trials = json::array();
-  for (const RecipeTrial& t : recipe.trials)
-    trials.push_back({{"what", t.what},
-                      {"pictures", t.pictures},
-                      {"accuracy", t.accuracy},
-                      {"loss", t.loss},
-                      {"seconds", t.seconds},
-                      {"verdict", t.verdict}});
   return {{"preprocessing", recipe.preprocessing.empty() ? json(nullptr) : json(recipe.preprocessing)},
           {"flips", recipe.flips},
           {"freeze", recipe.freeze},
@@ -66,7 +58,7 @@ json recipe_json(const RecipeSearch& recipe) {
           {"budget", recipe.budget},
           {"seconds", recipe.seconds},
           {"conclusion", recipe.conclusion},
-          {"trials", trials}};
+          {"trials", trials_json(recipe)}};
 }
 
 json test_json(const FinetuneReport& report) {
@@ -147,6 +139,18 @@ void write_rates(const std::string& folder, const RateSearch& search) {
     }
   });
   write_text(folder, "rates.svg", to_svg(chart));
+}
+
+json trials_json(const RecipeSearch& recipe) {
+  json trials = json::array();
+  for (const RecipeTrial& t : recipe.trials)
+    trials.push_back({{"what", t.what},
+                      {"pictures", t.pictures},
+                      {"accuracy", t.accuracy},
+                      {"loss", t.loss},
+                      {"seconds", t.seconds},
+                      {"verdict", t.verdict}});
+  return trials;
 }
 
 json to_json(const FinetuneReport& report) {

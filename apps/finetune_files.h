@@ -24,6 +24,9 @@ void write_augmentation(const std::string& folder, const std::string& augmentati
 /// rates.csv and rates.svg of a range test.
 void write_rates(const std::string& folder, const RateSearch& search);
 
+/// What a search tried, in order.
+nlohmann::json trials_json(const RecipeSearch& recipe);
+
 /// What --json prints.
 nlohmann::json to_json(const FinetuneReport& report);
 

@@ -15,7 +15,8 @@ namespace {
 namespace fs = std::filesystem;
 
 int64_t milliseconds_now() {
-  return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch()).count();
+  return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch())
+      .count();
 }
 
 void write_file(const fs::path& path, const std::string& text) {
@@ -60,8 +61,8 @@ std::string write_mlflow_run(const std::string& store, const MlflowRun& run) {
       double elapsed = 0;
       for (const EpochReport& e : run.history) {
         elapsed += e.seconds;
-        lines += std::to_string(start + static_cast<int64_t>(1000 * elapsed)) + " " + nlohmann::json(value_of(e)).dump() + " " +
-                 std::to_string(e.epoch) + "\n";
+        lines += std::to_string(start + static_cast<int64_t>(1000 * elapsed)) + " " +
+                 nlohmann::json(value_of(e)).dump() + " " + std::to_string(e.epoch) + "\n";
       }
       write_file(folder / "metrics" / name, lines);
     };
@@ -77,12 +78,14 @@ std::string write_mlflow_run(const std::string& store, const MlflowRun& run) {
       if (fs::exists(file)) fs::copy_file(file, folder / "artifacts" / fs::path(file).filename());
     write_file(folder / "meta.yaml",
                "artifact_uri: " + yaml("file://" + fs::absolute(folder / "artifacts").lexically_normal().string()) +
-                   "\nend_time: " + std::to_string(end) + "\nentry_point_name: ''\nexperiment_id: '0'\nlifecycle_stage: active\nrun_id: " + id +
-                   "\nrun_name: " + yaml(run.name) + "\nrun_uuid: " + id + "\nsource_name: ''\nsource_type: 4\nsource_version: ''\nstart_time: " +
-                   std::to_string(start) + "\nstatus: " + (run.failed ? "4" : "3") + "\ntags: []\nuser_id: graft\n");
+                   "\nend_time: " + std::to_string(end) +
+                   "\nentry_point_name: ''\nexperiment_id: '0'\nlifecycle_stage: active\nrun_id: " + id +
+                   "\nrun_name: " + yaml(run.name) + "\nrun_uuid: " + id +
+                   "\nsource_name: ''\nsource_type: 4\nsource_version: ''\nstart_time: " + std::to_string(start) +
+                   "\nstatus: " + (run.failed ? "4" : "3") + "\ntags: []\nuser_id: graft\n");
   } catch (const fs::filesystem_error& error) {
-    throw Error(folder.string() + ": cannot be written (" + error.code().message() + ")", "choose a folder you may write to",
-                ErrorCode::io);
+    throw Error(folder.string() + ": cannot be written (" + error.code().message() + ")",
+                "choose a folder you may write to", ErrorCode::io);
   }
   return folder.string();
 }

@@ -52,15 +52,17 @@ std::string varint(uint64_t value) {
 std::string whole(int field, int64_t value) {
   return varint(static_cast<uint64_t>(field) << 3) + varint(static_cast<uint64_t>(value));
 }
-std::string real(int field, double value) { return varint(static_cast<uint64_t>(field) << 3 | 1) + little_endian(value); }
-std::string real32(int field, float value) { return varint(static_cast<uint64_t>(field) << 3 | 5) + little_endian(value); }
+std::string real(int field, double value) {
+  return varint(static_cast<uint64_t>(field) << 3 | 1) + little_endian(value);
+}
+std::string real32(int field, float value) {
+  return varint(static_cast<uint64_t>(field) << 3 | 5) + little_endian(value);
+}
 std::string bytes(int field, const std::string& value) {
   return varint(static_cast<uint64_t>(field) << 3 | 2) + varint(value.size()) + value;
 }
 
-double now() {
-  return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
-}
+double now() { return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count(); }
 
 std::string histogram(std::span<const float> values) {
   constexpr size_t kBuckets = 30;
@@ -81,14 +83,16 @@ std::string histogram(std::span<const float> values) {
     limits += little_endian(least + range * static_cast<double>(i + 1) / kBuckets);
     numbers += little_endian(counts[i]);
   }
-  return real(1, least) + real(2, most) + real(3, static_cast<double>(values.size())) + real(4, sum) + real(5, squares) +
-         bytes(6, limits) + bytes(7, numbers);
+  return real(1, least) + real(2, most) + real(3, static_cast<double>(values.size())) + real(4, sum) +
+         real(5, squares) + bytes(6, limits) + bytes(7, numbers);
 }
 
 }  // namespace
 
 EventFile::EventFile(const std::string& folder) {
-  path_ = (std::filesystem::path(folder) / ("events.out.tfevents." + std::to_string(static_cast<int64_t>(now())) + ".graft")).string();
+  path_ = (std::filesystem::path(folder) /
+           ("events.out.tfevents." + std::to_string(static_cast<int64_t>(now())) + ".graft"))
+              .string();
   stream_.open(path_, std::ios::binary | std::ios::trunc);
   record(real(1, now()) + bytes(3, "brain.Event:2"));
 }
@@ -145,7 +149,8 @@ void write_projector(const std::string& folder, const std::vector<float>& featur
     for (size_t i = 0; i < labels.size(); ++i) out << plain(labels[i]) << '\t' << plain(paths[i]) << '\n';
   });
   write_atomically(in_folder("projector_config.pbtxt"), [](std::ostream& out) {
-    out << "embeddings {\n  tensor_name: \"features\"\n  tensor_path: \"features.tsv\"\n  metadata_path: \"labels.tsv\"\n}\n";
+    out << "embeddings {\n  tensor_name: \"features\"\n  tensor_path: \"features.tsv\"\n  metadata_path: "
+           "\"labels.tsv\"\n}\n";
   });
 }
 

@@ -10,6 +10,7 @@
 #include <thread>
 
 #include "apps/evaluation_text.h"
+#include "apps/finetune_files.h"
 #include "apps/html.h"
 #include "apps/library/scores.h"
 #include "apps/report/report_assets.h"
@@ -197,18 +198,6 @@ json history_json(const std::vector<EpochReport>& history) {
     epochs.push_back(
         {{"epoch", e.epoch}, {"train_loss", e.train_loss}, {"val_loss", e.val_loss}, {"val_score", e.val_score}});
   return epochs;
-}
-
-json trials_json(const RecipeSearch& recipe) {
-  json trials = json::array();
-  for (const RecipeTrial& t : recipe.trials)
-    trials.push_back({{"what", t.what},
-                      {"pictures", t.pictures},
-                      {"accuracy", t.accuracy},
-                      {"loss", t.loss},
-                      {"seconds", t.seconds},
-                      {"verdict", t.verdict}});
-  return trials;
 }
 
 json report_json(const Model& model, const ReportSource& source, Listener* listener) {

@@ -83,7 +83,7 @@ TEST(FinetuneJson, HoldsTheReport) {
   EXPECT_TRUE(json["auto"].is_null());
   EXPECT_EQ(json["task"], "classes");
   report.result.rates = {{{1e-3, 1}, {1e-2, 0.5}}, 1e-2};
-  EXPECT_EQ(to_json(report)["trials"], 2);
+  EXPECT_EQ(to_json(report)["rates_tried"], 2);
 }
 
 }  // namespace
