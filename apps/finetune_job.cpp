@@ -61,8 +61,11 @@ class JobListener final : public Listener {
     else
       progress_.line(text);
   }
-  void trained(const Model& model) override { model.save(model_); }
-  void improved(const Model& model) override { model.save(model_); }
+  void trained(const Model& model) override { improved(model); }
+  void improved(const Model& model) override {
+    begin();
+    model.save(model_);
+  }
   bool stop() override { return stopped_ = stopped_ || Interruption::asked(); }
   /// Once there is a model, a signal ends what is still to be measured and drawn.
   void finish() { finished_ = true; }
