@@ -6,12 +6,15 @@
 #include "apps/commands/commands.h"
 #include "apps/common.h"
 #include "apps/json_output.h"
+#include "apps/library/scores.h"
 #include "apps/usage.h"
 #include "importer/embed_preprocessing.h"
 #include "importer/picture_form.h"
 #include "importer/reader.h"
 #include "importer/writer.h"
 #include "runtime/core/error.h"
+#include "runtime/ops/softmax.h"
+#include "runtime/ops/unary.h"
 #include "runtime/passes/passes.h"
 
 namespace graft::app {
@@ -21,8 +24,25 @@ struct Options {
   CommonOptions common;
   std::string source, output;
   PreprocessingSettings pictures;
-  bool fp32 = false, fp16 = false, preprocessing = false, external = false;
+  bool fp32 = false, fp16 = false, preprocessing = false, external = false, probabilities = false;
 };
+
+/// Ends the graph in probabilities: a softmax over classes, a sigmoid of several labels or of a single score.
+void add_probabilities(OnnxModel& model) {
+  Graph& graph = model.graph;
+  const std::string& task = model.metadata.task;
+  if (task == "regression")
+    throw Error("measured values are no scores", "leave it out", ErrorCode::unsupported).about("softmax");
+  if (ends_in_probabilities(graph))
+    throw Error("the model ends in probabilities already", "leave it out").about("softmax");
+  const ValueId scores = graph.outputs.at(0);
+  const Shape& shape = graph.value(scores).shape;
+  const bool single = shape.rank() > 0 && shape[shape.rank() - 1] == 1;
+  const std::string name = graph.unused_name("probabilities");
+  OperatorPtr op = std::make_shared<Softmax>();
+  if (task == "multi-label" || single) op = make_unary(Unary::Kind::sigmoid);
+  graph.outputs[0] = graph.add_node(name, std::move(op), {scores}, {name})[0];
+}
 
 void drop_auxiliary_outputs(OnnxModel& model) {
   const auto mark = model.metadata.other.find(kAuxiliaryOutputs);
@@ -33,9 +53,12 @@ void drop_auxiliary_outputs(OnnxModel& model) {
 
 void export_model(const Options& o) {
   namespace fs = std::filesystem;
+  if (!o.output.ends_with(".onnx"))
+    throw Error("\"" + o.output + "\" is no ONNX file", "end the name in .onnx").about("output");
   const std::string path = fs::is_directory(o.source) ? (fs::path(o.source) / "model.onnx").string() : o.source;
   OnnxModel model = read_model(path);
   drop_auxiliary_outputs(model);
+  if (o.probabilities) add_probabilities(model);
   remove_identities(model.graph, /*keep_dropout=*/false);
   canonicalise_dense(model.graph);
   fold_batch_norm(model.graph);
@@ -75,6 +98,8 @@ void register_export(CLI::App& app) {
   command->add_flag(
       "--with-preprocessing", o->preprocessing,
       "The graph takes whole pictures, uint8 N×height×width×3 RGB: resize, crop and normalise are inside");
+  command->add_flag("--softmax", o->probabilities,
+                    "The output is probabilities: a softmax behind the scores, a sigmoid of several labels");
   command->add_flag("--external-data", o->external,
                     "Weights in OUTPUT.data beside the model (over 2 GiB they always are)");
   add_picture_options(*command, o->pictures);

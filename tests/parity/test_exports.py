@@ -162,6 +162,24 @@ class Exports(ScratchTest):
                 self.assertAlmostEqual(one["score"], other["score"], places=5)
         self.assertAlmostEqual(whole["loss"], plain["loss"], places=5)
 
+    def test_an_export_can_end_in_probabilities(self):
+        plain, probabilities = self.base / "scores.onnx", self.base / "probabilities.onnx"
+        graft("export", self.run_folder, "-o", plain, "--quiet")
+        graft("export", self.run_folder, "-o", probabilities, "--softmax", "--quiet")
+        x = np.random.default_rng(2).standard_normal((3, 3, 64, 64)).astype(np.float32)
+        scores, found = (session(path).run(None, {session(path).get_inputs()[0].name: x})[0] for path in (plain, probabilities))
+        expected = np.exp(scores - scores.max(axis=1, keepdims=True))
+        expected /= expected.sum(axis=1, keepdims=True)
+        self.assertLess(np.abs(found - expected).max(), 1e-6)
+        answers = [graft_json("classify", path, self.data / "val" / "heart")["results"] for path in (plain, probabilities)]
+        for one, other in zip(*answers, strict=True):
+            self.assertEqual(one["label"], other["label"])
+            self.assertAlmostEqual(one["score"], other["score"], places=5)
+        for arguments, said in (((probabilities, "-o", self.base / "twice.onnx", "--softmax"), "ends in probabilities already"), ((plain, "-o", self.base / "model.pb"), "is no ONNX file")):
+            refused = graft("export", *arguments, check=False)
+            self.assertEqual(refused.returncode, 1)
+            self.assertIn(said, refused.stderr)
+
 
 if __name__ == "__main__":
     unittest.main()
