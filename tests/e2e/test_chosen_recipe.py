@@ -41,7 +41,7 @@ class ChosenRecipe(ScratchTest):
 
     def test_a_far_set_is_trained_deeper_and_goes_on_after_an_interruption(self):
         run = self.base / "far-run"
-        report = graft_json("finetune", self.blank, self.far, "-o", run, "--budget", 300)
+        report = graft_json("finetune", self.blank, self.far, "-o", run, "--budget", 300, "--no-report")
         self.assertNotEqual(report["recipe"]["freeze"], "all")
         self.assertEqual(report["epochs"], report["recipe"]["epochs"])
         self.assertIn("gained", report["recipe"]["conclusion"])
@@ -50,7 +50,7 @@ class ChosenRecipe(ScratchTest):
         told = graft_json("evaluate", run / "model.onnx", self.far)
         self.assertAlmostEqual(told["top1"], report["best_val_top1"], places=6)
         model = (run / "model.onnx").read_bytes()
-        resumed = graft_json("finetune", self.blank, self.far, "-o", run, "--budget", 300, "--resume")
+        resumed = graft_json("finetune", self.blank, self.far, "-o", run, "--budget", 300, "--no-report", "--resume")
         self.assertEqual(resumed["recipe"]["freeze"], report["recipe"]["freeze"])
         self.assertEqual((run / "model.onnx").read_bytes(), model)
 
@@ -60,7 +60,7 @@ class ChosenRecipe(ScratchTest):
         types = [layer["op"] for layer in graft_json("inspect", folded)["layers"]]
         self.assertNotIn("BatchNormalization", types)
         run = self.base / "folded-run"
-        done = graft("finetune", folded, self.far, "-o", run, "--budget", 300)
+        done = graft("finetune", folded, self.far, "-o", run, "--budget", 300, "--no-report")
         report = json.loads((run / "metrics.json").read_text())
         self.assertNotEqual(report["recipe"]["freeze"], "all")
         self.assertIn("batch norms stand behind convolutions", done.stderr)
@@ -70,11 +70,11 @@ class ChosenRecipe(ScratchTest):
         told = graft_json("evaluate", run / "model.onnx", self.far)
         self.assertAlmostEqual(told["top1"], report["best_val_top1"], places=6)
         model = (run / "model.onnx").read_bytes()
-        graft("finetune", folded, self.far, "-o", run, "--budget", 300, "--resume")
+        graft("finetune", folded, self.far, "-o", run, "--budget", 300, "--no-report", "--resume")
         self.assertEqual((run / "model.onnx").read_bytes(), model)
 
     def test_folds_and_seeds_choose_anew(self):
-        report = graft_json("finetune", BUNDLED, self.near, "-o", self.base / "folds", "--folds", 3, "--seeds", 2, "--auto", 70)
+        report = graft_json("finetune", BUNDLED, self.near, "-o", self.base / "folds", "--folds", 3, "--seeds", 2, "--auto", 70, "--no-report")
         self.assertEqual(report["recipe"]["budget"], 70)
         self.assertIsNone(report["auto"])
         folds, seeds = report["cross_validation"], report["seeds"]

@@ -6,7 +6,7 @@ import onnx
 
 from support import DATA, ScratchTest, graft, graft_json, needs_data
 
-SCRATCH = ("--freeze", "none", "--trunk-lr-scale", 1)
+SCRATCH = ("--no-report", "--freeze", "none", "--trunk-lr-scale", 1)
 
 
 class FromScratch(ScratchTest):
