@@ -59,7 +59,8 @@ class Interrupted(ScratchTest):
     def test_before_there_is_a_model_one_line_says_so(self):
         run = self.base / "early"
         process = self.start("finetune", BUNDLED, self.pictures, "-o", run, "--augment", "strong", "--cache", "views:400", "--epochs", 2)
-        time.sleep(1)
+        while "training and" not in process.stderr.readline():  # features come next
+            self.assertIsNone(process.poll())
         process.send_signal(signal.SIGINT)
         _, said = process.communicate(timeout=60)
         self.assertEqual(process.returncode, 130, said)
