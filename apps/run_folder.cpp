@@ -40,7 +40,7 @@ RunSource source_of_run(const std::string& model) {
     source.data = run["data"].value<std::string>();
     source.validation_part = run["val-split"].value<double>();
     source.augment = run["augment"].value_or(std::string("default"));
-    for (const std::string& line : read_lines(config.string())) source.config += line + "\n";
+    source.config = read_text(config.string());
     if (const auto seed = run["seed"].value<int64_t>()) source.seed = static_cast<uint64_t>(*seed);
     return source;
   } catch (const toml::parse_error& error) {

@@ -64,7 +64,7 @@ class Report {
     for (const Score& s : best) top.push_back({{"label", s.label}, {"index", s.index}, {"score", s.score}});
     json entry{{"path", path}, {"label", label}, {"index", first.index}, {"score", first.score}, {"top", top}};
     if (options_.unsure > 0) entry["unsure"] = unsure;
-    if (options_.placing != Placing::none) entry["placed"] = place_file(path, options_.folder, label, options_.placing);
+    if (options_.placing != Placing::none) place(entry, path, label);
     if (options_.common.json)
       results_.push_back(entry);
     else if (options_.format == "jsonl")

@@ -128,8 +128,7 @@ void read_options(FinetuneOptions& o, const CLI::App& command, const SettingOpti
   s.task = task_named(o.task);
   s.seed = o.common.seed;
   s.compute = compute_settings(o.common);
-  if (!o.recipe.empty())
-    for (const std::string& line : read_lines(o.recipe)) s.recipe += line + "\n";
+  if (!o.recipe.empty()) s.recipe = read_text(o.recipe);
   const MemoryLimit memory = memory_limit(o.memory);
   s.memory_bytes = memory.bytes;
   s.memory_part = memory.part;

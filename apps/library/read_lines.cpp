@@ -18,4 +18,10 @@ std::vector<std::string> read_lines(const std::string& path) {
   return lines;
 }
 
+std::string read_text(const std::string& path) {
+  std::string text;
+  for (const std::string& line : read_lines(path)) text += line + "\n";
+  return text;
+}
+
 }  // namespace graft

@@ -22,13 +22,6 @@ namespace {
 /// The line of a search's record that a resumed run reads.
 constexpr char kChosen[] = "chosen recipe,,,,,";
 
-std::string text_of_file(const std::string& path) {
-  std::string text;
-  if (!path.empty() && std::filesystem::exists(path))
-    for (const std::string& line : read_lines(path)) text += line + "\n";
-  return text;
-}
-
 std::string in_one_field(std::string text) {
   std::replace(text.begin(), text.end(), ',', ';');
   return text;
@@ -175,8 +168,9 @@ FinetuneSettings RecipeChooser::with(const std::string& freeze) const {
 
 RecipeChoice RecipeChooser::choose(FinetuneSettings& settings, TrainOptions& options, Preprocessing& preprocessing) {
   RecipeChoice choice;
-  const std::optional<RecipeChoice> known =
-      settings.resume ? recorded(text_of_file(settings.search_record)) : std::nullopt;
+  const std::optional<RecipeChoice> known = settings.resume && std::filesystem::exists(settings.search_record)
+                                                ? recorded(read_text(settings.search_record))
+                                                : std::nullopt;
   const bool goes_on = known && known->report.epochs > 0 && known->form.preprocessing < conventions_.names.size() &&
                        std::filesystem::exists(settings.checkpoint);
   if (settings.resume && !goes_on && listener_.note)

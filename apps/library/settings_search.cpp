@@ -48,12 +48,6 @@ void tell(const AutoSearch& search, Task task, const TrainListener& listener) {
   }
 }
 
-std::string text_of(const std::vector<std::string>& lines) {
-  std::string text;
-  for (const std::string& line : lines) text += line + "\n";
-  return text;
-}
-
 /// The settings that a search chose, of its record. Throws Error where it did not come so far.
 AutoSettings chosen_before(const std::string& record, const std::string& place) {
   std::istringstream lines(record);
@@ -102,13 +96,13 @@ AutoSearch search_settings(FinetuneSettings& s, TrainOptions& train, const Graph
   AutoSearch search;
   if (known) {
     compute_features(make, given, freedom, store, train, listener, backend);
-    search.trials = {{s.resume ? chosen_before(text_of(read_lines(s.search_record)), s.search_record)
-                               : chosen_before(s.recipe, "recipe"),
-                      {},
-                      "as it was chosen before"}};
+    search.trials = {
+        {s.resume ? chosen_before(read_text(s.search_record), s.search_record) : chosen_before(s.recipe, "recipe"),
+         {},
+         "as it was chosen before"}};
   } else
     search = choose_settings(make, given, freedom, store, classes, folds, s.search_seconds, train, listener, backend);
-  if (!known || !s.resume) {
+  if (!s.resume) {
     tell(search, train.task, listener);
     if (!s.search_record.empty()) write_trials(s.search_record, search);
   }

@@ -5,7 +5,6 @@
 #include <numeric>
 
 #include "finetune/losses/formulas/formula.h"
-#include "finetune/metrics/bootstrap.h"
 
 namespace graft {
 
@@ -13,19 +12,6 @@ void ScoreTable::add(std::span<const float> scores, int label) {
   scores_.insert(scores_.end(), scores.begin(), scores.end());
   labels_.push_back(label);
   log_sums_.push_back(formulas::log_sum_exp(scores, Row{}));
-}
-
-std::pair<double, double> ScoreTable::accuracy_interval(int resamples, uint64_t seed) const {
-  if (count() == 0) return {0, 0};
-  std::vector<uint8_t> hit;
-  for (size_t i = 0; i < count(); ++i)
-    hit.push_back(std::max_element(row(i).begin(), row(i).end()) - row(i).begin() == labels_[i]);
-  return bootstrap_intervals(
-      count(), 1,
-      [&](std::span<const uint32_t> drawn, std::span<double> accuracy) {
-        accuracy[0] = std::inner_product(hit.begin(), hit.end(), drawn.begin(), 0.0) / static_cast<double>(count());
-      },
-      resamples, seed)[0];
 }
 
 double ScoreTable::roc_auc() const {

@@ -17,9 +17,6 @@ class ScoreTable {
   void add(std::span<const float> scores, int label);
   size_t count() const { return labels_.size(); }
 
-  /// Of the accuracy: as bootstrap_intervals.
-  std::pair<double, double> accuracy_interval(int resamples = 2000, uint64_t seed = 0) const;
-
   /// Two classes: the chance that a picture of class 1 gets a higher score for it than one of class 0, ties counting
   /// half: the area under the ROC curve. [Hanley & McNeil 1982]. 0.5 where a class is missing.
   double roc_auc() const;

@@ -136,6 +136,14 @@ class Answers(ScratchTest):
                 self.assertEqual(sum(len(files) for _, _, files in os.walk(target)), 24)
             graft("classify", self.run_folder, self.pictures / "val", "--copy-to", self.base / "sorted--copy-to", "--quiet", check=False)
             self.assertEqual(sum(len(files) for _, _, files in os.walk(self.base / "sorted--copy-to")), 48)  # nothing is overwritten
+            blocked, label = self.base / "blocked", results[0]["label"]
+            blocked.mkdir()
+            (blocked / label).write_text("no folder")
+            done = graft("classify", self.run_folder, self.pictures / "val", "--copy-to", blocked, "--unsure", 0.4, "--json", "--quiet", check=False)
+            self.assertEqual(done.returncode, 3)  # the others are placed, and each that is not says so
+            for result in json.loads(done.stdout)["results"]:
+                self.assertEqual("placed" in result, "error" not in result)
+                self.assertEqual("error" in result, result.get("label", label) == label, result)
             refused = graft("classify", self.run_folder, self.pictures / "val", "--copy-to", "/proc/nowhere", "--quiet", check=False)
             self.assertEqual(refused.returncode, 1)
             self.assertIn("cannot be put into it", refused.stderr)

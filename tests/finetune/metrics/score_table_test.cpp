@@ -22,16 +22,6 @@ TEST(ScoreTable, RocAucIsScikitLearns) {
   EXPECT_DOUBLE_EQ(ties.roc_auc(), 0.5);
 }
 
-/// 90 right of 100: the binomial's own 95 % interval is 0.84 to 0.95.
-TEST(ScoreTable, IntervalIsAboutTheBinomials) {
-  ScoreTable table(2);
-  for (int i = 0; i < 100; ++i) table.add(std::vector<float>{1, 0}, i < 90 ? 0 : 1);
-  const auto [low, high] = table.accuracy_interval();
-  EXPECT_NEAR(low, 0.84, 0.015);
-  EXPECT_NEAR(high, 0.955, 0.015);
-  EXPECT_EQ(table.accuracy_interval(), table.accuracy_interval());
-}
-
 /// Scores drawn so that softmax(scores) tells the truth, then blown up three times: T = 3 undoes it.
 TEST(ScoreTable, TemperatureUndoesOverconfidence) {
   ScoreTable table(3);
