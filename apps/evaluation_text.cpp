@@ -109,6 +109,7 @@ json label_figures_json(const Evaluation& e) {
                          {"f1", of.f1},
                          {"roc_auc", to_json(of.roc_auc)},
                          {"average_precision", to_json(of.average_precision)},
+                         {"threshold", of.threshold},
                          {"best_threshold", of.best_threshold},
                          {"f1_at_best_threshold", of.f1_at_best}});
   }

@@ -46,6 +46,22 @@ void write_history(const std::string& path, const std::vector<EpochReport>& hist
   });
 }
 
+json confidence_json(const FinetuneResult& r) {
+  const ConfidenceReport& c = r.confidence;
+  if (c.held_back == 0) return nullptr;
+  json result{{"held_back", c.held_back}, {"references", c.references}};
+  if (r.task == Task::classes) {
+    result["temperature"] = c.temperature;
+    result["calibration_error"] = c.calibration_error;
+    result["calibration_error_at_temperature"] = c.calibration_error_at_temperature;
+  } else if (r.task == Task::multi_label) {
+    result["thresholds"] = c.thresholds;
+    result["macro_f1"] = c.macro_f1;
+    result["macro_f1_at_thresholds"] = c.macro_f1_at_thresholds;
+  }
+  return result;
+}
+
 json recipe_json(const RecipeSearch& recipe) {
   if (recipe.conclusion.empty()) return nullptr;
   return {{"preprocessing", recipe.preprocessing.empty() ? json(nullptr) : json(recipe.preprocessing)},
@@ -182,6 +198,7 @@ json to_json(const FinetuneReport& report) {
   return {{"cross_validation", folds},
           {"seeds", seeds},
           {"recipe", recipe_json(r.recipe)},
+          {"confidence", confidence_json(r)},
           {"auto", automatic},
           {std::string("best_") + score_names(r.task).first, r.best_score},
           {"task", name_of(r.task)},

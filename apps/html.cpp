@@ -1,30 +1,14 @@
 #include "apps/html.h"
 
 #include <algorithm>
-#include <cstdint>
 #include <vector>
 
+#include "apps/library/base64.h"
 #include "augment/decode.h"
 #include "augment/encode.h"
 #include "augment/pixels/resize.h"
 
 namespace graft::app {
-namespace {
-
-std::string base64(const std::vector<uint8_t>& bytes) {
-  static const char* digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  std::string text;
-  for (size_t i = 0; i < bytes.size(); i += 3) {
-    const size_t left = std::min<size_t>(3, bytes.size() - i);
-    uint32_t group = 0;
-    for (size_t k = 0; k < 3; ++k) group = group << 8 | (k < left ? bytes[i + k] : 0u);
-    for (size_t k = 0; k < 4; ++k) text += k <= left ? digits[group >> (18 - 6 * k) & 63] : '=';
-  }
-  return text;
-}
-
-}  // namespace
-
 std::string html_escaped(const std::string& text) {
   std::string html;
   for (const char c : text) {

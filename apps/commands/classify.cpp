@@ -34,45 +34,60 @@ struct Options : PictureModelOptions {
   std::vector<std::string> inputs;
   size_t top = 5;
   bool top_given = false, watch = false;
-  double unsure = 0;
+  double unsure = 0, foreign = 0;
   Placing placing = Placing::none;
   std::string folder;  // of placed pictures
 };
 
-constexpr const char* kUnsure = "unsure";
+constexpr const char *kUnsure = "unsure", *kForeign = "foreign";
+/// Of ood scores: pictures of the training's own kind reach it once in twenty.
+constexpr double kUsualForeign = 0.95;
 
 std::string dump(const json& j) { return j.dump(-1, ' ', false, json::error_handler_t::replace); }
 
 /// Prints results as they come, or keeps them for --json.
 class Report {
  public:
-  Report(const Options& options, const std::vector<std::string>& labels, Task task)
-      : options_(options), labels_(labels), task_(task) {
-    if (options.format == "csv" && !options.common.json) std::cout << "path,label,index,score,error\n";
+  Report(const Options& options, const Classifier& classifier)
+      : options_(options),
+        labels_(classifier.labels()),
+        thresholds_(classifier.thresholds()),
+        task_(classifier.task()) {
+    if (options.format == "csv" && !options.common.json) std::cout << "path,label,index,score,error,ood_score\n";
   }
-  void row(const std::string& path, std::span<const float> probabilities) {
+  void row(const std::string& path, std::span<const float> probabilities, std::optional<double> ood_score) {
     if (!options_.labels.empty() && probabilities.size() > 1 && labels_.size() != probabilities.size())
       throw Error(options_.labels + ": names " + std::to_string(labels_.size()) + " classes, the model has " +
                       std::to_string(probabilities.size()),
                   "give a line for each of them");
-    const std::vector<Score> best = best_scores(probabilities, task_, labels_, options_.top);
+    const std::vector<Score> best = best_scores(probabilities, task_, labels_, options_.top, thresholds_);
     const Score& first = best[0];
     const bool unsure = task_ == Task::classes && static_cast<double>(first.score) < options_.unsure;
+    const bool foreign = ood_score && *ood_score > (options_.foreign > 0 ? options_.foreign : kUsualForeign);
     unsure_ += unsure;
-    const std::string label = unsure ? kUnsure : first.label;
-    json top = json::array();
-    for (const Score& s : best) top.push_back({{"label", s.label}, {"index", s.index}, {"score", s.score}});
+    foreign_ += foreign;
+    const std::string label = foreign && options_.foreign > 0 ? kForeign : unsure ? kUnsure : first.label;
+    json top = json::array(), holding = json::array();
+    for (const Score& s : best) {
+      top.push_back({{"label", s.label}, {"index", s.index}, {"score", s.score}});
+      if (s.holds) holding.push_back(s.label);
+    }
     json entry{{"path", path}, {"label", label}, {"index", first.index}, {"score", first.score}, {"top", top}};
+    if (task_ == Task::multi_label) entry["labels"] = holding;
     if (options_.unsure > 0) entry["unsure"] = unsure;
+    if (ood_score) {
+      entry["ood_score"] = *ood_score;
+      entry["foreign"] = foreign;
+    }
     if (options_.placing != Placing::none) place(entry, path, label);
     if (options_.common.json)
       results_.push_back(entry);
     else if (options_.format == "jsonl")
       std::cout << dump(entry) << "\n";
     else if (options_.format == "csv")
-      csv(path, best, label);
+      csv(path, best, label, ood_score);
     else
-      text(path, best, unsure);
+      text(path, best, unsure, foreign);
     std::cout.flush();  // whoever watches sees it now
   }
   void failed(const std::string& path, const std::string& reason) {
@@ -82,16 +97,18 @@ class Report {
     else if (options_.format == "jsonl")
       std::cout << dump(entry) << "\n";
     else if (options_.format == "csv")
-      std::cout << csv_field(path) << ",,,," << csv_field(reason) << "\n";
+      std::cout << csv_field(path) << ",,,," << csv_field(reason) << ",\n";
     else
       std::cout << path << ": error: cannot be read\n";
     std::cout.flush();
   }
   size_t unsure() const { return unsure_; }
+  size_t foreign() const { return foreign_; }
   void finish(const Account& account, const std::vector<std::string>& notes) {
     if (options_.common.json)
       print_json({{"results", std::move(results_)},
                   {"unsure", unsure_},
+                  {"foreign", foreign_},
                   {"notes", notes},
                   {"unreadable", account.unreadable},
                   {"not_pictures", account.ignored}});
@@ -109,29 +126,35 @@ class Report {
     }
   }
   /// A row for each value; of classes for the best, or for as many as --top says.
-  void csv(const std::string& path, const std::vector<Score>& top, const std::string& label) const {
+  void csv(const std::string& path, const std::vector<Score>& top, const std::string& label,
+           std::optional<double> ood_score) const {
     const size_t rows = task_ == Task::regression || options_.top_given ? top.size() : 1;
     for (size_t i = 0; i < rows; ++i)
       std::cout << csv_field(path) << ',' << csv_field(i == 0 ? label : top[i].label) << ',' << top[i].index << ','
-                << top[i].score << ",\n";
+                << top[i].score << ",," << (ood_score ? std::to_string(*ood_score) : "") << '\n';
   }
-  void text(const std::string& path, const std::vector<Score>& top, bool unsure) const {
-    std::cout << path << (unsure ? ": unsure:" : ":");
+  void text(const std::string& path, const std::vector<Score>& top, bool unsure, bool foreign) const {
+    std::cout << path << (foreign ? ": like nothing it was trained on:" : unsure ? ": unsure:" : ":");
     for (size_t i = 0; i < top.size(); ++i) {
       char score[16];
       if (task_ == Task::regression)
         std::snprintf(score, sizeof score, "%.4g", static_cast<double>(top[i].score));
       else
         std::snprintf(score, sizeof score, "%.1f %%", static_cast<double>(top[i].score) * 100);
-      std::cout << (i == 0 ? " " : ", ") << top[i].label << " " << score;
+      const bool first_that_fails = !top[i].holds && (i == 0 || top[i - 1].holds);
+      std::cout << (i == 0             ? " "
+                    : first_that_fails ? "; "
+                                       : ", ")
+                << (first_that_fails ? "not " : "") << top[i].label << " " << score;
     }
     std::cout << "\n";
   }
   const Options& options_;
   const std::vector<std::string>& labels_;
+  const std::vector<float>& thresholds_;
   Task task_;
   json results_ = json::array();
-  size_t unsure_ = 0;
+  size_t unsure_ = 0, foreign_ = 0;
 };
 
 /// A model with as many outputs as ImageNet has classes and no names of its own is taken for one of them.
@@ -216,7 +239,10 @@ size_t watch(const Options& o, Classifier& classifier, Report& report, RunListen
   while (!Interruption::asked()) {
     const std::vector<std::string> fresh = inbox.fresh();
     const size_t failed = classifier.run(
-        fresh, [&](size_t i, std::span<const float> scores) { report.row(fresh[i], scores); },
+        fresh,
+        [&](size_t i, std::span<const float> scores, std::optional<double> ood_score) {
+          report.row(fresh[i], scores, ood_score);
+        },
         [&](size_t i, const std::string& reason) { report.failed(fresh[i], reason); }, &listener);
     pictures += fresh.size() - failed;
     std::this_thread::sleep_for(std::chrono::milliseconds(500));
@@ -235,19 +261,31 @@ void classify(const Options& o) {
                     std::string(classifier.task() == Task::regression ? "measured values" : "several labels") +
                     " does not answer with one class",
                 "leave --unsure, --copy-to, --link-to and --move-to out");
-  Report report(o, classifier.labels(), classifier.task());
+  if (o.foreign > 0 && !classifier.detects_ood())
+    throw Error("the model keeps nothing to tell foreign pictures by", "graft finetune makes models that do",
+                ErrorCode::unsupported)
+        .about("foreign");
+  Report report(o, classifier);
   if (!o.folder.empty()) require_folder(o.folder);
   size_t read = 0;
   if (o.watch)
     read = watch(o, classifier, report, listener);
   else
     read = paths.size() - classifier.run(
-                              paths, [&](size_t i, std::span<const float> scores) { report.row(paths[i], scores); },
+                              paths,
+                              [&](size_t i, std::span<const float> scores, std::optional<double> ood_score) {
+                                report.row(paths[i], scores, ood_score);
+                              },
                               [&](size_t i, const std::string& reason) { report.failed(paths[i], reason); }, &listener);
   const Account account{read, listener.unreadable(), pictures.ignored};
   if (o.unsure > 0 && report.unsure() > 0)
     listener.note(std::to_string(report.unsure()) + " of " + std::to_string(account.pictures) +
                   " pictures are answered with less than " + std::to_string(o.unsure * 100).substr(0, 4) + " %");
+  if (report.foreign() > 0)
+    listener.note(std::to_string(report.foreign()) + " of " + std::to_string(account.pictures) +
+                  " pictures are less like the training's than " +
+                  std::to_string((o.foreign > 0 ? o.foreign : kUsualForeign) * 100).substr(0, 4) +
+                  " % of its own kind" + (o.foreign > 0 ? "" : "; --foreign 0.95 calls them foreign"));
   report.finish(account, listener.notes());
   tell_account(account, o.common.quiet);
 }
@@ -271,6 +309,10 @@ void register_classify(CLI::App& app) {
                          ->capture_default_str();
   command->add_option("--unsure", o->unsure, "Call an answer with a lower probability than this unsure")
       ->check(CLI::Range(0.0, 1.0));
+  command
+      ->add_option("--foreign", o->foreign,
+                   "Call a picture foreign that is less like the training's than this part of its own kind (0.95)")
+      ->check(CLI::Range(0.5, 1.0));
   const auto placing = [&](const char* name, Placing how, const char* help) {
     command
         ->add_option_function<std::string>(
@@ -284,7 +326,8 @@ void register_classify(CLI::App& app) {
             help)
         ->type_name("FOLDER");
   };
-  placing("--copy-to", Placing::copy, "Copy pictures into FOLDER/CLASS, those that it is unsure of into FOLDER/unsure");
+  placing("--copy-to", Placing::copy,
+          "Copy pictures into FOLDER/CLASS, and FOLDER/unsure and FOLDER/foreign as --unsure and --foreign say");
   placing("--link-to", Placing::link, "The same with symbolic links");
   placing("--move-to", Placing::move, "The same, and they are gone where they were");
   command->add_flag("--watch", o->watch, "Go on with pictures that come into the folders, until Ctrl-C");

@@ -2,10 +2,12 @@
 #include <iostream>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "apps/commands/commands.h"
 #include "apps/common.h"
 #include "apps/json_output.h"
+#include "apps/library/confidence.h"
 #include "apps/library/scores.h"
 #include "apps/usage.h"
 #include "importer/embed_preprocessing.h"
@@ -13,6 +15,7 @@
 #include "importer/reader.h"
 #include "importer/writer.h"
 #include "runtime/core/error.h"
+#include "runtime/ops/binary.h"
 #include "runtime/ops/softmax.h"
 #include "runtime/ops/unary.h"
 #include "runtime/passes/passes.h"
@@ -35,9 +38,18 @@ void add_probabilities(OnnxModel& model) {
     throw Error("measured values are no scores", "leave it out", ErrorCode::unsupported).about("softmax");
   if (ends_in_probabilities(graph))
     throw Error("the model ends in probabilities already", "leave it out").about("softmax");
-  const ValueId scores = graph.outputs.at(0);
+  ValueId scores = graph.outputs.at(0);
   const Shape& shape = graph.value(scores).shape;
   const bool single = shape.rank() > 0 && shape[shape.rank() - 1] == 1;
+  Confidence confidence = confidence_of(model);
+  if (confidence.temperature != 1 && !single && task != "multi-label") {
+    Tensor temperature(DType::f32, {1});
+    temperature.data<float>()[0] = static_cast<float>(std::exchange(confidence.temperature, 1));
+    const std::string scaled = graph.unused_name("scores_at_temperature");
+    const ValueId divisor = graph.add_constant(graph.unused_name("temperature"), std::move(temperature));
+    scores = graph.add_node(scaled, make_binary(Binary::Kind::div), {scores, divisor}, {scaled})[0];
+    set_confidence(confidence, model.metadata);
+  }
   const std::string name = graph.unused_name("probabilities");
   OperatorPtr op = std::make_shared<Softmax>();
   if (task == "multi-label" || single) op = make_unary(Unary::Kind::sigmoid);

@@ -8,6 +8,7 @@
 #include "apps/common.h"
 #include "apps/filter_sheet.h"
 #include "apps/json_output.h"
+#include "apps/library/confidence.h"
 #include "apps/model_text.h"
 #include "apps/usage.h"
 #include "augment/encode.h"
@@ -62,7 +63,13 @@ json layer_table(const OnnxModel& model, const Options& o) {
     multiply_adds += work;
   }
   const auto training = model.metadata.other.find("graft.training");
+  const Confidence confidence = confidence_of(model);
+  json trust;
+  if (confidence.temperature != 1) trust["temperature"] = confidence.temperature;
+  if (!confidence.thresholds.empty()) trust["thresholds"] = confidence.thresholds;
+  if (confidence.ood) trust["references"] = confidence.ood->state().picture_scales.size();
   return {
+      {"confidence", trust},
       {"classes", model.metadata.labels},
       {"task", model.metadata.task.empty() ? "classes" : model.metadata.task},
       {"preprocessing", model.metadata.preprocessing ? json::parse(to_json(*model.metadata.preprocessing)) : json()},
@@ -111,6 +118,7 @@ void print(const json& j) {
                 classes.size() > 10 ? (", and " + std::to_string(classes.size() - 10) + " more").c_str() : "");
   }
   if (!j["preprocessing"].is_null()) std::printf("preprocessing %s\n", j["preprocessing"].dump().c_str());
+  if (!j["confidence"].is_null()) std::printf("confidence %s\n", j["confidence"].dump().c_str());
   if (!j["training"].is_null()) std::printf("training %s\n", j["training"].dump().c_str());
   if (const auto batch = j["batch"].get<long long>(); batch > 0)
     std::printf("exported for %lld picture%s at a time: %s\n", batch, batch == 1 ? "" : "s",

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "apps/library/confidence.h"
 #include "apps/library/picture_runner.h"
 #include "apps/library/scores.h"
 #include "finetune/metrics/metrics.h"
@@ -14,24 +15,40 @@ struct Classifier::Impl {
   Impl(const Model& model, const RunSettings& settings)
       : task(model.task()),
         labels(model.labels()),
-        // Several views are averaged before the softmax.
-        scores_name(settings.views.empty() || model.contents().graph.outputs.empty()
+        confidence(confidence_of(model.contents())),
+        // Several views are averaged before the softmax, and a temperature stands before it.
+        scores_name((settings.views.empty() && confidence.temperature == 1) || model.contents().graph.outputs.empty()
                         ? ""
                         : scores_before_softmax(model.contents().graph)),
         done(scores_name.empty() && !model.contents().graph.outputs.empty() &&
              ends_in_probabilities(model.contents().graph)),
-        runner(model.contents(), settings, scores_name) {}
+        runner(model.contents(), settings, scores_name, features_of(model.contents())) {}
+
+  /// What the detector reads. Where the network has been changed since and ends otherwise, there is no detector.
+  ValueId features_of(const OnnxModel& model) {
+    if (!confidence.ood) return kNoValue;
+    const ValueId features = head_features(model.graph);
+    const Shape shape = features == kNoValue ? Shape{} : model.graph.value(features).shape;
+    if (shape.rank() == 2 && shape[1] == static_cast<int64_t>(confidence.ood->width())) return features;
+    confidence.ood.reset();
+    return kNoValue;
+  }
 
   PictureRunner::Row probabilities(const Row& row) {
-    return [this, &row](size_t index, std::span<const float> values) {
+    return [this, &row](size_t index, std::span<const float> values, std::span<const float> features) {
       scores.assign(values.begin(), values.end());
-      to_probabilities(scores, task, done);
-      row(index, scores);
+      to_probabilities(scores, task, done, confidence.temperature);
+      row(index, scores, confidence.ood ? std::optional(confidence.ood->score(features)) : std::nullopt);
     };
+  }
+
+  Classification classification(std::span<const float> row, std::optional<double> ood_score, size_t top) const {
+    return {best_scores(row, task, labels, top, confidence.thresholds), "", ood_score};
   }
 
   Task task;
   std::vector<std::string> labels;
+  Confidence confidence;
   std::string scores_name;  // the value that is read; empty: the model's output
   bool done;                // it holds probabilities
   PictureRunner runner;
@@ -46,6 +63,8 @@ Classifier& Classifier::operator=(Classifier&&) noexcept = default;
 
 Task Classifier::task() const { return impl_->task; }
 const std::vector<std::string>& Classifier::labels() const { return impl_->labels; }
+const std::vector<float>& Classifier::thresholds() const { return impl_->confidence.thresholds; }
+bool Classifier::detects_ood() const { return impl_->confidence.ood.has_value(); }
 std::string Classifier::label(int index) const { return output_label(impl_->labels, index); }
 
 size_t Classifier::run(const std::vector<std::string>& paths, const Row& row, const Failed& failed,
@@ -59,8 +78,8 @@ std::vector<Classification> Classifier::classify(const std::vector<std::string>&
   std::vector<Classification> results(paths.size());
   run(
       paths,
-      [&](size_t i, std::span<const float> scores) {
-        results[i].top = best_scores(scores, impl_->task, impl_->labels, top);
+      [&](size_t i, std::span<const float> scores, std::optional<double> ood_score) {
+        results[i] = impl_->classification(scores, ood_score, top);
       },
       [&](size_t i, const std::string& reason) { results[i].error = reason; }, listener);
   return results;
@@ -70,8 +89,8 @@ std::vector<Classification> Classifier::classify(std::span<const PictureView> pi
                                                  Listener* listener) {
   return at_api_boundary([&] {
     std::vector<Classification> results(pictures.size());
-    const Row row = [&](size_t i, std::span<const float> scores) {
-      results[i].top = best_scores(scores, impl_->task, impl_->labels, top);
+    const Row row = [&](size_t i, std::span<const float> scores, std::optional<double> ood_score) {
+      results[i] = impl_->classification(scores, ood_score, top);
     };
     impl_->runner.run("classify", pictures, impl_->probabilities(row), listener);
     return results;
@@ -79,12 +98,16 @@ std::vector<Classification> Classifier::classify(std::span<const PictureView> pi
 }
 
 std::vector<Score> best_scores(std::span<const float> scores, Task task, const std::vector<std::string>& labels,
-                               size_t top) {
+                               size_t top, std::span<const float> thresholds) {
   // Measured values stand in their own order.
   auto best = top_indices(scores, task == Task::regression ? scores.size() : top);
   if (task == Task::regression) std::sort(best.begin(), best.end());
   std::vector<Score> result;
-  for (const int i : best) result.push_back({i, output_label(labels, i), scores[static_cast<size_t>(i)]});
+  for (const int i : best) {
+    const auto k = static_cast<size_t>(i);
+    const float threshold = k < thresholds.size() ? thresholds[k] : 0.5f;
+    result.push_back({i, output_label(labels, i), scores[k], task != Task::multi_label || scores[k] >= threshold});
+  }
   return result;
 }
 

@@ -5,6 +5,7 @@
 #include <limits>
 #include <set>
 
+#include "apps/library/confidence.h"
 #include "apps/library/evaluation_figures.h"
 #include "apps/library/picture_runner.h"
 #include "apps/library/scores.h"
@@ -127,19 +128,22 @@ void evaluate_classes(const Model& model, const std::vector<LabelledFile>& files
   if (labels.empty())
     for (size_t i = 0; i < classes.size(); ++i) result.classes[static_cast<size_t>(target[i])] = classes[i];
   const bool probabilities = scores_name.empty() && ends_in_probabilities(model.contents().graph);
+  const double temperature = confidence_of(model.contents()).temperature;
   Metrics metrics(static_cast<int>(runner.width()));
   ScoreTable table(runner.width());
   std::vector<float> scores;
   size_t impossible = 0;
   runner.run(
       "evaluate", paths_of(files),
-      [&](size_t i, std::span<const float> row) {
+      [&](size_t i, std::span<const float> row, std::span<const float>) {
         scores.assign(row.begin(), row.end());
         const int label = target[static_cast<size_t>(files[i].label)];
         if (probabilities) {  // back to logits, which Metrics expects
           impossible += row[static_cast<size_t>(label)] == 0;
           for (float& v : scores) v = static_cast<float>(log_probability(v));
         }
+        if (temperature != 1)
+          for (float& v : scores) v = static_cast<float>(static_cast<double>(v) / temperature);
         metrics.add(scores, {&label, 1});
         table.add(scores, label);
         result.predictions.push_back(class_prediction(i, scores, label));
@@ -174,7 +178,7 @@ void evaluate_targets(const Model& model, const std::vector<LabelledFile>& files
   std::vector<float> scores;
   runner.run(
       "evaluate", paths_of(files),
-      [&](size_t i, std::span<const float> row) {
+      [&](size_t i, std::span<const float> row, std::span<const float>) {
         scores.assign(row.begin(), row.end());
         if (probabilities)
           for (float& v : scores) v = static_cast<float>(log_probability(v) - log_probability(1 - v));
@@ -187,7 +191,7 @@ void evaluate_targets(const Model& model, const std::vector<LabelledFile>& files
       listener);
   result.pictures = metrics.count();
   if (result.task == Task::multi_label)
-    result.of_labels = label_figures(metrics);
+    result.of_labels = label_figures(metrics, confidence_of(model.contents()).thresholds);
   else
     result.of_values = value_figures(metrics);
 }

@@ -121,11 +121,11 @@ ClassFigures class_figures(const Metrics& metrics, const ScoreTable& table,
   return f;
 }
 
-LabelFigures label_figures(const TargetMetrics& metrics) {
+LabelFigures label_figures(const TargetMetrics& metrics, const std::vector<float>& thresholds) {
   LabelFigures f;
   f.mean_average_precision = metrics.mean_average_precision();
   f.mean_average_precision_interval = interval(metrics.mean_average_precision_interval());
-  f.exact = metrics.exact_match();
+  f.exact = metrics.exact_match(thresholds);
   double occurring = 0;
   for (size_t k = 0; k < metrics.outputs(); ++k) {
     const Ranking ranking = metrics.ranking(k);
@@ -133,13 +133,14 @@ LabelFigures label_figures(const TargetMetrics& metrics) {
     of.pictures = ranking.positives();
     tell_ranking(ranking, of);
     of.curve = curve_of(ranking, sigmoid);
-    Ranking::Point at_half{0, 0, 0};
+    if (k < thresholds.size()) of.threshold = static_cast<double>(thresholds[k]);
+    Ranking::Point reached{0, 0, 0};
     for (const Ranking::Point& p : ranking.points())
-      if (p.threshold > 0) at_half = p;
-    const int64_t predicted = at_half.true_positives + at_half.false_positives;
-    of.precision = ratio(at_half.true_positives, predicted);
-    of.recall = ratio(at_half.true_positives, of.pictures);
-    of.f1 = f1_of(at_half.true_positives, predicted, of.pictures);
+      if (thresholds.empty() ? p.threshold > 0 : sigmoid(p.threshold) >= of.threshold) reached = p;
+    const int64_t predicted = reached.true_positives + reached.false_positives;
+    of.precision = ratio(reached.true_positives, predicted);
+    of.recall = ratio(reached.true_positives, of.pictures);
+    of.f1 = f1_of(reached.true_positives, predicted, of.pictures);
     if (of.pictures > 0) {
       const Ranking::BestThreshold best = ranking.best_threshold();
       of.best_threshold = sigmoid(best.threshold);

@@ -11,7 +11,8 @@ namespace graft {
 
 /// `predictions`: of the pictures in `table`, in its order.
 ClassFigures class_figures(const Metrics& metrics, const ScoreTable& table, const std::vector<Prediction>& predictions);
-LabelFigures label_figures(const TargetMetrics& metrics);
+/// `thresholds`: probabilities that precision, recall, F1 and `exact` are at; empty: 0.5.
+LabelFigures label_figures(const TargetMetrics& metrics, const std::vector<float>& thresholds);
 ValueFigures value_figures(const TargetMetrics& metrics);
 
 }  // namespace graft

@@ -5,6 +5,7 @@
 #include <cstring>
 #include <optional>
 
+#include "apps/library/confidence.h"
 #include "apps/library/device.h"
 #include "apps/library/map_layer.h"
 #include "apps/library/pipelines.h"
@@ -219,6 +220,7 @@ struct Explainer::Impl {
         pipeline(evaluation_pipeline(preprocessing)),
         backend(backend_for(run.compute)) {
     const OnnxModel& contents = model.contents();
+    temperature = confidence_of(contents).temperature;
     done = scores_before_softmax(contents.graph).empty() && ends_in_probabilities(contents.graph);
     const auto in_use = exclusive_use(backend);
     const OpenDims dims{1, preprocessing.crop_height, preprocessing.crop_width};
@@ -267,7 +269,7 @@ struct Explainer::Impl {
     stretch(map);
     e.map = enlarged(map, method->height, method->width, e.height, e.width);
     stretch(e.map);
-    to_probabilities(scores, task, done);
+    to_probabilities(scores, task, done, temperature);
     e.score = scores[static_cast<size_t>(e.index)];
     e.pixels = std::move(crop.pixels);
     return e;
@@ -277,6 +279,7 @@ struct Explainer::Impl {
   std::vector<std::string> labels;
   int target, threads;
   bool done = false;  // the output holds probabilities
+  double temperature = 1;
   Preprocessing preprocessing;
   Pipeline pipeline;
   const Backend& backend;

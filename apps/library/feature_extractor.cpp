@@ -58,7 +58,7 @@ Features FeatureExtractor::extract(const std::vector<std::string>& paths, Listen
     Features features;
     impl_->runner.run(
         "extract", paths,
-        [&](size_t i, std::span<const float> row) {
+        [&](size_t i, std::span<const float> row, std::span<const float>) {
           features.values.insert(features.values.end(), row.begin(), row.end());
           features.indices.push_back(i);
           features.paths.push_back(paths[i]);
@@ -78,7 +78,11 @@ Features FeatureExtractor::extract(const std::vector<std::string>& paths, Listen
 
 size_t FeatureExtractor::run(const std::vector<std::string>& paths, const Row& row, const Failed& failed,
                              Listener* listener) {
-  return at_api_boundary([&] { return impl_->runner.run("extract", paths, row, failed, listener); });
+  return at_api_boundary([&] {
+    return impl_->runner.run(
+        "extract", paths, [&](size_t i, std::span<const float> values, std::span<const float>) { row(i, values); },
+        failed, listener);
+  });
 }
 
 const std::string& FeatureExtractor::made_by() const { return impl_->made_by; }
@@ -89,7 +93,7 @@ Features FeatureExtractor::extract(std::span<const PictureView> pictures, Listen
     Features features;
     impl_->runner.run(
         "extract", pictures,
-        [&](size_t i, std::span<const float> row) {
+        [&](size_t i, std::span<const float> row, std::span<const float>) {
           features.values.insert(features.values.end(), row.begin(), row.end());
           features.indices.push_back(i);
         },

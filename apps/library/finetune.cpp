@@ -10,6 +10,7 @@
 #include <set>
 #include <utility>
 
+#include "apps/library/confidence.h"
 #include "apps/library/device.h"
 #include "apps/library/network.h"
 #include "apps/library/pipelines.h"
@@ -26,6 +27,7 @@
 #include "finetune/selection/cross_validation.h"
 #include "finetune/selection/depth_training.h"
 #include "finetune/selection/rate_finder.h"
+#include "finetune/selection/search_journal.h"
 #include "finetune/training/feature_store.h"
 #include "graft/version.h"
 #include "importer/model.h"
@@ -194,6 +196,10 @@ class Job {
     result_.features_cached = trained.features_cached;
     tell_picture_cache();
     finish(model_, result_.best_score, result_.best_epoch);
+    if (listener_.stop() || !result_.diverged.empty())
+      listener_.note("the model's probabilities stay as they are, and it keeps nothing to tell foreign pictures by");
+    else
+      find_confidence(choice && choice->report.epochs == 0 ? &*choice : nullptr);
     result_.model = Model(std::make_shared<OnnxModel>(std::move(model_)));
     if (adapts_ && repeats() && !result_.stopped_early) judge_the_choice();
     return std::move(result_);
@@ -327,6 +333,38 @@ class Job {
     }
   }
 
+  /// `fitted`: the choice whose head alone is the model; null where the network was trained.
+  void find_confidence(const RecipeChoice* fitted) {
+    const PictureSource source = data_->whole();
+    const auto training = data_->training().size();
+    const ConfidencePictures pictures = confidence_pictures(source, training, settings_.seed);
+    const ConfidenceRows rows = fitted ? chooser_->confidence_rows(*fitted, pictures)
+                                       : run_for_confidence(model_, source, pictures, {options_.height, options_.width},
+                                                            static_cast<size_t>(options_.batch), *backend_,
+                                                            options_.threads, [&](int64_t done, int64_t total) {
+                                                              listener_.progress("held-back pictures", done, total);
+                                                            });
+    ConfidenceReport& report = result_.confidence;
+    set_confidence(fit_confidence(rows, task_, report), model_.metadata);
+    const std::string held_back = std::to_string(report.held_back) + " held-back pictures";
+    if (task_ == Task::classes) {
+      const std::string before = percent_text(report.calibration_error);
+      listener_.note(report.temperature == 1
+                         ? "probabilities stay as they are (calibration error " + before + " on " + held_back +
+                               "): a temperature would not make them truer"
+                         : "probabilities at temperature " + short_number(report.temperature) + ": calibration error " +
+                               percent_text(report.calibration_error_at_temperature) + " instead of " + before +
+                               " on " + held_back);
+    }
+    if (report.thresholds > 0)
+      listener_.note("thresholds of " + std::to_string(report.thresholds) + " labels: mean F1 " +
+                     short_number(report.macro_f1_at_thresholds) + " instead of " + short_number(report.macro_f1) +
+                     " on " + held_back);
+    if (report.references > 0)
+      listener_.note("pictures like none of the training's are told by " + std::to_string(report.references) +
+                     " of them");
+  }
+
   /// The model as it would be now, for a listener that keeps it: not so often that it costs more than a tenth.
   void tell_improved(const EpochReport& report) {
     using Clock = std::chrono::steady_clock;
@@ -368,6 +406,7 @@ class Job {
     graph.outputs.resize(1);  // auxiliary heads have done their work
     remove_dead_code(graph);
     model.metadata.other.erase(kAuxiliaryOutputs);
+    set_confidence({}, model.metadata);
     model.metadata.labels = data_->dataset().classes;
     model.metadata.preprocessing = preprocessing_;
     model.metadata.other["graft.version"] = version();

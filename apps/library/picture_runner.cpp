@@ -45,7 +45,7 @@ Image copied(const PictureView& view) {
 
 }  // namespace
 
-PictureRunner::PictureRunner(OnnxModel model, const RunSettings& settings, const std::string& output)
+PictureRunner::PictureRunner(OnnxModel model, const RunSettings& settings, const std::string& output, ValueId features)
     : compute_(settings.compute),
       preprocessing_(settings.preprocessing
                          ? *settings.preprocessing
@@ -56,6 +56,7 @@ PictureRunner::PictureRunner(OnnxModel model, const RunSettings& settings, const
   if (compute_.threads < 0) throw Error("must not be negative").about("threads");
   notes_ = model.notes;
   choose_output(model, output);
+  if (features != kNoValue) model.graph.outputs.push_back(features);
   take_floats(model.graph);
   if (settings.pictures > 0) {
     const auto in_use = exclusive_use(backend_for(compute_));
@@ -73,10 +74,13 @@ RowPlan PictureRunner::make_plan(const OnnxModel& model, size_t rows) {
         return RowPlan(model.graph, {static_cast<int64_t>(rows), preprocessing_.crop_height, preprocessing_.crop_width},
                        backend_for(compute_), compute_.threads);
       });
-  if (plan.dtype(0) != DType::f32)
-    throw Error("the output holds " + std::string(name_of(plan.dtype(0))) + ", not float32", {},
-                ErrorCode::unsupported);
-  width_ = plan.width(0);
+  outputs_.clear();
+  for (size_t i = 0; i < plan.output_count(); ++i) {
+    if (plan.dtype(i) != DType::f32)
+      throw Error("the output holds " + std::string(name_of(plan.dtype(i))) + ", not float32", {},
+                  ErrorCode::unsupported);
+    outputs_.push_back({plan.width(i)});
+  }
   return plan;
 }
 
@@ -99,14 +103,26 @@ size_t PictureRunner::rows_for(size_t pictures) const {
   return views * std::max<size_t>(1, std::min(pictures, largest_batch_ / views));
 }
 
-std::span<const float> PictureRunner::mean_of_views(float* rows) const {
-  const size_t views = pipeline_.views();
-  for (size_t i = 0; views > 1 && i < width_; ++i) {
-    double sum = 0;
-    for (size_t view = 0; view < views; ++view) sum += static_cast<double>(rows[view * width_ + i]);
-    rows[i] = static_cast<float>(sum / static_cast<double>(views));
+void PictureRunner::read(RowPlan& plan) {
+  for (size_t i = 0; i < outputs_.size(); ++i) {
+    outputs_[i].rows.resize(plan.rows() * outputs_[i].width);
+    copy_to_plain(plan.view(i), outputs_[i].rows.data());
   }
-  return {rows, width_};
+}
+
+/// The mean of the views of the picture at this place in the batch.
+void PictureRunner::hand_out(const Row& row, size_t index, size_t place) {
+  const size_t views = pipeline_.views();
+  const auto mean = [&](Output& output) -> std::span<const float> {
+    float* const rows = output.rows.data() + place * views * output.width;
+    for (size_t i = 0; views > 1 && i < output.width; ++i) {
+      double sum = 0;
+      for (size_t view = 0; view < views; ++view) sum += static_cast<double>(rows[view * output.width + i]);
+      rows[i] = static_cast<float>(sum / static_cast<double>(views));
+    }
+    return {rows, output.width};
+  };
+  row(index, mean(outputs_[0]), outputs_.size() > 1 ? mean(outputs_[1]) : std::span<const float>());
 }
 
 void PictureRunner::begin(RowPlan& plan, Listener* listener) {
@@ -125,16 +141,14 @@ size_t PictureRunner::run(const std::string& phase, const std::vector<std::strin
   begin(plan, listener);
   std::vector<LoadRequest> requests;
   for (const std::string& path : paths) requests.push_back({path, 0});
-  const size_t views = pipeline_.views();
-  Loader loader(pipeline_, std::move(requests), plan.rows() / views, compute_.threads);
-  std::vector<float> plain(plan.rows() * width_);
+  Loader loader(pipeline_, std::move(requests), plan.rows() / pipeline_.views(), compute_.threads);
   size_t at = 0, skipped = 0;
   while (const Loader::Batch* batch = loader.next()) {
     plan.forward(batch->pixels.data());
-    copy_to_plain(plan.view(0), plain.data());
+    read(plan);
     for (size_t i = 0; i < batch->count; ++i) {
       if (batch->errors[i].empty()) {
-        row(at + i, mean_of_views(plain.data() + i * views * width_));
+        hand_out(row, at + i, i);
         continue;
       }
       ++skipped;
@@ -160,7 +174,7 @@ void PictureRunner::run(const std::string& phase, std::span<const PictureView> p
   backend.use_threads(compute_.threads);  // what follows decodes before the plan runs
   const auto floats = static_cast<size_t>(pipeline_.height() * pipeline_.width() * pipeline_.channels());
   const size_t views = pipeline_.views(), at_once = plan.rows() / views;
-  std::vector<float> input(plan.rows() * floats), plain(plan.rows() * width_);
+  std::vector<float> input(plan.rows() * floats);
   for (size_t at = 0; at < pictures.size(); at += at_once) {
     const size_t count = std::min(at_once, pictures.size() - at);
     parallel_for(static_cast<int64_t>(count * views), 1, [&](int64_t first, int64_t last) {
@@ -170,8 +184,8 @@ void PictureRunner::run(const std::string& phase, std::span<const PictureView> p
     });
     std::fill(input.begin() + static_cast<int64_t>(count * views * floats), input.end(), 0.0f);
     plan.forward(input.data());
-    copy_to_plain(plan.view(0), plain.data());
-    for (size_t i = 0; i < count; ++i) row(at + i, mean_of_views(plain.data() + i * views * width_));
+    read(plan);
+    for (size_t i = 0; i < count; ++i) hand_out(row, at + i, i);
     if (listener) listener->progress(phase, static_cast<int64_t>(at + count), static_cast<int64_t>(pictures.size()));
   }
 }

@@ -16,13 +16,16 @@ namespace graft {
 /// Runs a model over pictures and hands out one row of results for each, the mean of its views'. Not thread-safe.
 class PictureRunner {
  public:
-  /// `output`: name of the node or value to read; empty: the model's first output. Throws Error.
-  PictureRunner(OnnxModel model, const RunSettings& settings, const std::string& output = "");
+  /// `output`: name of the node or value to read; empty: the model's first output. `features`: a value to read beside
+  /// it, or kNoValue. Throws Error.
+  PictureRunner(OnnxModel model, const RunSettings& settings, const std::string& output = "",
+                ValueId features = kNoValue);
 
   /// Numbers of a row. RunSettings::pictures must be given, or pictures have run.
-  size_t width() const { return width_; }
+  size_t width() const { return outputs_.at(0).width; }
 
-  using Row = std::function<void(size_t index, std::span<const float> values)>;
+  /// `features` is empty where none are read.
+  using Row = std::function<void(size_t index, std::span<const float> values, std::span<const float> features)>;
   using Failed = std::function<void(size_t index, const std::string& reason)>;
   /// Calls `row` in order. A picture that cannot be read is told to the listener and handed to `failed`. Returns how
   /// many those were.
@@ -37,7 +40,8 @@ class PictureRunner {
   void begin(RowPlan& plan, Listener* listener);
   /// Rows of a plan for so many pictures.
   size_t rows_for(size_t pictures) const;
-  std::span<const float> mean_of_views(float* rows) const;
+  void read(RowPlan& plan);
+  void hand_out(const Row& row, size_t index, size_t place);
 
   ComputeSettings compute_;
   Preprocessing preprocessing_;
@@ -45,7 +49,11 @@ class PictureRunner {
   size_t largest_batch_;
   std::optional<OnnxModel> model_;  // as long as further plans may be made of it
   std::optional<RowPlan> single_, several_;
-  size_t width_ = 0;
+  struct Output {
+    size_t width = 0;
+    std::vector<float> rows{};  // of a batch, plain
+  };
+  std::vector<Output> outputs_;     // that are read
   std::vector<std::string> notes_;  // about the model, not yet told
   bool slowness_told_ = false;
 };

@@ -234,6 +234,21 @@ EpochReport RecipeChooser::judge_head(const RecipeChoice& choice) const {
   return report;
 }
 
+ConfidenceRows RecipeChooser::confidence_rows(const RecipeChoice& choice, const ConfidencePictures& pictures) const {
+  const PictureForm plain{choice.form.preprocessing};
+  const auto features_of = [&](const std::vector<int64_t>& samples) {
+    return bank_->view(plain, samples, 0, choice.input);
+  };
+  const std::vector<int64_t> held_back = bank_->readable(plain, pictures.held_back, 0, 0);
+  ConfidenceRows rows{.width = bank_->width(choice.input),
+                      .outputs = choice.head.bias.size(),
+                      .references = features_of(bank_->readable(plain, pictures.references, 0, 0)),
+                      .features = features_of(held_back)};
+  rows.scores = scores_of(choice.head, rows.features);
+  for (const int64_t i : held_back) rows.labels.push_back(problem_.pictures(plain).label(i));
+  return rows;
+}
+
 FoldsResult RecipeChooser::cross_validate(int folds) {
   return cross_validate_recipe(problem_, bank(), folds, options_, listener_, backend_);
 }

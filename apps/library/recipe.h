@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 
+#include "apps/library/confidence.h"
 #include "apps/library/training_data.h"
 #include "finetune/selection/recipe_search.h"
 #include "graft/settings.h"
@@ -66,6 +67,8 @@ class RecipeChooser {
   /// The one entry of a run whose head alone was fitted: its loss on the training pictures, and what it is worth on
   /// those that validate.
   EpochReport judge_head(const RecipeChoice& choice) const;
+  /// What that head makes of pictures whose features are there: see run_for_confidence.
+  ConfidenceRows confidence_rows(const RecipeChoice& choice, const ConfidencePictures& pictures) const;
 
   /// See cross_validate_recipe.
   FoldsResult cross_validate(int folds);

@@ -45,8 +45,10 @@ std::string output_label(const std::vector<std::string>& labels, int index) {
   return i < labels.size() ? labels[i] : std::to_string(index);
 }
 
-void to_probabilities(std::span<float> scores, Task task, bool done) {
+void to_probabilities(std::span<float> scores, Task task, bool done, double temperature) {
   if (done || task == Task::regression) return;
+  if (task == Task::classes && temperature != 1)
+    for (float& v : scores) v = static_cast<float>(static_cast<double>(v) / temperature);
   if (task == Task::multi_label || scores.size() == 1)
     for (float& v : scores) v = 1 / (1 + std::exp(-v));
   else

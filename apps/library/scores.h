@@ -21,8 +21,8 @@ std::string scores_before_softmax(const Graph& graph);
 std::string output_label(const std::vector<std::string>& labels, int index);
 
 /// A row of the model's output as probabilities, in place; measured values stay. One score alone is that of a yes.
-/// `done`: the output holds probabilities already.
-void to_probabilities(std::span<float> scores, Task task, bool done);
+/// `done`: the output holds probabilities already. `temperature`: of the softmax over classes.
+void to_probabilities(std::span<float> scores, Task task, bool done, double temperature = 1);
 
 /// "top-1 97.40 %", "mAP 91.20 %", "R² 0.8312".
 std::string score_text(Task task, double score);

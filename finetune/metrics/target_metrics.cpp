@@ -78,11 +78,15 @@ std::pair<double, double> TargetMetrics::mean_average_precision_interval() const
       resamples_for(rows * outputs_))[0];
 }
 
-double TargetMetrics::exact_match() const {
+double TargetMetrics::exact_match(std::span<const float> thresholds) const {
+  const auto holds = [&](float score, size_t output) {
+    return thresholds.empty() ? score > 0 : 1 / (1 + std::exp(-score)) >= thresholds[output];
+  };
   int64_t exact = 0;
   for (size_t first = 0; first < scores_.size(); first += outputs_) {
     bool right = true;
-    for (size_t k = first; k < first + outputs_; ++k) right = right && (scores_[k] > 0) == (targets_[k] > 0.5f);
+    for (size_t k = first; k < first + outputs_; ++k)
+      right = right && holds(scores_[k], k - first) == (targets_[k] > 0.5f);
     exact += right;
   }
   return count() == 0 ? 0 : static_cast<double>(exact) / static_cast<double>(count());

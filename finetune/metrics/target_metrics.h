@@ -21,8 +21,9 @@ class TargetMetrics {
   int64_t count() const { return static_cast<int64_t>(outputs_ == 0 ? 0 : scores_.size() / outputs_); }
   /// Marks: the mean over the classes that occur of the average precision.
   double mean_average_precision() const;
-  /// Marks: share of pictures where every score has the right sign.
-  double exact_match() const;
+  /// Marks: share of pictures where every score is on the right side of its label's threshold, a probability (empty:
+  /// 0.5, which a score must be above).
+  double exact_match(std::span<const float> thresholds = {}) const;
   /// Marks: pictures by one class's score.
   Ranking ranking(size_t output) const;
   /// Values: 1 - Σ(t - f)² / Σ(t - t̄)², mean over the outputs; 0 for outputs that never change.

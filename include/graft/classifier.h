@@ -35,12 +35,16 @@ struct Score {
   int index = 0;      // of the model's output
   std::string label;  // the model's name for it, or the index where it has none
   float score = 0;    // probability 0 to 1; regression: the value, in its own unit
+  bool holds = true;  // several labels: the probability reaches the label's threshold, 0.5 where the model has none
 };
 
 /// What a model says of one picture.
 struct Classification {
   std::vector<Score> top;  // best first; regression: all values in their own order; empty where `error` is not
   std::string error;       // why the picture could not be read
+  /// How unlike the training's pictures this one is: the share of held-back pictures of the training's own kind that
+  /// lie nearer to it, 0 to 1. Nothing where the model keeps nothing to tell it by.
+  std::optional<double> ood_score{};
 };
 
 /// A model that names what pictures show. One thread at a time may use one; several may run in several threads.
@@ -58,6 +62,10 @@ class Classifier {
   const std::vector<std::string>& labels() const;
   /// The name of an output: its label, or its number.
   std::string label(int index) const;
+  /// Of several labels: the probability from which on each is there; empty: 0.5.
+  const std::vector<float>& thresholds() const;
+  /// Whether the model keeps something to tell by what is like none of its training pictures.
+  bool detects_ood() const;
 
   /// A result for each file, in order; `top`: how many classes of each, all of a regression's. A file that cannot be
   /// read has an `error`. Throws Error (out_of_memory, internal).
@@ -68,9 +76,9 @@ class Classifier {
                                        Listener* listener = nullptr);
 
   /// For many pictures: calls `row` with a picture's index and its probabilities (or measured values), one for each
-  /// output, in order, as soon as its batch is computed, or `failed` with the reason. The scores are valid during the
-  /// call. Returns how many failed.
-  using Row = std::function<void(size_t index, std::span<const float> scores)>;
+  /// output, and its Classification::ood_score, in order, as soon as its batch is computed, or `failed` with the
+  /// reason. The scores are valid during the call. Returns how many failed.
+  using Row = std::function<void(size_t index, std::span<const float> scores, std::optional<double> ood_score)>;
   using Failed = std::function<void(size_t index, const std::string& reason)>;
   size_t run(const std::vector<std::string>& paths, const Row& row, const Failed& failed = {},
              Listener* listener = nullptr);
@@ -81,7 +89,8 @@ class Classifier {
 };
 
 /// The `top` best of a row of scores, best first, ties to the smaller index; all of a regression's, in their order.
+/// `thresholds`: see Classifier::thresholds.
 std::vector<Score> best_scores(std::span<const float> scores, Task task, const std::vector<std::string>& labels,
-                               size_t top);
+                               size_t top, std::span<const float> thresholds = {});
 
 }  // namespace graft

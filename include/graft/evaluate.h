@@ -56,10 +56,11 @@ struct LabelFigures {
   double mean_average_precision = 0;  // over the labels that occur
   Interval mean_average_precision_interval;
   double exact = 0;     // share of pictures with every label right
-  double macro_f1 = 0;  // at a probability of one half, over the labels that occur
+  double macro_f1 = 0;  // at the labels' thresholds, over the labels that occur
   struct OfLabel {
     int64_t pictures = 0;                      // that have it
-    double precision = 0, recall = 0, f1 = 0;  // at a probability of one half
+    double threshold = 0.5;                    // the model's own for this label, a probability
+    double precision = 0, recall = 0, f1 = 0;  // at that threshold
     std::optional<double> roc_auc, average_precision;
     double best_threshold = 0.5, f1_at_best = 0;  // the probability of the largest F1
     std::vector<CurvePoint> curve;

@@ -40,6 +40,7 @@ struct FinetuneResult {
   RateSearch rates;                  // empty without a range test
   AutoSearch search;                 // empty without a search for settings
   RecipeSearch recipe;               // empty with the plain recipe
+  ConfidenceReport confidence;       // empty where the run was stopped
   double seconds = 0;                // of the whole call
 };
 

@@ -85,4 +85,17 @@ struct RecipeSearch {
   double budget = 0, seconds = 0;   // that the search had, and took
 };
 
+/// What a run found out, on pictures that it had not trained on, of how far the model's answers can be trusted. Where
+/// it is fitted to those pictures, what it is worth is told of parts of them that it was not fitted on.
+struct ConfidenceReport {
+  size_t held_back = 0;  // pictures that it was found out on; 0: it was not
+  /// Classes: what the scores are divided by, 1 where that would not help, and the expected calibration error (0 to 1)
+  /// without it and with it.
+  double temperature = 1, calibration_error = 0, calibration_error_at_temperature = 0;
+  /// Several labels: how many got a threshold other than 0.5, and the mean F1 without them and with them.
+  size_t thresholds = 0;
+  double macro_f1 = 0, macro_f1_at_thresholds = 0;
+  size_t references = 0;  // training pictures whose features tell what is like none of them; 0: nothing does
+};
+
 }  // namespace graft

@@ -38,7 +38,7 @@ TEST_F(Classifying, ScoresAreThePlans) {
   Classifier classifier(model, run_on_processor());
   ASSERT_EQ(paths_->size(), 6u);
   std::vector<size_t> order;
-  const size_t failed = classifier.run(*paths_, [&](size_t i, std::span<const float> scores) {
+  const size_t failed = classifier.run(*paths_, [&](size_t i, std::span<const float> scores, std::optional<double>) {
     order.push_back(i);
     const std::vector<float> expected = scores_of_plan(model, (*paths_)[i]);
     ASSERT_EQ(scores.size(), expected.size());

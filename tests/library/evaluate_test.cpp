@@ -52,7 +52,7 @@ TEST_F(Evaluating, FiguresAreThoseOfACountByHand) {
   std::vector<int64_t> confusion(9, 0);
   double loss = 0;
   int right = 0;
-  classifier.run(paths_of(data_->validation), [&](size_t i, std::span<const float> p) {
+  classifier.run(paths_of(data_->validation), [&](size_t i, std::span<const float> p, std::optional<double>) {
     const int truth = data_->validation[i].label;
     const auto best = std::max_element(p.begin(), p.end()) - p.begin();
     ++confusion[static_cast<size_t>(truth * 3 + best)];
@@ -95,7 +95,7 @@ TEST_F(Evaluating, SeveralLabelsAndValues) {
   // By hand.
   Classifier classifier(values_model, run_on_processor());
   double error = 0;
-  classifier.run(paths_of(files), [&](size_t i, std::span<const float> row) {
+  classifier.run(paths_of(files), [&](size_t i, std::span<const float> row, std::optional<double>) {
     for (size_t k = 0; k < 3; ++k) error += std::fabs(static_cast<double>(row[k] - files[i].target[k])) / 36;
   });
   EXPECT_NEAR(values.of_values->mean_absolute_error, error, 1e-4);

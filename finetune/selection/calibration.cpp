@@ -1,0 +1,103 @@
+#include "finetune/selection/calibration.h"
+
+#include <cmath>
+
+#include "finetune/metrics/ranking.h"
+#include "finetune/metrics/score_table.h"
+#include "finetune/selection/held_out.h"
+
+namespace graft {
+namespace {
+
+constexpr size_t kParts = 5, kFewest = 20;
+
+/// Parts are of neighbours in turn: pictures are in the order of their classes, so that each part has some of all.
+size_t part_of(size_t picture) { return picture % kParts; }
+
+struct Counts {
+  int64_t hits = 0, wrong = 0, missed = 0;
+  void add(bool said, bool is) {
+    hits += said && is;
+    wrong += said && !is;
+    missed += !said && is;
+  }
+  double f1() const {
+    const int64_t all = 2 * hits + wrong + missed;
+    return all == 0 ? 0 : 2 * static_cast<double>(hits) / static_cast<double>(all);
+  }
+};
+
+float sigmoid(double logit) { return static_cast<float>(1 / (1 + std::exp(-logit))); }
+
+}  // namespace
+
+TemperatureFit fit_temperature(std::span<const float> scores, std::span<const int> labels, size_t classes) {
+  TemperatureFit fit;
+  ScoreTable whole(classes);
+  for (size_t i = 0; i < labels.size(); ++i) whole.add(scores.subspan(i * classes, classes), labels[i]);
+  fit.error_before = fit.error_after = whole.calibration_error(1);
+  fit.loss_before = fit.loss_after = whole.loss(1);
+  if (labels.size() < kFewest) return fit;
+  ScoreTable judged(classes);
+  HeldOut before, after;
+  std::vector<float> scaled(classes);
+  for (size_t part = 0; part < kParts; ++part) {
+    ScoreTable others(classes);
+    for (size_t i = 0; i < labels.size(); ++i)
+      if (part_of(i) != part) others.add(scores.subspan(i * classes, classes), labels[i]);
+    const double temperature = others.best_temperature();
+    for (size_t i = part; i < labels.size(); i += kParts) {
+      for (size_t c = 0; c < classes; ++c)
+        scaled[c] = static_cast<float>(static_cast<double>(scores[i * classes + c]) / temperature);
+      judged.add(scaled, labels[i]);
+      before.add(scores.subspan(i * classes, classes), labels[i]);
+      after.add(scaled, labels[i]);
+    }
+  }
+  fit.error_after = judged.calibration_error(1);
+  fit.loss_after = judged.loss(1);
+  const MeanDifference gain = mean_difference(before.losses, after.losses);
+  fit.kept = fit.error_after < fit.error_before && gain.mean > 2 * gain.error;
+  if (fit.kept) fit.temperature = whole.best_temperature();
+  return fit;
+}
+
+ThresholdFit fit_thresholds(std::span<const float> scores, std::span<const float> marks, size_t labels) {
+  ThresholdFit fit{.thresholds = std::vector<float>(labels, 0.5f)};
+  const size_t pictures = scores.size() / labels;
+  size_t occurring = 0;
+  for (size_t label = 0; label < labels; ++label) {
+    const auto score = [&](size_t i) { return static_cast<double>(scores[i * labels + label]); };
+    const auto is = [&](size_t i) { return marks[i * labels + label] > 0.5f; };
+    const auto best = [&](size_t left_out) {
+      std::vector<std::pair<double, bool>> scored;
+      for (size_t i = 0; i < pictures; ++i)
+        if (part_of(i) != left_out) scored.emplace_back(score(i), is(i));
+      const Ranking ranking(std::move(scored));
+      const double threshold = ranking.best_threshold().threshold;
+      for (const Ranking::Point& p : ranking.points())  // halfway to the next that stays out
+        if (p.threshold < threshold) return (threshold + p.threshold) / 2;
+      return threshold;
+    };
+    Counts half, own;
+    for (size_t i = 0; i < pictures; ++i) half.add(score(i) >= 0, is(i));
+    if (half.hits + half.missed == 0) continue;
+    ++occurring;
+    for (size_t part = 0; part < kParts; ++part) {
+      const double threshold = best(part);
+      for (size_t i = part; i < pictures; i += kParts) own.add(score(i) >= threshold, is(i));
+    }
+    const bool kept = pictures >= kFewest && own.f1() > half.f1();
+    if (kept) fit.thresholds[label] = sigmoid(best(kParts));
+    fit.kept += kept;
+    fit.f1_before += half.f1();
+    fit.f1_after += kept ? own.f1() : half.f1();
+  }
+  if (occurring > 0) {
+    fit.f1_before /= static_cast<double>(occurring);
+    fit.f1_after /= static_cast<double>(occurring);
+  }
+  return fit;
+}
+
+}  // namespace graft
