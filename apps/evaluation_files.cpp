@@ -159,13 +159,6 @@ std::vector<const Prediction*> worst_first(const Evaluation& evaluation) {
   return order;
 }
 
-bool is_right(const Prediction& prediction, const LabelledFile& file, Task task) {
-  if (task == Task::classes) return prediction.truth == prediction.answer;
-  for (size_t k = 0; k < prediction.values.size(); ++k)
-    if ((prediction.values[k] > 0.5f) != (file.target[k] > 0.5f)) return false;
-  return true;
-}
-
 void require_writable_place(const std::string& path) {
   std::filesystem::path folder = std::filesystem::path(path).parent_path();
   if (folder.empty()) folder = ".";

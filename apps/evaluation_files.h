@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include "graft/compare.h"
 #include "graft/evaluate.h"
 
 namespace graft::app {
@@ -16,10 +17,6 @@ struct EvaluatedPart {
 
 /// The predictions, the worst first: mistakes before what is right, then by loss. Measured values: by loss.
 std::vector<const Prediction*> worst_first(const Evaluation& evaluation);
-
-/// Whether the answer is the true class; several labels: whether each label's probability is on the right side of one
-/// half. Not for measured values.
-bool is_right(const Prediction& prediction, const LabelledFile& file, Task task);
 
 /// Throws Error where nothing can be written beside `path`: before the work, not after it.
 void require_writable_place(const std::string& path);

@@ -46,7 +46,7 @@ std::vector<const Prediction*> mistakes_of(const EvaluatedPart& part, size_t mos
   const Task task = part.evaluation.task;
   for (const Prediction* p : worst_first(part.evaluation)) {
     if (found.size() == most) break;
-    if (task == Task::regression || !is_right(*p, part.files[p->file], task)) found.push_back(p);
+    if (task == Task::regression || !is_right(*p, part.files[p->file], part.evaluation)) found.push_back(p);
   }
   return found;
 }
@@ -294,6 +294,11 @@ void print(const EvaluatedPart& part, size_t mistakes) {
     std::printf("  %s: %s\n", part.files[p->file].path.c_str(), answer_text(*p, part).c_str());
 }
 
+/// The last characters of a name that is too long for a column.
+std::string ending_of(const std::string& name, size_t most) {
+  return name.size() <= most ? name : "…" + name.substr(name.size() - most + 1);
+}
+
 void print_columns(const std::vector<EvaluatedPart>& parts) {
   std::vector<Row> rows;
   const auto row = [&](const char* name, const auto& figure) {
@@ -323,7 +328,7 @@ void print_columns(const std::vector<EvaluatedPart>& parts) {
     row("root mean squared", [](const Evaluation& e) { return number("%.4g", e.of_values->root_mean_squared_error); });
   }
   std::printf("%s", padded("", 20).c_str());
-  for (const EvaluatedPart& part : parts) std::printf("%18s", part.split.c_str());
+  for (const EvaluatedPart& part : parts) std::printf("%18s", ending_of(part.split, 17).c_str());
   std::printf("\n");
   for (const auto& [name, figures] : rows) {
     std::printf("%s", padded(name, 20).c_str());

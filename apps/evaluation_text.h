@@ -14,7 +14,7 @@ nlohmann::json to_json(const EvaluatedPart& part, size_t mistakes);
 /// The same as text on stdout: the figures, a row for each class, the confusion, the worst mistakes.
 void print(const EvaluatedPart& part, size_t mistakes);
 
-/// The figures of several parts side by side, on stdout.
+/// The figures of several parts, or of several models, side by side, on stdout; `split` heads the column.
 void print_columns(const std::vector<EvaluatedPart>& parts);
 
 }  // namespace graft::app

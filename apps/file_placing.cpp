@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cerrno>
 #include <cstdio>
@@ -105,6 +106,24 @@ std::string place_file(const std::string& path, const std::string& folder, const
     throw Error(path + ": cannot be put into " + to.string() + " (" + error.code().message() + ")",
                 "choose a folder you may write to", ErrorCode::io);
   }
+}
+
+void add_placing(CLI::App& command, PlacingOptions& options, const std::string& help) {
+  const auto add = [&](const char* name, Placing how, const std::string& text) {
+    command
+        .add_option_function<std::string>(
+            name,
+            [&options, how](const std::string& folder) {
+              if (options.how != Placing::none && options.how != how)
+                throw CLI::ValidationError("--copy-to, --link-to, --move-to", "leave two of them out");
+              options = {how, folder};
+            },
+            text)
+        ->type_name("FOLDER");
+  };
+  add("--copy-to", Placing::copy, help);
+  add("--link-to", Placing::link, "The same with symbolic links");
+  add("--move-to", Placing::move, "The same, and they are gone where they were");
 }
 
 }  // namespace graft::app

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <map>
 #include <optional>
 #include <string>
 
@@ -10,6 +11,10 @@ std::string model_in(const std::string& path);
 
 /// The last name of a path, without a slash at its end.
 std::string name_of_path(const std::string& path);
+
+/// What its config.toml sets of the run that wrote `model`, as text by name, without what says where things lie; empty
+/// where there is none. Throws Error (bad_data).
+std::map<std::string, std::string> settings_of_run(const std::string& model);
 
 /// A word as a POSIX shell takes it.
 std::string shell_quoted(const std::string& word);

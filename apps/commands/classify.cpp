@@ -35,8 +35,7 @@ struct Options : PictureModelOptions {
   size_t top = 5;
   bool top_given = false, watch = false;
   double unsure = 0, foreign = 0;
-  Placing placing = Placing::none;
-  std::string folder;  // of placed pictures
+  PlacingOptions placing;
 };
 
 constexpr const char *kUnsure = "unsure", *kForeign = "foreign";
@@ -79,7 +78,7 @@ class Report {
       entry["ood_score"] = *ood_score;
       entry["foreign"] = foreign;
     }
-    if (options_.placing != Placing::none) place(entry, path, label);
+    if (options_.placing.how != Placing::none) place(entry, path, label);
     if (options_.common.json)
       results_.push_back(entry);
     else if (options_.format == "jsonl")
@@ -118,7 +117,7 @@ class Report {
   /// A picture that cannot be put where it belongs ends nothing: the others are.
   void place(json& entry, const std::string& path, const std::string& label) const {
     try {
-      entry["placed"] = place_file(path, options_.folder, label, options_.placing);
+      entry["placed"] = place_file(path, options_.placing.folder, label, options_.placing.how);
     } catch (const Error& error) {
       entry["error"] = error.what();
       std::cerr << "graft: " << error.what() << "\n";
@@ -234,7 +233,7 @@ class Inbox {
 size_t watch(const Options& o, Classifier& classifier, Report& report, RunListener& listener) {
   listener.note("watching; Ctrl-C ends it");
   const Interruption interruption;
-  Inbox inbox(o.inputs, o.folder);
+  Inbox inbox(o.inputs, o.placing.folder);
   size_t pictures = 0;
   while (!Interruption::asked()) {
     const std::vector<std::string> fresh = inbox.fresh();
@@ -256,7 +255,7 @@ void classify(const Options& o) {
   const std::vector<std::string>& paths = pictures.paths;
   RunListener listener(o.common.quiet);
   for (const std::string& reason : pictures.skipped) listener.skipped(reason);
-  if (classifier.task() != Task::classes && (o.unsure > 0 || o.placing != Placing::none))
+  if (classifier.task() != Task::classes && (o.unsure > 0 || o.placing.how != Placing::none))
     throw Error("a model of " +
                     std::string(classifier.task() == Task::regression ? "measured values" : "several labels") +
                     " does not answer with one class",
@@ -266,7 +265,7 @@ void classify(const Options& o) {
                 ErrorCode::unsupported)
         .about("foreign");
   Report report(o, classifier);
-  if (!o.folder.empty()) require_folder(o.folder);
+  if (!o.placing.folder.empty()) require_folder(o.placing.folder);
   size_t read = 0;
   if (o.watch)
     read = watch(o, classifier, report, listener);
@@ -313,23 +312,8 @@ void register_classify(CLI::App& app) {
       ->add_option("--foreign", o->foreign,
                    "Call a picture foreign that is less like the training's than this part of its own kind (0.95)")
       ->check(CLI::Range(0.5, 1.0));
-  const auto placing = [&](const char* name, Placing how, const char* help) {
-    command
-        ->add_option_function<std::string>(
-            name,
-            [o, how](const std::string& folder) {
-              if (o->placing != Placing::none && o->placing != how)
-                throw CLI::ValidationError("--copy-to, --link-to, --move-to", "leave two of them out");
-              o->placing = how;
-              o->folder = folder;
-            },
-            help)
-        ->type_name("FOLDER");
-  };
-  placing("--copy-to", Placing::copy,
-          "Copy pictures into FOLDER/CLASS, and FOLDER/unsure and FOLDER/foreign as --unsure and --foreign say");
-  placing("--link-to", Placing::link, "The same with symbolic links");
-  placing("--move-to", Placing::move, "The same, and they are gone where they were");
+  add_placing(*command, o->placing,
+              "Copy pictures into FOLDER/CLASS, and FOLDER/unsure and FOLDER/foreign as --unsure and --foreign say");
   command->add_flag("--watch", o->watch, "Go on with pictures that come into the folders, until Ctrl-C");
   command->callback([o, top] {
     o->top_given = top->count() > 0;

@@ -14,6 +14,7 @@ using PictureBench = void(const CommonOptions& common, const std::string& model,
 void register_bench(CLI::App& app, PictureBench* pictures);
 void register_check(CLI::App& app);
 void register_classify(CLI::App& app);
+void register_compare(CLI::App& app);
 void register_completion(CLI::App& app);
 void register_doctor(CLI::App& app);
 void register_evaluate(CLI::App& app);
@@ -30,6 +31,7 @@ void register_new(CLI::App& app);
 void register_preview(CLI::App& app);
 void register_pull(CLI::App& app);
 void register_report(CLI::App& app);
+void register_suggest(CLI::App& app);
 
 /// One line for each file of apps/commands.
 inline void register_commands(CLI::App& app) {
@@ -37,8 +39,10 @@ inline void register_commands(CLI::App& app) {
   register_classify(app);
   register_extract(app);
   register_evaluate(app);
+  register_compare(app);
   register_report(app);
   register_explain(app);
+  register_suggest(app);
   register_check(app);
   register_inspect(app);
   register_infer(app);

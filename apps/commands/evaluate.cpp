@@ -7,6 +7,7 @@
 #include "apps/account.h"
 #include "apps/commands/commands.h"
 #include "apps/common.h"
+#include "apps/data_parts.h"
 #include "apps/evaluation_files.h"
 #include "apps/evaluation_text.h"
 #include "apps/json_output.h"
@@ -28,31 +29,6 @@ struct Options : PictureModelOptions {
   size_t mistakes = 10;
   bool validation_part_given = false, seed_given = false;
 };
-
-struct Part {
-  std::string split;  // what it is
-  std::vector<LabelledFile> files;
-};
-
-/// What --split says; by itself the pictures for testing, where there are none those that validate, else all.
-std::vector<Part> chosen_parts(const Dataset& data, const Options& o) {
-  if (o.split == "auto") {
-    if (!data.test.empty()) return {{data.is_split ? "test" : "all", data.test}};
-    return {data.validation.empty() ? Part{"train", data.train} : Part{"val", data.validation}};
-  }
-  const std::vector<Part> parts{{"train", data.train}, {"val", data.validation}, {"test", data.test}};
-  std::vector<Part> chosen;
-  if (o.split == "all") {
-    chosen.push_back({"all", {}});
-    for (const Part& part : parts) chosen[0].files.insert(chosen[0].files.end(), part.files.begin(), part.files.end());
-    return chosen;
-  }
-  for (const Part& part : parts)
-    if (!part.files.empty() && (o.split == "each" || o.split == part.split)) chosen.push_back(part);
-  if (chosen.empty() || (o.split == "test" && !data.is_split))
-    throw Error(o.data + ": has no pictures in the split " + o.split, "leave --split out", ErrorCode::bad_data);
-  return chosen;
-}
 
 /// A folder of pictures alone that is named after one of the model's classes shows that class.
 std::optional<Dataset> pictures_of_one_class(const Model& model, const std::string& folder) {
@@ -97,12 +73,12 @@ void evaluate(Options o) {
   const Task task = model.task();
   const RunSettings settings = run_settings(model, o);
   // Parts that the data does not tell apart are made as training makes them.
-  const bool as_trained = o.split == "val" || o.split == "train" || o.split == "each";
+  const bool as_trained = splits_as_training(o.split);
   const auto one_class = task == Task::classes ? pictures_of_one_class(model, o.data) : std::nullopt;
   Dataset data = one_class ? *one_class : read_dataset(o.data, task, {o.validation_part, o.common.seed, false});
   if (!one_class && data.validation.empty() && as_trained)
     data = read_dataset(o.data, task, {o.validation_part, o.common.seed});
-  const std::vector<Part> chosen = chosen_parts(data, o);
+  const std::vector<DataPart> chosen = chosen_parts(data, o.split, o.data);
   if (!o.curves_file.empty() && chosen.size() > 1)
     throw Error("curves are drawn of one part", "give --split train, val or test").about("curves");
   open_device_for(o);
@@ -111,7 +87,7 @@ void evaluate(Options o) {
   for (const std::string& reason : data.skipped) listener.skipped(reason);
   std::vector<EvaluatedPart> parts;
   Account account{0, {}, data.ignored};
-  for (const Part& part : chosen) {
+  for (const DataPart& part : chosen) {
     listener.note("measured on " + std::string(part.split == "all" ? "all" : "the split " + part.split + " of") + " " +
                   o.data + ": " + std::to_string(part.files.size()) +
                   (part.files.size() == 1 ? " picture" : " pictures"));

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <chrono>
 #include <filesystem>
 #include <iostream>
 #include <nlohmann/json.hpp>
@@ -8,6 +9,7 @@
 #include "apps/commands/commands.h"
 #include "apps/common.h"
 #include "apps/json_output.h"
+#include "apps/library/scores.h"
 #include "apps/run_listener.h"
 #include "apps/scatter.h"
 #include "apps/usage.h"
@@ -21,7 +23,7 @@
 namespace graft::app {
 namespace {
 
-constexpr size_t kMostInAPicture = 5000;
+constexpr size_t kMostInAPicture = 50000;
 
 struct Options : PictureModelOptions {
   std::string layer = kPenultimate, output, picture;
@@ -50,14 +52,20 @@ void check_map(size_t pictures) {
 
 /// The features in the plane, by t-SNE.
 void write_map(const Options& o, const Features& features) {
+  const auto start = std::chrono::steady_clock::now();
   const auto samples = static_cast<int64_t>(features.rows);
   // Few pictures have few neighbours: the perplexity that is usual for more is taken down to what they can have.
-  const TsneResult map = tsne(features.values, samples,
-                              {std::min(o.perplexity, static_cast<double>(samples - 1) / 3), 1000, o.common.seed});
+  const TsneResult map =
+      tsne(features.values, samples,
+           {.perplexity = std::min(o.perplexity, static_cast<double>(samples - 1) / 3), .seed = o.common.seed});
   const Scatter scatter{
       "t-SNE of " + std::to_string(features.width) + " features of " + std::to_string(samples) + " pictures",
       map.places, features.labels, features.classes, features.paths};
   write_atomically(o.picture, [&](std::ostream& stream) { stream << to_svg(scatter); });
+  if (o.common.quiet) return;
+  const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  std::cerr << o.picture << ": t-SNE of " << samples << " pictures, divergence " << short_number(map.divergence) << ", "
+            << short_number(seconds) << " s\n";
 }
 
 /// Leaves out what stands in the list before.

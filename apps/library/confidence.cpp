@@ -116,8 +116,9 @@ ConfidencePictures confidence_pictures(const SampleSource& source, int64_t train
           chosen(source, training, source.size(), kHeldBack, mix(seed, 2))};
 }
 
-ConfidenceRows run_for_confidence(const OnnxModel& model, const SampleSource& source, const ConfidencePictures& pictures,
-                                  const PictureSize& size, size_t batch, const Backend& backend, int threads,
+ConfidenceRows run_for_confidence(const OnnxModel& model, const SampleSource& source,
+                                  const ConfidencePictures& pictures, const PictureSize& size, size_t batch,
+                                  const Backend& backend, int threads,
                                   const std::function<void(int64_t done, int64_t total)>& progress) {
   Graph graph = model.graph;
   const ValueId features = head_features(graph);

@@ -48,8 +48,9 @@ ConfidencePictures confidence_pictures(const SampleSource& source, int64_t train
 
 /// Runs the model, which must end in logits or values, over plain views of `pictures`. Those that cannot be read are
 /// left out. `progress` gets how many are done, of how many. Throws Error.
-ConfidenceRows run_for_confidence(const OnnxModel& model, const SampleSource& source, const ConfidencePictures& pictures,
-                                  const PictureSize& size, size_t batch, const Backend& backend, int threads,
+ConfidenceRows run_for_confidence(const OnnxModel& model, const SampleSource& source,
+                                  const ConfidencePictures& pictures, const PictureSize& size, size_t batch,
+                                  const Backend& backend, int threads,
                                   const std::function<void(int64_t done, int64_t total)>& progress);
 
 /// Fits what the task can use, and says in `report` what it is worth.

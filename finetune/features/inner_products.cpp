@@ -14,7 +14,8 @@ std::vector<float> inner_products(std::span<const float> a, std::span<const floa
   const auto k = static_cast<int64_t>(width), rows = static_cast<int64_t>(a.size() / width),
              columns = static_cast<int64_t>(b.size() / width);
   Graph graph;
-  const ValueId left = graph.add_input("a", DType::f32, {rows, k}), right = graph.add_input("b", DType::f32, {columns, k});
+  const ValueId left = graph.add_input("a", DType::f32, {rows, k}),
+                right = graph.add_input("b", DType::f32, {columns, k});
   auto gemm = std::make_shared<Gemm>();
   gemm->transpose_b = Transpose2d::yes;
   graph.outputs = {graph.add("products", gemm, {left, right})};

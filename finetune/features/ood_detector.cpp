@@ -113,7 +113,8 @@ OodDetector OodDetector::fit(std::span<const float> references, std::span<const 
   Quantised kept_axes = quantised(axes, width);
   state.axes = std::move(kept_axes.values);
   state.axis_scales = std::move(kept_axes.scales);
-  Quantised pictures = quantised(inner_products(rows, floats(state.axes, state.axis_scales), width), state.components());
+  Quantised pictures =
+      quantised(inner_products(rows, floats(state.axes, state.axis_scales), width), state.components());
   state.references = std::move(pictures.values);
   state.picture_scales = std::move(pictures.scales);
   OodDetector detector(std::move(state));
@@ -179,7 +180,8 @@ double OodDetector::score(std::span<const float> features) const {
   if (above == ranks.begin()) return 0;
   const auto i = static_cast<double>(above - ranks.begin() - 1);
   const auto low = static_cast<double>(*(above - 1)), high = static_cast<double>(*above);
-  return (i + (high > low ? std::clamp((at - low) / (high - low), 0.0, 1.0) : 0)) / static_cast<double>(ranks.size() - 1);
+  return (i + (high > low ? std::clamp((at - low) / (high - low), 0.0, 1.0) : 0)) /
+         static_cast<double>(ranks.size() - 1);
 }
 
 }  // namespace graft

@@ -8,7 +8,7 @@ namespace graft {
 /// A temperature, and what it is worth on pictures that it was not fitted on: each of five parts of the held-back
 /// pictures is judged with the temperature of the other four.
 struct TemperatureFit {
-  double temperature = 1;  // of all held-back pictures where it is worth it, else 1
+  double temperature = 1;                    // of all held-back pictures where it is worth it, else 1
   double error_before = 0, error_after = 0;  // expected calibration error, 0 to 1
   double loss_before = 0, loss_after = 0;    // nats
   bool kept = false;  // the error got less, and the loss did so beyond two standard errors; needs 20 pictures

@@ -61,7 +61,8 @@ TEST(OodDetector, ScoresAreRanksAmongHeldBackPictures) {
   const OodDetector detector = OodDetector::fit(references, held_back, kWidth);
   const auto mean_score = [&](const std::vector<float>& pictures) {
     double sum = 0;
-    for (size_t at = 0; at < pictures.size(); at += kWidth) sum += detector.score(std::span(pictures).subspan(at, kWidth));
+    for (size_t at = 0; at < pictures.size(); at += kWidth)
+      sum += detector.score(std::span(pictures).subspan(at, kWidth));
     return sum / static_cast<double>(pictures.size() / kWidth);
   };
   EXPECT_NEAR(mean_score(held_back), 0.5, 0.02);
@@ -75,7 +76,8 @@ TEST(OodDetector, JudgesByTheReferencesWhereFewAreHeldBack) {
   const auto references = pictures_of(60, 0, 1), few = pictures_of(3, 1, 2), more = pictures_of(100, 0, 5);
   const OodDetector detector = OodDetector::fit(references, few, kWidth);
   size_t kept = 0;
-  for (size_t at = 0; at < more.size(); at += kWidth) kept += detector.score(std::span(more).subspan(at, kWidth)) <= 0.95;
+  for (size_t at = 0; at < more.size(); at += kWidth)
+    kept += detector.score(std::span(more).subspan(at, kWidth)) <= 0.95;
   EXPECT_GT(kept, 85u);
   EXPECT_EQ(detector.score(std::span(few).first(kWidth)), 1);
 }

@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "runtime/core/error.h"
+#include "runtime/core/thread_limit.h"
 #include "tests/finetune/fixture.h"
 
 namespace graft {
@@ -30,13 +31,14 @@ TEST(Tsne, EachSampleHasThePerplexityAskedFor) {
 }
 
 /// The descent is no convex one: its end is held to the worst of five by scikit-learn.
-TEST(Tsne, EndsAsLowAsScikitLearn) {
+void ends_as_low_as_scikit_learn(int64_t exact_up_to) {
   const auto f = fixture("tsne.json");
   const auto x = f.at("x").get<std::vector<float>>();
   const auto labels = f.at("labels").get<std::vector<int>>();
   const auto reference = f.at("divergences").get<std::vector<double>>();
   const auto n = static_cast<int64_t>(labels.size());
-  const TsneResult result = tsne(x, n, {f.at("perplexity").get<double>(), 1000, 3});
+  const TsneResult result =
+      tsne(x, n, {.perplexity = f.at("perplexity").get<double>(), .seed = 3, .exact_up_to = exact_up_to});
   EXPECT_LT(result.divergence, 1.05 * *std::max_element(reference.begin(), reference.end()));
   EXPECT_GT(result.divergence, 0.8 * *std::min_element(reference.begin(), reference.end()));
   int same = 0;
@@ -51,13 +53,30 @@ TEST(Tsne, EndsAsLowAsScikitLearn) {
     same += labels[static_cast<size_t>(i)] == labels[static_cast<size_t>(nearest)];
   }
   EXPECT_GE(same, n * 95 / 100);
-  EXPECT_EQ(tsne(x, n, {15, 50, 3}).places, tsne(x, n, {15, 50, 3}).places);
+  const TsneOptions few{.perplexity = 15, .iterations = 50, .seed = 3, .exact_up_to = exact_up_to};
+  EXPECT_EQ(tsne(x, n, few).places, tsne(x, n, few).places);
+}
+
+TEST(Tsne, EndsAsLowAsScikitLearn) { ends_as_low_as_scikit_learn(1000); }
+TEST(Tsne, EndsAsLowByBarnesAndHut) { ends_as_low_as_scikit_learn(0); }
+
+TEST(Tsne, ThreadsChangeNoBitOfIt) {
+  const auto x = fixture("tsne.json").at("x").get<std::vector<float>>();
+  const auto n = static_cast<int64_t>(fixture("tsne.json").at("labels").size());
+  const TsneOptions options{.perplexity = 15, .iterations = 60, .exact_up_to = 0};
+  std::vector<std::vector<double>> places;
+  for (const int threads : {1, 2, 5}) {
+    const ThreadLimit limit(threads);
+    places.push_back(tsne(x, n, options).places);
+  }
+  EXPECT_EQ(places[1], places[0]);
+  EXPECT_EQ(places[2], places[0]);
 }
 
 TEST(Tsne, RefusesWhatCannotBe) {
   const std::vector<float> x(12, 0.0f);
   EXPECT_THROW(tsne(x, 3), Error);
-  EXPECT_THROW(tsne(x, 12, {5, 10, 0}), Error);
+  EXPECT_THROW(tsne(x, 12, {.perplexity = 5}), Error);
 }
 
 }  // namespace

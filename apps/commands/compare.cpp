@@ -1,0 +1,302 @@
+#include <algorithm>
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+#include <iostream>
+#include <nlohmann/json.hpp>
+#include <set>
+#include <sstream>
+
+#include "apps/account.h"
+#include "apps/chart.h"
+#include "apps/commands/commands.h"
+#include "apps/common.h"
+#include "apps/csv.h"
+#include "apps/data_parts.h"
+#include "apps/evaluation_files.h"
+#include "apps/evaluation_text.h"
+#include "apps/json_output.h"
+#include "apps/model_reference.h"
+#include "apps/run_folder.h"
+#include "apps/run_listener.h"
+#include "apps/usage.h"
+#include "graft/compare.h"
+#include "graft/error.h"
+#include "runtime/core/atomic_file.h"
+
+namespace graft::app {
+namespace {
+
+namespace fs = std::filesystem;
+using nlohmann::json;
+
+struct Options : PictureModelOptions {
+  std::vector<std::string> runs;
+  std::string data, split = "auto", curves_file, pictures_file;
+};
+
+struct Run {
+  std::string name, model;
+  std::map<std::string, std::string> settings;
+  EvaluatedPart part;
+  Comparison against_first;  // of all but the first
+};
+
+/// Runs by their last name, by more of their path where two end alike.
+std::vector<std::string> short_names(const std::vector<std::string>& runs) {
+  std::vector<std::string> names;
+  for (const std::string& run : runs) names.push_back(name_of_path(run));
+  return std::set<std::string>(names.begin(), names.end()).size() == names.size() ? names : runs;
+}
+
+/// The names of what not all runs set alike, sorted.
+std::vector<std::string> settings_that_differ(const std::vector<Run>& runs) {
+  std::set<std::string> names, differ;
+  for (const Run& run : runs)
+    for (const auto& [name, value] : run.settings) names.insert(name);
+  const auto value_of = [](const Run& run, const std::string& name) {
+    const auto at = run.settings.find(name);
+    return at == run.settings.end() ? std::string() : at->second;
+  };
+  for (const std::string& name : names)
+    for (const Run& run : runs)
+      if (value_of(run, name) != value_of(runs[0], name)) differ.insert(name);
+  return {differ.begin(), differ.end()};
+}
+
+/// A column of a run's history.csv; empty where there is none.
+std::vector<double> history_of(const std::string& model, const std::string& column) {
+  std::ifstream file(fs::path(model).parent_path() / "history.csv");
+  std::vector<double> values;
+  size_t wanted = std::string::npos;
+  for (std::string line; std::getline(file, line);) {
+    std::istringstream fields(line);
+    std::string field;
+    for (size_t i = 0; std::getline(fields, field, ','); ++i) {
+      if (wanted == std::string::npos && field == column) wanted = i;
+      else if (i == wanted && field != column) values.push_back(std::strtod(field.c_str(), nullptr));
+    }
+    if (wanted == std::string::npos) break;  // the first line names the columns
+  }
+  return values;
+}
+
+void write_curves(const std::string& path, const std::vector<Run>& runs, Task task) {
+  const std::string score = task == Task::classes ? "val_top1" : task == Task::multi_label ? "val_map" : "val_r2";
+  std::vector<Chart> charts;
+  for (const auto& [title, column] : {std::pair<std::string, std::string>{"validation loss", "val_loss"}, {"validation score", score}}) {
+    Chart chart{title, "epoch", {}};
+    for (const Run& run : runs) {
+      Chart::Line line{run.name, history_of(run.model, "epoch"), history_of(run.model, column)};
+      if (!line.y.empty() && line.x.size() == line.y.size()) chart.lines.push_back(std::move(line));
+    }
+    if (!chart.lines.empty()) charts.push_back(std::move(chart));
+  }
+  if (charts.empty())
+    throw Error("none of the runs has a history.csv", "leave it out", ErrorCode::bad_data).about("curves");
+  write_atomically(path, [&](std::ostream& stream) { stream << to_svg(charts); });
+}
+
+/// Every picture on which any two runs differ, those that part their losses most first.
+void write_differences(const std::string& path, const std::vector<Run>& runs) {
+  std::set<size_t> listed;
+  std::vector<size_t> files;
+  for (const Run& run : runs)
+    for (const size_t file : run.against_first.differ)
+      if (listed.insert(file).second) files.push_back(file);
+  write_atomically(path, [&](std::ostream& stream) {
+    stream << "path,class";
+    for (const Run& run : runs)
+      stream << ',' << csv_field("answer of " + run.name) << ',' << csv_field("right in " + run.name) << ','
+             << csv_field("loss in " + run.name);
+    stream << '\n';
+    for (const size_t file : files) {
+      const LabelledFile& item = runs[0].part.files[file];
+      bool first = true;
+      for (const Run& run : runs) {
+        const Evaluation& e = run.part.evaluation;
+        const auto p = std::find_if(e.predictions.begin(), e.predictions.end(), [&](const Prediction& q) { return q.file == file; });
+        if (std::exchange(first, false))
+          stream << csv_field(item.path) << ','
+                 << csv_field(p != e.predictions.end() && p->truth >= 0 ? e.classes[static_cast<size_t>(p->truth)] : "");
+        if (p == e.predictions.end()) {
+          stream << ",,,";
+          continue;
+        }
+        stream << ',' << csv_field(p->answer >= 0 ? e.classes[static_cast<size_t>(p->answer)] : "") << ','
+               << is_right(*p, item, e) << ',' << p->loss;
+      }
+      stream << '\n';
+    }
+  });
+}
+
+json to_json(const Difference& d) {
+  return {{"value", d.value}, {"interval", {d.interval.low, d.interval.high}}, {"beyond_chance", d.beyond_chance()}};
+}
+
+void print_difference(const Run& run, const Run& first, Task task) {
+  const Comparison& c = run.against_first;
+  const char* verdict[] = {"within chance", "beyond chance"};
+  const auto line = [&](const char* what, const Difference& d, double scale, const char* unit) {
+    std::printf("  %-20s %+.4g%s (%.4g to %.4g), %s\n", what, d.value * scale, unit, d.interval.low * scale,
+                d.interval.high * scale, verdict[d.beyond_chance()]);
+  };
+  std::printf("\n%s against %s, %zu pictures, 95 %% intervals of the difference\n", run.name.c_str(),
+              first.name.c_str(), c.pictures);
+  if (task == Task::regression)
+    line("mean absolute error", c.score, 1, "");
+  else
+    line(task == Task::classes ? "top-1" : "every label right", c.score, 100, " points");
+  line("loss", c.loss, 1, "");
+  if (task != Task::regression)
+    std::printf("  they differ on %zu; %zu are right in %s alone, %zu in %s alone\n", c.differ.size(),
+                c.only_second_right, run.name.c_str(), c.only_first_right, first.name.c_str());
+}
+
+void print_settings(const std::vector<Run>& runs) {
+  const std::vector<std::string> names = settings_that_differ(runs);
+  if (names.empty()) return;
+  std::printf("\nsettings that differ\n");
+  for (const std::string& name : names) {
+    std::printf("  %s\n", name.c_str());
+    for (const Run& run : runs) {
+      const auto at = run.settings.find(name);
+      std::printf("    %-24s %s\n", run.name.c_str(), at == run.settings.end() ? "not set" : at->second.c_str());
+    }
+  }
+}
+
+/// Notes where pictures that judge one run may have trained another.
+void tell_other_data(const std::vector<Run>& runs, const Options& o, bool is_split, RunListener& listener) {
+  for (const Run& run : runs) {
+    const RunSource source = source_of_run(run.model);
+    if (!source.data) continue;
+    std::error_code code;
+    const bool same = fs::equivalent(*source.data, o.data, code) && !code;
+    if (!same)
+      listener.note(run.name + " was trained on " + *source.data + ", not on " + o.data);
+    else if (!is_split && (source.seed.value_or(0) != o.common.seed))
+      listener.note(run.name + " was trained with another seed, and the data is not split: pictures that judge it here may have trained it");
+  }
+}
+
+void compare_runs(Options o) {
+  if (!o.pictures_file.empty()) {
+    if (!o.pictures_file.ends_with(".csv")) throw Error("\"" + o.pictures_file + "\" is no .csv", "end the name in .csv").about("pictures");
+    require_writable_place(o.pictures_file);
+  }
+  if (!o.curves_file.empty()) {
+    if (!o.curves_file.ends_with(".svg")) throw Error("\"" + o.curves_file + "\" is no .svg", "end the name in .svg").about("curves");
+    require_writable_place(o.curves_file);
+  }
+  const std::vector<std::string> names = short_names(o.runs);
+  std::vector<Run> runs;
+  for (size_t i = 0; i < o.runs.size(); ++i) {
+    const std::string model = is_model_reference(o.runs[i]) ? local_model(o.runs[i], o.common) : model_in(o.runs[i]);
+    runs.push_back({names[i], model, settings_of_run(model), {}, {}});
+  }
+  const RunSource source = source_of_run(runs[0].model);
+  double validation_part = 0.2;
+  if (o.data.empty()) {
+    if (!source.data)
+      throw Error("no labelled pictures are named", "--data names them; a RUN folder knows its own").about("data");
+    o.data = *source.data;
+    validation_part = source.validation_part.value_or(validation_part);
+    o.common.seed = source.seed.value_or(o.common.seed);
+  }
+  std::vector<Model> models;
+  for (const Run& run : runs) {
+    models.push_back(Model::load(run.model));
+    if (models.back().task() != models[0].task())
+      throw Error(run.name + " has another task than " + runs[0].name, "compare models of the same task");
+  }
+  const Task task = models[0].task();
+  Dataset data = read_dataset(o.data, task, {validation_part, o.common.seed, false});
+  const bool is_split = data.is_split;
+  // A run's own data judges it as it did then: by the part that it split off.
+  if (data.validation.empty() && (splits_as_training(o.split) || (!is_split && source.data && o.split == "auto"))) {
+    data = read_dataset(o.data, task, {validation_part, o.common.seed});
+  }
+  const DataPart part = chosen_parts(data, o.split, o.data).at(0);
+  open_device_for(o);
+  RunListener listener(o.common.quiet);
+  tell_notes(data, o.common.quiet);
+  for (const std::string& reason : data.skipped) listener.skipped(reason);
+  tell_other_data(runs, o, is_split, listener);
+  listener.note("measured on " + std::string(part.split == "all" ? "all" : "the split " + part.split + " of") + " " +
+                o.data + ": " + std::to_string(part.files.size()) + " pictures");
+  for (size_t i = 0; i < runs.size(); ++i) {
+    runs[i].part = {runs[i].name, part.files,
+                    evaluate(models[i], part.files, data.classes, run_settings(models[i], o), &listener)};
+    if (i > 0) runs[i].against_first = compare(runs[0].part.evaluation, runs[i].part.evaluation, part.files);
+  }
+  if (!o.curves_file.empty()) write_curves(o.curves_file, runs, task);
+  if (!o.pictures_file.empty()) write_differences(o.pictures_file, runs);
+  const Account account{static_cast<size_t>(runs[0].part.evaluation.pictures), listener.unreadable(), data.ignored};
+  if (!o.common.json) {
+    std::vector<EvaluatedPart> columns;
+    for (const Run& run : runs) columns.push_back(run.part);
+    print_columns(columns);
+    for (size_t i = 1; i < runs.size(); ++i) print_difference(runs[i], runs[0], task);
+    print_settings(runs);
+    std::fflush(stdout);
+    tell_account(account, o.common.quiet);
+    return;
+  }
+  json all = json::array(), settings = json::object();
+  for (size_t i = 0; i < runs.size(); ++i) {
+    json one{{"run", runs[i].name}, {"model", runs[i].model}, {"figures", app::to_json(runs[i].part, 0)}};
+    if (i > 0) {
+      const Comparison& c = runs[i].against_first;
+      json differ = json::array();
+      for (const size_t file : c.differ) differ.push_back(part.files[file].path);
+      one["against_first"] = {{"pictures", c.pictures},
+                              {"score", to_json(c.score)},
+                              {"loss", to_json(c.loss)},
+                              {"differ", differ},
+                              {"only_first_right", c.only_first_right},
+                              {"only_this_right", c.only_second_right}};
+    }
+    all.push_back(std::move(one));
+  }
+  for (const std::string& name : settings_that_differ(runs)) {
+    json values = json::array();
+    for (const Run& run : runs) values.push_back(run.settings.contains(name) ? json(run.settings.at(name)) : json());
+    settings[name] = values;
+  }
+  print_json({{"runs", all},
+              {"settings", settings},
+              {"split", part.split},
+              {"pictures", account.pictures},
+              {"notes", listener.notes()},
+              {"unreadable", account.unreadable},
+              {"not_pictures", account.ignored}});
+  tell_account(account, true);
+}
+
+}  // namespace
+
+void register_compare(CLI::App& app) {
+  auto o = std::make_shared<Options>();
+  auto* command = app.add_subcommand("compare", "Say how runs differ: settings, figures, pictures, and what is chance");
+  command->footer(examples({"graft compare run1 run2 run3 --curves curves.svg",
+                            "graft compare run1 old.onnx --data photos/test --pictures differences.csv"}));
+  add_common(*command, o->common);
+  add_picture_options(*command, o->pictures);
+  command->add_option("runs", o->runs, "RUN folders or models, two or more; the others are held against the first")
+      ->required()
+      ->expected(2, 50);
+  command->add_option("--data", o->data, "Labelled pictures to judge by, as evaluate takes them (default: the first run's own)");
+  command
+      ->add_option("--split", o->split, "auto | test | val | train | all")
+      ->transform(one_of({"auto", "test", "val", "train", "all"}))
+      ->capture_default_str();
+  command->add_option("--curves", o->curves_file, "Draw the validation curves of all runs: .svg")->type_name("FILE");
+  command
+      ->add_option("--pictures", o->pictures_file, "Write the pictures that are answered differently: .csv")
+      ->type_name("FILE");
+  command->callback([o] { compare_runs(*o); });
+}
+
+}  // namespace graft::app
