@@ -66,11 +66,17 @@ void add_picture_options(CLI::App& command, PreprocessingSettings& o) {
 }
 
 void add_picture_model(CLI::App& command, PictureModelOptions& o) {
-  add_common(command, o.common);
-  add_picture_options(command, o.pictures);
+  add_single_picture_model(command, o);
+  add_batch_option(command, o.common);
   command.add_option("--views", o.views,
                      "Average several views of each picture: center | flip | five-crop | ten-crop | multi-scale, with "
                      "short sides behind it: ten-crop:256:320");
+}
+
+void add_single_picture_model(CLI::App& command, PictureModelOptions& o) {
+  add_device_options(command, o.common);
+  add_output_options(command, o.common);
+  add_picture_options(command, o.pictures);
   command.add_option("model", o.model, "ONNX model")->required();
 }
 

@@ -21,6 +21,8 @@ struct PictureModelOptions {
 };
 void add_picture_options(CLI::App& command, PreprocessingSettings& options);
 void add_picture_model(CLI::App& command, PictureModelOptions& options);
+/// The same of a command that looks at one picture after the other, in one view.
+void add_single_picture_model(CLI::App& command, PictureModelOptions& options);
 
 /// The preprocessing that holds for the model; tells where neither it nor the user says one. Throws Error.
 Preprocessing resolve_preprocessing(const Model& model, const PreprocessingSettings& options,

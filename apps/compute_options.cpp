@@ -8,20 +8,37 @@
 
 namespace graft::app {
 
-void add_common(CLI::App& command, CommonOptions& o) {
+void add_output_options(CLI::App& command, CommonOptions& o) {
+  command.add_flag("--json", o.json, "One JSON object on stdout, all else on stderr")->group("Output");
+  add_quiet_option(command, o);
+}
+
+void add_quiet_option(CLI::App& command, CommonOptions& o) {
+  command.add_flag("--quiet", o.quiet, "No progress and no notes")->group("Output");
+  command.fallthrough();  // --config belongs to the program: one file may hold a section for each subcommand
+}
+
+void add_device_options(CLI::App& command, CommonOptions& o) {
   command.add_option("--device", o.device, "auto | cpu | cuda:N")->capture_default_str()->group("Computing");
   command.add_option("--dtype", o.dtype, "auto | fp32; on a GPU also tf32, bf16, fp16")
       ->capture_default_str()
       ->group("Computing");
+  add_threads_option(command, o);
+}
+
+void add_threads_option(CLI::App& command, CommonOptions& o) {
   command.add_option("--threads", o.threads, "Threads to compute with (0: all cores)")
       ->check(CLI::Range(0, 1024))
       ->capture_default_str()
       ->group("Computing");
-  command.add_option("--seed", o.seed, "Seed of everything random")->capture_default_str()->group("Computing");
+}
+
+void add_batch_option(CLI::App& command, CommonOptions& o) {
   command.add_option("--batch", o.batch, "Pictures in a batch")->check(CLI::Range(1, 4096))->group("Computing");
-  command.add_flag("--json", o.json, "One JSON object on stdout, all else on stderr")->group("Output");
-  command.add_flag("--quiet", o.quiet, "No progress and no notes")->group("Output");
-  command.fallthrough();  // --config belongs to the program: one file may hold a section for each subcommand
+}
+
+CLI::Option* add_seed_option(CLI::App& command, CommonOptions& o, const std::string& help) {
+  return command.add_option("--seed", o.seed, help)->capture_default_str()->group("Computing");
 }
 
 void add_memory_option(CLI::App& command, std::string& memory) {

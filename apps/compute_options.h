@@ -18,8 +18,14 @@ struct CommonOptions {
   bool json = false, quiet = false;
 };
 
-/// Adds them.
-void add_common(CLI::App& command, CommonOptions& options);
+/// A command takes what it obeys. `options` outlives the command.
+void add_output_options(CLI::App& command, CommonOptions& options);   // --json, --quiet
+void add_quiet_option(CLI::App& command, CommonOptions& options);     // --quiet alone
+void add_device_options(CLI::App& command, CommonOptions& options);   // --device, --dtype, --threads
+void add_threads_option(CLI::App& command, CommonOptions& options);   // --threads alone
+void add_batch_option(CLI::App& command, CommonOptions& options);     // --batch
+/// --seed. `help`: of what.
+CLI::Option* add_seed_option(CLI::App& command, CommonOptions& options, const std::string& help);
 
 /// What they mean to the library.
 ComputeSettings compute_settings(const CommonOptions& options);

@@ -204,7 +204,10 @@ void register_bench(CLI::App& app, PictureBench* pictures) {
   auto* command = app.add_subcommand("bench", "Measure images/s and memory");
   command->footer(examples({"graft bench model.onnx --batch 32", "graft bench model.onnx --mode training --batch 16",
                             "graft bench model.onnx --data photos/  # how fast pictures are loaded"}));
-  add_common(*command, o->common);
+  add_device_options(*command, o->common);
+  add_batch_option(*command, o->common);
+  add_seed_option(*command, o->common, "Seed of weights and inputs");
+  add_output_options(*command, o->common);
   CLI::Option* data = nullptr;
   command->add_option("model", o->model, pictures ? "ONNX model; may be left out with --data" : "ONNX model");
   if (pictures) {

@@ -46,7 +46,9 @@ void register_check(CLI::App& app) {
       "check",
       "Look through labelled pictures: unreadable ones, copies, leaks between parts; with a model wrong labels");
   command->footer(examples({"graft check data", "graft check data --model model.onnx --html check.html"}));
-  add_common(*command, o->common);
+  add_output_options(*command, o->common);
+  add_threads_option(*command, o->common);
+  add_seed_option(*command, o->common, "Seed of the split");
   add_picture_options(*command, o->pictures);
   command->add_option("data", o->data, "Folder of train, val and test with CLASS in each, folder of CLASS, or table")
       ->required();

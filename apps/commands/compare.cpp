@@ -282,7 +282,10 @@ void register_compare(CLI::App& app) {
   auto* command = app.add_subcommand("compare", "Say how runs differ: settings, figures, pictures, and what is chance");
   command->footer(examples({"graft compare run1 run2 run3 --curves curves.svg",
                             "graft compare run1 old.onnx --data photos/test --pictures differences.csv"}));
-  add_common(*command, o->common);
+  add_device_options(*command, o->common);
+  add_batch_option(*command, o->common);
+  add_seed_option(*command, o->common, "Seed of the split, where the data is not split and no run says it");
+  add_output_options(*command, o->common);
   add_picture_options(*command, o->pictures);
   command->add_option("runs", o->runs, "RUN folders or models, two or more; the others are held against the first")
       ->required()

@@ -126,6 +126,7 @@ void register_evaluate(CLI::App& app) {
                             "graft evaluate model.onnx data --pictures answers.csv --curves curves.svg",
                             "graft evaluate run --split each"}));
   add_picture_model(*command, *o);
+  const CLI::Option* seed = add_seed_option(*command, o->common, "Seed of the split, where the data is not split");
   command->add_option("data", o->data,
                       "Folder of train, val and test with CLASS in each, folder of CLASS, or table (CSV, TSV, JSON "
                       "lines); a RUN folder's own where it is left out");
@@ -152,7 +153,6 @@ void register_evaluate(CLI::App& app) {
   command->add_option("--mistakes", o->mistakes, "How many of the worst mistakes are named")
       ->check(CLI::Range(0, 100000))
       ->capture_default_str();
-  const CLI::Option* seed = command->get_option("--seed");
   command->callback([o, part, seed] {
     o->validation_part_given = part->count() > 0;
     o->seed_given = seed->count() > 0;

@@ -128,7 +128,7 @@ void register_explain(CLI::App& app) {
   auto* command = app.add_subcommand("explain", "Show where in pictures a model sees what it answers");
   command->footer(examples(
       {"graft explain run photo.jpg -o seen", "graft explain model.onnx photos/ -o seen --class bees --arrays"}));
-  add_picture_model(*command, *o);
+  add_single_picture_model(*command, *o);
   command->add_option("inputs", o->inputs, "Pictures, folders, globs, or - for a list on standard input")->required();
   command->add_option("-o,--output", o->output, "Folder for an overlay of each picture, NAME.png")->required();
   command->add_option("--class", o->target, "Class that is explained, by name or number (default: the answer)");

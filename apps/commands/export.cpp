@@ -103,7 +103,7 @@ void register_export(CLI::App& app) {
       app.add_subcommand("export", "Write the deploy form: batch norms folded, dropout and auxiliary heads gone");
   command->footer(
       examples({"graft export run -o deploy.onnx --fp16", "graft export run -o whole.onnx --with-preprocessing"}));
-  add_common(*command, o->common);
+  add_output_options(*command, o->common);
   command->add_option("run", o->source, "RUN folder of finetune, or an ONNX model")->required();
   auto* fp32 = command->add_flag("--fp32", o->fp32, "float32 weights (the default)");
   command->add_flag("--fp16", o->fp16, "float16 weights, computed in float32: half the file")->excludes(fp32);

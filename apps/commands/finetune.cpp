@@ -198,7 +198,10 @@ void register_finetune(CLI::App& app) {
                             "graft finetune resnet50.onnx data -o run --freeze last:2 --epochs 20 --lr 0.01",
                             "graft finetune --config run/config.toml --output again  # the same run once more",
                             "graft finetune resnet50.onnx labels.csv -o run --task multi-label"}));
-  add_common(*command, o->common);
+  add_device_options(*command, o->common);
+  add_batch_option(*command, o->common);
+  add_seed_option(*command, o->common, "Seed of everything random");
+  add_output_options(*command, o->common);
   add_picture_options(*command, o->pictures);
   auto settings = std::make_shared<SettingOptions>(*command);
   command->add_option("model", o->model, "Pretrained ONNX model")->required();

@@ -47,7 +47,8 @@ void register_generate(CLI::App& app) {
   auto* command = app.add_subcommand(
       "generate", "Draw labelled pictures: those of the bundled model and the demo, or handwritten digits");
   command->footer(examples({"graft generate pictures --set demo --train 20 --val 10"}));
-  add_common(*command, o->common);
+  add_quiet_option(*command, o->common);
+  add_seed_option(*command, o->common, "Seed of the pictures");
   command->add_option("output", o->output, "Folder for train/CLASS and val/CLASS")->required();
   command->add_option("--set", o->set, "pretrain | demo | digits")->capture_default_str();
   command->add_option("--train", o->train, "Training pictures a class")

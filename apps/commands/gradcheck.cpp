@@ -86,7 +86,10 @@ void register_gradcheck(CLI::App& app) {
   auto o = std::make_shared<Options>();
   auto* command = app.add_subcommand("gradcheck", "Compare analytic with numerical gradients, per parameter");
   command->footer(examples({"graft gradcheck model.onnx"}));
-  add_common(*command, o->common);
+  add_device_options(*command, o->common);
+  add_batch_option(*command, o->common);
+  add_seed_option(*command, o->common, "Seed of pictures and labels");
+  add_output_options(*command, o->common);
   command->add_option("model", o->model, "ONNX model")->required();
   command->add_option("--batch-norm", o->batch_norm, "frozen | train")
       ->transform(one_of({"frozen", "train"}))

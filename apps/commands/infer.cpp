@@ -113,7 +113,8 @@ void register_infer(CLI::App& app) {
   auto o = std::make_shared<Options>();
   auto* command = app.add_subcommand("infer", "Run raw tensors through a model");
   command->footer(examples({"graft infer model.onnx input.npy -o outputs/"}));
-  add_common(*command, o->common);
+  add_device_options(*command, o->common);
+  add_output_options(*command, o->common);
   command->add_option("model", o->model, "ONNX model")->required();
   command
       ->add_option("--input", o->inputs,

@@ -158,7 +158,7 @@ void register_inspect(CLI::App& app) {
   auto* command = app.add_subcommand("inspect", "Show a model's layers, shapes, parameters and work");
   command->footer(examples({"graft inspect model.onnx", "graft inspect model.onnx --filters filters.png",
                             "graft inspect new.onnx --diff old.onnx"}));
-  add_common(*command, o->common);
+  add_output_options(*command, o->common);
   command->add_option("model", o->model, "ONNX model")->required();
   command->add_option("--freeze", o->freeze, "Show what this freeze policy would freeze");
   command->add_option("--graph", o->graph, "Write the graph for Graphviz (.dot) instead");

@@ -82,7 +82,8 @@ void register_new(CLI::App& app) {
   auto* command = app.add_subcommand("new", "Build and initialise an architecture");
   command->footer(examples(
       {"graft new resnet-50 -o resnet50.onnx", "graft new vit-small-16 -o vit.onnx --weights vit_small.safetensors"}));
-  add_common(*command, o->common);
+  add_output_options(*command, o->common);
+  add_seed_option(*command, o->common, "Seed of the weights");
   command->add_option("architecture", o->architecture, "Its name; an unknown one lists them all")->required();
   command->add_option("--classes", o->classes, "Outputs (0: as published)")->check(CLI::Range(0, 1000000));
   command->add_option("--weights", o->weights, "Fill it from this safetensors file, by torchvision's or timm's names")

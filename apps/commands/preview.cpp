@@ -157,7 +157,8 @@ void register_preview(CLI::App& app) {
       app.add_subcommand("preview", "Show what the augmentation does to pictures: the plain view, then random ones");
   command->footer(examples(
       {"graft preview data -o sheet.html --each", "graft preview data -o sheet.png --augment strong --crop 160"}));
-  add_common(*command, o->common);
+  add_output_options(*command, o->common);
+  add_seed_option(*command, o->common, "Seed of the augmentation");
   add_picture_options(*command, o->pictures);
   command->add_option("--model", o->model, "Show pictures as this ONNX model's training sees them");
   command->add_option("data", o->data, "Folder of pictures, or table (CSV, TSV, JSON lines)")->required();

@@ -74,6 +74,7 @@ void register_report(CLI::App& app) {
   auto* command = app.add_subcommand("report", "Write a page of figures, mistakes and explanations, in one HTML file");
   command->footer(examples({"graft report run", "graft report model.onnx data -o report.html"}));
   add_picture_model(*command, *o);
+  add_seed_option(*command, o->common, "Seed of the split and of the augmentation");
   command->add_option("data", o->data,
                       "Labelled pictures, as evaluate takes them; a RUN folder's own where it is left out");
   command->add_option("-o,--output", o->output,

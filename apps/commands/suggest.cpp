@@ -88,6 +88,7 @@ void register_suggest(CLI::App& app) {
   command->footer(examples({"graft suggest run unlabelled/ --count 50 --copy-to to_label",
                             "graft suggest zoo:mobilenetv2-7 photos/  # before there is any label"}));
   add_picture_model(*command, *o);
+  add_seed_option(*command, o->common, "Seed of the choice");
   command->add_option("inputs", o->inputs, "Unlabelled pictures: files, folders, globs, or - for a list on standard input")
       ->required();
   command->add_option("--count", o->count, "How many to name")->check(CLI::Range(1, 10000))->capture_default_str();
