@@ -6,14 +6,14 @@
 #include <malloc.h>
 #endif
 
-#include "apps/checked_config.h"
+#include "apps/cli/checked_config.h"
+#include "apps/cli/common.h"
+#include "apps/cli/interruption.h"
+#include "apps/cli/json_output.h"
+#include "apps/cli/usage.h"
 #include "apps/commands/commands.h"
-#include "apps/common.h"
-#include "apps/interruption.h"
-#include "apps/json_output.h"
-#include "apps/model_reference.h"
-#include "apps/run_folder.h"
-#include "apps/usage.h"
+#include "apps/models/model_reference.h"
+#include "apps/run/run_folder.h"
 #include "graft/error.h"
 #include "graft/version.h"
 

@@ -9,10 +9,10 @@
 #include <map>
 #include <nlohmann/json.hpp>
 
+#include "apps/cli/compute_options.h"
+#include "apps/cli/json_output.h"
+#include "apps/cli/usage.h"
 #include "apps/commands/commands.h"
-#include "apps/compute_options.h"
-#include "apps/json_output.h"
-#include "apps/usage.h"
 #include "finetune/heads/freeze.h"
 #include "finetune/heads/head.h"
 #include "finetune/losses/loss.h"

@@ -1,11 +1,11 @@
 #include <filesystem>
 #include <iostream>
 
+#include "apps/cli/common.h"
+#include "apps/cli/json_output.h"
+#include "apps/cli/usage.h"
 #include "apps/commands/commands.h"
-#include "apps/common.h"
-#include "apps/data_check.h"
-#include "apps/json_output.h"
-#include "apps/usage.h"
+#include "apps/pictures/data_check.h"
 #include "graft/dataset.h"
 #include "graft/error.h"
 

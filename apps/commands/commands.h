@@ -3,8 +3,8 @@
 #include <CLI/CLI.hpp>
 #include <string>
 
-#include "apps/bench_pictures.h"
-#include "apps/compute_options.h"
+#include "apps/cli/compute_options.h"
+#include "apps/pictures/bench_pictures.h"
 
 namespace graft::app {
 

@@ -7,19 +7,19 @@
 #include <set>
 #include <sstream>
 
-#include "apps/account.h"
-#include "apps/chart.h"
+#include "apps/cli/account.h"
+#include "apps/cli/common.h"
+#include "apps/cli/csv.h"
+#include "apps/cli/json_output.h"
+#include "apps/cli/run_listener.h"
+#include "apps/cli/usage.h"
 #include "apps/commands/commands.h"
-#include "apps/common.h"
-#include "apps/csv.h"
-#include "apps/data_parts.h"
-#include "apps/evaluation_files.h"
-#include "apps/evaluation_text.h"
-#include "apps/json_output.h"
-#include "apps/model_reference.h"
-#include "apps/run_folder.h"
-#include "apps/run_listener.h"
-#include "apps/usage.h"
+#include "apps/drawing/chart.h"
+#include "apps/evaluation/data_parts.h"
+#include "apps/evaluation/evaluation_files.h"
+#include "apps/evaluation/evaluation_text.h"
+#include "apps/models/model_reference.h"
+#include "apps/run/run_folder.h"
 #include "graft/compare.h"
 #include "graft/error.h"
 #include "runtime/core/atomic_file.h"
@@ -49,19 +49,53 @@ std::vector<std::string> short_names(const std::vector<std::string>& runs) {
   return std::set<std::string>(names.begin(), names.end()).size() == names.size() ? names : runs;
 }
 
-/// The names of what not all runs set alike, sorted.
-std::vector<std::string> settings_that_differ(const std::vector<Run>& runs) {
-  std::set<std::string> names, differ;
+constexpr const char* kNotSet = "not set";
+
+/// 0.29999999999999999 as 0.3.
+std::string in_short(const std::string& value) {
+  char* end = nullptr;
+  const double number = std::strtod(value.c_str(), &end);
+  if (value.empty() || *end != 0) return value;
+  std::ostringstream text;
+  text << number;
+  return text.str();
+}
+
+/// What the runs set, without what says only where results go, and with the usual value where one of them leaves out
+/// what another sets.
+void complete_settings(std::vector<Run>& runs, const CLI::App& finetune) {
+  std::map<std::string, std::string> usual;
+  for (const CLI::Option* option : finetune.get_options()) {
+    const bool says_nothing = option->get_group() == "Output" || option->get_lnames().empty();
+    if (!says_nothing) usual[option->get_lnames()[0]] = option->get_default_str();
+  }
+  for (Run& run : runs) {
+    std::erase_if(run.settings, [&](const auto& setting) {
+      return !usual.contains(setting.first) && setting.first != "model" && setting.first != "data";
+    });
+    for (auto& [name, value] : run.settings) value = in_short(value);
+  }
+  std::set<std::string> names;
   for (const Run& run : runs)
     for (const auto& [name, value] : run.settings) names.insert(name);
-  const auto value_of = [](const Run& run, const std::string& name) {
-    const auto at = run.settings.find(name);
-    return at == run.settings.end() ? std::string() : at->second;
-  };
-  for (const std::string& name : names)
+  for (Run& run : runs)
+    for (const std::string& name : names) {
+      if (run.settings.contains(name)) continue;
+      const std::string& value = usual[name];
+      run.settings[name] = value.empty() ? kNotSet : in_short(value);
+    }
+}
+
+/// The names of what not all runs set alike, sorted. What one of them leaves to itself differs from nothing.
+std::vector<std::string> settings_that_differ(const std::vector<Run>& runs) {
+  std::vector<std::string> names;
+  for (const auto& [name, value] : runs[0].settings) {
+    std::set<std::string> values;
     for (const Run& run : runs)
-      if (value_of(run, name) != value_of(runs[0], name)) differ.insert(name);
-  return {differ.begin(), differ.end()};
+      if (run.settings.at(name) != kNotSet) values.insert(run.settings.at(name));
+    if (values.size() > 1) names.push_back(name);
+  }
+  return names;
 }
 
 /// A column of a run's history.csv; empty where there is none.
@@ -73,8 +107,10 @@ std::vector<double> history_of(const std::string& model, const std::string& colu
     std::istringstream fields(line);
     std::string field;
     for (size_t i = 0; std::getline(fields, field, ','); ++i) {
-      if (wanted == std::string::npos && field == column) wanted = i;
-      else if (i == wanted && field != column) values.push_back(std::strtod(field.c_str(), nullptr));
+      if (wanted == std::string::npos && field == column)
+        wanted = i;
+      else if (i == wanted && field != column)
+        values.push_back(std::strtod(field.c_str(), nullptr));
     }
     if (wanted == std::string::npos) break;  // the first line names the columns
   }
@@ -84,7 +120,8 @@ std::vector<double> history_of(const std::string& model, const std::string& colu
 void write_curves(const std::string& path, const std::vector<Run>& runs, Task task) {
   const std::string score = task == Task::classes ? "val_top1" : task == Task::multi_label ? "val_map" : "val_r2";
   std::vector<Chart> charts;
-  for (const auto& [title, column] : {std::pair<std::string, std::string>{"validation loss", "val_loss"}, {"validation score", score}}) {
+  for (const auto& [title, column] :
+       {std::pair<std::string, std::string>{"validation loss", "val_loss"}, {"validation score", score}}) {
     Chart chart{title, "epoch", {}};
     for (const Run& run : runs) {
       Chart::Line line{run.name, history_of(run.model, "epoch"), history_of(run.model, column)};
@@ -115,10 +152,12 @@ void write_differences(const std::string& path, const std::vector<Run>& runs) {
       bool first = true;
       for (const Run& run : runs) {
         const Evaluation& e = run.part.evaluation;
-        const auto p = std::find_if(e.predictions.begin(), e.predictions.end(), [&](const Prediction& q) { return q.file == file; });
+        const auto p = std::find_if(e.predictions.begin(), e.predictions.end(),
+                                    [&](const Prediction& q) { return q.file == file; });
         if (std::exchange(first, false))
           stream << csv_field(item.path) << ','
-                 << csv_field(p != e.predictions.end() && p->truth >= 0 ? e.classes[static_cast<size_t>(p->truth)] : "");
+                 << csv_field(p != e.predictions.end() && p->truth >= 0 ? e.classes[static_cast<size_t>(p->truth)]
+                                                                        : "");
         if (p == e.predictions.end()) {
           stream << ",,,";
           continue;
@@ -160,10 +199,7 @@ void print_settings(const std::vector<Run>& runs) {
   std::printf("\nsettings that differ\n");
   for (const std::string& name : names) {
     std::printf("  %s\n", name.c_str());
-    for (const Run& run : runs) {
-      const auto at = run.settings.find(name);
-      std::printf("    %-24s %s\n", run.name.c_str(), at == run.settings.end() ? "not set" : at->second.c_str());
-    }
+    for (const Run& run : runs) std::printf("    %-24s %s\n", run.name.c_str(), run.settings.at(name).c_str());
   }
 }
 
@@ -177,17 +213,21 @@ void tell_other_data(const std::vector<Run>& runs, const Options& o, bool is_spl
     if (!same)
       listener.note(run.name + " was trained on " + *source.data + ", not on " + o.data);
     else if (!is_split && (source.seed.value_or(0) != o.common.seed))
-      listener.note(run.name + " was trained with another seed, and the data is not split: pictures that judge it here may have trained it");
+      listener.note(
+          run.name +
+          " was trained with another seed, and the data is not split: pictures that judge it here may have trained it");
   }
 }
 
-void compare_runs(Options o) {
+void compare_runs(Options o, const CLI::App& finetune) {
   if (!o.pictures_file.empty()) {
-    if (!o.pictures_file.ends_with(".csv")) throw Error("\"" + o.pictures_file + "\" is no .csv", "end the name in .csv").about("pictures");
+    if (!o.pictures_file.ends_with(".csv"))
+      throw Error("\"" + o.pictures_file + "\" is no .csv", "end the name in .csv").about("pictures");
     require_writable_place(o.pictures_file);
   }
   if (!o.curves_file.empty()) {
-    if (!o.curves_file.ends_with(".svg")) throw Error("\"" + o.curves_file + "\" is no .svg", "end the name in .svg").about("curves");
+    if (!o.curves_file.ends_with(".svg"))
+      throw Error("\"" + o.curves_file + "\" is no .svg", "end the name in .svg").about("curves");
     require_writable_place(o.curves_file);
   }
   const std::vector<std::string> names = short_names(o.runs);
@@ -196,6 +236,7 @@ void compare_runs(Options o) {
     const std::string model = is_model_reference(o.runs[i]) ? local_model(o.runs[i], o.common) : model_in(o.runs[i]);
     runs.push_back({names[i], model, settings_of_run(model), {}, {}});
   }
+  complete_settings(runs, finetune);
   const RunSource source = source_of_run(runs[0].model);
   double validation_part = 0.2;
   if (o.data.empty()) {
@@ -262,7 +303,7 @@ void compare_runs(Options o) {
   }
   for (const std::string& name : settings_that_differ(runs)) {
     json values = json::array();
-    for (const Run& run : runs) values.push_back(run.settings.contains(name) ? json(run.settings.at(name)) : json());
+    for (const Run& run : runs) values.push_back(run.settings.at(name));
     settings[name] = values;
   }
   print_json({{"runs", all},
@@ -290,16 +331,15 @@ void register_compare(CLI::App& app) {
   command->add_option("runs", o->runs, "RUN folders or models, two or more; the others are held against the first")
       ->required()
       ->expected(2, 50);
-  command->add_option("--data", o->data, "Labelled pictures to judge by, as evaluate takes them (default: the first run's own)");
-  command
-      ->add_option("--split", o->split, "auto | test | val | train | all")
+  command->add_option("--data", o->data,
+                      "Labelled pictures to judge by, as evaluate takes them (default: the first run's own)");
+  command->add_option("--split", o->split, "auto | test | val | train | all")
       ->transform(one_of({"auto", "test", "val", "train", "all"}))
       ->capture_default_str();
   command->add_option("--curves", o->curves_file, "Draw the validation curves of all runs: .svg")->type_name("FILE");
-  command
-      ->add_option("--pictures", o->pictures_file, "Write the pictures that are answered differently: .csv")
+  command->add_option("--pictures", o->pictures_file, "Write the pictures that are answered differently: .csv")
       ->type_name("FILE");
-  command->callback([o] { compare_runs(*o); });
+  command->callback([o, &app] { compare_runs(*o, *app.get_subcommand("finetune")); });
 }
 
 }  // namespace graft::app

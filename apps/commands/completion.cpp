@@ -2,8 +2,8 @@
 #include <iostream>
 #include <sstream>
 
+#include "apps/cli/usage.h"
 #include "apps/commands/commands.h"
-#include "apps/usage.h"
 
 namespace graft::app {
 namespace {

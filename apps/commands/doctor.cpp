@@ -9,12 +9,12 @@
 #include <nlohmann/json.hpp>
 #include <thread>
 
+#include "apps/cli/common.h"
+#include "apps/cli/json_output.h"
+#include "apps/cli/usage.h"
 #include "apps/commands/commands.h"
-#include "apps/common.h"
-#include "apps/json_output.h"
 #include "apps/library/device.h"
-#include "apps/model_reference.h"
-#include "apps/usage.h"
+#include "apps/models/model_reference.h"
 #include "graft/error.h"
 #include "graft/version.h"
 #include "importer/model.h"

@@ -4,17 +4,17 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
-#include "apps/account.h"
+#include "apps/cli/account.h"
+#include "apps/cli/common.h"
+#include "apps/cli/json_output.h"
+#include "apps/cli/run_listener.h"
+#include "apps/cli/usage.h"
 #include "apps/commands/commands.h"
-#include "apps/common.h"
-#include "apps/data_parts.h"
-#include "apps/evaluation_files.h"
-#include "apps/evaluation_text.h"
-#include "apps/json_output.h"
+#include "apps/evaluation/data_parts.h"
+#include "apps/evaluation/evaluation_files.h"
+#include "apps/evaluation/evaluation_text.h"
 #include "apps/library/read_lines.h"
-#include "apps/run_folder.h"
-#include "apps/run_listener.h"
-#include "apps/usage.h"
+#include "apps/run/run_folder.h"
 #include "graft/error.h"
 #include "graft/evaluate.h"
 

@@ -4,14 +4,14 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
-#include "apps/account.h"
+#include "apps/cli/account.h"
+#include "apps/cli/common.h"
+#include "apps/cli/json_output.h"
+#include "apps/cli/run_listener.h"
+#include "apps/cli/usage.h"
 #include "apps/commands/commands.h"
-#include "apps/common.h"
-#include "apps/finetune_files.h"
-#include "apps/json_output.h"
-#include "apps/overlay.h"
-#include "apps/run_listener.h"
-#include "apps/usage.h"
+#include "apps/drawing/overlay.h"
+#include "apps/run/finetune_files.h"
 #include "augment/encode.h"
 #include "graft/dataset.h"
 #include "graft/error.h"

@@ -4,12 +4,12 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "apps/cli/common.h"
+#include "apps/cli/json_output.h"
+#include "apps/cli/usage.h"
 #include "apps/commands/commands.h"
-#include "apps/common.h"
-#include "apps/json_output.h"
 #include "apps/library/confidence.h"
 #include "apps/library/scores.h"
-#include "apps/usage.h"
 #include "importer/embed_preprocessing.h"
 #include "importer/picture_form.h"
 #include "importer/reader.h"

@@ -5,14 +5,14 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
-#include "apps/account.h"
+#include "apps/cli/account.h"
+#include "apps/cli/common.h"
+#include "apps/cli/json_output.h"
+#include "apps/cli/run_listener.h"
+#include "apps/cli/usage.h"
 #include "apps/commands/commands.h"
-#include "apps/common.h"
-#include "apps/json_output.h"
+#include "apps/drawing/scatter.h"
 #include "apps/library/scores.h"
-#include "apps/run_listener.h"
-#include "apps/scatter.h"
-#include "apps/usage.h"
 #include "finetune/features/tsne.h"
 #include "graft/dataset.h"
 #include "graft/error.h"

@@ -1,9 +1,9 @@
 #include <filesystem>
 #include <iostream>
 
+#include "apps/cli/common.h"
+#include "apps/cli/usage.h"
 #include "apps/commands/commands.h"
-#include "apps/common.h"
-#include "apps/usage.h"
 #include "augment/encode.h"
 #include "models/pictures.h"
 #include "runtime/core/error.h"

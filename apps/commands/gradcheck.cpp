@@ -3,11 +3,11 @@
 #include <iostream>
 #include <nlohmann/json.hpp>
 
+#include "apps/cli/common.h"
+#include "apps/cli/json_output.h"
+#include "apps/cli/usage.h"
 #include "apps/commands/commands.h"
-#include "apps/common.h"
-#include "apps/heat_map.h"
-#include "apps/json_output.h"
-#include "apps/usage.h"
+#include "apps/drawing/heat_map.h"
 #include "finetune/heads/freeze.h"
 #include "finetune/training/gradcheck.h"
 #include "importer/reader.h"

@@ -2,10 +2,10 @@
 #include <cstdio>
 #include <iostream>
 
-#include "apps/checked_config.h"
+#include "apps/cli/checked_config.h"
+#include "apps/cli/setting_topics.h"
+#include "apps/cli/usage.h"
 #include "apps/commands/commands.h"
-#include "apps/setting_topics.h"
-#include "apps/usage.h"
 #include "augment/augmentation.h"
 
 namespace graft::app {

@@ -4,13 +4,13 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "apps/cli/common.h"
+#include "apps/cli/json_output.h"
+#include "apps/cli/usage.h"
 #include "apps/commands/commands.h"
-#include "apps/common.h"
-#include "apps/filter_sheet.h"
-#include "apps/json_output.h"
+#include "apps/drawing/filter_sheet.h"
 #include "apps/library/confidence.h"
-#include "apps/model_text.h"
-#include "apps/usage.h"
+#include "apps/models/model_text.h"
 #include "augment/encode.h"
 #include "finetune/heads/freeze.h"
 #include "importer/preprocessing_json.h"

@@ -3,10 +3,10 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
+#include "apps/cli/common.h"
+#include "apps/cli/json_output.h"
+#include "apps/cli/usage.h"
 #include "apps/commands/commands.h"
-#include "apps/common.h"
-#include "apps/json_output.h"
-#include "apps/usage.h"
 #include "finetune/training/safetensors.h"
 #include "importer/metadata.h"
 #include "importer/writer.h"

@@ -3,14 +3,14 @@
 #include <iostream>
 #include <nlohmann/json.hpp>
 
+#include "apps/cli/common.h"
+#include "apps/cli/json_output.h"
+#include "apps/cli/run_listener.h"
+#include "apps/cli/usage.h"
 #include "apps/commands/commands.h"
-#include "apps/common.h"
-#include "apps/json_output.h"
+#include "apps/drawing/preview_sheet.h"
 #include "apps/library/pipelines.h"
-#include "apps/picture_paths.h"
-#include "apps/preview_sheet.h"
-#include "apps/run_listener.h"
-#include "apps/usage.h"
+#include "apps/pictures/picture_paths.h"
 #include "augment/colour_axes.h"
 #include "augment/data/file_kinds.h"
 #include "augment/decode.h"

@@ -5,11 +5,11 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 
+#include "apps/cli/compute_options.h"
+#include "apps/cli/json_output.h"
+#include "apps/cli/usage.h"
 #include "apps/commands/commands.h"
-#include "apps/compute_options.h"
-#include "apps/json_output.h"
-#include "apps/model_reference.h"
-#include "apps/usage.h"
+#include "apps/models/model_reference.h"
 #include "importer/preprocessing_json.h"
 #include "models/zoo.h"
 #include "runtime/core/error.h"

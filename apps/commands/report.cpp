@@ -2,14 +2,14 @@
 #include <iostream>
 #include <nlohmann/json.hpp>
 
-#include "apps/account.h"
+#include "apps/cli/account.h"
+#include "apps/cli/common.h"
+#include "apps/cli/json_output.h"
+#include "apps/cli/run_listener.h"
+#include "apps/cli/usage.h"
 #include "apps/commands/commands.h"
-#include "apps/common.h"
-#include "apps/json_output.h"
 #include "apps/report/report.h"
-#include "apps/run_folder.h"
-#include "apps/run_listener.h"
-#include "apps/usage.h"
+#include "apps/run/run_folder.h"
 #include "graft/error.h"
 
 namespace graft::app {

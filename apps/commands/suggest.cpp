@@ -1,14 +1,14 @@
 #include <iostream>
 #include <nlohmann/json.hpp>
 
-#include "apps/account.h"
+#include "apps/cli/account.h"
+#include "apps/cli/common.h"
+#include "apps/cli/csv.h"
+#include "apps/cli/json_output.h"
+#include "apps/cli/run_listener.h"
+#include "apps/cli/usage.h"
 #include "apps/commands/commands.h"
-#include "apps/common.h"
-#include "apps/csv.h"
-#include "apps/file_placing.h"
-#include "apps/json_output.h"
-#include "apps/run_listener.h"
-#include "apps/usage.h"
+#include "apps/pictures/file_placing.h"
 #include "graft/dataset.h"
 #include "graft/error.h"
 #include "graft/suggest.h"
@@ -43,7 +43,8 @@ void suggest_pictures(const Options& o) {
     for (const Score& score : s.top)
       entry["top"].push_back({{"label", score.label}, {"index", score.index}, {"score", score.score}});
     if (o.placing.how != Placing::none)
-      entry["placed"] = place_file(path, o.placing.folder, s.top.empty() ? "unlabelled" : s.top[0].label, o.placing.how);
+      entry["placed"] =
+          place_file(path, o.placing.folder, s.top.empty() ? "unlabelled" : s.top[0].label, o.placing.how);
     if (o.common.json)
       results.push_back(std::move(entry));
     else if (o.format == "jsonl")
@@ -70,7 +71,8 @@ void suggest_pictures(const Options& o) {
   const Account account{pictures.paths.size() - found.skipped.size(), listener.unreadable(), pictures.ignored};
   if (account.pictures == 0) throw Error("none of the pictures can be read", {}, ErrorCode::bad_data);
   if (found.pictures.size() < o.count)
-    listener.note("all " + std::to_string(account.pictures) + " pictures are named: there are no more than were asked for");
+    listener.note("all " + std::to_string(account.pictures) +
+                  " pictures are named: there are no more than were asked for");
   if (o.common.json)
     print_json({{"results", std::move(results)},
                 {"pictures", account.pictures},
@@ -89,7 +91,8 @@ void register_suggest(CLI::App& app) {
                             "graft suggest zoo:mobilenetv2-7 photos/  # before there is any label"}));
   add_picture_model(*command, *o);
   add_seed_option(*command, o->common, "Seed of the choice");
-  command->add_option("inputs", o->inputs, "Unlabelled pictures: files, folders, globs, or - for a list on standard input")
+  command
+      ->add_option("inputs", o->inputs, "Unlabelled pictures: files, folders, globs, or - for a list on standard input")
       ->required();
   command->add_option("--count", o->count, "How many to name")->check(CLI::Range(1, 10000))->capture_default_str();
   command->add_option("--format", o->format, "text | csv | jsonl")

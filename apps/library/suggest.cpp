@@ -66,8 +66,7 @@ Suggestions suggest(const Model& model, const std::vector<std::string>& paths, c
       throw Error(place_of(model.contents()) + ": measured values are never unsure",
                   "give a model of classes or labels, or one that ends in features", ErrorCode::unsupported);
     const Graph& graph = model.contents().graph;
-    if (graph.outputs.empty())
-      throw Error(place_of(model.contents()) + ": has no output", {}, ErrorCode::unsupported);
+    if (graph.outputs.empty()) throw Error(place_of(model.contents()) + ": has no output", {}, ErrorCode::unsupported);
     const bool answers = !find_ending(graph, graph.outputs[0]).classifiers.empty();
     if (!answers && listener)
       listener->note("the model ends in features, which are never unsure: the pictures stand for all of them");
@@ -107,7 +106,8 @@ Suggestions suggest(const Model& model, const std::vector<std::string>& paths, c
       uncertainty.push_back(at->second.uncertainty);
     }
     if (pictures.empty()) return result;
-    for (const size_t i : next_to_label(all_features, pictures[0]->features.size(), uncertainty, settings.count, settings.seed))
+    for (const size_t i :
+         next_to_label(all_features, pictures[0]->features.size(), uncertainty, settings.count, settings.seed))
       result.pictures.push_back(
           {pictures[i]->index, static_cast<double>(uncertainty[i]),
            answers ? best_scores(pictures[i]->scores, model.task(), model.labels(), 2) : std::vector<Score>()});

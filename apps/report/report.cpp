@@ -9,12 +9,12 @@
 #include <set>
 #include <thread>
 
-#include "apps/evaluation_text.h"
-#include "apps/finetune_files.h"
-#include "apps/html.h"
+#include "apps/drawing/html.h"
+#include "apps/evaluation/evaluation_text.h"
 #include "apps/library/scores.h"
 #include "apps/report/report_assets.h"
 #include "apps/report/report_pictures.h"
+#include "apps/run/finetune_files.h"
 #include "finetune/data/task.h"
 #include "graft/version.h"
 #include "runtime/core/atomic_file.h"

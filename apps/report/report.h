@@ -3,8 +3,8 @@
 #include <string>
 #include <vector>
 
-#include "apps/account.h"
-#include "apps/evaluation_files.h"
+#include "apps/cli/account.h"
+#include "apps/evaluation/evaluation_files.h"
 #include "graft/finetune.h"
 
 namespace graft::app {

@@ -4,10 +4,10 @@
 #include <cmath>
 #include <numeric>
 
-#include "apps/filter_sheet.h"
-#include "apps/html.h"
+#include "apps/drawing/filter_sheet.h"
+#include "apps/drawing/html.h"
+#include "apps/drawing/overlay.h"
 #include "apps/library/pipelines.h"
-#include "apps/overlay.h"
 #include "augment/augmentation.h"
 #include "augment/colour_axes.h"
 #include "augment/data/each_picture.h"

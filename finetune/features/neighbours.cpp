@@ -13,9 +13,10 @@ Neighbours nearest_neighbours(std::span<const float> features, int64_t samples, 
   const auto row = [&](size_t i) { return features.subspan(i * width, width); };
   std::vector<float> squares(n);
   for (size_t i = 0; i < n; ++i)
-    squares[i] = static_cast<float>(std::transform_reduce(row(i).begin(), row(i).end(), 0.0, std::plus<>(), [](float v) {
-      return static_cast<double>(v) * static_cast<double>(v);
-    }));
+    squares[i] =
+        static_cast<float>(std::transform_reduce(row(i).begin(), row(i).end(), 0.0, std::plus<>(), [](float v) {
+          return static_cast<double>(v) * static_cast<double>(v);
+        }));
   Neighbours result{each, std::vector<int32_t>(n * k), std::vector<double>(n * k)};
   constexpr size_t kBlock = 512;
   for (size_t begin = 0; begin < n; begin += kBlock) {

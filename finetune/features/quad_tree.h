@@ -22,7 +22,7 @@ class QuadTree {
 
  private:
   struct Cell {
-    double x = 0, y = 0;   // mean of its points
+    double x = 0, y = 0;  // mean of its points
     double width = 0;
     uint32_t begin = 0, end = 0;  // its points, in order_
     uint32_t skip = 0;            // the next cell that is not within it
@@ -30,10 +30,10 @@ class QuadTree {
   };
   void add(uint32_t begin, uint32_t end, double left, double top, double width, int depth);
 
-  std::vector<double> places_;    // points × 2, in the order of their cells
-  std::vector<uint32_t> order_;   // point by place in that order
+  std::vector<double> places_;   // points × 2, in the order of their cells
+  std::vector<uint32_t> order_;  // point by place in that order
   std::vector<uint32_t> place_of_;
-  std::vector<Cell> cells_;       // each before those within it
+  std::vector<Cell> cells_;  // each before those within it
 };
 
 }  // namespace graft

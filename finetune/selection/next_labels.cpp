@@ -60,7 +60,9 @@ class Clusters {
     for (size_t j = 0; j < width_; ++j) sum += static_cast<double>(row[j]) * static_cast<double>(row[j]);
     return static_cast<float>(sum);
   }
-  float distance(size_t i, size_t c) const { return std::max(0.0f, squares_[i] + mean_squares_[c] - 2 * products_[i * count_ + c]); }
+  float distance(size_t i, size_t c) const {
+    return std::max(0.0f, squares_[i] + mean_squares_[c] - 2 * products_[i * count_ + c]);
+  }
 
   /// k-means++ [Arthur & Vassilvitskii 2007]: each further mean is a row, drawn by weight × squared distance from those
   /// there are.

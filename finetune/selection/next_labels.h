@@ -7,8 +7,8 @@
 namespace graft {
 
 /// Which of the samples to label next: `count` that the model is unsure of and that differ from each other, in the
-/// order of their clusters' uncertainty. Diverse mini-batch active learning [Zhdanov 2019]: k-means of the directions of
-/// their features, each sample weighted by its uncertainty, and of each cluster the sample nearest to its mean.
+/// order of their clusters' uncertainty. Diverse mini-batch active learning [Zhdanov 2019]: k-means of the directions
+/// of their features, each sample weighted by its uncertainty, and of each cluster the sample nearest to its mean.
 /// `features`: samples × width; `uncertainty`: 0 to 1 each. The same samples for the same seed and any number of
 /// threads; all of them where there are no more than `count`.
 std::vector<size_t> next_to_label(std::span<const float> features, size_t width, std::span<const float> uncertainty,

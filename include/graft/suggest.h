@@ -18,12 +18,13 @@ struct SuggestSettings {
 
 /// A picture that is worth a label.
 struct Suggestion {
-  size_t index = 0;        // into the paths given
-  double uncertainty = 0;  // 0 to 1: what the best class lacks to be clear of the second; 1 where the model has no classes
+  size_t index = 0;  // into the paths given
+  double uncertainty =
+      0;  // 0 to 1: what the best class lacks to be clear of the second; 1 where the model has no classes
   std::vector<Score> top;  // the two best answers; empty where the model has no classes
 };
 struct Suggestions {
-  std::vector<Suggestion> pictures;  // in the order in which labels help
+  std::vector<Suggestion> pictures;                     // in the order in which labels help
   std::vector<std::pair<size_t, std::string>> skipped;  // index and why it could not be read
 };
 

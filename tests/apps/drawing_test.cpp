@@ -3,12 +3,12 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
-#include "apps/chart.h"
-#include "apps/finetune_files.h"
-#include "apps/heat_map.h"
-#include "apps/progress.h"
-#include "apps/scatter.h"
-#include "apps/svg.h"
+#include "apps/cli/progress.h"
+#include "apps/drawing/chart.h"
+#include "apps/drawing/heat_map.h"
+#include "apps/drawing/scatter.h"
+#include "apps/drawing/svg.h"
+#include "apps/run/finetune_files.h"
 
 namespace graft::app {
 namespace {

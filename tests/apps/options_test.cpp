@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <sstream>
 
-#include "apps/checked_config.h"
-#include "apps/compute_options.h"
-#include "apps/setting_options.h"
+#include "apps/cli/checked_config.h"
+#include "apps/cli/compute_options.h"
+#include "apps/cli/setting_options.h"
 #include "finetune/heads/head.h"
 #include "finetune/training/train_options.h"
 
@@ -20,7 +20,8 @@ std::vector<std::string> words(std::vector<std::string> list) {
 TEST(ComputeOptions, BecomeSettings) {
   CLI::App command;
   CommonOptions options;
-  add_common(command, options);
+  add_device_options(command, options);
+  add_batch_option(command, options);
   command.parse(words({"--device", "cpu", "--threads", "3", "--batch", "7", "--dtype", "fp32"}));
   const ComputeSettings settings = compute_settings(options);
   EXPECT_EQ(settings.device, "cpu");

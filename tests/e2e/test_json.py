@@ -82,7 +82,7 @@ class Json(ScratchTest):
 
     def test_codes_are_the_librarys(self):
         codes = re.findall(r"^  (\w+),", (ROOT / "include/graft/error.h").read_text().split("enum class ErrorCode")[1].split("};")[0], re.M)
-        text = (ROOT / "apps/json_output.cpp").read_text()
+        text = (ROOT / "apps/cli/json_output.cpp").read_text()
         for code in codes:
             self.assertIn(f'return "{code}";', text)
 

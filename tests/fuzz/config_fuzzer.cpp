@@ -1,7 +1,7 @@
 // libFuzzer target: any text as the program's config file ends in options, or in one error.
 #include <sstream>
 
-#include "apps/checked_config.h"
+#include "apps/cli/checked_config.h"
 #include "runtime/core/error.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {

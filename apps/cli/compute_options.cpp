@@ -1,0 +1,84 @@
+#include "apps/cli/compute_options.h"
+
+#include <cmath>
+#include <iostream>
+
+#include "apps/library/device.h"
+#include "runtime/core/error.h"
+
+namespace graft::app {
+
+void add_output_options(CLI::App& command, CommonOptions& o) {
+  command.add_flag("--json", o.json, "One JSON object on stdout, all else on stderr")->group("Output");
+  add_quiet_option(command, o);
+}
+
+void add_quiet_option(CLI::App& command, CommonOptions& o) {
+  command.add_flag("--quiet", o.quiet, "No progress and no notes")->group("Output");
+  command.fallthrough();  // --config belongs to the program: one file may hold a section for each subcommand
+}
+
+void add_device_options(CLI::App& command, CommonOptions& o) {
+  command.add_option("--device", o.device, "auto | cpu | cuda:N")->capture_default_str()->group("Computing");
+  command.add_option("--dtype", o.dtype, "auto | fp32; on a GPU also tf32, bf16, fp16")
+      ->capture_default_str()
+      ->group("Computing");
+  add_threads_option(command, o);
+}
+
+void add_threads_option(CLI::App& command, CommonOptions& o) {
+  command.add_option("--threads", o.threads, "Threads to compute with (0: all cores)")
+      ->check(CLI::Range(0, 1024))
+      ->capture_default_str()
+      ->group("Computing");
+}
+
+void add_batch_option(CLI::App& command, CommonOptions& o) {
+  command.add_option("--batch", o.batch, "Pictures in a batch")->check(CLI::Range(1, 4096))->group("Computing");
+}
+
+CLI::Option* add_seed_option(CLI::App& command, CommonOptions& o, const std::string& help) {
+  return command.add_option("--seed", o.seed, help)->capture_default_str()->group("Computing");
+}
+
+void add_memory_option(CLI::App& command, std::string& memory) {
+  command
+      .add_option("--memory", memory,
+                  "What activations and gradients of a step may take: 2G, 900M, or 50% of what they would; where they "
+                  "do not fit they are made again")
+      ->type_name("SIZE");
+}
+
+MemoryLimit memory_limit(const std::string& memory, const std::string& setting) {
+  if (memory.empty()) return {};
+  size_t used = 0;
+  double number = 0;
+  try {
+    number = std::stod(memory, &used);
+  } catch (const std::exception&) {
+  }
+  const std::string unit = memory.substr(used);
+  const double factor = unit == "G" ? 1 << 30 : unit == "M" ? 1 << 20 : unit == "K" ? 1 << 10 : unit.empty() ? 1 : 0;
+  const bool part = unit == "%" && number <= 100;
+  if (!(number > 0) || !std::isfinite(number * factor) || (factor == 0 && !part))
+    throw Error("is no amount of memory", setting == "memory" ? "write 2G, 900M or 50%" : "write 2G, 900M, 50% or off")
+        .about(setting, memory);
+  return part ? MemoryLimit{0, number / 100} : MemoryLimit{static_cast<size_t>(number * factor), 0};
+}
+
+ComputeSettings compute_settings(const CommonOptions& o) { return {o.device, o.dtype, o.threads, o.batch}; }
+
+const Backend& backend(const CommonOptions& o) {
+  const ComputeSettings settings = compute_settings(o);
+  const OpenedDevice opened = opened_device(settings);
+  static bool told = false;
+  if (!opened.note.empty() && o.device != "auto") {
+    const std::string reason = opened.note.substr(0, opened.note.rfind(';'));
+    throw Error(reason, "use --device auto, which takes what is there, or cpu", ErrorCode::not_found).about("device");
+  }
+  if (!opened.note.empty() && !o.quiet && !told) std::cerr << "graft: note: --device " << opened.note << '\n';
+  told = true;
+  return backend_for(settings);
+}
+
+}  // namespace graft::app

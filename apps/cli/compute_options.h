@@ -1,0 +1,42 @@
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <cstdint>
+#include <string>
+
+#include "graft/device.h"
+#include "runtime/plan/plan.h"
+
+namespace graft::app {
+
+/// Options that every subcommand has.
+struct CommonOptions {
+  std::string device = "auto", dtype = "auto";
+  int threads = 0;
+  uint64_t seed = 0;
+  int64_t batch = 0;  // 0: the subcommand's own default
+  bool json = false, quiet = false;
+};
+
+/// A command takes what it obeys. `options` outlives the command.
+void add_output_options(CLI::App& command, CommonOptions& options);  // --json, --quiet
+void add_quiet_option(CLI::App& command, CommonOptions& options);    // --quiet alone
+void add_device_options(CLI::App& command, CommonOptions& options);  // --device, --dtype, --threads
+void add_threads_option(CLI::App& command, CommonOptions& options);  // --threads alone
+void add_batch_option(CLI::App& command, CommonOptions& options);    // --batch
+/// --seed. `help`: of what.
+CLI::Option* add_seed_option(CLI::App& command, CommonOptions& options, const std::string& help);
+
+/// What they mean to the library.
+ComputeSettings compute_settings(const CommonOptions& options);
+
+/// The backend that --device and --dtype name. Throws Error for what is named and not there; tells once what auto takes
+/// in the place of a device that does not serve.
+const Backend& backend(const CommonOptions& options);
+
+/// --memory: "50%" of what would be taken without it, or bytes with K, M or G behind them (powers of 1024); empty: no
+/// limit. Throws Error.
+void add_memory_option(CLI::App& command, std::string& memory);
+MemoryLimit memory_limit(const std::string& memory, const std::string& setting = "memory");
+
+}  // namespace graft::app

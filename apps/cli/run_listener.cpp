@@ -1,0 +1,20 @@
+#include "apps/cli/run_listener.h"
+
+#include <iostream>
+
+#include "apps/cli/common.h"
+
+namespace graft::app {
+
+void RunListener::note(const std::string& text) {
+  notes_.push_back(text);
+  if (!quiet_) std::cerr << "graft: " << text << "\n";
+}
+
+void RunListener::skipped(const std::string& reason) {
+  std::cerr << "graft: skipped " << reason << "\n";
+  set_exit_status(kSomeSkipped);
+  unreadable_.push_back(reason);
+}
+
+}  // namespace graft::app
