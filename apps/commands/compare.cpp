@@ -30,6 +30,8 @@ namespace {
 namespace fs = std::filesystem;
 using nlohmann::json;
 
+constexpr double kValidationPart = 0.2;  // as finetune's --val-split
+
 struct Options : PictureModelOptions {
   std::vector<std::string> runs;
   std::string data, split = "auto", curves_file, pictures_file;
@@ -134,6 +136,12 @@ void write_curves(const std::string& path, const std::vector<Run>& runs, Task ta
   write_atomically(path, [&](std::ostream& stream) { stream << to_svg(charts); });
 }
 
+std::string joined(const std::vector<std::string>& names) {
+  std::string text;
+  for (const std::string& name : names) text += (text.empty() ? "" : ";") + name;
+  return text;
+}
+
 /// Every picture on which any two runs differ, those that part their losses most first.
 void write_differences(const std::string& path, const std::vector<Run>& runs) {
   std::set<size_t> listed;
@@ -162,8 +170,7 @@ void write_differences(const std::string& path, const std::vector<Run>& runs) {
           stream << ",,,";
           continue;
         }
-        stream << ',' << csv_field(p->answer >= 0 ? e.classes[static_cast<size_t>(p->answer)] : "") << ','
-               << is_right(*p, item, e) << ',' << p->loss;
+        stream << ',' << csv_field(joined(answer_of(*p, e))) << ',' << is_right(*p, item, e) << ',' << p->loss;
       }
       stream << '\n';
     }
@@ -204,7 +211,8 @@ void print_settings(const std::vector<Run>& runs) {
 }
 
 /// Notes where pictures that judge one run may have trained another.
-void tell_other_data(const std::vector<Run>& runs, const Options& o, bool is_split, RunListener& listener) {
+void tell_other_data(const std::vector<Run>& runs, const Options& o, double validation_part, bool is_split,
+                     RunListener& listener) {
   for (const Run& run : runs) {
     const RunSource source = source_of_run(run.model);
     if (!source.data) continue;
@@ -212,10 +220,11 @@ void tell_other_data(const std::vector<Run>& runs, const Options& o, bool is_spl
     const bool same = fs::equivalent(*source.data, o.data, code) && !code;
     if (!same)
       listener.note(run.name + " was trained on " + *source.data + ", not on " + o.data);
-    else if (!is_split && (source.seed.value_or(0) != o.common.seed))
-      listener.note(
-          run.name +
-          " was trained with another seed, and the data is not split: pictures that judge it here may have trained it");
+    else if (!is_split && (source.seed.value_or(0) != o.common.seed ||
+                           source.validation_part.value_or(kValidationPart) != validation_part))
+      listener.note(run.name +
+                    " was trained with another seed or --val-split, and the data is not split: pictures that judge it "
+                    "here may have trained it");
   }
 }
 
@@ -238,11 +247,12 @@ void compare_runs(Options o, const CLI::App& finetune) {
   }
   complete_settings(runs, finetune);
   const RunSource source = source_of_run(runs[0].model);
-  double validation_part = 0.2;
-  if (o.data.empty()) {
-    if (!source.data)
-      throw Error("no labelled pictures are named", "--data names them; a RUN folder knows its own").about("data");
-    o.data = *source.data;
+  double validation_part = kValidationPart;
+  if (o.data.empty() && !source.data)
+    throw Error("no labelled pictures are named", "--data names them; a RUN folder knows its own").about("data");
+  std::error_code code;
+  if (o.data.empty() || (source.data && fs::equivalent(*source.data, o.data, code) && !code)) {
+    o.data = *source.data;  // split as the first run's was
     validation_part = source.validation_part.value_or(validation_part);
     o.common.seed = source.seed.value_or(o.common.seed);
   }
@@ -264,7 +274,7 @@ void compare_runs(Options o, const CLI::App& finetune) {
   RunListener listener(o.common.quiet);
   tell_notes(data, o.common.quiet);
   for (const std::string& reason : data.skipped) listener.skipped(reason);
-  tell_other_data(runs, o, is_split, listener);
+  tell_other_data(runs, o, validation_part, is_split, listener);
   listener.note("measured on " + std::string(part.split == "all" ? "all" : "the split " + part.split + " of") + " " +
                 o.data + ": " + std::to_string(part.files.size()) + " pictures");
   for (size_t i = 0; i < runs.size(); ++i) {

@@ -37,6 +37,10 @@ struct Classifier::Impl {
   PictureRunner::Row probabilities(const Row& row) {
     return [this, &row](size_t index, std::span<const float> values, std::span<const float> features) {
       scores.assign(values.begin(), values.end());
+      if (!confidence.thresholds.empty() && confidence.thresholds.size() != scores.size())
+        throw Error("the model has " + std::to_string(confidence.thresholds.size()) + " thresholds for " +
+                        std::to_string(scores.size()) + " outputs",
+                    {}, ErrorCode::corrupt_file);
       to_probabilities(scores, task, done, confidence.temperature);
       row(index, scores, confidence.ood ? std::optional(confidence.ood->score(features)) : std::nullopt);
     };

@@ -42,23 +42,51 @@ std::vector<Difference> differences(const std::vector<std::vector<double>>& of_p
   return result;
 }
 
+/// Throws Error where a prediction is none of these files and classes.
+void check(const Prediction& p, const std::vector<LabelledFile>& files, const Evaluation& e) {
+  const size_t outputs = e.classes.size();
+  const bool fits = p.file < files.size() &&
+                    (e.task == Task::classes ? p.answer >= 0 && static_cast<size_t>(p.answer) < outputs
+                                             : p.values.size() == outputs && files[p.file].target.size() == outputs);
+  if (!fits || (e.of_labels && e.of_labels->per_label.size() != outputs))
+    throw Error("a prediction does not fit the files and classes", "give the files that were evaluated");
+}
+
+bool holds(float probability, size_t label, const Evaluation& e) {
+  const double threshold = e.of_labels ? e.of_labels->per_label[label].threshold : 0.5;
+  const auto p = static_cast<double>(probability);
+  return threshold == 0.5 ? p > threshold : p >= threshold;
+}
+
 }  // namespace
+
+std::vector<std::string> answer_of(const Prediction& p, const Evaluation& e) {
+  if (e.task == Task::classes) return {e.classes[static_cast<size_t>(p.answer)]};
+  std::vector<std::string> names;
+  for (size_t k = 0; k < p.values.size(); ++k)
+    if (holds(p.values[k], k, e)) names.push_back(e.classes[k]);
+  return names;
+}
 
 bool is_right(const Prediction& prediction, const LabelledFile& file, const Evaluation& evaluation) {
   if (evaluation.task == Task::classes) return prediction.answer == prediction.truth;
-  for (size_t k = 0; k < prediction.values.size(); ++k) {
-    const double threshold = evaluation.of_labels ? evaluation.of_labels->per_label[k].threshold : 0.5;
-    const auto p = static_cast<double>(prediction.values[k]);
-    if ((threshold == 0.5 ? p > threshold : p >= threshold) != (file.target[k] > 0.5f)) return false;
-  }
+  for (size_t k = 0; k < prediction.values.size(); ++k)
+    if (holds(prediction.values[k], k, evaluation) != (file.target[k] > 0.5f)) return false;
   return true;
 }
 
 Comparison compare(const Evaluation& first, const Evaluation& second, const std::vector<LabelledFile>& files) {
   return at_api_boundary([&] {
     if (first.task != second.task) throw Error("the models have different tasks", "compare models of the same task");
-    if (first.classes.size() != second.classes.size())
+    // Classes may stand in another order: predictions are told by name.
+    const auto sorted = [&](std::vector<std::string> names) {
+      if (first.task == Task::classes) std::sort(names.begin(), names.end());
+      return names;
+    };
+    if (sorted(first.classes) != sorted(second.classes))
       throw Error("the models have different classes", "compare models of the same classes");
+    for (const Evaluation* e : {&first, &second})
+      for (const Prediction& p : e->predictions) check(p, files, *e);
     std::map<size_t, const Prediction*> of_second;
     for (const Prediction& p : second.predictions) of_second[p.file] = &p;
     std::vector<std::vector<double>> of_pictures(2);
@@ -75,10 +103,7 @@ Comparison compare(const Evaluation& first, const Evaluation& second, const std:
       if (first.task == Task::regression) continue;
       result.only_first_right += a > b;
       result.only_second_right += b > a;
-      const bool same = first.task == Task::classes ? first.classes[static_cast<size_t>(p.answer)] ==
-                                                          second.classes[static_cast<size_t>(q.answer)]
-                                                    : a == b;
-      if (!same) differ.emplace_back(-std::fabs(q.loss - p.loss), p.file);
+      if (answer_of(p, first) != answer_of(q, second)) differ.emplace_back(-std::fabs(q.loss - p.loss), p.file);
     }
     result.pictures = of_pictures[0].size();
     if (result.pictures == 0) throw Error("no picture was read for both models");

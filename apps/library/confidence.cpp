@@ -55,8 +55,19 @@ OodDetector detector_of(const json& j) {
                       .distances = j.at("distances").get<std::vector<float>>()});
 }
 
-/// As many of each class as there are, at most `most` in all, by lot; ascending by class.
-std::vector<int64_t> chosen(const SampleSource& source, int64_t first, int64_t last, size_t most, uint64_t key) {
+/// `most` of them at most, by lot, by class.
+std::vector<int64_t> by_lot(const SampleSource& source, int64_t first, int64_t last, size_t most, uint64_t key) {
+  std::vector<int64_t> pictures;
+  for (int64_t i = first; i < last; ++i) pictures.push_back(i);
+  for (size_t i = pictures.size(); i > 1; --i) std::swap(pictures[i - 1], pictures[mix(key, i) % i]);
+  pictures.resize(std::min(pictures.size(), most));
+  std::sort(pictures.begin(), pictures.end(),
+            [&](int64_t a, int64_t b) { return std::pair(source.label(a), a) < std::pair(source.label(b), b); });
+  return pictures;
+}
+
+/// As many of each class as there are, at most `most` in all, by lot; of more classes than that some by lot.
+std::vector<int64_t> of_each_class(const SampleSource& source, int64_t first, int64_t last, size_t most, uint64_t key) {
   std::map<int, std::vector<int64_t>> classes;
   for (int64_t i = first; i < last; ++i) classes[source.label(i)].push_back(i);
   for (auto& [label, pictures] : classes)
@@ -67,7 +78,12 @@ std::vector<int64_t> chosen(const SampleSource& source, int64_t first, int64_t l
     for (const auto& [label, pictures] : classes) sum += std::min(each, pictures.size());
     return sum;
   };
-  size_t each = 1;  // of more classes than may be chosen, the first ones
+  while (classes.size() > most) {
+    auto out = classes.begin();
+    std::advance(out, static_cast<int64_t>(mix(key, classes.size()) % classes.size()));
+    classes.erase(out);
+  }
+  size_t each = 1;
   while (each < most && count(each) < count(each + 1) && count(each + 1) <= most) ++each;
   std::vector<int64_t> result;
   for (const auto& [label, pictures] : classes)
@@ -90,12 +106,25 @@ Confidence confidence_of(const OnnxModel& model) {
   };
   read(kTemperature, [&](const json& j) {
     confidence.temperature = j.get<double>();
-    if (!(confidence.temperature > 0) || !std::isfinite(confidence.temperature))
-      throw Error("a temperature is above 0");
+    if (!(confidence.temperature >= 5e-4 && confidence.temperature <= 2000))  // all that a fit can come to
+      throw Error("no temperature");
   });
-  read(kThresholds, [&](const json& j) { confidence.thresholds = j.get<std::vector<float>>(); });
+  read(kThresholds, [&](const json& j) {
+    confidence.thresholds = j.get<std::vector<float>>();
+    for (const float t : confidence.thresholds)
+      if (!(t >= 0 && t <= 1)) throw Error("no probability");
+  });
   read(kOod, [&](const json& j) { confidence.ood.emplace(detector_of(j)); });
   return confidence;
+}
+
+std::vector<float> thresholds_of(const OnnxModel& model, size_t outputs) {
+  std::vector<float> thresholds = confidence_of(model).thresholds;
+  if (!thresholds.empty() && thresholds.size() != outputs)
+    throw Error(place_of(model) + ": has " + std::to_string(thresholds.size()) + " thresholds for " +
+                    std::to_string(outputs) + " outputs",
+                {}, ErrorCode::corrupt_file);
+  return thresholds;
 }
 
 void set_confidence(const Confidence& confidence, Metadata& metadata) {
@@ -108,12 +137,14 @@ void set_confidence(const Confidence& confidence, Metadata& metadata) {
 ValueId head_features(const Graph& graph) {
   if (graph.outputs.empty()) return kNoValue;
   const Ending ending = find_ending(graph, graph.outputs[0]);
-  return ending.classifiers.size() == 1 && ending.selections.empty() ? ending.classifiers[0].features : kNoValue;
+  if (ending.classifiers.size() != 1 || !ending.selections.empty()) return kNoValue;
+  const ValueId features = ending.classifiers[0].features;
+  return graph.value(features).shape.rank() == 2 && graph.value(features).dtype == DType::f32 ? features : kNoValue;
 }
 
 ConfidencePictures confidence_pictures(const SampleSource& source, int64_t training, uint64_t seed) {
-  return {chosen(source, 0, training, kReferences, mix(seed, 1)),
-          chosen(source, training, source.size(), kHeldBack, mix(seed, 2))};
+  return {of_each_class(source, 0, training, kReferences, mix(seed, 1)),
+          by_lot(source, training, source.size(), kHeldBack, mix(seed, 2))};
 }
 
 ConfidenceRows run_for_confidence(const OnnxModel& model, const SampleSource& source,
@@ -166,9 +197,13 @@ Confidence fit_confidence(const ConfidenceRows& rows, Task task, ConfidenceRepor
     report.macro_f1 = fit.f1_before;
     report.macro_f1_at_thresholds = fit.f1_after;
   }
-  if (rows.width > 0 && rows.references.size() >= 2 * rows.width) {
-    confidence.ood.emplace(OodDetector::fit(rows.references, rows.features, rows.width));
-    report.references = rows.references.size() / rows.width;
+  if (rows.width > 0) {
+    try {
+      confidence.ood.emplace(OodDetector::fit(rows.references, rows.features, rows.width));
+      report.references = confidence.ood->state().picture_scales.size();
+    } catch (const Error& error) {
+      if (error.code() != ErrorCode::bad_data) throw;  // too few pictures to tell their kind by
+    }
   }
   return confidence;
 }

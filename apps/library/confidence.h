@@ -23,10 +23,14 @@ struct Confidence {
 
 /// Throws Error (corrupt_file) where a key of graft's holds what graft does not write.
 Confidence confidence_of(const OnnxModel& model);
+/// Its thresholds, of a model with so many outputs; empty where it has none. Throws Error (corrupt_file) for other
+/// ones.
+std::vector<float> thresholds_of(const OnnxModel& model, size_t outputs);
 /// Takes the place of what the metadata says; the usual values leave nothing there.
 void set_confidence(const Confidence& confidence, Metadata& metadata);
 
-/// The value that the first output's classifier reads, one row of features a picture; kNoValue where there is none.
+/// The value that the first output's classifier reads, N × width float32; kNoValue where there is none or it reads
+/// places.
 ValueId head_features(const Graph& graph);
 
 /// What a network makes of pictures: of those that trained it features alone.
@@ -39,8 +43,8 @@ struct ConfidenceRows {
 };
 
 /// The training pictures that a detector keeps, and the held-back ones that judge: at most 1000 of the first and 4000
-/// of the second, as many of each class as there are, in the order of their classes; indices into `source`, whose first
-/// `training` samples train.
+/// of the second, in the order of their classes; of the first as many of each class as there are, of the second by lot,
+/// so that classes weigh what they weigh in the data. Indices into `source`, whose first `training` samples train.
 struct ConfidencePictures {
   std::vector<int64_t> references, held_back;
 };

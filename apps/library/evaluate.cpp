@@ -191,7 +191,7 @@ void evaluate_targets(const Model& model, const std::vector<LabelledFile>& files
       listener);
   result.pictures = metrics.count();
   if (result.task == Task::multi_label)
-    result.of_labels = label_figures(metrics, confidence_of(model.contents()).thresholds);
+    result.of_labels = label_figures(metrics, thresholds_of(model.contents(), runner.width()));
   else
     result.of_values = value_figures(metrics);
 }

@@ -39,11 +39,15 @@ class Candidates {
   std::map<std::pair<double, int64_t>, Picture> kept_;
 };
 
-/// What the best class lacks to be clear of the second; of labels, how near one is to its half.
-float uncertainty_of(std::span<const float> probabilities, Task task) {
+/// What the best class lacks to be clear of the second; of labels, how near one is to its threshold, as a part of what
+/// lies on its side.
+float uncertainty_of(std::span<const float> probabilities, Task task, const std::vector<float>& thresholds) {
   if (task == Task::multi_label || probabilities.size() == 1) {
     float nearest = 1;
-    for (const float p : probabilities) nearest = std::min(nearest, std::fabs(2 * p - 1));
+    for (size_t k = 0; k < probabilities.size(); ++k) {
+      const float p = probabilities[k], t = k < thresholds.size() ? thresholds[k] : 0.5f, side = p >= t ? 1 - t : t;
+      nearest = std::min(nearest, side > 0 ? std::fabs(p - t) / side : 0);
+    }
     return 1 - nearest;
   }
   float best = 0, second = 0;
@@ -73,9 +77,8 @@ Suggestions suggest(const Model& model, const std::vector<std::string>& paths, c
     const std::string scores_name = answers ? scores_before_softmax(graph) : "";
     const bool done = scores_name.empty() && ends_in_probabilities(graph);
     // Where the classifier reads places, the probabilities themselves tell pictures apart.
-    ValueId features = answers ? head_features(graph) : kNoValue;
-    if (features != kNoValue && graph.value(features).shape.rank() != 2) features = kNoValue;
-    const double temperature = confidence_of(model.contents()).temperature;
+    const ValueId features = answers ? head_features(graph) : kNoValue;
+    const Confidence confidence = confidence_of(model.contents());
     Candidates candidates(candidates_for(settings.count));
     Suggestions result;
     RunSettings known = run;
@@ -86,8 +89,17 @@ Suggestions suggest(const Model& model, const std::vector<std::string>& paths, c
         "suggest", paths,
         [&](size_t i, std::span<const float> values, std::span<const float> own_features) {
           scores.assign(values.begin(), values.end());
-          if (answers) to_probabilities(scores, model.task(), done, temperature);
-          const float uncertainty = answers ? uncertainty_of(scores, model.task()) : 1;
+          if (answers) to_probabilities(scores, model.task(), done, confidence.temperature);
+          const auto finite = [](std::span<const float> row) {
+            return std::all_of(row.begin(), row.end(), [](float v) { return std::isfinite(v); });
+          };
+          if (!finite(scores) || !finite(own_features)) {
+            const std::string reason = paths[i] + ": the network's output holds what is no number";
+            result.skipped.push_back({i, reason});
+            if (listener) listener->skipped(reason);
+            return;
+          }
+          const float uncertainty = answers ? uncertainty_of(scores, model.task(), confidence.thresholds) : 1;
           // Features alone rank nothing: then a lot decides who is a candidate.
           const double key = answers ? static_cast<double>(uncertainty)
                                      : static_cast<double>(uniform(settings.seed, static_cast<uint64_t>(i)));
@@ -110,7 +122,8 @@ Suggestions suggest(const Model& model, const std::vector<std::string>& paths, c
          next_to_label(all_features, pictures[0]->features.size(), uncertainty, settings.count, settings.seed))
       result.pictures.push_back(
           {pictures[i]->index, static_cast<double>(uncertainty[i]),
-           answers ? best_scores(pictures[i]->scores, model.task(), model.labels(), 2) : std::vector<Score>()});
+           answers ? best_scores(pictures[i]->scores, model.task(), model.labels(), 2, confidence.thresholds)
+                   : std::vector<Score>()});
     return result;
   });
 }

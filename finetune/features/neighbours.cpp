@@ -10,6 +10,14 @@ namespace graft {
 
 Neighbours nearest_neighbours(std::span<const float> features, int64_t samples, int64_t each) {
   const auto n = static_cast<size_t>(samples), width = features.size() / n, k = static_cast<size_t>(each);
+  // Distances stay when the mean is taken off; what is lost by the difference of squares is least then.
+  std::vector<double> mean(width, 0);
+  for (size_t i = 0; i < features.size(); ++i)
+    mean[i % width] += static_cast<double>(features[i]) / static_cast<double>(n);
+  std::vector<float> centred(features.size());
+  for (size_t i = 0; i < features.size(); ++i)
+    centred[i] = static_cast<float>(static_cast<double>(features[i]) - mean[i % width]);
+  features = centred;
   const auto row = [&](size_t i) { return features.subspan(i * width, width); };
   std::vector<float> squares(n);
   for (size_t i = 0; i < n; ++i)

@@ -22,8 +22,10 @@ std::vector<float> directions(std::span<const float> features, size_t width) {
   std::vector<float> result(features.size());
   for (size_t at = 0; at < features.size(); at += width) {
     double squares = 0;
+    float most = 0;  // powers of parts of it neither overflow nor vanish
+    for (size_t j = at; j < at + width; ++j) most = std::max(most, std::fabs(features[j]));
     for (size_t j = at; j < at + width; ++j) {
-      const float size = std::fabs(features[j]);
+      const float size = most > 0 ? std::fabs(features[j]) / most : 0;
       result[j] = std::copysign(size * std::sqrt(size), features[j]);
       squares += static_cast<double>(result[j]) * static_cast<double>(result[j]);
     }
@@ -83,8 +85,18 @@ std::vector<float> floats(const std::vector<int8_t>& values, const std::vector<f
   return result;
 }
 
-bool all_finite(const std::vector<float>& values) {
+bool all_finite(std::span<const float> values) {
   return std::all_of(values.begin(), values.end(), [](float v) { return std::isfinite(v); });
+}
+
+/// The rows whose numbers are all numbers.
+std::vector<float> finite_rows(std::span<const float> rows, size_t width) {
+  std::vector<float> result;
+  for (size_t at = 0; at < rows.size(); at += width) {
+    const auto row = rows.subspan(at, width);
+    if (all_finite(row)) result.insert(result.end(), row.begin(), row.end());
+  }
+  return result;
 }
 
 }  // namespace
@@ -104,7 +116,10 @@ OodDetector::OodDetector(State state) : state_(std::move(state)) {
   references_ = floats(s.references, s.picture_scales);
 }
 
-OodDetector OodDetector::fit(std::span<const float> references, std::span<const float> held_back, size_t width) {
+OodDetector OodDetector::fit(std::span<const float> all_references, std::span<const float> all_held_back,
+                             size_t width) {
+  const std::vector<float> references = finite_rows(all_references, width),
+                           held_back = finite_rows(all_held_back, width);
   const size_t count = references.size() / width;
   if (count < 2) throw Error("features of two pictures are needed to tell their kind by", {}, ErrorCode::bad_data);
   const std::vector<float> rows = directions(references, width);
@@ -122,10 +137,11 @@ OodDetector OodDetector::fit(std::span<const float> references, std::span<const 
   std::vector<double> distances;
   if (held_back.size() / width >= kFewest)
     for (size_t at = 0; at < held_back.size(); at += width)
-      distances.push_back(detector.distance(held_back.subspan(at, width)));
+      distances.push_back(detector.distance(std::span(held_back).subspan(at, width)));
   else
     for (size_t i = 0; i < count; ++i)
-      distances.push_back(detector.distance_of(detector.coordinates(references.subspan(i * width, width)), i));
+      distances.push_back(
+          detector.distance_of(detector.coordinates(std::span(references).subspan(i * width, width)), i));
   std::sort(distances.begin(), distances.end());
   std::vector<float>& ranks = detector.state_.distances;
   ranks.resize(kRanks);

@@ -25,7 +25,8 @@ class OodDetector {
   };
 
   /// `references`: features of training pictures, rows × width, two or more. `held_back`: of pictures of the same kind
-  /// that are not among them; fewer than 20, and each reference counts as held back from the others.
+  /// that are not among them; fewer than 20, and each reference counts as held back from the others. Rows that hold
+  /// what is no number do not count. Throws Error (bad_data) for fewer than two references.
   static OodDetector fit(std::span<const float> references, std::span<const float> held_back, size_t width);
   /// Throws Error (corrupt_file) for a state whose parts do not go together.
   explicit OodDetector(State state);

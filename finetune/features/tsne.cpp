@@ -255,7 +255,9 @@ std::vector<double> neighbour_probabilities(std::span<const float> features, int
 TsneResult tsne(std::span<const float> features, int64_t samples, const TsneOptions& options) {
   if (samples < 4)
     throw Error("t-SNE needs at least 4 pictures, there are " + std::to_string(samples), {}, ErrorCode::bad_data);
-  if (options.perplexity < 1 || 3 * options.perplexity > static_cast<double>(samples - 1))
+  if (!std::all_of(features.begin(), features.end(), [](float v) { return std::isfinite(v); }))
+    throw Error("t-SNE needs finite features", "leave out the pictures whose features are not", ErrorCode::bad_data);
+  if (!(options.perplexity >= 1) || 3 * options.perplexity > static_cast<double>(samples - 1))
     throw Error("a perplexity of " + std::to_string(options.perplexity) + " does not suit " + std::to_string(samples) +
                     " pictures",
                 "use at most a third of them");

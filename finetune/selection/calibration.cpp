@@ -1,7 +1,10 @@
 #include "finetune/selection/calibration.h"
 
+#include <algorithm>
 #include <cmath>
 
+#include "finetune/losses/formulas/formula.h"
+#include "finetune/metrics/bootstrap.h"
 #include "finetune/metrics/ranking.h"
 #include "finetune/metrics/score_table.h"
 #include "finetune/selection/held_out.h"
@@ -10,21 +13,60 @@ namespace graft {
 namespace {
 
 constexpr size_t kParts = 5, kFewest = 20;
+constexpr int64_t kFewestPositives = 5;
 
 /// Parts are of neighbours in turn: pictures are in the order of their classes, so that each part has some of all.
 size_t part_of(size_t picture) { return picture % kParts; }
 
 struct Counts {
   int64_t hits = 0, wrong = 0, missed = 0;
-  void add(bool said, bool is) {
-    hits += said && is;
-    wrong += said && !is;
-    missed += !said && is;
+  void add(bool said, bool is, int64_t times = 1) {
+    hits += said && is ? times : 0;
+    wrong += said && !is ? times : 0;
+    missed += !said && is ? times : 0;
   }
   double f1() const {
     const int64_t all = 2 * hits + wrong + missed;
     return all == 0 ? 0 : 2 * static_cast<double>(hits) / static_cast<double>(all);
   }
+};
+
+/// The temperature that makes the probabilities most likely, but none that is surer than the answers have shown: their
+/// mean confidence stays below (right + 1) / (pictures + 2), Laplace's rule of succession. Where all answers are right
+/// the likelihood alone has no end short of certainty.
+class Temperature {
+ public:
+  explicit Temperature(size_t classes) : classes_(classes), table_(classes) {}
+  void add(std::span<const float> scores, int label) {
+    table_.add(scores, label);
+    scores_.insert(scores_.end(), scores.begin(), scores.end());
+    right_ += std::max_element(scores.begin(), scores.end()) - scores.begin() == label;
+  }
+  double fit() const {
+    const double best = table_.best_temperature(), most = (right_ + 1) / (static_cast<double>(table_.count()) + 2);
+    if (mean_confidence(best) <= most) return best;
+    double low = std::log(best), high = std::log(2000.0);
+    while (high - low > 1e-6) {
+      const double middle = (low + high) / 2;
+      (mean_confidence(std::exp(middle)) > most ? low : high) = middle;
+    }
+    return std::exp(high);
+  }
+
+ private:
+  double mean_confidence(double temperature) const {
+    double sum = 0;
+    for (size_t at = 0; at < scores_.size(); at += classes_) {
+      const std::span<const float> row = std::span(scores_).subspan(at, classes_);
+      const auto best = static_cast<double>(*std::max_element(row.begin(), row.end()));
+      sum += std::exp(best / temperature - formulas::log_sum_exp(row, Row{}, temperature));
+    }
+    return sum / static_cast<double>(table_.count());
+  }
+  size_t classes_;
+  ScoreTable table_;
+  std::vector<float> scores_;
+  double right_ = 0;
 };
 
 float sigmoid(double logit) { return static_cast<float>(1 / (1 + std::exp(-logit))); }
@@ -42,10 +84,10 @@ TemperatureFit fit_temperature(std::span<const float> scores, std::span<const in
   HeldOut before, after;
   std::vector<float> scaled(classes);
   for (size_t part = 0; part < kParts; ++part) {
-    ScoreTable others(classes);
+    Temperature others(classes);
     for (size_t i = 0; i < labels.size(); ++i)
       if (part_of(i) != part) others.add(scores.subspan(i * classes, classes), labels[i]);
-    const double temperature = others.best_temperature();
+    const double temperature = others.fit();
     for (size_t i = part; i < labels.size(); i += kParts) {
       for (size_t c = 0; c < classes; ++c)
         scaled[c] = static_cast<float>(static_cast<double>(scores[i * classes + c]) / temperature);
@@ -58,7 +100,10 @@ TemperatureFit fit_temperature(std::span<const float> scores, std::span<const in
   fit.loss_after = judged.loss(1);
   const MeanDifference gain = mean_difference(before.losses, after.losses);
   fit.kept = fit.error_after < fit.error_before && gain.mean > 2 * gain.error;
-  if (fit.kept) fit.temperature = whole.best_temperature();
+  if (!fit.kept) return fit;
+  Temperature all(classes);
+  for (size_t i = 0; i < labels.size(); ++i) all.add(scores.subspan(i * classes, classes), labels[i]);
+  fit.temperature = all.fit();
   return fit;
 }
 
@@ -74,20 +119,32 @@ ThresholdFit fit_thresholds(std::span<const float> scores, std::span<const float
       for (size_t i = 0; i < pictures; ++i)
         if (part_of(i) != left_out) scored.emplace_back(score(i), is(i));
       const Ranking ranking(std::move(scored));
+      if (ranking.positives() == 0) return 0.0;
       const double threshold = ranking.best_threshold().threshold;
       for (const Ranking::Point& p : ranking.points())  // halfway to the next that stays out
-        if (p.threshold < threshold) return (threshold + p.threshold) / 2;
+        if (p.threshold < threshold && std::isfinite(p.threshold)) return (threshold + p.threshold) / 2;
       return threshold;
     };
     Counts half, own;
     for (size_t i = 0; i < pictures; ++i) half.add(score(i) >= 0, is(i));
-    if (half.hits + half.missed == 0) continue;
+    const int64_t positives = half.hits + half.missed;
+    if (positives == 0) continue;
     ++occurring;
+    std::vector<bool> said(pictures);
     for (size_t part = 0; part < kParts; ++part) {
       const double threshold = best(part);
-      for (size_t i = part; i < pictures; i += kParts) own.add(score(i) >= threshold, is(i));
+      for (size_t i = part; i < pictures; i += kParts) own.add(said[i] = score(i) >= threshold, is(i));
     }
-    const bool kept = pictures >= kFewest && own.f1() > half.f1();
+    const auto gain = [&](std::span<const uint32_t> drawn, std::span<double> figures) {
+      Counts with, without;
+      for (size_t i = 0; i < pictures; ++i) {
+        with.add(said[i], is(i), drawn[i]);
+        without.add(score(i) >= 0, is(i), drawn[i]);
+      }
+      figures[0] = with.f1() - without.f1();
+    };
+    const bool kept = pictures >= kFewest && positives >= kFewestPositives && own.f1() > half.f1() &&
+                      bootstrap_intervals(pictures, 1, gain, resamples_for(pictures))[0].first > 0;
     if (kept) fit.thresholds[label] = sigmoid(best(kParts));
     fit.kept += kept;
     fit.f1_before += half.f1();

@@ -25,7 +25,8 @@ struct ThresholdFit {
   size_t kept = 0;                     // labels with a threshold of their own
 };
 
-/// The thresholds of the largest F1 of each label. `scores`: logits, `marks`: 0 and 1, both pictures × labels.
+/// The thresholds of the largest F1 of each label that is marked five times or more; kept where 95 % of resampled sets
+/// of pictures that they were not fitted on gain by them. `scores`: logits, `marks`: 0 and 1, both pictures × labels.
 ThresholdFit fit_thresholds(std::span<const float> scores, std::span<const float> marks, size_t labels);
 
 }  // namespace graft

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <string>
 #include <vector>
 
 #include "graft/dataset.h"
@@ -30,6 +31,9 @@ struct Comparison {
 /// Both evaluations are of `files`, by models of the same task and classes. Throws Error (invalid_argument) where they
 /// are not, or where no picture is in both.
 Comparison compare(const Evaluation& first, const Evaluation& second, const std::vector<LabelledFile>& files);
+
+/// The names that a picture is answered with: one class, or each label whose probability reaches its threshold.
+std::vector<std::string> answer_of(const Prediction& prediction, const Evaluation& evaluation);
 
 /// Whether a prediction is right: the answer is the true class, every label is on the right side of its threshold. Not
 /// for measured values.

@@ -30,8 +30,9 @@ struct Suggestions {
 
 /// Which of many pictures to label next: those that the model is unsure of, as different from each other as can be (see
 /// next_to_label). A model that ends in features has no answers to be unsure of: then the pictures stand for the whole
-/// set. Keeps the features of the 10 × count most uncertain pictures. `listener` may be null. Throws Error: as
-/// Classifier; unsupported for a model of measured values, whose answers are never unsure.
+/// set. Keeps the features of the 10 × count most uncertain pictures, of 20,000 at most; its work beside the network's
+/// grows with the square of `count`. `listener` may be null. Throws Error: as Classifier; unsupported for a model of
+/// measured values, whose answers are never unsure.
 Suggestions suggest(const Model& model, const std::vector<std::string>& paths, const SuggestSettings& settings = {},
                     const RunSettings& run = {}, Listener* listener = nullptr);
 

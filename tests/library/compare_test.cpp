@@ -49,7 +49,7 @@ TEST(Compare, PairsPicturesThatBothCouldRead) {
   second.predictions.clear();
   EXPECT_THROW(compare(first, second, files), Error);
   second = answers({true}, 1);
-  second.classes = {"a"};
+  second.classes = {"a", "c"};
   EXPECT_THROW(compare(first, second, files), Error);
   second.task = Task::regression;
   EXPECT_THROW(compare(first, second, files), Error);
@@ -69,6 +69,28 @@ TEST(Compare, OfMeasuredValuesIsTheirError) {
   EXPECT_NEAR(c.score.value, -0.25, 1e-9);
   EXPECT_TRUE(c.score.beyond_chance());
   EXPECT_TRUE(c.differ.empty());
+}
+
+TEST(Compare, LabelsDifferWhereAnswersDoThoughBothAreWrong) {
+  const std::vector<LabelledFile> files(2, {"picture", 0, {1, 0, 0}});
+  Evaluation first, second;
+  first.task = second.task = Task::multi_label;
+  first.classes = second.classes = {"x", "y", "z"};
+  first.of_labels.emplace().per_label.resize(3);
+  second.of_labels.emplace().per_label.resize(3);
+  for (size_t i = 0; i < 2; ++i) {
+    first.predictions.push_back({.file = i, .values = {0.9f, 0.9f, 0.1f}});
+    second.predictions.push_back({.file = i, .values = {0.9f, i == 0 ? 0.1f : 0.8f, i == 0 ? 0.9f : 0.1f}});
+  }
+  const Comparison c = compare(first, second, files);
+  EXPECT_EQ(c.differ, (std::vector<size_t>{0}));
+  EXPECT_EQ(c.only_first_right + c.only_second_right, 0u);
+  second.classes = {"x", "z", "y"};
+  EXPECT_THROW(compare(first, second, files), Error);
+  second.classes = first.classes;
+  second.predictions[0].values.pop_back();
+  EXPECT_THROW(compare(first, second, files), Error);
+  EXPECT_THROW(compare(first, first, {files[0]}), Error);
 }
 
 TEST(IsRight, KnowsThresholdsOfLabels) {

@@ -50,6 +50,10 @@ TEST(Confidence, OfForeignMetadataIsAnError) {
                                                                                   {"graft.temperature", "-1"},
                                                                                   {"graft.temperature", "\"warm\""},
                                                                                   {"graft.temperature", "1e999"},
+                                                                                  {"graft.temperature", "1e-320"},
+                                                                                  {"graft.temperature", "1e300"},
+                                                                                  {"graft.thresholds", "[0.5, 2]"},
+                                                                                  {"graft.thresholds", "[-1]"},
                                                                                   {"graft.thresholds", "{"},
                                                                                   {"graft.ood", "{}"},
                                                                                   {"graft.ood", "[1]"}}) {
@@ -78,15 +82,19 @@ TEST(ConfidencePictures, AreAsManyOfEachClass) {
   const Numbers source(20000);
   const ConfidencePictures many = confidence_pictures(source, 10000, 0);
   EXPECT_NEAR(static_cast<double>(many.references.size()), 1000, 3);
-  EXPECT_NEAR(static_cast<double>(many.held_back.size()), 4000, 3);
-  std::map<int, int> count;
+  EXPECT_EQ(many.held_back.size(), 4000u);
+  std::map<int, int> count, held_back;
   for (const int64_t i : many.references) {
     EXPECT_LT(i, 10000);
     ++count[source.label(i)];
   }
   EXPECT_EQ(count[7], 5);
   for (int label = 0; label < 3; ++label) EXPECT_EQ(count[label], 331);
-  for (const int64_t i : many.held_back) EXPECT_GE(i, 10000);
+  for (const int64_t i : many.held_back) {
+    EXPECT_GE(i, 10000);
+    ++held_back[source.label(i)];
+  }
+  for (int label = 0; label < 3; ++label) EXPECT_NEAR(held_back[label], 1333, 100);  // as they are in the data
 }
 
 }  // namespace

@@ -51,6 +51,50 @@ TEST(FitTemperature, LeavesScoresThatAreRightAsTheyAre) {
   }
 }
 
+TEST(FitTemperature, IsNeverSurerThanTheAnswersHaveShown) {
+  // Every answer is right: likelihood alone would have the temperature go to nothing.
+  Random random(4);
+  std::vector<float> scores;
+  std::vector<int> labels;
+  for (int i = 0; i < 60; ++i) {
+    const int label = i % 3;
+    for (int c = 0; c < 3; ++c) scores.push_back(c == label ? 1 + random.uniform() : 0.0f);
+    labels.push_back(label);
+  }
+  const TemperatureFit fit = fit_temperature(scores, labels, 3);
+  double confidence = 0;
+  for (size_t i = 0; i < 60; ++i) {
+    double sum = 0, best = 0;
+    for (size_t c = 0; c < 3; ++c) {
+      const double e = std::exp(static_cast<double>(scores[i * 3 + c]) / fit.temperature);
+      sum += e;
+      best = std::max(best, e);
+    }
+    confidence += best / sum / 60;
+  }
+  EXPECT_TRUE(fit.kept);
+  EXPECT_NEAR(confidence, 61.0 / 62, 1e-4);
+}
+
+TEST(FitThresholds, OfScoresThatSayNothingAreNotKept) {
+  Random random(2);
+  size_t kept = 0;
+  for (int run = 0; run < 20; ++run) {
+    std::vector<float> scores, marks;
+    for (int i = 0; i < 100; ++i) {
+      scores.push_back(2 + random.normal());  // all above one half: nothing is missed
+      marks.push_back(random.uniform() < 0.5f ? 1.0f : 0.0f);
+    }
+    kept += fit_thresholds(scores, marks, 1).kept;
+  }
+  EXPECT_LE(kept, 2u);
+  // One picture is not enough, be it found or not.
+  std::vector<float> scores(50, -6), marks(50, 0);
+  scores[7] = -1;
+  marks[7] = 1;
+  EXPECT_EQ(fit_thresholds(scores, marks, 1).thresholds, std::vector<float>{0.5f});
+}
+
 TEST(FitTemperature, FewPicturesSayNothing) {
   const Drawn d = drawn(19, 10, 1);
   EXPECT_FALSE(fit_temperature(d.scores, d.labels, 3).kept);
