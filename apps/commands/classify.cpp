@@ -65,12 +65,16 @@ class Report {
     const bool foreign = ood_score && *ood_score > (options_.foreign > 0 ? options_.foreign : kUsualForeign);
     unsure_ += unsure;
     foreign_ += foreign;
-    const std::string label = foreign && options_.foreign > 0 ? kForeign : unsure ? kUnsure : first.label;
     json top = json::array(), holding = json::array();
+    std::string labels;  // as a table of several labels has them
     for (const Score& s : best) {
       top.push_back({{"label", s.label}, {"index", s.index}, {"score", s.score}});
-      if (s.holds) holding.push_back(s.label);
+      if (!s.holds) continue;
+      holding.push_back(s.label);
+      labels += (labels.empty() ? "" : ";") + s.label;
     }
+    const std::string answer = task_ == Task::multi_label ? labels : first.label;
+    const std::string label = foreign && options_.foreign > 0 ? kForeign : unsure ? kUnsure : answer;
     json entry{{"path", path}, {"label", label}, {"index", first.index}, {"score", first.score}, {"top", top}};
     if (task_ == Task::multi_label) entry["labels"] = holding;
     if (options_.unsure > 0) entry["unsure"] = unsure;
@@ -132,7 +136,8 @@ class Report {
       std::cout << csv_field(path) << ',' << csv_field(i == 0 ? label : top[i].label) << ',' << top[i].index << ','
                 << top[i].score << ",," << (ood_score ? std::to_string(*ood_score) : "") << '\n';
   }
-  void text(const std::string& path, const std::vector<Score>& top, bool unsure, bool foreign) const {
+  void text(const std::string& path, std::vector<Score> top, bool unsure, bool foreign) const {
+    std::stable_partition(top.begin(), top.end(), [](const Score& s) { return s.holds; });
     std::cout << path << (foreign ? ": like nothing it was trained on:" : unsure ? ": unsure:" : ":");
     for (size_t i = 0; i < top.size(); ++i) {
       char score[16];

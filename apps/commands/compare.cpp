@@ -22,6 +22,7 @@
 #include "apps/run/run_folder.h"
 #include "graft/compare.h"
 #include "graft/error.h"
+#include "importer/model.h"
 #include "runtime/core/atomic_file.h"
 
 namespace graft::app {
@@ -44,11 +45,35 @@ struct Run {
   Comparison against_first;  // of all but the first
 };
 
-/// Runs by their last name, by more of their path where two end alike.
+/// Runs by their last name, by all of their path where two end alike, with a number where one is given twice.
 std::vector<std::string> short_names(const std::vector<std::string>& runs) {
+  const auto differ = [](const std::vector<std::string>& names) {
+    return std::set<std::string>(names.begin(), names.end()).size() == names.size();
+  };
   std::vector<std::string> names;
   for (const std::string& run : runs) names.push_back(name_of_path(run));
-  return std::set<std::string>(names.begin(), names.end()).size() == names.size() ? names : runs;
+  if (!differ(names)) names = runs;
+  for (size_t i = 0; !differ(names) && i < names.size(); ++i) names[i] += " (" + std::to_string(i + 1) + ")";
+  return names;
+}
+
+/// A column of a run's history.csv; empty where there is none.
+std::vector<double> history_of(const std::string& model, const std::string& column) {
+  std::ifstream file(fs::path(model).parent_path() / "history.csv");
+  std::vector<double> values;
+  size_t wanted = std::string::npos;
+  for (std::string line; std::getline(file, line);) {
+    std::istringstream fields(line);
+    std::string field;
+    for (size_t i = 0; std::getline(fields, field, ','); ++i) {
+      if (wanted == std::string::npos && field == column)
+        wanted = i;
+      else if (i == wanted && field != column)
+        values.push_back(std::strtod(field.c_str(), nullptr));
+    }
+    if (wanted == std::string::npos) break;  // the first line names the columns
+  }
+  return values;
 }
 
 constexpr const char* kNotSet = "not set";
@@ -75,7 +100,12 @@ void complete_settings(std::vector<Run>& runs, const CLI::App& finetune) {
     std::erase_if(run.settings, [&](const auto& setting) {
       return !usual.contains(setting.first) && setting.first != "model" && setting.first != "data";
     });
-    for (auto& [name, value] : run.settings) value = in_short(value);
+    for (auto& [name, value] : run.settings) {
+      value = in_short(value);
+      const bool by_itself = (name == "budget" && value == "-1") || (name == "lr" && value == "0") ||
+                             (name == "weight-decay" && value == "-1");
+      if (by_itself) value = kNotSet;
+    }
   }
   std::set<std::string> names;
   for (const Run& run : runs)
@@ -84,8 +114,21 @@ void complete_settings(std::vector<Run>& runs, const CLI::App& finetune) {
     for (const std::string& name : names) {
       if (run.settings.contains(name)) continue;
       const std::string& value = usual[name];
-      run.settings[name] = value.empty() ? kNotSet : in_short(value);
+      run.settings[name] = value.empty() || value == "0" || value == "-1" ? kNotSet : in_short(value);
     }
+}
+
+/// What a training says of itself in the model stands for what it was given: the default recipe chooses these.
+void take_training(Run& run, const Model& model) {
+  const auto& other = model.contents().metadata.other;
+  const auto said = other.find("graft.training");
+  const json training = said == other.end() ? json() : json::parse(said->second, nullptr, false);
+  if (!training.is_object()) return;
+  for (const char* name : {"freeze", "optimizer", "loss"})
+    if (const auto at = training.find(name); at != training.end() && at->is_string())
+      run.settings[name] = at->get<std::string>();
+  const size_t epochs = history_of(run.model, "epoch").size();
+  if (epochs > 0) run.settings["epochs"] = std::to_string(epochs);
 }
 
 /// The names of what not all runs set alike, sorted. What one of them leaves to itself differs from nothing.
@@ -100,25 +143,6 @@ std::vector<std::string> settings_that_differ(const std::vector<Run>& runs) {
   return names;
 }
 
-/// A column of a run's history.csv; empty where there is none.
-std::vector<double> history_of(const std::string& model, const std::string& column) {
-  std::ifstream file(fs::path(model).parent_path() / "history.csv");
-  std::vector<double> values;
-  size_t wanted = std::string::npos;
-  for (std::string line; std::getline(file, line);) {
-    std::istringstream fields(line);
-    std::string field;
-    for (size_t i = 0; std::getline(fields, field, ','); ++i) {
-      if (wanted == std::string::npos && field == column)
-        wanted = i;
-      else if (i == wanted && field != column)
-        values.push_back(std::strtod(field.c_str(), nullptr));
-    }
-    if (wanted == std::string::npos) break;  // the first line names the columns
-  }
-  return values;
-}
-
 void write_curves(const std::string& path, const std::vector<Run>& runs, Task task) {
   const std::string score = task == Task::classes ? "val_top1" : task == Task::multi_label ? "val_map" : "val_r2";
   std::vector<Chart> charts;
@@ -127,7 +151,10 @@ void write_curves(const std::string& path, const std::vector<Run>& runs, Task ta
     Chart chart{title, "epoch", {}};
     for (const Run& run : runs) {
       Chart::Line line{run.name, history_of(run.model, "epoch"), history_of(run.model, column)};
-      if (!line.y.empty() && line.x.size() == line.y.size()) chart.lines.push_back(std::move(line));
+      if (!line.y.empty() && line.x.size() == line.y.size())
+        chart.lines.push_back(std::move(line));
+      else if (charts.empty())
+        std::cerr << "graft: " << run.name << " has no " << column << " in a history.csv: it is not drawn\n";
     }
     if (!chart.lines.empty()) charts.push_back(std::move(chart));
   }
@@ -219,7 +246,8 @@ void tell_other_data(const std::vector<Run>& runs, const Options& o, double vali
     std::error_code code;
     const bool same = fs::equivalent(*source.data, o.data, code) && !code;
     if (!same)
-      listener.note(run.name + " was trained on " + *source.data + ", not on " + o.data);
+      listener.note(run.name + " was trained on " + *source.data + ", not on " + o.data +
+                    ": pictures that are in both may have trained it");
     else if (!is_split && (source.seed.value_or(0) != o.common.seed ||
                            source.validation_part.value_or(kValidationPart) != validation_part))
       listener.note(run.name +
@@ -245,8 +273,9 @@ void compare_runs(Options o, const CLI::App& finetune) {
     const std::string model = is_model_reference(o.runs[i]) ? local_model(o.runs[i], o.common) : model_in(o.runs[i]);
     runs.push_back({names[i], model, settings_of_run(model), {}, {}});
   }
-  complete_settings(runs, finetune);
-  const RunSource source = source_of_run(runs[0].model);
+  RunSource source;  // of the first that knows its data
+  for (const Run& run : runs)
+    if (!source.data) source = source_of_run(run.model);
   double validation_part = kValidationPart;
   if (o.data.empty() && !source.data)
     throw Error("no labelled pictures are named", "--data names them; a RUN folder knows its own").about("data");
@@ -262,6 +291,8 @@ void compare_runs(Options o, const CLI::App& finetune) {
     if (models.back().task() != models[0].task())
       throw Error(run.name + " has another task than " + runs[0].name, "compare models of the same task");
   }
+  for (size_t i = 0; i < runs.size(); ++i) take_training(runs[i], models[i]);
+  complete_settings(runs, finetune);
   const Task task = models[0].task();
   Dataset data = read_dataset(o.data, task, {validation_part, o.common.seed, false});
   const bool is_split = data.is_split;
@@ -346,7 +377,7 @@ void register_compare(CLI::App& app) {
   command->add_option("--split", o->split, "auto | test | val | train | all")
       ->transform(one_of({"auto", "test", "val", "train", "all"}))
       ->capture_default_str();
-  command->add_option("--curves", o->curves_file, "Draw the validation curves of all runs: .svg")->type_name("FILE");
+  command->add_option("--curves", o->curves_file, "Draw the validation curves of the runs: .svg")->type_name("FILE");
   command->add_option("--pictures", o->pictures_file, "Write the pictures that are answered differently: .csv")
       ->type_name("FILE");
   command->callback([o, &app] { compare_runs(*o, *app.get_subcommand("finetune")); });

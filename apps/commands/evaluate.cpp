@@ -50,16 +50,18 @@ std::optional<Dataset> pictures_of_one_class(const Model& model, const std::stri
   return data;
 }
 
-/// What was not given is that of the run that made the model.
-void take_run(Options& o) {
+/// What was not given is that of the run that made the model. Returns whether the pictures are those of that run.
+bool take_run(Options& o) {
   const RunSource source = source_of_run(o.model);
   if (o.data.empty() && !source.data)
     throw Error("no labelled pictures are named", "name them behind the model; a RUN folder knows its own");
-  if (o.data.empty()) {
-    o.data = *source.data;
-    if (!o.validation_part_given) o.validation_part = source.validation_part.value_or(o.validation_part);
-    if (!o.seed_given) o.common.seed = source.seed.value_or(o.common.seed);
-  }
+  std::error_code code;
+  const bool own =
+      source.data && (o.data.empty() || (std::filesystem::equivalent(*source.data, o.data, code) && !code));
+  if (o.data.empty()) o.data = *source.data;
+  if (own && !o.validation_part_given) o.validation_part = source.validation_part.value_or(o.validation_part);
+  if (own && !o.seed_given) o.common.seed = source.seed.value_or(o.common.seed);
+  return own;
 }
 
 void evaluate(Options o) {
@@ -68,14 +70,15 @@ void evaluate(Options o) {
   if (!o.pictures_file.empty() && o.pictures_file == o.curves_file)
     throw Error("is the file of " + mention("pictures"), "choose another name").about("curves");
   Model model = Model::load(o.model);
-  take_run(o);
+  const bool own_data = take_run(o);
   if (!o.labels.empty()) model.set_labels(read_lines(o.labels));
   const Task task = model.task();
   const RunSettings settings = run_settings(model, o);
-  // Parts that the data does not tell apart are made as training makes them.
-  const bool as_trained = splits_as_training(o.split);
   const auto one_class = task == Task::classes ? pictures_of_one_class(model, o.data) : std::nullopt;
   Dataset data = one_class ? *one_class : read_dataset(o.data, task, {o.validation_part, o.common.seed, false});
+  // Parts that the data does not tell apart are made as training makes them; of a run's own data those that it trained
+  // on are not to judge it.
+  const bool as_trained = splits_as_training(o.split) || (own_data && o.split == "auto" && !data.is_split);
   if (!one_class && data.validation.empty() && as_trained)
     data = read_dataset(o.data, task, {o.validation_part, o.common.seed});
   const std::vector<DataPart> chosen = chosen_parts(data, o.split, o.data);
@@ -132,7 +135,8 @@ void register_evaluate(CLI::App& app) {
                       "lines); a RUN folder's own where it is left out");
   command
       ->add_option("--split", o->split,
-                   "auto | test | val | train | all | each; auto: test where there is one, else val, else everything; "
+                   "auto | test | val | train | all | each; auto: test where there is one, else val (of its own data "
+                   "what a run split off), else everything; "
                    "each: the parts side by side")
       ->transform(one_of({"auto", "test", "val", "train", "all", "each"}))
       ->capture_default_str();

@@ -45,6 +45,9 @@ std::vector<std::string> class_names(const PictureList& pictures, const Options&
 }
 
 void check_map(size_t pictures) {
+  if (pictures < 4)
+    throw Error("--tsne: needs at least 4 pictures, there are " + std::to_string(pictures), "leave it out",
+                ErrorCode::bad_data);
   if (pictures > kMostInAPicture)
     throw Error("--tsne: " + std::to_string(pictures) + " pictures are too many, work grows with their square",
                 "give at most " + std::to_string(kMostInAPicture));

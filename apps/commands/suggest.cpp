@@ -94,7 +94,12 @@ void register_suggest(CLI::App& app) {
   command
       ->add_option("inputs", o->inputs, "Unlabelled pictures: files, folders, globs, or - for a list on standard input")
       ->required();
-  command->add_option("--count", o->count, "How many to name")->check(CLI::Range(1, 2000))->capture_default_str();
+  command
+      ->add_option(
+          "--count", o->count,
+          "How many to name: of so many clusters of unsure pictures one each, so that a larger count is another choice")
+      ->check(CLI::Range(1, 2000))
+      ->capture_default_str();
   command->add_option("--format", o->format, "text | csv | jsonl")
       ->transform(one_of({"text", "csv", "jsonl"}))
       ->capture_default_str();

@@ -124,6 +124,8 @@ Suggestions suggest(const Model& model, const std::vector<std::string>& paths, c
           {pictures[i]->index, static_cast<double>(uncertainty[i]),
            answers ? best_scores(pictures[i]->scores, model.task(), model.labels(), 2, confidence.thresholds)
                    : std::vector<Score>()});
+    std::stable_sort(result.pictures.begin(), result.pictures.end(),
+                     [](const Suggestion& a, const Suggestion& b) { return a.uncertainty > b.uncertainty; });
     return result;
   });
 }

@@ -115,7 +115,7 @@ std::string last_line(const FinetuneReport& report) {
 std::string how_to_go_on(const FinetuneSettings& settings) {
   std::error_code code;
   return fs::exists(settings.checkpoint, code) ? "the same command with --resume goes on"
-                                               : "the same command begins again";
+                                               : "the same command with --overwrite begins again";
 }
 
 /// What the finished model makes of the pictures that neither trained nor chose anything.

@@ -54,6 +54,9 @@ class Objective {
   virtual double divergence(const std::vector<double>& y) = 0;
 };
 
+/// Rows of all pairs that are worth a thread: to wake one takes as long as some ten thousand pairs.
+int64_t rows_worth_a_thread(int64_t samples) { return std::max<int64_t>(1, 20000 / samples); }
+
 /// Over all pairs.
 class AllPairs final : public Objective {
  public:
@@ -68,7 +71,7 @@ class AllPairs final : public Objective {
 
   void compute_gradient(const std::vector<double>& y, double exaggeration, std::vector<double>& gradient) override {
     const double total = weigh(y);
-    parallel_for(n_, 1, [&](int64_t first, int64_t last) {
+    parallel_for(n_, rows_worth_a_thread(n_), [&](int64_t first, int64_t last) {
       for (int64_t i = first; i < last; ++i) {
         double x = 0, z = 0;
         for (int64_t j = 0; j < n_; ++j) {
@@ -98,7 +101,7 @@ class AllPairs final : public Objective {
  private:
   /// Σ of all closenesses: rows apart, then in order.
   double weigh(const std::vector<double>& y) {
-    parallel_for(n_, 1, [&](int64_t first, int64_t last) {
+    parallel_for(n_, rows_worth_a_thread(n_), [&](int64_t first, int64_t last) {
       for (int64_t i = first; i < last; ++i) {
         double sum = 0;
         for (int64_t j = 0; j < n_; ++j) sum += i == j ? 0 : closeness(y.data() + 2 * i, y.data() + 2 * j);

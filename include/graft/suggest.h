@@ -24,7 +24,7 @@ struct Suggestion {
   std::vector<Score> top;  // the two best answers; empty where the model has no classes
 };
 struct Suggestions {
-  std::vector<Suggestion> pictures;                     // in the order in which labels help
+  std::vector<Suggestion> pictures;                     // the most uncertain first
   std::vector<std::pair<size_t, std::string>> skipped;  // index and why it could not be read
 };
 

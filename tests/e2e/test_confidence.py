@@ -99,6 +99,13 @@ class Confidence(ScratchTest):
         told = graft_json("classify", again, self.foreign)
         self.assertLess(told["foreign"], len(told["results"]) / 4)
 
+    def test_a_head_of_convolutions_has_no_row_of_features(self):
+        run_folder = self.base / "conv"
+        told = graft_json("finetune", BUNDLED, self.pictures, "-o", run_folder, "--head", "conv", "--epochs", 1, "--no-report")
+        self.assertEqual(told["confidence"]["references"], 0)
+        self.assertNotIn("ood_score", graft_json("classify", run_folder, self.foreign)["results"][0])
+        self.assertEqual(len(graft_json("suggest", run_folder, self.foreign, "--count", 5)["results"]), 5)
+
     def test_damaged_metadata_is_one_line(self):
         model = onnx.load(self.run_folder / "model.onnx")
         for p in model.metadata_props:

@@ -2,6 +2,7 @@
 import csv
 import json
 import math
+import shutil
 import unittest
 import xml.dom.minidom
 
@@ -51,6 +52,16 @@ class Evaluate(ScratchTest):
         lines = self.base / "pictures.jsonl"
         graft("evaluate", self.run_folder, self.pictures, "--pictures", lines, "--quiet")
         self.assertEqual([json.loads(line)["path"] for line in lines.read_text().splitlines()], [row["path"] for row in rows])
+
+    def test_a_run_is_judged_by_pictures_that_it_was_not_trained_on(self):
+        plain, run_folder = self.base / "plain", self.base / "plain_run"
+        shutil.copytree(self.pictures / "train", plain)
+        told = graft_json("finetune", BUNDLED, plain, "-o", run_folder, "--epochs", 2, "--val-split", 0.3, "--no-report")
+        for arguments in ((run_folder,), (run_folder, plain), (run_folder, plain, "--split", "val")):
+            evaluated = graft_json("evaluate", *arguments)
+            self.assertEqual(evaluated["split"], "val")
+            self.assertEqual(evaluated["top1"], told["best_val_top1"])
+        self.assertEqual(graft_json("evaluate", run_folder, "--split", "all")["images"], 48)
 
     def test_figures_of_classes_are_those_of_the_answers(self):
         table, scores = self.base / "answers.csv", {}
