@@ -189,13 +189,14 @@ double OodDetector::distance(std::span<const float> features) const {
 }
 
 double OodDetector::score(std::span<const float> features) const {
-  const double at = distance(features);
   const std::vector<float>& ranks = state_.distances;
-  if (!(at < static_cast<double>(ranks.back()))) return 1;  // or no number
-  const auto above = std::upper_bound(ranks.begin(), ranks.end(), static_cast<float>(at));
+  const auto rounded = static_cast<float>(distance(features));  // as the ranks are
+  if (!(rounded < ranks.back())) return 1;                      // or no number
+  const auto above = std::upper_bound(ranks.begin(), ranks.end(), rounded);
   if (above == ranks.begin()) return 0;
   const auto i = static_cast<double>(above - ranks.begin() - 1);
-  const auto low = static_cast<double>(*(above - 1)), high = static_cast<double>(*above);
+  const auto at = static_cast<double>(rounded), low = static_cast<double>(*(above - 1)),
+             high = static_cast<double>(*above);
   return (i + (high > low ? std::clamp((at - low) / (high - low), 0.0, 1.0) : 0)) /
          static_cast<double>(ranks.size() - 1);
 }
