@@ -31,7 +31,7 @@ namespace {
 namespace fs = std::filesystem;
 using nlohmann::json;
 
-constexpr double kValidationPart = 0.2;  // as finetune's --val-split
+const double kValidationPart = SplitSettings{}.validation_part;  // of runs that say none
 
 struct Options : PictureModelOptions {
   std::vector<std::string> runs;
@@ -187,13 +187,13 @@ void write_differences(const std::string& path, const std::vector<Run>& runs) {
       bool first = true;
       for (const Run& run : runs) {
         const Evaluation& e = run.part.evaluation;
-        const auto p = std::find_if(e.predictions.begin(), e.predictions.end(),
-                                    [&](const Prediction& q) { return q.file == file; });
+        const auto p = std::lower_bound(e.predictions.begin(), e.predictions.end(), file,
+                                        [](const Prediction& q, size_t wanted) { return q.file < wanted; });
+        const bool read = p != e.predictions.end() && p->file == file;
         if (std::exchange(first, false))
           stream << csv_field(item.path) << ','
-                 << csv_field(p != e.predictions.end() && p->truth >= 0 ? e.classes[static_cast<size_t>(p->truth)]
-                                                                        : "");
-        if (p == e.predictions.end()) {
+                 << csv_field(read && p->truth >= 0 ? e.classes[static_cast<size_t>(p->truth)] : "");
+        if (!read) {
           stream << ",,,";
           continue;
         }

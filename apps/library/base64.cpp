@@ -1,11 +1,20 @@
 #include "apps/library/base64.h"
 
 #include <algorithm>
+#include <array>
 
 namespace graft {
 namespace {
 
 constexpr std::string_view kDigits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
+/// What each character stands for; 64: nothing.
+constexpr std::array<uint8_t, 256> kValues = [] {
+  std::array<uint8_t, 256> values{};
+  values.fill(64);
+  for (size_t i = 0; i < kDigits.size(); ++i) values[static_cast<uint8_t>(kDigits[i])] = static_cast<uint8_t>(i);
+  return values;
+}();
 
 }  // namespace
 
@@ -29,9 +38,9 @@ std::optional<std::vector<uint8_t>> from_base64(std::string_view text) {
     uint32_t group = 0;
     for (size_t k = 0; k < 4; ++k) {
       const bool pads = i + k >= text.size() - padding;
-      const size_t digit = pads ? 0 : kDigits.find(text[i + k]);
-      if (digit == std::string_view::npos) return std::nullopt;
-      group = group << 6 | static_cast<uint32_t>(digit);
+      const uint8_t digit = pads ? 0 : kValues[static_cast<uint8_t>(text[i + k])];
+      if (digit == 64) return std::nullopt;
+      group = group << 6 | digit;
     }
     const size_t count = i + 4 == text.size() ? 3 - padding : 3;
     for (size_t k = 0; k < count; ++k) bytes.push_back(static_cast<uint8_t>(group >> (16 - 8 * k)));

@@ -55,6 +55,28 @@ OodDetector detector_of(const json& j) {
                       .distances = j.at("distances").get<std::vector<float>>()});
 }
 
+/// Hands the key's contents to `body`, where there are any. Throws Error (corrupt_file) where that cannot take them.
+template <typename Body>
+void read_metadata(const OnnxModel& model, const char* key, const Body& body) {
+  const auto said = model.metadata.other.find(key);
+  if (said == model.metadata.other.end()) return;
+  try {
+    body(json::parse(said->second));
+  } catch (const std::exception&) {  // its text may quote a megabyte
+    throw Error(place_of(model) + ": metadata " + key + " is not what graft writes", {}, ErrorCode::corrupt_file);
+  }
+}
+
+std::vector<float> any_thresholds(const OnnxModel& model) {
+  std::vector<float> thresholds;
+  read_metadata(model, kThresholds, [&](const json& j) {
+    thresholds = j.get<std::vector<float>>();
+    for (const float t : thresholds)
+      if (!(t >= 0 && t <= 1)) throw Error("no probability");
+  });
+  return thresholds;
+}
+
 /// `most` of them at most, by lot, by class.
 std::vector<int64_t> by_lot(const SampleSource& source, int64_t first, int64_t last, size_t most, uint64_t key) {
   std::vector<int64_t> pictures;
@@ -93,38 +115,28 @@ std::vector<int64_t> of_each_class(const SampleSource& source, int64_t first, in
 
 }  // namespace
 
-Confidence confidence_of(const OnnxModel& model) {
-  Confidence confidence;
-  const auto read = [&](const char* key, auto body) {
-    const auto said = model.metadata.other.find(key);
-    if (said == model.metadata.other.end()) return;
-    try {
-      body(json::parse(said->second));
-    } catch (const std::exception&) {  // its text may quote a megabyte
-      throw Error(place_of(model) + ": metadata " + key + " is not what graft writes", {}, ErrorCode::corrupt_file);
-    }
-  };
-  read(kTemperature, [&](const json& j) {
-    confidence.temperature = j.get<double>();
-    if (!(confidence.temperature >= 5e-4 && confidence.temperature <= 2000))  // all that a fit can come to
-      throw Error("no temperature");
+double temperature_of(const OnnxModel& model) {
+  double temperature = 1;
+  read_metadata(model, kTemperature, [&](const json& j) {
+    temperature = j.get<double>();
+    if (!(temperature >= 5e-4 && temperature <= 2000)) throw Error("no temperature");  // all that a fit can come to
   });
-  read(kThresholds, [&](const json& j) {
-    confidence.thresholds = j.get<std::vector<float>>();
-    for (const float t : confidence.thresholds)
-      if (!(t >= 0 && t <= 1)) throw Error("no probability");
-  });
-  read(kOod, [&](const json& j) { confidence.ood.emplace(detector_of(j)); });
-  return confidence;
+  return temperature;
 }
 
 std::vector<float> thresholds_of(const OnnxModel& model, size_t outputs) {
-  std::vector<float> thresholds = confidence_of(model).thresholds;
+  std::vector<float> thresholds = any_thresholds(model);
   if (!thresholds.empty() && thresholds.size() != outputs)
     throw Error(place_of(model) + ": has " + std::to_string(thresholds.size()) + " thresholds for " +
                     std::to_string(outputs) + " outputs",
                 {}, ErrorCode::corrupt_file);
   return thresholds;
+}
+
+Confidence confidence_of(const OnnxModel& model) {
+  Confidence confidence{temperature_of(model), any_thresholds(model), {}};
+  read_metadata(model, kOod, [&](const json& j) { confidence.ood.emplace(detector_of(j)); });
+  return confidence;
 }
 
 void set_confidence(const Confidence& confidence, Metadata& metadata) {

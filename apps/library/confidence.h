@@ -23,6 +23,8 @@ struct Confidence {
 
 /// Throws Error (corrupt_file) where a key of graft's holds what graft does not write.
 Confidence confidence_of(const OnnxModel& model);
+/// Its parts, without reading the others: a detector takes a while. Throw the same.
+double temperature_of(const OnnxModel& model);
 /// Its thresholds, of a model with so many outputs; empty where it has none. Throws Error (corrupt_file) for other
 /// ones.
 std::vector<float> thresholds_of(const OnnxModel& model, size_t outputs);

@@ -128,7 +128,7 @@ void evaluate_classes(const Model& model, const std::vector<LabelledFile>& files
   if (labels.empty())
     for (size_t i = 0; i < classes.size(); ++i) result.classes[static_cast<size_t>(target[i])] = classes[i];
   const bool probabilities = scores_name.empty() && ends_in_probabilities(model.contents().graph);
-  const double temperature = confidence_of(model.contents()).temperature;
+  const double temperature = temperature_of(model.contents());
   Metrics metrics(static_cast<int>(runner.width()));
   ScoreTable table(runner.width());
   std::vector<float> scores;

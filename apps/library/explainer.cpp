@@ -220,7 +220,7 @@ struct Explainer::Impl {
         pipeline(evaluation_pipeline(preprocessing)),
         backend(backend_for(run.compute)) {
     const OnnxModel& contents = model.contents();
-    temperature = confidence_of(contents).temperature;
+    temperature = temperature_of(contents);
     done = scores_before_softmax(contents.graph).empty() && ends_in_probabilities(contents.graph);
     const auto in_use = exclusive_use(backend);
     const OpenDims dims{1, preprocessing.crop_height, preprocessing.crop_width};

@@ -28,6 +28,15 @@ std::vector<float> inner_products(std::span<const float> a, std::span<const floa
   return products;
 }
 
+void make_unit(std::span<float> rows, size_t length) {
+  for (size_t at = 0; at < rows.size(); at += length) {
+    double squares = 0;
+    for (const float v : rows.subspan(at, length)) squares += static_cast<double>(v) * static_cast<double>(v);
+    const auto scale = static_cast<float>(squares > 0 ? 1 / std::sqrt(squares) : 0);
+    for (float& v : rows.subspan(at, length)) v *= scale;
+  }
+}
+
 void make_orthonormal(std::span<float> rows, size_t length) {
   const auto dot = [length](const float* x, const float* y) {
     double sum = 0;

@@ -21,17 +21,14 @@ constexpr size_t kNone = std::numeric_limits<size_t>::max();
 std::vector<float> directions(std::span<const float> features, size_t width) {
   std::vector<float> result(features.size());
   for (size_t at = 0; at < features.size(); at += width) {
-    double squares = 0;
     float most = 0;  // powers of parts of it neither overflow nor vanish
     for (size_t j = at; j < at + width; ++j) most = std::max(most, std::fabs(features[j]));
     for (size_t j = at; j < at + width; ++j) {
       const float size = most > 0 ? std::fabs(features[j]) / most : 0;
       result[j] = std::copysign(size * std::sqrt(size), features[j]);
-      squares += static_cast<double>(result[j]) * static_cast<double>(result[j]);
     }
-    const auto scale = static_cast<float>(squares > 0 ? 1 / std::sqrt(squares) : 0);
-    for (size_t j = at; j < at + width; ++j) result[j] *= scale;
   }
+  make_unit(result, width);
   return result;
 }
 

@@ -60,6 +60,21 @@ double ScoreTable::best_temperature() const {
   return std::exp((low + high) / 2);
 }
 
+double ScoreTable::mean_confidence(double temperature) const {
+  double total = 0;
+  for (size_t i = 0; i < count(); ++i)
+    total += std::exp(static_cast<double>(*std::max_element(row(i).begin(), row(i).end())) / temperature -
+                      formulas::log_sum_exp(row(i), Row{}, temperature));
+  return count() == 0 ? 0 : total / static_cast<double>(count());
+}
+
+size_t ScoreTable::right() const {
+  size_t count_right = 0;
+  for (size_t i = 0; i < count(); ++i)
+    count_right += std::max_element(row(i).begin(), row(i).end()) - row(i).begin() == labels_[i];
+  return count_right;
+}
+
 double ScoreTable::calibration_error(double temperature) const {
   constexpr size_t kBins = 15;
   double gap[kBins] = {};

@@ -28,6 +28,10 @@ class ScoreTable {
   /// Mean cross-entropy, and expected calibration error over 15 equal bins, of softmax(scores / T).
   double loss(double temperature) const;
   double calibration_error(double temperature) const;
+  /// Mean of the largest probabilities of softmax(scores / T).
+  double mean_confidence(double temperature) const;
+  /// Pictures whose largest score, the first of equals, is that of their label.
+  size_t right() const;
 
  private:
   std::span<const float> row(size_t i) const { return std::span(scores_).subspan(i * classes_, classes_); }

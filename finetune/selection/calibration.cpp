@@ -1,9 +1,7 @@
 #include "finetune/selection/calibration.h"
 
-#include <algorithm>
 #include <cmath>
 
-#include "finetune/losses/formulas/formula.h"
 #include "finetune/metrics/bootstrap.h"
 #include "finetune/metrics/ranking.h"
 #include "finetune/metrics/score_table.h"
@@ -34,40 +32,17 @@ struct Counts {
 /// The temperature that makes the probabilities most likely, but none that is surer than the answers have shown: their
 /// mean confidence stays below (right + 1) / (pictures + 2), Laplace's rule of succession. Where all answers are right
 /// the likelihood alone has no end short of certainty.
-class Temperature {
- public:
-  explicit Temperature(size_t classes) : classes_(classes), table_(classes) {}
-  void add(std::span<const float> scores, int label) {
-    table_.add(scores, label);
-    scores_.insert(scores_.end(), scores.begin(), scores.end());
-    right_ += std::max_element(scores.begin(), scores.end()) - scores.begin() == label;
+double cautious_temperature(const ScoreTable& table) {
+  const double best = table.best_temperature(),
+               most = (static_cast<double>(table.right()) + 1) / (static_cast<double>(table.count()) + 2);
+  if (table.mean_confidence(best) <= most) return best;
+  double low = std::log(best), high = std::log(2000.0);
+  while (high - low > 1e-6) {
+    const double middle = (low + high) / 2;
+    (table.mean_confidence(std::exp(middle)) > most ? low : high) = middle;
   }
-  double fit() const {
-    const double best = table_.best_temperature(), most = (right_ + 1) / (static_cast<double>(table_.count()) + 2);
-    if (mean_confidence(best) <= most) return best;
-    double low = std::log(best), high = std::log(2000.0);
-    while (high - low > 1e-6) {
-      const double middle = (low + high) / 2;
-      (mean_confidence(std::exp(middle)) > most ? low : high) = middle;
-    }
-    return std::exp(high);
-  }
-
- private:
-  double mean_confidence(double temperature) const {
-    double sum = 0;
-    for (size_t at = 0; at < scores_.size(); at += classes_) {
-      const std::span<const float> row = std::span(scores_).subspan(at, classes_);
-      const auto best = static_cast<double>(*std::max_element(row.begin(), row.end()));
-      sum += std::exp(best / temperature - formulas::log_sum_exp(row, Row{}, temperature));
-    }
-    return sum / static_cast<double>(table_.count());
-  }
-  size_t classes_;
-  ScoreTable table_;
-  std::vector<float> scores_;
-  double right_ = 0;
-};
+  return std::exp(high);
+}
 
 float sigmoid(double logit) { return static_cast<float>(1 / (1 + std::exp(-logit))); }
 
@@ -84,10 +59,10 @@ TemperatureFit fit_temperature(std::span<const float> scores, std::span<const in
   HeldOut before, after;
   std::vector<float> scaled(classes);
   for (size_t part = 0; part < kParts; ++part) {
-    Temperature others(classes);
+    ScoreTable others(classes);
     for (size_t i = 0; i < labels.size(); ++i)
       if (part_of(i) != part) others.add(scores.subspan(i * classes, classes), labels[i]);
-    const double temperature = others.fit();
+    const double temperature = cautious_temperature(others);
     for (size_t i = part; i < labels.size(); i += kParts) {
       for (size_t c = 0; c < classes; ++c)
         scaled[c] = static_cast<float>(static_cast<double>(scores[i * classes + c]) / temperature);
@@ -100,10 +75,7 @@ TemperatureFit fit_temperature(std::span<const float> scores, std::span<const in
   fit.loss_after = judged.loss(1);
   const MeanDifference gain = mean_difference(before.losses, after.losses);
   fit.kept = fit.error_after < fit.error_before && gain.mean > 2 * gain.error;
-  if (!fit.kept) return fit;
-  Temperature all(classes);
-  for (size_t i = 0; i < labels.size(); ++i) all.add(scores.subspan(i * classes, classes), labels[i]);
-  fit.temperature = all.fit();
+  if (fit.kept) fit.temperature = cautious_temperature(whole);
   return fit;
 }
 

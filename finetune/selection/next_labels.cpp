@@ -14,17 +14,6 @@ namespace {
 constexpr int kRounds = 20;
 constexpr float kLeastWeight = 1e-4f;  // who is quite sure counts a little, or clusters of such have no mean
 
-std::vector<float> unit_rows(std::span<const float> features, size_t width) {
-  std::vector<float> rows(features.begin(), features.end());
-  for (size_t at = 0; at < rows.size(); at += width) {
-    double squares = 0;
-    for (size_t j = at; j < at + width; ++j) squares += static_cast<double>(rows[j]) * static_cast<double>(rows[j]);
-    const auto scale = static_cast<float>(squares > 0 ? 1 / std::sqrt(squares) : 0);
-    for (size_t j = at; j < at + width; ++j) rows[j] *= scale;
-  }
-  return rows;
-}
-
 /// Weighted k-means of rows.
 class Clusters {
  public:
@@ -139,7 +128,8 @@ std::vector<size_t> next_to_label(std::span<const float> features, size_t width,
   if (count == 0) return {};
   std::vector<float> weights(uncertainty.begin(), uncertainty.end());
   for (float& w : weights) w = std::max(w, kLeastWeight);
-  const std::vector<float> rows = unit_rows(features, width);
+  std::vector<float> rows(features.begin(), features.end());
+  make_unit(rows, width);
   return Clusters(rows, width, weights, count, seed).nearest();
 }
 
