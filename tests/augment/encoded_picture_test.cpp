@@ -91,7 +91,7 @@ TEST(EncodedPicture, APartIsThatOfTheWhole) {
                        y1 = place(picture.height());
           const Box box{std::min(x0, x1), std::min(y0, y1), std::max(x0, x1), std::max(y0, y1)};
           const ImagePart part = picture.decode(box);
-          const auto place_text = [&] {
+          const auto place_text = [&, w = w, h = h] {
             return testing::Message() << kind.across << 'x' << kind.down << (kind.progressive ? " progressive" : "")
                                       << " orientation " << kind.orientation << ' ' << w << 'x' << h << " least "
                                       << least_side << " at " << box.left << ' ' << box.top << ' ' << box.right << ' '
