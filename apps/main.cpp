@@ -10,6 +10,7 @@
 #include "apps/cli/common.h"
 #include "apps/cli/interruption.h"
 #include "apps/cli/json_output.h"
+#include "apps/cli/printable.h"
 #include "apps/cli/usage.h"
 #include "apps/commands/commands.h"
 #include "apps/models/model_reference.h"
@@ -22,11 +23,11 @@ namespace {
 
 /// What went wrong, as one line: newlines would break whoever reads it line by line. What was interrupted has a status
 /// of its own.
-int fail(std::string text) {
+int fail(std::string text, int status = kFailed) {
   for (char& c : text)
     if (c == '\n') c = ' ';
-  std::cerr << "graft: error: " << text << std::endl;
-  return Interruption::asked() ? kInterrupted : kFailed;
+  std::cerr << "graft: error: " << printable(text) << std::endl;
+  return Interruption::asked() ? kInterrupted : status;
 }
 
 /// A picture's memory is taken and given back thousands of times: kept, the system need not clear its pages anew each
@@ -85,7 +86,9 @@ int run(int argc, char** argv) {
   } catch (const Error& e) {
     const std::string text = e.text([](std::string_view setting) { return "--" + std::string(setting); });
     if (std::find(argv, argv + argc, std::string_view("--json")) != argv + argc) print_json_error(e, text);
-    return fail(text);
+    // A value that an option may not have is wrong usage, whoever finds it out.
+    const bool wrong_value = e.code() == ErrorCode::invalid_argument || e.code() == ErrorCode::not_found;
+    return fail(text, wrong_value && !e.setting().empty() ? kWrongUsage : kFailed);
   } catch (const std::bad_alloc&) {
     return fail("out of memory: use a smaller --batch");
   } catch (const std::exception& e) {

@@ -3,16 +3,17 @@
 #include <iostream>
 
 #include "apps/cli/common.h"
+#include "apps/cli/printable.h"
 
 namespace graft::app {
 
 void RunListener::note(const std::string& text) {
   notes_.push_back(text);
-  if (!quiet_) std::cerr << "graft: " << text << "\n";
+  if (!quiet_) std::cerr << "graft: " << printable(text) << "\n";
 }
 
 void RunListener::skipped(const std::string& reason) {
-  std::cerr << "graft: skipped " << reason << "\n";
+  std::cerr << "graft: skipped " << printable(reason) << "\n";
   set_exit_status(kSomeSkipped);
   unreadable_.push_back(reason);
 }

@@ -83,6 +83,17 @@ CLI::Validator one_of(std::vector<std::string> names) {
       "");
 }
 
+CLI::Validator ends_in(std::vector<std::string> endings) {
+  return CLI::Validator(
+      [endings = std::move(endings)](const std::string& path) -> std::string {
+        const bool fits = std::any_of(endings.begin(), endings.end(),
+                                      [&](const std::string& ending) { return path.ends_with(ending); });
+        if (fits) return {};
+        return "\"" + path + "\" does not end in " + joined(endings);
+      },
+      "");
+}
+
 std::string usage_problem(const CLI::App& app, const CLI::ParseError& error,
                           const std::vector<std::string>& arguments) {
   const CLI::App& command = command_of(app);

@@ -21,6 +21,9 @@ std::string examples(const std::vector<std::string>& lines);
 /// Takes one of `names`, written in any case; for another word the closest one is named.
 CLI::Validator one_of(std::vector<std::string> names);
 
+/// Refuses the name of a file that ends in none of `endings` (".svg").
+CLI::Validator ends_in(std::vector<std::string> endings);
+
 /// What is wrong with a command line, in one line with what to do. `app`: the program after parsing failed.
 std::string usage_problem(const CLI::App& app, const CLI::ParseError& error, const std::vector<std::string>& arguments);
 

@@ -12,10 +12,12 @@
 #include "apps/cli/csv.h"
 #include "apps/cli/interruption.h"
 #include "apps/cli/json_output.h"
+#include "apps/cli/printable.h"
 #include "apps/cli/run_listener.h"
 #include "apps/cli/usage.h"
 #include "apps/commands/commands.h"
 #include "apps/library/read_lines.h"
+#include "apps/library/scores.h"
 #include "apps/pictures/file_placing.h"
 #include "graft/classifier.h"
 #include "graft/dataset.h"
@@ -38,7 +40,12 @@ struct Options : PictureModelOptions {
   PlacingOptions placing;
 };
 
-constexpr const char *kUnsure = "unsure", *kForeign = "foreign";
+/// What a picture without an answer is called, and its folder: the word, or with underscores before it where the model
+/// has a class of that name.
+std::string no_answer(std::string word, const std::vector<std::string>& labels) {
+  while (std::find(labels.begin(), labels.end(), word) != labels.end()) word.insert(0, "_");
+  return word;
+}
 /// Of ood scores: pictures of the training's own kind reach it once in twenty.
 constexpr double kUsualForeign = 0.95;
 
@@ -51,6 +58,8 @@ class Report {
       : options_(options),
         labels_(classifier.labels()),
         thresholds_(classifier.thresholds()),
+        unsure_name_(no_answer("unsure", labels_)),
+        foreign_name_(no_answer("foreign", labels_)),
         task_(classifier.task()) {
     if (options.format == "csv" && !options.common.json) std::cout << "path,label,index,score,error,ood_score\n";
   }
@@ -74,7 +83,7 @@ class Report {
       labels += (labels.empty() ? "" : ";") + s.label;
     }
     const std::string answer = task_ == Task::multi_label ? labels : first.label;
-    const std::string label = foreign && options_.foreign > 0 ? kForeign : unsure ? kUnsure : answer;
+    const std::string label = foreign && options_.foreign > 0 ? foreign_name_ : unsure ? unsure_name_ : answer;
     json entry{{"path", path}, {"label", label}, {"index", first.index}, {"score", first.score}, {"top", top}};
     if (task_ == Task::multi_label) entry["labels"] = holding;
     if (options_.unsure > 0) entry["unsure"] = unsure;
@@ -102,7 +111,7 @@ class Report {
     else if (options_.format == "csv")
       std::cout << csv_field(path) << ",,,," << csv_field(reason) << ",\n";
     else
-      std::cout << path << ": error: cannot be read\n";
+      std::cout << printable(path) << ": error: cannot be read\n";
     std::cout.flush();
   }
   size_t unsure() const { return unsure_; }
@@ -138,7 +147,7 @@ class Report {
   }
   void text(const std::string& path, std::vector<Score> top, bool unsure, bool foreign) const {
     std::stable_partition(top.begin(), top.end(), [](const Score& s) { return s.holds; });
-    std::cout << path << (foreign ? ": like nothing it was trained on:" : unsure ? ": unsure:" : ":");
+    std::cout << printable(path) << (foreign ? ": like nothing it was trained on:" : unsure ? ": unsure:" : ":");
     for (size_t i = 0; i < top.size(); ++i) {
       char score[16];
       if (task_ == Task::regression)
@@ -149,13 +158,14 @@ class Report {
       std::cout << (i == 0             ? " "
                     : first_that_fails ? "; "
                                        : ", ")
-                << (first_that_fails ? "not " : "") << top[i].label << " " << score;
+                << (first_that_fails ? "not " : "") << printable(top[i].label) << " " << score;
     }
     std::cout << "\n";
   }
   const Options& options_;
   const std::vector<std::string>& labels_;
   const std::vector<float>& thresholds_;
+  const std::string unsure_name_, foreign_name_;
   Task task_;
   json results_ = json::array();
   size_t unsure_ = 0, foreign_ = 0;
@@ -179,6 +189,10 @@ Classifier make_classifier(const Options& o, PictureList& pictures) {
   Model model = Model::load(o.model);
   if (!o.labels.empty()) model.set_labels(read_lines(o.labels));
   name_imagenet(model, o);
+  if (seems_to_end_in_features(model.contents()) && !o.common.quiet)
+    std::cerr << "graft: note: " << o.model
+              << " seems to end in features, not in classes: what follows are their numbers; graft finetune gives it a "
+                 "head, graft extract writes features\n";
   RunSettings settings = run_settings(model, o);
   if (o.watch && std::find(o.inputs.begin(), o.inputs.end(), "-") != o.inputs.end())
     throw Error("a list on standard input does not change", "name folders").about("watch");

@@ -20,6 +20,7 @@
 #include "apps/evaluation/evaluation_text.h"
 #include "apps/models/model_reference.h"
 #include "apps/run/run_folder.h"
+#include "apps/run/settings_table.h"
 #include "graft/compare.h"
 #include "graft/error.h"
 #include "importer/model.h"
@@ -40,7 +41,7 @@ struct Options : PictureModelOptions {
 
 struct Run {
   std::string name, model;
-  std::map<std::string, std::string> settings;
+  SettingsTable settings;
   EvaluatedPart part;
   Comparison against_first;  // of all but the first
 };
@@ -76,46 +77,10 @@ std::vector<double> history_of(const std::string& model, const std::string& colu
   return values;
 }
 
-constexpr const char* kNotSet = "not set";
-
-/// 0.29999999999999999 as 0.3.
-std::string in_short(const std::string& value) {
-  char* end = nullptr;
-  const double number = std::strtod(value.c_str(), &end);
-  if (value.empty() || *end != 0) return value;
-  std::ostringstream text;
-  text << number;
-  return text.str();
-}
-
-/// What the runs set, without what says only where results go, and with the usual value where one of them leaves out
-/// what another sets.
-void complete_settings(std::vector<Run>& runs, const CLI::App& finetune) {
-  std::map<std::string, std::string> usual;
-  for (const CLI::Option* option : finetune.get_options()) {
-    const bool says_nothing = option->get_group() == "Output" || option->get_lnames().empty();
-    if (!says_nothing) usual[option->get_lnames()[0]] = option->get_default_str();
-  }
-  for (Run& run : runs) {
-    std::erase_if(run.settings, [&](const auto& setting) {
-      return !usual.contains(setting.first) && setting.first != "model" && setting.first != "data";
-    });
-    for (auto& [name, value] : run.settings) {
-      value = in_short(value);
-      const bool by_itself = (name == "budget" && value == "-1") || (name == "lr" && value == "0") ||
-                             (name == "weight-decay" && value == "-1");
-      if (by_itself) value = kNotSet;
-    }
-  }
-  std::set<std::string> names;
-  for (const Run& run : runs)
-    for (const auto& [name, value] : run.settings) names.insert(name);
-  for (Run& run : runs)
-    for (const std::string& name : names) {
-      if (run.settings.contains(name)) continue;
-      const std::string& value = usual[name];
-      run.settings[name] = value.empty() || value == "0" || value == "-1" ? kNotSet : in_short(value);
-    }
+std::vector<SettingsTable> tables_of(const std::vector<Run>& runs) {
+  std::vector<SettingsTable> tables;
+  for (const Run& run : runs) tables.push_back(run.settings);
+  return tables;
 }
 
 /// What a training says of itself in the model stands for what it was given: the default recipe chooses these.
@@ -129,18 +94,6 @@ void take_training(Run& run, const Model& model) {
       run.settings[name] = at->get<std::string>();
   const size_t epochs = history_of(run.model, "epoch").size();
   if (epochs > 0) run.settings["epochs"] = std::to_string(epochs);
-}
-
-/// The names of what not all runs set alike, sorted. What one of them leaves to itself differs from nothing.
-std::vector<std::string> settings_that_differ(const std::vector<Run>& runs) {
-  std::vector<std::string> names;
-  for (const auto& [name, value] : runs[0].settings) {
-    std::set<std::string> values;
-    for (const Run& run : runs)
-      if (run.settings.at(name) != kNotSet) values.insert(run.settings.at(name));
-    if (values.size() > 1) names.push_back(name);
-  }
-  return names;
 }
 
 void write_curves(const std::string& path, const std::vector<Run>& runs, Task task) {
@@ -169,6 +122,15 @@ std::string joined(const std::vector<std::string>& names) {
   return text;
 }
 
+/// What a picture shows: its class, or each of its labels.
+std::vector<std::string> true_labels(const LabelledFile& item, int truth, const Evaluation& e) {
+  if (truth >= 0) return {e.classes[static_cast<size_t>(truth)]};
+  std::vector<std::string> names;
+  for (size_t k = 0; k < item.target.size() && e.task == Task::multi_label; ++k)
+    if (item.target[k] > 0.5f) names.push_back(e.classes[k]);
+  return names;
+}
+
 /// Every picture on which any two runs differ, those that part their losses most first.
 void write_differences(const std::string& path, const std::vector<Run>& runs) {
   std::set<size_t> listed;
@@ -191,8 +153,7 @@ void write_differences(const std::string& path, const std::vector<Run>& runs) {
                                         [](const Prediction& q, size_t wanted) { return q.file < wanted; });
         const bool read = p != e.predictions.end() && p->file == file;
         if (std::exchange(first, false))
-          stream << csv_field(item.path) << ','
-                 << csv_field(read && p->truth >= 0 ? e.classes[static_cast<size_t>(p->truth)] : "");
+          stream << csv_field(item.path) << ',' << csv_field(joined(true_labels(item, read ? p->truth : -1, e)));
         if (!read) {
           stream << ",,,";
           continue;
@@ -228,7 +189,7 @@ void print_difference(const Run& run, const Run& first, Task task) {
 }
 
 void print_settings(const std::vector<Run>& runs) {
-  const std::vector<std::string> names = settings_that_differ(runs);
+  const std::vector<std::string> names = settings_that_differ(tables_of(runs));
   if (names.empty()) return;
   std::printf("\nsettings that differ\n");
   for (const std::string& name : names) {
@@ -243,9 +204,7 @@ void tell_other_data(const std::vector<Run>& runs, const Options& o, double vali
   for (const Run& run : runs) {
     const RunSource source = source_of_run(run.model);
     if (!source.data) continue;
-    std::error_code code;
-    const bool same = fs::equivalent(*source.data, o.data, code) && !code;
-    if (!same)
+    if (!is_own_data(source, o.data))
       listener.note(run.name + " was trained on " + *source.data + ", not on " + o.data +
                     ": pictures that are in both may have trained it");
     else if (!is_split && (source.seed.value_or(0) != o.common.seed ||
@@ -257,16 +216,8 @@ void tell_other_data(const std::vector<Run>& runs, const Options& o, double vali
 }
 
 void compare_runs(Options o, const CLI::App& finetune) {
-  if (!o.pictures_file.empty()) {
-    if (!o.pictures_file.ends_with(".csv"))
-      throw Error("\"" + o.pictures_file + "\" is no .csv", "end the name in .csv").about("pictures");
-    require_writable_place(o.pictures_file);
-  }
-  if (!o.curves_file.empty()) {
-    if (!o.curves_file.ends_with(".svg"))
-      throw Error("\"" + o.curves_file + "\" is no .svg", "end the name in .svg").about("curves");
-    require_writable_place(o.curves_file);
-  }
+  if (!o.pictures_file.empty()) require_writable_place(o.pictures_file);
+  if (!o.curves_file.empty()) require_writable_place(o.curves_file);
   const std::vector<std::string> names = short_names(o.runs);
   std::vector<Run> runs;
   for (size_t i = 0; i < o.runs.size(); ++i) {
@@ -279,8 +230,7 @@ void compare_runs(Options o, const CLI::App& finetune) {
   double validation_part = kValidationPart;
   if (o.data.empty() && !source.data)
     throw Error("no labelled pictures are named", "--data names them; a RUN folder knows its own").about("data");
-  std::error_code code;
-  if (o.data.empty() || (source.data && fs::equivalent(*source.data, o.data, code) && !code)) {
+  if (is_own_data(source, o.data)) {
     o.data = *source.data;  // split as the first run's was
     validation_part = source.validation_part.value_or(validation_part);
     o.common.seed = source.seed.value_or(o.common.seed);
@@ -292,7 +242,9 @@ void compare_runs(Options o, const CLI::App& finetune) {
       throw Error(run.name + " has another task than " + runs[0].name, "compare models of the same task");
   }
   for (size_t i = 0; i < runs.size(); ++i) take_training(runs[i], models[i]);
-  complete_settings(runs, finetune);
+  std::vector<SettingsTable> tables = tables_of(runs);
+  complete_settings(tables, finetune);
+  for (size_t i = 0; i < runs.size(); ++i) runs[i].settings = std::move(tables[i]);
   const Task task = models[0].task();
   Dataset data = read_dataset(o.data, task, {validation_part, o.common.seed, false});
   const bool is_split = data.is_split;
@@ -342,7 +294,7 @@ void compare_runs(Options o, const CLI::App& finetune) {
     }
     all.push_back(std::move(one));
   }
-  for (const std::string& name : settings_that_differ(runs)) {
+  for (const std::string& name : settings_that_differ(tables_of(runs))) {
     json values = json::array();
     for (const Run& run : runs) values.push_back(run.settings.at(name));
     settings[name] = values;
@@ -377,8 +329,11 @@ void register_compare(CLI::App& app) {
   command->add_option("--split", o->split, "auto | test | val | train | all")
       ->transform(one_of({"auto", "test", "val", "train", "all"}))
       ->capture_default_str();
-  command->add_option("--curves", o->curves_file, "Draw the validation curves of the runs: .svg")->type_name("FILE");
+  command->add_option("--curves", o->curves_file, "Draw the validation curves of the runs: .svg")
+      ->check(ends_in({".svg"}))
+      ->type_name("FILE");
   command->add_option("--pictures", o->pictures_file, "Write the pictures that are answered differently: .csv")
+      ->check(ends_in({".csv"}))
       ->type_name("FILE");
   command->callback([o, &app] { compare_runs(*o, *app.get_subcommand("finetune")); });
 }

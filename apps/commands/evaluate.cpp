@@ -55,9 +55,7 @@ bool take_run(Options& o) {
   const RunSource source = source_of_run(o.model);
   if (o.data.empty() && !source.data)
     throw Error("no labelled pictures are named", "name them behind the model; a RUN folder knows its own");
-  std::error_code code;
-  const bool own =
-      source.data && (o.data.empty() || (std::filesystem::equivalent(*source.data, o.data, code) && !code));
+  const bool own = is_own_data(source, o.data);
   if (o.data.empty()) o.data = *source.data;
   if (own && !o.validation_part_given) o.validation_part = source.validation_part.value_or(o.validation_part);
   if (own && !o.seed_given) o.common.seed = source.seed.value_or(o.common.seed);

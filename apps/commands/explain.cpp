@@ -7,6 +7,7 @@
 #include "apps/cli/account.h"
 #include "apps/cli/common.h"
 #include "apps/cli/json_output.h"
+#include "apps/cli/printable.h"
 #include "apps/cli/run_listener.h"
 #include "apps/cli/usage.h"
 #include "apps/commands/commands.h"
@@ -106,7 +107,7 @@ void explain(const Options& o) {
         write_npy(name + ".npy", Tensor::copy_of<float>({e.height, e.width}, e.map));
         one["map"] = name + ".npy";
       }
-      if (!o.common.json) std::cout << paths[i] << ": " << e.label << ": " << name << ".png\n";
+      if (!o.common.json) std::cout << printable(paths[i]) << ": " << printable(e.label) << ": " << name << ".png\n";
       results.push_back(std::move(one));
     }
   }

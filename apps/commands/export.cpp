@@ -38,6 +38,10 @@ void add_probabilities(OnnxModel& model) {
     throw Error("measured values are no scores", "leave it out", ErrorCode::unsupported).about("softmax");
   if (ends_in_probabilities(graph))
     throw Error("the model ends in probabilities already", "leave it out").about("softmax");
+  if (seems_to_end_in_features(model))
+    throw Error("the model ends in features, which no softmax makes probabilities of",
+                "leave it out; graft finetune gives the model a head", ErrorCode::unsupported)
+        .about("softmax");
   ValueId scores = graph.outputs.at(0);
   const Shape& shape = graph.value(scores).shape;
   const bool single = shape.rank() > 0 && shape[shape.rank() - 1] == 1;
@@ -65,8 +69,6 @@ void drop_auxiliary_outputs(OnnxModel& model) {
 
 void export_model(const Options& o) {
   namespace fs = std::filesystem;
-  if (!o.output.ends_with(".onnx"))
-    throw Error("\"" + o.output + "\" is no ONNX file", "end the name in .onnx").about("output");
   const std::string path = fs::is_directory(o.source) ? (fs::path(o.source) / "model.onnx").string() : o.source;
   OnnxModel model = read_model(path);
   drop_auxiliary_outputs(model);
@@ -115,7 +117,7 @@ void register_export(CLI::App& app) {
   command->add_flag("--external-data", o->external,
                     "Weights in OUTPUT.data beside the model (over 2 GiB they always are)");
   add_picture_options(*command, o->pictures);
-  command->add_option("-o,--output", o->output, "ONNX file to write")->required();
+  command->add_option("-o,--output", o->output, "ONNX file to write")->required()->check(ends_in({".onnx"}));
   command->callback([o] { export_model(*o); });
 }
 

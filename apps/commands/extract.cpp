@@ -158,6 +158,7 @@ void register_extract(CLI::App& app) {
   command->add_option("inputs", o->inputs, "Pictures, folders, globs, or - for a list on standard input")->required();
   command->add_option("--layer", o->layer, "Name of a node or value, or penultimate")->capture_default_str();
   command->add_option("--tsne", o->picture, "SVG of the features in the plane, coloured by class")
+      ->check(ends_in({".svg"}))
       ->type_name("FILE.svg");
   command->add_option("--perplexity", o->perplexity, "--tsne: how many neighbours a picture has, about")
       ->check(CLI::Range(1.0, 1000.0))

@@ -98,6 +98,7 @@ void register_gradcheck(CLI::App& app) {
       ->check(CLI::Range(8, 4096))
       ->capture_default_str();
   command->add_option("--picture", o->picture, "SVG of the parameter that disagrees most, slope by slope")
+      ->check(ends_in({".svg"}))
       ->type_name("FILE.svg");
   command->add_option("--tolerance", o->tolerance, "Relative error that still passes")->capture_default_str();
   command->callback([o] { gradcheck(*o); });

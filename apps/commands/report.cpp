@@ -28,8 +28,6 @@ void report(Options o) {
   if (own) o.data = *run.data;
   if (o.output.empty())
     o.output = run.data ? (std::filesystem::path(o.model).parent_path() / "report.html").string() : "report.html";
-  if (!o.output.ends_with(".html"))
-    throw Error("\"" + o.output + "\" is no page", "end the name in .html").about("output");
   require_writable_place(o.output);
   ReportSource source;
   source.run = run_settings(model, o);
@@ -77,8 +75,10 @@ void register_report(CLI::App& app) {
   add_seed_option(*command, o->common, "Seed of the split and of the augmentation");
   command->add_option("data", o->data,
                       "Labelled pictures, as evaluate takes them; a RUN folder's own where it is left out");
-  command->add_option("-o,--output", o->output,
-                      "Page to write (default: report.html, in the RUN folder where there is one)");
+  command
+      ->add_option("-o,--output", o->output,
+                   "Page to write (default: report.html, in the RUN folder where there is one)")
+      ->check(ends_in({".html"}));
   command->callback([o] { report(*o); });
 }
 

@@ -5,6 +5,7 @@
 #include "apps/cli/common.h"
 #include "apps/cli/csv.h"
 #include "apps/cli/json_output.h"
+#include "apps/cli/printable.h"
 #include "apps/cli/run_listener.h"
 #include "apps/cli/usage.h"
 #include "apps/commands/commands.h"
@@ -29,6 +30,9 @@ void suggest_pictures(const Options& o) {
   const Model model = Model::load(o.model);
   const PictureList pictures = list_pictures(o.inputs);
   if (pictures.paths.empty()) throw Error("no pictures were given", "name files, folders or globs");
+  if (model.task() == Task::multi_label && o.placing.how != Placing::none)
+    throw Error("a model of several labels does not answer with one class",
+                "leave --copy-to, --link-to and --move-to out; --format csv lists the pictures");
   if (!o.placing.folder.empty()) require_folder(o.placing.folder);
   const RunSettings run = run_settings(model, o);
   open_device_for(o);
@@ -58,11 +62,11 @@ void suggest_pictures(const Options& o) {
           std::cout << ",,";
       std::cout << "\n";
     } else {
-      std::cout << path;
+      std::cout << printable(path);
       for (size_t k = 0; k < s.top.size(); ++k) {
         char score[16];
         std::snprintf(score, sizeof score, "%.1f %%", static_cast<double>(s.top[k].score) * 100);
-        std::cout << (k == 0 ? ": " : " or ") << s.top[k].label << " " << score;
+        std::cout << (k == 0 ? ": " : " or ") << printable(s.top[k].label) << " " << score;
       }
       std::cout << "\n";
     }

@@ -7,7 +7,9 @@
 #include <string>
 #include <utility>
 
+#include "apps/cli/printable.h"
 #include "finetune/data/task.h"
+#include "graft/compare.h"
 
 namespace graft::app {
 namespace {
@@ -238,7 +240,7 @@ std::string answer_text(const Prediction& p, const EvaluatedPart& part) {
   std::string text;
   for (size_t k = 0; k < e.classes.size(); ++k) {
     const float t = part.files[p.file].target[k], v = p.values[k];
-    if (e.task == Task::multi_label && (t > 0.5f) == (v > 0.5f)) continue;
+    if (e.task == Task::multi_label && (t > 0.5f) == label_holds(p, k, e)) continue;
     text += (text.empty() ? "" : ", ") + e.classes[k];
     text +=
         e.task == Task::multi_label
@@ -291,7 +293,7 @@ void print(const EvaluatedPart& part, size_t mistakes) {
   std::printf("\n%s (--pictures FILE.csv lists all pictures)\n",
               e.task == Task::regression ? "largest misses" : "worst mistakes");
   for (const Prediction* p : worst)
-    std::printf("  %s: %s\n", part.files[p->file].path.c_str(), answer_text(*p, part).c_str());
+    std::printf("  %s: %s\n", printable(part.files[p->file].path).c_str(), answer_text(*p, part).c_str());
 }
 
 /// The last characters of a name that is too long for a column.

@@ -52,26 +52,25 @@ void check(const Prediction& p, const std::vector<LabelledFile>& files, const Ev
     throw Error("a prediction does not fit the files and classes", "give the files that were evaluated");
 }
 
-bool holds(float probability, size_t label, const Evaluation& e) {
-  const double threshold = e.of_labels ? e.of_labels->per_label[label].threshold : 0.5;
-  const auto p = static_cast<double>(probability);
-  return threshold == 0.5 ? p > threshold : p >= threshold;
-}
-
 }  // namespace
+
+bool label_holds(const Prediction& prediction, size_t label, const Evaluation& e) {
+  const double threshold = e.of_labels ? e.of_labels->per_label[label].threshold : 0.5;
+  return static_cast<double>(prediction.values[label]) >= threshold;
+}
 
 std::vector<std::string> answer_of(const Prediction& p, const Evaluation& e) {
   if (e.task == Task::classes) return {e.classes[static_cast<size_t>(p.answer)]};
   std::vector<std::string> names;
   for (size_t k = 0; k < p.values.size(); ++k)
-    if (holds(p.values[k], k, e)) names.push_back(e.classes[k]);
+    if (label_holds(p, k, e)) names.push_back(e.classes[k]);
   return names;
 }
 
 bool is_right(const Prediction& prediction, const LabelledFile& file, const Evaluation& evaluation) {
   if (evaluation.task == Task::classes) return prediction.answer == prediction.truth;
   for (size_t k = 0; k < prediction.values.size(); ++k)
-    if (holds(prediction.values[k], k, evaluation) != (file.target[k] > 0.5f)) return false;
+    if (label_holds(prediction, k, evaluation) != (file.target[k] > 0.5f)) return false;
   return true;
 }
 

@@ -136,7 +136,7 @@ LabelFigures label_figures(const TargetMetrics& metrics, const std::vector<float
     if (k < thresholds.size()) of.threshold = static_cast<double>(thresholds[k]);
     Ranking::Point reached{0, 0, 0};
     for (const Ranking::Point& p : ranking.points())
-      if (thresholds.empty() ? p.threshold > 0 : sigmoid(p.threshold) >= of.threshold) reached = p;
+      if (thresholds.empty() ? p.threshold >= 0 : sigmoid(p.threshold) >= of.threshold) reached = p;
     const int64_t predicted = reached.true_positives + reached.false_positives;
     of.precision = ratio(reached.true_positives, predicted);
     of.recall = ratio(reached.true_positives, of.pictures);

@@ -10,12 +10,13 @@
 #include <set>
 #include <utility>
 
-#include "apps/library/confidence.h"
+#include "apps/library/confidence_fit.h"
 #include "apps/library/device.h"
 #include "apps/library/network.h"
 #include "apps/library/pipelines.h"
 #include "apps/library/recipe.h"
 #include "apps/library/scores.h"
+#include "apps/library/seed_repetition.h"
 #include "apps/library/settings_search.h"
 #include "apps/library/teacher.h"
 #include "apps/library/train_settings.h"
@@ -23,7 +24,6 @@
 #include "augment/augmentation.h"
 #include "finetune/heads/insert_norms.h"
 #include "finetune/heads/simplify.h"
-#include "finetune/metrics/spread.h"
 #include "finetune/selection/cross_validation.h"
 #include "finetune/selection/depth_training.h"
 #include "finetune/selection/rate_finder.h"
@@ -346,23 +346,7 @@ class Job {
                                                             });
     ConfidenceReport& report = result_.confidence;
     set_confidence(fit_confidence(rows, task_, report), model_.metadata);
-    const std::string held_back = std::to_string(report.held_back) + " held-back pictures";
-    if (task_ == Task::classes) {
-      const std::string before = percent_text(report.calibration_error);
-      listener_.note(report.temperature == 1
-                         ? "probabilities stay as they are (calibration error " + before + " on " + held_back +
-                               "): a temperature would not make them truer"
-                         : "probabilities at temperature " + short_number(report.temperature) + ": calibration error " +
-                               percent_text(report.calibration_error_at_temperature) + " instead of " + before +
-                               " on " + held_back);
-    }
-    if (report.thresholds > 0)
-      listener_.note("thresholds of " + std::to_string(report.thresholds) + " labels: mean F1 " +
-                     short_number(report.macro_f1_at_thresholds) + " instead of " + short_number(report.macro_f1) +
-                     " on " + held_back);
-    if (report.references > 0)
-      listener_.note("pictures like none of the training's are told by " + std::to_string(report.references) +
-                     " of them");
+    tell_confidence(report, task_, listener_);
   }
 
   /// The model as it would be now, for a listener that keeps it: not so often that it costs more than a tenth.
@@ -444,68 +428,6 @@ class Job {
   FinetuneResult result_;
 };
 
-/// A run with another seed, of which only the progress is told.
-class RepetitionListener final : public Listener {
- public:
-  RepetitionListener(Listener& listener, std::string name) : listener_(listener), name_(std::move(name)) {}
-  void progress(const std::string& phase, int64_t done, int64_t total) override {
-    listener_.progress(name_ + ": " + phase, done, total);
-  }
-  bool stop() override { return stopped_ = stopped_ || listener_.stop(); }
-  bool stopped() const { return stopped_; }
-
- private:
-  Listener& listener_;
-  std::string name_;
-  bool stopped_ = false;
-};
-
-/// The same run with the seeds that follow its own.
-SeedsResult repeat(const Model& model, const Dataset& dataset, FinetuneSettings settings, Listener& listener) {
-  const auto start = std::chrono::steady_clock::now();
-  const int count = std::exchange(settings.seeds, 1) - 1;
-  settings.folds = 0;
-  settings.checkpoint.clear();
-  settings.resume = false;
-  SeedsResult result;
-  for (int i = 0; i < count; ++i) {
-    ++settings.seed;
-    const std::string name = "seed " + std::to_string(settings.seed);
-    RepetitionListener inner(listener, name);
-    if (inner.stop()) break;
-    FinetuneResult one;
-    try {
-      one = Job(model, dataset, settings, inner).run();
-    } catch (const Error& error) {
-      if (error.code() != ErrorCode::cancelled) throw;
-      break;  // the runs before are whole
-    }
-    if (inner.stopped()) break;
-    if (!one.diverged.empty()) {
-      listener.note(name + ": left out, " + one.diverged);
-      continue;
-    }
-    result.scores.push_back(one.best_score);
-    listener.note(name + ": " + score_text(settings.task, one.best_score));
-  }
-  result.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-  return result;
-}
-
-/// Adds the run's own score, and says how far the scores lie apart.
-void tell_seeds(FinetuneResult& result, Listener& listener) {
-  SeedsResult& seeds = result.seeds;
-  if (seeds.scores.empty()) return;  // stopped before the first
-  seeds.scores.insert(seeds.scores.begin(), result.best_score);
-  const Spread spread = spread_of(seeds.scores);
-  seeds.mean = spread.mean;
-  seeds.deviation = spread.deviation;
-  const auto [least, most] = std::minmax_element(seeds.scores.begin(), seeds.scores.end());
-  listener.note(std::to_string(seeds.scores.size()) + " seeds: " + score_text(result.task, seeds.mean) +
-                ", deviation " + short_number(seeds.deviation) + ", from " + score_text(result.task, *least) + " to " +
-                score_text(result.task, *most) + ", " + short_number(seeds.seconds) + " s more");
-}
-
 }  // namespace
 
 FinetuneResult finetune(Model model, const Dataset& dataset, const FinetuneSettings& settings, Listener* listener) {
@@ -519,7 +441,9 @@ FinetuneResult finetune(Model model, const Dataset& dataset, const FinetuneSetti
     Job job(model, dataset, fixed, told);
     FinetuneResult first = job.run();
     if (!job.adapts() && first.model) told.trained(*first.model);
-    if (!job.adapts()) first.seeds = repeat(model, dataset, fixed, told);  // what adapts has repeated itself
+    if (!job.adapts())  // what adapts has repeated itself
+      first.seeds = repeat_with_seeds(
+          fixed, [&](const FinetuneSettings& s, Listener& inner) { return Job(model, dataset, s, inner).run(); }, told);
     tell_seeds(first, told);
     return first;
   });

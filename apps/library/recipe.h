@@ -5,7 +5,7 @@
 #include <optional>
 #include <string>
 
-#include "apps/library/confidence.h"
+#include "apps/library/confidence_fit.h"
 #include "apps/library/training_data.h"
 #include "finetune/selection/recipe_search.h"
 #include "graft/settings.h"

@@ -4,6 +4,7 @@
 #include <iomanip>
 #include <sstream>
 
+#include "finetune/heads/ending.h"
 #include "finetune/metrics/metrics.h"
 #include "runtime/ops/movement.h"
 #include "runtime/ops/softmax.h"
@@ -38,6 +39,12 @@ bool ends_in_probabilities(const Graph& graph) { return last_probabilities(graph
 std::string scores_before_softmax(const Graph& graph) {
   const Node* node = last_probabilities(graph);
   return node && dynamic_cast<const Softmax*>(node->op.get()) ? graph.value(node->inputs[0]).name : std::string();
+}
+
+bool seems_to_end_in_features(const OnnxModel& model) {
+  const Graph& graph = model.graph;
+  if (graph.outputs.empty() || !model.metadata.labels.empty() || !model.metadata.task.empty()) return false;
+  return !ends_in_probabilities(graph) && find_ending(graph, graph.outputs[0]).classifiers.empty();
 }
 
 std::string output_label(const std::vector<std::string>& labels, int index) {

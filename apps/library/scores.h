@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "graft/task.h"
+#include "importer/model.h"
 #include "runtime/core/graph.h"
 
 namespace graft {
@@ -16,6 +17,10 @@ bool ends_in_probabilities(const Graph& graph);
 /// Name of what the first output's softmax reads: probabilities have lost how wrong a wrong answer is. Empty where that
 /// output is made by no softmax.
 std::string scores_before_softmax(const Graph& graph);
+
+/// Whether nothing says that the first output is of classes: it has no labels, and no classifier, softmax or sigmoid
+/// makes it. Its numbers are features, as far as that can be seen.
+bool seems_to_end_in_features(const OnnxModel& model);
 
 /// An output's name: its label, or its number.
 std::string output_label(const std::vector<std::string>& labels, int index);

@@ -133,6 +133,22 @@ void measure_test(const Dataset& data, JobListener& listener, const CommonOption
                 " pictures that neither trained nor chose anything");
 }
 
+/// Makes the folder; where it was not there and nothing came into it, it goes again.
+class NewFolder {
+ public:
+  explicit NewFolder(const std::string& path) : path_(path), is_new_(!fs::exists(path)) { make_folder(path); }
+  NewFolder(const NewFolder&) = delete;
+  NewFolder& operator=(const NewFolder&) = delete;
+  ~NewFolder() {
+    std::error_code code;
+    if (is_new_) fs::remove(path_, code);  // refused where there is something in it
+  }
+
+ private:
+  std::string path_;
+  bool is_new_;
+};
+
 }  // namespace
 
 FinetuneReport run_finetune(const FinetuneOptions& o) {
@@ -146,7 +162,7 @@ FinetuneReport run_finetune(const FinetuneOptions& o) {
                                : resolve_preprocessing(model, o.pictures, o.common);
   const Dataset data = read_dataset(o.data, settings.task, {o.validation_part, o.common.seed});
   settings.augment = resolved_augmentation(settings.augment);
-  make_folder(o.output);
+  const NewFolder folder(o.output);
   const bool takes = !settings.find_rate && !settings.resume;
   if (takes && !o.overwrite) require_no_run(o.output);
   const auto in_folder = [&](const char* name) { return (fs::path(o.output) / name).string(); };

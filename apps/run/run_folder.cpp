@@ -81,4 +81,10 @@ std::map<std::string, std::string> settings_of_run(const std::string& model) {
   return settings;
 }
 
+bool is_own_data(const RunSource& run, const std::string& data) {
+  if (!run.data) return false;
+  std::error_code code;
+  return data.empty() || (std::filesystem::equivalent(*run.data, data, code) && !code);
+}
+
 }  // namespace graft::app

@@ -29,5 +29,7 @@ struct RunSource {
 /// Of the run that wrote `model`, RUN/model.onnx; empty where there is no config.toml beside it. Throws Error
 /// (bad_data) for one that cannot be read.
 RunSource source_of_run(const std::string& model);
+/// Whether `data` is what the run was made of; so is what is not named (empty).
+bool is_own_data(const RunSource& run, const std::string& data);
 
 }  // namespace graft::app

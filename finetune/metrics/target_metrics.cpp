@@ -80,7 +80,7 @@ std::pair<double, double> TargetMetrics::mean_average_precision_interval() const
 
 double TargetMetrics::exact_match(std::span<const float> thresholds) const {
   const auto holds = [&](float score, size_t output) {
-    return thresholds.empty() ? score > 0 : 1 / (1 + std::exp(-score)) >= thresholds[output];
+    return thresholds.empty() ? score >= 0 : 1 / (1 + std::exp(-score)) >= thresholds[output];
   };
   int64_t exact = 0;
   for (size_t first = 0; first < scores_.size(); first += outputs_) {

@@ -10,6 +10,7 @@
 
 #include "finetune/losses/not_finite.h"
 #include "finetune/metrics/target_metrics.h"
+#include "finetune/training/divergence.h"
 #include "finetune/training/parameters.h"
 #include "finetune/training/run_rows.h"
 #include "finetune/training/teacher.h"
@@ -24,15 +25,6 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
-
-/// The first weights, in the network's order, that are no numbers any more; empty: all are.
-std::string broken_weights(const std::vector<Parameter>& parameters) {
-  for (const Parameter& p : parameters) {
-    const auto values = p.tensor->data<float>();
-    if (std::any_of(values.begin(), values.end(), [](float v) { return !std::isfinite(v); })) return p.name;
-  }
-  return {};
-}
 
 class Trainer {
  public:
@@ -160,7 +152,7 @@ class Trainer {
     const auto batches = (refs.size() + static_cast<size_t>(options_.batch) - 1) / static_cast<size_t>(options_.batch);
     rows_.training_feed().start(refs, static_cast<uint64_t>(state_.batches));
     double loss = 0, weight = 0;
-    size_t done = 0, broken_at = 0;
+    size_t done = 0;
     FeedBatch batch, coming;
     const auto fetch = [&](FeedBatch& to) {
       if (!rows_.training_feed().next(to)) return false;
@@ -177,8 +169,8 @@ class Trainer {
           if (more) step_->prefetch(coming);
         });
       } catch (const ScoresNotFinite&) {
-        broken_at = done + 1;
-        break;
+        diverge("batch " + std::to_string(done + 1), batch.inputs);
+        return 0;
       }
       loss += result.loss;
       weight += result.weight;
@@ -191,17 +183,23 @@ class Trainer {
                  static_cast<int64_t>(batches));
     }
     step_->synchronize();
-    if (broken_at == 0 && !broken_weights(state_.parameters).empty()) broken_at = done;  // by the last step
-    if (broken_at > 0) diverge("batch " + std::to_string(broken_at));
+    if (!first_broken_weights(state_.parameters).empty()) diverge("batch " + std::to_string(done), {});  // by its step
     return weight > 0 ? loss / weight : 0;
   }
 
-  /// Scores or weights are no numbers any more: nothing that follows would be. `where`: in the epoch.
-  void diverge(const std::string& where) {
-    const std::string layer = broken_weights(state_.parameters);
-    result_.diverged = "the scores are no finite numbers any more in epoch " + std::to_string(state_.epoch + 1) + ", " +
-                       where + ", " +
-                       (layer.empty() ? "though all weights are numbers" : "and so are the weights \"" + layer + "\"");
+  /// Scores or weights are no numbers any more: nothing that follows would be. `where`: in the epoch. `inputs`: of the
+  /// batch that shows it, or none.
+  void diverge(const std::string& where, std::span<const float* const> inputs) {
+    step_->synchronize();
+    const std::string weights = first_broken_weights(state_.parameters);
+    const std::string layer =
+        inputs.empty() ? "" : first_layer_not_finite(split_->rest, dims_, backend_, options_.threads, inputs);
+    result_.diverged =
+        "the scores are no finite numbers any more in epoch " + std::to_string(state_.epoch + 1) + ", " + where;
+    if (!layer.empty()) result_.diverged += ", from layer " + layer + " on";
+    result_.diverged += weights.empty()
+                            ? ", though all weights are numbers"
+                            : ", and so are the weights \"" + weights + "\"" + reader_of(split_->rest, weights);
     if (state_.best_epoch == 0)
       throw Error("the training diverged: " + result_.diverged, "use a lower " + mention("lr"));
     note("the training diverged: " + result_.diverged + "; the weights of epoch " + std::to_string(state_.best_epoch) +
@@ -228,6 +226,7 @@ class Trainer {
     const auto scores_count = static_cast<size_t>(options_.batch) * static_cast<size_t>(classes_);
     for (FeedBatch batch; rows_.validation_feed().next(batch);) {
       take_teacher(batch);
+      validated_ = batch.inputs;
       for (size_t i = 0; i < batch.inputs.size(); ++i) evaluation_->bind_input(i, batch.inputs[i]);
       evaluation_->forward();
       const std::span<const float> scores(evaluation_->output(0).as<float>(), scores_count);
@@ -319,7 +318,7 @@ class Trainer {
     }
     if (!std::isfinite(validation.loss)) {
       if (state_.average) state_.average->swap(state_.parameters);
-      return diverge("validation");
+      return diverge("validation", validated_);
     }
     report.epoch = ++state_.epoch;
     report.epochs = options_.length.epochs;
@@ -406,6 +405,7 @@ class Trainer {
   std::set<std::string> head_;
 
   OpenDims dims_;
+  std::vector<const float*> validated_;  // inputs of the batch that was validated last
   std::optional<FrozenSplit> split_;
   bool ended_ = false;
   int stage_ = 0;

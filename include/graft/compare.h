@@ -32,6 +32,9 @@ struct Comparison {
 /// are not, or where no picture is in both.
 Comparison compare(const Evaluation& first, const Evaluation& second, const std::vector<LabelledFile>& files);
 
+/// Whether a label's probability reaches its threshold. Of several labels alone; Evaluation e made the prediction.
+bool label_holds(const Prediction& prediction, size_t label, const Evaluation& e);
+
 /// The names that a picture is answered with: one class, or each label whose probability reaches its threshold.
 std::vector<std::string> answer_of(const Prediction& prediction, const Evaluation& evaluation);
 

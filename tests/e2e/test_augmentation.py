@@ -63,7 +63,7 @@ class Augmentation(ScratchTest):
     def test_a_wrong_file_ends_in_one_line(self):
         (self.base / "bad.toml").write_text('[[transform]]\nname = "rotate"\ndegrees = 500\n')
         done = graft("finetune", BUNDLED, self.pictures, "-o", self.base / "bad", "--augment", self.base / "bad.toml", check=False)
-        self.assertEqual(done.returncode, 1)
+        self.assertEqual(done.returncode, 2)
         self.assertIn("bad.toml:3: ", done.stderr)
         self.assertIn("degrees", done.stderr)
         self.assertFalse((self.base / "bad" / "model.onnx").exists())
@@ -77,7 +77,7 @@ class Augmentation(ScratchTest):
                                 (["-o", "s.png", "--augment", "a/long/path/of/nothing.toml"], "cannot be read"), (["-o", "s.gif"], ".html, .png or .jpg"),
                                 (["-o", picture], "is one of the pictures"), (["-o", "s.png", "--pictures", 50, "--views", 50, "--crop", 2048], "over 100 megapixels")):
             done = graft("preview", self.pictures, *arguments, check=False, cwd=self.base)
-            self.assertEqual((done.returncode, done.stderr.count("\n")), (1, 1), done.stderr)
+            self.assertEqual((done.returncode, done.stderr.count("\n")), (2, 1), done.stderr)
             self.assertIn(text, done.stderr)
         self.assertEqual(picture.read_bytes(), before)
         self.assertEqual(graft("preview", self.pictures, "-o", "s.png", "--all", "--each", check=False).returncode, 2)

@@ -92,7 +92,7 @@ class ChosenRecipe(ScratchTest):
         self.assertIsNone(report["recipe"])
         self.assertEqual(report["epochs"], 10)
         done = graft("finetune", BUNDLED, self.near, "-o", self.base / "both", "--budget", 5, "--lr", 0.1, check=False)
-        self.assertEqual(done.returncode, 1)
+        self.assertEqual(done.returncode, 2)
         self.assertIn("--budget", done.stderr)
         self.assertIn("--lr", done.stderr)
         self.assertEqual(len(done.stderr.strip().splitlines()), 1)

@@ -118,6 +118,38 @@ class Answers(ScratchTest):
         rows = graft("classify", self.run_folder, self.pictures / "val", "--unsure", threshold, "--format", "csv", "--quiet").stdout
         self.assertEqual(rows.count(",unsure,"), 10)
 
+    def test_a_class_called_unsure_is_told_from_no_answer(self):
+        pictures, run = self.base / "named", self.base / "named-run"
+        shutil.copytree(self.pictures, pictures)
+        for part in ("train", "val"):
+            (pictures / part / "heart").rename(pictures / part / "unsure")
+        graft("finetune", BUNDLED, pictures, "-o", run, "--epochs", 1, "--no-report", "--quiet")
+        told = graft_json("classify", run, pictures / "val", "--unsure", 1, "--copy-to", self.base / "named-sorted")
+        self.assertEqual({result["label"] for result in told["results"]}, {"_unsure"})
+        self.assertEqual([folder.name for folder in (self.base / "named-sorted").iterdir()], ["_unsure"])
+
+    def test_a_name_with_a_newline_stays_one_line(self):
+        folder = self.base / "lines"
+        folder.mkdir()
+        shutil.copy(next((self.pictures / "val" / "heart").iterdir()), folder / "two\nlines\x1b[2J.png")
+        (folder / "not\na picture.png").write_text("no picture")
+        done = graft("classify", self.run_folder, folder, check=False)
+        self.assertEqual(done.returncode, 3)
+        self.assertEqual(len(done.stdout.splitlines()), 2)
+        self.assertIn("two\\nlines\\x1b[2J.png: ", done.stdout)
+        self.assertIn("not\\na picture.png", done.stderr)
+        self.assertNotIn("\x1b", done.stdout + done.stderr)
+
+    def test_a_value_that_an_option_may_not_have_is_wrong_usage(self):
+        for options in (("--freeze", "sideways"), ("--loss", "none-such"), ("--augment", "none-such"), ("--epochs", "many"), ("--class-weights", 1, 2)):
+            done = graft("finetune", BUNDLED, self.pictures, "-o", self.base / "no-run", *options, check=False)
+            self.assertEqual(done.returncode, 2, f"{options}: {done.stderr}")
+            self.assertFalse((self.base / "no-run").exists())
+        for command in (("extract", BUNDLED, self.pictures, "-o", self.base / "f.npy", "--tsne", "map.png"), ("export", BUNDLED, "-o", "model.pb")):
+            done = graft(*command, check=False)
+            self.assertEqual(done.returncode, 2)
+            self.assertIn("does not end in", done.stderr)
+
     def test_pictures_are_put_into_folders_of_their_classes(self):
         (self.pictures / "val" / "broken.png").write_text("no picture")
         try:

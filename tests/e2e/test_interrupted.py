@@ -122,7 +122,7 @@ class Interrupted(ScratchTest):
         done = graft(*rising, "-o", run, "--epochs", 60, "--schedule", "range-test", "--span", 1e9, "--lr", 1000, "--json", check=False)
         self.assertEqual(done.returncode, 1, done.stderr[-2000:])
         report = json.loads(done.stdout)
-        self.assertRegex(report["diverged"], r"no finite numbers any more in epoch \d+, batch \d+")
+        self.assertRegex(report["diverged"], r"no finite numbers any more in epoch \d+, batch \d+, .*layer \"[^\"]+\" \([A-Z][A-Za-z]+\)")
         self.assertIn("the training diverged", done.stderr)
         self.assertGreaterEqual(report["best_epoch"], 1)
         graft("evaluate", run, self.pictures, "--quiet")

@@ -20,7 +20,7 @@ class Recipes(ScratchTest):
 
     def refusal(self, *options, model=BUNDLED):
         done = graft("finetune", model, self.data, "-o", self.base / "none", *options, check=False)
-        self.assertEqual(done.returncode, 1)
+        self.assertIn(done.returncode, (1, 2))
         return done.stderr
 
     def rates(self, name):

@@ -17,7 +17,7 @@ class Settings(ScratchTest):
 
     def refusal(self, *options):
         done = self.finetune(*options, check=False)
-        self.assertEqual(done.returncode, 1, done.stderr)
+        self.assertEqual(done.returncode, 2, done.stderr)
         return done.stderr.strip().splitlines()[-1]
 
     def test_the_page_of_all_settings_is_not_stale(self):

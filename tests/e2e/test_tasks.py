@@ -80,7 +80,7 @@ class Tasks(ScratchTest):
                                         (words, ("--task", "multi-label", "--loss", "hinge"), "is for one class a picture")):
             with self.subTest(expected=expected):
                 done = graft("finetune", BUNDLED, data, "-o", self.base / "bad", *options, "--quiet", check=False)
-                self.assertEqual(done.returncode, 1)
+                self.assertIn(done.returncode, (1, 2))
                 self.assertEqual(len(done.stderr.strip().splitlines()), 1)
                 self.assertIn(expected, done.stderr)
 

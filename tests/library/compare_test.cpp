@@ -101,7 +101,8 @@ TEST(IsRight, KnowsThresholdsOfLabels) {
   e.of_labels->per_label[0].threshold = 0.2;
   const LabelledFile file{"picture", 0, {1, 0}};
   EXPECT_TRUE(is_right({.values = {0.3f, 0.4f}}, file, e));
-  EXPECT_TRUE(is_right({.values = {0.2f, 0.5f}}, file, e));
+  EXPECT_TRUE(is_right({.values = {0.2f, 0.49f}}, file, e));
+  EXPECT_FALSE(is_right({.values = {0.2f, 0.5f}}, file, e));  // reaches it
   EXPECT_FALSE(is_right({.values = {0.1f, 0.4f}}, file, e));
 }
 

@@ -1,4 +1,4 @@
-#include "apps/library/confidence.h"
+#include "apps/library/confidence_fit.h"
 
 #include <gtest/gtest.h>
 

@@ -175,9 +175,9 @@ class Exports(ScratchTest):
         for one, other in zip(*answers, strict=True):
             self.assertEqual(one["label"], other["label"])
             self.assertAlmostEqual(one["score"], other["score"], places=5)
-        for arguments, said in (((probabilities, "-o", self.base / "twice.onnx", "--softmax"), "ends in probabilities already"), ((plain, "-o", self.base / "model.pb"), "is no ONNX file")):
+        for arguments, said in (((probabilities, "-o", self.base / "twice.onnx", "--softmax"), "ends in probabilities already"), ((plain, "-o", self.base / "model.pb"), "does not end in .onnx")):
             refused = graft("export", *arguments, check=False)
-            self.assertEqual(refused.returncode, 1)
+            self.assertIn(refused.returncode, (1, 2))
             self.assertIn(said, refused.stderr)
 
 

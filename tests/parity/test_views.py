@@ -60,7 +60,7 @@ class Views(ScratchTest):
     def test_wrong_views_are_named(self):
         for views, text in (("six-crop", "is no views"), ("ten-crop:20", "needs sides from 48"), ("ten-crop:", "ends without a side"), ("ten-crop:x", "needs sides")):
             done = graft("extract", self.network, *self.pictures, "-o", self.base / "g.npy", "--preprocess", "unit", "--views", views, check=False)
-            self.assertEqual(done.returncode, 1)
+            self.assertEqual(done.returncode, 2)
             self.assertIn(f"--views: \"{views}\" {text}", done.stderr)
             self.assertEqual(done.stderr.count("\n"), 1)
         done = graft("extract", self.network, *self.pictures, "-o", self.base / "g.npy", "--preprocess", "unit", "--views", "ten-crop", "--fit", "letterbox", check=False)
