@@ -71,19 +71,21 @@ size_t Loader::view_size() const {
   return static_cast<size_t>(pipeline_.height() * pipeline_.width() * pipeline_.channels());
 }
 
-std::shared_ptr<const Image> Loader::shared_picture(const std::string& path) const {
+std::shared_ptr<const Image> Loader::shared_picture(const LoadRequest& wanted) const {
   const DecodeOptions& options = pipeline_.decoding();
-  if (!decoded_) return std::make_shared<const Image>(decode_image(path, options));
-  auto known = decoded_->find(path, options);
-  return known ? known : decoded_->keep(path, options, decode_image(path, options));
+  if (wanted.bytes) return std::make_shared<const Image>(decode_image(*wanted.bytes, options));
+  if (!decoded_) return std::make_shared<const Image>(decode_image(wanted.path, options));
+  auto known = decoded_->find(wanted.path, options);
+  return known ? known : decoded_->keep(wanted.path, options, decode_image(wanted.path, options));
 }
 
-WarpedImage Loader::picture(const std::string& path) const {
+WarpedImage Loader::picture(const LoadRequest& wanted) const {
+  if (wanted.bytes) return WarpedImage(EncodedPicture(*wanted.bytes, pipeline_.decoding()));
   if (decoded_) {
-    if (auto known = decoded_->find(path, pipeline_.decoding())) return WarpedImage(std::move(known));
-    if (decoded_->has_room()) return WarpedImage(shared_picture(path));
+    if (auto known = decoded_->find(wanted.path, pipeline_.decoding())) return WarpedImage(std::move(known));
+    if (decoded_->has_room()) return WarpedImage(shared_picture(wanted));
   }
-  return WarpedImage(EncodedPicture(path, pipeline_.decoding()));
+  return WarpedImage(EncodedPicture(wanted.path, pipeline_.decoding()));
 }
 
 void Loader::load_one(size_t request, Batch& batch, size_t at) const {
@@ -91,12 +93,12 @@ void Loader::load_one(size_t request, Batch& batch, size_t at) const {
   const LoadRequest& wanted = requests_[request];
   try {
     if (views > 1) {
-      const auto decoded = shared_picture(wanted.path);
+      const auto decoded = shared_picture(wanted);
       for (size_t view = 0; view < views; ++view)
         pipeline_.normalise(pipeline_.transform(WarpedImage(decoded), wanted.random_key, view),
                             batch.pixels.data() + at * floats + view * view_size());
     } else {
-      const Image image = pipeline_.transform(picture(wanted.path), wanted.random_key);
+      const Image image = pipeline_.transform(picture(wanted), wanted.random_key);
       if (form_ == PixelForm::floats) {
         pipeline_.normalise(image, batch.pixels.data() + at * floats);
       } else {
@@ -111,7 +113,7 @@ void Loader::load_one(size_t request, Batch& batch, size_t at) const {
       std::fill_n(batch.pixels.data() + at * floats, floats, 0.0f);
     else
       batch.turns[at] = PictureBytes::kBlank;
-    batch.errors[at] = e.what();
+    batch.errors[at] = wanted.bytes && !wanted.path.empty() ? wanted.path + ": " + e.what() : e.what();
   }
 }
 

@@ -5,6 +5,8 @@
 #include <deque>
 #include <memory>
 #include <mutex>
+#include <optional>
+#include <span>
 #include <string>
 #include <thread>
 #include <vector>
@@ -15,10 +17,12 @@
 
 namespace graft {
 
-/// One picture to deliver. The pixels are a function of (path, random_key, pipeline) alone.
+/// One picture to deliver. The pixels are a function of (path or bytes, random_key, pipeline) alone.
 struct LoadRequest {
   std::string path;
   uint64_t random_key = 0;
+  /// The file's contents, which outlive the loader, where they are in memory: then the path only names the picture.
+  std::optional<std::span<const uint8_t>> bytes{};
 };
 
 /// Floats as the network takes them, or bytes as the pictures have them, with what remains to be done.
@@ -57,8 +61,8 @@ class Loader {
   size_t view_size() const;  // numbers of a view
   void work();
   void load_one(size_t request, Batch& batch, size_t at) const;
-  WarpedImage picture(const std::string& path) const;
-  std::shared_ptr<const Image> shared_picture(const std::string& path) const;
+  WarpedImage picture(const LoadRequest& wanted) const;
+  std::shared_ptr<const Image> shared_picture(const LoadRequest& wanted) const;
 
   const Pipeline& pipeline_;
   std::vector<LoadRequest> requests_;

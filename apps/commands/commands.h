@@ -31,6 +31,7 @@ void register_new(CLI::App& app);
 void register_preview(CLI::App& app);
 void register_pull(CLI::App& app);
 void register_report(CLI::App& app);
+void register_serve(CLI::App& app);
 void register_suggest(CLI::App& app);
 
 /// One line for each file of apps/commands.
@@ -43,6 +44,7 @@ inline void register_commands(CLI::App& app) {
   register_report(app);
   register_explain(app);
   register_suggest(app);
+  register_serve(app);
   register_check(app);
   register_inspect(app);
   register_infer(app);

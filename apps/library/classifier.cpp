@@ -50,6 +50,18 @@ struct Classifier::Impl {
     return {best_scores(row, task, labels, top, confidence.thresholds), "", ood_score};
   }
 
+  template <typename Pictures>
+  std::vector<Classification> all(Classifier& own, const Pictures& pictures, size_t top, Listener* listener) const {
+    std::vector<Classification> results(pictures.size());
+    own.run(
+        pictures,
+        [&](size_t i, std::span<const float> row, std::optional<double> ood_score) {
+          results[i] = classification(row, ood_score, top);
+        },
+        [&](size_t i, const std::string& reason) { results[i].error = reason; }, listener);
+    return results;
+  }
+
   Task task;
   std::vector<std::string> labels;
   Confidence confidence;
@@ -77,16 +89,37 @@ size_t Classifier::run(const std::vector<std::string>& paths, const Row& row, co
       [&] { return impl_->runner.run("classify", paths, impl_->probabilities(row), failed, listener); });
 }
 
+size_t Classifier::run(std::span<const EncodedPictureView> pictures, const Row& row, const Failed& failed,
+                       Listener* listener) {
+  return at_api_boundary(
+      [&] { return impl_->runner.run("classify", pictures, impl_->probabilities(row), failed, listener); });
+}
+
 std::vector<Classification> Classifier::classify(const std::vector<std::string>& paths, size_t top,
                                                  Listener* listener) {
-  std::vector<Classification> results(paths.size());
-  run(
-      paths,
-      [&](size_t i, std::span<const float> scores, std::optional<double> ood_score) {
-        results[i] = impl_->classification(scores, ood_score, top);
-      },
-      [&](size_t i, const std::string& reason) { results[i].error = reason; }, listener);
-  return results;
+  return impl_->all(*this, paths, top, listener);
+}
+
+std::vector<Classification> Classifier::classify(std::span<const EncodedPictureView> pictures, size_t top,
+                                                 Listener* listener) {
+  return impl_->all(*this, pictures, top, listener);
+}
+
+PreparedPicture Classifier::prepare(const EncodedPictureView& picture) const {
+  return at_api_boundary([&] { return PreparedPicture{impl_->runner.prepare(picture)}; });
+}
+
+std::vector<Classification> Classifier::classify(std::span<const PreparedPicture> pictures, size_t top) {
+  return at_api_boundary([&] {
+    std::vector<std::span<const float>> values;
+    std::vector<Classification> results(pictures.size());
+    for (const PreparedPicture& picture : pictures) values.emplace_back(picture.values);
+    const Row row = [&](size_t i, std::span<const float> scores, std::optional<double> ood_score) {
+      results[i] = impl_->classification(scores, ood_score, top);
+    };
+    impl_->runner.run_prepared(values, impl_->probabilities(row));
+    return results;
+  });
 }
 
 std::vector<Classification> Classifier::classify(std::span<const PictureView> pictures, size_t top,

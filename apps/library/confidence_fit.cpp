@@ -7,9 +7,9 @@
 
 #include "apps/library/pipelines.h"
 #include "apps/library/scores.h"
-#include "finetune/selection/search_journal.h"
 #include "finetune/features/feature_cache.h"
 #include "finetune/selection/calibration.h"
+#include "finetune/selection/search_journal.h"
 #include "runtime/core/error.h"
 #include "runtime/core/random.h"
 
@@ -127,19 +127,18 @@ void tell_confidence(const ConfidenceReport& report, Task task, Listener& listen
   if (task == Task::classes) {
     const std::string before = percent_text(report.calibration_error);
     listener.note(report.temperature == 1
-                       ? "probabilities stay as they are (calibration error " + before + " on " + held_back +
-                             "): a temperature would not make them truer"
-                       : "probabilities at temperature " + short_number(report.temperature) + ": calibration error " +
-                             percent_text(report.calibration_error_at_temperature) + " instead of " + before +
-                             " on " + held_back);
+                      ? "probabilities stay as they are (calibration error " + before + " on " + held_back +
+                            "): a temperature would not make them truer"
+                      : "probabilities at temperature " + short_number(report.temperature) + ": calibration error " +
+                            percent_text(report.calibration_error_at_temperature) + " instead of " + before + " on " +
+                            held_back);
   }
   if (report.thresholds > 0)
     listener.note("thresholds of " + std::to_string(report.thresholds) + " labels: mean F1 " +
-                   short_number(report.macro_f1_at_thresholds) + " instead of " + short_number(report.macro_f1) +
-                   " on " + held_back);
+                  short_number(report.macro_f1_at_thresholds) + " instead of " + short_number(report.macro_f1) +
+                  " on " + held_back);
   if (report.references > 0)
-    listener.note("pictures like none of the training's are told by " + std::to_string(report.references) +
-                   " of them");
+    listener.note("pictures like none of the training's are told by " + std::to_string(report.references) + " of them");
 }
 
 }  // namespace graft

@@ -245,11 +245,13 @@ struct Explainer::Impl {
                });
   }
 
-  Explanation explain(const std::string& path) {
+  /// `decoded` gives the picture, or throws Error.
+  template <typename Decoded>
+  Explanation explain(const Decoded& decoded, int wanted) {
     Explanation e;
     Image crop;
     try {
-      crop = upright(pipeline.transform(decode_image(path, pipeline.decoding()), 0));
+      crop = upright(pipeline.transform(decoded(), 0));
     } catch (const Error& error) {
       e.error = error.what();
       return e;
@@ -259,7 +261,7 @@ struct Explainer::Impl {
     std::vector<float> input(static_cast<size_t>(pipeline.height() * pipeline.width() * pipeline.channels()));
     pipeline.normalise(crop, input.data());
     std::vector<float> scores = method->scores(input.data());
-    e.index = target >= 0 ? target : static_cast<int>(std::max_element(scores.begin(), scores.end()) - scores.begin());
+    e.index = wanted >= 0 ? wanted : static_cast<int>(std::max_element(scores.begin(), scores.end()) - scores.begin());
     if (static_cast<size_t>(e.index) >= scores.size())
       throw Error("the model has " + std::to_string(scores.size()) + " outputs, none with the number " +
                   std::to_string(e.index))
@@ -301,11 +303,22 @@ std::vector<Explanation> Explainer::explain(const std::vector<std::string>& path
     const auto in_use = exclusive_use(impl_->backend);
     std::vector<Explanation> all;
     for (size_t i = 0; i < paths.size(); ++i) {
-      all.push_back(impl_->explain(paths[i]));
+      all.push_back(impl_->explain([&] { return decode_image(paths[i], impl_->pipeline.decoding()); }, impl_->target));
       if (listener && !all.back().error.empty()) listener->skipped(all.back().error);
       if (listener) listener->progress("explain", static_cast<int64_t>(i + 1), static_cast<int64_t>(paths.size()));
     }
     return all;
+  });
+}
+
+Explanation Explainer::explain(const EncodedPictureView& picture, int target) {
+  return at_api_boundary([&] {
+    const auto in_use = exclusive_use(impl_->backend);
+    const auto decoded = [&] {
+      return with_place([&] { return picture.name.empty() ? std::string("the picture") : picture.name; },
+                        [&] { return decode_image(picture.bytes, impl_->pipeline.decoding()); });
+    };
+    return impl_->explain(decoded, target);
   });
 }
 

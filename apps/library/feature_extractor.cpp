@@ -85,6 +85,15 @@ size_t FeatureExtractor::run(const std::vector<std::string>& paths, const Row& r
   });
 }
 
+size_t FeatureExtractor::run(std::span<const EncodedPictureView> pictures, const Row& row, const Failed& failed,
+                             Listener* listener) {
+  return at_api_boundary([&] {
+    return impl_->runner.run(
+        "extract", pictures, [&](size_t i, std::span<const float> values, std::span<const float>) { row(i, values); },
+        failed, listener);
+  });
+}
+
 const std::string& FeatureExtractor::made_by() const { return impl_->made_by; }
 size_t FeatureExtractor::width() const { return impl_->runner.width(); }
 

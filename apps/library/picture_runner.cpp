@@ -6,7 +6,6 @@
 
 #include "apps/library/device.h"
 #include "apps/library/pipelines.h"
-#include "augment/loader.h"
 #include "runtime/core/error.h"
 #include "runtime/core/parallel.h"
 #include "runtime/passes/float_input.h"
@@ -135,12 +134,25 @@ void PictureRunner::begin(RowPlan& plan, Listener* listener) {
 
 size_t PictureRunner::run(const std::string& phase, const std::vector<std::string>& paths, const Row& row,
                           const Failed& failed, Listener* listener) {
-  if (paths.empty()) return 0;
-  const auto in_use = exclusive_use(backend_for(compute_));
-  RowPlan& plan = plan_for(paths.size());
-  begin(plan, listener);
   std::vector<LoadRequest> requests;
   for (const std::string& path : paths) requests.push_back({path, 0});
+  return run(phase, std::move(requests), row, failed, listener);
+}
+
+size_t PictureRunner::run(const std::string& phase, std::span<const EncodedPictureView> pictures, const Row& row,
+                          const Failed& failed, Listener* listener) {
+  std::vector<LoadRequest> requests;
+  for (const EncodedPictureView& picture : pictures) requests.push_back({picture.name, 0, picture.bytes});
+  return run(phase, std::move(requests), row, failed, listener);
+}
+
+size_t PictureRunner::run(const std::string& phase, std::vector<LoadRequest> requests, const Row& row,
+                          const Failed& failed, Listener* listener) {
+  if (requests.empty()) return 0;
+  const auto in_use = exclusive_use(backend_for(compute_));
+  const size_t pictures = requests.size();
+  RowPlan& plan = plan_for(pictures);
+  begin(plan, listener);
   Loader loader(pipeline_, std::move(requests), plan.rows() / pipeline_.views(), compute_.threads);
   size_t at = 0, skipped = 0;
   while (const Loader::Batch* batch = loader.next()) {
@@ -156,9 +168,38 @@ size_t PictureRunner::run(const std::string& phase, const std::vector<std::strin
       if (failed) failed(at + i, batch->errors[i]);
     }
     at += batch->count;
-    if (listener) listener->progress(phase, static_cast<int64_t>(at), static_cast<int64_t>(paths.size()));
+    if (listener) listener->progress(phase, static_cast<int64_t>(at), static_cast<int64_t>(pictures));
   }
   return skipped;
+}
+
+std::vector<float> PictureRunner::prepare(const EncodedPictureView& picture) const {
+  const auto place = [&] { return picture.name.empty() ? std::string("the picture") : picture.name; };
+  const auto floats = static_cast<size_t>(pipeline_.height() * pipeline_.width() * pipeline_.channels());
+  std::vector<float> values(pipeline_.views() * floats);
+  with_place(place, [&] {
+    for (size_t view = 0; view < pipeline_.views(); ++view) {
+      WarpedImage image(EncodedPicture(picture.bytes, pipeline_.decoding()));
+      pipeline_.normalise(pipeline_.transform(std::move(image), 0, view), values.data() + view * floats);
+    }
+  });
+  return values;
+}
+
+void PictureRunner::run_prepared(const std::vector<std::span<const float>>& pictures, const Row& row) {
+  if (pictures.empty()) return;
+  const auto in_use = exclusive_use(backend_for(compute_));
+  RowPlan& plan = plan_for(pictures.size());
+  const size_t floats = pictures[0].size(), at_once = plan.rows() / pipeline_.views();
+  std::vector<float> input(at_once * floats);
+  for (size_t at = 0; at < pictures.size(); at += at_once) {
+    const size_t count = std::min(at_once, pictures.size() - at);
+    for (size_t i = 0; i < count; ++i)
+      std::copy(pictures[at + i].begin(), pictures[at + i].end(), input.data() + i * floats);
+    plan.forward(input.data());
+    read(plan);
+    for (size_t i = 0; i < count; ++i) hand_out(row, at + i, i);
+  }
 }
 
 void PictureRunner::run(const std::string& phase, std::span<const PictureView> pictures, const Row& row,

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "augment/loader.h"
 #include "augment/pipeline.h"
 #include "graft/classifier.h"
 #include "importer/model.h"
@@ -31,10 +32,20 @@ class PictureRunner {
   /// many those were.
   size_t run(const std::string& phase, const std::vector<std::string>& paths, const Row& row, const Failed& failed,
              Listener* listener);
+  /// The same of files in memory.
+  size_t run(const std::string& phase, std::span<const EncodedPictureView> pictures, const Row& row,
+             const Failed& failed, Listener* listener);
+  /// What the network reads of a file in memory: views × height × width × channels. Any number of threads may call it,
+  /// while another runs. Throws Error where the file cannot be read.
+  std::vector<float> prepare(const EncodedPictureView& picture) const;
+  /// Runs what prepare() gave.
+  void run_prepared(const std::vector<std::span<const float>>& pictures, const Row& row);
   /// Throws Error for a picture without pixels.
   void run(const std::string& phase, std::span<const PictureView> pictures, const Row& row, Listener* listener);
 
  private:
+  size_t run(const std::string& phase, std::vector<LoadRequest> requests, const Row& row, const Failed& failed,
+             Listener* listener);
   RowPlan make_plan(const OnnxModel& model, size_t rows);
   RowPlan& plan_for(size_t pictures);
   void begin(RowPlan& plan, Listener* listener);

@@ -14,28 +14,6 @@ Tensor to_plain(const View& view) {
   return y;
 }
 
-/// A row for each picture of one input, of a model that is fixed to one picture.
-std::vector<Tensor> run_rows(const OnnxModel& model, const Tensor& array, const Backend& backend, int threads) {
-  // All else is as the array has it; only the batch is free.
-  OpenDims dims;
-  dims.batch = array.shape()[0];
-  const Shape& x = array.shape();
-  const size_t rows = first_image_dimension(model.graph.value(model.graph.inputs[0]));
-  if (x.rank() == 4) dims.height = x[rows], dims.width = x[rows + 1];
-  RowPlan plan(model.graph, dims, backend, threads);
-  const View in = plan.plan().input(0);
-  // Rows stand one behind the other in the plan's layout, as rows of one picture or of the whole batch.
-  View all = in;
-  all.shape = x;
-  Tensor pictures(in.dtype, x);
-  all.data = pictures.raw();
-  copy_from_plain(array.raw(), all);
-  plan.forward(pictures.raw());
-  std::vector<Tensor> results;
-  for (size_t i = 0; i < plan.output_count(); ++i) results.push_back(to_plain(plan.view(i)));
-  return results;
-}
-
 }  // namespace
 
 Shape batched(const Value& input, Shape shape) {
@@ -56,19 +34,49 @@ Tensor fitted_to(const Value& input, Tensor values, const std::string& place) {
   return values;
 }
 
+TensorRunner::TensorRunner(const OnnxModel& model, const std::vector<Shape>& shapes, const Backend& backend,
+                           int threads) {
+  OpenDims dims;
+  const bool several = shapes.size() == 1 && !shapes[0].empty() && shapes[0][0] > 1;
+  if (several && model.declared_batch == 1 && !model.batch_opened) {
+    // All else is as the array has it; only the batch is free.
+    const Shape& x = shapes[0];
+    dims.batch = x[0];
+    const size_t rows = first_image_dimension(model.graph.value(model.graph.inputs[0]));
+    if (x.rank() == 4) dims.height = x[rows], dims.width = x[rows + 1];
+    rows_.emplace(model.graph, dims, backend, threads);
+    return;
+  }
+  const Graph graph = with_batch_statistics(model.graph);  // the file's word counts: arrays are not pictures
+  for (size_t i = 0; i < shapes.size(); ++i) dims.shapes[graph.value(graph.inputs[i]).name] = shapes[i];
+  plan_.emplace(compile_inference(graph, dims, backend, threads));
+}
+
+std::vector<Tensor> TensorRunner::run(const std::vector<Tensor>& arrays) {
+  std::vector<Tensor> results;
+  if (rows_) {
+    const View in = rows_->plan().input(0);
+    // Rows stand one behind the other in the plan's layout, as rows of one picture or of the whole batch.
+    View all = in;
+    all.shape = arrays.at(0).shape();
+    Tensor pictures(in.dtype, all.shape);
+    all.data = pictures.raw();
+    copy_from_plain(arrays[0].raw(), all);
+    rows_->forward(pictures.raw());
+    for (size_t i = 0; i < rows_->output_count(); ++i) results.push_back(to_plain(rows_->view(i)));
+    return results;
+  }
+  for (size_t i = 0; i < arrays.size(); ++i) copy_from_plain(arrays[i].raw(), plan_->input(i));
+  plan_->forward();
+  for (size_t i = 0; i < plan_->output_count(); ++i) results.push_back(to_plain(plan_->output(i)));
+  return results;
+}
+
 std::vector<Tensor> run_tensors(const OnnxModel& model, const std::vector<Tensor>& arrays, const Backend& backend,
                                 int threads) {
-  const bool several = arrays.size() == 1 && !arrays[0].shape().empty() && arrays[0].shape()[0] > 1;
-  if (several && model.declared_batch == 1 && !model.batch_opened) return run_rows(model, arrays[0], backend, threads);
-  const Graph graph = with_batch_statistics(model.graph);  // the file's word counts: arrays are not pictures
-  OpenDims dims;
-  for (size_t i = 0; i < arrays.size(); ++i) dims.shapes[graph.value(graph.inputs[i]).name] = arrays[i].shape();
-  Plan plan = compile_inference(graph, dims, backend, threads);
-  for (size_t i = 0; i < arrays.size(); ++i) copy_from_plain(arrays[i].raw(), plan.input(i));
-  plan.forward();
-  std::vector<Tensor> results;
-  for (size_t i = 0; i < plan.output_count(); ++i) results.push_back(to_plain(plan.output(i)));
-  return results;
+  std::vector<Shape> shapes;
+  for (const Tensor& array : arrays) shapes.push_back(array.shape());
+  return TensorRunner(model, shapes, backend, threads).run(arrays);
 }
 
 }  // namespace graft

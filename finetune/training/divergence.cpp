@@ -39,8 +39,8 @@ std::string first_layer_not_finite(const Graph& graph, const OpenDims& dims, con
     std::vector<const Node*> layers;
     for (; first < graph.nodes.size() && layers.size() < kLayersAtOnce; ++first) {
       const Node& node = graph.nodes[first];
-      const bool counts = !node.outputs.empty() && node.outputs[0] != kNoValue &&
-                          graph.value(node.outputs[0]).dtype == DType::f32;
+      const bool counts =
+          !node.outputs.empty() && node.outputs[0] != kNoValue && graph.value(node.outputs[0]).dtype == DType::f32;
       if (!counts) continue;
       part.outputs.push_back(node.outputs[0]);
       layers.push_back(&node);
@@ -53,8 +53,7 @@ std::string first_layer_not_finite(const Graph& graph, const OpenDims& dims, con
     for (size_t i = 0; i < layers.size(); ++i) {
       const View output = plan.output(i);
       const auto elements = static_cast<size_t>(output.shape.elements());
-      if (output.dtype == DType::f32 && !all_finite({output.as<float>(), elements}))
-        return described(*layers[i]);
+      if (output.dtype == DType::f32 && !all_finite({output.as<float>(), elements})) return described(*layers[i]);
     }
   }
   return {};

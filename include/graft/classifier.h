@@ -47,6 +47,11 @@ struct Classification {
   std::optional<double> ood_score{};
 };
 
+/// A picture as a network reads it.
+struct PreparedPicture {
+  std::vector<float> values;
+};
+
 /// A model that names what pictures show. One thread at a time may use one; several may run in several threads.
 class Classifier {
  public:
@@ -75,12 +80,23 @@ class Classifier {
   std::vector<Classification> classify(std::span<const PictureView> pictures, size_t top = 5,
                                        Listener* listener = nullptr);
 
+  /// The same of picture files in memory. What cannot be read has an `error`.
+  std::vector<Classification> classify(std::span<const EncodedPictureView> pictures, size_t top = 5,
+                                       Listener* listener = nullptr);
+
+  /// classify() in two steps, for whoever prepares pictures while others are computed: prepare() may be called by any
+  /// number of threads, also while another classifies. It throws Error where the file cannot be read.
+  PreparedPicture prepare(const EncodedPictureView& picture) const;
+  std::vector<Classification> classify(std::span<const PreparedPicture> pictures, size_t top = 5);
+
   /// For many pictures: calls `row` with a picture's index and its probabilities (or measured values), one for each
   /// output, and its Classification::ood_score, in order, as soon as its batch is computed, or `failed` with the
   /// reason. The scores are valid during the call. Returns how many failed.
   using Row = std::function<void(size_t index, std::span<const float> scores, std::optional<double> ood_score)>;
   using Failed = std::function<void(size_t index, const std::string& reason)>;
   size_t run(const std::vector<std::string>& paths, const Row& row, const Failed& failed = {},
+             Listener* listener = nullptr);
+  size_t run(std::span<const EncodedPictureView> pictures, const Row& row, const Failed& failed = {},
              Listener* listener = nullptr);
 
  private:

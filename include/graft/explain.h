@@ -49,6 +49,8 @@ class Explainer {
 
   /// One for each file, in order.
   std::vector<Explanation> explain(const std::vector<std::string>& paths, Listener* listener = nullptr);
+  /// Of a picture file in memory. `target`: as ExplainSettings::target, for this call.
+  Explanation explain(const EncodedPictureView& picture, int target = -1);
 
  private:
   struct Impl;

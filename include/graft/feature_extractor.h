@@ -48,6 +48,8 @@ class FeatureExtractor {
   using Failed = std::function<void(size_t index, const std::string& reason)>;
   size_t run(const std::vector<std::string>& paths, const Row& row, const Failed& failed = {},
              Listener* listener = nullptr);
+  size_t run(std::span<const EncodedPictureView> pictures, const Row& row, const Failed& failed = {},
+             Listener* listener = nullptr);
   /// Throws Error (invalid_argument) for a picture without pixels.
   Features extract(std::span<const PictureView> pictures, Listener* listener = nullptr);
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 
 namespace graft {
@@ -10,6 +11,12 @@ namespace graft {
 struct PictureView {
   const uint8_t* pixels = nullptr;
   int64_t height = 0, width = 0;
+};
+
+/// A picture file's bytes in the caller's memory, which outlive the call that gets them.
+struct EncodedPictureView {
+  std::span<const uint8_t> bytes;
+  std::string name;  // how errors call it; may be empty
 };
 
 /// Which picture of a call was left out, and why.

@@ -36,8 +36,9 @@ TEST(SettingsTable, HoldsWhatRunsWereGivenAgainstTheUsual) {
   finetune.add_option("--span", span)->capture_default_str();
   finetune.add_option("--freeze", freeze)->capture_default_str();
   finetune.add_option("-o,--output", output)->group("Output");
-  std::vector<SettingsTable> runs{{{"lr", "0.29999999999999999"}, {"output", "a"}, {"freeze", "none"}, {"unknown", "1"}},
-                                  {{"output", "b"}, {"span", "3.0"}, {"model", "m.onnx"}}};
+  std::vector<SettingsTable> runs{
+      {{"lr", "0.29999999999999999"}, {"output", "a"}, {"freeze", "none"}, {"unknown", "1"}},
+      {{"output", "b"}, {"span", "3.0"}, {"model", "m.onnx"}}};
   complete_settings(runs, finetune);
   EXPECT_EQ(runs[0].at("lr"), "0.3");
   EXPECT_EQ(runs[1].at("lr"), "not set");  // 0: the optimizer's own

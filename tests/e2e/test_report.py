@@ -1,18 +1,15 @@
 """The report in a real browser: what it holds, what a click opens, that it needs nothing from outside."""
 import json
-import shutil
 import unittest
 
-from selenium import webdriver
-from selenium.common.exceptions import WebDriverException
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import WebDriverWait
 
+from browser import headless_browser
 from support import BUNDLED, ScratchTest, graft
 
 
-@unittest.skipUnless(shutil.which("chromium") and shutil.which("chromedriver"), "there is no Chromium here")
 class Report(ScratchTest):
     @classmethod
     def setUpClass(cls):
@@ -22,15 +19,7 @@ class Report(ScratchTest):
         (cls.pictures / "val" / "heart" / "broken.png").write_text("no picture")
         cls.run_folder = cls.base / "run"
         graft("finetune", BUNDLED, cls.pictures, "-o", cls.run_folder, "--epochs", 3, "--quiet", check=False)
-        options = webdriver.ChromeOptions()
-        options.binary_location = shutil.which("chromium")
-        for argument in ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu", "--window-size=1200,900"):
-            options.add_argument(argument)
-        options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-        try:
-            cls.browser = webdriver.Chrome(options=options, service=webdriver.ChromeService(shutil.which("chromedriver")))
-        except WebDriverException as error:  # a machine may forbid what a browser needs
-            raise unittest.SkipTest(f"Chromium does not start here: {error.msg}")
+        cls.browser = headless_browser()
 
     @classmethod
     def tearDownClass(cls):

@@ -1,0 +1,206 @@
+"use strict";
+
+const byId = id => document.getElementById(id);
+const state = { models: [], token: sessionStorage.getItem("graft-token") || "" };
+
+async function call(path, options = {}) {
+  const headers = { ...(options.headers || {}) };
+  if (state.token) headers.Authorization = "Bearer " + state.token;
+  const reply = await fetch(path, { ...options, headers });
+  if (reply.status === 401) {
+    byId("sign-in").hidden = false;
+    byId("token").focus();
+    throw new Error("the server wants its token");
+  }
+  return reply;
+}
+
+async function json(path, options) {
+  const reply = await call(path, options);
+  const body = await reply.json();
+  if (body.error) throw new Error(body.error.text);
+  return body;
+}
+
+const say = text => { byId("status").textContent = text; };
+const percent = value => (100 * value).toFixed(1) + " %";
+const chosen = () => state.models.filter(model => state.models.length === 1 || byId("model-" + model.name).checked);
+
+function ask(kind, model, file, more = {}) {
+  const query = new URLSearchParams({ model: model.name, ...more });
+  return json(`/v1/${kind}?${query}`, { method: "POST", body: file, headers: { "Content-Type": "application/octet-stream" } })
+    .then(body => {
+      const result = body.results[0];
+      if (result.error) throw new Error(result.error);
+      return result;
+    });
+}
+
+function showScores(list, model, result) {
+  for (const one of result.top) {
+    const item = document.createElement("li");
+    const name = document.createElement("span");
+    name.textContent = one.label;
+    const value = document.createElement("span");
+    item.append(name, value);
+    if (model.task === "regression") {
+      value.textContent = Number(one.score.toPrecision(5));
+    } else {
+      value.textContent = percent(one.score);
+      const bar = document.createElement("meter");
+      bar.value = one.score;
+      bar.setAttribute("aria-label", `${one.label}: ${percent(one.score)}`);
+      item.append(bar);
+    }
+    list.append(item);
+  }
+}
+
+function doubtOf(result) {
+  if (result.foreign) return "Like nothing it was trained on.";
+  if (result.unsure) return "Unsure.";
+  return "";
+}
+
+async function addVerdict(place, picture, model, file) {
+  const part = byId("verdict").content.firstElementChild.cloneNode(true);
+  part.querySelector("h3").textContent = state.models.length > 1 ? model.name : "";
+  place.append(part);
+  const label = part.querySelector(".label");
+  label.textContent = "…";
+  try {
+    const result = await ask("classify", model, file);
+    label.textContent = model.task === "multi-label" ? (result.labels.join(", ") || "none of its labels")
+      : model.task === "regression" ? "" : result.label;
+    const doubt = part.querySelector(".doubt");
+    doubt.textContent = doubtOf(result);
+    doubt.hidden = !doubt.textContent;
+    showScores(part.querySelector(".scores"), model, result);
+    const why = part.querySelector(".why");
+    let overlay = null;
+    const plain = picture.src;
+    why.addEventListener("click", async () => {
+      if (overlay && picture.src === overlay) {
+        picture.src = plain;
+        why.textContent = "Show where it looked";
+        return;
+      }
+      try {
+        why.disabled = true;
+        overlay = overlay || (await ask("explain", model, file)).overlay;
+        picture.src = overlay;
+        why.textContent = "Show the picture";
+      } catch (error) {
+        say(error.message);
+      } finally {
+        why.disabled = false;
+      }
+    });
+    return result;
+  } catch (error) {
+    label.textContent = "No answer";
+    part.querySelector(".doubt").textContent = error.message;
+    part.querySelector(".doubt").hidden = false;
+    part.querySelector(".why").remove();
+    return null;
+  }
+}
+
+async function answer(file, name) {
+  const item = byId("answer").content.firstElementChild.cloneNode(true);
+  const picture = item.querySelector("img");
+  picture.src = URL.createObjectURL(file);
+  picture.alt = name;
+  item.querySelector("figcaption").textContent = name;
+  byId("answers").prepend(item);
+  const verdicts = item.querySelector(".verdicts");
+  const results = await Promise.all(chosen().map(model => addVerdict(verdicts, picture, model, file)));
+  const first = results.find(result => result);
+  say(first ? `${name}: ${first.label}${doubtOf(first) ? ", " + doubtOf(first).toLowerCase() : ""}` : `${name}: no answer`);
+}
+
+async function answerAll(files) {
+  const pictures = [...files];
+  if (!pictures.length) return;
+  say(pictures.length === 1 ? "Asking…" : `Asking about ${pictures.length} pictures…`);
+  // A few at a time, so that the first answers come soon and the server's queue stays short.
+  const next = async () => {
+    for (let file = pictures.shift(); file; file = pictures.shift()) await answer(file, file.name || "pasted picture");
+  };
+  await Promise.all([next(), next(), next(), next()]);
+}
+
+function listen() {
+  const drop = byId("drop");
+  for (const id of ["files", "camera"])
+    byId(id).addEventListener("change", event => { answerAll(event.target.files); event.target.value = ""; });
+  document.addEventListener("dragover", event => { event.preventDefault(); drop.classList.add("over"); });
+  document.addEventListener("dragleave", event => { if (!event.relatedTarget) drop.classList.remove("over"); });
+  document.addEventListener("drop", event => {
+    event.preventDefault();
+    drop.classList.remove("over");
+    answerAll([...event.dataTransfer.files]);
+  });
+  document.addEventListener("paste", event => answerAll([...event.clipboardData.files]));
+  byId("sign-in").addEventListener("submit", event => {
+    event.preventDefault();
+    state.token = byId("token").value;
+    sessionStorage.setItem("graft-token", state.token);
+    byId("sign-in").hidden = true;
+    begin();
+  });
+}
+
+function showModels() {
+  const place = byId("models");
+  place.querySelectorAll("label").forEach(old => old.remove());
+  place.hidden = state.models.length < 2;
+  for (const model of state.models) {
+    const label = document.createElement("label"), box = document.createElement("input");
+    box.type = "checkbox";
+    box.checked = true;
+    box.id = "model-" + model.name;
+    label.append(box, " " + model.name);
+    place.append(label);
+  }
+  const one = state.models[0];
+  byId("title").textContent = state.models.map(model => model.name).join(" and ");
+  document.title = byId("title").textContent + " – graft";
+  const count = one.labels.length;
+  byId("about").textContent = count === 0 ? "" : count <= 12 ? `Knows ${one.labels.join(", ")}.` : `Knows ${count} classes.`;
+}
+
+async function showExamples() {
+  const { examples } = await json("/v1/examples");
+  const list = byId("examples").querySelector("ul");
+  list.replaceChildren();
+  byId("examples").hidden = examples.length === 0;
+  // From all over the list, which may be sorted by class.
+  const step = Math.max(1, examples.length / 24);
+  for (let at = 0; at < examples.length; at += step) {
+    const example = examples[Math.floor(at)];
+    const file = new File([await (await call(example.url)).blob()], example.name);
+    const item = document.createElement("li"), button = document.createElement("button"), picture = document.createElement("img");
+    picture.src = URL.createObjectURL(file);
+    picture.alt = example.name;
+    button.type = "button";
+    button.append(picture);
+    button.addEventListener("click", () => answerAll([file]));
+    item.append(button);
+    list.append(item);
+  }
+}
+
+async function begin() {
+  try {
+    state.models = (await json("/v1/models")).models;
+    showModels();
+    say("");
+    await showExamples();
+  } catch (error) {
+    say(error.message);
+  }
+}
+
+listen();
+begin();

@@ -1,0 +1,223 @@
+#include "apps/serve/service.h"
+
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <optional>
+
+#include "graft/error.h"
+
+namespace graft::app {
+namespace {
+
+using nlohmann::json;
+
+std::string stamp_of(const std::string& path) {
+  struct stat is {};
+  if (::stat(path.c_str(), &is) != 0) return {};
+  return std::to_string(is.st_ino) + ":" + std::to_string(is.st_size) + ":" + std::to_string(is.st_mtim.tv_sec) + "." +
+         std::to_string(is.st_mtim.tv_nsec);
+}
+
+/// "/a/b" → {"a", "b"}.
+std::vector<std::string> words_of(const std::string& path) {
+  std::vector<std::string> words;
+  for (size_t at = 1; at <= path.size();) {
+    const size_t end = std::min(path.find('/', at), path.size());
+    words.push_back(path.substr(at, end - at));
+    at = end + 1;
+  }
+  return words;
+}
+
+/// What stands for the {} of the pattern, or nothing where the path is another.
+std::optional<std::vector<std::string>> matched(const std::string& pattern, const std::string& path) {
+  const std::vector<std::string> wanted = words_of(pattern), given = words_of(path);
+  if (wanted.size() != given.size()) return std::nullopt;
+  std::vector<std::string> words;
+  for (size_t i = 0; i < wanted.size(); ++i)
+    if (wanted[i] == "{}")
+      words.push_back(given[i]);
+    else if (wanted[i] != given[i])
+      return std::nullopt;
+  return words;
+}
+
+/// In a time that does not depend on where they differ.
+bool same_secret(const std::string& a, const std::string& b) {
+  unsigned different = a.size() != b.size();
+  for (size_t i = 0; i < a.size(); ++i)
+    different |= static_cast<unsigned char>(a[i]) ^ static_cast<unsigned char>(b.empty() ? 0 : b[i % b.size()]);
+  return different == 0;
+}
+
+/// "localhost:8080" → "localhost"; "[::1]:8080" → "[::1]".
+std::string without_port(const std::string& host) {
+  const size_t end = host.starts_with("[") ? host.find(']') + 1 : host.find(':');
+  return host.substr(0, end);
+}
+
+bool is_loopback(const std::string& host) {
+  const std::string name = without_port(host);
+  return name == "localhost" || name == "127.0.0.1" || name == "[::1]";
+}
+
+void add_security_headers(HttpReply& reply) {
+  const auto set = [&](const char* name, const char* value) { reply.headers.try_emplace(name, value); };
+  set("Content-Security-Policy",
+      "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; connect-src 'self'; "
+      "manifest-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'");
+  set("X-Content-Type-Options", "nosniff");
+  set("X-Frame-Options", "DENY");
+  set("Referrer-Policy", "no-referrer");
+  set("Cross-Origin-Opener-Policy", "same-origin");
+  set("Cross-Origin-Resource-Policy", "same-origin");
+  set("Cache-Control", "no-store");
+}
+
+}  // namespace
+
+HttpReply json_reply(const json& body, int status) {
+  return {status, "application/json", body.dump(-1, ' ', false, json::error_handler_t::replace) + "\n"};
+}
+
+HttpReply error_reply(int status, const std::string& text) {
+  return json_reply({{"error", {{"code", status}, {"text", text}}}}, status);
+}
+
+Service::Service(ServiceSettings settings) : settings_(std::move(settings)) {
+  add_page_routes(*this);
+  add_v1_routes(*this);
+  add_kserve_routes(*this);
+  add_status_routes(*this);
+}
+
+void Service::add(const std::string& method, const std::string& path, Route route) {
+  routes_.push_back({method, path, std::move(route)});
+}
+
+std::shared_ptr<ServedModel> Service::opened(const std::string& name, const std::string& path) {
+  auto model = std::make_shared<ServedModel>(name, Model::load(path), settings_.run, settings_.batches);
+  model->ran = [this, name](const std::string& what, size_t pictures) {
+    metrics_.observe("graft_batch_pictures", "Pictures of a batch.", {{"model", name}, {"job", what}},
+                     {1, 2, 4, 8, 16, 32, 64}, static_cast<double>(pictures));
+  };
+  return model;
+}
+
+void Service::load(const std::string& name, const std::string& path) {
+  Entry entry{path, stamp_of(path), opened(name, path)};
+  const std::lock_guard lock(mutex_);
+  const auto known =
+      std::find_if(models_.begin(), models_.end(), [&](const auto& model) { return model.first == name; });
+  if (known != models_.end())
+    known->second = std::move(entry);
+  else
+    models_.emplace_back(name, std::move(entry));
+}
+
+void Service::reload_changed(const std::function<void(const std::string&)>& told) {
+  std::vector<std::pair<std::string, std::string>> changed;
+  {
+    const std::lock_guard lock(mutex_);
+    for (auto& [name, entry] : models_)
+      if (const std::string stamp = stamp_of(entry.path); !stamp.empty() && stamp != entry.stamp) {
+        changed.emplace_back(name, entry.path);
+        entry.stamp = stamp;  // a file that cannot be read is not read again before it changes
+      }
+  }
+  for (const auto& [name, path] : changed) {
+    bool good = true;
+    try {
+      load(name, path);
+      told(name + ": read anew from " + path);
+    } catch (const std::exception& error) {
+      good = false;
+      told(name + ": the changed file is not served, the model before it is: " + error.what());
+    }
+    metrics_.add("graft_reloads_total", "Model files that changed.", {{"model", name}, {"result", good ? "served" : "refused"}});
+  }
+}
+
+std::vector<std::shared_ptr<ServedModel>> Service::models() const {
+  const std::lock_guard lock(mutex_);
+  std::vector<std::shared_ptr<ServedModel>> all;
+  for (const auto& [name, entry] : models_) all.push_back(entry.model);
+  return all;
+}
+
+std::shared_ptr<ServedModel> Service::model(const std::string& name) const {
+  const std::lock_guard lock(mutex_);
+  for (const auto& [known, entry] : models_)
+    if (known == name || name.empty()) return entry.model;
+  return nullptr;
+}
+
+std::string Service::metrics_text() const {
+  std::vector<ServerMetrics::Gauge> gauges;
+  for (const auto& model : models())
+    gauges.push_back({"graft_jobs_waiting", "Pictures and arrays that wait for their batch.", {{"model", model->name()}},
+                      static_cast<double>(model->waiting())});
+  if (connections_)
+    gauges.push_back({"graft_connections", "Open connections.", {}, static_cast<double>(connections_())});
+  return metrics_.text(gauges);
+}
+
+std::optional<HttpReply> Service::refusal(const HttpRequest& request) const {
+  const std::string& host = request.header("host");
+  if (settings_.loopback && !is_loopback(host))
+    return error_reply(403, "this server answers requests to this machine alone (Host: localhost, 127.0.0.1 or [::1])");
+  const std::string& origin = request.header("origin");
+  // A page of another site may send a form here, but not read the answer, nor make the server work for it.
+  if (!origin.empty() && origin.substr(origin.find("//") == std::string::npos ? 0 : origin.find("//") + 2) != host)
+    return error_reply(403, "requests of other sites' pages are not answered");
+  const bool open = request.path == "/" || request.path.starts_with("/page/") || request.path == "/healthz" ||
+                    request.path == "/readyz" || request.path.starts_with("/v2/health/");
+  if (!settings_.token.empty() && !open && !same_secret(request.header("authorization"), "Bearer " + settings_.token)) {
+    HttpReply reply = error_reply(401, "give the server's token: Authorization: Bearer TOKEN");
+    reply.headers["WWW-Authenticate"] = "Bearer";
+    return reply;
+  }
+  return std::nullopt;
+}
+
+void Service::handle(HttpRequest request, const HttpServer::Respond& respond) {
+  const auto start = std::chrono::steady_clock::now();
+  const RouteEntry* found = nullptr;
+  std::vector<std::string> words;
+  std::string allowed;  // methods of this path
+  const std::string method = request.method == "HEAD" ? "GET" : request.method;
+  for (const RouteEntry& entry : routes_) {
+    const auto match = matched(entry.path, request.path);
+    if (!match) continue;
+    allowed += (allowed.empty() ? "" : ", ") + entry.method;
+    if (entry.method != method) continue;
+    found = &entry;
+    words = *match;
+    break;
+  }
+  const std::string route = found ? found->path : "other";
+  const auto answer = [this, respond, start, route](HttpReply reply) {
+    add_security_headers(reply);
+    metrics_.add("graft_requests_total", "Requests by route and status.",
+                 {{"route", route}, {"status", std::to_string(reply.status)}});
+    metrics_.observe("graft_request_seconds", "From a request's last byte to its answer.", {{"route", route}},
+                     {0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10},
+                     std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
+    respond(std::move(reply));
+  };
+  if (auto refused = refusal(request)) return answer(std::move(*refused));
+  if (!found && allowed.empty()) return answer(error_reply(404, "there is nothing at this address; /openapi.json tells what there is"));
+  if (!found) {
+    HttpReply reply = error_reply(405, "this address takes " + allowed);
+    reply.headers["Allow"] = allowed;
+    return answer(std::move(reply));
+  }
+  try {
+    found->route(*this, {std::move(request), std::move(words), answer});
+  } catch (const Error& error) {
+    answer(error_reply(400, error.what()));
+  }
+}
+
+}  // namespace graft::app
