@@ -65,7 +65,8 @@ void settle(Options& o) {
     std::istringstream words(text_of_file(o.token_file, "token-file"));
     words >> o.service.token;
     if (o.service.token.size() < 8)
-      throw Error(o.token_file + ": holds no token of at least 8 characters", "head -c 24 /dev/urandom | base64 makes one")
+      throw Error(o.token_file + ": holds no token of at least 8 characters",
+                  "head -c 24 /dev/urandom | base64 makes one")
           .about("token-file");
   }
   if (o.certificate_file.empty() != o.key_file.empty())
@@ -101,8 +102,8 @@ void serve(Options o) {
   });
   service.set_connections([&] { return server.open_connections(); });
   const std::string host = o.http.address.find(':') == std::string::npos ? o.http.address : "[" + o.http.address + "]";
-  const std::string address =
-      std::string(o.http.certificate.empty() ? "http://" : "https://") + host + ":" + std::to_string(server.port()) + "/";
+  const std::string address = std::string(o.http.certificate.empty() ? "http://" : "https://") + host + ":" +
+                              std::to_string(server.port()) + "/";
   if (o.common.json) {
     nlohmann::json models = nlohmann::json::array();
     for (const auto& model : service.models()) models.push_back(model->name());
@@ -131,15 +132,20 @@ void register_serve(CLI::App& app) {
   command->footer(examples({"graft serve run  # then open http://127.0.0.1:8080/",
                             "graft serve birds=run1 dogs=run2 --unsure 0.6 --examples photos/",
                             "curl --data-binary @photo.jpg -H 'Content-Type: image/jpeg' 127.0.0.1:8080/v1/classify"}));
-  command->add_option("models", o->models, "Models or RUN folders, each perhaps as NAME=MODEL; the first answers where none is named")
+  command
+      ->add_option("models", o->models,
+                   "Models or RUN folders, each perhaps as NAME=MODEL; the first answers where none is named")
       ->required();
   command->add_option("--host", o->http.address, "IP address to listen at; 0.0.0.0: all of this machine's")
       ->capture_default_str();
-  command->add_option("--port", o->http.port, "0: one that is free")->check(CLI::Range(0, 65535))->capture_default_str();
+  command->add_option("--port", o->http.port, "0: one that is free")
+      ->check(CLI::Range(0, 65535))
+      ->capture_default_str();
   command->add_option("--unsure", o->service.unsure, "Call an answer with a lower probability than this unsure")
       ->check(CLI::Range(0.0, 1.0));
-  command->add_option("--foreign", o->service.foreign,
-                      "Call a picture foreign that is less like the training's than this part of its own kind")
+  command
+      ->add_option("--foreign", o->service.foreign,
+                   "Call a picture foreign that is less like the training's than this part of its own kind")
       ->check(CLI::Range(0.5, 1.0))
       ->capture_default_str();
   command->add_option("--examples", o->service.examples, "Folder of pictures that the page offers to try")
@@ -148,7 +154,8 @@ void register_serve(CLI::App& app) {
   add_batch_option(*command, o->common);
   add_output_options(*command, o->common);
   const std::string group = std::string(kAdvanced) + "serving";
-  command->add_option("--token-file", o->token_file, "File with a token that requests must carry (Authorization: Bearer)")
+  command
+      ->add_option("--token-file", o->token_file, "File with a token that requests must carry (Authorization: Bearer)")
       ->group(group);
   command->add_option("--tls-certificate", o->certificate_file, "Certificate chain in PEM, for HTTPS")->group(group);
   command->add_option("--tls-key", o->key_file, "Its private key in PEM")->group(group);
@@ -156,7 +163,9 @@ void register_serve(CLI::App& app) {
       ->check(CLI::Range(0, 1000))
       ->capture_default_str()
       ->group(group);
-  command->add_option("--max-waiting", o->service.batches.waiting, "Pictures of a model that wait; more are answered with 503")
+  command
+      ->add_option("--max-waiting", o->service.batches.waiting,
+                   "Pictures of a model that wait; more are answered with 503")
       ->check(CLI::Range(1, 100000))
       ->capture_default_str()
       ->group(group);
@@ -176,12 +185,14 @@ void register_serve(CLI::App& app) {
       ->check(CLI::Range(1, 100000))
       ->capture_default_str()
       ->group(group);
-  command->add_option("--max-rate", o->http.limits.requests_per_second,
-                      "Requests a second of one address; more is answered with 429 (0: no limit)")
+  command
+      ->add_option("--max-rate", o->http.limits.requests_per_second,
+                   "Requests a second of one address; more is answered with 429 (0: no limit)")
       ->check(CLI::Range(0.0, 1e6))
       ->capture_default_str()
       ->group(group);
-  command->add_option("--timeout", o->http.limits.seconds_to_send, "Seconds for a request to arrive, head and body each")
+  command
+      ->add_option("--timeout", o->http.limits.seconds_to_send, "Seconds for a request to arrive, head and body each")
       ->check(CLI::Range(1, 3600))
       ->capture_default_str()
       ->group(group);

@@ -95,6 +95,10 @@ size_t Classifier::run(std::span<const EncodedPictureView> pictures, const Row& 
       [&] { return impl_->runner.run("classify", pictures, impl_->probabilities(row), failed, listener); });
 }
 
+void Classifier::run(std::span<const PictureView> pictures, const Row& row, Listener* listener) {
+  at_api_boundary([&] { impl_->runner.run("classify", pictures, impl_->probabilities(row), listener); });
+}
+
 std::vector<Classification> Classifier::classify(const std::vector<std::string>& paths, size_t top,
                                                  Listener* listener) {
   return impl_->all(*this, paths, top, listener);
@@ -124,14 +128,12 @@ std::vector<Classification> Classifier::classify(std::span<const PreparedPicture
 
 std::vector<Classification> Classifier::classify(std::span<const PictureView> pictures, size_t top,
                                                  Listener* listener) {
-  return at_api_boundary([&] {
-    std::vector<Classification> results(pictures.size());
-    const Row row = [&](size_t i, std::span<const float> scores, std::optional<double> ood_score) {
-      results[i] = impl_->classification(scores, ood_score, top);
-    };
-    impl_->runner.run("classify", pictures, impl_->probabilities(row), listener);
-    return results;
-  });
+  std::vector<Classification> results(pictures.size());
+  const Row row = [&](size_t i, std::span<const float> scores, std::optional<double> ood_score) {
+    results[i] = impl_->classification(scores, ood_score, top);
+  };
+  run(pictures, row, listener);
+  return results;
 }
 
 std::vector<Score> best_scores(std::span<const float> scores, Task task, const std::vector<std::string>& labels,

@@ -16,9 +16,9 @@ using nlohmann::json;
 /// The protocol's errors are text.
 HttpReply protocol_error(int status, const std::string& text) { return json_reply({{"error", text}}, status); }
 
-constexpr std::pair<DType, const char*> kTypes[] = {{DType::f32, "FP32"}, {DType::f16, "FP16"}, {DType::i64, "INT64"},
-                                                    {DType::i32, "INT32"}, {DType::i8, "INT8"}, {DType::u8, "UINT8"},
-                                                    {DType::boolean, "BOOL"}};
+constexpr std::pair<DType, const char*> kTypes[] = {
+    {DType::f32, "FP32"}, {DType::f16, "FP16"}, {DType::i64, "INT64"},   {DType::i32, "INT32"},
+    {DType::i8, "INT8"},  {DType::u8, "UINT8"}, {DType::boolean, "BOOL"}};
 
 std::string type_name(DType type) {
   for (const auto& [known, name] : kTypes)
@@ -50,7 +50,8 @@ void take_numbers(const json& data, T*& to, const T* end) {
     for (const json& one : data) take_numbers(one, to, end);
     return;
   }
-  if (to == end || !(data.is_number() || data.is_boolean())) throw Error("\"data\" does not hold the numbers of \"shape\"");
+  if (to == end || !(data.is_number() || data.is_boolean()))
+    throw Error("\"data\" does not hold the numbers of \"shape\"");
   *to++ = data.is_boolean() ? static_cast<T>(data.get<bool>()) : data.get<T>();
 }
 
@@ -82,11 +83,20 @@ Tensor read_input(const json& input, const Value& wanted, std::string_view& bina
     if (to != end) throw Error("\"data\" does not hold the numbers of \"shape\"");
   };
   switch (wanted.dtype) {
-    case DType::f32: fill(float{}); break;
-    case DType::i64: fill(int64_t{}); break;
-    case DType::i32: fill(int32_t{}); break;
-    case DType::u8: fill(uint8_t{}); break;
-    default: throw Error("input \"" + wanted.name + "\" is taken as binary data alone", {}, ErrorCode::unsupported);
+    case DType::f32:
+      fill(float{});
+      break;
+    case DType::i64:
+      fill(int64_t{});
+      break;
+    case DType::i32:
+      fill(int32_t{});
+      break;
+    case DType::u8:
+      fill(uint8_t{});
+      break;
+    default:
+      throw Error("input \"" + wanted.name + "\" is taken as binary data alone", {}, ErrorCode::unsupported);
   }
   return tensor;
 }
@@ -97,11 +107,20 @@ json numbers_of(const Tensor& tensor) {
     for (const T v : tensor.data<T>()) data.push_back(v);
   };
   switch (tensor.dtype()) {
-    case DType::f32: put(float{}); break;
-    case DType::i64: put(int64_t{}); break;
-    case DType::i32: put(int32_t{}); break;
-    case DType::u8: put(uint8_t{}); break;
-    default: throw Error("this output is given as binary data alone", {}, ErrorCode::unsupported);
+    case DType::f32:
+      put(float{});
+      break;
+    case DType::i64:
+      put(int64_t{});
+      break;
+    case DType::i32:
+      put(int32_t{});
+      break;
+    case DType::u8:
+      put(uint8_t{});
+      break;
+    default:
+      throw Error("this output is given as binary data alone", {}, ErrorCode::unsupported);
   }
   return data;
 }
@@ -165,7 +184,8 @@ void infer(Service& service, const RouteCall& call) {
   const std::string& header = call.request.header("inference-header-content-length");
   if (!header.empty()) {
     const size_t length = std::strtoull(header.c_str(), nullptr, 10);
-    if (length > text.size()) return call.respond(protocol_error(400, "Inference-Header-Content-Length is beyond the body"));
+    if (length > text.size())
+      return call.respond(protocol_error(400, "Inference-Header-Content-Length is beyond the body"));
     binary = text.substr(length);
     text = text.substr(0, length);
   }
@@ -178,7 +198,8 @@ void infer(Service& service, const RouteCall& call) {
       const auto name = input.at("name").get<std::string>();
       size_t i = 0;
       while (i < graph.inputs.size() && graph.value(graph.inputs[i]).name != name) ++i;
-      if (i == graph.inputs.size() || given[i]) throw Error("input \"" + name + "\" is none of the model's, or given twice");
+      if (i == graph.inputs.size() || given[i])
+        throw Error("input \"" + name + "\" is none of the model's, or given twice");
       inputs[i] = read_input(input, graph.value(graph.inputs[i]), binary, size_t{1} << 30);
       given[i] = true;
     }
@@ -186,8 +207,8 @@ void infer(Service& service, const RouteCall& call) {
       if (!given[i]) throw Error("input \"" + graph.value(graph.inputs[i]).name + "\" is not given");
     const std::vector<WantedOutput> wanted = wanted_outputs(body, graph);
     const json id = body.value("id", json());
-    const auto done = [respond = call.respond, model, id, wanted](const std::vector<Tensor>& outputs,
-                                                                   const std::string& error) {
+    const auto done = [respond = call.respond, model = model.get(), id, wanted](const std::vector<Tensor>& outputs,
+                                                                                const std::string& error) {
       try {
         if (!error.empty()) return respond(protocol_error(400, error));
         respond(outputs_reply(model->name(), id, model->model().contents().graph, wanted, outputs));
@@ -213,7 +234,9 @@ void add_kserve_routes(Service& service) {
   service.add("GET", "/v2", [](Service&, const RouteCall& call) {
     call.respond(json_reply({{"name", "graft"}, {"version", version()}, {"extensions", {"binary_tensor_data"}}}));
   });
-  service.add("GET", "/v2/health/live", [](Service&, const RouteCall& call) { call.respond(json_reply({{"live", true}})); });
+  service.add("GET", "/v2/health/live", [](Service&, const RouteCall& call) {
+    call.respond(json_reply({{"live", true}}));
+  });
   service.add("GET", "/v2/health/ready", [](Service& s, const RouteCall& call) {
     call.respond(json_reply({{"ready", s.ready()}}, s.ready() ? 200 : 503));
   });

@@ -69,12 +69,9 @@ json classification_json(const Classification& c, const ServedModel& model, cons
 }
 
 json explanation_json(const Explanation& e) {
-  return {{"label", e.label},
-          {"index", e.index},
-          {"score", e.score},
-          {"width", e.width},
-          {"height", e.height},
-          {"overlay", "data:image/jpeg;base64," + base64(jpeg_of(overlay(e), 90))}};
+  return {{"label", e.label},   {"index", e.index},
+          {"score", e.score},   {"width", e.width},
+          {"height", e.height}, {"overlay", "data:image/jpeg;base64," + base64(jpeg_of(overlay(e), 90))}};
 }
 
 using Start = bool (ServedModel::*)(std::vector<PictureJob>);
@@ -108,8 +105,13 @@ void answer_pictures(Service& service, RouteCall call, Start start, const Shown&
       continue;
     }
     const std::string name = picture.name;
+    // A model outlives its jobs, which must not own it: its last owner waits for the thread that they run in.
     // What calls a picture by its name is the client's to show: errors say the reason alone.
-    jobs.push_back({std::move(picture.bytes), {}, top, target, [collected, i, name, shown, model](PictureResult result) {
+    jobs.push_back({std::move(picture.bytes),
+                    {},
+                    top,
+                    target,
+                    [collected, i, name, shown, model = model.get()](PictureResult result) {
                       json entry = named(name);
                       if (!result.error.empty())
                         entry["error"] = result.error;
@@ -149,8 +151,9 @@ void add_v1_routes(Service& service) {
     });
   });
   service.add("POST", "/v1/embed", [](Service& s, RouteCall call) {
-    answer_pictures(s, std::move(call), &ServedModel::embed,
-                    [](PictureResult& r, const ServedModel&) { return json{{"features", r.features}}; });
+    answer_pictures(s, std::move(call), &ServedModel::embed, [](PictureResult& r, const ServedModel&) {
+      return json{{"features", r.features}};
+    });
   });
   service.add("POST", "/v1/explain", [](Service& s, RouteCall call) {
     answer_pictures(s, std::move(call), &ServedModel::explain,

@@ -13,10 +13,10 @@
 namespace graft::app {
 
 struct BatchLimits {
-  size_t batch = 16;                    // jobs that run at a time
+  size_t batch = 16;  // jobs that run at a time
   /// The oldest job waits at most so long for others, or a twentieth of the time that a batch takes.
   std::chrono::milliseconds delay{2};
-  size_t waiting = 256;                 // jobs that wait; more are refused
+  size_t waiting = 256;  // jobs that wait; more are refused
 };
 
 /// Dynamic batching: jobs that come one by one run several at a time, in threads of its own; with one thread in their
@@ -87,8 +87,8 @@ class Batcher {
   mutable std::mutex mutex_;
   std::condition_variable changed_;
   std::deque<std::pair<Clock::time_point, Job>> jobs_;
-  size_t expected_ = 1;        // jobs that the next batch may have
-  Clock::duration usual_{0};   // what the larger batches of late took
+  size_t expected_ = 1;       // jobs that the next batch may have
+  Clock::duration usual_{0};  // what the larger batches of late took
   bool ending_ = false;
   std::vector<std::thread> threads_;
 };

@@ -90,7 +90,8 @@ std::string text_of(const sockaddr* address) {
 }
 
 HttpReply plain(int status, const std::string& text) {
-  return {status, "application/json", "{\"error\": {\"code\": " + std::to_string(status) + ", \"text\": \"" + text + "\"}}\n"};
+  return {status, "application/json",
+          "{\"error\": {\"code\": " + std::to_string(status) + ", \"text\": \"" + text + "\"}}\n"};
 }
 
 /// One request, from its head to its answer. Answers may come from another thread, and after the connection is gone.
@@ -331,8 +332,7 @@ struct HttpServer::Impl {
     const MHD_ConnectionInfo* const info = lib().MHD_get_connection_info(handle, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
     auto* const connection = info ? static_cast<Connection*>(info->socket_context) : nullptr;
     if (!connection) return;
-    connection->deadline =
-        seconds == 0 ? 0 : (Clock::now() + std::chrono::seconds(seconds)).time_since_epoch().count();
+    connection->deadline = seconds == 0 ? 0 : (Clock::now() + std::chrono::seconds(seconds)).time_since_epoch().count();
   }
 
   /// Once a second closes what sends its request a byte at a time: the library counts only silence.
@@ -355,8 +355,8 @@ struct HttpServer::Impl {
   std::mutex mutex;
   std::condition_variable changed;
   bool ending = false;
-  size_t due = 0;                                // answers
-  std::set<std::shared_ptr<Exchange>> waiting;   // for them
+  size_t due = 0;                               // answers
+  std::set<std::shared_ptr<Exchange>> waiting;  // for them
   std::set<Connection*> connections;
 };
 

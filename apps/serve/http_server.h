@@ -34,11 +34,11 @@ struct HttpReply {
 };
 
 struct HttpLimits {
-  size_t body_bytes = 64 << 20;     // of one request; more is answered with 413
-  unsigned connections = 4000;      // open at a time; more wait in the system's queue
-  unsigned seconds_to_send = 30;    // for a request's head, and again for its body; then the connection is closed
-  unsigned seconds_idle = 15;       // of a connection without any byte
-  double requests_per_second = 0;   // of one address, in bursts of twice that; more is answered with 429; 0: no limit
+  size_t body_bytes = 64 << 20;    // of one request; more is answered with 413
+  unsigned connections = 4000;     // open at a time; more wait in the system's queue
+  unsigned seconds_to_send = 30;   // for a request's head, and again for its body; then the connection is closed
+  unsigned seconds_idle = 15;      // of a connection without any byte
+  double requests_per_second = 0;  // of one address, in bursts of twice that; more is answered with 429; 0: no limit
 };
 
 struct HttpSettings {

@@ -47,7 +47,8 @@ std::string ServerMetrics::text(const std::vector<Gauge>& gauges) const {
   std::ostringstream out;
   std::string last;
   for (const Gauge& gauge : gauges) {
-    if (gauge.name != last) out << "# HELP " << gauge.name << ' ' << gauge.help << "\n# TYPE " << gauge.name << " gauge\n";
+    if (gauge.name != last)
+      out << "# HELP " << gauge.name << ' ' << gauge.help << "\n# TYPE " << gauge.name << " gauge\n";
     last = gauge.name;
     out << gauge.name << braced(label_text(gauge.labels)) << ' ' << gauge.value << '\n';
   }

@@ -44,7 +44,8 @@ void add_page_routes(Service& service) {
     });
     return;
   }
-  const auto paths = std::make_shared<const std::vector<std::string>>(list_pictures({service.settings().examples}).paths);
+  const auto paths =
+      std::make_shared<const std::vector<std::string>>(list_pictures({service.settings().examples}).paths);
   service.add("GET", "/v1/examples", [paths](Service&, const RouteCall& call) {
     json examples = json::array();
     for (size_t i = 0; i < paths->size(); ++i)

@@ -40,7 +40,8 @@ void take_json(HttpRequest& request, PictureInput& input) {
     const auto bytes = one.is_object() ? one.find("bytes") : one.end();
     const auto name = one.is_object() ? one.find("name") : one.end();
     if (!one.is_object() || bytes == one.end() || !bytes->is_string() || (name != one.end() && !name->is_string())) {
-      input.refused = error_reply(400, "a picture is an object with \"bytes\", the file in base64, and perhaps \"name\"");
+      input.refused =
+          error_reply(400, "a picture is an object with \"bytes\", the file in base64, and perhaps \"name\"");
       return;
     }
     const auto decoded = from_base64(bytes->get_ref<const std::string&>());
@@ -79,8 +80,9 @@ PictureInput pictures_of(HttpRequest& request, const ServiceSettings& settings) 
   if (input.pictures.empty())
     input.refused = error_reply(400, "there is no picture in the request");
   else if (input.pictures.size() > settings.pictures_per_request)
-    input.refused = error_reply(413, "there are " + std::to_string(input.pictures.size()) + " pictures in the request, " +
-                                         std::to_string(settings.pictures_per_request) + " are allowed");
+    input.refused =
+        error_reply(413, "there are " + std::to_string(input.pictures.size()) + " pictures in the request, " +
+                             std::to_string(settings.pictures_per_request) + " are allowed");
   for (PictureInput::Picture& picture : input.pictures)
     if (picture.error.empty() && !input.refused) look_at(picture, settings.largest_pixels);
   return input;

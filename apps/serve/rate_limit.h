@@ -20,7 +20,8 @@ class RateLimit {
     const auto now = std::chrono::steady_clock::now();
     const std::lock_guard lock(mutex_);
     // Whoever has a full bucket again is as good as new.
-    if (buckets_.size() > kMostClients) std::erase_if(buckets_, [&](const auto& b) { return filled(b.second, now) >= most(); });
+    if (buckets_.size() > kMostClients)
+      std::erase_if(buckets_, [&](const auto& b) { return filled(b.second, now) >= most(); });
     Bucket& bucket = buckets_.try_emplace(client, Bucket{most(), now}).first->second;
     bucket = {filled(bucket, now), now};
     if (bucket.tokens < 1) return false;

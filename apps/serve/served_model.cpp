@@ -201,8 +201,8 @@ bool ServedModel::infer(TensorJob job) {
   return impl_->inferring->add(std::move(jobs));
 }
 size_t ServedModel::waiting() const {
-  return impl_->preparing->waiting() + impl_->classifying->waiting() + impl_->embedding->waiting() + impl_->explaining->waiting() +
-         impl_->inferring->waiting();
+  return impl_->preparing->waiting() + impl_->classifying->waiting() + impl_->embedding->waiting() +
+         impl_->explaining->waiting() + impl_->inferring->waiting();
 }
 
 }  // namespace graft::app

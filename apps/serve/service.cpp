@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <utility>
 
 #include "graft/error.h"
 
@@ -111,15 +112,20 @@ void Service::load(const std::string& name, const std::string& path) {
   const auto known =
       std::find_if(models_.begin(), models_.end(), [&](const auto& model) { return model.first == name; });
   if (known != models_.end())
-    known->second = std::move(entry);
+    retired_.push_back(std::exchange(known->second, std::move(entry)).model);
   else
     models_.emplace_back(name, std::move(entry));
 }
 
 void Service::reload_changed(const std::function<void(const std::string&)>& told) {
   std::vector<std::pair<std::string, std::string>> changed;
+  std::vector<std::shared_ptr<ServedModel>> unused;
   {
     const std::lock_guard lock(mutex_);
+    // Nobody gets a retired one any more: whose only owner is the list stays so.
+    for (auto& model : retired_)
+      if (model.use_count() == 1) unused.push_back(std::move(model));
+    std::erase(retired_, nullptr);
     for (auto& [name, entry] : models_)
       if (const std::string stamp = stamp_of(entry.path); !stamp.empty() && stamp != entry.stamp) {
         changed.emplace_back(name, entry.path);
@@ -135,7 +141,8 @@ void Service::reload_changed(const std::function<void(const std::string&)>& told
       good = false;
       told(name + ": the changed file is not served, the model before it is: " + error.what());
     }
-    metrics_.add("graft_reloads_total", "Model files that changed.", {{"model", name}, {"result", good ? "served" : "refused"}});
+    metrics_.add("graft_reloads_total", "Model files that changed.",
+                 {{"model", name}, {"result", good ? "served" : "refused"}});
   }
 }
 
@@ -156,7 +163,9 @@ std::shared_ptr<ServedModel> Service::model(const std::string& name) const {
 std::string Service::metrics_text() const {
   std::vector<ServerMetrics::Gauge> gauges;
   for (const auto& model : models())
-    gauges.push_back({"graft_jobs_waiting", "Pictures and arrays that wait for their batch.", {{"model", model->name()}},
+    gauges.push_back({"graft_jobs_waiting",
+                      "Pictures and arrays that wait for their batch.",
+                      {{"model", model->name()}},
                       static_cast<double>(model->waiting())});
   if (connections_)
     gauges.push_back({"graft_connections", "Open connections.", {}, static_cast<double>(connections_())});
@@ -207,7 +216,8 @@ void Service::handle(HttpRequest request, const HttpServer::Respond& respond) {
     respond(std::move(reply));
   };
   if (auto refused = refusal(request)) return answer(std::move(*refused));
-  if (!found && allowed.empty()) return answer(error_reply(404, "there is nothing at this address; /openapi.json tells what there is"));
+  if (!found && allowed.empty())
+    return answer(error_reply(404, "there is nothing at this address; /openapi.json tells what there is"));
   if (!found) {
     HttpReply reply = error_reply(405, "this address takes " + allowed);
     reply.headers["Allow"] = allowed;

@@ -19,8 +19,8 @@ namespace graft::app {
 struct ServiceSettings {
   RunSettings run;  // its preprocessing and batch hold for all models; a batch of 0: 16
   BatchLimits batches;
-  std::string token;                 // that every request but health checks must carry; empty: none
-  bool loopback = true;              // only hosts that mean this machine are answered: no other page reaches it by a name
+  std::string token;     // that every request but health checks must carry; empty: none
+  bool loopback = true;  // only hosts that mean this machine are answered: no other page reaches it by a name
   int64_t largest_pixels = 50'000'000;
   size_t pictures_per_request = 64;
   double unsure = 0, foreign = 0.95;  // as classify has them
@@ -38,15 +38,16 @@ struct RouteCall {
 HttpReply error_reply(int status, const std::string& text);
 HttpReply json_reply(const nlohmann::json& body, int status = 200);
 
-/// Models and the routes that answer about them; what is common to all routes (token, hosts, headers, counting) is here,
-/// each group of routes in a file of its own. Thread-safe.
+/// Models and the routes that answer about them; what is common to all routes (token, hosts, headers, counting) is
+/// here, each group of routes in a file of its own. Thread-safe.
 class Service {
  public:
   explicit Service(ServiceSettings settings);
 
   /// Reads a model and serves it under `name`, in the place of one that has the name. Throws Error.
   void load(const std::string& name, const std::string& path);
-  /// Reads those anew whose files have changed. What cannot be read stays as it was; `told` gets a line for each.
+  /// Reads those anew whose files have changed. What cannot be read stays as it was; `told` gets a line for each. To be
+  /// called now and then, by one thread.
   void reload_changed(const std::function<void(const std::string&)>& told);
 
   void handle(HttpRequest request, const HttpServer::Respond& respond);
@@ -88,6 +89,8 @@ class Service {
   mutable ServerMetrics metrics_;
   mutable std::mutex mutex_;
   std::vector<std::pair<std::string, Entry>> models_;  // in the order of loading
+  /// Replaced, and still in use by requests: what ends a model waits for its threads, which no request may do.
+  std::vector<std::shared_ptr<ServedModel>> retired_;
 };
 
 // Groups of routes.

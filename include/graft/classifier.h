@@ -98,6 +98,7 @@ class Classifier {
              Listener* listener = nullptr);
   size_t run(std::span<const EncodedPictureView> pictures, const Row& row, const Failed& failed = {},
              Listener* listener = nullptr);
+  void run(std::span<const PictureView> pictures, const Row& row, Listener* listener = nullptr);
 
  private:
   struct Impl;
