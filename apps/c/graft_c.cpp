@@ -42,15 +42,24 @@ thread_local std::string last_error;
 
 graft_status status_of(ErrorCode code) {
   switch (code) {
-    case ErrorCode::invalid_argument: return GRAFT_INVALID_ARGUMENT;
-    case ErrorCode::not_found: return GRAFT_NOT_FOUND;
-    case ErrorCode::corrupt_file: return GRAFT_CORRUPT_FILE;
-    case ErrorCode::bad_data: return GRAFT_BAD_DATA;
-    case ErrorCode::unsupported: return GRAFT_UNSUPPORTED;
-    case ErrorCode::out_of_memory: return GRAFT_OUT_OF_MEMORY;
-    case ErrorCode::cancelled: return GRAFT_CANCELLED;
-    case ErrorCode::io: return GRAFT_IO;
-    case ErrorCode::internal: break;
+    case ErrorCode::invalid_argument:
+      return GRAFT_INVALID_ARGUMENT;
+    case ErrorCode::not_found:
+      return GRAFT_NOT_FOUND;
+    case ErrorCode::corrupt_file:
+      return GRAFT_CORRUPT_FILE;
+    case ErrorCode::bad_data:
+      return GRAFT_BAD_DATA;
+    case ErrorCode::unsupported:
+      return GRAFT_UNSUPPORTED;
+    case ErrorCode::out_of_memory:
+      return GRAFT_OUT_OF_MEMORY;
+    case ErrorCode::cancelled:
+      return GRAFT_CANCELLED;
+    case ErrorCode::io:
+      return GRAFT_IO;
+    case ErrorCode::internal:
+      break;
   }
   return GRAFT_INTERNAL;
 }
@@ -175,9 +184,12 @@ graft_status graft_model_save(const graft_model* model, const char* path) {
 
 graft_task graft_model_task(const graft_model* model) {
   switch (model->model.task()) {
-    case Task::multi_label: return GRAFT_MULTI_LABEL;
-    case Task::regression: return GRAFT_REGRESSION;
-    case Task::classes: break;
+    case Task::multi_label:
+      return GRAFT_MULTI_LABEL;
+    case Task::regression:
+      return GRAFT_REGRESSION;
+    case Task::classes:
+      break;
   }
   return GRAFT_CLASSES;
 }

@@ -108,6 +108,7 @@ void doctor(const CommonOptions& common) {
   found.push_back(library("libheif.so.1", "HEIC and AVIF pictures", "install libheif1"));
   found.push_back(library("libtiff.so.6", "TIFF pictures", "install libtiff6"));
   found.push_back(library("libcurl.so.4", "downloads", "install libcurl4"));
+  found.push_back(library("libmicrohttpd.so.12", "the server", "install libmicrohttpd12"));
   found.push_back(cache_folder());
   bool broken = false;
   json list = json::array();

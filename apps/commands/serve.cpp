@@ -1,7 +1,10 @@
+#include <sys/resource.h>
+
 #include <algorithm>
 #include <chrono>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <iostream>
 #include <map>
 #include <memory>
@@ -14,6 +17,7 @@
 #include "apps/cli/printable.h"
 #include "apps/cli/usage.h"
 #include "apps/commands/commands.h"
+#include "apps/library/scores.h"
 #include "apps/models/model_reference.h"
 #include "apps/run/run_folder.h"
 #include "apps/serve/service.h"
@@ -55,12 +59,14 @@ std::pair<std::string, std::string> named_model(const std::string& word, const C
   const bool is_plain = !name.empty() && std::all_of(name.begin(), name.end(), [](unsigned char c) {
     return std::isalnum(c) || c == '-' || c == '_' || c == '.' || c >= 0x80;
   });
+  if (reference.empty()) throw Error("\"" + word + "\" names no model", "give NAME=MODEL");
   if (!is_plain)
     throw Error("\"" + name + "\" is no name for an address", "name it with letters and digits: NAME=" + reference);
   return {name, is_model_reference(reference) ? local_model(reference, common) : model_in(reference)};
 }
 
 void settle(Options& o) {
+  if (o.http.address == "localhost") o.http.address = "127.0.0.1";
   if (!o.token_file.empty()) {
     std::istringstream words(text_of_file(o.token_file, "token-file"));
     words >> o.service.token;
@@ -74,8 +80,14 @@ void settle(Options& o) {
   if (!o.certificate_file.empty()) {
     o.http.certificate = text_of_file(o.certificate_file, "tls-certificate");
     o.http.private_key = text_of_file(o.key_file, "tls-key");
+    if (o.http.certificate.find("-----BEGIN CERTIFICATE") == std::string::npos)
+      throw Error(o.certificate_file + ": is no certificate in PEM").about("tls-certificate");
+    if (o.http.private_key.find("PRIVATE KEY-----") == std::string::npos)
+      throw Error(o.key_file + ": is no private key in PEM").about("tls-key");
   }
-  o.service.loopback = o.http.address == "127.0.0.1" || o.http.address == "::1";
+  for (std::string& host : o.service.hosts)
+    for (char& c : host) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  o.service.pictures_per_request = std::min(o.service.pictures_per_request, o.service.batches.waiting);
   o.service.run.compute = compute_settings(o.common);
   o.service.batches.batch = o.common.batch > 0 ? static_cast<size_t>(o.common.batch) : 16;
   o.service.batches.delay = std::chrono::milliseconds(o.delay);
@@ -83,11 +95,27 @@ void settle(Options& o) {
   o.http.limits.body_bytes = static_cast<size_t>(o.body_mebibytes) << 20;
 }
 
+/// Raises the limit of open files as far as it goes, and takes no more connections than that leaves.
+void allow_connections(HttpLimits& limits, const std::function<void(const std::string&)>& say) {
+  constexpr rlim_t kOwn = 100;  // files that the program itself may need
+  rlimit files{};
+  if (getrlimit(RLIMIT_NOFILE, &files) != 0) return;
+  files.rlim_cur = files.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &files);
+  getrlimit(RLIMIT_NOFILE, &files);
+  if (files.rlim_cur == RLIM_INFINITY || files.rlim_cur >= limits.connections + kOwn) return;
+  limits.connections = static_cast<unsigned>(std::max<rlim_t>(kOwn, files.rlim_cur - kOwn));
+  say("the system allows " + std::to_string(files.rlim_cur) + " open files: " + std::to_string(limits.connections) +
+      " connections at a time");
+}
+
 void serve(Options o) {
   settle(o);
+  backend(o.common);  // a device that is named must be there
   const auto say = [&](const std::string& text) {
     if (!o.common.quiet) std::cerr << "graft: " << printable(text) << std::endl;
   };
+  allow_connections(o.http.limits, say);
   Service service(o.service);
   std::map<std::string, std::string> known;
   for (const std::string& word : o.models) {
@@ -95,11 +123,15 @@ void serve(Options o) {
     if (!known.emplace(name, path).second)
       throw Error("two models are called \"" + name + "\"", "give one of them another name: NAME=" + path);
     service.load(name, path);
+    if (seems_to_end_in_features(service.model(name)->model().contents()))
+      say("note: " + name + " seems to end in features, not in classes: what it answers are their numbers");
   }
   const Interruption interruption;
-  HttpServer server(o.http, [&](HttpRequest request, const HttpServer::Respond& respond) {
-    service.handle(std::move(request), respond);
-  });
+  HttpServer server(
+      o.http,
+      [&](HttpRequest request, const HttpServer::Respond& respond) { service.handle(std::move(request), respond); },
+      [&](const HttpRequest& request) { return service.refusal(request); },
+      [&](int status) { service.count_refused(status); });
   service.set_connections([&] { return server.open_connections(); });
   const std::string host = o.http.address.find(':') == std::string::npos ? o.http.address : "[" + o.http.address + "]";
   const std::string address = std::string(o.http.certificate.empty() ? "http://" : "https://") + host + ":" +
@@ -110,7 +142,8 @@ void serve(Options o) {
     print_json({{"address", address}, {"models", models}});
     std::cout.flush();
   }
-  if (!o.service.loopback && o.service.token.empty())
+  const bool is_loopback = o.http.address.starts_with("127.") || o.http.address == "::1";
+  if (!is_loopback && o.service.token.empty())
     say("whoever reaches this machine can ask: --token-file asks them for a token");
   say("serving at " + address + "; Ctrl-C ends it");
   using Clock = std::chrono::steady_clock;
@@ -155,6 +188,12 @@ void register_serve(CLI::App& app) {
   add_output_options(*command, o->common);
   const std::string group = std::string(kAdvanced) + "serving";
   command
+      ->add_option("--public-host", o->service.hosts,
+                   "Name by which others reach the server, where it is no IP address; again for the next")
+      ->group(group)
+      ->expected(1)
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+  command
       ->add_option("--token-file", o->token_file, "File with a token that requests must carry (Authorization: Bearer)")
       ->group(group);
   command->add_option("--tls-certificate", o->certificate_file, "Certificate chain in PEM, for HTTPS")->group(group);
@@ -186,7 +225,7 @@ void register_serve(CLI::App& app) {
       ->capture_default_str()
       ->group(group);
   command
-      ->add_option("--max-rate", o->http.limits.requests_per_second,
+      ->add_option("--max-rate", o->service.requests_per_second,
                    "Requests a second of one address; more is answered with 429 (0: no limit)")
       ->check(CLI::Range(0.0, 1e6))
       ->capture_default_str()

@@ -311,14 +311,14 @@ std::vector<Explanation> Explainer::explain(const std::vector<std::string>& path
   });
 }
 
-Explanation Explainer::explain(const EncodedPictureView& picture, int target) {
+Explanation Explainer::explain(const EncodedPictureView& picture, std::optional<int> target) {
   return at_api_boundary([&] {
     const auto in_use = exclusive_use(impl_->backend);
     const auto decoded = [&] {
       return with_place([&] { return picture.name.empty() ? std::string("the picture") : picture.name; },
                         [&] { return decode_image(picture.bytes, impl_->pipeline.decoding()); });
     };
-    return impl_->explain(decoded, target);
+    return impl_->explain(decoded, target.value_or(impl_->target));
   });
 }
 

@@ -190,7 +190,10 @@ void PictureRunner::run_prepared(const std::vector<std::span<const float>>& pict
   if (pictures.empty()) return;
   const auto in_use = exclusive_use(backend_for(compute_));
   RowPlan& plan = plan_for(pictures.size());
-  const size_t floats = pictures[0].size(), at_once = plan.rows() / pipeline_.views();
+  const size_t views = pipeline_.views(), at_once = plan.rows() / views;
+  const auto floats = views * static_cast<size_t>(pipeline_.height() * pipeline_.width() * pipeline_.channels());
+  for (const std::span<const float> picture : pictures)
+    if (picture.size() != floats) throw Error("a picture is not prepared for this model");
   std::vector<float> input(at_once * floats);
   for (size_t at = 0; at < pictures.size(); at += at_once) {
     const size_t count = std::min(at_once, pictures.size() - at);

@@ -38,7 +38,7 @@ class PictureRunner {
   /// What the network reads of a file in memory: views × height × width × channels. Any number of threads may call it,
   /// while another runs. Throws Error where the file cannot be read.
   std::vector<float> prepare(const EncodedPictureView& picture) const;
-  /// Runs what prepare() gave.
+  /// Runs what prepare() gave. Throws Error for anything else.
   void run_prepared(const std::vector<std::span<const float>>& pictures, const Row& row);
   /// Throws Error for a picture without pixels.
   void run(const std::string& phase, std::span<const PictureView> pictures, const Row& row, Listener* listener);

@@ -14,6 +14,15 @@ Tensor to_plain(const View& view) {
   return y;
 }
 
+void require_fit(const Value& input, const Shape& shape, const std::string& place) {
+  bool fits = shape.size() == input.shape.size();
+  for (size_t i = 0; fits && i < shape.size(); ++i)  // a file of one picture takes several, one after the other
+    fits = input.shape[i] == kOpenDim || input.shape[i] == shape[i] || (i == 0 && input.shape[i] == 1 && shape[i] > 1);
+  if (!fits)
+    throw Error(place + ": holds " + shape.str() + " but \"" + input.name + "\" takes " + input.shape.str(),
+                "save an array of that shape");
+}
+
 }  // namespace
 
 Shape batched(const Value& input, Shape shape) {
@@ -24,18 +33,16 @@ Shape batched(const Value& input, Shape shape) {
 Tensor fitted_to(const Value& input, Tensor values, const std::string& place) {
   values = cast(values, input.dtype);
   values.reshape(batched(input, values.shape()));
-  const Shape& shape = values.shape();
-  bool fits = shape.size() == input.shape.size();
-  for (size_t i = 0; fits && i < shape.size(); ++i)  // a file of one picture takes several, one after the other
-    fits = input.shape[i] == kOpenDim || input.shape[i] == shape[i] || (i == 0 && input.shape[i] == 1 && shape[i] > 1);
-  if (!fits)
-    throw Error(place + ": holds " + shape.str() + " but \"" + input.name + "\" takes " + input.shape.str(),
-                "save an array of that shape");
+  require_fit(input, values.shape(), place);
   return values;
 }
 
 TensorRunner::TensorRunner(const OnnxModel& model, const std::vector<Shape>& shapes, const Backend& backend,
                            int threads) {
+  for (size_t i = 0; i < shapes.size(); ++i) {
+    const Value& input = model.graph.value(model.graph.inputs.at(i));
+    require_fit(input, shapes[i], "the array for \"" + input.name + "\"");
+  }
   OpenDims dims;
   const bool several = shapes.size() == 1 && !shapes[0].empty() && shapes[0][0] > 1;
   if (several && model.declared_batch == 1 && !model.batch_opened) {

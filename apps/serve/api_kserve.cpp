@@ -1,8 +1,12 @@
 // /v2: the Open Inference Protocol of KServe, with its binary extension
 // [https://github.com/kserve/open-inference-protocol, 2022]: bare arrays, as the network itself takes them.
+#include <algorithm>
+#include <cmath>
 #include <cstring>
+#include <type_traits>
 #include <utility>
 
+#include "apps/serve/json_body.h"
 #include "apps/serve/service.h"
 #include "graft/error.h"
 #include "graft/version.h"
@@ -52,7 +56,19 @@ void take_numbers(const json& data, T*& to, const T* end) {
   }
   if (to == end || !(data.is_number() || data.is_boolean()))
     throw Error("\"data\" does not hold the numbers of \"shape\"");
-  *to++ = data.is_boolean() ? static_cast<T>(data.get<bool>()) : data.get<T>();
+  if (data.is_boolean()) {
+    *to++ = static_cast<T>(data.get<bool>());
+    return;
+  }
+  if constexpr (std::is_floating_point_v<T>) {
+    *to++ = data.get<T>();
+  } else {
+    const bool fits = data.is_number_unsigned()  ? std::in_range<T>(data.get<uint64_t>())
+                      : data.is_number_integer() ? std::in_range<T>(data.get<int64_t>())
+                                                 : false;
+    if (!fits) throw Error("\"data\" holds a number that the input's datatype does not have");
+    *to++ = static_cast<T>(data.get<int64_t>());
+  }
 }
 
 /// One of a request's inputs. `binary`: the bytes behind the JSON, of which its own are taken off the front.
@@ -104,7 +120,11 @@ Tensor read_input(const json& input, const Value& wanted, std::string_view& bina
 json numbers_of(const Tensor& tensor) {
   json data = json::array();
   const auto put = [&]<typename T>(T) {
-    for (const T v : tensor.data<T>()) data.push_back(v);
+    for (const T v : tensor.data<T>()) {
+      if constexpr (std::is_floating_point_v<T>)
+        if (!std::isfinite(v)) throw Error("an output holds what is no finite number: ask for binary data");
+      data.push_back(v);
+    }
   };
   switch (tensor.dtype()) {
     case DType::f32:
@@ -135,7 +155,8 @@ std::vector<WantedOutput> wanted_outputs(const json& body, const Graph& graph) {
   const auto parameters = body.find("parameters");
   const bool all_binary = parameters != body.end() && parameters->value("binary_data_output", false);
   std::vector<WantedOutput> wanted;
-  if (!body.contains("outputs")) {
+  const auto named = body.find("outputs");
+  if (named == body.end() || named->is_null() || (named->is_array() && named->empty())) {
     for (size_t i = 0; i < graph.outputs.size(); ++i) wanted.push_back({i, all_binary});
     return wanted;
   }
@@ -144,13 +165,15 @@ std::vector<WantedOutput> wanted_outputs(const json& body, const Graph& graph) {
     size_t i = 0;
     while (i < graph.outputs.size() && graph.value(graph.outputs[i]).name != name) ++i;
     if (i == graph.outputs.size()) throw Error("the model has no output \"" + name + "\"");
+    if (std::any_of(wanted.begin(), wanted.end(), [&](const WantedOutput& w) { return w.index == i; }))
+      throw Error("output \"" + name + "\" is asked for twice");
     const auto own = output.find("parameters");
     wanted.push_back({i, own != output.end() ? own->value("binary_data", all_binary) : all_binary});
   }
   return wanted;
 }
 
-HttpReply outputs_reply(const std::string& model, const json& id, const Graph& graph,
+HttpReply outputs_reply(const std::string& model, const std::string& id, const Graph& graph,
                         const std::vector<WantedOutput>& wanted, const std::vector<Tensor>& outputs) {
   json list = json::array();
   std::string binary;
@@ -168,7 +191,7 @@ HttpReply outputs_reply(const std::string& model, const json& id, const Graph& g
     list.push_back(std::move(one));
   }
   json body{{"model_name", model}, {"outputs", std::move(list)}};
-  if (!id.is_null()) body["id"] = id;
+  if (!id.empty()) body["id"] = id;
   HttpReply reply = json_reply(body);
   if (binary.empty()) return reply;
   reply.headers["Inference-Header-Content-Length"] = std::to_string(reply.body.size());
@@ -190,7 +213,7 @@ void infer(Service& service, const RouteCall& call) {
     text = text.substr(0, length);
   }
   try {
-    const json body = json::parse(text);
+    const json body = parse_body(text);
     const Graph& graph = model->model().contents().graph;
     std::vector<Tensor> inputs(graph.inputs.size());
     std::vector<bool> given(graph.inputs.size());
@@ -206,7 +229,7 @@ void infer(Service& service, const RouteCall& call) {
     for (size_t i = 0; i < given.size(); ++i)
       if (!given[i]) throw Error("input \"" + graph.value(graph.inputs[i]).name + "\" is not given");
     const std::vector<WantedOutput> wanted = wanted_outputs(body, graph);
-    const json id = body.value("id", json());
+    const std::string id = body.value("id", std::string());
     const auto done = [respond = call.respond, model = model.get(), id, wanted](const std::vector<Tensor>& outputs,
                                                                                 const std::string& error) {
       try {
@@ -240,7 +263,7 @@ void add_kserve_routes(Service& service) {
   service.add("GET", "/v2/health/ready", [](Service& s, const RouteCall& call) {
     call.respond(json_reply({{"ready", s.ready()}}, s.ready() ? 200 : 503));
   });
-  service.add("GET", "/v2/models/{}", [](Service& s, const RouteCall& call) {
+  const Service::Route metadata = [](Service& s, const RouteCall& call) {
     const auto model = s.model(call.words.at(0));
     if (!model) return call.respond(protocol_error(404, "there is no model \"" + call.words[0] + "\""));
     const Graph& graph = model->model().contents().graph;
@@ -249,13 +272,23 @@ void add_kserve_routes(Service& service) {
                              {"platform", "graft_onnx"},
                              {"inputs", values_json(graph, graph.inputs)},
                              {"outputs", values_json(graph, graph.outputs)}}));
-  });
-  service.add("GET", "/v2/models/{}/ready", [](Service& s, const RouteCall& call) {
+  };
+  const Service::Route ready = [](Service& s, const RouteCall& call) {
     const auto model = s.model(call.words.at(0));
     if (!model) return call.respond(protocol_error(404, "there is no model \"" + call.words[0] + "\""));
     call.respond(json_reply({{"name", model->name()}, {"ready", true}}));
-  });
-  service.add("POST", "/v2/models/{}/infer", infer);
+  };
+  // Every model has one version, which clients may name or not.
+  const auto add = [&service](const char* method, const std::string& end, const Service::Route& route) {
+    service.add(method, "/v2/models/{}" + end, route);
+    service.add(method, "/v2/models/{}/versions/{}" + end, [route](Service& s, RouteCall call) {
+      if (call.words.at(1) != "1") return call.respond(protocol_error(404, "there is only version 1"));
+      route(s, std::move(call));
+    });
+  };
+  add("GET", "", metadata);
+  add("GET", "/ready", ready);
+  add("POST", "/infer", [](Service& s, const RouteCall& call) { infer(s, call); });
 }
 
 }  // namespace graft::app

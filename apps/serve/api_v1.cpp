@@ -113,11 +113,15 @@ void answer_pictures(Service& service, RouteCall call, Start start, const Shown&
                     target,
                     [collected, i, name, shown, model = model.get()](PictureResult result) {
                       json entry = named(name);
-                      if (!result.error.empty())
-                        entry["error"] = result.error;
-                      else
-                        entry.update(shown(result, *model));
-                      collected->set(i, std::move(entry));
+                      int status = result.failed ? 500 : 422;
+                      try {
+                        if (result.error.empty()) entry.update(shown(result, *model));
+                      } catch (const std::exception&) {  // no memory for a reply, say
+                        result.error = "the server failed";
+                        status = 500;
+                      }
+                      if (!result.error.empty()) entry["error"] = result.error;
+                      collected->set(i, std::move(entry), status);
                     }});
   }
   if (!jobs.empty() && !((*model).*start)(std::move(jobs))) {

@@ -14,7 +14,8 @@ namespace graft::app {
 
 struct BatchLimits {
   size_t batch = 16;  // jobs that run at a time
-  /// The oldest job waits at most so long for others, or a twentieth of the time that a batch takes.
+  /// The oldest job waits at most so long for others, or a twentieth of the time that a batch takes;
+  /// 0: not at all.
   std::chrono::milliseconds delay{2};
   size_t waiting = 256;  // jobs that wait; more are refused
 };
@@ -64,7 +65,8 @@ class Batcher {
       changed_.wait(lock, [this] { return ending_ || !jobs_.empty(); });
       if (jobs_.empty()) return;
       // As many as may come are waited for; whoever asks alone does not wait for nobody.
-      const Clock::duration delay = std::max<Clock::duration>(limits_.delay, usual_ / 20);
+      const Clock::duration delay =
+          limits_.delay.count() == 0 ? Clock::duration(0) : std::max<Clock::duration>(limits_.delay, usual_ / 20);
       changed_.wait_until(lock, jobs_.front().first + delay,
                           [this] { return ending_ || jobs_.size() >= std::min(limits_.batch, expected_); });
       if (jobs_.empty()) continue;  // another thread was faster

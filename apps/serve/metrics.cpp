@@ -45,6 +45,7 @@ void ServerMetrics::observe(const std::string& name, const std::string& help, co
 
 std::string ServerMetrics::text(const std::vector<Gauge>& gauges) const {
   std::ostringstream out;
+  out.precision(15);  // counters grow large
   std::string last;
   for (const Gauge& gauge : gauges) {
     if (gauge.name != last)

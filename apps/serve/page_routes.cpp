@@ -2,6 +2,7 @@
 #include "apps/serve/page_assets.h"
 #include "apps/serve/service.h"
 #include "augment/decode.h"
+#include "augment/encoded_picture.h"
 #include "graft/dataset.h"
 #include "graft/error.h"
 #include "graft/version.h"
@@ -60,7 +61,13 @@ void add_page_routes(Service& service) {
     const auto [end, problem] = std::from_chars(word.data(), word.data() + word.size(), number);
     if (problem != std::errc() || end != word.data() + word.size() || number >= paths->size())
       return call.respond(error_reply(404, "there is no example \"" + word + "\""));
-    const std::vector<uint8_t> bytes = read_picture_file((*paths)[number]);
+    std::vector<uint8_t> bytes;
+    try {
+      bytes = read_picture_file((*paths)[number]);
+      const EncodedPicture is_one(bytes, {});  // whatever its name says
+    } catch (const Error&) {                   // whose text tells where it lay
+      return call.respond(error_reply(404, "the example is not there any more"));
+    }
     std::string body(bytes.begin(), bytes.end());
     std::string type = media_type_of(body);
     call.respond({200, std::move(type), std::move(body)});

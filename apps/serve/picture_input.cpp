@@ -3,6 +3,7 @@
 #include <charconv>
 
 #include "apps/library/base64.h"
+#include "apps/serve/json_body.h"
 #include "augment/encoded_picture.h"
 #include "graft/error.h"
 
@@ -26,7 +27,7 @@ void look_at(PictureInput::Picture& picture, int64_t largest_pixels) {
 }
 
 void take_json(HttpRequest& request, PictureInput& input) {
-  json body = json::parse(request.body, nullptr, false);
+  json body = parse_body(request.body);
   if (!body.is_object()) {
     input.refused = error_reply(400, "the body is no JSON object");
     return;
@@ -67,7 +68,7 @@ PictureInput pictures_of(HttpRequest& request, const ServiceSettings& settings) 
     take_json(request, input);
   } else if (type == "multipart/form-data") {
     for (HttpPart& part : request.parts)
-      if (!part.file_name.empty())
+      if (!part.file_name.empty() || part.name == "pictures" || part.type.starts_with("image/"))
         input.pictures.push_back({std::move(part.bytes), std::move(part.file_name), {}});
       else
         input.options[part.name] = part.bytes;
@@ -76,6 +77,13 @@ PictureInput pictures_of(HttpRequest& request, const ServiceSettings& settings) 
   } else {
     input.refused = error_reply(415, "send a picture (image/*), multipart/form-data with files, or application/json");
   }
+  if (input.refused) return input;
+  std::erase_if(input.pictures, [](const auto& p) {
+    return p.bytes.empty() && p.name.empty() && p.error.empty();
+  });  // a form's empty field
+  for (const auto& [name, value] : input.options.items())
+    if (name != "model" && name != "top" && name != "index")
+      input.refused = error_reply(400, "\"" + name + "\" is none of the options model, top and index");
   if (input.refused) return input;
   if (input.pictures.empty())
     input.refused = error_reply(400, "there is no picture in the request");

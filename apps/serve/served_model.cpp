@@ -28,7 +28,12 @@ void answer_all(std::vector<PictureJob>& jobs, const Body& body) {
   try {
     body(results);
   } catch (const std::exception& error) {
-    for (PictureResult& result : results) result.error = error.what();
+    const auto* const own = dynamic_cast<const Error*>(&error);
+    const bool asked_wrongly = own && own->code() != ErrorCode::out_of_memory && own->code() != ErrorCode::internal;
+    for (PictureResult& result : results) {
+      result.error = asked_wrongly ? error.what() : "the server failed";
+      result.failed = !asked_wrongly;
+    }
   }
   for (size_t i = 0; i < jobs.size(); ++i) jobs[i].done(std::move(results[i]));
 }
@@ -190,7 +195,7 @@ const Model& ServedModel::model() const { return impl_->model; }
 const Preprocessing& ServedModel::preprocessing() const { return impl_->preprocessing; }
 bool ServedModel::detects_ood() const { return impl_->detects_ood; }
 bool ServedModel::classify(std::vector<PictureJob> jobs) {
-  if (impl_->classifying->waiting() + jobs.size() > impl_->most_waiting) return false;
+  if (impl_->preparing->waiting() + impl_->classifying->waiting() + jobs.size() > impl_->most_waiting) return false;
   return impl_->preparing->add(std::move(jobs));
 }
 bool ServedModel::embed(std::vector<PictureJob> jobs) { return impl_->embedding->add(std::move(jobs)); }

@@ -21,9 +21,10 @@ struct PictureResult {
   std::vector<float> features;
   std::optional<Explanation> explanation;
   std::string error;
+  bool failed = false;  // the error is the server's, not the picture's
 };
 
-/// A picture that waits for its turn. `done` is called once, from the model's thread.
+/// A picture that waits for its turn. `done` is called once, from the model's thread, and throws nothing.
 struct PictureJob {
   std::string bytes;  // of the file
   std::string name;

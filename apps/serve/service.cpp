@@ -1,8 +1,10 @@
 #include "apps/serve/service.h"
 
+#include <arpa/inet.h>
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <cctype>
 #include <optional>
 #include <utility>
 
@@ -37,9 +39,10 @@ std::optional<std::vector<std::string>> matched(const std::string& pattern, cons
   if (wanted.size() != given.size()) return std::nullopt;
   std::vector<std::string> words;
   for (size_t i = 0; i < wanted.size(); ++i)
-    if (wanted[i] == "{}")
+    if (wanted[i] == "{}") {
       words.push_back(given[i]);
-    else if (wanted[i] != given[i])
+      if (!percent_decoded(words.back())) return std::nullopt;
+    } else if (wanted[i] != given[i])
       return std::nullopt;
   return words;
 }
@@ -58,22 +61,16 @@ std::string without_port(const std::string& host) {
   return host.substr(0, end);
 }
 
-bool is_loopback(const std::string& host) {
-  const std::string name = without_port(host);
-  return name == "localhost" || name == "127.0.0.1" || name == "[::1]";
-}
-
-void add_security_headers(HttpReply& reply) {
-  const auto set = [&](const char* name, const char* value) { reply.headers.try_emplace(name, value); };
-  set("Content-Security-Policy",
-      "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; connect-src 'self'; "
-      "manifest-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'");
-  set("X-Content-Type-Options", "nosniff");
-  set("X-Frame-Options", "DENY");
-  set("Referrer-Policy", "no-referrer");
-  set("Cross-Origin-Opener-Policy", "same-origin");
-  set("Cross-Origin-Resource-Policy", "same-origin");
-  set("Cache-Control", "no-store");
+/// Whether nobody but this machine's owner can have given it this name.
+bool is_own_name(const std::string& host, const std::vector<std::string>& names) {
+  std::string name = without_port(host);
+  for (char& c : name) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  if (name.ends_with(".")) name.pop_back();
+  if (name == "localhost" || std::find(names.begin(), names.end(), name) != names.end()) return true;
+  in_addr four{};
+  in6_addr six{};
+  if (name.starts_with("[") && name.ends_with("]")) name = name.substr(1, name.size() - 2);
+  return inet_pton(AF_INET, name.c_str(), &four) == 1 || inet_pton(AF_INET6, name.c_str(), &six) == 1;
 }
 
 }  // namespace
@@ -86,7 +83,7 @@ HttpReply error_reply(int status, const std::string& text) {
   return json_reply({{"error", {{"code", status}, {"text", text}}}}, status);
 }
 
-Service::Service(ServiceSettings settings) : settings_(std::move(settings)) {
+Service::Service(ServiceSettings settings) : settings_(std::move(settings)), rates_(settings_.requests_per_second) {
   add_page_routes(*this);
   add_v1_routes(*this);
   add_kserve_routes(*this);
@@ -160,6 +157,16 @@ std::shared_ptr<ServedModel> Service::model(const std::string& name) const {
   return nullptr;
 }
 
+void Service::set_connections(std::function<size_t()> count) {
+  const std::lock_guard lock(mutex_);
+  connections_ = std::move(count);
+}
+
+void Service::count_refused(int status) const {
+  metrics_.add("graft_requests_total", "Requests by route and status.",
+               {{"route", "refused"}, {"status", std::to_string(status)}});
+}
+
 std::string Service::metrics_text() const {
   std::vector<ServerMetrics::Gauge> gauges;
   for (const auto& model : models())
@@ -167,22 +174,41 @@ std::string Service::metrics_text() const {
                       "Pictures and arrays that wait for their batch.",
                       {{"model", model->name()}},
                       static_cast<double>(model->waiting())});
+  const std::lock_guard lock(mutex_);
   if (connections_)
     gauges.push_back({"graft_connections", "Open connections.", {}, static_cast<double>(connections_())});
   return metrics_.text(gauges);
 }
 
 std::optional<HttpReply> Service::refusal(const HttpRequest& request) const {
+  std::optional<HttpReply> reply = refused(request);
+  if (reply) count_refused(reply->status);
+  return reply;
+}
+
+std::optional<HttpReply> Service::refused(const HttpRequest& request) const {
   const std::string& host = request.header("host");
-  if (settings_.loopback && !is_loopback(host))
-    return error_reply(403, "this server answers requests to this machine alone (Host: localhost, 127.0.0.1 or [::1])");
-  const std::string& origin = request.header("origin");
+  if (!host.empty() && !is_own_name(host, settings_.hosts))
+    return error_reply(403, "this server is not called " + without_port(host) + "; --public-host tells it so");
   // A page of another site may send a form here, but not read the answer, nor make the server work for it.
-  if (!origin.empty() && origin.substr(origin.find("//") == std::string::npos ? 0 : origin.find("//") + 2) != host)
+  const std::string& origin = request.header("origin");
+  const size_t slashes = origin.find("//");
+  const std::string from = slashes == std::string::npos ? origin : origin.substr(slashes + 2);
+  const bool is_public =
+      std::find(settings_.hosts.begin(), settings_.hosts.end(), without_port(from)) != settings_.hosts.end();
+  if (!origin.empty() && from != host && !is_public)
     return error_reply(403, "requests of other sites' pages are not answered");
   const bool open = request.path == "/" || request.path.starts_with("/page/") || request.path == "/healthz" ||
                     request.path == "/readyz" || request.path.starts_with("/v2/health/");
-  if (!settings_.token.empty() && !open && !same_secret(request.header("authorization"), "Bearer " + settings_.token)) {
+  if (request.path != "/healthz" && request.path != "/readyz" && !rates_.take(request.client)) {
+    HttpReply reply = error_reply(429, "more requests a second than are allowed");
+    reply.headers["Retry-After"] = "1";
+    return reply;
+  }
+  std::string given = request.header("authorization");
+  for (size_t i = 0; i < given.size() && given[i] != ' '; ++i)
+    given[i] = static_cast<char>(std::tolower(static_cast<unsigned char>(given[i])));
+  if (!settings_.token.empty() && !open && !same_secret(given, "bearer " + settings_.token)) {
     HttpReply reply = error_reply(401, "give the server's token: Authorization: Bearer TOKEN");
     reply.headers["WWW-Authenticate"] = "Bearer";
     return reply;
@@ -199,7 +225,7 @@ void Service::handle(HttpRequest request, const HttpServer::Respond& respond) {
   for (const RouteEntry& entry : routes_) {
     const auto match = matched(entry.path, request.path);
     if (!match) continue;
-    allowed += (allowed.empty() ? "" : ", ") + entry.method;
+    allowed += (allowed.empty() ? "" : ", ") + entry.method + (entry.method == "GET" ? ", HEAD" : "");
     if (entry.method != method) continue;
     found = &entry;
     words = *match;
@@ -207,7 +233,6 @@ void Service::handle(HttpRequest request, const HttpServer::Respond& respond) {
   }
   const std::string route = found ? found->path : "other";
   const auto answer = [this, respond, start, route](HttpReply reply) {
-    add_security_headers(reply);
     metrics_.add("graft_requests_total", "Requests by route and status.",
                  {{"route", route}, {"status", std::to_string(reply.status)}});
     metrics_.observe("graft_request_seconds", "From a request's last byte to its answer.", {{"route", route}},
@@ -215,18 +240,21 @@ void Service::handle(HttpRequest request, const HttpServer::Respond& respond) {
                      std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
     respond(std::move(reply));
   };
-  if (auto refused = refusal(request)) return answer(std::move(*refused));
+  const bool protocol = request.path.starts_with("/v2");  // whose errors are text
+  const auto refuse = [&](int status, const std::string& text) {
+    return protocol ? json_reply({{"error", text}}, status) : error_reply(status, text);
+  };
   if (!found && allowed.empty())
-    return answer(error_reply(404, "there is nothing at this address; /openapi.json tells what there is"));
+    return answer(refuse(404, "there is nothing at this address; /openapi.json tells what there is"));
   if (!found) {
-    HttpReply reply = error_reply(405, "this address takes " + allowed);
+    HttpReply reply = refuse(405, "this address takes " + allowed);
     reply.headers["Allow"] = allowed;
     return answer(std::move(reply));
   }
   try {
     found->route(*this, {std::move(request), std::move(words), answer});
   } catch (const Error& error) {
-    answer(error_reply(400, error.what()));
+    answer(refuse(400, error.what()));
   }
 }
 

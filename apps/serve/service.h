@@ -7,11 +7,13 @@
 #include <memory>
 #include <mutex>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "apps/serve/http_server.h"
 #include "apps/serve/metrics.h"
+#include "apps/serve/rate_limit.h"
 #include "apps/serve/served_model.h"
 
 namespace graft::app {
@@ -19,8 +21,11 @@ namespace graft::app {
 struct ServiceSettings {
   RunSettings run;  // its preprocessing and batch hold for all models; a batch of 0: 16
   BatchLimits batches;
-  std::string token;     // that every request but health checks must carry; empty: none
-  bool loopback = true;  // only hosts that mean this machine are answered: no other page reaches it by a name
+  double requests_per_second = 0;  // of one address, in bursts of twice that; more is answered with 429; 0: no limit
+  std::string token;               // that every request but health checks must carry; empty: none
+  /// Names that requests may call the server by, beside localhost and IP addresses: no page of another site, whose name
+  /// may be made to mean this machine, reaches it.
+  std::vector<std::string> hosts;
   int64_t largest_pixels = 50'000'000;
   size_t pictures_per_request = 64;
   double unsure = 0, foreign = 0.95;  // as classify has them
@@ -51,10 +56,14 @@ class Service {
   void reload_changed(const std::function<void(const std::string&)>& told);
 
   void handle(HttpRequest request, const HttpServer::Respond& respond);
+  /// Why a request with this head is not answered at all, or nothing.
+  std::optional<HttpReply> refusal(const HttpRequest& request) const;
+  /// Counts an answer that the HTTP server gave by itself.
+  void count_refused(int status) const;
 
   /// For health checks: before it is set to false the server takes its last requests.
   void set_ready(bool ready) { ready_ = ready; }
-  void set_connections(std::function<size_t()> count) { connections_ = std::move(count); }
+  void set_connections(std::function<size_t()> count);
 
   // For the routes.
   const ServiceSettings& settings() const { return settings_; }
@@ -78,8 +87,7 @@ class Service {
     std::string method, path;
     Route route;
   };
-  /// Why a request is not answered at all, or nothing.
-  std::optional<HttpReply> refusal(const HttpRequest& request) const;
+  std::optional<HttpReply> refused(const HttpRequest& request) const;
   std::shared_ptr<ServedModel> opened(const std::string& name, const std::string& path);
 
   ServiceSettings settings_;
@@ -87,6 +95,7 @@ class Service {
   std::atomic<bool> ready_{true};
   std::function<size_t()> connections_;
   mutable ServerMetrics metrics_;
+  mutable RateLimit rates_;
   mutable std::mutex mutex_;
   std::vector<std::pair<std::string, Entry>> models_;  // in the order of loading
   /// Replaced, and still in use by requests: what ends a model waits for its threads, which no request may do.

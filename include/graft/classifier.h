@@ -47,7 +47,7 @@ struct Classification {
   std::optional<double> ood_score{};
 };
 
-/// A picture as a network reads it.
+/// A picture as a network reads it: what Classifier::prepare of the same model and settings gave.
 struct PreparedPicture {
   std::vector<float> values;
 };

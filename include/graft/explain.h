@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -49,8 +50,8 @@ class Explainer {
 
   /// One for each file, in order.
   std::vector<Explanation> explain(const std::vector<std::string>& paths, Listener* listener = nullptr);
-  /// Of a picture file in memory. `target`: as ExplainSettings::target, for this call.
-  Explanation explain(const EncodedPictureView& picture, int target = -1);
+  /// Of a picture file in memory. `target`: in the place of ExplainSettings::target, for this call.
+  Explanation explain(const EncodedPictureView& picture, std::optional<int> target = {});
 
  private:
   struct Impl;

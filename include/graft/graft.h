@@ -32,9 +32,9 @@ typedef enum graft_status {
   GRAFT_BAD_DATA = 4,         /* the labelled pictures cannot be used */
   GRAFT_UNSUPPORTED = 5,      /* an operator, opset or format that graft does not know */
   GRAFT_OUT_OF_MEMORY = 6,
-  GRAFT_CANCELLED = 7,        /* the listener ended the call before there was a result */
-  GRAFT_IO = 8,               /* the system refuses to read or write */
-  GRAFT_INTERNAL = 9          /* a mistake of graft's own */
+  GRAFT_CANCELLED = 7, /* the listener ended the call before there was a result */
+  GRAFT_IO = 8,        /* the system refuses to read or write */
+  GRAFT_INTERNAL = 9   /* a mistake of graft's own */
 } graft_status;
 
 /* What a picture is answered with. */
@@ -70,11 +70,11 @@ GRAFT_C_API const char* graft_model_label(const graft_model* model, size_t index
 /* A picture: a file's path; or a file's contents; or pixels, 8-bit RGB, height × width × 3 bytes, rows from top to
  * bottom. The caller's memory, which must outlive the call. */
 typedef struct graft_picture {
-  const char* path;                           /* or NULL */
-  const void* bytes;                          /* or NULL */
-  size_t byte_count;                          /* of `bytes` */
-  const uint8_t* pixels;                      /* or NULL */
-  int64_t height, width;                      /* of `pixels` */
+  const char* path;      /* or NULL */
+  const void* bytes;     /* or NULL */
+  size_t byte_count;     /* of `bytes` */
+  const uint8_t* pixels; /* or NULL */
+  int64_t height, width; /* of `pixels` */
 } graft_picture;
 
 /* Rows of numbers, one for each picture of a call. */
@@ -82,11 +82,12 @@ typedef struct graft_rows graft_rows;
 
 /* Probabilities of each class or label (of a regression the values). `rows` has a row for each picture, in order;
  * pictures that cannot be read have none but a reason. graft_rows_free(*rows). */
-GRAFT_C_API graft_status graft_classify(graft_model* model, const graft_picture* pictures, size_t count, graft_rows** rows);
+GRAFT_C_API graft_status graft_classify(graft_model* model, const graft_picture* pictures, size_t count,
+                                        graft_rows** rows);
 /* What a layer makes of each picture: name of a node or value, or NULL for what the classifier reads.
  * graft_rows_free(*rows). */
-GRAFT_C_API graft_status graft_features(graft_model* model, const char* layer, const graft_picture* pictures, size_t count,
-                                        graft_rows** rows);
+GRAFT_C_API graft_status graft_features(graft_model* model, const char* layer, const graft_picture* pictures,
+                                        size_t count, graft_rows** rows);
 GRAFT_C_API size_t graft_rows_count(const graft_rows* rows);
 /* Numbers of a row. */
 GRAFT_C_API size_t graft_rows_width(const graft_rows* rows);
@@ -100,12 +101,13 @@ GRAFT_C_API void graft_rows_free(graft_rows* rows);
 
 /* How a head, and perhaps more, is trained. Fill it with graft_finetune_defaults(), then change what differs. */
 typedef struct graft_finetune_options {
-  size_t size;           /* set by graft_finetune_defaults() */
-  double budget_seconds; /* for choosing what suits the pictures; 0: the plain recipe; below 0: as long as features took */
-  int epochs;            /* of the plain recipe */
-  const char* freeze;    /* all | none | until:NODE | last:N | match:REGEX */
-  const char* augment;   /* a recipe's name, or transforms separated by commas */
-  double lr;             /* of the head; 0: the optimizer's own */
+  size_t size; /* set by graft_finetune_defaults() */
+  double
+      budget_seconds; /* for choosing what suits the pictures; 0: the plain recipe; below 0: as long as features took */
+  int epochs;         /* of the plain recipe */
+  const char* freeze; /* all | none | until:NODE | last:N | match:REGEX */
+  const char* augment;    /* a recipe's name, or transforms separated by commas */
+  double lr;              /* of the head; 0: the optimizer's own */
   double validation_part; /* of each class, where the data is not split */
   uint64_t seed;
   /* Told of each line that a user should see; may be NULL. */

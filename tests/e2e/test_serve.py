@@ -1,4 +1,4 @@
-"""The server: its page in a real browser, its interface, KServe's protocol, and what it refuses."""
+"""The server: its interface, KServe's protocol, what it refuses, and how it ends and goes on under load."""
 import base64
 import concurrent.futures
 import http.client
@@ -101,10 +101,14 @@ class Serve(ScratchTest):
         length = int(headers["Inference-Header-Content-Length"])
         np.testing.assert_allclose(np.frombuffer(body[length:], np.float32).reshape(2, 6), expected, rtol=1e-4, atol=1e-5)
         for wrong in ({"inputs": []}, {"inputs": [{**entry, "data": [1, 2]}]}, {"inputs": [{**entry, "shape": [1 << 40, 3, 64, 64], "data": []}]}, {"inputs": [{**entry, "datatype": "INT8", "data": []}]},
-                      {"inputs": [{**entry, "name": "none"}]}, {"inputs": [{**entry, "data": ["a"]}]}, {"inputs": 7}, {"inputs": [{**entry, "shape": [2, 5, 64, 64], "data": [0.0] * (2 * 5 * 64 * 64)}]}):
+                      {"inputs": [{**entry, "name": "none"}]}, {"inputs": [{**entry, "data": ["a"]}]}, {"inputs": 7}, {"id": [], "inputs": [{**entry, "data": x.reshape(-1).tolist()}]}, {"inputs": [{**entry, "data": x.reshape(-1).tolist()}], "outputs": [{"name": about["outputs"][0]["name"]}] * 2},
+                      {"inputs": [{**entry, "shape": [2, 3, 1, 1], "data": [0.0] * 6}]}, {"inputs": [{**entry, "shape": [3], "data": [0.0] * 3}]}, {"inputs": [{**entry, "shape": [2, 5, 64, 64], "data": [0.0] * (2 * 5 * 64 * 64)}]}):
             status, told = self.server.json("/v2/models/figures/infer", json.dumps(wrong).encode(), "application/json")
             self.assertEqual(status, 400, wrong)
             self.assertIsInstance(told["error"], str)
+        for deep in (b'{"inputs": [{"name": "x", "shape": [1], "datatype": "FP32", "data": ' + b"[" * 100000 + b"]" * 100000 + b"}]}", b'{"id": ' + b"[" * 100000 + b"]" * 100000 + b"}"):
+            status, told = self.server.json("/v2/models/figures/infer", deep, "application/json")
+            self.assertEqual((status, told["error"]), (400, "the body holds lists or objects more than 32 deep"))
         self.assertEqual(self.server.json("/v2/models/none/infer", b"{}", "application/json")[0], 404)
         self.assertEqual(self.server.json("/v2/health/ready")[1], {"ready": True})
 
@@ -127,6 +131,7 @@ class Serve(ScratchTest):
         # Another site's page, and a name that was made to mean this machine.
         self.assertEqual(self.server.ask("/v1/models", headers={"Host": "evil.example"})[0], 403)
         self.assertEqual(self.server.ask("/v1/classify", data, "image/png", {"Origin": "http://evil.example"})[0], 403)
+        self.assertEqual(self.server.ask("/v1/models", headers={"Host": "10.1.2.3"})[0], 200)
 
     def test_many_ask_at_once_and_get_their_own_answers(self):
         expected = {str(path): self.server.json("/v1/classify", path.read_bytes(), "image/png")[1]["results"][0]["top"] for path in self.paths}
@@ -176,18 +181,34 @@ class Serve(ScratchTest):
                 except OSError:
                     closed = True
             self.assertTrue(closed)
-            self.assertEqual(server.ask("/v1/classify", bytes(2 << 20), "image/png")[0], 413)
+            self.assertEqual(self.raw(server, b"POST /v1/classify HTTP/1.1\r\nHost: localhost\r\nContent-Type: image/png\r\nContent-Length: 2097152\r\n\r\n"), 413)
             for one in slow:
                 one.close()
             noise.close()
             connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=10)
-            with self.assertRaises((ConnectionError, http.client.HTTPException)):
-                connection.request("POST", "/v1/classify", body=(bytes(1 << 16) for _ in range(40)), headers={"Content-Type": "image/png"}, encode_chunked=True)
-                connection.getresponse().read()
+            connection.request("POST", "/v1/classify", body=(bytes(1 << 16) for _ in range(24)), headers={"Content-Type": "image/png"}, encode_chunked=True)
+            self.assertEqual(connection.getresponse().status, 413)
+            connection.close()
             self.assertEqual(server.json("/v1/classify", self.paths[0].read_bytes(), "image/png")[0], 200)
         finally:
             status, said = server.close()
         self.assertEqual(status, 0, said)
+
+    def raw(self, server, request):
+        """The status that these bytes are answered with."""
+        with socket.create_connection(("127.0.0.1", server.port), timeout=20) as client:
+            client.sendall(request)
+            return int(client.recv(100).split()[1])
+
+    def test_what_can_be_read_in_two_ways_is_refused(self):
+        head = b"POST /v1/classify HTTP/1.1\r\nHost: localhost\r\nContent-Type: image/png\r\n"
+        for status, request in ((400, head + b"Content-Length: 5\r\nContent-Length: 6\r\n\r\nabcdef"), (400, head + b"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"), (501, head + b"Transfer-Encoding: gzip\r\n\r\n"),
+                                (400, b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nHost: evil.example\r\n\r\n"), (415, head + b"Content-Encoding: gzip\r\nContent-Length: 1\r\n\r\nx"), (404, b"GET /healthz%00/x HTTP/1.1\r\nHost: localhost\r\n\r\n"),
+                                (404, b"GET /%00 HTTP/1.1\r\nHost: localhost\r\n\r\n"), (400, b"GET /v1/models?model=run%00evil HTTP/1.1\r\nHost: localhost\r\n\r\n"), (400, b"GET /v1/models?a=%zz HTTP/1.1\r\nHost: localhost\r\n\r\n"),
+                                (400, b"POST /v1/classify?top=2&top=3 HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n"), (200, b"GET /v1/models HTTP/1.1\r\nHost: LOCALHOST.\r\n\r\n"), (200, b"GET /v2/models/figures/versions/1/ready HTTP/1.1\r\nHost: localhost\r\n\r\n"),
+                                (404, b"GET /v2/models/figures/versions/2/ready HTTP/1.1\r\nHost: localhost\r\n\r\n"), (200, b"GET /v2/models/%66igures HTTP/1.1\r\nHost: localhost\r\n\r\n")):
+            self.assertEqual(self.raw(self.server, request), status, request)
+        self.assertEqual(self.server.json("/v1/classify?tpo=2", self.paths[0].read_bytes(), "image/png")[0], 400)
 
     def test_rates_and_queues_have_limits(self):
         server = Server(self.run_folder, "--max-rate", 1)
@@ -195,13 +216,18 @@ class Serve(ScratchTest):
             seen = [server.ask("/v1/models")[0] for _ in range(6)]
             self.assertEqual(seen[:2], [200, 200])
             self.assertIn(429, seen[2:])
+            self.assertEqual(server.ask("/healthz")[0], 200)
         finally:
             server.close()
         server = Server(self.run_folder, "--max-waiting", 3)
         try:
             body, type = multipart([(f"{i}.png", self.paths[0].read_bytes()) for i in range(4)])
-            status, headers, _ = server.ask("/v1/classify", body, type)
-            self.assertEqual((status, headers["Retry-After"]), (503, "1"))
+            self.assertEqual(server.ask("/v1/classify", body, type)[0], 413)  # that would never fit
+            body, type = multipart([(f"{i}.png", self.paths[0].read_bytes()) for i in range(3)])
+            with concurrent.futures.ThreadPoolExecutor(12) as pool:
+                replies = list(pool.map(lambda _: server.ask("/v1/explain", body, type), range(48)))
+            self.assertEqual({status for status, _, _ in replies}, {200, 503})
+            self.assertEqual({headers["Retry-After"] for status, headers, _ in replies if status == 503}, {"1"})
         finally:
             server.close()
 
@@ -252,8 +278,64 @@ class Serve(ScratchTest):
         self.assertEqual(status, 0)
         self.assertIn("the changed file is not served", said)
 
+    def ask_without_end(self, server, statuses):
+        """A client that keeps its connection and asks until it is closed."""
+        connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=30)
+        data = self.paths[0].read_bytes()
+        while True:
+            try:
+                connection.request("POST", "/v1/classify", data, {"Content-Type": "image/png"})
+                statuses.append(connection.getresponse())
+                statuses[-1] = (statuses[-1].status, statuses[-1].read()[:20])
+            except (OSError, http.client.HTTPException):
+                statuses[:] = [status for status in statuses if isinstance(status, tuple)]
+                connection.close()
+                return
+
+    def test_it_ends_well_while_clients_ask(self):
+        server = Server(self.run_folder)
+        seen = [[] for _ in range(8)]
+        with concurrent.futures.ThreadPoolExecutor(8) as pool:
+            for statuses in seen:
+                pool.submit(self.ask_without_end, server, statuses)
+            time.sleep(1)
+            status, said = server.close()
+        self.assertEqual(status, 0, said)
+        for statuses in seen:
+            self.assertGreater(len(statuses), 5)
+            self.assertTrue(all(status in (200, 503) and body for status, body in statuses), statuses[-3:])
+
+    def test_a_model_is_replaced_while_clients_ask(self):
+        folder = self.base / "replaced"
+        folder.mkdir()
+        shutil.copy(self.run_folder / "model.onnx", folder / "m.onnx")
+        server = Server(folder / "m.onnx")
+        seen = [[] for _ in range(8)]
+        with concurrent.futures.ThreadPoolExecutor(8) as pool:
+            for statuses in seen:
+                pool.submit(self.ask_without_end, server, statuses)
+            for i in range(4):
+                time.sleep(1.3)
+                shutil.copy(BUNDLED if i % 2 == 0 else self.run_folder / "model.onnx", folder / "new")
+                (folder / "new").rename(folder / "m.onnx")
+            time.sleep(2)
+            served = server.ask("/metrics")[2].decode()
+            status, said = server.close()
+        self.assertEqual(status, 0, said)
+        self.assertIn('graft_reloads_total{model="m",result="served"} 4', served)
+        self.assertTrue(all(status in (200, 503) for statuses in seen for status, _ in statuses))
+
+    def test_a_name_of_its_own(self):
+        server = Server(self.run_folder, "--public-host", "Photos.Example.org")
+        try:
+            headers = {"Host": "photos.example.org", "Origin": "https://photos.example.org"}
+            self.assertEqual(server.ask("/v1/classify", self.paths[0].read_bytes(), "image/png", headers)[0], 200)
+            self.assertEqual(server.ask("/v1/models", headers={"Host": "other.example.org"})[0], 403)
+        finally:
+            server.close()
+
     def test_wrong_calls_get_one_line(self):
-        for arguments, said in (((self.base / "none.onnx",), "none.onnx"), ((self.run_folder, "--host", "nowhere"), "no IP address"), ((self.run_folder, self.run_folder), "two models are called"), ((f"a b={self.run_folder}",), "is no name for an address"),
+        for arguments, said in (((self.base / "none.onnx",), "none.onnx"), ((self.run_folder, "--host", "nowhere"), "no IP address"), ((self.run_folder, self.run_folder), "two models are called"), ((f"a b={self.run_folder}",), "is no name for an address"), (("x=",), "names no model"), ((self.run_folder, "--device", "cuda:7"), "cuda:7"), ((self.run_folder, "--tls-certificate", self.paths[0], "--tls-key", self.paths[0]), "is no certificate"),
                                 ((self.run_folder, "--port", self.server.port), "cannot listen"), ((self.run_folder, "--token-file", self.base / "none"), "cannot be read")):
             done = graft("serve", *arguments, check=False)
             self.assertIn(done.returncode, (1, 2))

@@ -56,6 +56,13 @@ function showScores(list, model, result) {
   }
 }
 
+/// What a model answers, in words.
+function answerOf(model, result) {
+  if (model.task === "multi-label") return result.labels.join(", ") || "none of its labels";
+  if (model.task === "regression") return result.top.map(one => `${one.label} ${Number(one.score.toPrecision(5))}`).join(", ");
+  return result.label;
+}
+
 function doubtOf(result) {
   if (result.foreign) return "Like nothing it was trained on.";
   if (result.unsure) return "Unsure.";
@@ -68,26 +75,25 @@ async function addVerdict(place, picture, model, file) {
   place.append(part);
   const label = part.querySelector(".label");
   label.textContent = "…";
+  const plain = picture.src;
   try {
     const result = await ask("classify", model, file);
-    label.textContent = model.task === "multi-label" ? (result.labels.join(", ") || "none of its labels")
-      : model.task === "regression" ? "" : result.label;
+    label.textContent = model.task === "regression" ? "" : answerOf(model, result);
     const doubt = part.querySelector(".doubt");
     doubt.textContent = doubtOf(result);
     doubt.hidden = !doubt.textContent;
     showScores(part.querySelector(".scores"), model, result);
     const why = part.querySelector(".why");
     let overlay = null;
-    const plain = picture.src;
     why.addEventListener("click", async () => {
-      if (overlay && picture.src === overlay) {
-        picture.src = plain;
-        why.textContent = "Show where it looked";
-        return;
-      }
+      // The models of a picture share it: only one of them shows where it looked.
+      const showsOwn = overlay && picture.src === overlay;
+      for (const other of place.querySelectorAll(".why")) other.textContent = "Show where it looked";
+      picture.src = plain;
+      if (showsOwn) return;
       try {
         why.disabled = true;
-        overlay = overlay || (await ask("explain", model, file)).overlay;
+        overlay = overlay || (await ask("explain", model, file, { index: result.top[0].index })).overlay;
         picture.src = overlay;
         why.textContent = "Show the picture";
       } catch (error) {
@@ -96,7 +102,7 @@ async function addVerdict(place, picture, model, file) {
         why.disabled = false;
       }
     });
-    return result;
+    return answerOf(model, result) + (doubtOf(result) ? ", " + doubtOf(result).toLowerCase() : "");
   } catch (error) {
     label.textContent = "No answer";
     part.querySelector(".doubt").textContent = error.message;
@@ -115,8 +121,7 @@ async function answer(file, name) {
   byId("answers").prepend(item);
   const verdicts = item.querySelector(".verdicts");
   const results = await Promise.all(chosen().map(model => addVerdict(verdicts, picture, model, file)));
-  const first = results.find(result => result);
-  say(first ? `${name}: ${first.label}${doubtOf(first) ? ", " + doubtOf(first).toLowerCase() : ""}` : `${name}: no answer`);
+  say(`${name}: ${results.map(result => result || "no answer").join("; ")}`);
 }
 
 async function answerAll(files) {
@@ -163,11 +168,10 @@ function showModels() {
     label.append(box, " " + model.name);
     place.append(label);
   }
-  const one = state.models[0];
   byId("title").textContent = state.models.map(model => model.name).join(" and ");
   document.title = byId("title").textContent + " – graft";
-  const count = one.labels.length;
-  byId("about").textContent = count === 0 ? "" : count <= 12 ? `Knows ${one.labels.join(", ")}.` : `Knows ${count} classes.`;
+  const knows = ({ labels }) => labels.length === 0 ? "" : labels.length <= 12 ? `knows ${labels.join(", ")}` : `knows ${labels.length} classes`;
+  byId("about").textContent = state.models.filter(knows).map(model => state.models.length > 1 ? `${model.name} ${knows(model)}.` : `It ${knows(model)}.`).join(" ");
 }
 
 async function showExamples() {
@@ -179,7 +183,9 @@ async function showExamples() {
   const step = Math.max(1, examples.length / 24);
   for (let at = 0; at < examples.length; at += step) {
     const example = examples[Math.floor(at)];
-    const file = new File([await (await call(example.url)).blob()], example.name);
+    const reply = await call(example.url);
+    if (!reply.ok) continue;
+    const file = new File([await reply.blob()], example.name);
     const item = document.createElement("li"), button = document.createElement("button"), picture = document.createElement("img");
     picture.src = URL.createObjectURL(file);
     picture.alt = example.name;
