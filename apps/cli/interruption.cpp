@@ -12,12 +12,12 @@ namespace {
 std::atomic<int> asked_for_an_end{0};
 static_assert(std::atomic<int>::is_always_lock_free);  // or a handler may not touch it
 struct sigaction before_int, before_term;
+std::string_view said;
 
 void on_signal(int) {
   if (asked_for_an_end.exchange(1)) _exit(kInterrupted);  // files are written beside and renamed: nothing is left half
   const int before = errno;
-  constexpr char kText[] = "\ngraft: ending after this batch; once more ends at once\n";
-  [[maybe_unused]] const ssize_t written = write(STDERR_FILENO, kText, sizeof kText - 1);
+  [[maybe_unused]] const ssize_t written = write(STDERR_FILENO, said.data(), said.size());
   errno = before;
 }
 
@@ -33,7 +33,8 @@ void take(int signal, struct sigaction& before) {
 
 }  // namespace
 
-Interruption::Interruption() {
+Interruption::Interruption(std::string_view first) {
+  said = first;
   take(SIGINT, before_int);
   take(SIGTERM, before_term);
 }

@@ -1,11 +1,14 @@
 #pragma once
 
+#include <string_view>
+
 namespace graft::app {
 
 /// While it lives, SIGINT and SIGTERM do not end the program but ask for an end; a second one ends it at once.
 class Interruption {
  public:
-  Interruption();
+  /// `first`: what the first signal says, a line; "" for nothing. It lives as long as the program.
+  explicit Interruption(std::string_view first = "\ngraft: ending after this batch; once more ends at once\n");
   ~Interruption();
   Interruption(const Interruption&) = delete;
   Interruption& operator=(const Interruption&) = delete;

@@ -126,7 +126,7 @@ void serve(Options o) {
     if (seems_to_end_in_features(service.model(name)->model().contents()))
       say("note: " + name + " seems to end in features, not in classes: what it answers are their numbers");
   }
-  const Interruption interruption;
+  const Interruption interruption("");
   HttpServer server(
       o.http,
       [&](HttpRequest request, const HttpServer::Respond& respond) { service.handle(std::move(request), respond); },
@@ -154,7 +154,7 @@ void serve(Options o) {
     service.reload_changed(say);
   }
   service.set_ready(false);
-  say("ending; requests that are being answered are answered first");
+  say("ending; requests that are being answered are answered first, for a minute at most; once more ends at once");
 }
 
 }  // namespace
