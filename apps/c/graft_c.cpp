@@ -40,29 +40,11 @@ namespace {
 
 thread_local std::string last_error;
 
-graft_status status_of(ErrorCode code) {
-  switch (code) {
-    case ErrorCode::invalid_argument:
-      return GRAFT_INVALID_ARGUMENT;
-    case ErrorCode::not_found:
-      return GRAFT_NOT_FOUND;
-    case ErrorCode::corrupt_file:
-      return GRAFT_CORRUPT_FILE;
-    case ErrorCode::bad_data:
-      return GRAFT_BAD_DATA;
-    case ErrorCode::unsupported:
-      return GRAFT_UNSUPPORTED;
-    case ErrorCode::out_of_memory:
-      return GRAFT_OUT_OF_MEMORY;
-    case ErrorCode::cancelled:
-      return GRAFT_CANCELLED;
-    case ErrorCode::io:
-      return GRAFT_IO;
-    case ErrorCode::internal:
-      break;
-  }
-  return GRAFT_INTERNAL;
-}
+/// The same numbers from 1 on, in the same order.
+graft_status status_of(ErrorCode code) { return static_cast<graft_status>(static_cast<int>(code) + 1); }
+static_assert(static_cast<int>(ErrorCode::invalid_argument) + 1 == GRAFT_INVALID_ARGUMENT &&
+              static_cast<int>(ErrorCode::out_of_memory) + 1 == GRAFT_OUT_OF_MEMORY &&
+              static_cast<int>(ErrorCode::internal) + 1 == GRAFT_INTERNAL);
 
 template <typename Body>
 graft_status guarded(const Body& body) noexcept {
@@ -182,17 +164,10 @@ graft_status graft_model_save(const graft_model* model, const char* path) {
   });
 }
 
-graft_task graft_model_task(const graft_model* model) {
-  switch (model->model.task()) {
-    case Task::multi_label:
-      return GRAFT_MULTI_LABEL;
-    case Task::regression:
-      return GRAFT_REGRESSION;
-    case Task::classes:
-      break;
-  }
-  return GRAFT_CLASSES;
-}
+graft_task graft_model_task(const graft_model* model) { return static_cast<graft_task>(model->model.task()); }
+static_assert(static_cast<int>(Task::classes) == GRAFT_CLASSES &&
+              static_cast<int>(Task::multi_label) == GRAFT_MULTI_LABEL &&
+              static_cast<int>(Task::regression) == GRAFT_REGRESSION);
 
 size_t graft_model_label_count(const graft_model* model) { return model->model.labels().size(); }
 
