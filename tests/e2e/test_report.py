@@ -2,6 +2,7 @@
 import json
 import unittest
 
+from selenium.webdriver import ActionChains
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import WebDriverWait
@@ -57,7 +58,7 @@ class Report(ScratchTest):
         shown = dialog.find_elements(By.CSS_SELECTOR, ".picture img")
         self.assertEqual(len(shown), count)
         self.assertTrue(all(self.browser.execute_script("return arguments[0].naturalWidth > 0", image) for image in shown))
-        webdriver.ActionChains(self.browser).send_keys(Keys.ESCAPE).perform()
+        ActionChains(self.browser).send_keys(Keys.ESCAPE).perform()
         self.assertFalse(dialog.is_displayed())
 
     def test_overlays_and_sorting(self):
@@ -80,7 +81,7 @@ class Report(ScratchTest):
         x, y, width, height = self.browser.execute_script("""
             const canvas = arguments[0], point = canvas.chart.getDatasetMeta(0).data[0], box = canvas.getBoundingClientRect();
             return [point.x, point.y, box.width, box.height];""", canvas)
-        webdriver.ActionChains(self.browser).move_to_element_with_offset(canvas, x - width / 2, y - height / 2).perform()
+        ActionChains(self.browser).move_to_element_with_offset(canvas, x - width / 2, y - height / 2).perform()
         hover = self.browser.find_element(By.CSS_SELECTOR, ".hover")
         WebDriverWait(self.browser, 10).until(lambda _: hover.is_displayed())
         self.assertEqual(len(hover.find_elements(By.TAG_NAME, "img")), 1)
