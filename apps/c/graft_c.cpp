@@ -104,6 +104,20 @@ SortedPictures sorted(const graft_picture* pictures, size_t count) {
   return s;
 }
 
+/// Takes the reasons of pictures that cannot be read to their places in the caller's order.
+auto failures_into(graft_rows& result, const std::vector<size_t>& places) {
+  return [&](size_t i, const std::string& reason) { result.rows[places[i]].error = reason; };
+}
+
+/// Rows for so many pictures, for a call that gets both pointers.
+std::unique_ptr<graft_rows> empty_rows(const graft_model* model, graft_rows** rows, size_t count) {
+  require(model, "model");
+  require(rows, "rows");
+  auto result = std::make_unique<graft_rows>();
+  result->rows.resize(count);
+  return result;
+}
+
 class CListener final : public Listener {
  public:
   explicit CListener(const graft_finetune_options& options) : options_(options) {}
@@ -178,10 +192,7 @@ const char* graft_model_label(const graft_model* model, size_t index) {
 
 graft_status graft_classify(graft_model* model, const graft_picture* pictures, size_t count, graft_rows** rows) {
   return guarded([&] {
-    require(model, "model");
-    require(rows, "rows");
-    auto result = std::make_unique<graft_rows>();
-    result->rows.resize(count);
+    auto result = empty_rows(model, rows, count);
     const SortedPictures s = sorted(pictures, count);
     if (!model->classifier) model->classifier.emplace(model->model, model->run);
     Classifier& classifier = *model->classifier;
@@ -193,11 +204,8 @@ graft_status graft_classify(graft_model* model, const graft_picture* pictures, s
         result->width = scores.size();
       };
     };
-    const auto failed = [&](const std::vector<size_t>& places) {
-      return [&](size_t i, const std::string& reason) { result->rows[places[i]].error = reason; };
-    };
-    classifier.run(s.paths, row(s.path_places), failed(s.path_places));
-    classifier.run(s.files, row(s.file_places), failed(s.file_places));
+    classifier.run(s.paths, row(s.path_places), failures_into(*result, s.path_places));
+    classifier.run(s.files, row(s.file_places), failures_into(*result, s.file_places));
     classifier.run(s.pixels, row(s.pixel_places));
     *rows = result.release();
   });
@@ -206,10 +214,7 @@ graft_status graft_classify(graft_model* model, const graft_picture* pictures, s
 graft_status graft_features(graft_model* model, const char* layer, const graft_picture* pictures, size_t count,
                             graft_rows** rows) {
   return guarded([&] {
-    require(model, "model");
-    require(rows, "rows");
-    auto result = std::make_unique<graft_rows>();
-    result->rows.resize(count);
+    auto result = empty_rows(model, rows, count);
     const SortedPictures s = sorted(pictures, count);
     const std::string name = layer ? layer : kPenultimate;
     auto known = model->extractors.find(name);
@@ -221,11 +226,8 @@ graft_status graft_features(graft_model* model, const char* layer, const graft_p
         result->width = features.size();
       };
     };
-    const auto failed = [&](const std::vector<size_t>& places) {
-      return [&](size_t i, const std::string& reason) { result->rows[places[i]].error = reason; };
-    };
-    known->second.run(s.paths, row(s.path_places), failed(s.path_places));
-    known->second.run(s.files, row(s.file_places), failed(s.file_places));
+    known->second.run(s.paths, row(s.path_places), failures_into(*result, s.path_places));
+    known->second.run(s.files, row(s.file_places), failures_into(*result, s.file_places));
     const Features features = known->second.extract(s.pixels);
     for (size_t i = 0; i < features.rows; ++i) row(s.pixel_places)(features.indices[i], features.row(i));
     *rows = result.release();

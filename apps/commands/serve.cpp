@@ -21,6 +21,7 @@
 #include "apps/models/model_reference.h"
 #include "apps/run/run_folder.h"
 #include "apps/serve/service.h"
+#include "augment/data/file_kinds.h"
 #include "graft/error.h"
 
 namespace graft::app {
@@ -85,8 +86,7 @@ void settle(Options& o) {
     if (o.http.private_key.find("PRIVATE KEY-----") == std::string::npos)
       throw Error(o.key_file + ": is no private key in PEM").about("tls-key");
   }
-  for (std::string& host : o.service.hosts)
-    for (char& c : host) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  for (std::string& host : o.service.hosts) host = lower_case(host);
   o.service.pictures_per_request = std::min(o.service.pictures_per_request, o.service.batches.waiting);
   o.service.run.compute = compute_settings(o.common);
   o.service.batches.batch = o.common.batch > 0 ? static_cast<size_t>(o.common.batch) : 16;

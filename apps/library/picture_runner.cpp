@@ -178,10 +178,12 @@ std::vector<float> PictureRunner::prepare(const EncodedPictureView& picture) con
   const auto floats = static_cast<size_t>(pipeline_.height() * pipeline_.width() * pipeline_.channels());
   std::vector<float> values(pipeline_.views() * floats);
   with_place(place, [&] {
-    for (size_t view = 0; view < pipeline_.views(); ++view) {
-      WarpedImage image(EncodedPicture(picture.bytes, pipeline_.decoding()));
-      pipeline_.normalise(pipeline_.transform(std::move(image), 0, view), values.data() + view * floats);
-    }
+    if (pipeline_.views() == 1)  // no more of it than the crop needs is decoded
+      return pipeline_.normalise(
+          pipeline_.transform(WarpedImage(EncodedPicture(picture.bytes, pipeline_.decoding())), 0), values.data());
+    const auto decoded = std::make_shared<const Image>(decode_image(picture.bytes, pipeline_.decoding()));
+    for (size_t view = 0; view < pipeline_.views(); ++view)
+      pipeline_.normalise(pipeline_.transform(WarpedImage(decoded), 0, view), values.data() + view * floats);
   });
   return values;
 }

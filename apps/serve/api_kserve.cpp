@@ -47,6 +47,34 @@ json values_json(const Graph& graph, const std::vector<ValueId>& values) {
   return all;
 }
 
+/// Calls `body` with a zero of the type that JSON's numbers become; false for types that are exchanged as bytes alone.
+template <typename Body>
+bool with_json_type(DType type, const Body& body) {
+  switch (type) {
+    case DType::f32:
+      body(float{});
+      return true;
+    case DType::i64:
+      body(int64_t{});
+      return true;
+    case DType::i32:
+      body(int32_t{});
+      return true;
+    case DType::u8:
+      body(uint8_t{});
+      return true;
+    default:
+      return false;
+  }
+}
+
+/// The model that the address names; where there is none, that is answered.
+std::shared_ptr<ServedModel> model_of(const Service& service, const RouteCall& call) {
+  std::shared_ptr<ServedModel> model = service.model(call.words.at(0));
+  if (!model) call.respond(protocol_error(404, "there is no model \"" + call.words[0] + "\""));
+  return model;
+}
+
 /// Numbers of a list, or of lists in lists, row by row.
 template <typename T>
 void take_numbers(const json& data, T*& to, const T* end) {
@@ -98,22 +126,8 @@ Tensor read_input(const json& input, const Value& wanted, std::string_view& bina
     take_numbers(input.at("data"), to, end);
     if (to != end) throw Error("\"data\" does not hold the numbers of \"shape\"");
   };
-  switch (wanted.dtype) {
-    case DType::f32:
-      fill(float{});
-      break;
-    case DType::i64:
-      fill(int64_t{});
-      break;
-    case DType::i32:
-      fill(int32_t{});
-      break;
-    case DType::u8:
-      fill(uint8_t{});
-      break;
-    default:
-      throw Error("input \"" + wanted.name + "\" is taken as binary data alone", {}, ErrorCode::unsupported);
-  }
+  if (!with_json_type(wanted.dtype, fill))
+    throw Error("input \"" + wanted.name + "\" is taken as binary data alone", {}, ErrorCode::unsupported);
   return tensor;
 }
 
@@ -126,22 +140,8 @@ json numbers_of(const Tensor& tensor) {
       data.push_back(v);
     }
   };
-  switch (tensor.dtype()) {
-    case DType::f32:
-      put(float{});
-      break;
-    case DType::i64:
-      put(int64_t{});
-      break;
-    case DType::i32:
-      put(int32_t{});
-      break;
-    case DType::u8:
-      put(uint8_t{});
-      break;
-    default:
-      throw Error("this output is given as binary data alone", {}, ErrorCode::unsupported);
-  }
+  if (!with_json_type(tensor.dtype(), put))
+    throw Error("this output is given as binary data alone", {}, ErrorCode::unsupported);
   return data;
 }
 
@@ -201,8 +201,8 @@ HttpReply outputs_reply(const std::string& model, const std::string& id, const G
 }
 
 void infer(Service& service, const RouteCall& call) {
-  const std::shared_ptr<ServedModel> model = service.model(call.words.at(0));
-  if (!model) return call.respond(protocol_error(404, "there is no model \"" + call.words[0] + "\""));
+  const std::shared_ptr<ServedModel> model = model_of(service, call);
+  if (!model) return;
   std::string_view text = call.request.body, binary;
   const std::string& header = call.request.header("inference-header-content-length");
   if (!header.empty()) {
@@ -264,8 +264,8 @@ void add_kserve_routes(Service& service) {
     call.respond(json_reply({{"ready", s.ready()}}, s.ready() ? 200 : 503));
   });
   const Service::Route metadata = [](Service& s, const RouteCall& call) {
-    const auto model = s.model(call.words.at(0));
-    if (!model) return call.respond(protocol_error(404, "there is no model \"" + call.words[0] + "\""));
+    const auto model = model_of(s, call);
+    if (!model) return;
     const Graph& graph = model->model().contents().graph;
     call.respond(json_reply({{"name", model->name()},
                              {"versions", {"1"}},
@@ -274,8 +274,8 @@ void add_kserve_routes(Service& service) {
                              {"outputs", values_json(graph, graph.outputs)}}));
   };
   const Service::Route ready = [](Service& s, const RouteCall& call) {
-    const auto model = s.model(call.words.at(0));
-    if (!model) return call.respond(protocol_error(404, "there is no model \"" + call.words[0] + "\""));
+    const auto model = model_of(s, call);
+    if (!model) return;
     call.respond(json_reply({{"name", model->name()}, {"ready", true}}));
   };
   // Every model has one version, which clients may name or not.

@@ -7,7 +7,6 @@
 
 #include <algorithm>
 #include <atomic>
-#include <cctype>
 #include <charconv>
 #include <chrono>
 #include <condition_variable>
@@ -19,6 +18,7 @@
 #include <utility>
 
 #include "apps/serve/batcher.h"
+#include "augment/data/file_kinds.h"
 #include "runtime/core/error.h"
 #include "runtime/core/shared_library.h"
 
@@ -51,11 +51,6 @@ struct Library {
 const Library& lib() {
   static const Library opened;
   return opened;
-}
-
-std::string lower(std::string text) {
-  for (char& c : text) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-  return text;
 }
 
 /// An IPv4 or IPv6 address with a port.
@@ -96,6 +91,21 @@ std::string text_of(const sockaddr* address) {
 HttpReply plain(int status, const std::string& text) {
   return {status, "application/json",
           "{\"error\": {\"code\": " + std::to_string(status) + ", \"text\": \"" + text + "\"}}\n"};
+}
+
+/// Pages of ours take nothing from elsewhere and are taken into none; nothing of an answer is kept.
+void add_security_headers(MHD_Response* response) {
+  constexpr std::pair<const char*, const char*> kHeaders[] = {
+      {"Content-Security-Policy",
+       "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; connect-src 'self'; "
+       "manifest-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"},
+      {"X-Content-Type-Options", "nosniff"},
+      {"X-Frame-Options", "DENY"},
+      {"Referrer-Policy", "no-referrer"},
+      {"Cross-Origin-Opener-Policy", "same-origin"},
+      {"Cross-Origin-Resource-Policy", "same-origin"},
+      {"Cache-Control", "no-store"}};
+  for (const auto& [name, value] : kHeaders) lib().MHD_add_response_header(response, name, value);
 }
 
 /// One request, from its head to its answer. Answers may come from another thread, and after the connection is gone.
@@ -141,30 +151,11 @@ const std::string& HttpRequest::header(const std::string& lower_case_name) const
 }
 
 std::string HttpRequest::media_type() const {
-  std::string type = lower(header("content-type"));
+  std::string type = lower_case(header("content-type"));
   type = type.substr(0, type.find(';'));
   while (!type.empty() && type.back() == ' ') type.pop_back();
   return type;
 }
-
-namespace {
-
-/// Pages of ours take nothing from elsewhere and are taken into none; nothing of an answer is kept.
-void add_security_headers(MHD_Response* response) {
-  constexpr std::pair<const char*, const char*> kHeaders[] = {
-      {"Content-Security-Policy",
-       "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; connect-src 'self'; "
-       "manifest-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"},
-      {"X-Content-Type-Options", "nosniff"},
-      {"X-Frame-Options", "DENY"},
-      {"Referrer-Policy", "no-referrer"},
-      {"Cross-Origin-Opener-Policy", "same-origin"},
-      {"Cross-Origin-Resource-Policy", "same-origin"},
-      {"Cache-Control", "no-store"}};
-  for (const auto& [name, value] : kHeaders) lib().MHD_add_response_header(response, name, value);
-}
-
-}  // namespace
 
 struct HttpServer::Impl : std::enable_shared_from_this<HttpServer::Impl> {
   Impl(const HttpSettings& wanted, Handler wanted_handler, Check wanted_check, Refused wanted_refused)
@@ -198,7 +189,7 @@ struct HttpServer::Impl : std::enable_shared_from_this<HttpServer::Impl> {
     if (!daemon)
       throw Error(settings.address + ":" + std::to_string(settings.port) + ": cannot listen (" + std::strerror(errno) +
                       ")" + (settings.certificate.empty() ? "" : ", or certificate and key do not fit"),
-                  "choose another --port, or end what has it", ErrorCode::io);
+                  "choose another " + mention("port") + ", or end what has it", ErrorCode::io);
     reaper = std::thread([this] { reap(); });
   }
 
@@ -303,9 +294,10 @@ struct HttpServer::Impl : std::enable_shared_from_this<HttpServer::Impl> {
     const std::string& transfer = request.header("transfer-encoding");
     if (request.malformed || (!length.empty() && !transfer.empty()))
       return refuse(connection, 400, "the request's head is ambiguous or not well-formed");
-    if (!transfer.empty() && lower(transfer) != "chunked")
+    if (!transfer.empty() && lower_case(transfer) != "chunked")
       return refuse(connection, 501, "of transfer encodings only chunked is known");
-    if (const std::string& coding = request.header("content-encoding"); !coding.empty() && lower(coding) != "identity")
+    if (const std::string& coding = request.header("content-encoding");
+        !coding.empty() && lower_case(coding) != "identity")
       return refuse(connection, 415, "bodies are taken without a content encoding");
     const size_t bytes = length.empty() ? 0 : std::strtoull(length.c_str(), nullptr, 10);
     if (bytes > settings.limits.body_bytes) return refuse(connection, 413, "the body is larger than is allowed");
@@ -369,8 +361,8 @@ struct HttpServer::Impl : std::enable_shared_from_this<HttpServer::Impl> {
       return guarded([&] {
         HttpRequest& into = *static_cast<HttpRequest*>(to);
         if (kind == MHD_HEADER_KIND) {
-          const bool is_new = into.headers.try_emplace(lower(key), value ? value : "").second;
-          const std::string name = lower(key);
+          const std::string name = lower_case(key);
+          const bool is_new = into.headers.try_emplace(name, value ? value : "").second;
           into.malformed = into.malformed ||
                            (!is_new && (name == "content-length" || name == "transfer-encoding" || name == "host"));
           return MHD_YES;

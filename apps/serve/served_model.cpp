@@ -134,8 +134,9 @@ struct ServedModel::Impl {
         settings.compute.batch = 1;
         explainer.emplace(model, ExplainSettings{}, settings);
       }
+      const std::vector<EncodedPictureView> views = views_of(jobs);
       for (size_t i = 0; i < jobs.size(); ++i) {
-        Explanation found = explainer->explain(views_of(jobs)[i], jobs[i].target);
+        Explanation found = explainer->explain(views[i], jobs[i].target);
         results[i].error = found.error;
         results[i].explanation = std::move(found);
       }

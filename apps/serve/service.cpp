@@ -4,10 +4,10 @@
 #include <sys/stat.h>
 
 #include <algorithm>
-#include <cctype>
 #include <optional>
 #include <utility>
 
+#include "augment/data/file_kinds.h"
 #include "graft/error.h"
 
 namespace graft::app {
@@ -63,8 +63,7 @@ std::string without_port(const std::string& host) {
 
 /// Whether nobody but this machine's owner can have given it this name.
 bool is_own_name(const std::string& host, const std::vector<std::string>& names) {
-  std::string name = without_port(host);
-  for (char& c : name) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  std::string name = lower_case(without_port(host));
   if (name.ends_with(".")) name.pop_back();
   if (name == "localhost" || std::find(names.begin(), names.end(), name) != names.end()) return true;
   in_addr four{};
@@ -198,16 +197,17 @@ std::optional<HttpReply> Service::refused(const HttpRequest& request) const {
       std::find(settings_.hosts.begin(), settings_.hosts.end(), without_port(from)) != settings_.hosts.end();
   if (!origin.empty() && from != host && !is_public)
     return error_reply(403, "requests of other sites' pages are not answered");
-  const bool open = request.path == "/" || request.path.starts_with("/page/") || request.path == "/healthz" ||
-                    request.path == "/readyz" || request.path.starts_with("/v2/health/");
-  if (request.path != "/healthz" && request.path != "/readyz" && !rates_.take(request.client)) {
+  const bool watches =
+      request.path == "/healthz" || request.path == "/readyz" || request.path.starts_with("/v2/health/");
+  const bool open = watches || request.path == "/" || request.path.starts_with("/page/");
+  if (!watches && !rates_.take(request.client)) {
     HttpReply reply = error_reply(429, "more requests a second than are allowed");
     reply.headers["Retry-After"] = "1";
     return reply;
   }
   std::string given = request.header("authorization");
-  for (size_t i = 0; i < given.size() && given[i] != ' '; ++i)
-    given[i] = static_cast<char>(std::tolower(static_cast<unsigned char>(given[i])));
+  const size_t scheme = std::min(given.find(' '), given.size());
+  given.replace(0, scheme, lower_case(given.substr(0, scheme)));
   if (!settings_.token.empty() && !open && !same_secret(given, "bearer " + settings_.token)) {
     HttpReply reply = error_reply(401, "give the server's token: Authorization: Bearer TOKEN");
     reply.headers["WWW-Authenticate"] = "Bearer";
