@@ -48,6 +48,33 @@ TEST_F(Classifying, ScoresAreThePlans) {
   EXPECT_EQ(order, (std::vector<size_t>{0, 1, 2, 3, 4, 5}));
 }
 
+TEST_F(Classifying, FilesInMemoryAreAnsweredAsOnDisk) {
+  const Model model = Model::load(bundled_path());
+  for (const char* views : {"", "ten-crop:72"}) {
+    RunSettings settings = run_on_processor();
+    settings.views = views;
+    Classifier classifier(model, settings);
+    const auto expected = classifier.classify(*paths_, 2);
+    std::vector<std::vector<uint8_t>> files;
+    std::vector<EncodedPictureView> pictures;
+    for (const std::string& path : *paths_) files.push_back(read_picture_file(path));
+    for (const auto& file : files) pictures.push_back({file, "a picture"});
+    const auto encoded = classifier.classify(pictures, 2);
+    std::vector<PreparedPicture> prepared;
+    for (const EncodedPictureView& picture : pictures) prepared.push_back(classifier.prepare(picture));
+    const auto in_two_steps = classifier.classify(prepared, 2);
+    for (size_t i = 0; i < expected.size(); ++i)
+      for (size_t k = 0; k < 2; ++k) {
+        EXPECT_EQ(encoded[i].top[k].index, expected[i].top[k].index) << views;
+        EXPECT_EQ(encoded[i].top[k].score, expected[i].top[k].score) << views;
+        EXPECT_EQ(in_two_steps[i].top[k].score, expected[i].top[k].score) << views;
+      }
+    prepared[1].values.pop_back();
+    EXPECT_THROW(classifier.classify(prepared, 2), Error);
+    EXPECT_THROW(classifier.prepare({std::span<const uint8_t>(files[0]).first(20), "a stump"}), Error);
+  }
+}
+
 TEST_F(Classifying, TopIsSortedAndNamed) {
   const Model model = Model::load(bundled_path());
   Classifier classifier(model, run_on_processor());
