@@ -182,7 +182,8 @@ void bench(const Options& o) {
               {"batch", batch},
               {"dtype", where.device() && o.common.dtype != "auto" ? o.common.dtype
                         : where.device()                           ? "tf32"
-                                                                   : "fp32"},
+                        : where.activations() == DType::f32        ? "fp32"
+                                                                   : name_of(where.activations())},
               {"device", where.name()},
               {"device_memory_mib", device.mebibytes()},
               {"mode", mode},

@@ -18,8 +18,9 @@ OpenedDevice opened_device(const ComputeSettings& settings) {
 
 const Backend& backend_for(const ComputeSettings& settings) {
   const Backend& backend = *opened_device(settings).backend;
-  if (settings.precision != "auto" && settings.precision != "fp32" && !backend.device())
-    throw Error("the processor computes in fp32 only", "use " + mention("dtype") + " fp32")
+  const std::string& precision = settings.precision;
+  if (!backend.device() && precision != "auto" && precision != "fp32" && precision != "bf16")
+    throw Error("the processor computes in fp32 or bf16", "use " + mention("dtype") + " fp32 or bf16")
         .about("dtype", settings.precision);
   return backend;
 }

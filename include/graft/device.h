@@ -8,7 +8,7 @@ namespace graft {
 /// Where and how it is computed.
 struct ComputeSettings {
   std::string device = "auto";     // auto | cpu | cuda:N; where there is no such GPU the processor serves in its place
-  std::string precision = "auto";  // auto | fp32; on a GPU also tf32, bf16, fp16
+  std::string precision = "auto";  // auto | fp32 | bf16; on a GPU also tf32, fp16
   int threads = 0;                 // of the processor; 0: one a core
   int64_t batch = 0;               // pictures computed at once; 0: 32
 };
@@ -16,7 +16,7 @@ struct ComputeSettings {
 /// What serves the settings.
 struct DeviceInfo {
   std::string description;  // "processor", or GPU, driver and library versions
-  std::string note;         // not empty where the processor serves in the place of a GPU: one line that says why
+  std::string note;  // not empty where something else serves than was asked for: one line that says what, and why
 };
 
 /// Opens the device, which stays open as long as the program; may be called from several threads. Throws Error:

@@ -86,6 +86,10 @@ class Backend {
   virtual std::string_view name() const = 0;
   /// The type in which activations lie: float, or the half type in which this backend computes (lower_precision).
   virtual DType activations() const { return DType::f32; }
+  /// Which operands of an operator may be of that half type.
+  virtual HalfOperands half_operands(const Operator& op) const { return op.half_operands(); }
+  /// Whether kernels that compute in halves can write float results, so that what leaves a graph is not rounded.
+  virtual bool outputs_stay_float() const { return false; }
   /// Null where kernels work in the program's own memory.
   virtual const Device* device() const { return nullptr; }
   /// What a training runs on the device beside operators. Null where there is no device, or no such kernels for it.

@@ -3,8 +3,13 @@
 #include <omp.h>
 
 #include "runtime/core/error.h"
+#include "runtime/cpu/bf16/kernels.h"
+#include "runtime/cpu/bf16/through_float.h"
 #include "runtime/cpu/cpu_backend.h"
 #include "runtime/cpu/kernel_table.h"
+#include "runtime/cpu/vector/dot_tiles.h"
+#include "runtime/ops/convolution.h"
+#include "runtime/ops/gemm.h"
 
 namespace graft {
 namespace {
@@ -30,11 +35,48 @@ class CpuBackend final : public Backend {
   KernelTable table_;
 };
 
+/// Activations in bfloat16, sums, weights, biases and what leaves the graph in float32.
+class Bf16Backend final : public Backend {
+ public:
+  Bf16Backend() {
+#define GRAFT_REGISTER(name) cpu::bf16::register_##name(table_);
+    GRAFT_BF16_KERNEL_FILES(GRAFT_REGISTER)
+#undef GRAFT_REGISTER
+  }
+  std::string_view name() const override { return "cpu"; }
+  DType activations() const override { return DType::bf16; }
+  bool outputs_stay_float() const override { return true; }
+  HalfOperands half_operands(const Operator& op) const override {
+    // Weights are rounded where they are packed, and attention multiplies what softmax has just made, in float32.
+    if (dynamic_cast<const MatMul*>(&op)) return {};
+    HalfOperands halves = op.half_operands();
+    if (dynamic_cast<const Convolution*>(&op) || dynamic_cast<const Gemm*>(&op))
+      halves.inputs = OperandSet::only({0, 3});
+    return halves;
+  }
+  void use_threads(int threads) const override { cpu_backend().use_threads(threads); }
+  std::unique_ptr<Kernel> make_kernel(const KernelRequest& request) const override {
+    if (!cpu::bf16::has_bf16(request)) return cpu_backend().make_kernel(request);
+    if (const auto* factory = table_.find(request.op))
+      if (auto kernel = (*factory)(request)) return kernel;
+    return cpu::bf16::through_float(request, cpu_backend());
+  }
+
+ private:
+  KernelTable table_;
+};
+
 }  // namespace
 
 const Backend& cpu_backend() {
   static const CpuBackend backend;
   return backend;
+}
+
+const Backend* bf16_cpu_backend() {
+  if (!cpu::bf16_tiles()) return nullptr;
+  static const Bf16Backend backend;
+  return &backend;
 }
 
 }  // namespace graft

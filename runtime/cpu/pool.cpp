@@ -7,6 +7,7 @@
 #include "runtime/core/parallel.h"
 #include "runtime/cpu/kernel_table.h"
 #include "runtime/cpu/onednn.h"
+#include "runtime/cpu/pool_window.h"
 #include "runtime/cpu/vector/vector.h"
 
 namespace graft::cpu {
@@ -38,18 +39,6 @@ void for_channels(const Plane& p, Channels channels, const Body& body) {
   for (int64_t c = channels.first; c < channels.first + channels.count; ++c) body(c, int64_t{1});
 }
 
-/// The taps of one output position that lie inside the picture.
-struct Taps {
-  int64_t first, last;  // kernel indices
-};
-
-Taps taps(int64_t out, int64_t stride, int64_t before, int64_t kernel, int64_t dilation, int64_t extent) {
-  const int64_t origin = out * stride - before;
-  const int64_t first = origin < 0 ? (-origin + dilation - 1) / dilation : 0;
-  const int64_t last = std::min(kernel, origin >= extent ? int64_t{0} : (extent - origin + dilation - 1) / dilation);
-  return {first, last};
-}
-
 class MaxKernel final : public Kernel {
  public:
   MaxKernel(const MaxPool& op, const KernelRequest& r)
@@ -67,10 +56,8 @@ class MaxKernel final : public Kernel {
 
  private:
   void one(const float* x, float* y, int32_t* positions, int64_t n, int64_t h, int64_t w) const {
-    const Taps rows =
-        taps(h, window_.stride.height, window_.padding.top, window_.kernel.height, window_.dilation.height, x_.height);
-    const Taps columns =
-        taps(w, window_.stride.width, window_.padding.left, window_.kernel.width, window_.dilation.width, x_.width);
+    const Extent2d picture{x_.height, x_.width};
+    const Taps rows = row_taps(window_, picture, h), columns = column_taps(window_, picture, w);
     for_channels(x_, {0, x_.channels}, [&](int64_t c, int64_t count) {
       const int64_t out = n * y_.strides[0] + c * y_.strides[1] + h * y_.strides[2] + w * y_.strides[3];
       std::fill_n(y + out, count, -std::numeric_limits<float>::infinity());
@@ -125,23 +112,6 @@ class MaxGradientKernel final : public Kernel {
   Plane dy_, dx_;
 };
 
-/// Divisor of one average: the taps inside the picture, or inside picture and padding.
-float divisor(const Window2d& w, AveragePool::Count count, Taps rows, Taps columns, int64_t h, int64_t wo,
-              const Plane& x) {
-  if (count == AveragePool::Count::none) return 1.0f;
-  if (count == AveragePool::Count::picture_only)
-    return static_cast<float>(std::max<int64_t>(1, (rows.last - rows.first) * (columns.last - columns.first)));
-  // Windows of ceil rounding may hang over the padding; what hangs over does not count.
-  const auto inside = [](int64_t out, int64_t stride, int64_t before, int64_t after, int64_t kernel, int64_t dilation,
-                         int64_t extent) {
-    const int64_t origin = out * stride - before;
-    return std::min(kernel, (extent + after - origin + dilation - 1) / dilation);
-  };
-  return static_cast<float>(
-      inside(h, w.stride.height, w.padding.top, w.padding.bottom, w.kernel.height, w.dilation.height, x.height) *
-      inside(wo, w.stride.width, w.padding.left, w.padding.right, w.kernel.width, w.dilation.width, x.width));
-}
-
 enum class Direction { forward, backward };
 
 template <Direction direction>
@@ -181,11 +151,9 @@ class AverageKernel final : public Kernel {
 
  private:
   void one(const float* in, float* out, int64_t n, int64_t h, int64_t w, Channels channels) const {
-    const Taps rows =
-        taps(h, window_.stride.height, window_.padding.top, window_.kernel.height, window_.dilation.height, x_.height);
-    const Taps columns =
-        taps(w, window_.stride.width, window_.padding.left, window_.kernel.width, window_.dilation.width, x_.width);
-    const float weight = 1.0f / divisor(window_, count_, rows, columns, h, w, x_);
+    const Extent2d picture{x_.height, x_.width};
+    const Taps rows = row_taps(window_, picture, h), columns = column_taps(window_, picture, w);
+    const float weight = 1.0f / average_divisor(window_, count_, picture, {h, w});
     for_channels(x_, channels, [&](int64_t c, int64_t count) {
       const int64_t y_at = n * y_.strides[0] + c * y_.strides[1] + h * y_.strides[2] + w * y_.strides[3];
       if (direction == Direction::forward) std::fill_n(out + y_at, count, 0.0f);

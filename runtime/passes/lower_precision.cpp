@@ -1,6 +1,7 @@
 #include <map>
 #include <vector>
 
+#include "runtime/core/backend.h"
 #include "runtime/ops/movement.h"
 #include "runtime/passes/passes.h"
 
@@ -9,7 +10,14 @@ namespace {
 
 class Lowering {
  public:
-  Lowering(Graph& graph, DType half) : graph_(graph), half_(half), weight_like_(weight_like_values(graph)) {}
+  Lowering(Graph& graph, const Backend& backend)
+      : graph_(graph),
+        backend_(backend),
+        half_(backend.activations()),
+        weight_like_(weight_like_values(graph)),
+        stays_float_(graph.value_count(), false) {
+    if (backend.outputs_stay_float()) keep_outputs();
+  }
 
   void run() {
     std::vector<Node> old = std::move(graph_.nodes);
@@ -33,10 +41,20 @@ class Lowering {
       if (graph_.value(id).dtype == half_) id = as(id, DType::f32);
   }
 
+  /// Marks what leaves the graph, and what that is another shape of.
+  void keep_outputs() {
+    for (ValueId id : graph_.outputs) stays_float_[static_cast<size_t>(id)] = true;
+    for (auto node = graph_.nodes.rbegin(); node != graph_.nodes.rend(); ++node)
+      if (node->op->is_reshape() && stays_float_[static_cast<size_t>(node->outputs[0])])
+        stays_float_[static_cast<size_t>(node->inputs[0])] = true;
+  }
+
   void lower(Node node) {
     // Sums of a weight's gradients stay as exact as what they add up.
     const bool sums_weights = node.op->is_element_wise() && !node.outputs.empty() && is_weight_like(node.outputs[0]);
-    const HalfOperands halves = sums_weights ? HalfOperands() : node.op->half_operands();
+    const bool keeps_float = node.op->is_reshape() && stays_float_[static_cast<size_t>(node.outputs[0])];
+    const HalfOperands halves =
+        sums_weights || keeps_float ? HalfOperands() : backend_.half_operands(*node.op);
     for (size_t i = 0; i < node.inputs.size(); ++i) {
       ValueId& id = node.inputs[i];
       if (id == kNoValue) continue;
@@ -46,7 +64,8 @@ class Lowering {
     }
     for (size_t o = 0; o < node.outputs.size(); ++o) {
       Value& v = graph_.value(node.outputs[o]);
-      if (v.dtype == DType::f32 && halves.outputs.contains(o)) v.dtype = half_;
+      if (v.dtype != DType::f32 || !halves.outputs.contains(o)) continue;
+      if (!stays_float_[static_cast<size_t>(node.outputs[o])]) v.dtype = half_;
     }
     graph_.nodes.push_back(std::move(node));
   }
@@ -75,13 +94,14 @@ class Lowering {
   }
 
   Graph& graph_;
+  const Backend& backend_;
   DType half_;
   std::map<std::pair<ValueId, DType>, ValueId> made_;
-  std::vector<bool> weight_like_;  // per value of the graph before
+  std::vector<bool> weight_like_, stays_float_;  // per value of the graph before
 };
 
 }  // namespace
 
-void lower_precision(Graph& graph, DType half) { Lowering(graph, half).run(); }
+void lower_precision(Graph& graph, const Backend& backend) { Lowering(graph, backend).run(); }
 
 }  // namespace graft

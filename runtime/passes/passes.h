@@ -89,11 +89,11 @@ void share_batch_statistics(Graph& graph);
 /// it through the activation and sums what the norm's parameters need while it is in the cache.
 void share_norm_gradients(Graph& graph);
 
-/// Lets activations and their gradients, and the weights that meet them, be of a half type. What enters and leaves the
-/// graph stays float, as do trained parameters (each step casts them), and the parameters and statistics of batch
-/// norms. The last pass: it sets types that operators' own rules would not. [Micikevicius et al. 2018, "Mixed precision
-/// training"]
-void lower_precision(Graph& graph, DType half);
+/// Lets activations and their gradients, and the weights that meet them, be of the half type in which a backend computes,
+/// as far as its half_operands say. What enters and leaves the graph stays float, as do trained parameters (each step
+/// casts them), and the parameters and statistics of batch norms. The last pass: it sets types that operators' own rules
+/// would not. [Micikevicius et al. 2018, "Mixed precision training"]
+void lower_precision(Graph& graph, const Backend& backend);
 
 struct Gradients {
   std::vector<ValueId> seeds;  // the added inputs: dL/d(output), in the order of `outputs`

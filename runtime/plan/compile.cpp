@@ -8,7 +8,7 @@ namespace graft {
 namespace {
 
 Graph lowered(Graph graph, const Backend& backend) {
-  if (backend.activations() != DType::f32) lower_precision(graph, backend.activations());
+  if (backend.activations() != DType::f32) lower_precision(graph, backend);
   return graph;
 }
 

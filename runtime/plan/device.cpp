@@ -72,10 +72,17 @@ OpenedDevice open_gpu(int number, const std::string& precision) {
   return {opened.backend.release(), opened.description, {}};
 }
 
+/// In the precision that is asked for where the processor has it.
+OpenedDevice open_processor(const std::string& precision) {
+  if (precision != "bf16") return {&cpu_backend(), "processor", {}};
+  if (const Backend* bf16 = bf16_cpu_backend()) return {bf16, "processor, bfloat16", {}};
+  return {&cpu_backend(), "processor", "this processor does not multiply bfloat16 numbers (AVX-512 BF16); computing in fp32"};
+}
+
 }  // namespace
 
 OpenedDevice open_device(const DeviceChoice& choice) {
-  const OpenedDevice processor{&cpu_backend(), "processor", {}};
+  const OpenedDevice processor = open_processor(choice.precision);
   if (choice.device == "cpu" || choice.device == "auto") return processor;
   const int number = gpu_number(choice.device);
   if (number < 0)
@@ -91,7 +98,8 @@ OpenedDevice open_device(const DeviceChoice& choice) {
     return known;
   } catch (const Error& error) {
     OpenedDevice instead = processor;
-    instead.note = choice.device + ": " + error.what() + "; computing on the processor";
+    instead.note = choice.device + ": " + error.what() + "; computing on the processor" +
+                   (instead.note.empty() ? "" : "; " + instead.note);
     return instead;
   }
 }

@@ -11,8 +11,9 @@ struct DeviceChoice {
   /// cpu; cuda or cuda:N; auto: the processor, as long as no GPU has run the CUDA backend's tests
   /// (docs/decisions/0012).
   std::string device = "auto";
-  std::string precision =
-      "tf32";  // on a GPU: fp32, tf32 (float products rounded for tensor cores), bf16, fp16 (activations)
+  /// On a GPU: fp32, tf32 (float products rounded for tensor cores), bf16, fp16 (activations). The processor computes in
+  /// bf16, or else in fp32.
+  std::string precision = "tf32";
 };
 
 struct OpenedDevice {

@@ -7,6 +7,7 @@
 #endif
 
 #include "runtime/core/isa.h"
+#include "runtime/cpu/vector/dot_tiles.h"
 #include "runtime/cpu/vector/functions.h"
 #include "runtime/cpu/vector/rows.h"
 #include "runtime/cpu/vector/split_tiles.h"
@@ -56,6 +57,54 @@ const SplitTiles* split_tiles() {
 #if defined(GRAFT_HAS_AMX)
   static const SplitTiles* const tiles = has_amx() ? &amx::split_tiles() : nullptr;
   return tiles;
+#else
+  return nullptr;
+#endif
+}
+
+#if defined(GRAFT_HAS_DOT)
+namespace {
+
+/// Whether ONEDNN_MAX_CPU_ISA allows what follows AVX-512 there; `own`: the name of what is asked for.
+bool allowed(std::string_view own) {
+  const std::string_view isa = isa_cap();
+  return isa.empty() || isa == "DEFAULT" || isa == "ALL" || isa.find("AMX") != std::string_view::npos ||
+         isa.find("BF16") != std::string_view::npos || isa.find("FP16") != std::string_view::npos || isa == own;
+}
+
+}  // namespace
+#endif
+
+const DotTiles* bf16_tiles() {
+#if defined(GRAFT_HAS_DOT)
+  static const bool has = best_isa() == Isa::avx512 && __builtin_cpu_supports("avx512bf16") && allowed("");
+  return has ? &avx512_bf16::tiles() : nullptr;
+#else
+  return nullptr;
+#endif
+}
+
+const Bf16Loops* bf16_loops() {
+#if defined(GRAFT_HAS_DOT)
+  return bf16_tiles() ? &avx512_bf16::loops() : nullptr;
+#else
+  return nullptr;
+#endif
+}
+
+const Bf16Winograd* bf16_winograd() {
+#if defined(GRAFT_HAS_DOT)
+  return bf16_tiles() ? &avx512_bf16::winograd() : nullptr;
+#else
+  return nullptr;
+#endif
+}
+
+const DotTiles* int8_tiles() {
+#if defined(GRAFT_HAS_DOT)
+  static const bool has =
+      best_isa() == Isa::avx512 && __builtin_cpu_supports("avx512vnni") && allowed("AVX512_CORE_VNNI");
+  return has ? &avx512_vnni::tiles() : nullptr;
 #else
   return nullptr;
 #endif

@@ -4,6 +4,15 @@
 namespace graft {
 namespace {
 
+/// Whose types the pass sets; it computes nothing.
+class Bf16 final : public Backend {
+ public:
+  std::string_view name() const override { return "types"; }
+  DType activations() const override { return DType::bf16; }
+  std::unique_ptr<Kernel> make_kernel(const KernelRequest&) const override { return nullptr; }
+  void use_threads(int) const override {}
+};
+
 /// Two layers share their weights: the weights' gradient is a sum, as exact and laid out as what it adds up.
 TEST(LowerPrecision, SumsOfAWeightsGradientsStayFloat) {
   Graph graph;
@@ -19,7 +28,7 @@ TEST(LowerPrecision, SumsOfAWeightsGradientsStayFloat) {
   const auto made_by = [&](ValueId id) { return graph.nodes[static_cast<size_t>(graph.producers()[id])]; };
   ASSERT_EQ(made_by(gradient).op->type(), "Add");
 
-  lower_precision(graph, DType::bf16);
+  lower_precision(graph, Bf16());
   EXPECT_EQ(graph.value(scores[0]).dtype, DType::bf16) << "activations are halves";
   ASSERT_EQ(made_by(gradient).op->type(), "Add");
   for (ValueId id : made_by(gradient).inputs) EXPECT_EQ(graph.value(id).dtype, DType::f32);

@@ -1,7 +1,7 @@
 // Compiled once per instruction set (GRAFT_ISA); see loops.cpp for what such a file may include.
 #include "runtime/cpu/vector/winograd_transforms.h"
 
-#include "runtime/cpu/vector/loops/lanes.h"
+#include "runtime/cpu/vector/loops/two_dimensional.h"
 
 namespace graft::cpu::GRAFT_ISA {
 namespace {
@@ -63,28 +63,6 @@ inline void weight_adjoint_line(const Lanes u[6], Lanes o[3]) {
   o[0] = g0 * u[0] + (gp * sum_p + gq * sum_q);
   o[1] = (gp * p) * difference_p + (gq * q) * difference_q;
   o[2] = (gp * p2) * sum_p + (gq * q2) * sum_q + u[5];
-}
-
-/// Applies a line transform from `in` to `out` points to the columns, then to the rows, of a tile.
-template <int in, int out, void (*line)(const Lanes*, Lanes*), typename Load, typename Store>
-inline void two_dimensional(const Load& get, const Store& put) {
-  Lanes middle[out][in];
-#pragma GCC unroll 6
-  for (int j = 0; j < in; ++j) {
-    Lanes d[in], o[out];
-#pragma GCC unroll 6
-    for (int i = 0; i < in; ++i) d[i] = get(i, j);
-    line(d, o);
-#pragma GCC unroll 6
-    for (int i = 0; i < out; ++i) middle[i][j] = o[i];
-  }
-#pragma GCC unroll 6
-  for (int i = 0; i < out; ++i) {
-    Lanes o[out];
-    line(middle[i], o);
-#pragma GCC unroll 6
-    for (int j = 0; j < out; ++j) put(i, j, o[j]);
-  }
 }
 
 void input(int64_t channels, const float* const* pixels, float* v, int64_t position) {

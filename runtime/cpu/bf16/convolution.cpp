@@ -1,0 +1,87 @@
+// Convolutions of bfloat16 pictures: what each pixel of the result sees is a row of a matrix, which is multiplied with the
+// filters. Filters stay float32 in the graph and are rounded when they are packed.
+#include "runtime/ops/convolution.h"
+
+#include <vector>
+
+#include "runtime/cpu/bf16/kernels.h"
+#include "runtime/cpu/bf16/winograd.h"
+#include "runtime/cpu/convolution/operands.h"
+#include "runtime/cpu/dot_product.h"
+#include "runtime/cpu/packed_weights.h"
+#include "runtime/cpu/window_rows.h"
+
+namespace graft::cpu::bf16 {
+namespace {
+
+constexpr int64_t kBytes = 2;
+
+class ConvolutionKernel final : public Kernel {
+ public:
+  ConvolutionKernel(const Convolution& op, const KernelRequest& r)
+      : windows_(op.window, r.inputs[0], r.outputs[0], kBytes),
+        product_(*bf16_tiles(), kBytes, pixels(r.outputs[0]), windows_.row_bytes() / kBytes, r.outputs[0].shape[1]),
+        weights_(r.inputs[1], static_cast<int64_t>(product_.packed_bytes() / sizeof(float)),
+                 [product = product_, channels = r.inputs[0].shape[1]](const float* w, float* packed) {
+                   pack(product, channels, w, packed);
+                 }),
+        has_bias_(r.inputs.size() > 2 && r.inputs[2].present),
+        tail_(op.tail),
+        type_(r.outputs[0].dtype) {}
+  size_t scratch_bytes() const override { return weights_.scratch_bytes() + product_.scratch_bytes(); }
+  void run(const KernelArguments& a) override {
+    const auto* packed = reinterpret_cast<const std::byte*>(weights_.get(a.inputs[1], a.scratch));
+    DotTail tail;
+    tail.bias = has_bias_ ? static_cast<const float*>(a.inputs[2]) : nullptr;
+    tail.residual = tail_.residual ? static_cast<const std::byte*>(a.inputs[3]) : nullptr;
+    tail.activation = tail_.activation;
+    tail.type = type_;
+    product_.run(
+        [&](IndexRange rows, std::byte* room, int64_t pitch) -> PackedDotProduct::Rows {
+          if (windows_.is_every_pixel()) return product_.plain_rows(a.inputs[0], rows, room, pitch);
+          windows_.gather(a.inputs[0], rows, std::byte{0}, room, pitch);
+          return {room, pitch};
+        },
+        packed, tail, a.outputs[0], static_cast<std::byte*>(a.scratch) + weights_.scratch_bytes());
+  }
+
+ private:
+  /// Filters n, channel, tap → for each filter taps, channels.
+  static void pack(const PackedDotProduct& product, int64_t channels, const float* w, float* packed) {
+    const int64_t depth = product.depth(), taps = depth / channels;
+    product.pack(
+        [&](int64_t n, std::byte* to) {
+          const float* const filter = w + n * depth;
+          thread_local std::vector<float> line;
+          line.resize(static_cast<size_t>(depth));
+          for (int64_t c = 0; c < channels; ++c)
+            for (int64_t t = 0; t < taps; ++t) line[static_cast<size_t>(t * channels + c)] = filter[c * taps + t];
+          auto* const numbers = reinterpret_cast<uint16_t*>(to);
+          bf16_loops()->narrow(depth, line.data(), numbers);
+          if (depth % 2 != 0) numbers[depth] = 0;
+        },
+        reinterpret_cast<std::byte*>(packed));
+  }
+
+  WindowRows windows_;
+  PackedDotProduct product_;
+  PackedWeights weights_;
+  bool has_bias_;
+  Epilogue tail_;
+  DType type_;
+};
+
+std::unique_ptr<Kernel> forward(const Convolution& op, const KernelRequest& r) {
+  const Operand &x = r.inputs[0], &w = r.inputs[1], &y = r.outputs[0];
+  const bool types = x.dtype == DType::bf16 && w.dtype == DType::f32 &&
+                     (!op.tail.residual || r.inputs[3].dtype == y.dtype);
+  if (!types || op.groups != 1 || op.statistics || !is_channels_last(x) || !is_channels_last(y)) return nullptr;
+  if (auto kernel = winograd_forward(op, r)) return kernel;
+  return std::make_unique<ConvolutionKernel>(op, r);
+}
+
+}  // namespace
+
+void register_convolution(KernelTable& table) { table.add<Convolution>(forward); }
+
+}  // namespace graft::cpu::bf16

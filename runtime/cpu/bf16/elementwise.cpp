@@ -1,0 +1,132 @@
+// Conversions, activations and sums of bfloat16 values that lie alike.
+#include <optional>
+
+#include "runtime/core/parallel.h"
+#include "runtime/cpu/bf16/kernels.h"
+#include "runtime/cpu/vector/dot_tiles.h"
+#include "runtime/cpu/vector/functions.h"
+#include "runtime/cpu/walk.h"
+#include "runtime/ops/binary.h"
+#include "runtime/ops/movement.h"
+#include "runtime/ops/unary.h"
+
+namespace graft::cpu::bf16 {
+namespace {
+
+bool all_bf16(const KernelRequest& r) {
+  const auto is_bf16 = [](const Operand& o) { return o.dtype == DType::bf16; };
+  return std::all_of(r.inputs.begin(), r.inputs.end(), is_bf16) &&
+         std::all_of(r.outputs.begin(), r.outputs.end(), is_bf16);
+}
+
+bool alike(const Operand& a, const Operand& b) { return a.shape == b.shape && a.strides == b.strides; }
+
+class CastKernel final : public Kernel {
+ public:
+  CastKernel(bool narrows, int64_t elements) : narrows_(narrows), elements_(elements) {}
+  void run(const KernelArguments& a) override {
+    parallel_for(elements_, kGrain, [&](int64_t first, int64_t last) {
+      if (narrows_)
+        bf16_loops()->narrow(last - first, static_cast<const float*>(a.inputs[0]) + first,
+                             static_cast<uint16_t*>(a.outputs[0]) + first);
+      else
+        bf16_loops()->widen(last - first, static_cast<const uint16_t*>(a.inputs[0]) + first,
+                            static_cast<float*>(a.outputs[0]) + first);
+    });
+  }
+
+ private:
+  bool narrows_;
+  int64_t elements_;
+};
+
+std::unique_ptr<Kernel> make_cast(const Cast&, const KernelRequest& r) {
+  const Operand &x = r.inputs[0], &y = r.outputs[0];
+  const bool narrows = x.dtype == DType::f32 && y.dtype == DType::bf16,
+             widens = x.dtype == DType::bf16 && y.dtype == DType::f32;
+  if ((!narrows && !widens) || !alike(x, y)) return nullptr;
+  return std::make_unique<CastKernel>(narrows, y.shape.elements());
+}
+
+class AddKernel final : public Kernel {
+ public:
+  AddKernel(Activation activation, int64_t elements) : activation_(activation), elements_(elements) {}
+  void run(const KernelArguments& args) override {
+    const auto *a = static_cast<const uint16_t*>(args.inputs[0]), *b = static_cast<const uint16_t*>(args.inputs[1]);
+    auto* y = static_cast<uint16_t*>(args.outputs[0]);
+    parallel_for(elements_, kGrain, [&](int64_t first, int64_t last) {
+      bf16_loops()->add(last - first, a + first, b + first, activation_, y + first);
+    });
+  }
+
+ private:
+  Activation activation_;
+  int64_t elements_;
+};
+
+std::unique_ptr<Kernel> make_add(const Binary& op, const KernelRequest& r) {
+  const Operand& y = r.outputs[0];
+  if (op.kind != Binary::Kind::add || !all_bf16(r) || !alike(r.inputs[0], y) || !alike(r.inputs[1], y)) return nullptr;
+  return std::make_unique<AddKernel>(op.activation, y.shape.elements());
+}
+
+class ActivationKernel final : public Kernel {
+ public:
+  ActivationKernel(Activation activation, int64_t elements) : activation_(activation), elements_(elements) {}
+  void run(const KernelArguments& args) override {
+    const auto* x = static_cast<const uint16_t*>(args.inputs[0]);
+    auto* y = static_cast<uint16_t*>(args.outputs[0]);
+    parallel_for(elements_, kGrain, [&](int64_t first, int64_t last) {
+      bf16_loops()->activate(last - first, x + first, activation_, y + first);
+    });
+  }
+
+ private:
+  Activation activation_;
+  int64_t elements_;
+};
+
+/// Any function of one number, in pieces that are widened and stay in the first cache.
+class FunctionKernel final : public Kernel {
+ public:
+  FunctionKernel(const Unary& op, VectorFunctions::Value loop, int64_t elements)
+      : loop_(loop), alpha_(op.alpha), beta_(op.beta), elements_(elements) {}
+  void run(const KernelArguments& args) override {
+    const auto* x = static_cast<const uint16_t*>(args.inputs[0]);
+    auto* y = static_cast<uint16_t*>(args.outputs[0]);
+    parallel_for(elements_, kGrain, [&](int64_t first, int64_t last) {
+      alignas(64) float piece[kPiece];
+      for (int64_t i = first; i < last; i += kPiece) {
+        const int64_t n = std::min(kPiece, last - i);
+        bf16_loops()->widen(n, x + i, piece);
+        loop_(n, piece, alpha_, beta_, piece);
+        bf16_loops()->narrow(n, piece, y + i);
+      }
+    });
+  }
+
+ private:
+  static constexpr int64_t kPiece = 2048;
+  VectorFunctions::Value loop_;
+  float alpha_, beta_;
+  int64_t elements_;
+};
+
+std::unique_ptr<Kernel> make_unary(const Unary& op, const KernelRequest& r) {
+  if (!all_bf16(r) || !alike(r.inputs[0], r.outputs[0])) return nullptr;
+  const Activation activation = as_activation(op);
+  const int64_t elements = r.outputs[0].shape.elements();
+  if (activation.kind != Activation::Kind::none) return std::make_unique<ActivationKernel>(activation, elements);
+  const auto loop = vector_functions().value[static_cast<size_t>(op.kind)];
+  return loop ? std::make_unique<FunctionKernel>(op, loop, elements) : nullptr;
+}
+
+}  // namespace
+
+void register_elementwise(KernelTable& table) {
+  table.add<Cast>(make_cast);
+  table.add<Binary>(make_add);
+  table.add<Unary>(make_unary);
+}
+
+}  // namespace graft::cpu::bf16
