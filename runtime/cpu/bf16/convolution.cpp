@@ -4,6 +4,7 @@
 
 #include <vector>
 
+#include "runtime/cpu/bf16/depthwise.h"
 #include "runtime/cpu/bf16/kernels.h"
 #include "runtime/cpu/bf16/winograd.h"
 #include "runtime/cpu/convolution/operands.h"
@@ -75,7 +76,9 @@ std::unique_ptr<Kernel> forward(const Convolution& op, const KernelRequest& r) {
   const Operand &x = r.inputs[0], &w = r.inputs[1], &y = r.outputs[0];
   const bool types = x.dtype == DType::bf16 && w.dtype == DType::f32 &&
                      (!op.tail.residual || r.inputs[3].dtype == y.dtype);
-  if (!types || op.groups != 1 || op.statistics || !is_channels_last(x) || !is_channels_last(y)) return nullptr;
+  if (!types || op.statistics || !is_channels_last(x) || !is_channels_last(y)) return nullptr;
+  if (auto kernel = depthwise_forward(op, r)) return kernel;
+  if (op.groups != 1) return nullptr;
   if (auto kernel = winograd_forward(op, r)) return kernel;
   return std::make_unique<ConvolutionKernel>(op, r);
 }

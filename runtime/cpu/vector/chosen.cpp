@@ -100,6 +100,14 @@ const Bf16Winograd* bf16_winograd() {
 #endif
 }
 
+const Bf16Depthwise* bf16_depthwise() {
+#if defined(GRAFT_HAS_DOT)
+  return bf16_tiles() ? &avx512_bf16::depthwise() : nullptr;
+#else
+  return nullptr;
+#endif
+}
+
 const DotTiles* int8_tiles() {
 #if defined(GRAFT_HAS_DOT)
   static const bool has =

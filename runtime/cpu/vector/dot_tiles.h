@@ -63,6 +63,21 @@ struct Bf16Winograd {
                  const uint16_t* const* residual, uint16_t* const* pixels);
 };
 
+/// A row of the result of a depthwise convolution of channels-last bfloat16 pictures, summed in float32:
+/// y[column][c] = activation(bias[c] + Σ lines[t][column·stride - before + s·dilation][c] · weights[t][s][c]).
+struct Bf16DepthwiseRow {
+  int64_t channels, width, columns;  // of a line, and results in a row
+  int64_t kernel_height, kernel_width, stride, dilation, before;
+  const uint16_t* const* lines;  // kernel_height of them; null outside the picture
+  const float *weights, *bias;   // `bias` may be null
+  Activation activation;
+  uint16_t* y;
+};
+
+struct Bf16Depthwise {
+  void (*row)(const Bf16DepthwiseRow&);
+};
+
 struct DotTiles {
   static constexpr int64_t kRows = 14, kColumns = 32;  // largest tile held in registers
   void (*multiply)(const DotProduct&);
@@ -79,12 +94,14 @@ struct DotTiles {
 const DotTiles* bf16_tiles();  // AVX-512 BF16: both factors bfloat16, sums in float32
 const Bf16Loops* bf16_loops();
 const Bf16Winograd* bf16_winograd();
+const Bf16Depthwise* bf16_depthwise();
 const DotTiles* int8_tiles();  // AVX-512 VNNI: A unsigned, B signed, sums in int32
 
 namespace avx512_bf16 {
 const DotTiles& tiles();
 const Bf16Loops& loops();
 const Bf16Winograd& winograd();
+const Bf16Depthwise& depthwise();
 }
 namespace avx512_vnni {
 const DotTiles& tiles();
