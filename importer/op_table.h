@@ -50,7 +50,8 @@ class NodeReader {
   /// Content of an input known at import, or null.
   const Tensor* constant(size_t i) const;
   /// The shape an input declares, as far as it is known now.
-  const Shape& shape(size_t i) const { return graph_.value(input(i)).shape; }
+  /// A copy: what a node emits may move the graph's values.
+  Shape shape(size_t i) const { return graph_.value(input(i)).shape; }
   /// True where something reads this output.
   bool output_is_read(size_t i) const {
     return i < output_count() && scope_.read_names.contains(node_.output(static_cast<int>(i)));

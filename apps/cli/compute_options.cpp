@@ -20,7 +20,7 @@ void add_quiet_option(CLI::App& command, CommonOptions& o) {
 
 void add_device_options(CLI::App& command, CommonOptions& o) {
   command.add_option("--device", o.device, "auto | cpu | cuda:N")->capture_default_str()->group("Computing");
-  command.add_option("--dtype", o.dtype, "auto | fp32; on a GPU also tf32, bf16, fp16")
+  command.add_option("--dtype", o.dtype, "auto | fp32 | bf16; on a GPU also tf32, fp16")
       ->capture_default_str()
       ->group("Computing");
   add_threads_option(command, o);
@@ -72,11 +72,12 @@ const Backend& backend(const CommonOptions& o) {
   const ComputeSettings settings = compute_settings(o);
   const OpenedDevice opened = opened_device(settings);
   static bool told = false;
-  if (!opened.note.empty() && o.device != "auto") {
+  if (!opened.note.empty() && opened.note_about == "device" && o.device != "auto") {
     const std::string reason = opened.note.substr(0, opened.note.rfind(';'));
     throw Error(reason, "use --device auto, which takes what is there, or cpu", ErrorCode::not_found).about("device");
   }
-  if (!opened.note.empty() && !o.quiet && !told) std::cerr << "graft: note: --device " << opened.note << '\n';
+  if (!opened.note.empty() && !o.quiet && !told)
+    std::cerr << "graft: note: --" << opened.note_about << ' ' << opened.note << '\n';
   told = true;
   return backend_for(settings);
 }

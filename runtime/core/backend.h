@@ -36,6 +36,8 @@ inline std::vector<ValueType> types_of(std::span<const Operand> operands) {
   return types;
 }
 
+class Graph;
+
 /// Everything a backend may use to choose a kernel.
 struct KernelRequest {
   const Operator& op;
@@ -88,12 +90,18 @@ class Backend {
   virtual DType activations() const { return DType::f32; }
   /// Which operands of an operator may be of that half type.
   virtual HalfOperands half_operands(const Operator& op) const { return op.half_operands(); }
+  /// Whether a graph is computed in halves at all; where it is not, float kernels serve it.
+  virtual bool computes_in_halves(const Graph&) const { return true; }
   /// Whether kernels that compute in halves can write float results, so that what leaves a graph is not rounded.
   virtual bool outputs_stay_float() const { return false; }
   /// Null where kernels work in the program's own memory.
   virtual const Device* device() const { return nullptr; }
   /// What a training runs on the device beside operators. Null where there is no device, or no such kernels for it.
   virtual const TrainingKernels* training_kernels() const { return nullptr; }
+  /// Whether there are kernels for products of 8-bit integers (QuantisedProduct).
+  virtual bool multiplies_bytes() const { return false; }
+  /// What computes training steps: this backend, or one beside it that has faster or more exact kernels for them.
+  virtual const Backend& for_training() const { return *this; }
   /// What computes in the program's own memory: this backend, or the one beside it.
   virtual const Backend& host() const { return *this; }
   /// Whether output 0 of this operator may lie where this input, one of Operator::in_place_inputs, lay.

@@ -2,7 +2,10 @@
 
 #include <omp.h>
 
+#include <algorithm>
+
 #include "runtime/core/error.h"
+#include "runtime/core/graph.h"
 #include "runtime/cpu/bf16/kernels.h"
 #include "runtime/cpu/bf16/through_float.h"
 #include "runtime/cpu/cpu_backend.h"
@@ -22,6 +25,7 @@ class CpuBackend final : public Backend {
 #undef GRAFT_REGISTER
   }
   std::string_view name() const override { return "cpu"; }
+  bool multiplies_bytes() const override { return cpu::int8_tiles() != nullptr; }
   void use_threads(int threads) const override { omp_set_num_threads(threads > 0 ? threads : omp_get_num_procs()); }
   std::unique_ptr<Kernel> make_kernel(const KernelRequest& request) const override {
     const auto* factory = table_.find(request.op);
@@ -46,6 +50,13 @@ class Bf16Backend final : public Backend {
   std::string_view name() const override { return "cpu"; }
   DType activations() const override { return DType::bf16; }
   bool outputs_stay_float() const override { return true; }
+  bool multiplies_bytes() const override { return cpu_backend().multiplies_bytes(); }
+  const Backend& for_training() const override { return cpu_backend(); }
+  /// Not heads on features: what they multiply is little, and scores are better for being exact.
+  bool computes_in_halves(const Graph& graph) const override {
+    return std::any_of(graph.nodes.begin(), graph.nodes.end(),
+                       [](const Node& node) { return dynamic_cast<const Convolution*>(node.op.get()) != nullptr; });
+  }
   HalfOperands half_operands(const Operator& op) const override {
     // Weights are rounded where they are packed, and attention multiplies what softmax has just made, in float32.
     if (dynamic_cast<const MatMul*>(&op)) return {};

@@ -4,6 +4,7 @@
 #include <cstring>
 #include <limits>
 
+#include "runtime/core/isa.h"
 #include "runtime/core/parallel.h"
 #include "runtime/cpu/kernel_table.h"
 #include "runtime/cpu/onednn.h"
@@ -176,7 +177,43 @@ class AverageKernel final : public Kernel {
   Plane x_, y_;
 };
 
+/// The maximum of bytes that stand for numbers in the same order.
+template <typename Byte>
+class ByteMaxKernel final : public Kernel {
+ public:
+  ByteMaxKernel(const MaxPool& op, const KernelRequest& r)
+      : window_(op.window), x_(plane_of(r.inputs[0])), y_(plane_of(r.outputs[0])) {}
+  void run(const KernelArguments& a) override {
+    const auto* x = static_cast<const Byte*>(a.inputs[0]);
+    auto* y = static_cast<Byte*>(a.outputs[0]);
+    parallel_for(y_.batch * y_.height, 1, [&](int64_t first, int64_t last) {
+      for (int64_t row = first; row < last; ++row)
+        for (int64_t w = 0; w < y_.width; ++w) one(x, y, row / y_.height, {row % y_.height, w});
+    });
+  }
+
+ private:
+  void one(const Byte* x, Byte* y, int64_t n, Extent2d out) const {
+    for_channels(x_, {0, x_.channels}, [&](int64_t c, int64_t count) {
+      Byte* const best =
+          y + n * y_.strides[0] + c * y_.strides[1] + out.height * y_.strides[2] + out.width * y_.strides[3];
+      std::fill_n(best, count, std::numeric_limits<Byte>::lowest());
+      for_taps(window_, {x_.height, x_.width}, out, [&](int64_t row, int64_t column) {
+        const Byte* const tap =
+            x + n * x_.strides[0] + c * x_.strides[1] + row * x_.strides[2] + column * x_.strides[3];
+        on_best_isa([=] {
+          for (int64_t i = 0; i < count; ++i) best[i] = best[i] < tap[i] ? tap[i] : best[i];
+        });
+      });
+    });
+  }
+  Window2d window_;
+  Plane x_, y_;
+};
+
 std::unique_ptr<Kernel> make_max(const MaxPool& op, const KernelRequest& r) {
+  if (!op.keep_positions && r.inputs[0].dtype == DType::u8) return std::make_unique<ByteMaxKernel<uint8_t>>(op, r);
+  if (!op.keep_positions && r.inputs[0].dtype == DType::i8) return std::make_unique<ByteMaxKernel<int8_t>>(op, r);
   if (r.inputs[0].dtype != DType::f32)
     throw Error(std::string("pooling of ") + name_of(r.inputs[0].dtype) + " is not supported");
   return std::make_unique<MaxKernel>(op, r);

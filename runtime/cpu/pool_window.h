@@ -47,11 +47,10 @@ inline float average_divisor(const Window2d& w, AveragePool::Count count, Extent
     const int64_t origin = at * stride - before;
     return std::min(kernel, (extent + after - origin + dilation - 1) / dilation);
   };
-  return static_cast<float>(
-      inside(out.height, w.stride.height, w.padding.top, w.padding.bottom, w.kernel.height, w.dilation.height,
-             picture.height) *
-      inside(out.width, w.stride.width, w.padding.left, w.padding.right, w.kernel.width, w.dilation.width,
-             picture.width));
+  return static_cast<float>(inside(out.height, w.stride.height, w.padding.top, w.padding.bottom, w.kernel.height,
+                                   w.dilation.height, picture.height) *
+                            inside(out.width, w.stride.width, w.padding.left, w.padding.right, w.kernel.width,
+                                   w.dilation.width, picture.width));
 }
 
 }  // namespace graft::cpu

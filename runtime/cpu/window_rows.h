@@ -32,12 +32,11 @@ class WindowRows {
            w.padding.top == 0 && w.padding.left == 0 && w.padding.bottom == 0 && w.padding.right == 0;
   }
 
-  /// Rows to room + i·pitch, where there are 16 bytes more than a row's; `outside`: the byte of padding. Up to three bytes
-  /// behind a row become zeros.
+  /// Rows to room + i·pitch, where there are 16 bytes more than a row's; `outside`: the byte of padding. Up to three
+  /// bytes behind a row become zeros.
   void gather(const void* pictures, IndexRange rows, std::byte outside, std::byte* room, int64_t pitch) const {
     const auto* const x = static_cast<const std::byte*>(pictures);
-    int64_t column = rows.first % columns_, row = rows.first / columns_ % rows_,
-            image = rows.first / columns_ / rows_;
+    int64_t column = rows.first % columns_, row = rows.first / columns_ % rows_, image = rows.first / columns_ / rows_;
     const int64_t bytes = row_bytes(), tail = (bytes + 3) / 4 * 4 - bytes;
     for (int64_t i = 0; i < rows.size(); ++i) {
       std::byte* const to = room + i * pitch;
@@ -54,8 +53,8 @@ class WindowRows {
  private:
   static constexpr int64_t kChunk = 16, kShort = 64;
 
-  /// Whether copy_short may serve: runs of few bytes, as those of three channels are, inside the picture with all that is
-  /// read behind them. They cost more to call memcpy for than to copy.
+  /// Whether copy_short may serve: runs of few bytes, as those of three channels are, inside the picture with all that
+  /// is read behind them. They cost more to call memcpy for than to copy.
   bool is_short_and_inside(int64_t y0, int64_t x0) const {
     const Window2d& w = window_;
     const int64_t rounded = (w.kernel.width * pixel_bytes_ + kChunk - 1) / kChunk * kChunk;

@@ -53,8 +53,7 @@ class Lowering {
     // Sums of a weight's gradients stay as exact as what they add up.
     const bool sums_weights = node.op->is_element_wise() && !node.outputs.empty() && is_weight_like(node.outputs[0]);
     const bool keeps_float = node.op->is_reshape() && stays_float_[static_cast<size_t>(node.outputs[0])];
-    const HalfOperands halves =
-        sums_weights || keeps_float ? HalfOperands() : backend_.half_operands(*node.op);
+    const HalfOperands halves = sums_weights || keeps_float ? HalfOperands() : backend_.half_operands(*node.op);
     for (size_t i = 0; i < node.inputs.size(); ++i) {
       ValueId& id = node.inputs[i];
       if (id == kNoValue) continue;

@@ -44,6 +44,11 @@ void remove_identities(Graph& graph, bool keep_dropout);
 /// Drops nodes and constants that no output needs.
 void remove_dead_code(Graph& graph);
 
+/// Products whose operands and result stand between Dequantise and Quantise are computed on the 8-bit integers
+/// (QuantisedProduct), as are maxima and reshapes; sums of two of them become a product's residual. For backends that
+/// multiply bytes; others, and what does not fit, compute on floats, to the same results up to the rounding of sums.
+void quantise_products(Graph& graph);
+
 /// MatMul by a constant matrix, with a following constant Add, becomes Gemm; a constant per-channel Add after a
 /// convolution without bias becomes its bias. Makes every dense layer look alike to head surgery, fusion and backends.
 void canonicalise_dense(Graph& graph);
@@ -89,10 +94,10 @@ void share_batch_statistics(Graph& graph);
 /// it through the activation and sums what the norm's parameters need while it is in the cache.
 void share_norm_gradients(Graph& graph);
 
-/// Lets activations and their gradients, and the weights that meet them, be of the half type in which a backend computes,
-/// as far as its half_operands say. What enters and leaves the graph stays float, as do trained parameters (each step
-/// casts them), and the parameters and statistics of batch norms. The last pass: it sets types that operators' own rules
-/// would not. [Micikevicius et al. 2018, "Mixed precision training"]
+/// Lets activations and their gradients, and the weights that meet them, be of the half type in which a backend
+/// computes, as far as its half_operands say. What enters and leaves the graph stays float, as do trained parameters
+/// (each step casts them), and the parameters and statistics of batch norms. The last pass: it sets types that
+/// operators' own rules would not. [Micikevicius et al. 2018, "Mixed precision training"]
 void lower_precision(Graph& graph, const Backend& backend);
 
 struct Gradients {

@@ -8,7 +8,7 @@ namespace graft {
 namespace {
 
 Graph lowered(Graph graph, const Backend& backend) {
-  if (backend.activations() != DType::f32) lower_precision(graph, backend);
+  if (backend.activations() != DType::f32 && backend.computes_in_halves(graph)) lower_precision(graph, backend);
   return graph;
 }
 
@@ -55,6 +55,7 @@ Graph inference_graph(const Graph& graph, const OpenDims& dims, const Backend& b
   canonicalise_dense(g);
   fold_batch_norm(g);
   fuse_epilogues(g);
+  if (backend.multiplies_bytes()) quantise_products(g);
   remove_dead_code(g);
   return lowered(std::move(g), backend);
 }
@@ -153,8 +154,9 @@ Plan plan_within(Graph graph, const Graph& model, const OpenDims& dims, const Ba
 
 }  // namespace
 
-TrainingPlan compile_training(const Graph& graph, const OpenDims& dims, const Backend& backend, int threads,
+TrainingPlan compile_training(const Graph& graph, const OpenDims& dims, const Backend& asked, int threads,
                               const MemoryLimit& limit, GradientLifetime gradients) {
+  const Backend& backend = asked.for_training();
   backend.use_threads(threads);
   TrainingGraph training = training_graph(graph, dims, backend);
   Graph& g = training.graph;

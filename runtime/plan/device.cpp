@@ -69,14 +69,15 @@ OpenedDevice open_gpu(int number, const std::string& precision) {
   OpenedPlugin opened = open_plugin(functions, number, precision, cpu_backend());
   // Kept until the process ends, as the processor's backend is: plans refer to it, and when static objects are
   // destroyed CUDA's libraries, which it would call, may be gone already.
-  return {opened.backend.release(), opened.description, {}};
+  return {opened.backend.release(), opened.description, {}, {}};
 }
 
 /// In the precision that is asked for where the processor has it.
 OpenedDevice open_processor(const std::string& precision) {
-  if (precision != "bf16") return {&cpu_backend(), "processor", {}};
-  if (const Backend* bf16 = bf16_cpu_backend()) return {bf16, "processor, bfloat16", {}};
-  return {&cpu_backend(), "processor", "this processor does not multiply bfloat16 numbers (AVX-512 BF16); computing in fp32"};
+  if (precision != "bf16") return {&cpu_backend(), "processor", {}, {}};
+  if (const Backend* bf16 = bf16_cpu_backend()) return {bf16, "processor, in bfloat16", {}, {}};
+  return {&cpu_backend(), "processor",
+          "bf16: this processor does not multiply bfloat16 numbers (AVX-512 BF16); computing in fp32", "dtype"};
 }
 
 }  // namespace
@@ -100,6 +101,7 @@ OpenedDevice open_device(const DeviceChoice& choice) {
     OpenedDevice instead = processor;
     instead.note = choice.device + ": " + error.what() + "; computing on the processor" +
                    (instead.note.empty() ? "" : "; " + instead.note);
+    instead.note_about = "device";
     return instead;
   }
 }

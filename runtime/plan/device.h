@@ -11,15 +11,16 @@ struct DeviceChoice {
   /// cpu; cuda or cuda:N; auto: the processor, as long as no GPU has run the CUDA backend's tests
   /// (docs/decisions/0012).
   std::string device = "auto";
-  /// On a GPU: fp32, tf32 (float products rounded for tensor cores), bf16, fp16 (activations). The processor computes in
-  /// bf16, or else in fp32.
+  /// On a GPU: fp32, tf32 (float products rounded for tensor cores), bf16, fp16 (activations). The processor computes
+  /// in bf16, or else in fp32.
   std::string precision = "tf32";
 };
 
 struct OpenedDevice {
   const Backend* backend = nullptr;  // lives as long as the program
   std::string description;           // what it is: "processor", or GPU, driver and library versions
-  std::string note;  // not empty where something else was opened than was asked for: one line that says why
+  std::string note;        // not empty where something else was opened than was asked for: one line that says why
+  std::string note_about;  // what the note is about: "device" or "dtype"
 };
 
 /// Opens a device. The CUDA backend is a library beside the program (or where GRAFT_CUDA_PLUGIN says) that is loaded

@@ -196,7 +196,7 @@ class Program(ScratchTest):
             "unknown freeze": (["finetune", BUNDLED, self.pictures, "-o", self.base / "r", "--freeze", "some"], "unknown policy"),
             "no such layer": (["extract", BUNDLED, self.pictures, "-o", self.base / "f.npy", "--layer", "nowhere"], "has no layer"),
             "other device": (["bench", BUNDLED, "--device", "gpu"], "no such device"),
-            "half type on the processor": (["bench", BUNDLED, "--device", "cpu", "--dtype", "bf16"], "computes in fp32 only"),
+            "half type on the processor": (["bench", BUNDLED, "--device", "cpu", "--dtype", "fp16"], "computes in fp32 or bf16"),
         }
         for name, (arguments, expected) in cases.items():
             with self.subTest(name):

@@ -1,5 +1,5 @@
-// Convolutions of bfloat16 pictures: what each pixel of the result sees is a row of a matrix, which is multiplied with the
-// filters. Filters stay float32 in the graph and are rounded when they are packed.
+// Convolutions of bfloat16 pictures: what each pixel of the result sees is a row of a matrix, which is multiplied with
+// the filters. Filters stay float32 in the graph and are rounded when they are packed.
 #include "runtime/ops/convolution.h"
 
 #include <vector>
@@ -32,13 +32,13 @@ class ConvolutionKernel final : public Kernel {
   size_t scratch_bytes() const override { return weights_.scratch_bytes() + product_.scratch_bytes(); }
   void run(const KernelArguments& a) override {
     const auto* packed = reinterpret_cast<const std::byte*>(weights_.get(a.inputs[1], a.scratch));
-    DotTail tail;
+    Bf16Tail tail;
     tail.bias = has_bias_ ? static_cast<const float*>(a.inputs[2]) : nullptr;
     tail.residual = tail_.residual ? static_cast<const std::byte*>(a.inputs[3]) : nullptr;
     tail.activation = tail_.activation;
     tail.type = type_;
     product_.run(
-        [&](IndexRange rows, std::byte* room, int64_t pitch) -> PackedDotProduct::Rows {
+        [&](IndexRange rows, std::byte* room, int64_t pitch) -> PackedDotProduct<Bf16Tail>::Rows {
           if (windows_.is_every_pixel()) return product_.plain_rows(a.inputs[0], rows, room, pitch);
           windows_.gather(a.inputs[0], rows, std::byte{0}, room, pitch);
           return {room, pitch};
@@ -48,7 +48,7 @@ class ConvolutionKernel final : public Kernel {
 
  private:
   /// Filters n, channel, tap → for each filter taps, channels.
-  static void pack(const PackedDotProduct& product, int64_t channels, const float* w, float* packed) {
+  static void pack(const PackedDotProduct<Bf16Tail>& product, int64_t channels, const float* w, float* packed) {
     const int64_t depth = product.depth(), taps = depth / channels;
     product.pack(
         [&](int64_t n, std::byte* to) {
@@ -65,7 +65,7 @@ class ConvolutionKernel final : public Kernel {
   }
 
   WindowRows windows_;
-  PackedDotProduct product_;
+  PackedDotProduct<Bf16Tail> product_;
   PackedWeights weights_;
   bool has_bias_;
   Epilogue tail_;
@@ -74,8 +74,8 @@ class ConvolutionKernel final : public Kernel {
 
 std::unique_ptr<Kernel> forward(const Convolution& op, const KernelRequest& r) {
   const Operand &x = r.inputs[0], &w = r.inputs[1], &y = r.outputs[0];
-  const bool types = x.dtype == DType::bf16 && w.dtype == DType::f32 &&
-                     (!op.tail.residual || r.inputs[3].dtype == y.dtype);
+  const bool types =
+      x.dtype == DType::bf16 && w.dtype == DType::f32 && (!op.tail.residual || r.inputs[3].dtype == y.dtype);
   if (!types || op.statistics || !is_channels_last(x) || !is_channels_last(y)) return nullptr;
   if (auto kernel = depthwise_forward(op, r)) return kernel;
   if (op.groups != 1) return nullptr;

@@ -23,7 +23,7 @@ class DenseKernel final : public Kernel {
   size_t scratch_bytes() const override { return weights_.scratch_bytes() + product_.scratch_bytes(); }
   void run(const KernelArguments& a) override {
     const auto* packed = reinterpret_cast<const std::byte*>(weights_.get(a.inputs[1], a.scratch));
-    DotTail tail;
+    Bf16Tail tail;
     tail.bias = has_bias_ ? static_cast<const float*>(a.inputs[2]) : nullptr;
     tail.residual = tail_.residual ? static_cast<const std::byte*>(a.inputs[3]) : nullptr;
     tail.activation = tail_.activation;
@@ -34,7 +34,7 @@ class DenseKernel final : public Kernel {
   }
 
  private:
-  static void pack(const PackedDotProduct& product, bool transposed, const float* w, float* packed) {
+  static void pack(const PackedDotProduct<Bf16Tail>& product, bool transposed, const float* w, float* packed) {
     const int64_t depth = product.depth(), columns = product.columns();
     product.pack(
         [&](int64_t n, std::byte* to) {
@@ -49,7 +49,7 @@ class DenseKernel final : public Kernel {
         reinterpret_cast<std::byte*>(packed));
   }
 
-  PackedDotProduct product_;
+  PackedDotProduct<Bf16Tail> product_;
   PackedWeights weights_;
   bool has_bias_;
   Epilogue tail_;

@@ -16,11 +16,12 @@ class DepthwiseForward final : public Kernel {
       : window_(op.window),
         x_(r.inputs[0].shape),
         y_(r.outputs[0].shape),
-        weights_(r.inputs[1], r.inputs[1].shape.elements(),
-                 [channels = x_[1], taps = op.window.kernel.height * op.window.kernel.width](const float* w, float* to) {
-                   for (int64_t c = 0; c < channels; ++c)
-                     for (int64_t t = 0; t < taps; ++t) to[t * channels + c] = w[c * taps + t];
-                 }),
+        weights_(
+            r.inputs[1], r.inputs[1].shape.elements(),
+            [channels = x_[1], taps = op.window.kernel.height * op.window.kernel.width](const float* w, float* to) {
+              for (int64_t c = 0; c < channels; ++c)
+                for (int64_t t = 0; t < taps; ++t) to[t * channels + c] = w[c * taps + t];
+            }),
         has_bias_(r.inputs.size() > 2 && r.inputs[2].present),
         tail_(op.tail) {}
   size_t scratch_bytes() const override { return weights_.scratch_bytes(); }

@@ -39,8 +39,8 @@ class WinogradForward final : public Kernel {
         in_(r.inputs[0].shape[1]),
         out_(r.outputs[0].shape[1]),
         threads_(omp_get_max_threads()),
-        position_bytes_(DotTiles::panels(out_) * in_ / 2 * 4 * DotTiles::kColumns),
-        block_(std::clamp(kBlockBytes / tile_bytes() / DotTiles::kRows, int64_t{2}, int64_t{8}) * DotTiles::kRows),
+        position_bytes_(DotShape::panels(out_) * in_ / 2 * 4 * DotShape::kColumns),
+        block_(std::clamp(kBlockBytes / tile_bytes() / DotShape::kRows, int64_t{2}, int64_t{8}) * DotShape::kRows),
         weights_(r.inputs[1], kPositions * position_bytes_ / static_cast<int64_t>(sizeof(float)),
                  [this](const float* w, float* packed) { pack(w, reinterpret_cast<std::byte*>(packed)); }),
         has_bias_(r.inputs.size() > 2 && r.inputs[2].present),
@@ -75,8 +75,8 @@ class WinogradForward final : public Kernel {
 
   /// Filters [n][k][3×3] → [position][panel of n][word of k][n][k].
   void pack(const float* w, std::byte* packed) const {
-    constexpr int64_t kWidth = DotTiles::kColumns;
-    parallel_for(DotTiles::panels(out_), 1, [&](int64_t first, int64_t last) {
+    constexpr int64_t kWidth = DotShape::kColumns;
+    parallel_for(DotShape::panels(out_), 1, [&](int64_t first, int64_t last) {
       std::vector<float> lines(static_cast<size_t>(kPositions * in_));
       std::vector<uint32_t> words(static_cast<size_t>(in_ / 2));
       for (int64_t n = first * kWidth; n < last * kWidth; ++n) {
@@ -88,8 +88,8 @@ class WinogradForward final : public Kernel {
         if (n >= out_) std::fill(lines.begin(), lines.end(), 0.0f);
         for (int64_t p = 0; p < kPositions; ++p) {
           bf16_loops()->narrow(in_, lines.data() + p * in_, reinterpret_cast<uint16_t*>(words.data()));
-          auto* const to = reinterpret_cast<uint32_t*>(packed + p * position_bytes_) + n / kWidth * (in_ / 2) * kWidth +
-                           n % kWidth;
+          auto* const to =
+              reinterpret_cast<uint32_t*>(packed + p * position_bytes_) + n / kWidth * (in_ / 2) * kWidth + n % kWidth;
           for (int64_t k = 0; k < in_ / 2; ++k) to[k * kWidth] = words[static_cast<size_t>(k)];
         }
       }
@@ -105,18 +105,16 @@ class WinogradForward final : public Kernel {
       tiles_.inputs(first + i, static_cast<const uint16_t*>(a.inputs[0]), in_, zeros_.data(), inputs);
       transforms.input(in_, inputs, v + i * v_row(), v_position());
     }
-    const DotTail sums_only;
+    const Bf16Tail sums_only;
     for (int64_t p = 0; p < kPositions; ++p)
-      bf16_tiles()->multiply({n, out_, in_ / 2, reinterpret_cast<const std::byte*>(v + p * v_position()),
-                              v_row() * 2, DotTiles::tile_rows(n), packed + p * position_bytes_,
-                              in_ / 2 * 4 * DotTiles::kColumns,
+      bf16_tiles()->multiply({n, out_, in_ / 2, reinterpret_cast<const std::byte*>(v + p * v_position()), v_row() * 2,
+                              DotShape::tile_rows(n), packed + p * position_bytes_, in_ / 2 * 4 * DotShape::kColumns,
                               reinterpret_cast<std::byte*>(m + p * m_position()), m_row(), &sums_only});
     uint16_t* outputs[4];
     const uint16_t* residual[4];
     for (int64_t i = 0; i < n; ++i) {
       tiles_.outputs(first + i, static_cast<uint16_t*>(a.outputs[0]), out_, nullptr, outputs);
-      if (tail_.residual)
-        tiles_.outputs(first + i, static_cast<const uint16_t*>(a.inputs[3]), out_, nullptr, residual);
+      if (tail_.residual) tiles_.outputs(first + i, static_cast<const uint16_t*>(a.inputs[3]), out_, nullptr, residual);
       transforms.output(out_, m + i * m_row(), m_position(),
                         has_bias_ ? static_cast<const float*>(a.inputs[2]) : nullptr, tail_.activation,
                         tail_.residual ? residual : nullptr, outputs);

@@ -7,8 +7,8 @@
 
 namespace graft::cpu::bf16 {
 
-/// 3×3 of stride 1 by Winograd's F(2×2, 3×3), with less than half of the multiplications. Null for other shapes, and where
-/// there are too few pixels for it to pay.
+/// 3×3 of stride 1 by Winograd's F(2×2, 3×3), with less than half of the multiplications. Null for other shapes, and
+/// where there are too few pixels for it to pay.
 std::unique_ptr<Kernel> winograd_forward(const Convolution& op, const KernelRequest& request);
 
 }  // namespace graft::cpu::bf16

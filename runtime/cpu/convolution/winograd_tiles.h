@@ -48,8 +48,8 @@ class WinogradTiles {
   Place place(int64_t tile) const { return {tile / columns_ / rows_, tile / columns_ % rows_, tile % columns_}; }
 
   template <typename Float>
-  static void pixels(int64_t extent, Float* picture, int64_t height, int64_t width, int64_t channels, int64_t y0, int64_t x0,
-                     Float* outside, Float** to) {
+  static void pixels(int64_t extent, Float* picture, int64_t height, int64_t width, int64_t channels, int64_t y0,
+                     int64_t x0, Float* outside, Float** to) {
     if (y0 >= 0 && x0 >= 0 && y0 + extent <= height && x0 + extent <= width) {
       for (int64_t i = 0; i < extent; ++i)
         for (int64_t j = 0; j < extent; ++j) *to++ = picture + ((y0 + i) * width + x0 + j) * channels;

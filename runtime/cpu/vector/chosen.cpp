@@ -75,7 +75,7 @@ bool allowed(std::string_view own) {
 }  // namespace
 #endif
 
-const DotTiles* bf16_tiles() {
+const Bf16Tiles* bf16_tiles() {
 #if defined(GRAFT_HAS_DOT)
   static const bool has = best_isa() == Isa::avx512 && __builtin_cpu_supports("avx512bf16") && allowed("");
   return has ? &avx512_bf16::tiles() : nullptr;
@@ -108,7 +108,7 @@ const Bf16Depthwise* bf16_depthwise() {
 #endif
 }
 
-const DotTiles* int8_tiles() {
+const Int8Tiles* int8_tiles() {
 #if defined(GRAFT_HAS_DOT)
   static const bool has =
       best_isa() == Isa::avx512 && __builtin_cpu_supports("avx512vnni") && allowed("AVX512_CORE_VNNI");

@@ -7,24 +7,34 @@
 
 namespace graft::cpu {
 
-/// What happens to a product's sums before they are written: y = activation(sum·scale + bias + residual), then
-/// y·result_scale + result_zero, rounded, where the result is of 8 bits. The residual is of the result's type.
-struct DotTail {
-  const float* scale = nullptr;          // one a column; null: 1
-  const float* bias = nullptr;           // one a column, or null
-  const std::byte* residual = nullptr;   // laid out like the result, or null
-  float residual_scale = 1;              // of 8-bit residuals: (r - residual_zero)·residual_scale is added
-  float residual_zero = 0;
+/// What happens to a product's float sums before they are written: y = activation(sum + bias + residual).
+struct Bf16Tail {
+  const float* bias = nullptr;          // one a column, or null
+  const std::byte* residual = nullptr;  // laid out like the result and of its type, or null
   Activation activation;
-  DType type = DType::f32;               // of the result: f32, bf16, u8 or i8
-  float result_scale = 1, result_zero = 0;
+  DType type = DType::f32;  // of the result: f32 or bf16
 };
 
-/// C = A·B by instructions that multiply several narrow numbers side by side and add all products to one wide sum. Those
-/// numbers, neighbours along the depth, are a *word* of four bytes: two bfloat16 or four 8-bit integers.
-///   A(m, word k) is at a + m·a_row + 4·k bytes, B(word k, n) at b + (n / columns)·b_panel + (k·columns + n % columns)·4
-///   bytes with DotTiles::columns (columns that are not there are zeros), C(m, n) is element m·c_row + n of c.
+/// What happens to a product's whole sums: v = (sum - correction)·scale + bias, with `residual` rounded and held to
+/// round_low … round_high, as if it were written, and then v·rounded_scale + r·residual_scale + offset; at last v is
+/// held to floor … ceiling. That is the result where it is float; else it counts steps, is rounded to nearest, ties to
+/// even, and saturates.
+struct Int8Tail {
+  const int32_t* correction = nullptr;            // one a column: what A's zero point adds to each sum
+  const float *scale = nullptr, *bias = nullptr;  // one a column
+  float floor = 0, ceiling = 0;                   // infinite: none; of a u8 result the floor is not below 0
+  const std::byte* residual = nullptr;            // laid out like the result and of its type, or null
+  float round_low = 0, round_high = 0, rounded_scale = 0, residual_scale = 0, offset = 0;
+  DType type = DType::u8;  // of the result: f32, u8 or i8
+};
+
+/// C = A·B by instructions that multiply several narrow numbers side by side and add all products to one wide sum.
+/// Those numbers, neighbours along the depth, are a *word* of four bytes: two bfloat16 or four 8-bit integers.
+///   A(m, word k) is at a + m·a_row + 4·k bytes, B(word k, n) at b + (n / columns)·b_panel + (k·columns + n %
+///   columns)·4 bytes with DotTiles::columns (columns that are not there are zeros), C(m, n) is element m·c_row + n of
+///   c.
 /// Each sum runs over k in order, whatever the extents.
+template <typename Tail>
 struct DotProduct {
   int64_t rows, columns, words;
   const std::byte* a;
@@ -33,7 +43,7 @@ struct DotProduct {
   int64_t b_panel;
   std::byte* c;
   int64_t c_row;
-  const DotTail* tail;
+  const Tail* tail;
   bool far = false;  // A was not just written: its rows, which lie side by side, are fetched a tile ahead
 };
 
@@ -57,8 +67,8 @@ struct Bf16Winograd {
   static constexpr int kPositions = 16;
   /// V = Bᵀ·d·B. `pixels`: 16 addresses of `channels` numbers, row by row.
   void (*input)(int64_t channels, const uint16_t* const* pixels, uint16_t* v, int64_t position);
-  /// Y = Aᵀ·M·A, then bias, residual and activation. `pixels` and `residual`: 4 addresses, null where the tile leaves the
-  /// picture (`residual` itself may be null).
+  /// Y = Aᵀ·M·A, then bias, residual and activation. `pixels` and `residual`: 4 addresses, null where the tile leaves
+  /// the picture (`residual` itself may be null).
   void (*output)(int64_t channels, const float* m, int64_t position, const float* bias, Activation activation,
                  const uint16_t* const* residual, uint16_t* const* pixels);
 };
@@ -78,9 +88,9 @@ struct Bf16Depthwise {
   void (*row)(const Bf16DepthwiseRow&);
 };
 
-struct DotTiles {
-  static constexpr int64_t kRows = 14, kColumns = 32;  // largest tile held in registers
-  void (*multiply)(const DotProduct&);
+/// Tiles of such products, held in registers.
+struct DotShape {
+  static constexpr int64_t kRows = 14, kColumns = 32;  // of the largest tile
 
   static int64_t panels(int64_t columns) { return (columns + kColumns - 1) / kColumns; }
   /// A height at most kRows that divides m rows into tiles of nearly the same height.
@@ -90,21 +100,28 @@ struct DotTiles {
   }
 };
 
+template <typename Tail>
+struct DotTiles {
+  void (*multiply)(const DotProduct<Tail>&);
+};
+using Bf16Tiles = DotTiles<Bf16Tail>;  // AVX-512 BF16: both factors bfloat16, sums in float32
+using Int8Tiles = DotTiles<Int8Tail>;  // AVX-512 VNNI: A unsigned, B signed, sums in int32
+
 /// Null where the processor has no such instructions, or ONEDNN_MAX_CPU_ISA keeps to others.
-const DotTiles* bf16_tiles();  // AVX-512 BF16: both factors bfloat16, sums in float32
+const Bf16Tiles* bf16_tiles();
 const Bf16Loops* bf16_loops();
 const Bf16Winograd* bf16_winograd();
 const Bf16Depthwise* bf16_depthwise();
-const DotTiles* int8_tiles();  // AVX-512 VNNI: A unsigned, B signed, sums in int32
+const Int8Tiles* int8_tiles();
 
 namespace avx512_bf16 {
-const DotTiles& tiles();
+const Bf16Tiles& tiles();
 const Bf16Loops& loops();
 const Bf16Winograd& winograd();
 const Bf16Depthwise& depthwise();
-}
+}  // namespace avx512_bf16
 namespace avx512_vnni {
-const DotTiles& tiles();
+const Int8Tiles& tiles();
 }
 
 }  // namespace graft::cpu

@@ -5,24 +5,79 @@
 namespace graft::cpu::avx512_bf16 {
 namespace {
 
+enum class Activating { no, relu, otherwise };
+
+template <Activating activating>
+inline Lanes activated_as(Lanes v, const Activation& activation) {
+  if constexpr (activating == Activating::relu) return v < Lanes{} ? Lanes{} : v;  // NaN stays
+  if constexpr (activating == Activating::otherwise) return activated(v, activation);
+  return v;
+}
+
+/// Rows of 32 bfloat16 results.
+template <bool has_residual, Activating activating>
+void finish_whole_rows(const Tile<Bf16Tail>& t, const Lanes* sums, int64_t rows) {
+  const Bf16Tail tail = *t.tail;
+  const float* const bias_at = tail.bias + t.column;
+  const Lanes bias[2] = {tail.bias ? load(bias_at) : Lanes{}, tail.bias ? load(bias_at + kWords) : Lanes{}};
+  int64_t at = 2 * t.c_at;
+  for (int64_t m = 0; m < rows; ++m, at += 2 * t.c_row) {
+    Lanes low = sums[2 * m] + bias[0], high = sums[2 * m + 1] + bias[1];
+    if constexpr (has_residual) {
+      const __m512i numbers = _mm512_loadu_si512(tail.residual + at);
+      low += widened(_mm512_castsi512_si256(numbers));
+      high += widened(_mm512_extracti64x4_epi64(numbers, 1));
+    }
+    low = activated_as<activating>(low, tail.activation), high = activated_as<activating>(high, tail.activation);
+    _mm512_storeu_si512(t.c + at, reinterpret_cast<__m512i>(_mm512_cvtne2ps_pbh(high, low)));
+  }
+}
+
+template <bool has_residual>
+void finish_whole_rows(const Tile<Bf16Tail>& t, const Lanes* sums, int64_t rows) {
+  switch (t.tail->activation.kind) {
+    case Activation::Kind::none:
+      return finish_whole_rows<has_residual, Activating::no>(t, sums, rows);
+    case Activation::Kind::relu:
+      return finish_whole_rows<has_residual, Activating::relu>(t, sums, rows);
+    default:
+      return finish_whole_rows<has_residual, Activating::otherwise>(t, sums, rows);
+  }
+}
+
 struct Bf16Dot {
+  using Tail = Bf16Tail;
   using Sum = Lanes;
+  static constexpr bool kWritesSums = true;
+  static bool writes_sums(const Tail& tail) {
+    return tail.type == DType::f32 && !tail.bias && !tail.residual && tail.activation.kind == Activation::Kind::none;
+  }
   static Sum add(Sum sum, Lanes a, Lanes b) {
     return _mm512_dpbf16_ps(sum, reinterpret_cast<__m512bh>(a), reinterpret_cast<__m512bh>(b));
   }
-  static Lanes value(Sum sum, Lanes scale) { return sum * scale; }
-  static constexpr bool kWritesPairs = true;
-  /// v += 32 numbers.
-  static void add_pair(const std::byte* from, Lanes (&v)[2]) {
-    const __m512i numbers = _mm512_loadu_si512(from);
-    v[0] += avx512_bf16::widened(_mm512_castsi512_si256(numbers));
-    v[1] += avx512_bf16::widened(_mm512_extracti64x4_epi64(numbers, 1));
+  static void finish(const Tile<Tail>& t, const Sum* sums, int64_t rows, int64_t vectors) {
+    const Tail tail = *t.tail;
+    const bool is_bf16 = tail.type == DType::bf16;
+    if (is_bf16 && t.columns == DotShape::kColumns)
+      return tail.residual ? finish_whole_rows<true>(t, sums, rows) : finish_whole_rows<false>(t, sums, rows);
+    for (int64_t j = 0; j < vectors; ++j) {
+      const __mmask16 mask = t.mask(j);
+      const Lanes bias = tail.bias ? _mm512_maskz_loadu_ps(mask, tail.bias + t.column + j * kWords) : Lanes{};
+      int64_t at = t.c_at + j * kWords;
+      for (int64_t m = 0; m < rows; ++m, at += t.c_row) {
+        Lanes v = sums[m * vectors + j] + bias;
+        if (is_bf16) {
+          auto* const c = reinterpret_cast<uint16_t*>(t.c) + at;
+          if (tail.residual) v += load_some(reinterpret_cast<const uint16_t*>(tail.residual) + at, mask);
+          store_some(c, activated(v, tail.activation), mask);
+        } else {
+          auto* const c = reinterpret_cast<float*>(t.c) + at;
+          if (tail.residual) v += _mm512_maskz_loadu_ps(mask, reinterpret_cast<const float*>(tail.residual) + at);
+          _mm512_mask_storeu_ps(c, mask, activated(v, tail.activation));
+        }
+      }
+    }
   }
-  static void store_pair(std::byte* to, Lanes low, Lanes high) {
-    _mm512_storeu_si512(to, reinterpret_cast<__m512i>(_mm512_cvtne2ps_pbh(high, low)));
-  }
-  static Lanes widened(__m256i numbers) { return avx512_bf16::widened(numbers); }
-  static __m256i narrowed(__m512 v) { return avx512_bf16::narrowed(v); }
 };
 
 /// body(first element, mask) for every 16 elements.
@@ -48,7 +103,8 @@ void add(int64_t n, const uint16_t* a, const uint16_t* b, Activation activation,
 }
 
 void activate(int64_t n, const uint16_t* x, Activation activation, uint16_t* y) {
-  by_sixteen(n, [&](int64_t i, __mmask16 mask) { store_some(y + i, activated(load_some(x + i, mask), activation), mask); });
+  by_sixteen(
+      n, [&](int64_t i, __mmask16 mask) { store_some(y + i, activated(load_some(x + i, mask), activation), mask); });
 }
 
 void max_of(int64_t n, const uint16_t* const* x, int64_t count, uint16_t* y) {
@@ -69,12 +125,12 @@ void add_scaled(int64_t n, const uint16_t* x, float scale, float* y) {
   });
 }
 
-constexpr DotTiles kTiles{multiply<Bf16Dot>};
+constexpr Bf16Tiles kTiles{multiply<Bf16Dot>};
 constexpr Bf16Loops kLoops{narrow, widen, add, activate, max_of, add_scaled};
 
 }  // namespace
 
-const DotTiles& tiles() { return kTiles; }
+const Bf16Tiles& tiles() { return kTiles; }
 const Bf16Loops& loops() { return kLoops; }
 
 }  // namespace graft::cpu::avx512_bf16

@@ -12,8 +12,8 @@ inline Lanes load_channels(const uint16_t* p, __mmask16 mask) {
   return whole ? load_numbers(p) : load_some(p, mask);
 }
 
-/// Results at `count` neighbouring columns of 16 channels, all of whose taps lie inside the row. `width`: of the kernel,
-/// or 0 where it is known at run time only.
+/// Results at `count` neighbouring columns of 16 channels, all of whose taps lie inside the row. `width`: of the
+/// kernel, or 0 where it is known at run time only.
 template <int count, bool whole, int width>
 inline void inside(const Bf16DepthwiseRow& r, int64_t column, int64_t channel, __mmask16 mask) {
   Lanes sums[count];

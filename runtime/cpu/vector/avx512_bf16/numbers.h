@@ -14,9 +14,7 @@ inline void store_some(uint16_t* p, Lanes v, __mmask16 mask) { _mm256_mask_store
 inline Lanes load_numbers(const uint16_t* p) {
   return widened(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)));
 }
-inline void store_numbers(uint16_t* p, Lanes v) {
-  _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), narrowed(v));
-}
+inline void store_numbers(uint16_t* p, Lanes v) { _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), narrowed(v)); }
 
 }  // namespace
 }  // namespace graft::cpu::avx512_bf16

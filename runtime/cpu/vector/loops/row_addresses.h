@@ -20,8 +20,8 @@ struct RowAddresses {
   int64_t row, row3;
 };
 
-/// The four bytes A(m, u) in every lane. Left to itself the compiler keeps sums of strides and offsets in more registers
-/// than there are, and what it spills and adds takes the multipliers' ports.
+/// The four bytes A(m, u) in every lane. Left to itself the compiler keeps sums of strides and offsets in more
+/// registers than there are, and what it spills and adds takes the multipliers' ports.
 template <int m, int u>
 inline Lanes row_factor(const RowAddresses& a) {
   const float* const base = a.base[m / 5];
