@@ -30,6 +30,7 @@ void register_inspect(CLI::App& app);
 void register_new(CLI::App& app);
 void register_preview(CLI::App& app);
 void register_pull(CLI::App& app);
+void register_quantize(CLI::App& app);
 void register_report(CLI::App& app);
 void register_serve(CLI::App& app);
 void register_suggest(CLI::App& app);
@@ -50,6 +51,7 @@ inline void register_commands(CLI::App& app) {
   register_infer(app);
   register_bench(app, bench_pictures);
   register_export(app);
+  register_quantize(app);
   register_preview(app);
   register_gradcheck(app);
   register_new(app);

@@ -1,5 +1,5 @@
-// Convolutions and dense layers of 8-bit integers: what each result sees is a row of a matrix of bytes, which is multiplied
-// with the weights.
+// Convolutions and dense layers of 8-bit integers: what each result sees is a row of a matrix of bytes, which is
+// multiplied with the weights.
 #include "runtime/ops/quantised_product.h"
 
 #include <algorithm>

@@ -8,6 +8,7 @@
 #include "runtime/ops/binary.h"
 #include "runtime/ops/convolution.h"
 #include "runtime/ops/gemm.h"
+#include "runtime/ops/movement.h"
 #include "runtime/ops/pool.h"
 #include "runtime/ops/quantise.h"
 #include "runtime/ops/quantised_product.h"
@@ -34,6 +35,18 @@ std::optional<Steps> steps_of(const Graph& graph, const Node& node, DType bytes)
   return steps;
 }
 
+/// The type of the bytes of a Quantise or Dequantise.
+DType bytes_type(const Graph& graph, const Node& node) {
+  const bool makes = dynamic_cast<const Quantise*>(node.op.get()) != nullptr;
+  return graph.value(makes ? node.outputs[0] : node.inputs[0]).dtype;
+}
+
+bool same_steps(const Graph& graph, const Node& a, const Node& b) {
+  const DType type = bytes_type(graph, a);
+  const auto one = steps_of(graph, a, type), other = steps_of(graph, b, type);
+  return type == bytes_type(graph, b) && one && other && one->scale == other->scale && one->zero == other->zero;
+}
+
 /// Weights as whole numbers times a scale for each of the first dimension.
 struct WholeWeights {
   Tensor numbers;             // int8
@@ -51,8 +64,8 @@ double refined(std::span<const float> row, double step) {
   return squares > 0 ? products / squares : step;
 }
 
-/// The step of which all of `row` are whole multiples of at most 127; none where there is no such step. Weights that were
-/// dequantised before are such multiples up to the rounding of a product. Euclid's algorithm on all of them.
+/// The step of which all of `row` are whole multiples of at most 127; none where there is no such step. Weights that
+/// were dequantised before are such multiples up to the rounding of a product. Euclid's algorithm on all of them.
 std::optional<float> step_of(std::span<const float> row) {
   constexpr double kMost = 127, kSlack = 0.1;  // of the smallest step there may be
   double largest = 0;
@@ -197,7 +210,8 @@ class Quantiser {
     for (size_t c = 0; c < weights->scales.size(); ++c) scale.data<float>()[c] = x->steps.scale * weights->scales[c];
     if (n.inputs.size() > 2 && n.inputs[2] != kNoValue)
       std::ranges::copy(graph_.value(n.inputs[2]).constant->data<float>(), bias.data<float>().begin());
-    Node made{n.name, nullptr,
+    Node made{n.name,
+              nullptr,
               {x->value, graph_.add_constant(graph_.unused_name(name + ":bytes"), std::move(weights->numbers)),
                graph_.add_constant(graph_.unused_name(name + ":steps"), std::move(scale)),
                graph_.add_constant(graph_.unused_name(name + ":bias"), std::move(bias))},
@@ -261,8 +275,8 @@ class Quantiser {
   std::vector<bool> dead_;
 };
 
-/// Signed bytes that only stand between a Quantise and Dequantises become unsigned, all of them 128 more: one type for all
-/// products, and the one that processors multiply as it is.
+/// Signed bytes that only stand between a Quantise and Dequantises become unsigned, all of them 128 more: one type for
+/// all products, and the one that processors multiply as it is.
 void make_unsigned(Graph& graph) {
   const Users users(graph);
   std::vector<bool> leaves(graph.value_count(), false);
@@ -291,8 +305,8 @@ void make_unsigned(Graph& graph) {
   }
 }
 
-/// Moves Dequantise behind what keeps the order of numbers, so that it works on bytes: a maximum, a move. Returns whether
-/// it moved any.
+/// Moves Dequantise behind what keeps the order of numbers, so that it works on bytes: a maximum, a move. Returns
+/// whether it moved any.
 bool move_dequantise_down(Graph& graph) {
   const Users users(graph);
   const std::vector<Node> old = std::move(graph.nodes);
@@ -300,17 +314,26 @@ bool move_dequantise_down(Graph& graph) {
   bool moved = false;
   for (const Node& n : old) {
     const auto* const pool = dynamic_cast<const MaxPool*>(n.op.get());
-    const bool moves = (pool && !pool->keep_positions) || n.op->is_reshape();
-    const int from = moves ? users.producer(n.inputs[0]) : -1;
-    const Node* const before = from < 0 ? nullptr : &old[static_cast<size_t>(from)];
-    if (!before || !dynamic_cast<const Dequantise*>(before->op.get()) ||
-        !steps_of(graph, *before, graph.value(before->inputs[0]).dtype)) {
+    const bool joins = dynamic_cast<const Concat*>(n.op.get()) != nullptr,
+               moves = joins || (pool && !pool->keep_positions) || n.op->is_reshape();
+    const Node* before = nullptr;
+    std::vector<ValueId> inputs = n.inputs;
+    bool alike = moves;
+    for (size_t i = 0; alike && i < (joins ? inputs.size() : 1); ++i) {
+      const int from = users.producer(inputs[i]);
+      const Node* const source = from < 0 ? nullptr : &old[static_cast<size_t>(from)];
+      alike = source && dynamic_cast<const Dequantise*>(source->op.get()) &&
+              (i == 0 || same_steps(graph, *before, *source)) &&
+              steps_of(graph, *source, graph.value(source->inputs[0]).dtype);
+      if (!alike) break;
+      before = source;
+      inputs[i] = source->inputs[0];
+    }
+    if (!alike || !before) {
       graph.nodes.push_back(n);
       continue;
     }
     const ValueId floats = n.outputs[0];
-    std::vector<ValueId> inputs = n.inputs;
-    inputs[0] = before->inputs[0];
     const ValueId bytes = graph.add(graph.unused_name(graph.value(floats).name + ":bytes"), n.op, std::move(inputs));
     Node after{before->name + ":" + n.name, before->op, before->inputs, {floats}};
     after.inputs[0] = bytes;
@@ -330,10 +353,7 @@ void remove_round_trips(Graph& graph) {
     if (from < 0) continue;
     const Node& before = graph.nodes[static_cast<size_t>(from)];
     if (!dynamic_cast<const Dequantise*>(before.op.get())) continue;
-    const DType type = graph.value(before.inputs[0]).dtype;
-    if (graph.value(n.outputs[0]).dtype != type) continue;
-    const auto one = steps_of(graph, before, type), other = steps_of(graph, n, type);
-    if (one && other && one->scale == other->scale && one->zero == other->zero) same[n.outputs[0]] = before.inputs[0];
+    if (same_steps(graph, before, n)) same[n.outputs[0]] = before.inputs[0];
   }
   if (!same.empty()) graph.replace_uses(same);
 }
