@@ -82,4 +82,6 @@ const Backend& backend(const CommonOptions& o) {
   return backend_for(settings);
 }
 
+std::string precision(const CommonOptions& o) { return precision_of(compute_settings(o), backend(o)); }
+
 }  // namespace graft::app

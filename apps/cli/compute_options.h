@@ -33,6 +33,8 @@ ComputeSettings compute_settings(const CommonOptions& options);
 /// The backend that --device and --dtype name. Throws Error for what is named and not there; tells once what auto takes
 /// in the place of a device that does not serve.
 const Backend& backend(const CommonOptions& options);
+/// What its activations are computed in: fp32, tf32, bf16 or fp16.
+std::string precision(const CommonOptions& options);
 
 /// --memory: "50%" of what would be taken without it, or bytes with K, M or G behind them (powers of 1024); empty: no
 /// limit. Throws Error.

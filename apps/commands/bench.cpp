@@ -180,10 +180,7 @@ void bench(const Options& o) {
               {"runs", times.size()},
               {"peak_rss_mib", usage.ru_maxrss / 1024},
               {"batch", batch},
-              {"dtype", where.device() && o.common.dtype != "auto" ? o.common.dtype
-                        : where.device()                           ? "tf32"
-                        : where.activations() == DType::f32        ? "fp32"
-                                                                   : name_of(where.activations())},
+              {"dtype", precision(o.common)},
               {"device", where.name()},
               {"device_memory_mib", device.mebibytes()},
               {"mode", mode},

@@ -121,6 +121,7 @@ class Report {
       print_json({{"results", std::move(results_)},
                   {"unsure", unsure_},
                   {"foreign", foreign_},
+                  {"dtype", precision(options_.common)},
                   {"notes", notes},
                   {"unreadable", account.unreadable},
                   {"not_pictures", account.ignored}});

@@ -112,6 +112,7 @@ void evaluate(Options o) {
     for (const EvaluatedPart& part : parts) figures["splits"][part.split] = to_json(part, o.mistakes);
   }
   figures["views"] = o.views.empty() ? "center" : o.views;
+  figures["dtype"] = precision(o.common);
   figures["notes"] = listener.notes();
   figures["unreadable"] = account.unreadable;
   figures["not_pictures"] = account.ignored;

@@ -138,6 +138,7 @@ void extract(const Options& o) {
                 {"continued", writer.continued()},
                 {"discarded", writer.discarded()},
                 {"classes", writer.classes(labels)},
+                {"dtype", precision(o.common)},
                 {"notes", listener.notes()},
                 {"unreadable", account.unreadable},
                 {"not_pictures", account.ignored}});

@@ -154,7 +154,11 @@ void finetune(FinetuneOptions& o, const CLI::App& command, const SettingOptions&
   read_options(o, command, settings);
   o.config_text = resolved_config(command, settings, o);
   const FinetuneReport report = run_finetune(o);
-  if (o.common.json) print_json(to_json(report));
+  if (o.common.json) {
+    nlohmann::json figures = to_json(report);
+    figures["dtype"] = precision(o.common);
+    print_json(std::move(figures));
+  }
   if (Interruption::asked())
     set_exit_status(kInterrupted);
   else if (!report.result.diverged.empty())

@@ -71,9 +71,9 @@ void quantize_model(const Options& o) {
     listener.note(std::to_string(q.kept.size()) + " of " + std::to_string(q.layers) +
                   " layers stay in float32, since more would be lost than --max-drop allows: " + list_of(q.kept));
   if (!q.unsupported.empty())
-    listener.note(std::to_string(q.unsupported.size()) + " of " + std::to_string(q.layers) +
-                  " layers stay in float32, since graft has no 8-bit form of grouped convolutions: " +
-                  list_of(q.unsupported));
+    listener.note(
+        std::to_string(q.unsupported.size()) + " of " + std::to_string(q.layers) +
+        " layers stay in float32, since graft has no 8-bit form of grouped convolutions: " + list_of(q.unsupported));
   const uint64_t bytes = q.model.save(o.output);
   std::error_code failed;
   const uintmax_t before = fs::is_regular_file(o.model, failed) ? fs::file_size(o.model, failed) : 0;
@@ -85,10 +85,10 @@ void quantize_model(const Options& o) {
                 {"calibration", settings.calibration},
                 {"calibrated", q.calibrated},
                 {"measured", q.measured},
-                {"layers", q.layers},
+                {"layer_count", q.layers},
                 {"quantized", q.quantized},
-                {"kept", q.kept},
-                {"unsupported", q.unsupported},
+                {"kept_layers", q.kept},
+                {"unsupported_layers", q.unsupported},
                 {"accuracy_before", maybe(q.accuracy_before)},
                 {"accuracy_after", maybe(q.accuracy_after)},
                 {"agreement", maybe(q.agreement)},
@@ -98,8 +98,8 @@ void quantize_model(const Options& o) {
                 {"not_pictures", pictures.ignored}});
   } else if (!o.common.quiet) {
     std::cerr << o.output << ": " << q.quantized << " of " << q.layers << " layers in 8 bits, " << bytes / 1024
-              << " KiB" << (before > 0 ? " instead of " + std::to_string(before / 1024) : "") << "; on "
-              << q.measured << " other pictures " << figures_text(q) << '\n';
+              << " KiB" << (before > 0 ? " instead of " + std::to_string(before / 1024) : "") << "; on " << q.measured
+              << " other pictures " << figures_text(q) << '\n';
   }
 }
 
@@ -116,9 +116,10 @@ void register_quantize(CLI::App& app) {
   command->add_option("-o,--output", o->output, "ONNX file to write")->required()->check(ends_in({".onnx"}));
   QuantizeSettings& s = o->settings;
   command
-      ->add_option("--calibration", s.calibration,
-                   "What range of each activation 256 steps cover: mean-square (the smallest error), min-max, percentile "
-                   "or entropy")
+      ->add_option(
+          "--calibration", s.calibration,
+          "What range of each activation 256 steps cover: mean-square (the smallest error), min-max, percentile "
+          "or entropy")
       ->transform(one_of({"mean-square", "min-max", "percentile", "entropy"}))
       ->capture_default_str();
   command->add_option("--percentile", s.percentile, "Of an activation's numbers inside its range, for percentile")
@@ -127,9 +128,10 @@ void register_quantize(CLI::App& app) {
       ->check(CLI::Range(2, 100000))
       ->capture_default_str();
   command
-      ->add_option("--max-drop", s.max_drop,
-                   "Points of accuracy that may be lost (of pictures without classes: changed answers in 100); layers "
-                   "that cost more stay in float32")
+      ->add_option(
+          "--max-drop", s.max_drop,
+          "Points of accuracy that may be lost (of pictures without classes: changed answers in 100); where more "
+          "is, beyond chance, the layers that cost most stay in float32")
       ->check(CLI::Range(0.0, 100.0))
       ->capture_default_str();
   command->add_flag("--no-bias-correction", o->no_bias_correction,

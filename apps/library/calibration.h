@@ -28,8 +28,8 @@ class ValueRange {
 
   /// `percentile`, 0 to 100: of the numbers that lie inside, for that method.
   ///   entropy: the range whose quantised distribution tells least apart from what was seen (Kullback and Leibler;
-  ///   Migacz 2017, "8-bit inference with TensorRT"); mean_square: the one whose rounding and clipping make the smallest
-  ///   mean square error.
+  ///   Migacz 2017, "8-bit inference with TensorRT"); mean_square: the one whose rounding and clipping make the
+  ///   smallest mean square error.
   Range chosen(CalibrationMethod method, double percentile) const;
 
  private:

@@ -25,6 +25,11 @@ const Backend& backend_for(const ComputeSettings& settings) {
   return backend;
 }
 
+std::string precision_of(const ComputeSettings& settings, const Backend& backend) {
+  if (backend.device()) return settings.precision == "auto" ? "tf32" : settings.precision;
+  return backend.activations() == DType::bf16 ? "bf16" : "fp32";
+}
+
 std::unique_lock<std::recursive_mutex> exclusive_use(const Backend& backend) {
   static std::recursive_mutex device_in_use;
   return backend.device() ? std::unique_lock(device_in_use) : std::unique_lock<std::recursive_mutex>();

@@ -89,7 +89,7 @@ class Quantization {
     float_scores_ = scores_of(contents_.graph, measured_);
     std::vector<size_t> kept;
     Figures figures = measure(without(kept));
-    if (drop(figures) > settings_.max_drop) kept = choose_kept(figures);
+    if (loses_too_much(figures)) kept = choose_kept(figures);
     for (const size_t layer : kept) result.kept.push_back(contents_.graph.nodes[layer].name);
     result.layers = layers_.size() + result_unsupported_.size();
     result.quantized = layers_.size() - kept.size();
@@ -110,13 +110,14 @@ class Quantization {
   struct Figures {
     std::optional<double> accuracy_before, accuracy_after, agreement;
     double relative_error = 0;
+    // Pictures that were right (without labels: whose answer changed), and those that became right.
+    size_t lost = 0, gained = 0;
   };
 
   void load(const std::vector<LabelledFile>& files, const std::vector<std::string>& classes, QuantizedModel& result) {
     std::vector<size_t> order(files.size());
     std::iota(order.begin(), order.end(), size_t{0});
-    for (size_t i = order.size(); i > 1; --i)
-      std::swap(order[i - 1], order[Random(mix(settings_.seed, i)).below(i)]);
+    for (size_t i = order.size(); i > 1; --i) std::swap(order[i - 1], order[Random(mix(settings_.seed, i)).below(i)]);
     order.resize(std::min(order.size(), settings_.pictures));
     std::vector<LoadRequest> requests;
     for (const size_t i : order) requests.push_back({files[i].path, 0});
@@ -254,7 +255,7 @@ class Quantization {
     figures.relative_error = size > 0 ? std::sqrt(difference / size) : 0;
     const size_t pictures = measured_.inputs.size(), width = scores.size() / pictures;
     if (!answers_with_classes() || width < 2) return figures;
-    size_t same = 0, labelled = 0, right_before = 0, right_after = 0;
+    size_t same = 0, labelled = 0, right_before = 0, right_after = 0, lost = 0, gained = 0;
     for (size_t p = 0; p < pictures; ++p) {
       const auto best = [&](const std::vector<float>& of) {
         const auto first = of.begin() + static_cast<int64_t>(p * width);
@@ -267,23 +268,40 @@ class Quantization {
       ++labelled;
       right_before += before == label ? 1 : 0;
       right_after += after == label ? 1 : 0;
+      lost += before == label && after != label ? 1 : 0;
+      gained += before != label && after == label ? 1 : 0;
     }
     figures.agreement = static_cast<double>(same) / static_cast<double>(pictures);
+    figures.lost = pictures - same;
     if (labelled == pictures) {
+      figures.lost = lost;
+      figures.gained = gained;
       figures.accuracy_before = static_cast<double>(right_before) / static_cast<double>(pictures);
       figures.accuracy_after = static_cast<double>(right_after) / static_cast<double>(pictures);
     }
     return figures;
   }
 
-  bool answers_with_classes() const {
-    return contents_.metadata.task.empty() && !seems_to_end_in_features(contents_);
-  }
+  bool answers_with_classes() const { return contents_.metadata.task.empty() && !seems_to_end_in_features(contents_); }
 
-  /// Percentage points.
-  static double drop(const Figures& figures) {
-    if (figures.accuracy_before) return 100 * (*figures.accuracy_before - *figures.accuracy_after);
-    return figures.agreement ? 100 * (1 - *figures.agreement) : 0;
+  /// Whether more is lost than may be, and more than chance would have it: one picture of a hundred is a point, and no
+  /// evidence. McNemar's exact test on the pictures that changed sides, one-sided, with half of the probability of what
+  /// was seen itself ("mid-p": Fagerland et al. 2013).
+  bool loses_too_much(const Figures& figures) const {
+    constexpr double kChance = 0.1;
+    const size_t changed = figures.lost + figures.gained;
+    const double points = 100 * (static_cast<double>(figures.lost) - static_cast<double>(figures.gained)) /
+                          static_cast<double>(measured_.inputs.size());
+    if (points <= settings_.max_drop) return false;
+    double probability = 0;
+    for (size_t lost = figures.lost; lost <= changed; ++lost) {
+      const double log_choices = std::lgamma(static_cast<double>(changed) + 1) -
+                                 std::lgamma(static_cast<double>(lost) + 1) -
+                                 std::lgamma(static_cast<double>(changed - lost) + 1);
+      probability +=
+          (lost == figures.lost ? 0.5 : 1.0) * std::exp(log_choices - static_cast<double>(changed) * std::log(2.0));
+    }
+    return probability < kChance;
   }
 
   /// The fewest layers, those first whose rounding alone changes the outputs most, without which no more is lost than
@@ -306,7 +324,7 @@ class Quantization {
     while (enough - too_few > 1) {
       const size_t middle = (too_few + enough) / 2;
       const Figures tried = measure(without(first(middle)));
-      if (drop(tried) > settings_.max_drop) {
+      if (loses_too_much(tried)) {
         too_few = middle;
       } else {
         enough = middle;

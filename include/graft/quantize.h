@@ -19,7 +19,7 @@ struct QuantizeSettings {
   double percentile = 99.99;  // of the numbers that lie inside the range, for `percentile`
   size_t pictures = 256;      // that are looked at, half of them to calibrate and half to measure
   /// Percentage points of accuracy that may be lost (where the pictures have no classes: of pictures whose answer
-  /// changes); layers that cost more stay in float32.
+  /// changes). Where more is, and beyond chance, the layers that cost most stay in float32.
   double max_drop = 0.5;
   bool bias_correction = true;
   uint64_t seed = 0;  // which pictures are looked at
@@ -28,20 +28,21 @@ struct QuantizeSettings {
 /// What quantize() made.
 struct QuantizedModel {
   Model model;  // float32 in and out, with QuantizeLinear and DequantizeLinear where numbers are bytes
-  size_t layers = 0, quantized = 0;     // convolutions and dense layers, and those on bytes
-  std::vector<std::string> kept{};        // names of layers that stay in float32 since they cost too much
+  size_t layers = 0, quantized = 0;        // convolutions and dense layers, and those on bytes
+  std::vector<std::string> kept{};         // names of layers that stay in float32 since they cost too much
   std::vector<std::string> unsupported{};  // and since graft has no 8-bit form of them (grouped convolutions)
-  size_t calibrated = 0, measured = 0;  // pictures
-  std::vector<std::string> skipped{};     // pictures that could not be read, each with the reason
+  size_t calibrated = 0, measured = 0;     // pictures
+  std::vector<std::string> skipped{};      // pictures that could not be read, each with the reason
   /// Of the measured pictures, 0 to 1: how many the float model and the quantised one have right, where they have
   /// classes of the model's; how many answers are the same, where the model answers with classes.
   std::optional<double> accuracy_before{}, accuracy_after{}, agreement{};
   double relative_error = 0;  // of the outputs: root mean square of the difference, as a part of that of the outputs
 };
 
-/// Calibrates on some of `files` (their labels count where `classes` are the model's; empty: they have none) and rounds weights and
-/// activations to 8 bits. Throws Error: invalid_argument for settings; bad_data where fewer than two pictures can be read;
-/// unsupported for a model without a layer that could be quantised, or that is quantised already; as Classifier.
+/// Calibrates on some of `files` (their labels count where `classes` are the model's; empty: they have none) and rounds
+/// weights and activations to 8 bits. Throws Error: invalid_argument for settings; bad_data where fewer than two
+/// pictures can be read; unsupported for a model without a layer that could be quantised, or that is quantised already;
+/// as Classifier.
 QuantizedModel quantize(const Model& model, const std::vector<LabelledFile>& files,
                         const std::vector<std::string>& classes, const QuantizeSettings& settings = {},
                         const RunSettings& run = {}, Listener* listener = nullptr);

@@ -165,11 +165,10 @@ class Inserter {
   void quantise(ValueId id, const Steps& steps) {
     const std::string name = graph_.value(id).name;
     const ValueId scale = graph_.add_constant(named(name + "_scale"), Tensor::of<float>({}, {steps.scale}));
-    const ValueId zero = graph_.add_constant(named(name + "_zero_point"),
-                                             Tensor::of<uint8_t>({}, {static_cast<uint8_t>(steps.zero)}));
+    const ValueId zero =
+        graph_.add_constant(named(name + "_zero_point"), Tensor::of<uint8_t>({}, {static_cast<uint8_t>(steps.zero)}));
     const ValueId bytes = graph_.add(named(name + "_QuantizeLinear"), std::make_shared<Quantise>(), {id, scale, zero});
-    rounded_[id] =
-        graph_.add(named(name + "_DequantizeLinear"), std::make_shared<Dequantise>(), {bytes, scale, zero});
+    rounded_[id] = graph_.add(named(name + "_DequantizeLinear"), std::make_shared<Dequantise>(), {bytes, scale, zero});
   }
 
   /// `x`: what the layer read before.
@@ -186,9 +185,12 @@ class Inserter {
     const auto dequantise = [&](const std::string& what, Tensor numbers, Tensor scales, int64_t along) {
       auto op = std::make_shared<Dequantise>();
       op->axis = along;
+      // ONNX Runtime wants a zero point beside each scale.
+      Tensor zeros = Tensor::zeros(numbers.dtype(), scales.shape());
       const ValueId values = graph_.add_constant(named(what + "_quantized"), std::move(numbers)),
-                    scale = graph_.add_constant(named(what + "_scale"), std::move(scales));
-      return graph_.add(named(what + "_DequantizeLinear"), op, {values, scale});
+                    scale = graph_.add_constant(named(what + "_scale"), std::move(scales)),
+                    zero = graph_.add_constant(named(what + "_zero_point"), std::move(zeros));
+      return graph_.add(named(what + "_DequantizeLinear"), op, {values, scale, zero});
     };
     Tensor whole(DType::i32, {outputs}), bias_scales(DType::f32, {outputs});
     for (size_t n = 0; n < static_cast<size_t>(outputs); ++n) {

@@ -17,17 +17,17 @@ struct QuantisedValue {
   size_t group;
 };
 
-/// What is quantised where the nodes in `layers` are: what they read, what a sum of such layers adds, and what a maximum
-/// or a concatenation in front of them reads.
+/// What is quantised where the nodes in `layers` are: what they read, what a sum of such layers adds, and what a
+/// maximum or a concatenation in front of them reads.
 std::vector<QuantisedValue> values_to_quantise(const Graph& graph, const std::vector<size_t>& layers);
 
 /// Steps of 8-bit unsigned numbers from `low` to `high`, 0 among them exactly.
 Steps steps_between(float low, float high);
 
-/// Puts QuantizeLinear and DequantizeLinear behind the values, and a DequantizeLinear behind the layers' weights (int8, one
-/// scale for each output, symmetric) and biases (int32), as ONNX Runtime and OpenVINO look for them. `means`: of the
-/// channels of what a layer reads; what rounding its weights adds to its results on the average is taken off its bias
-/// (Nagel et al. 2019, arXiv 1906.04721, section 4.2). The weights of other nodes stay as they are.
+/// Puts QuantizeLinear and DequantizeLinear behind the values, and a DequantizeLinear behind the layers' weights (int8,
+/// one scale for each output, symmetric) and biases (int32), as ONNX Runtime and OpenVINO look for them. `means`: of
+/// the channels of what a layer reads; what rounding its weights adds to its results on the average is taken off its
+/// bias (Nagel et al. 2019, arXiv 1906.04721, section 4.2). The weights of other nodes stay as they are.
 void insert_quantisation(Graph& graph, const std::vector<size_t>& layers, const std::map<ValueId, Steps>& steps,
                          const std::map<ValueId, std::vector<float>>& means);
 

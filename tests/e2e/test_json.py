@@ -60,7 +60,7 @@ class Json(ScratchTest):
                 ("evaluate", self.run_folder, self.pictures), ("evaluate", self.run_folder, "--split", "each"), ("evaluate", self.base / "light"), ("evaluate", self.base / "marks"),
                 ("classify", self.run_folder, picture), ("explain", self.run_folder, picture, "-o", self.base / "seen"), ("report", self.run_folder, "-o", self.base / "report.html"),
                 ("extract", self.run_folder, self.pictures / "val", "-o", self.base / "f.npz"), ("check", self.pictures), ("inspect", self.run_folder), ("doctor",), ("compare", self.run_folder, self.base / "recipe"), ("suggest", self.run_folder, self.pictures / "val"),
-                ("preview", self.pictures, "-o", self.base / "sheet.html")):
+                ("quantize", self.run_folder / "model.onnx", self.pictures, "-o", self.base / "small.onnx"), ("preview", self.pictures, "-o", self.base / "sheet.html")):
             for key in self.told(command, *arguments):
                 seen.setdefault(key, set()).add(command)
         commands = {command for commands in seen.values() for command in commands}
