@@ -271,8 +271,6 @@ class Job {
     without_loops(model_);  // what cannot be written is refused now, not after the training
     if ((adapts_ || trains_trunk(settings_)) && is_shared(graph)) graph = graph.independent_copy();
     for (const std::string& note : model_.notes) listener_.note(note);
-    if (&backend_->for_training() != backend_)
-      listener_.note("frozen layers and evaluation compute in bfloat16, training steps in float32");
     if (model_.declared_batch == 1 && !model_.batch_opened && trains_trunk(settings_) && options_.batch > 1) {
       listener_.note(
           "the model is fixed to one picture at a time, and its layers are trained: batches hold one picture");

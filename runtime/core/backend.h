@@ -100,8 +100,6 @@ class Backend {
   virtual const TrainingKernels* training_kernels() const { return nullptr; }
   /// Whether there are kernels for products of 8-bit integers (QuantisedProduct).
   virtual bool multiplies_bytes() const { return false; }
-  /// What computes training steps: this backend, or one beside it that has faster or more exact kernels for them.
-  virtual const Backend& for_training() const { return *this; }
   /// What computes in the program's own memory: this backend, or the one beside it.
   virtual const Backend& host() const { return *this; }
   /// Whether output 0 of this operator may lie where this input, one of Operator::in_place_inputs, lay.

@@ -51,7 +51,6 @@ class Bf16Backend final : public Backend {
   DType activations() const override { return DType::bf16; }
   bool outputs_stay_float() const override { return true; }
   bool multiplies_bytes() const override { return cpu_backend().multiplies_bytes(); }
-  const Backend& for_training() const override { return cpu_backend(); }
   /// Not heads on features: what they multiply is little, and scores are better for being exact.
   bool computes_in_halves(const Graph& graph) const override {
     return std::any_of(graph.nodes.begin(), graph.nodes.end(),
@@ -63,6 +62,11 @@ class Bf16Backend final : public Backend {
     HalfOperands halves = op.half_operands();
     if (dynamic_cast<const Convolution*>(&op) || dynamic_cast<const Gemm*>(&op))
       halves.inputs = OperandSet::only({0, 3});
+    if (dynamic_cast<const ConvolutionBackwardWeights*>(&op)) halves.outputs = OperandSet::none();
+    if (const auto* gradient = dynamic_cast<const ConvolutionBackwardData*>(&op)) {
+      const size_t mean = gradient->tail.residual ? 5 : 4;  // behind a norm's x and u
+      halves.inputs = gradient->norm ? OperandSet::all_but({1, mean, mean + 1}) : OperandSet::all_but({1});
+    }
     return halves;
   }
   void use_threads(int threads) const override { cpu_backend().use_threads(threads); }

@@ -6,6 +6,7 @@
 #include "runtime/cpu/channel_statistics.h"
 #include "runtime/cpu/kernel_table.h"
 #include "runtime/cpu/norm_gradient_sums.h"
+#include "runtime/cpu/norm_input_gradient.h"
 #include "runtime/cpu/onednn.h"
 #include "runtime/cpu/vector/vector.h"
 #include "runtime/cpu/walk.h"
@@ -114,43 +115,19 @@ class TrainingKernel final : public Kernel {
   ChannelStatistics statistics_;
 };
 
-/// With x̂ = (x - μ)/σ, m rows: dx = γ/σ·(dz - Σdz/m - x̂·Σ(dz·x̂)/m), written as dz·k_dz + x·k_x + k_1. Σdz is dL/dβ and
-/// Σ(dz·x̂) dL/dγ.
-class InputGradient {
- public:
-  explicit InputGradient(Rows rows) : rows_(rows) {}
-  size_t scratch_bytes() const { return static_cast<size_t>(3 * rows_.channels) * sizeof(float); }
-  /// `arguments`: dy, x and the mask's; k_* are set here.
-  void run(NormGradientArguments all, const float* scale, const float* variance, float epsilon, const float* d_scale,
-           const float* d_bias, void* scratch) const {
-    const int64_t channels = rows_.channels;
-    auto *k_dz = static_cast<float*>(scratch), *k_x = k_dz + channels, *k_1 = k_x + channels;
-    const double count = static_cast<double>(rows_.rows);
-    for (int64_t c = 0; c < channels; ++c) {
-      const double inverse = 1 / std::sqrt(static_cast<double>(variance[c]) + static_cast<double>(epsilon));
-      const double gain = static_cast<double>(scale[c]) * inverse;
-      const double per_x = -gain * inverse * static_cast<double>(d_scale[c]) / count;
-      k_dz[c] = static_cast<float>(gain);
-      k_x[c] = static_cast<float>(per_x);
-      k_1[c] =
-          static_cast<float>(-gain * static_cast<double>(d_bias[c]) / count - per_x * static_cast<double>(all.mean[c]));
-    }
-    all.k_dz = k_dz;
-    all.k_x = k_x;
-    all.k_1 = k_1;
-    parallel_for(rows_.rows, 16, [&](int64_t first, int64_t last) {
-      NormGradientArguments part = all;
-      part.rows = last - first;
-      part.dy += first * channels;
-      part.x += first * channels;
-      part.dx += first * channels;
-      vector_loops().norm_gradient_apply(part);
-    });
-  }
-
- private:
-  Rows rows_;
-};
+/// Applies it to all rows; `arguments`: dy, x, the mask's and where dx goes.
+void apply_gradient(const Rows& rows, const NormInputGradient& gradient, NormGradientArguments all,
+                    const void* scratch) {
+  gradient.set(all, scratch);
+  parallel_for(rows.rows, 16, [&](int64_t first, int64_t last) {
+    NormGradientArguments part = all;
+    part.rows = last - first;
+    part.dy += first * rows.channels;
+    part.x += first * rows.channels;
+    part.dx += first * rows.channels;
+    vector_loops().norm_gradient_apply(part);
+  });
+}
 
 class GradientKernel final : public Kernel {
  public:
@@ -158,7 +135,7 @@ class GradientKernel final : public Kernel {
       : op_(op),
         rows_(rows_of(r.inputs[1])),
         sums_(rows_.rows, rows_.channels, op.tail.activation),
-        input_gradient_(rows_) {}
+        input_gradient_(rows_.rows, rows_.channels) {}
   size_t scratch_bytes() const override {
     return sums_.scratch_bytes() + input_gradient_.scratch_bytes() +
            static_cast<size_t>(2 * rows_.channels) * sizeof(float);
@@ -186,20 +163,21 @@ class GradientKernel final : public Kernel {
                               nullptr,    nullptr,  nullptr,
                               nullptr,    nullptr,  nullptr,
                               dx};
-    input_gradient_.run(all, scale, variance, op_.epsilon, d_scale, d_bias, scratch);
+    input_gradient_.prepare(scale, mean, variance, op_.epsilon, d_scale, d_bias, scratch);
+    apply_gradient(rows_, input_gradient_, all, scratch);
   }
 
  private:
   BatchNormGradient op_;
   Rows rows_;
   NormGradientSums sums_;
-  InputGradient input_gradient_;
+  NormInputGradient input_gradient_;
 };
 
 class InputGradientKernel final : public Kernel {
  public:
   InputGradientKernel(const BatchNormInputGradient& op, const KernelRequest& r)
-      : epsilon_(op.epsilon), rows_(rows_of(r.inputs[1])), input_gradient_(rows_) {}
+      : epsilon_(op.epsilon), rows_(rows_of(r.inputs[1])), input_gradient_(rows_.rows, rows_.channels) {}
   size_t scratch_bytes() const override { return input_gradient_.scratch_bytes(); }
   void run(const KernelArguments& a) override {
     const auto in = [&](size_t i) { return static_cast<const float*>(a.inputs[i]); };
@@ -207,13 +185,14 @@ class InputGradientKernel final : public Kernel {
     NormGradientArguments all{
         rows_.rows, rows_.channels, in(0),   in(1),   nullptr, in(2),   in(2),   in(3),
         {},         nullptr,        nullptr, nullptr, nullptr, nullptr, nullptr, static_cast<float*>(a.outputs[0])};
-    input_gradient_.run(all, in(2), in(4), epsilon_, in(5), in(6), a.scratch);
+    input_gradient_.prepare(in(2), in(3), in(4), epsilon_, in(5), in(6), a.scratch);
+    apply_gradient(rows_, input_gradient_, all, a.scratch);
   }
 
  private:
   float epsilon_;
   Rows rows_;
-  InputGradient input_gradient_;
+  NormInputGradient input_gradient_;
 };
 
 template <typename K, typename Op>

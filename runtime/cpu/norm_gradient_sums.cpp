@@ -7,33 +7,26 @@
 #include "runtime/cpu/vector/vector.h"
 
 namespace graft::cpu {
-namespace {}  // namespace
 
 void NormGradientSums::add(int64_t piece, int64_t row, int64_t count, const Arrays& arrays, void* scratch) const {
+  const int64_t at = row * channels_;
+  Arrays rows = arrays;
+  rows.dy += at;
+  rows.x += at;
+  if (rows.y) rows.y += at;
+  if (rows.dz) rows.dz += at;
+  add_rows(piece, row, count, rows, scratch);
+}
+
+void NormGradientSums::add_rows(int64_t piece, int64_t row, int64_t count, const Arrays& rows, void* scratch) const {
   auto* const sum = static_cast<double*>(scratch) + piece * channels_;
   double* const sum_x = sum + kRowPieces * channels_;
   if (row == first_row(piece)) {
     std::fill_n(sum, channels_, 0.0);
     std::fill_n(sum_x, channels_, 0.0);
   }
-  const int64_t at = row * channels_;
-  NormGradientArguments a{count,
-                          channels_,
-                          arrays.dy + at,
-                          arrays.x + at,
-                          arrays.y ? arrays.y + at : nullptr,
-                          arrays.slope,
-                          arrays.shift,
-                          arrays.mean,
-                          activation_,
-                          sum,
-                          sum_x,
-                          arrays.dz ? arrays.dz + at : nullptr,
-                          nullptr,
-                          nullptr,
-                          nullptr,
-                          nullptr};
-  vector_loops().norm_gradient_sums(a);
+  vector_loops().norm_gradient_sums({count, channels_, rows.dy, rows.x, rows.y, rows.slope, rows.shift, rows.mean,
+                                     activation_, sum, sum_x, rows.dz, nullptr, nullptr, nullptr, nullptr});
 }
 
 void NormGradientSums::finish(void* scratch, const float* variance, float epsilon, float* d_scale,

@@ -23,10 +23,13 @@ class NormGradientSums {
     const float *slope = nullptr, *shift = nullptr;
   };
 
+  int64_t rows() const { return rows_; }
   int64_t first_row(int64_t piece) const { return first_row_of_piece(rows_, piece); }
   size_t scratch_bytes() const { return static_cast<size_t>((kRowPieces + 1) * channels_) * 2 * sizeof(double); }
   /// Adds `count` rows from `row` on to a piece; the rows of one piece come in order.
   void add(int64_t piece, int64_t row, int64_t count, const Arrays& arrays, void* scratch) const;
+  /// The same with arrays that begin at that row.
+  void add_rows(int64_t piece, int64_t row, int64_t count, const Arrays& rows, void* scratch) const;
   /// One float a channel each.
   void finish(void* scratch, const float* variance, float epsilon, float* d_scale, float* d_bias) const;
   /// All rows at once.

@@ -29,7 +29,7 @@ class WindowRows {
   bool is_every_pixel() const {
     const Window2d& w = window_;
     return w.kernel.height == 1 && w.kernel.width == 1 && w.stride.height == 1 && w.stride.width == 1 &&
-           w.padding.top == 0 && w.padding.left == 0 && w.padding.bottom == 0 && w.padding.right == 0;
+           w.padding.top == 0 && w.padding.left == 0 && rows_ == height_ && columns_ == width_;
   }
 
   /// Rows to room + i·pitch, where there are 16 bytes more than a row's; `outside`: the byte of padding. Up to three

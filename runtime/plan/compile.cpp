@@ -154,9 +154,8 @@ Plan plan_within(Graph graph, const Graph& model, const OpenDims& dims, const Ba
 
 }  // namespace
 
-TrainingPlan compile_training(const Graph& graph, const OpenDims& dims, const Backend& asked, int threads,
+TrainingPlan compile_training(const Graph& graph, const OpenDims& dims, const Backend& backend, int threads,
                               const MemoryLimit& limit, GradientLifetime gradients) {
-  const Backend& backend = asked.for_training();
   backend.use_threads(threads);
   TrainingGraph training = training_graph(graph, dims, backend);
   Graph& g = training.graph;

@@ -6,6 +6,7 @@
 
 #include "runtime/cpu/bf16/depthwise.h"
 #include "runtime/cpu/bf16/kernels.h"
+#include "runtime/cpu/bf16/norm_rows.h"
 #include "runtime/cpu/bf16/winograd.h"
 #include "runtime/cpu/convolution/operands.h"
 #include "runtime/cpu/dot_product.h"
@@ -72,11 +73,37 @@ class ConvolutionKernel final : public Kernel {
   DType type_;
 };
 
+/// Measures what a convolution made, after it.
+class MeasuredAfterwards final : public Kernel {
+ public:
+  MeasuredAfterwards(std::unique_ptr<Kernel> convolution, const Shape& y)
+      : convolution_(std::move(convolution)), channels_(y[1]), statistics_(y[0] * y[2] * y[3], y[1]) {}
+  size_t scratch_bytes() const override { return std::max(convolution_->scratch_bytes(), statistics_.scratch_bytes()); }
+  void refresh() override { convolution_->refresh(); }
+  void run(const KernelArguments& a) override {
+    convolution_->run({a.inputs, a.outputs.first(1), a.scratch, a.step});
+    measure(statistics_, channels_, static_cast<const uint16_t*>(a.outputs[0]), a.scratch,
+            static_cast<float*>(a.outputs[1]), static_cast<float*>(a.outputs[2]));
+  }
+
+ private:
+  std::unique_ptr<Kernel> convolution_;
+  int64_t channels_;
+  ChannelStatistics statistics_;
+};
+
 std::unique_ptr<Kernel> forward(const Convolution& op, const KernelRequest& r) {
+  if (op.statistics) {
+    Convolution bare = op;
+    bare.statistics = false;
+    auto kernel = forward(bare, {bare, r.inputs, r.outputs.first(1), r.in_place_input});
+    if (!kernel || r.outputs[0].dtype != DType::bf16) return nullptr;
+    return std::make_unique<MeasuredAfterwards>(std::move(kernel), r.outputs[0].shape);
+  }
   const Operand &x = r.inputs[0], &w = r.inputs[1], &y = r.outputs[0];
   const bool types =
       x.dtype == DType::bf16 && w.dtype == DType::f32 && (!op.tail.residual || r.inputs[3].dtype == y.dtype);
-  if (!types || op.statistics || !is_channels_last(x) || !is_channels_last(y)) return nullptr;
+  if (!types || !is_channels_last(x) || !is_channels_last(y)) return nullptr;
   if (auto kernel = depthwise_forward(op, r)) return kernel;
   if (op.groups != 1) return nullptr;
   if (auto kernel = winograd_forward(op, r)) return kernel;

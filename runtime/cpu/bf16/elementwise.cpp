@@ -121,12 +121,41 @@ std::unique_ptr<Kernel> make_unary(const Unary& op, const KernelRequest& r) {
   return loop ? std::make_unique<FunctionKernel>(op, loop, elements) : nullptr;
 }
 
+class ActivationGradientKernel final : public Kernel {
+ public:
+  ActivationGradientKernel(Activation activation, int64_t elements) : activation_(activation), elements_(elements) {}
+  void run(const KernelArguments& args) override {
+    const auto *dy = static_cast<const uint16_t*>(args.inputs[0]), *y = static_cast<const uint16_t*>(args.inputs[1]);
+    auto* dx = static_cast<uint16_t*>(args.outputs[0]);
+    parallel_for(elements_, kGrain, [&](int64_t first, int64_t last) {
+      bf16_loops()->activation_gradient(last - first, dy + first, y + first, activation_, dx + first);
+    });
+  }
+
+ private:
+  Activation activation_;
+  int64_t elements_;
+};
+
+std::unique_ptr<Kernel> make_unary_gradient(const UnaryGradient& op, const KernelRequest& r) {
+  Unary function;
+  function.kind = op.kind;
+  function.alpha = op.alpha;
+  function.beta = op.beta;
+  const Activation activation = as_activation(function);
+  const Operand& dx = r.outputs[0];
+  if (activation.kind == Activation::Kind::none || !all_bf16(r) || !alike(r.inputs[0], dx) || !alike(r.inputs[1], dx))
+    return nullptr;
+  return std::make_unique<ActivationGradientKernel>(activation, dx.shape.elements());
+}
+
 }  // namespace
 
 void register_elementwise(KernelTable& table) {
   table.add<Cast>(make_cast);
   table.add<Binary>(make_add);
   table.add<Unary>(make_unary);
+  table.add<UnaryGradient>(make_unary_gradient);
 }
 
 }  // namespace graft::cpu::bf16

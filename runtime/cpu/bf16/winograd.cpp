@@ -20,7 +20,7 @@ constexpr int64_t kBlockBytes = 768 * 1024;
 constexpr int64_t kFewestTiles = 48;  // with fewer, reading the transformed filters takes what is saved
 
 /// U = G·g·Gᵀ of one filter of 3×3 taps.
-void transform_filter(const float* g, float* u) {
+void transformed(const float* g, float* u) {
   float middle[4][3];
   const auto line = [](float a, float b, float c, float* to, int64_t step) {
     to[0] = a;
@@ -32,10 +32,20 @@ void transform_filter(const float* g, float* u) {
   for (int64_t i = 0; i < 4; ++i) line(middle[i][0], middle[i][1], middle[i][2], u + 4 * i, 1);
 }
 
-class WinogradForward final : public Kernel {
+/// A convolution, or the gradient of its input, which is one with the filters turned round and their inputs and outputs
+/// exchanged.
+class WinogradKernel final : public Kernel {
  public:
-  WinogradForward(const Convolution& op, const KernelRequest& r)
-      : tiles_(r.inputs[0].shape, r.outputs[0].shape, op.window.padding.top, op.window.padding.left, 2),
+  struct Form {
+    int64_t top, left;  // padding
+    bool turned;
+    size_t residual;  // input
+    Epilogue tail;
+    bool has_bias;
+  };
+  WinogradKernel(const Form& form, const KernelRequest& r)
+      : form_(form),
+        tiles_(r.inputs[0].shape, r.outputs[0].shape, form.top, form.left, 2),
         in_(r.inputs[0].shape[1]),
         out_(r.outputs[0].shape[1]),
         threads_(omp_get_max_threads()),
@@ -43,8 +53,6 @@ class WinogradForward final : public Kernel {
         block_(std::clamp(kBlockBytes / tile_bytes() / DotShape::kRows, int64_t{2}, int64_t{8}) * DotShape::kRows),
         weights_(r.inputs[1], kPositions * position_bytes_ / static_cast<int64_t>(sizeof(float)),
                  [this](const float* w, float* packed) { pack(w, reinterpret_cast<std::byte*>(packed)); }),
-        has_bias_(r.inputs.size() > 2 && r.inputs[2].present),
-        tail_(op.tail),
         zeros_(static_cast<size_t>(in_), 0) {}
   size_t scratch_bytes() const override {
     return weights_.scratch_bytes() + static_cast<size_t>(threads_ * block_bytes());
@@ -82,7 +90,7 @@ class WinogradForward final : public Kernel {
       for (int64_t n = first * kWidth; n < last * kWidth; ++n) {
         for (int64_t k = 0; n < out_ && k < in_; ++k) {
           float u[kPositions];
-          transform_filter(w + (n * in_ + k) * 9, u);
+          transform_filter(w, n, k, u);
           for (int64_t p = 0; p < kPositions; ++p) lines[static_cast<size_t>(p * in_ + k)] = u[p];
         }
         if (n >= out_) std::fill(lines.begin(), lines.end(), 0.0f);
@@ -94,6 +102,14 @@ class WinogradForward final : public Kernel {
         }
       }
     });
+  }
+
+  /// Of output n and input k.
+  void transform_filter(const float* w, int64_t n, int64_t k, float* u) const {
+    if (!form_.turned) return transformed(w + (n * in_ + k) * 9, u);
+    float g[9];
+    std::reverse_copy(w + (k * out_ + n) * 9, w + (k * out_ + n) * 9 + 9, g);
+    transformed(g, u);
   }
 
   void run_block(int64_t first, int64_t n, const std::byte* packed, const KernelArguments& a, std::byte* block) const {
@@ -114,32 +130,46 @@ class WinogradForward final : public Kernel {
     const uint16_t* residual[4];
     for (int64_t i = 0; i < n; ++i) {
       tiles_.outputs(first + i, static_cast<uint16_t*>(a.outputs[0]), out_, nullptr, outputs);
-      if (tail_.residual) tiles_.outputs(first + i, static_cast<const uint16_t*>(a.inputs[3]), out_, nullptr, residual);
+      if (form_.tail.residual)
+        tiles_.outputs(first + i, static_cast<const uint16_t*>(a.inputs[form_.residual]), out_, nullptr, residual);
       transforms.output(out_, m + i * m_row(), m_position(),
-                        has_bias_ ? static_cast<const float*>(a.inputs[2]) : nullptr, tail_.activation,
-                        tail_.residual ? residual : nullptr, outputs);
+                        form_.has_bias ? static_cast<const float*>(a.inputs[2]) : nullptr, form_.tail.activation,
+                        form_.tail.residual ? residual : nullptr, outputs);
     }
   }
 
+  Form form_;
   WinogradTiles tiles_;
   int64_t in_, out_, threads_, position_bytes_, block_;
   PackedWeights weights_;
-  bool has_bias_;
-  Epilogue tail_;
   std::vector<uint16_t> zeros_;  // a pixel outside the picture
 };
 
 }  // namespace
 
-std::unique_ptr<Kernel> winograd_forward(const Convolution& op, const KernelRequest& r) {
-  const Operand &x = r.inputs[0], &y = r.outputs[0];
-  const Window2d& w = op.window;
+namespace {
+
+/// Whether it computes a convolution of x to y, and pays.
+bool serves(const Window2d& w, const Operand& x, const Operand& y) {
   const bool three_by_three = w.kernel.height == 3 && w.kernel.width == 3 && w.stride.height == 1 &&
                               w.stride.width == 1 && w.dilation.height == 1 && w.dilation.width == 1;
-  if (!three_by_three || y.dtype != DType::bf16 || x.shape[1] % kVector != 0 || y.shape[1] % kVector != 0)
-    return nullptr;
-  if (y.shape[0] * ((y.shape[2] + 1) / 2) * ((y.shape[3] + 1) / 2) < kFewestTiles) return nullptr;
-  return std::make_unique<WinogradForward>(op, r);
+  return three_by_three && y.dtype == DType::bf16 && x.shape[1] % kVector == 0 && y.shape[1] % kVector == 0 &&
+         y.shape[0] * ((y.shape[2] + 1) / 2) * ((y.shape[3] + 1) / 2) >= kFewestTiles;
+}
+
+}  // namespace
+
+std::unique_ptr<Kernel> winograd_forward(const Convolution& op, const KernelRequest& r) {
+  if (!serves(op.window, r.inputs[0], r.outputs[0])) return nullptr;
+  const bool has_bias = r.inputs.size() > 2 && r.inputs[2].present;
+  return std::make_unique<WinogradKernel>(
+      WinogradKernel::Form{op.window.padding.top, op.window.padding.left, false, 3, op.tail, has_bias}, r);
+}
+
+std::unique_ptr<Kernel> winograd_backward_data(const ConvolutionBackwardData& op, const KernelRequest& r) {
+  if (!serves(op.window, r.inputs[0], r.outputs[0])) return nullptr;
+  return std::make_unique<WinogradKernel>(
+      WinogradKernel::Form{2 - op.window.padding.top, 2 - op.window.padding.left, true, 2, op.tail, false}, r);
 }
 
 }  // namespace graft::cpu::bf16

@@ -11,4 +11,7 @@ namespace graft::cpu::bf16 {
 /// where there are too few pixels for it to pay.
 std::unique_ptr<Kernel> winograd_forward(const Convolution& op, const KernelRequest& request);
 
+/// The same of the gradient of such a convolution's input.
+std::unique_ptr<Kernel> winograd_backward_data(const ConvolutionBackwardData& op, const KernelRequest& request);
+
 }  // namespace graft::cpu::bf16

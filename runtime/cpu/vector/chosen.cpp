@@ -108,6 +108,14 @@ const Bf16Depthwise* bf16_depthwise() {
 #endif
 }
 
+const Bf16PixelTiles* bf16_pixel_tiles() {
+#if defined(GRAFT_HAS_DOT)
+  return bf16_tiles() ? &avx512_bf16::pixel_tiles() : nullptr;
+#else
+  return nullptr;
+#endif
+}
+
 const Int8Tiles* int8_tiles() {
 #if defined(GRAFT_HAS_DOT)
   static const bool has =

@@ -54,6 +54,8 @@ struct Bf16Loops {
   /// y = activation(a + b), y = activation(x)
   void (*add)(int64_t n, const uint16_t* a, const uint16_t* b, Activation activation, uint16_t* y);
   void (*activate)(int64_t n, const uint16_t* x, Activation activation, uint16_t* y);
+  /// dx = dy where the activation's output y lies inside its linear part, scaled elsewhere
+  void (*activation_gradient)(int64_t n, const uint16_t* dy, const uint16_t* y, Activation activation, uint16_t* dx);
   /// y = the largest of what lies at `count` addresses; NaN where one is, minus infinity where there is none
   void (*max_of)(int64_t n, const uint16_t* const* x, int64_t count, uint16_t* y);
   /// y += x·scale, in float
@@ -71,6 +73,25 @@ struct Bf16Winograd {
   /// the picture (`residual` itself may be null).
   void (*output)(int64_t channels, const float* m, int64_t position, const float* bias, Activation activation,
                  const uint16_t* const* residual, uint16_t* const* pixels);
+};
+
+/// C (+)= Aᵀ·B, summed over pixels two at a time, for gradients of weights: A's tile t, word k is 16 words at
+/// a + (t·words + k)·16, kRows of them rows of C; B's word k is 32 words at b + 32·k.
+struct Bf16PixelProduct {
+  static constexpr int64_t kRows = 14, kColumns = 32, kTileWords = 16;
+  int64_t rows, columns, words;  // columns: at most kColumns
+  const uint32_t *a, *b;
+  float* c;
+  int64_t c_row;
+  bool accumulate;
+};
+
+struct Bf16PixelTiles {
+  /// Two pixels' numbers side by side, in tiles `tile` words apart; a null pixel is zeros.
+  void (*pack_rows)(int64_t n, const uint16_t* even, const uint16_t* odd, uint32_t* to, int64_t tile);
+  /// The same of at most kColumns numbers; those beyond n become zeros.
+  void (*pack_columns)(int64_t n, const uint16_t* even, const uint16_t* odd, uint32_t* to);
+  void (*multiply)(const Bf16PixelProduct&);
 };
 
 /// A row of the result of a depthwise convolution of channels-last bfloat16 pictures, summed in float32:
@@ -112,6 +133,7 @@ const Bf16Tiles* bf16_tiles();
 const Bf16Loops* bf16_loops();
 const Bf16Winograd* bf16_winograd();
 const Bf16Depthwise* bf16_depthwise();
+const Bf16PixelTiles* bf16_pixel_tiles();
 const Int8Tiles* int8_tiles();
 
 namespace avx512_bf16 {
@@ -119,6 +141,7 @@ const Bf16Tiles& tiles();
 const Bf16Loops& loops();
 const Bf16Winograd& winograd();
 const Bf16Depthwise& depthwise();
+const Bf16PixelTiles& pixel_tiles();
 }  // namespace avx512_bf16
 namespace avx512_vnni {
 const Int8Tiles& tiles();

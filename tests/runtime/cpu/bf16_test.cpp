@@ -87,7 +87,7 @@ class Bf16 : public testing::Test {
     return largest / std::sqrt(size / static_cast<double>(floats.size()));
   }
 
-  static constexpr double kExact = 2e-5;        // float32 sums in another order
+  static constexpr double kExact = 2e-5;          // float32 sums in another order
   static constexpr double kRounded = 5 * 0x1p-8;  // results up to five times the mean, rounded once
   Graph graph_;
 };
@@ -100,14 +100,30 @@ Window2d window(int64_t stride, int64_t padding, int64_t dilation = 1) {
   return w;
 }
 
-TEST_F(Bf16, PointwiseConvolution) { EXPECT_LT(difference(convolve("c", input({2, 64, 9, 7}), {96, 64, 1, 1}, window(1, 0))), kExact); }
-TEST_F(Bf16, PointwiseWithAStride) { EXPECT_LT(difference(convolve("c", input({2, 32, 9, 7}), {48, 32, 1, 1}, window(2, 0))), kExact); }
-TEST_F(Bf16, OddChannels) { EXPECT_LT(difference(convolve("c", input({3, 5, 8, 6}), {7, 5, 3, 3}, window(1, 1))), kExact); }
-TEST_F(Bf16, FewColorsAndALargeKernel) { EXPECT_LT(difference(convolve("c", input({2, 3, 40, 33}), {64, 3, 7, 7}, window(2, 3))), kExact); }
-TEST_F(Bf16, Dilation) { EXPECT_LT(difference(convolve("c", input({1, 16, 13, 11}), {16, 16, 3, 3}, window(1, 2, 2))), kExact); }
-TEST_F(Bf16, ManyMoreChannelsThanPixels) { EXPECT_LT(difference(convolve("c", input({1, 512, 3, 3}), {130, 512, 3, 3}, window(1, 1))), kExact); }
-TEST_F(Bf16, Grouped) { EXPECT_LT(difference(convolve("c", input({2, 12, 6, 5}), {8, 3, 3, 3}, window(1, 1), 4)), kExact); }
-TEST_F(Bf16, NoBias) { EXPECT_LT(difference(convolve("c", input({2, 16, 5, 5}), {33, 16, 3, 3}, window(2, 1), 1, false)), kExact); }
+TEST_F(Bf16, PointwiseConvolution) {
+  EXPECT_LT(difference(convolve("c", input({2, 64, 9, 7}), {96, 64, 1, 1}, window(1, 0))), kExact);
+}
+TEST_F(Bf16, PointwiseWithAStride) {
+  EXPECT_LT(difference(convolve("c", input({2, 32, 9, 7}), {48, 32, 1, 1}, window(2, 0))), kExact);
+}
+TEST_F(Bf16, OddChannels) {
+  EXPECT_LT(difference(convolve("c", input({3, 5, 8, 6}), {7, 5, 3, 3}, window(1, 1))), kExact);
+}
+TEST_F(Bf16, FewColorsAndALargeKernel) {
+  EXPECT_LT(difference(convolve("c", input({2, 3, 40, 33}), {64, 3, 7, 7}, window(2, 3))), kExact);
+}
+TEST_F(Bf16, Dilation) {
+  EXPECT_LT(difference(convolve("c", input({1, 16, 13, 11}), {16, 16, 3, 3}, window(1, 2, 2))), kExact);
+}
+TEST_F(Bf16, ManyMoreChannelsThanPixels) {
+  EXPECT_LT(difference(convolve("c", input({1, 512, 3, 3}), {130, 512, 3, 3}, window(1, 1))), kExact);
+}
+TEST_F(Bf16, Grouped) {
+  EXPECT_LT(difference(convolve("c", input({2, 12, 6, 5}), {8, 3, 3, 3}, window(1, 1), 4)), kExact);
+}
+TEST_F(Bf16, NoBias) {
+  EXPECT_LT(difference(convolve("c", input({2, 16, 5, 5}), {33, 16, 3, 3}, window(2, 1), 1, false)), kExact);
+}
 
 TEST_F(Bf16, WinogradRoundsTwiceAsMuch) {
   for (const Shape& x : {Shape{2, 32, 14, 14}, Shape{4, 16, 9, 11}, Shape{1, 64, 28, 28}}) {
@@ -122,7 +138,8 @@ TEST_F(Bf16, ResidualAndActivations) {
     for (const Shape& w : {Shape{32, 32, 1, 1}, Shape{32, 32, 3, 3}}) {
       graph_ = Graph();
       const ValueId x = convolve("first", input({2, 16, 12, 12}), {32, 16, 1, 1}, window(1, 0));
-      const ValueId sum = graph_.add("sum", make_binary(Binary::Kind::add), {convolve("c", x, w, window(1, w[2] / 2)), x});
+      const ValueId sum =
+          graph_.add("sum", make_binary(Binary::Kind::add), {convolve("c", x, w, window(1, w[2] / 2)), x});
       EXPECT_LT(difference(kept(activate(sum, kind, kind == Unary::Kind::leaky_relu ? 0.1f : 0.0f, 6.0f))),
                 5 * kRounded);
     }
@@ -148,8 +165,9 @@ TEST_F(Bf16, DenseLayers) {
     auto flatten = std::make_shared<Flatten>();
     auto dense = std::make_shared<Gemm>();
     dense->transpose_b = Transpose2d::yes;
-    const ValueId y = graph_.add("dense", dense, {graph_.add("flat", flatten, {x}), weights("w", {columns, depth}, 3),
-                                                  weights("bias", {columns}, 4)});
+    const ValueId y = graph_.add(
+        "dense", dense,
+        {graph_.add("flat", flatten, {x}), weights("w", {columns, depth}, 3), weights("bias", {columns}, 4)});
     EXPECT_LT(difference(y), kRounded) << rows;
   }
 }
@@ -189,7 +207,8 @@ TEST_F(Bf16, ThreadsChangeNoBit) {
   const ValueId y = convolve("c", input({2, 32, 17, 15}), {48, 32, 3, 3}, window(1, 1));
   graph_.outputs = {kept(activate(y, Unary::Kind::relu))};
   bf16_cpu_backend()->use_threads(1);
-  Plan one = compile_inference(graph_, {2}, *bf16_cpu_backend(), 1), three = compile_inference(graph_, {2}, *bf16_cpu_backend(), 3);
+  Plan one = compile_inference(graph_, {2}, *bf16_cpu_backend(), 1),
+       three = compile_inference(graph_, {2}, *bf16_cpu_backend(), 3);
   const Tensor x = rounded({2, 32, 17, 15}, 1);
   for (Plan* plan : {&one, &three}) {
     copy_from_plain(x.raw(), plan->input(0));

@@ -52,8 +52,8 @@ size_t count(const Ran& ran, const std::string& type) {
   return static_cast<size_t>(std::ranges::count(ran.types, type));
 }
 
-/// Of a hundred results at most one lies a step (of `step`) off, and none more than two: sums are rounded at the last bit
-/// before they are rounded to steps.
+/// Of a hundred results at most one lies a step (of `step`) off, and none more than two: sums are rounded at the last
+/// bit before they are rounded to steps.
 void expect_same_steps(const Ran& bytes, const Ran& floats, float step) {
   ASSERT_EQ(bytes.values.size(), floats.values.size());
   size_t off = 0;
@@ -87,8 +87,8 @@ class OnBytes : public testing::Test {
     Random random(seed);
     const int64_t each = w.elements() / shape[0];
     for (int64_t i = 0; i < w.elements(); ++i)
-      w.data<float>()[static_cast<size_t>(i)] =
-          static_cast<float>(static_cast<int>(random.below(255)) - 127) * (0.0013f + 0.0007f * static_cast<float>(i / each));
+      w.data<float>()[static_cast<size_t>(i)] = static_cast<float>(static_cast<int>(random.below(255)) - 127) *
+                                                (0.0013f + 0.0007f * static_cast<float>(i / each));
     return w;
   }
   ValueId convolve(ValueId x, const Shape& shape, int64_t stride = 1) {
@@ -124,7 +124,8 @@ TEST_F(OnBytes, Convolutions) {
         graph_ = Graph();
         const ValueId x = graph_.add_input("x", DType::f32, {2, 16, 11, 9});
         const int zero = type == DType::u8 ? 128 : -3;
-        const Ran ran = expect_same(steps(relu(convolve(steps(x, 1 / 127.0f, zero, type), w, stride)), 0.02f, 0, DType::u8), 0.02f);
+        const Ran ran =
+            expect_same(steps(relu(convolve(steps(x, 1 / 127.0f, zero, type), w, stride)), 0.02f, 0, DType::u8), 0.02f);
         EXPECT_EQ(count(ran, "QLinearConv"), 1u);
         EXPECT_EQ(count(ran, "Conv"), 0u);
       }
@@ -155,10 +156,13 @@ TEST_F(OnBytes, MaximaAndDenseLayers) {
   auto pool = std::make_shared<MaxPool>();
   pool->window.kernel = {2, 2};
   pool->window.stride = {2, 2};
-  const ValueId flat = graph_.add("flat", std::make_shared<Flatten>(), {steps(graph_.add("pool", pool, {y}), 0.02f, 0)});
+  const ValueId flat =
+      graph_.add("flat", std::make_shared<Flatten>(), {steps(graph_.add("pool", pool, {y}), 0.02f, 0)});
   auto dense = std::make_shared<Gemm>();
   dense->transpose_b = Transpose2d::yes;
-  const ValueId scores = graph_.add("dense", dense, {flat, graph_.add_constant("w", whole({11, 320}, 2)), graph_.add_constant("b", random_tensor({11}, 3))});
+  const ValueId scores = graph_.add(
+      "dense", dense,
+      {flat, graph_.add_constant("w", whole({11, 320}, 2)), graph_.add_constant("b", random_tensor({11}, 3))});
   const Ran ran = expect_same(scores, 1e-2f);
   EXPECT_EQ(count(ran, "QLinearConv"), 2u);
   EXPECT_EQ(count(ran, "QuantizeLinear"), 1u) << "bytes go through the pool as they are";
@@ -185,7 +189,8 @@ class Quantised : public OnBytes {
     mean->axes = {2, 3};
     mean->keep_dims = false;
     auto dense = std::make_shared<Gemm>();
-    graph_.outputs = {graph_.add("dense", dense, {graph_.add("mean", mean, {sum}), graph_.add_constant("w", random_tensor({16, 5}, 3))})};
+    graph_.outputs = {graph_.add(
+        "dense", dense, {graph_.add("mean", mean, {sum}), graph_.add_constant("w", random_tensor({16, 5}, 3))})};
   }
   ValueId floats(ValueId x, const Shape& shape) {
     auto op = std::make_shared<Convolution>();
@@ -235,7 +240,8 @@ TEST(Steps, HoldZeroExactly) {
 TEST(BiasCorrection, TakesOffTheMeanError) {
   Graph graph;
   const ValueId x = graph.add_input("x", DType::f32, {1, 6});
-  graph.outputs = {graph.add("dense", std::make_shared<Gemm>(), {x, graph.add_constant("w", random_tensor({6, 4}, 3))})};
+  graph.outputs = {
+      graph.add("dense", std::make_shared<Gemm>(), {x, graph.add_constant("w", random_tensor({6, 4}, 3))})};
   const std::vector<float> mean{0.5f, 1.5f, 0.25f, 2.0f, 1.0f, 0.75f};
   const auto result = [&](const Graph& g) {
     Plan plan = compile_inference(g, {1}, floats_only());

@@ -107,6 +107,26 @@ void activate(int64_t n, const uint16_t* x, Activation activation, uint16_t* y) 
       n, [&](int64_t i, __mmask16 mask) { store_some(y + i, activated(load_some(x + i, mask), activation), mask); });
 }
 
+inline Lanes masked(Lanes dy, Lanes y, const Activation& activation) {
+  switch (activation.kind) {
+    case Activation::Kind::relu:
+      return y > Lanes{} ? dy : Lanes{};
+    case Activation::Kind::clip:
+      return y > broadcast(activation.alpha) && y < broadcast(activation.beta) ? dy : Lanes{};
+    case Activation::Kind::leaky_relu:
+      return y > Lanes{} ? dy : dy * activation.alpha;
+    case Activation::Kind::none:
+      break;
+  }
+  return dy;
+}
+
+void activation_gradient(int64_t n, const uint16_t* dy, const uint16_t* y, Activation activation, uint16_t* dx) {
+  by_sixteen(n, [&](int64_t i, __mmask16 mask) {
+    store_some(dx + i, masked(load_some(dy + i, mask), load_some(y + i, mask), activation), mask);
+  });
+}
+
 void max_of(int64_t n, const uint16_t* const* x, int64_t count, uint16_t* y) {
   by_sixteen(n, [&](int64_t i, __mmask16 mask) {
     Lanes best = broadcast(-__builtin_inff());
@@ -126,7 +146,7 @@ void add_scaled(int64_t n, const uint16_t* x, float scale, float* y) {
 }
 
 constexpr Bf16Tiles kTiles{multiply<Bf16Dot>};
-constexpr Bf16Loops kLoops{narrow, widen, add, activate, max_of, add_scaled};
+constexpr Bf16Loops kLoops{narrow, widen, add, activate, activation_gradient, max_of, add_scaled};
 
 }  // namespace
 
