@@ -73,7 +73,7 @@ const Backend& backend(const CommonOptions& o) {
   const OpenedDevice opened = opened_device(settings);
   static bool told = false;
   if (!opened.note.empty() && opened.note_about == "device" && o.device != "auto") {
-    const std::string reason = opened.note.substr(0, opened.note.rfind(';'));
+    const std::string reason = opened.note.substr(0, opened.note.find("; computing on the processor"));
     throw Error(reason, "use --device auto, which takes what is there, or cpu", ErrorCode::not_found).about("device");
   }
   if (!opened.note.empty() && !o.quiet && !told)

@@ -21,6 +21,7 @@
 #include "models/registry.h"
 #include "runtime/core/available_memory.h"
 #include "runtime/core/isa.h"
+#include "runtime/cpu/cpu_backend.h"
 #include "runtime/plan/plan.h"
 
 namespace graft::app {
@@ -90,6 +91,12 @@ void doctor(const CommonOptions& common) {
                    : isa == cpu::Isa::avx2
                        ? "AVX2"
                        : "the baseline, which is slow: this processor has no AVX2, or ONEDNN_MAX_CPU_ISA forbids it"});
+  const bool bf16 = bf16_cpu_backend() != nullptr, bytes = cpu_backend().multiplies_bytes();
+  found.push_back({State::good, "narrow numbers",
+                   bf16 && bytes ? "bfloat16 (--dtype bf16) and 8-bit integers (graft quantize)"
+                   : bytes       ? "8-bit integers (graft quantize); no bfloat16"
+                   : bf16        ? "bfloat16 (--dtype bf16); no 8-bit integers"
+                                 : "none: bf16 is computed in fp32, quantised models as floats"});
   const int cores = usable_cores();
   const double quota = cgroup_cores();
   std::string text = std::to_string(cores);

@@ -71,12 +71,12 @@ void quantize_model(const Options& o) {
     listener.note(std::to_string(q.kept.size()) + " of " + std::to_string(q.layers) +
                   " layers stay in float32, since more would be lost than --max-drop allows: " + list_of(q.kept));
   if (!q.unsupported.empty())
-    listener.note(
-        std::to_string(q.unsupported.size()) + " of " + std::to_string(q.layers) +
-        " layers stay in float32, since graft has no 8-bit form of grouped convolutions: " + list_of(q.unsupported));
+    listener.note(std::to_string(q.unsupported.size()) + " of " + std::to_string(q.layers) +
+                  " layers stay in float32, since graft has no 8-bit form of them (grouped convolutions, MatMul): " +
+                  list_of(q.unsupported));
   const uint64_t bytes = q.model.save(o.output);
   std::error_code failed;
-  const uintmax_t before = fs::is_regular_file(o.model, failed) ? fs::file_size(o.model, failed) : 0;
+  const uintmax_t before = fs::is_regular_file(model.path(), failed) ? fs::file_size(model.path(), failed) : 0;
   tell_account({q.calibrated + q.measured, listener.unreadable(), pictures.ignored}, o.common.quiet);
   if (o.common.json) {
     print_json({{"model", o.output},
@@ -125,7 +125,7 @@ void register_quantize(CLI::App& app) {
   command->add_option("--percentile", s.percentile, "Of an activation's numbers inside its range, for percentile")
       ->capture_default_str();
   command->add_option("--count", s.pictures, "Pictures to look at: half calibrate, half measure what is lost")
-      ->check(CLI::Range(2, 100000))
+      ->check(CLI::Range(2, 5000))
       ->capture_default_str();
   command
       ->add_option(

@@ -15,6 +15,7 @@
 #include "runtime/core/api_boundary.h"
 #include "runtime/core/parallel.h"
 #include "runtime/core/random.h"
+#include "runtime/passes/float_input.h"
 #include "runtime/passes/insert_quantisation.h"
 #include "runtime/passes/passes.h"
 #include "runtime/plan/row_plan.h"
@@ -24,7 +25,7 @@ namespace {
 
 constexpr size_t kCalibrationBatch = 4;  // all activations are kept at once
 constexpr size_t kMeasureBatch = 32;
-constexpr size_t kMostCounted = 1 << 16;  // numbers of a value and a picture that its distribution is made of
+constexpr size_t kMostCounted = 1 << 18;  // numbers of a value and a batch that its distribution is made of
 
 /// Pictures as the network reads them.
 struct Prepared {
@@ -63,8 +64,12 @@ class Quantization {
     if (!(settings.percentile > 0 && settings.percentile <= 100))
       throw Error("must lie between 0 and 100").about("percentile", std::to_string(settings.percentile));
     if (!(settings.max_drop >= 0)) throw Error("must not be negative").about("max-drop");
+    if (run.compute.precision != "auto" && run.compute.precision != "fp32")
+      throw Error("quantising computes in float32 and 8-bit integers", "leave " + mention("dtype") + " out")
+          .about("dtype", run.compute.precision);
     if (settings.pictures < 2) throw Error("must be 2 or more").about("pictures");
     Graph& graph = contents_.graph;
+    take_floats(graph);
     remove_identities(graph, /*keep_dropout=*/false);
     canonicalise_dense(graph);
     fold_batch_norm(graph);
@@ -74,7 +79,9 @@ class Quantization {
       const std::string_view type = graph.nodes[i].op->type();
       if (type == "DequantizeLinear")
         throw Error("the model is quantised already", "take the float model it was made of", ErrorCode::unsupported);
-      if (type == "Conv" && std::ranges::find(layers_, i) == layers_.end())
+      const bool multiplies = type == "Conv" || type == "Gemm" || type == "ConvTranspose" ||
+                              (type == "MatMul" && graph.value(graph.nodes[i].inputs[1]).constant);
+      if (multiplies && std::ranges::find(layers_, i) == layers_.end())
         result_unsupported_.push_back(graph.nodes[i].name);
     }
     if (layers_.empty())
@@ -84,9 +91,11 @@ class Quantization {
 
   QuantizedModel run(const std::vector<LabelledFile>& files, const std::vector<std::string>& classes, Model model) {
     QuantizedModel result{std::move(model)};
+    const auto in_use = exclusive_use(backend_);
     load(files, classes, result);
     calibrate();
     float_scores_ = scores_of(contents_.graph, measured_);
+    tell_what_is_counted();
     std::vector<size_t> kept;
     Figures figures = measure(without(kept));
     if (loses_too_much(figures)) kept = choose_kept(figures);
@@ -160,21 +169,33 @@ class Quantization {
     std::vector<std::vector<double>> sums(values.size());
     std::vector<double> per_channel(values.size());
     const auto over_values = [&](const std::string& phase, const auto& look) {
-      run_batches(watched, calibration_, kCalibrationBatch, preprocessing_, backend_, threads_,
-                  [&](size_t at, size_t count, RowPlan& plan) {
-                    parallel_for(static_cast<int64_t>(values.size()), 1, [&](int64_t first, int64_t last) {
-                      std::vector<float> numbers;
-                      for (auto i = static_cast<size_t>(first); i < static_cast<size_t>(last); ++i) {
-                        const View view = plan.view(outputs_ + i);
-                        numbers.resize(static_cast<size_t>(view.shape.elements()));
-                        copy_to_plain(view, numbers.data());
-                        look(i, std::span<const float>(numbers.data(), count * plan.width(outputs_ + i)), view.shape);
-                      }
-                    });
-                    if (listener_)
-                      listener_->progress(phase, static_cast<int64_t>(at + count),
-                                          static_cast<int64_t>(calibration_.inputs.size()));
-                  });
+      // Values need not have a row for each picture (tokens of all pictures are one matrix), so whole batches are
+      // looked at: a last one that is not full holds pictures of the one before, too.
+      const size_t pictures = calibration_.inputs.size(), floats = calibration_.inputs[0].size();
+      const bool one_by_one = contents_.declared_batch == 1 && !contents_.batch_opened;
+      const size_t batch = one_by_one ? 1 : std::min(kCalibrationBatch, pictures);
+      Plan plan = compile_inference(
+          watched, {static_cast<int64_t>(batch), preprocessing_.crop_height, preprocessing_.crop_width}, backend_,
+          threads_);
+      std::vector<float> input(batch * floats);
+      for (size_t at = 0; at < pictures; at += batch) {
+        for (size_t i = 0; i < std::min(batch, pictures - at); ++i)
+          std::ranges::copy(calibration_.inputs[at + i], input.begin() + static_cast<int64_t>(i * floats));
+        plan.bind_input(0, input.data());
+        plan.forward();
+        parallel_for(static_cast<int64_t>(values.size()), 1, [&](int64_t first, int64_t last) {
+          std::vector<float> numbers;
+          for (auto i = static_cast<size_t>(first); i < static_cast<size_t>(last); ++i) {
+            const View view = plan.output(outputs_ + i);
+            numbers.resize(static_cast<size_t>(view.shape.elements()));
+            copy_to_plain(view, numbers.data());
+            look(i, std::span<const float>(numbers), view.shape);
+          }
+        });
+        if (listener_)
+          listener_->progress(phase, static_cast<int64_t>(std::min(at + batch, pictures)),
+                              static_cast<int64_t>(pictures));
+      }
     };
     over_values("ranges of activations", [&](size_t i, std::span<const float> numbers, const Shape& shape) {
       ranges[i].widen(numbers);
@@ -213,6 +234,18 @@ class Quantization {
       std::vector<float>& mean = means_[values[i].value];
       for (const double sum : sums[i]) mean.push_back(static_cast<float>(sum / per_channel[i]));
     }
+  }
+
+  void tell_what_is_counted() const {
+    if (!listener_) return;
+    const size_t labelled =
+        static_cast<size_t>(std::ranges::count_if(measured_.labels, [](int label) { return label >= 0; }));
+    if (!answers_with_classes())
+      listener_->note("the model does not answer with classes: " + mention("max-drop") + " has nothing to count");
+    else if (labelled > 0 && labelled < measured_.labels.size())
+      listener_->note(std::to_string(measured_.labels.size() - labelled) + " of " +
+                      std::to_string(measured_.labels.size()) +
+                      " measured pictures have no class of the model's: answers are compared instead of accuracy");
   }
 
   std::vector<size_t> without(const std::vector<size_t>& kept) const {
@@ -304,8 +337,8 @@ class Quantization {
     return probability < kChance;
   }
 
-  /// The fewest layers, those first whose rounding alone changes the outputs most, without which no more is lost than
-  /// may be. `figures` become those of the choice.
+  /// Layers without which no more is lost than may be, those first whose rounding alone changes the outputs most; how
+  /// many is found by halving. `figures` become those of the choice.
   std::vector<size_t> choose_kept(Figures& figures) {
     std::vector<std::pair<double, size_t>> cost;
     for (size_t i = 0; i < layers_.size(); ++i) {

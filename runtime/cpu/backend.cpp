@@ -62,7 +62,7 @@ class Bf16Backend final : public Backend {
     HalfOperands halves = op.half_operands();
     if (dynamic_cast<const Convolution*>(&op) || dynamic_cast<const Gemm*>(&op))
       halves.inputs = OperandSet::only({0, 3});
-    if (dynamic_cast<const ConvolutionBackwardWeights*>(&op)) halves.outputs = OperandSet::none();
+    if (op.output_is_weight_like()) halves.outputs = OperandSet::none();  // gradients of weights
     if (const auto* gradient = dynamic_cast<const ConvolutionBackwardData*>(&op)) {
       const size_t mean = gradient->tail.residual ? 5 : 4;  // behind a norm's x and u
       halves.inputs = gradient->norm ? OperandSet::all_but({1, mean, mean + 1}) : OperandSet::all_but({1});

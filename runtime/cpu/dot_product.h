@@ -47,7 +47,8 @@ class PackedDotProduct {
   void pack(const Line& line, std::byte* packed) const {
     constexpr int64_t kWidth = DotShape::kColumns;
     parallel_for(DotShape::panels(columns_), 1, [&](int64_t first, int64_t last) {
-      std::vector<uint32_t> words(static_cast<size_t>(words_));
+      thread_local std::vector<uint32_t> words;  // weights that train are packed at each run, which is not to allocate
+      words.resize(static_cast<size_t>(words_));
       for (int64_t panel = first; panel < last; ++panel) {
         auto* const to = reinterpret_cast<uint32_t*>(packed + panel * words_ * 4 * kWidth);
         for (int64_t i = 0; i < kWidth; ++i) {

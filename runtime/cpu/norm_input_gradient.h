@@ -24,7 +24,8 @@ class NormInputGradient {
       const double per_x = -gain * inverse * static_cast<double>(d_scale[c]) / count;
       k_dz[c] = static_cast<float>(gain);
       k_x[c] = static_cast<float>(per_x);
-      k_1[c] = static_cast<float>(-gain * static_cast<double>(d_bias[c]) / count - per_x * static_cast<double>(mean[c]));
+      k_1[c] =
+          static_cast<float>(-gain * static_cast<double>(d_bias[c]) / count - per_x * static_cast<double>(mean[c]));
     }
   }
   /// Gives the arguments of norm_gradient_apply what prepare() made.

@@ -39,7 +39,7 @@ class QuantisedProductKernel final : public Kernel {
     if (has_residual_) tail.residual = static_cast<const std::byte*>(a.inputs[4]);
     product_.run(
         [&](IndexRange rows, std::byte* room, int64_t pitch) { return source(a.inputs[0], rows, room, pitch); },
-        packed_.data(), tail, a.outputs[0], a.scratch);
+        static_cast<const std::byte*>(packed_.raw()), tail, a.outputs[0], a.scratch);
   }
 
  private:
@@ -65,7 +65,7 @@ class QuantisedProductKernel final : public Kernel {
 
   /// Weights n, channel, tap → for each n taps, channels.
   void pack(std::span<const int8_t> w, int64_t channels) {
-    packed_.resize(product_.packed_bytes());
+    packed_ = Tensor(DType::i8, {static_cast<int64_t>(product_.packed_bytes())});  // aligned to the registers' lines
     const int64_t depth = product_.depth(), taps = depth / channels;
     product_.pack(
         [&](int64_t n, std::byte* to) {
@@ -74,7 +74,7 @@ class QuantisedProductKernel final : public Kernel {
           for (int64_t c = 0; c < channels; ++c)
             for (int64_t t = 0; t < taps; ++t) to[t * channels + c] = static_cast<std::byte>(line[c * taps + t]);
         },
-        packed_.data());
+        static_cast<std::byte*>(packed_.raw()));
   }
 
   void prepare_tail(const QuantisedProduct& op, std::span<const int8_t> w, const KernelRequest& r) {
@@ -106,6 +106,8 @@ class QuantisedProductKernel final : public Kernel {
                                                               : -kNone;
     if (op.result_type == DType::u8) tail_.floor = std::max(tail_.floor, 0.0f);
     tail_.ceiling = activation.kind == Activation::Kind::clip ? in_result(activation.beta) : kNone;
+    // What does not fit 32 bits would become the smallest number there is.
+    if (op.result) tail_.ceiling = std::min(tail_.ceiling, op.result_type == DType::u8 ? 255.0f : 127.0f);
     if (!has_residual_) return;
     const bool is_u8 = op.result_type == DType::u8;
     tail_.round_low = is_u8 ? 0.0f : -128.0f;
@@ -121,7 +123,7 @@ class QuantisedProductKernel final : public Kernel {
   std::byte zero_;
   PackedDotProduct<Int8Tail> product_;
   std::optional<WindowRows> windows_;
-  std::vector<std::byte> packed_;
+  Tensor packed_;
   std::vector<int32_t> correction_;
   std::vector<float> scale_, bias_;
   Int8Tail tail_;
@@ -132,6 +134,8 @@ bool lies_as_needed(const Operand& o) {
 }
 
 std::unique_ptr<Kernel> make(const QuantisedProduct& op, const KernelRequest& r) {
+  if (r.inputs[0].shape.elements() == 0 || r.outputs[0].shape.elements() == 0 || r.inputs[1].shape.elements() == 0)
+    throw Error("a product of nothing");
   if (!int8_tiles()) throw Error("this processor does not multiply 8-bit integers (AVX-512 VNNI)");
   for (const Operand* o : {&r.inputs[0], &r.outputs[0]})
     if (!lies_as_needed(*o)) throw Error("a product of 8-bit integers needs channels-last pictures");

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <numeric>
+#include <span>
 
 #include "runtime/core/users.h"
 #include "runtime/ops/binary.h"
@@ -17,10 +18,17 @@
 namespace graft {
 namespace {
 
-bool has_known_weights(const Graph& graph, const Node& node) {
+/// Whether a bias is one number for all of `outputs`, or one for each.
+bool is_plain_bias(const Value& bias, int64_t outputs) {
+  const Shape& shape = bias.shape;
+  return bias.constant && bias.dtype == DType::f32 &&
+         (shape.elements() == 1 || (shape.elements() == outputs && shape.rank() > 0 && shape.back() == outputs));
+}
+
+bool has_known_weights(const Graph& graph, const Node& node, int64_t outputs) {
   const Value& w = graph.value(node.inputs[1]);
-  const bool known_bias = node.inputs.size() < 3 || node.inputs[2] == kNoValue ||
-                          (graph.value(node.inputs[2]).constant && graph.value(node.inputs[2]).dtype == DType::f32);
+  const bool known_bias =
+      node.inputs.size() < 3 || node.inputs[2] == kNoValue || is_plain_bias(graph.value(node.inputs[2]), outputs);
   return w.constant && !w.trainable && w.dtype == DType::f32 && w.constant->elements() > 0 && known_bias &&
          !graph.value(node.inputs[0]).constant && graph.value(node.inputs[0]).dtype == DType::f32;
 }
@@ -38,7 +46,7 @@ class Finder {
       if (is_layer[i] || node.outputs.empty()) continue;
       if (is_sum(node) && leads_to_steps(node.outputs[0]) && any_from(node, is_layer)) {
         for (ValueId id : node.inputs) mark(id);
-      } else if (moves(node) && marked(node.outputs[0])) {
+      } else if (keeps_steps(*node.op) && marked(node.outputs[0])) {
         for (ValueId id : node.inputs)
           if (graph.value(id).dtype == DType::f32) join(id, node.outputs[0]);
       } else if (const auto* mean = dynamic_cast<const Reduce*>(node.op.get());
@@ -81,10 +89,6 @@ class Finder {
            graph_.value(node.inputs[0]).shape == graph_.value(node.inputs[1]).shape &&
            graph_.value(node.inputs[0]).shape.rank() == 4;
   }
-  static bool moves(const Node& node) {
-    const auto* pool = dynamic_cast<const MaxPool*>(node.op.get());
-    return (pool && !pool->keep_positions) || dynamic_cast<const Concat*>(node.op.get()) || node.op->is_reshape();
-  }
   /// Whether a value is quantised itself, or as soon as it is activated.
   bool leads_to_steps(ValueId id) const {
     if (marked(id)) return true;
@@ -111,7 +115,8 @@ struct RoundedWeights {
   Tensor numbers, scales, floats;
 };
 
-RoundedWeights rounded_weights(const Tensor& w, int64_t axis) {
+/// `least`: of each channel's scale.
+RoundedWeights rounded_weights(const Tensor& w, int64_t axis, std::span<const float> least) {
   constexpr float kMost = 127;
   const Shape& shape = w.shape();
   const int64_t channels = shape[static_cast<size_t>(axis)];
@@ -123,8 +128,10 @@ RoundedWeights rounded_weights(const Tensor& w, int64_t axis) {
   const auto scales = rounded.scales.data<float>();
   for (int64_t i = 0; i < w.elements(); ++i)
     scales[channel(i)] = std::max(scales[channel(i)], std::fabs(values[static_cast<size_t>(i)]) / kMost);
-  for (float& scale : scales)
-    if (!(scale > 0)) scale = 1;
+  for (size_t c = 0; c < scales.size(); ++c) {
+    scales[c] = std::max(scales[c], least[c]);
+    if (!(scales[c] > 0)) scales[c] = 1;
+  }
   for (int64_t i = 0; i < w.elements(); ++i) {
     const float scale = scales[channel(i)];
     const float q = std::clamp(std::nearbyint(values[static_cast<size_t>(i)] / scale), -kMost, kMost);
@@ -177,9 +184,14 @@ class Inserter {
     const int64_t axis = dense && dense->transpose_b == Transpose2d::no ? 1 : 0;
     const std::string name = graph_.value(node.inputs[1]).name;
     const std::shared_ptr<Tensor> w = graph_.value(node.inputs[1]).constant;
-    RoundedWeights rounded = rounded_weights(*w, axis);
-    const int64_t outputs = rounded.scales.elements();
+    const int64_t outputs = w->shape()[static_cast<size_t>(axis)];
     Tensor bias = bias_of(node, outputs);
+    // A bias counts in steps of the input's scale times the weights'. Channels that hardly weigh anything get a scale
+    // in which their bias fits 32 bits with room.
+    std::vector<float> least(static_cast<size_t>(outputs));
+    for (size_t n = 0; n < least.size(); ++n)
+      least[n] = std::fabs(bias.data<float>()[n]) / (steps_.at(x).scale * 0x1p30f);
+    RoundedWeights rounded = rounded_weights(*w, axis, least);
     if (const auto mean = means_.find(x); mean != means_.end())
       correct_bias(*w, rounded.floats, axis, mean->second, bias);
     const auto dequantise = [&](const std::string& what, Tensor numbers, Tensor scales, int64_t along) {
@@ -243,15 +255,22 @@ class Inserter {
 
 }  // namespace
 
+bool keeps_steps(const Operator& op) {
+  const auto* pool = dynamic_cast<const MaxPool*>(&op);
+  return (pool && !pool->keep_positions) || dynamic_cast<const Concat*>(&op) || op.is_reshape();
+}
+
 std::vector<size_t> quantisable_layers(const Graph& graph) {
   std::vector<size_t> layers;
   for (size_t i = 0; i < graph.nodes.size(); ++i) {
     const Node& node = graph.nodes[i];
     if (const auto* convolution = dynamic_cast<const Convolution*>(node.op.get())) {
-      if (convolution->groups == 1 && has_known_weights(graph, node)) layers.push_back(i);
+      if (convolution->groups == 1 && has_known_weights(graph, node, graph.value(node.inputs[1]).shape[0]))
+        layers.push_back(i);
     } else if (const auto* dense = dynamic_cast<const Gemm*>(node.op.get())) {
-      if (dense->transpose_a == Transpose2d::no && dense->alpha == 1 && dense->beta == 1 &&
-          has_known_weights(graph, node) && graph.value(node.inputs[1]).shape.rank() == 2)
+      const Shape& w = graph.value(node.inputs[1]).shape;
+      if (dense->transpose_a == Transpose2d::no && dense->alpha == 1 && dense->beta == 1 && w.rank() == 2 &&
+          has_known_weights(graph, node, w[dense->transpose_b == Transpose2d::yes ? 0 : 1]))
         layers.push_back(i);
     }
   }

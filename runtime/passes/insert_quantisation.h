@@ -11,6 +11,9 @@ namespace graft {
 /// Nodes that may be computed on 8-bit integers: convolutions of one group and dense layers whose weights are known.
 std::vector<size_t> quantisable_layers(const Graph& graph);
 
+/// Whether an operator's results are some of its inputs' numbers, so that it may work on bytes of the same steps.
+bool keeps_steps(const Operator& op);
+
 /// A value that is quantised; those of one group share their steps, since what joins them only moves numbers.
 struct QuantisedValue {
   ValueId value;

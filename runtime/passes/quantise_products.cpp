@@ -2,6 +2,8 @@
 // numbers of eight bits, it is computed on those.
 #include <algorithm>
 #include <cmath>
+#include <cstdlib>
+#include <limits>
 #include <optional>
 
 #include "runtime/core/users.h"
@@ -9,9 +11,9 @@
 #include "runtime/ops/convolution.h"
 #include "runtime/ops/gemm.h"
 #include "runtime/ops/movement.h"
-#include "runtime/ops/pool.h"
 #include "runtime/ops/quantise.h"
 #include "runtime/ops/quantised_product.h"
+#include "runtime/passes/insert_quantisation.h"
 #include "runtime/passes/passes.h"
 
 namespace graft {
@@ -25,7 +27,9 @@ std::optional<Steps> steps_of(const Graph& graph, const Node& node, DType bytes)
     return i < node.inputs.size() && node.inputs[i] != kNoValue ? graph.value(node.inputs[i]).constant.get() : nullptr;
   };
   const Tensor* const scale = constant(1);
-  if (!is_byte(bytes) || !scale || scale->elements() != 1 || !(scale->data<float>()[0] > 0)) return std::nullopt;
+  if (!is_byte(bytes) || !scale || scale->elements() != 1 || !(scale->data<float>()[0] > 0) ||
+      !std::isfinite(scale->data<float>()[0]))
+    return std::nullopt;
   Steps steps{scale->data<float>()[0], 0};
   if (node.inputs.size() > 2 && node.inputs[2] != kNoValue) {
     const Tensor* const zero = constant(2);
@@ -69,9 +73,11 @@ double refined(std::span<const float> row, double step) {
 std::optional<float> step_of(std::span<const float> row) {
   constexpr double kMost = 127, kSlack = 0.1;  // of the smallest step there may be
   double largest = 0;
-  for (const float w : row) largest = std::max(largest, std::fabs(static_cast<double>(w)));
+  for (const float w : row) {
+    if (!std::isfinite(w)) return std::nullopt;
+    largest = std::max(largest, std::fabs(static_cast<double>(w)));
+  }
   if (largest == 0) return 1.0f;
-  if (!std::isfinite(largest)) return std::nullopt;
   const double least = largest / kMost;
   double step = largest;  // the greatest common divisor so far
   for (size_t i = 0; i < row.size(); ++i) {
@@ -106,9 +112,13 @@ std::optional<WholeWeights> whole_weights(const Tensor& w) {
     const auto step = step_of(row);
     if (!step) return std::nullopt;
     whole.scales.push_back(*step);
-    for (int64_t i = 0; i < each; ++i)
-      whole.numbers.data<int8_t>()[static_cast<size_t>(r * each + i)] =
-          static_cast<int8_t>(std::nearbyint(row[static_cast<size_t>(i)] / *step));
+    int64_t reach = 0;  // of the sum, in steps, whatever the bytes are
+    for (int64_t i = 0; i < each; ++i) {
+      const auto q = static_cast<int8_t>(std::nearbyint(row[static_cast<size_t>(i)] / *step));
+      whole.numbers.data<int8_t>()[static_cast<size_t>(r * each + i)] = q;
+      reach += 255 * std::abs(int64_t{q});
+    }
+    if (reach > std::numeric_limits<int32_t>::max()) return std::nullopt;
   }
   return whole;
 }
@@ -173,7 +183,7 @@ class Quantiser {
   bool has_plain_bias(const Node& n, int64_t columns) const {
     if (n.inputs.size() < 3 || n.inputs[2] == kNoValue) return true;
     const Value& bias = graph_.value(n.inputs[2]);
-    return bias.constant && bias.dtype == DType::f32 && bias.shape.elements() == columns &&
+    return bias.constant && bias.dtype == DType::f32 && bias.shape.elements() == columns && bias.shape.rank() > 0 &&
            bias.shape.back() == columns;
   }
 
@@ -198,7 +208,7 @@ class Quantiser {
     const Epilogue* const tail = n.op->epilogue();
     if (n.inputs.empty() || !tail || tail->residual || !serves(tail->activation)) return;
     const auto x = bytes_of(n.inputs[0]);
-    if (!x) return;
+    if (!x || graph_.value(n.outputs[0]).shape.elements() == 0) return;
     auto op = std::make_shared<QuantisedProduct>();
     auto weights = weights_of(n, *op);
     if (!weights) return;
@@ -313,9 +323,7 @@ bool move_dequantise_down(Graph& graph) {
   graph.nodes.clear();
   bool moved = false;
   for (const Node& n : old) {
-    const auto* const pool = dynamic_cast<const MaxPool*>(n.op.get());
-    const bool joins = dynamic_cast<const Concat*>(n.op.get()) != nullptr,
-               moves = joins || (pool && !pool->keep_positions) || n.op->is_reshape();
+    const bool joins = dynamic_cast<const Concat*>(n.op.get()) != nullptr, moves = keeps_steps(*n.op);
     const Node* before = nullptr;
     std::vector<ValueId> inputs = n.inputs;
     bool alike = moves;

@@ -77,7 +77,10 @@ OpenedDevice open_processor(const std::string& precision) {
   if (precision != "bf16") return {&cpu_backend(), "processor", {}, {}};
   if (const Backend* bf16 = bf16_cpu_backend()) return {bf16, "processor, in bfloat16", {}, {}};
   return {&cpu_backend(), "processor",
-          "bf16: this processor does not multiply bfloat16 numbers (AVX-512 BF16); computing in fp32", "dtype"};
+          "bf16: this processor does not multiply bfloat16 numbers (AVX-512 BF16), or ONEDNN_MAX_CPU_ISA forbids it; "
+          "computing "
+          "in fp32",
+          "dtype"};
 }
 
 }  // namespace

@@ -125,6 +125,7 @@ void Placement::schedule_early_releases(const Readers& readers) {
 bool Placement::is_alias(const Node& node) const {
   if (node.inputs.empty() || node.inputs[0] == kNoValue) return false;
   const ValueId from = node.inputs[0], to = node.outputs[0];
+  if (graph_.value(from).dtype != graph_.value(to).dtype) return false;
   if (node.op->is_view(graph_.type_of(from), strides(from), graph_.type_of(to), strides(to))) return true;
   return node.op->is_reshape() && is_row_major(graph_.value(from).shape, strides(from)) &&
          is_row_major(graph_.value(to).shape, strides(to));

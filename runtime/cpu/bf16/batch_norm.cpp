@@ -1,7 +1,7 @@
 #include "runtime/ops/batch_norm.h"
 
+#include <algorithm>
 #include <cmath>
-#include <vector>
 
 #include "runtime/core/parallel.h"
 #include "runtime/cpu/bf16/kernels.h"
@@ -13,30 +13,30 @@
 namespace graft::cpu::bf16 {
 namespace {
 
-constexpr int64_t kPiece = 2048;  // floats of an array that are looked at together: four arrays fit the first cache
+/// Floats of an array that are looked at together: three arrays fit the first cache.
+constexpr int64_t kPiece = kMostChannels;
 
 /// body(first row, rows) for a few rows at a time of first … last - 1.
 template <typename Body>
 void by_rows(int64_t first, int64_t last, int64_t channels, const Body& body) {
-  const int64_t together = std::max<int64_t>(1, kPiece / std::max<int64_t>(channels, 1));
+  const int64_t together = kPiece / channels;
   for (int64_t row = first; row < last; row += together) body(row, std::min(together, last - row));
 }
 
-/// A thread's memory for a few rows of one array.
+/// A few rows of one array as floats.
 class FloatRows {
  public:
-  explicit FloatRows(int64_t channels) : floats_(static_cast<size_t>(std::max(kPiece, channels))), channels_(channels) {}
+  explicit FloatRows(int64_t channels) : channels_(channels) {}
   float* read(const uint16_t* x, int64_t row, int64_t rows) {
-    bf16_loops()->widen(rows * channels_, x + row * channels_, floats_.data());
-    return floats_.data();
+    bf16_loops()->widen(rows * channels_, x + row * channels_, floats_);
+    return floats_;
   }
   void write(uint16_t* y, int64_t row, int64_t rows) const {
-    bf16_loops()->narrow(rows * channels_, floats_.data(), y + row * channels_);
+    bf16_loops()->narrow(rows * channels_, floats_, y + row * channels_);
   }
-  float* data() { return floats_.data(); }
 
  private:
-  std::vector<float> floats_;
+  alignas(64) float floats_[kPiece];
   int64_t channels_;
 };
 
@@ -49,7 +49,7 @@ void for_pieces(int64_t rows, const Body& body) {
 
 bool is_bf16_rows(const Operand& o) {
   return o.dtype == DType::bf16 && (o.shape.rank() == 2 || (o.shape.rank() == 4 && o.strides[1] == 1)) &&
-         o.shape[1] > 0;
+         o.shape[1] > 0 && o.shape[1] <= kPiece;
 }
 
 struct Rows {
@@ -64,8 +64,8 @@ void apply(const Rows& r, const uint16_t* x, const float* slope, const float* sh
     FloatRows values(r.channels), added(r.channels);
     by_rows(first, last, r.channels, [&](int64_t row, int64_t rows) {
       float* const v = values.read(x, row, rows);
-      vector_loops().affine({rows, r.channels, v, slope, shift, residual ? added.read(residual, row, rows) : nullptr,
-                             activation, v});
+      vector_loops().affine(
+          {rows, r.channels, v, slope, shift, residual ? added.read(residual, row, rows) : nullptr, activation, v});
       values.write(y, row, rows);
     });
   });
@@ -129,9 +129,10 @@ void apply_gradient(const Rows& r, const NormInputGradient& gradient, const Norm
     FloatRows dy(r.channels), x(r.channels);
     by_rows(first, last, r.channels, [&](int64_t row, int64_t rows) {
       float* const d = dy.read(from.dy, row, rows);
-      NormGradientArguments part{rows,       r.channels, d,       x.read(from.x, row, rows), nullptr, from.slope,
-                                 from.shift, from.mean,  activation, nullptr, nullptr, nullptr, nullptr, nullptr,
-                                 nullptr,    d};
+      NormGradientArguments part{rows,       r.channels, d,          x.read(from.x, row, rows),
+                                 nullptr,    from.slope, from.shift, from.mean,
+                                 activation, nullptr,    nullptr,    nullptr,
+                                 nullptr,    nullptr,    nullptr,    d};
       gradient.set(part, scratch);
       vector_loops().norm_gradient_apply(part);
       dy.write(dx, row, rows);
@@ -185,8 +186,13 @@ class InputGradientKernel final : public Kernel {
     const auto in = [&](size_t i) { return static_cast<const float*>(a.inputs[i]); };
     input_gradient_.prepare(in(2), in(3), in(4), epsilon_, in(5), in(6), a.scratch);
     // Without an activation the mask's slope and shift are never looked at; the scale stands in for both.
-    const NormGradientRows rows{static_cast<const uint16_t*>(a.inputs[0]), static_cast<const uint16_t*>(a.inputs[1]),
-                                nullptr, nullptr, in(3), in(2), in(2)};
+    const NormGradientRows rows{static_cast<const uint16_t*>(a.inputs[0]),
+                                static_cast<const uint16_t*>(a.inputs[1]),
+                                nullptr,
+                                nullptr,
+                                in(3),
+                                in(2),
+                                in(2)};
     apply_gradient(rows_, input_gradient_, rows, {}, a.scratch, static_cast<uint16_t*>(a.outputs[0]));
   }
 
@@ -215,9 +221,8 @@ void measure(const ChannelStatistics& statistics, int64_t channels, const uint16
              float* variance) {
   for_pieces(statistics.rows(), [&](int64_t piece, int64_t first, int64_t last) {
     FloatRows values(channels);
-    by_rows(first, last, channels, [&](int64_t row, int64_t rows) {
-      statistics.add(piece, row, values.read(x, row, rows), rows, scratch);
-    });
+    by_rows(first, last, channels,
+            [&](int64_t row, int64_t rows) { statistics.add(piece, row, values.read(x, row, rows), rows, scratch); });
   });
   statistics.finish(scratch, mean, variance);
 }

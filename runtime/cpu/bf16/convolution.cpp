@@ -97,12 +97,15 @@ std::unique_ptr<Kernel> forward(const Convolution& op, const KernelRequest& r) {
     Convolution bare = op;
     bare.statistics = false;
     auto kernel = forward(bare, {bare, r.inputs, r.outputs.first(1), r.in_place_input});
-    if (!kernel || r.outputs[0].dtype != DType::bf16) return nullptr;
-    return std::make_unique<MeasuredAfterwards>(std::move(kernel), r.outputs[0].shape);
+    const Operand& y = r.outputs[0];
+    if (!kernel || y.dtype != DType::bf16 || y.shape[1] > kMostChannels) return nullptr;
+    return std::make_unique<MeasuredAfterwards>(std::move(kernel), y.shape);
   }
   const Operand &x = r.inputs[0], &w = r.inputs[1], &y = r.outputs[0];
   const bool types =
       x.dtype == DType::bf16 && w.dtype == DType::f32 && (!op.tail.residual || r.inputs[3].dtype == y.dtype);
+  const bool plain_bias = r.inputs.size() < 3 || !r.inputs[2].present || r.inputs[2].shape.elements() == y.shape[1];
+  if (x.shape[1] == 0 || y.shape.elements() == 0 || !plain_bias) return nullptr;
   if (!types || !is_channels_last(x) || !is_channels_last(y)) return nullptr;
   if (auto kernel = depthwise_forward(op, r)) return kernel;
   if (op.groups != 1) return nullptr;

@@ -1,5 +1,5 @@
-// Gradients of a convolution's input in bfloat16: the same product as forward, over dL/dy, with the filters turned round. A
-// stride divides the result into phases, the pixels that are met by the same taps, each a product of its own.
+// Gradients of a convolution's input in bfloat16: the same product as forward, over dL/dy, with the filters turned
+// round. A stride divides the result into phases, the pixels that are met by the same taps, each a product of its own.
 #include <vector>
 
 #include "runtime/core/parallel.h"
@@ -19,9 +19,9 @@ constexpr int64_t kBytes = 2;
 
 /// Along one dimension: the result's pixels i·stride + phase, and the taps that meet them, last to first.
 struct Phase {
-  int64_t phase, count;        // of the result's pixels
-  std::vector<int64_t> taps;   // in the order of the pixels of dL/dy that they meet, neighbours
-  int64_t before;              // how far the first of those lies before pixel i
+  int64_t phase, count;       // of the result's pixels
+  std::vector<int64_t> taps;  // in the order of the pixels of dL/dy that they meet, neighbours
+  int64_t before;             // how far the first of those lies before pixel i
 };
 
 Phase phase_of(int64_t phase, int64_t extent, int64_t kernel, int64_t stride, int64_t padding) {
@@ -98,7 +98,8 @@ class PhaseProduct {
     constexpr int64_t kWidth = DotShape::kColumns;
     const int64_t all = kernel.height * kernel.width, words = product_.depth() / 2;
     parallel_for(DotShape::panels(in), 1, [&](int64_t first, int64_t last) {
-      std::vector<uint16_t> pair(static_cast<size_t>(2 * kWidth * all));
+      thread_local std::vector<uint16_t> pair;  // weights that train are packed at each run, which is not to allocate
+      pair.resize(static_cast<size_t>(2 * kWidth * all));
       uint16_t *const even = pair.data(), *const odd = even + kWidth * all;
       for (int64_t panel = first; panel < last; ++panel) {
         const int64_t c0 = panel * kWidth, columns = std::min(kWidth, in - c0);
@@ -131,8 +132,8 @@ class DataGradient final : public Kernel {
   DataGradient(const ConvolutionBackwardData& op, const KernelRequest& r)
       : stride_(op.window.stride), dx_(r.outputs[0].shape), residual_(op.tail.residual) {
     const Window2d& w = op.window;
-    for (int64_t i = 0; i < stride_.height; ++i)
-      for (int64_t j = 0; j < stride_.width; ++j) {
+    for (int64_t i = 0; i < std::min(stride_.height, dx_[2]); ++i)
+      for (int64_t j = 0; j < std::min(stride_.width, dx_[3]); ++j) {
         Phase rows = phase_of(i, dx_[2], w.kernel.height, stride_.height, w.padding.top),
               columns = phase_of(j, dx_[3], w.kernel.width, stride_.width, w.padding.left);
         if (rows.count == 0 || columns.count == 0) continue;
@@ -188,8 +189,7 @@ class DataGradient final : public Kernel {
         const int64_t image = line / phase.rows().count,
                       row = line % phase.rows().count * stride_.height + phase.rows().phase;
         for (int64_t i = 0; i < count; ++i) {
-          const int64_t at =
-              ((image * dx_[2] + row) * dx_[3] + i * stride_.width + phase.columns().phase) * channels;
+          const int64_t at = ((image * dx_[2] + row) * dx_[3] + i * stride_.width + phase.columns().phase) * channels;
           const uint16_t* const from = results + (line * count + i) * channels;
           if (residual)
             bf16_loops()->add(channels, from, residual + at, {}, dx + at);
@@ -223,9 +223,10 @@ class NormAfterwards final : public Kernel {
     convolution_->run({a.inputs.first(first), a.outputs.first(1), a.scratch, a.step});
     const auto numbers = [&](size_t i) { return static_cast<const uint16_t*>(a.inputs[first + i]); };
     auto* dz = static_cast<uint16_t*>(a.outputs[0]);
-    sum_norm_gradient(sums_, channels_, {dz, numbers(1), numbers(0), dz, static_cast<const float*>(a.inputs[first + 2])},
-                      a.scratch, static_cast<const float*>(a.inputs[first + 3]), epsilon_,
-                      static_cast<float*>(a.outputs[1]), static_cast<float*>(a.outputs[2]));
+    sum_norm_gradient(sums_, channels_,
+                      {dz, numbers(1), numbers(0), dz, static_cast<const float*>(a.inputs[first + 2])}, a.scratch,
+                      static_cast<const float*>(a.inputs[first + 3]), epsilon_, static_cast<float*>(a.outputs[1]),
+                      static_cast<float*>(a.outputs[2]));
   }
 
  private:
@@ -237,6 +238,7 @@ class NormAfterwards final : public Kernel {
 
 std::unique_ptr<Kernel> make(const ConvolutionBackwardData& op, const KernelRequest& r) {
   if (op.norm) {
+    if (op.input_shape[1] > kMostChannels) return nullptr;
     ConvolutionBackwardData bare = op;
     bare.norm.reset();
     const size_t inputs = r.inputs.size() - 4;
@@ -249,8 +251,9 @@ std::unique_ptr<Kernel> make(const ConvolutionBackwardData& op, const KernelRequ
   const bool types = dy.dtype == DType::bf16 && w.dtype == DType::f32 && dx.dtype == DType::bf16 &&
                      (!op.tail.residual || r.inputs[2].dtype == DType::bf16);
   const Extent2d& dilation = op.window.dilation;
-  if (!types || op.tail.activation.kind != Activation::Kind::none || op.groups != 1 ||
-      dilation.height != 1 || dilation.width != 1 || !is_channels_last(dy) || !is_channels_last(dx))
+  if (!types || op.tail.activation.kind != Activation::Kind::none || op.groups != 1 || dilation.height != 1 ||
+      dilation.width != 1 || !is_channels_last(dy) || !is_channels_last(dx) || dy.shape.elements() == 0 ||
+      dx.shape.elements() == 0)
     return nullptr;
   if (auto kernel = winograd_backward_data(op, r)) return kernel;
   return std::make_unique<DataGradient>(op, r);

@@ -67,7 +67,8 @@ std::unique_ptr<Kernel> dense(const Gemm& op, const KernelRequest& r) {
   if (!types || op.transpose_a == Transpose2d::yes || op.alpha != 1 || (has_bias && op.beta != 1)) return nullptr;
   if (!is_plain(a) || !is_plain(b) || !is_plain(y) || y.shape.elements() == 0 || a.shape[1] == 0) return nullptr;
   // Not one row of the bias for all: a broadcast in the other direction.
-  if (has_bias && (r.inputs[2].shape.elements() != y.shape[1] || r.inputs[2].shape.back() != y.shape[1]))
+  if (has_bias && (r.inputs[2].shape.rank() == 0 || r.inputs[2].shape.elements() != y.shape[1] ||
+                   r.inputs[2].shape.back() != y.shape[1]))
     return nullptr;
   return std::make_unique<DenseKernel>(op, r);
 }

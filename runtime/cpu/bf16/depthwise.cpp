@@ -1,7 +1,5 @@
 #include "runtime/cpu/bf16/depthwise.h"
 
-#include <vector>
-
 #include "runtime/core/parallel.h"
 #include "runtime/cpu/convolution/operands.h"
 #include "runtime/cpu/packed_weights.h"
@@ -9,6 +7,8 @@
 
 namespace graft::cpu::bf16 {
 namespace {
+
+constexpr int64_t kMostLines = 64;  // of a kernel
 
 class DepthwiseForward final : public Kernel {
  public:
@@ -31,17 +31,16 @@ class DepthwiseForward final : public Kernel {
     auto* y = static_cast<uint16_t*>(a.outputs[0]);
     const int64_t channels = x_[1], height = x_[2], width = x_[3];
     parallel_for(y_[0] * y_[2], 1, [&](int64_t first, int64_t last) {
-      std::vector<const uint16_t*> lines(static_cast<size_t>(window_.kernel.height));
+      const uint16_t* lines[kMostLines];
       for (int64_t row = first; row < last; ++row) {
         const int64_t top = row % y_[2] * window_.stride.height - window_.padding.top;
         for (int64_t t = 0; t < window_.kernel.height; ++t) {
           const int64_t at = top + t * window_.dilation.height;
-          lines[static_cast<size_t>(t)] =
-              at >= 0 && at < height ? x + (row / y_[2] * height + at) * width * channels : nullptr;
+          lines[t] = at >= 0 && at < height ? x + (row / y_[2] * height + at) * width * channels : nullptr;
         }
         bf16_depthwise()->row({channels, width, y_[3], window_.kernel.height, window_.kernel.width,
-                               window_.stride.width, window_.dilation.width, window_.padding.left, lines.data(),
-                               weights, has_bias_ ? static_cast<const float*>(a.inputs[2]) : nullptr, tail_.activation,
+                               window_.stride.width, window_.dilation.width, window_.padding.left, lines, weights,
+                               has_bias_ ? static_cast<const float*>(a.inputs[2]) : nullptr, tail_.activation,
                                y + row * y_[3] * channels});
       }
     });
@@ -60,7 +59,7 @@ class DepthwiseForward final : public Kernel {
 std::unique_ptr<Kernel> depthwise_forward(const Convolution& op, const KernelRequest& r) {
   const int64_t channels = r.inputs[0].shape[1];
   if (op.groups != channels || r.outputs[0].shape[1] != channels || r.outputs[0].dtype != DType::bf16 ||
-      op.tail.residual)
+      op.tail.residual || op.window.kernel.height > kMostLines)
     return nullptr;
   return std::make_unique<DepthwiseForward>(op, r);
 }

@@ -1,4 +1,6 @@
 // What only moves elements has kernels for every type already; this names those operators.
+#include <algorithm>
+
 #include "runtime/cpu/bf16/kernels.h"
 #include "runtime/cpu/kernel_table.h"
 #include "runtime/ops/movement.h"
@@ -20,16 +22,26 @@ const KernelTable& moving_kernels() {
   return table;
 }
 
+bool is_of_one_type(const KernelRequest& r) {
+  return std::all_of(r.inputs.begin(), r.inputs.end(), [&](const Operand& x) {
+    return !x.present || x.dtype == r.outputs[0].dtype || x.dtype == DType::i64 || x.dtype == DType::i32;
+  });
+}
+
 template <typename... Op>
 void add_moves(KernelTable& table) {
-  (table.add<Op>([](const Op& op, const KernelRequest& r) { return (*moving_kernels().find(op))(r); }), ...);
+  (table.add<Op>([](const Op& op, const KernelRequest& r) -> std::unique_ptr<Kernel> {
+    // A result that leaves the graph is float; what becomes it is widened first.
+    return is_of_one_type(r) ? (*moving_kernels().find(op))(r) : nullptr;
+  }),
+   ...);
 }
 
 }  // namespace
 
 void register_moves(KernelTable& table) {
-  add_moves<Transpose, Concat, Slice, SliceGradient, Pad, Gather, Expand, Reshape, ReshapeTo, Flatten, Squeeze,
-            Unsqueeze, Identity, SplitSlice, Tile, DepthSpace, PixelsToRows, RowsToPixels>(table);
+  add_moves<Transpose, Concat, SliceGradient, Gather, Reshape, ReshapeTo, Flatten, Squeeze, Unsqueeze, SplitSlice, Tile,
+            DepthSpace, PixelsToRows, RowsToPixels>(table);
 }
 
 }  // namespace graft::cpu::bf16

@@ -2,7 +2,6 @@
 #include "runtime/ops/pool.h"
 
 #include <algorithm>
-#include <vector>
 
 #include "runtime/core/parallel.h"
 #include "runtime/cpu/bf16/kernels.h"
@@ -14,12 +13,20 @@
 namespace graft::cpu::bf16 {
 namespace {
 
+constexpr int64_t kMostTaps = 256, kChannels = 512;  // of a window; that are summed at once
+
 /// A result of floats or of bfloat16 numbers.
-void write(const std::vector<float>& sums, DType type, void* y, int64_t at) {
+void write(const float* sums, int64_t n, DType type, void* y, int64_t at) {
   if (type == DType::f32)
-    std::copy(sums.begin(), sums.end(), static_cast<float*>(y) + at);
+    std::copy_n(sums, n, static_cast<float*>(y) + at);
   else
-    bf16_loops()->narrow(std::ssize(sums), sums.data(), static_cast<uint16_t*>(y) + at);
+    bf16_loops()->narrow(n, sums, static_cast<uint16_t*>(y) + at);
+}
+
+/// body(first channel, channels) for some channels at a time.
+template <typename Body>
+void by_channels(int64_t channels, const Body& body) {
+  for (int64_t c = 0; c < channels; c += kChannels) body(c, std::min(kChannels, channels - c));
 }
 
 class MaxKernel final : public Kernel {
@@ -31,14 +38,14 @@ class MaxKernel final : public Kernel {
     auto* y = static_cast<uint16_t*>(a.outputs[0]);
     const int64_t channels = x_[1];
     parallel_for(y_[0] * y_[2], 1, [&](int64_t first, int64_t last) {
-      std::vector<const uint16_t*> seen(static_cast<size_t>(window_.kernel.height * window_.kernel.width));
+      const uint16_t* seen[kMostTaps];
       for (int64_t line = first; line < last; ++line)
         for (int64_t column = 0; column < y_[3]; ++column) {
           int64_t count = 0;
           for_taps(window_, {x_[2], x_[3]}, {line % y_[2], column}, [&](int64_t row, int64_t at) {
-            seen[static_cast<size_t>(count++)] = x + ((line / y_[2] * x_[2] + row) * x_[3] + at) * channels;
+            seen[count++] = x + ((line / y_[2] * x_[2] + row) * x_[3] + at) * channels;
           });
-          bf16_loops()->max_of(channels, seen.data(), count, y + (line * y_[3] + column) * channels);
+          bf16_loops()->max_of(channels, seen, count, y + (line * y_[3] + column) * channels);
         }
     });
   }
@@ -51,6 +58,7 @@ class MaxKernel final : public Kernel {
 std::unique_ptr<Kernel> make_max(const MaxPool& op, const KernelRequest& r) {
   const Operand &x = r.inputs[0], &y = r.outputs[0];
   if (x.dtype != DType::bf16 || y.dtype != DType::bf16 || op.keep_positions) return nullptr;
+  if (op.window.kernel.height * op.window.kernel.width > kMostTaps) return nullptr;
   if (!is_channels_last(x) || !is_channels_last(y)) return nullptr;
   return std::make_unique<MaxKernel>(op, r);
 }
@@ -67,16 +75,16 @@ class AverageKernel final : public Kernel {
     const auto* x = static_cast<const uint16_t*>(a.inputs[0]);
     const int64_t channels = x_[1];
     parallel_for(y_[0] * y_[2], 1, [&](int64_t first, int64_t last) {
-      std::vector<float> sums(static_cast<size_t>(channels));
       for (int64_t line = first; line < last; ++line)
         for (int64_t column = 0; column < y_[3]; ++column) {
-          std::fill(sums.begin(), sums.end(), 0.0f);
           const float weight = 1.0f / average_divisor(window_, count_, {x_[2], x_[3]}, {line % y_[2], column});
-          for_taps(window_, {x_[2], x_[3]}, {line % y_[2], column}, [&](int64_t row, int64_t at) {
-            bf16_loops()->add_scaled(channels, x + ((line / y_[2] * x_[2] + row) * x_[3] + at) * channels, weight,
-                                     sums.data());
+          by_channels(channels, [&](int64_t c, int64_t n) {
+            float sums[kChannels] = {};
+            for_taps(window_, {x_[2], x_[3]}, {line % y_[2], column}, [&](int64_t row, int64_t at) {
+              bf16_loops()->add_scaled(n, x + ((line / y_[2] * x_[2] + row) * x_[3] + at) * channels + c, weight, sums);
+            });
+            write(sums, n, type_, a.outputs[0], (line * y_[3] + column) * channels + c);
           });
-          write(sums, type_, a.outputs[0], (line * y_[3] + column) * channels);
         }
     });
   }
@@ -101,14 +109,15 @@ class GlobalMeanKernel final : public Kernel {
   void run(const KernelArguments& a) override {
     const auto* x = static_cast<const uint16_t*>(a.inputs[0]);
     const int64_t channels = x_[1], pixels = x_[2] * x_[3];
-    parallel_for(x_[0], 1, [&](int64_t first, int64_t last) {
-      std::vector<float> sums(static_cast<size_t>(channels));
-      for (int64_t n = first; n < last; ++n) {
-        std::fill(sums.begin(), sums.end(), 0.0f);
+    const int64_t parts = (channels + kChannels - 1) / kChannels;
+    parallel_for(x_[0] * parts, 1, [&](int64_t first, int64_t last) {
+      for (int64_t part = first; part < last; ++part) {
+        const int64_t image = part / parts, c = part % parts * kChannels, n = std::min(kChannels, channels - c);
+        float sums[kChannels] = {};
         for (int64_t p = 0; p < pixels; ++p)
-          bf16_loops()->add_scaled(channels, x + (n * pixels + p) * channels, 1.0f, sums.data());
+          bf16_loops()->add_scaled(n, x + (image * pixels + p) * channels + c, 1.0f, sums);
         for (float& sum : sums) sum /= static_cast<float>(pixels);
-        write(sums, type_, a.outputs[0], n * channels);
+        write(sums, n, type_, a.outputs[0], image * channels + c);
       }
     });
   }

@@ -1,5 +1,5 @@
-// Gradients of a convolution's weights from bfloat16 pictures: a product over pixels, taken two at a time, of dL/dy and of
-// what each pixel's window sees.
+// Gradients of a convolution's weights from bfloat16 pictures: a product over pixels, taken two at a time, of dL/dy and
+// of what each pixel's window sees.
 #include <vector>
 
 #include "runtime/core/parallel.h"
@@ -29,15 +29,12 @@ class WeightGradient final : public Kernel {
         pixels_(y_[0] * y_[2] * y_[3]),
         threads_(omp_get_max_threads()),
         bias_(op.bias) {}
-  size_t scratch_bytes() const override {
-    return static_cast<size_t>(y_[1] * columns_) * sizeof(float) + static_cast<size_t>(threads_) * thread_bytes();
-  }
+  size_t scratch_bytes() const override { return sum_bytes() + static_cast<size_t>(threads_) * thread_bytes(); }
   void run(const KernelArguments& a) override {
     const auto *x = static_cast<const uint16_t*>(a.inputs[0]), *dy = static_cast<const uint16_t*>(a.inputs[1]);
     auto* const dw = static_cast<float*>(a.outputs[0]);
     float* const sums = taps_ == 1 ? dw : static_cast<float*>(a.scratch);
-    std::byte* const rooms =
-        static_cast<std::byte*>(a.scratch) + static_cast<size_t>(y_[1] * columns_) * sizeof(float);
+    std::byte* const buffers = static_cast<std::byte*>(a.scratch) + sum_bytes();
     const int64_t panels = (columns_ + kPanel - 1) / kPanel;
     parallel_team(threads_, [&](int64_t t, int64_t count) {
       // Few columns, as three colours have: threads share the rows instead.
@@ -51,7 +48,7 @@ class WeightGradient final : public Kernel {
       if (own_panels.size() == 0) return;
       for (int64_t first = own_rows.first; first < own_rows.last; first += kRowsAtOnce)
         sum_rows({first, std::min(own_rows.last, first + kRowsAtOnce)}, own_panels, x, dy, sums,
-                 rooms + static_cast<size_t>(t) * thread_bytes());
+                 buffers + static_cast<size_t>(t) * thread_bytes());
     });
     if (taps_ > 1) spread(sums, dw);
     if (bias_) sum_bias(dy, static_cast<float*>(a.outputs[1]));
@@ -61,7 +58,9 @@ class WeightGradient final : public Kernel {
   static constexpr int64_t kRowWords = kRowsAtOnce / Bf16PixelProduct::kRows * Bf16PixelProduct::kTileWords * kWords;
   bool gathers() const { return x_[1] % kPanel != 0; }
   int64_t gathered_pitch() const { return (columns_ * 2 + 63) / 64 * 64 + 64; }
+  size_t sum_bytes() const { return (static_cast<size_t>(y_[1] * columns_) * sizeof(float) + 63) / 64 * 64; }
   size_t thread_bytes() const {
+    static_assert(kPixels * sizeof(void*) % 64 == 0 && (kRowWords + kPanel * kWords) * 4 % 64 == 0);
     return static_cast<size_t>((kRowWords + kPanel * kWords) * 4 + kPixels * static_cast<int64_t>(sizeof(void*)) +
                                (gathers() ? kPixels * gathered_pitch() : 0));
   }
@@ -124,8 +123,7 @@ class WeightGradient final : public Kernel {
     parallel_for(y_[1], 1, [&](int64_t first, int64_t last) {
       for (int64_t n = first; n < last; ++n)
         for (int64_t c = 0; c < channels; ++c)
-          for (int64_t t = 0; t < taps_; ++t)
-            dw[n * columns_ + c * taps_ + t] = sums[n * columns_ + t * channels + c];
+          for (int64_t t = 0; t < taps_; ++t) dw[n * columns_ + c * taps_ + t] = sums[n * columns_ + t * channels + c];
     });
   }
 
@@ -151,6 +149,7 @@ std::unique_ptr<Kernel> make(const ConvolutionBackwardWeights& op, const KernelR
   const Operand &x = r.inputs[0], &dy = r.inputs[1];
   const bool types = x.dtype == DType::bf16 && dy.dtype == DType::bf16 && r.outputs[0].dtype == DType::f32;
   if (!types || op.groups != 1 || !is_channels_last(x) || !is_channels_last(dy)) return nullptr;
+  if (x.shape.elements() == 0 || dy.shape.elements() == 0) return nullptr;
   return std::make_unique<WeightGradient>(op, r);
 }
 

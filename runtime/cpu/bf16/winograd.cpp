@@ -85,8 +85,11 @@ class WinogradKernel final : public Kernel {
   void pack(const float* w, std::byte* packed) const {
     constexpr int64_t kWidth = DotShape::kColumns;
     parallel_for(DotShape::panels(out_), 1, [&](int64_t first, int64_t last) {
-      std::vector<float> lines(static_cast<size_t>(kPositions * in_));
-      std::vector<uint32_t> words(static_cast<size_t>(in_ / 2));
+      // Weights that train are packed at each run, which is not to allocate.
+      thread_local std::vector<float> lines;
+      thread_local std::vector<uint32_t> words;
+      lines.resize(static_cast<size_t>(kPositions * in_));
+      words.resize(static_cast<size_t>(in_ / 2));
       for (int64_t n = first * kWidth; n < last * kWidth; ++n) {
         for (int64_t k = 0; n < out_ && k < in_; ++k) {
           float u[kPositions];

@@ -69,7 +69,8 @@ namespace {
 bool allowed(std::string_view own) {
   const std::string_view isa = isa_cap();
   return isa.empty() || isa == "DEFAULT" || isa == "ALL" || isa.find("AMX") != std::string_view::npos ||
-         isa.find("BF16") != std::string_view::npos || isa.find("FP16") != std::string_view::npos || isa == own;
+         isa.find("BF16") != std::string_view::npos || isa.find("FP16") != std::string_view::npos ||
+         isa.starts_with("AVX10") || isa == own;
 }
 
 }  // namespace

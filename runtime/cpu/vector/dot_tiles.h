@@ -31,7 +31,7 @@ struct Int8Tail {
 /// C = A·B by instructions that multiply several narrow numbers side by side and add all products to one wide sum.
 /// Those numbers, neighbours along the depth, are a *word* of four bytes: two bfloat16 or four 8-bit integers.
 ///   A(m, word k) is at a + m·a_row + 4·k bytes, B(word k, n) at b + (n / columns)·b_panel + (k·columns + n %
-///   columns)·4 bytes with DotTiles::columns (columns that are not there are zeros), C(m, n) is element m·c_row + n of
+///   columns)·4 bytes with DotShape::kColumns (columns that are not there are zeros), C(m, n) is element m·c_row + n of
 ///   c.
 /// Each sum runs over k in order, whatever the extents.
 template <typename Tail>

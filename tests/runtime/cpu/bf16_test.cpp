@@ -81,6 +81,7 @@ class Bf16 : public testing::Test {
     const std::vector<float> floats = run(graph_, cpu_backend()), halves = run(graph_, *bf16_cpu_backend());
     double size = 0, largest = 0;
     for (size_t i = 0; i < floats.size(); ++i) {
+      EXPECT_TRUE(std::isfinite(halves[i])) << i;
       size += static_cast<double>(floats[i]) * static_cast<double>(floats[i]);
       largest = std::max(largest, std::fabs(static_cast<double>(floats[i]) - static_cast<double>(halves[i])));
     }
@@ -201,6 +202,49 @@ TEST_F(Bf16, WhatHasNoKernelOfItsOwnGoesThroughFloat) {
   joined->axis = 1;
   EXPECT_LT(difference(kept(graph_.add("joined", joined, {scaled, activate(x, Unary::Kind::hard_swish)}))),
             2 * kRounded);
+}
+
+/// What leaves the graph is float, whatever makes it.
+TEST_F(Bf16, GraphsThatEndInAMove) {
+  const auto ends_in = [&](OperatorPtr op, size_t times = 1) {
+    graph_ = Graph();
+    const ValueId x = convolve("c", input({2, 16, 6, 6}), {24, 16, 1, 1}, window(1, 0));
+    return difference(graph_.add("move", std::move(op), std::vector<ValueId>(times, x)));
+  };
+  auto joined = std::make_shared<Concat>();
+  joined->axis = 1;
+  EXPECT_LT(ends_in(joined, 2), kRounded);
+  auto turned = std::make_shared<Transpose>();
+  turned->permutation = {0, 2, 3, 1};
+  EXPECT_LT(ends_in(turned), kRounded);
+  EXPECT_LT(ends_in(std::make_shared<Flatten>()), kRounded);
+  graph_ = Graph();
+  const ValueId x = convolve("c", input({2, 16, 6, 6}), {24, 16, 1, 1}, window(1, 0));
+  auto gather = std::make_shared<Gather>();
+  gather->axis = 1;
+  EXPECT_LT(difference(graph_.add("gather", gather, {x, graph_.add_constant("i", Tensor::of<int64_t>({2}, {3, 1}))})),
+            kRounded);
+}
+
+TEST_F(Bf16, AScalarBias) {
+  const ValueId x = convolve("c", input({3, 8, 1, 1}), {16, 8, 1, 1}, window(1, 0));
+  const ValueId flat = graph_.add("flat", std::make_shared<Flatten>(), {x});
+  EXPECT_LT(
+      difference(graph_.add("dense", std::make_shared<Gemm>(),
+                            {flat, weights("w", {16, 1}, 3), graph_.add_constant("b", Tensor::of<float>({}, {0.5f}))})),
+      kRounded);
+}
+
+TEST_F(Bf16, NoChannels) {
+  const ValueId x = input({2, 0, 4, 4});
+  auto op = std::make_shared<Convolution>();
+  op->window.kernel = {1, 1};
+  graph_.outputs = {graph_.add("c", op, {x, graph_.add_constant("w", Tensor(DType::f32, {8, 0, 1, 1}))})};
+  try {
+    Plan plan = compile_inference(graph_, {2}, *bf16_cpu_backend());
+    plan.forward();
+  } catch (const Error&) {  // as in float
+  }
 }
 
 TEST_F(Bf16, ThreadsChangeNoBit) {

@@ -36,7 +36,8 @@ class Bf16Training : public testing::Test {
     op->window.kernel = {kernel, kernel};
     op->window.stride = {stride, stride};
     op->window.padding = {p, p, p, p};
-    std::vector<ValueId> inputs{x, weights(name + ":w", rounded({out, in, kernel, kernel}, 3 + static_cast<uint64_t>(kernel)))};
+    std::vector<ValueId> inputs{
+        x, weights(name + ":w", rounded({out, in, kernel, kernel}, 3 + static_cast<uint64_t>(kernel)))};
     if (bias) inputs.push_back(weights(name + ":b", rounded({out}, 8)));
     return graph_.add(name, op, inputs);
   }
@@ -58,7 +59,8 @@ class Bf16Training : public testing::Test {
   using Gradients = std::vector<std::vector<float>>;
   Gradients gradients(const Backend& backend, int threads = 0) const {
     TrainingPlan training = compile_training(graph_, {graph_.value(graph_.inputs[0]).shape[0]}, backend, threads);
-    const Tensor x = rounded(graph_.value(graph_.inputs[0]).shape, 1), seed = rounded(graph_.value(graph_.outputs[0]).shape, 2);
+    const Tensor x = rounded(graph_.value(graph_.inputs[0]).shape, 1),
+                 seed = rounded(graph_.value(graph_.outputs[0]).shape, 2);
     copy_from_plain(x.raw(), training.plan.input(0));
     copy_from_plain(seed.raw(), training.plan.input(training.first_seed));
     training.plan.forward();
@@ -81,6 +83,7 @@ class Bf16Training : public testing::Test {
     for (size_t p = 0; p < floats.size(); ++p) {
       double apart = 0, size = 0;
       for (size_t i = 0; i < floats[p].size(); ++i) {
+        EXPECT_TRUE(std::isfinite(halves[p][i]));
         apart += std::pow(static_cast<double>(floats[p][i]) - static_cast<double>(halves[p][i]), 2);
         size += std::pow(static_cast<double>(floats[p][i]), 2);
       }
@@ -97,8 +100,12 @@ TEST_F(Bf16Training, WeightsOfOneConvolution) {
     Shape x;
     int64_t out, kernel, stride;
   };
-  for (const Case& c : {Case{{2, 32, 9, 7}, 48, 1, 1}, {{2, 64, 12, 12}, 20, 3, 1}, {{3, 3, 21, 17}, 16, 7, 2},
-                        {{2, 16, 11, 13}, 15, 3, 2}, {{1, 32, 30, 30}, 32, 3, 1}, {{2, 7, 6, 6}, 9, 3, 1}}) {
+  for (const Case& c : {Case{{2, 32, 9, 7}, 48, 1, 1},
+                        {{2, 64, 12, 12}, 20, 3, 1},
+                        {{3, 3, 21, 17}, 16, 7, 2},
+                        {{2, 16, 11, 13}, 15, 3, 2},
+                        {{1, 32, 30, 30}, 32, 3, 1},
+                        {{2, 7, 6, 6}, 9, 3, 1}}) {
     graph_ = Graph();
     const ValueId x = graph_.add_input("x", DType::f32, c.x);
     EXPECT_LT(difference(convolve("c", x, c.out, c.kernel, c.stride)), 1e-5) << c.x.str() << " " << c.kernel;
@@ -130,7 +137,8 @@ TEST_F(Bf16Training, ResidualNetwork) {
   ValueId y = graph_.add("pool", pool, {relu(normalise(convolve("stem", x, 32, 3, 1, false)))});
   for (const int64_t stride : {1, 2}) {
     const std::string name = "block" + std::to_string(stride);
-    const ValueId branch = normalise(convolve(name + "b", relu(normalise(convolve(name + "a", y, 32, 3, stride, false))), 32, 1, 1, false));
+    const ValueId branch = normalise(
+        convolve(name + "b", relu(normalise(convolve(name + "a", y, 32, 3, stride, false))), 32, 1, 1, false));
     const ValueId shortcut = stride == 1 ? y : normalise(convolve(name + "s", y, 32, 1, stride, false));
     y = relu(graph_.add(name + "sum", make_binary(Binary::Kind::add), {branch, shortcut}));
   }
@@ -146,7 +154,8 @@ TEST_F(Bf16Training, BatchNorms) {
   EXPECT_LT(difference(convolve("second", y, 24, 1)), 0.03);
   graph_ = Graph();
   const ValueId z = convolve("first", graph_.add_input("x", DType::f32, {4, 16, 20, 20}), 32, 1, 1, false);
-  EXPECT_LT(difference(graph_.add("sum", make_binary(Binary::Kind::add), {normalise(z), convolve("side", z, 32, 1)})), 0.03);
+  EXPECT_LT(difference(graph_.add("sum", make_binary(Binary::Kind::add), {normalise(z), convolve("side", z, 32, 1)})),
+            0.03);
 }
 
 TEST_F(Bf16Training, ThreadsChangeNoBit) {

@@ -176,6 +176,42 @@ TEST_F(OnBytes, WeightsThatAreNotWholeStayFloat) {
   EXPECT_EQ(count(run(graph_, cpu_backend()), "Conv"), 1u);
 }
 
+TEST_F(OnBytes, DamagedWeightsStayFloat) {
+  for (const float damage : {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity()}) {
+    graph_ = Graph();
+    const ValueId x = steps(graph_.add_input("x", DType::f32, {1, 16, 4, 4}), 1 / 127.0f, 128);
+    Tensor w = whole({8, 16, 1, 1}, 9);
+    w.data<float>()[5] = damage;
+    auto op = std::make_shared<Convolution>();
+    op->window.kernel = {1, 1};
+    graph_.outputs = {graph_.add("conv", op, {x, graph_.add_constant("w", std::move(w))})};
+    EXPECT_EQ(count(run(graph_, cpu_backend()), "Conv"), 1u);
+  }
+}
+
+TEST_F(OnBytes, SignedBytesThatLeaveTheGraphStaySigned) {
+  const ValueId x = steps(graph_.add_input("x", DType::f32, {2, 16, 6, 6}), 1 / 127.0f, 128);
+  const ValueId y = convolve(x, {24, 16, 1, 1});
+  const ValueId s = graph_.add_constant("s", Tensor::of<float>({}, {0.01f})),
+                z = graph_.add_constant("z", Tensor::of<int8_t>({}, {5}));
+  const ValueId bytes = graph_.add("q", std::make_shared<Quantise>(), {y, s, z});
+  graph_.outputs = {graph_.add("d", std::make_shared<Dequantise>(), {bytes, s, z}), bytes};
+  Plan plan = compile_inference(graph_, {2}, cpu_backend());
+  EXPECT_EQ(plan.output(1).dtype, DType::i8);
+  expect_same_steps(run(graph_, cpu_backend()), run(graph_, floats_only()), 0.01f);
+}
+
+/// Sums that 32 bits do not hold are not made.
+TEST_F(OnBytes, VeryLongSumsStayFloat) {
+  const ValueId x = steps(graph_.add_input("x", DType::f32, {1, 70000}), 1 / 127.0f, 128);
+  Tensor w(DType::f32, {70000, 2});
+  for (float& v : w.data<float>()) v = 127 * 0.01f;
+  w.data<float>()[1] = 0.01f;
+  w.data<float>()[2] = 0.01f;
+  graph_.outputs = {graph_.add("dense", std::make_shared<Gemm>(), {x, graph_.add_constant("w", std::move(w))})};
+  EXPECT_EQ(count(run(graph_, cpu_backend()), "Gemm"), 1u);
+}
+
 /// A small residual network of floats.
 class Quantised : public OnBytes {
  protected:
@@ -227,12 +263,32 @@ TEST_F(Quantised, EveryLayerRunsOnBytes) {
   EXPECT_LT(std::sqrt(difference / size), 0.03);
 }
 
+/// A channel that hardly weighs anything keeps its bias.
+TEST(InsertQuantisation, DeadChannelsKeepTheirBias) {
+  Graph graph;
+  const ValueId x = graph.add_input("x", DType::f32, {1, 2});
+  graph.outputs = {
+      graph.add("dense", std::make_shared<Gemm>(),
+                {x, graph.add_constant("w", Tensor::of<float>({2, 3}, {1e-20f, 0, 0.5f, 1e-20f, 0, 0.25f})),
+                 graph.add_constant("b", Tensor::of<float>({3}, {0.5f, -0.37f, 0.125f}))})};
+  insert_quantisation(graph, {0}, {{x, Steps{0.02f, 0}}}, {});
+  Plan plan = compile_inference(graph, {1}, floats_only());
+  const std::vector<float> zeros(2, 0.0f);
+  copy_from_plain(zeros.data(), plan.input(0));
+  plan.forward();
+  const auto* y = plan.output(0).as<float>();
+  EXPECT_NEAR(y[0], 0.5f, 1e-5f);
+  EXPECT_NEAR(y[1], -0.37f, 1e-5f);
+  EXPECT_NEAR(y[2], 0.125f, 1e-3f);
+}
+
 TEST(Steps, HoldZeroExactly) {
   for (const auto& [low, high] : {std::pair{-0.3f, 1.7f}, {0.2f, 5.0f}, {-2.0f, -1.0f}}) {
     const Steps s = steps_between(low, high);
     EXPECT_GE(s.zero, 0);
     EXPECT_LE(s.zero, 255);
     EXPECT_NEAR(static_cast<float>(255 - s.zero) * s.scale, std::max(high, 0.0f), s.scale);
+    EXPECT_NEAR(static_cast<float>(-s.zero) * s.scale, std::min(low, 0.0f), s.scale);
   }
 }
 

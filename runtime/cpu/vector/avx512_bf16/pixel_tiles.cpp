@@ -13,8 +13,7 @@ constexpr int64_t kTileWords = Bf16PixelProduct::kTileWords, kColumns = Bf16Pixe
 
 /// Numbers of two pixels as words, those of `mask`.
 inline __m512i words_of(const uint16_t* even, const uint16_t* odd, __mmask16 mask) {
-  const __m512i low =
-      even ? _mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(mask, even)) : _mm512_setzero_si512();
+  const __m512i low = even ? _mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(mask, even)) : _mm512_setzero_si512();
   const __m512i high = odd ? _mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(mask, odd)) : _mm512_setzero_si512();
   return _mm512_or_si512(low, _mm512_slli_epi32(high, 16));
 }
