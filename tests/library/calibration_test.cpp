@@ -45,13 +45,15 @@ TEST(Calibration, PercentilesLeaveThatManyOut) {
 TEST(Calibration, OneFarOutIsClipped) {
   const std::vector<float> numbers = with_an_outlier();
   EXPECT_EQ(range(CalibrationMethod::min_max, numbers).high, 40);
-  // By hand: clipping at t costs (40 - t)² once and saves 20000·(40² - t²)/255²/12, least at t = 40/(1 + 20000/255²/12).
+  // By hand: clipping at t costs (40 - t)² once and saves 20000·(40² - t²)/255²/12, least at t = 40/(1 +
+  // 20000/255²/12).
   EXPECT_NEAR(range(CalibrationMethod::mean_square, numbers).high, 39, 1);
   EXPECT_LT(range(CalibrationMethod::entropy, numbers).high, 12);
 }
 
 TEST(Calibration, NumbersThatAreNoneDoNotCount) {
-  const auto r = range(CalibrationMethod::mean_square, {1, 2, std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity()});
+  const auto r = range(CalibrationMethod::mean_square,
+                       {1, 2, std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity()});
   EXPECT_GT(r.high, 1.5f);
   EXPECT_LE(r.high, 2.0f);
 }
