@@ -1,5 +1,5 @@
 // Conversions, activations and sums of bfloat16 values that lie alike.
-#include <optional>
+#include <algorithm>
 
 #include "runtime/core/parallel.h"
 #include "runtime/cpu/bf16/kernels.h"
@@ -48,26 +48,65 @@ std::unique_ptr<Kernel> make_cast(const Cast&, const KernelRequest& r) {
   return std::make_unique<CastKernel>(narrows, y.shape.elements());
 }
 
-class AddKernel final : public Kernel {
+/// Sums and products of values that lie alike.
+class PairKernel final : public Kernel {
  public:
-  AddKernel(Activation activation, int64_t elements) : activation_(activation), elements_(elements) {}
+  PairKernel(const Binary& op, int64_t elements)
+      : loop_(op.kind == Binary::Kind::add ? bf16_loops()->add : bf16_loops()->multiply),
+        activation_(op.activation),
+        elements_(elements) {}
   void run(const KernelArguments& args) override {
     const auto *a = static_cast<const uint16_t*>(args.inputs[0]), *b = static_cast<const uint16_t*>(args.inputs[1]);
     auto* y = static_cast<uint16_t*>(args.outputs[0]);
     parallel_for(elements_, kGrain, [&](int64_t first, int64_t last) {
-      bf16_loops()->add(last - first, a + first, b + first, activation_, y + first);
+      loop_(last - first, a + first, b + first, activation_, y + first);
     });
   }
 
  private:
+  decltype(Bf16Loops::add) loop_;
   Activation activation_;
   int64_t elements_;
 };
 
-std::unique_ptr<Kernel> make_add(const Binary& op, const KernelRequest& r) {
+/// Channels-last pictures, and one number for each picture and channel: what squeeze-and-excitation multiplies by.
+class GateKernel final : public Kernel {
+ public:
+  GateKernel(const Binary& op, const Shape& y, size_t pictures)
+      : loop_(op.kind == Binary::Kind::add ? bf16_loops()->add : bf16_loops()->multiply),
+        activation_(op.activation),
+        channels_(y[1]),
+        pixels_(y[2] * y[3]),
+        all_pixels_(y[0] * pixels_),
+        pictures_(pictures) {}
+  void run(const KernelArguments& args) override {
+    const auto *x = static_cast<const uint16_t*>(args.inputs[pictures_]),
+               *gate = static_cast<const uint16_t*>(args.inputs[1 - pictures_]);
+    auto* y = static_cast<uint16_t*>(args.outputs[0]);
+    parallel_for(all_pixels_, std::max<int64_t>(1, kGrain / channels_), [&](int64_t first, int64_t last) {
+      for (int64_t p = first; p < last; ++p)
+        loop_(channels_, x + p * channels_, gate + p / pixels_ * channels_, activation_, y + p * channels_);
+    });
+  }
+
+ private:
+  decltype(Bf16Loops::add) loop_;
+  Activation activation_;
+  int64_t channels_, pixels_, all_pixels_;
+  size_t pictures_;  // which input they are
+};
+
+std::unique_ptr<Kernel> make_binary_kernel(const Binary& op, const KernelRequest& r) {
   const Operand& y = r.outputs[0];
-  if (op.kind != Binary::Kind::add || !all_bf16(r) || !alike(r.inputs[0], y) || !alike(r.inputs[1], y)) return nullptr;
-  return std::make_unique<AddKernel>(op.activation, y.shape.elements());
+  if ((op.kind != Binary::Kind::add && op.kind != Binary::Kind::mul) || !all_bf16(r)) return nullptr;
+  if (alike(r.inputs[0], y) && alike(r.inputs[1], y)) return std::make_unique<PairKernel>(op, y.shape.elements());
+  for (const size_t pictures : {size_t{0}, size_t{1}}) {
+    const Operand& gate = r.inputs[1 - pictures];
+    if (y.shape.rank() != 4 || y.shape.elements() == 0 || !alike(r.inputs[pictures], y) || y.strides[1] != 1) continue;
+    if (gate.shape == Shape{y.shape[0], y.shape[1], 1, 1} && gate.strides[1] == 1 && gate.strides[0] == y.shape[1])
+      return std::make_unique<GateKernel>(op, y.shape, pictures);
+  }
+  return nullptr;
 }
 
 class ActivationKernel final : public Kernel {
@@ -153,7 +192,7 @@ std::unique_ptr<Kernel> make_unary_gradient(const UnaryGradient& op, const Kerne
 
 void register_elementwise(KernelTable& table) {
   table.add<Cast>(make_cast);
-  table.add<Binary>(make_add);
+  table.add<Binary>(make_binary_kernel);
   table.add<Unary>(make_unary);
   table.add<UnaryGradient>(make_unary_gradient);
 }

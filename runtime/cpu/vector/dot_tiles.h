@@ -51,8 +51,9 @@ struct DotProduct {
 struct Bf16Loops {
   void (*narrow)(int64_t n, const float* x, uint16_t* y);  // to nearest, ties to even
   void (*widen)(int64_t n, const uint16_t* x, float* y);
-  /// y = activation(a + b), y = activation(x)
+  /// y = activation(a + b), y = activation(a·b), y = activation(x)
   void (*add)(int64_t n, const uint16_t* a, const uint16_t* b, Activation activation, uint16_t* y);
+  void (*multiply)(int64_t n, const uint16_t* a, const uint16_t* b, Activation activation, uint16_t* y);
   void (*activate)(int64_t n, const uint16_t* x, Activation activation, uint16_t* y);
   /// dx = dy where the activation's output y lies inside its linear part, scaled elsewhere
   void (*activation_gradient)(int64_t n, const uint16_t* dy, const uint16_t* y, Activation activation, uint16_t* dx);

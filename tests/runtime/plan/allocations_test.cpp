@@ -38,7 +38,9 @@ void* counted(size_t bytes, size_t alignment) {
 void* operator new(size_t bytes) { return counted(bytes, alignof(std::max_align_t)); }
 void* operator new[](size_t bytes) { return counted(bytes, alignof(std::max_align_t)); }
 void* operator new(size_t bytes, std::align_val_t alignment) { return counted(bytes, static_cast<size_t>(alignment)); }
-void* operator new[](size_t bytes, std::align_val_t alignment) { return counted(bytes, static_cast<size_t>(alignment)); }
+void* operator new[](size_t bytes, std::align_val_t alignment) {
+  return counted(bytes, static_cast<size_t>(alignment));
+}
 void operator delete(void* p) noexcept { std::free(p); }
 void operator delete[](void* p) noexcept { std::free(p); }
 void operator delete(void* p, size_t) noexcept { std::free(p); }
@@ -51,8 +53,8 @@ void operator delete[](void* p, size_t, std::align_val_t) noexcept { std::free(p
 namespace graft {
 namespace {
 
-/// A small residual network of what graft's own kernels serve, since oneDNN's allocate as they like: convolutions of whole
-/// vectors of channels, strides, batch norms, a pool, a sum.
+/// A small residual network of what graft's own kernels serve, since oneDNN's allocate as they like: convolutions of
+/// whole vectors of channels, strides, batch norms, a pool, a sum.
 Graph network(bool trains, int64_t stride = 2) {
   Graph graph;
   int made = 0;
@@ -63,7 +65,8 @@ Graph network(bool trains, int64_t stride = 2) {
     op->window.stride = {step, step};
     op->window.padding = {p, p, p, p};
     const std::string name = "c" + std::to_string(made++);
-    const ValueId w = graph.add_constant(name + "w", random_tensor({out, graph.value(x).shape[1], kernel, kernel}, 3, -0.2f, 0.2f));
+    const ValueId w =
+        graph.add_constant(name + "w", random_tensor({out, graph.value(x).shape[1], kernel, kernel}, 3, -0.2f, 0.2f));
     graph.value(w).trainable = trains;
     const ValueId y = graph.add(name, op, {x, w});
     const auto parameter = [&](const char* what, float low, float high) {
@@ -71,7 +74,8 @@ Graph network(bool trains, int64_t stride = 2) {
     };
     const ValueId scale = parameter("s", 0.5f, 1.5f), bias = parameter("b", -1, 1);
     graph.value(scale).trainable = graph.value(bias).trainable = trains;
-    return graph.add(name + "n", std::make_shared<BatchNorm>(), {y, scale, bias, parameter("m", -1, 1), parameter("v", 0.5f, 1.5f)});
+    return graph.add(name + "n", std::make_shared<BatchNorm>(),
+                     {y, scale, bias, parameter("m", -1, 1), parameter("v", 0.5f, 1.5f)});
   };
   const auto relu = [&](ValueId x) {
     auto op = std::make_shared<Unary>();

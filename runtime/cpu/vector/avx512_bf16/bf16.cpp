@@ -102,6 +102,12 @@ void add(int64_t n, const uint16_t* a, const uint16_t* b, Activation activation,
   });
 }
 
+void multiply(int64_t n, const uint16_t* a, const uint16_t* b, Activation activation, uint16_t* y) {
+  by_sixteen(n, [&](int64_t i, __mmask16 mask) {
+    store_some(y + i, activated(load_some(a + i, mask) * load_some(b + i, mask), activation), mask);
+  });
+}
+
 void activate(int64_t n, const uint16_t* x, Activation activation, uint16_t* y) {
   by_sixteen(
       n, [&](int64_t i, __mmask16 mask) { store_some(y + i, activated(load_some(x + i, mask), activation), mask); });
@@ -145,8 +151,8 @@ void add_scaled(int64_t n, const uint16_t* x, float scale, float* y) {
   });
 }
 
-constexpr Bf16Tiles kTiles{multiply<Bf16Dot>};
-constexpr Bf16Loops kLoops{narrow, widen, add, activate, activation_gradient, max_of, add_scaled};
+constexpr Bf16Tiles kTiles{avx512_bf16::multiply<Bf16Dot>};
+constexpr Bf16Loops kLoops{narrow, widen, add, multiply, activate, activation_gradient, max_of, add_scaled};
 
 }  // namespace
 
