@@ -15,15 +15,7 @@
 #include "runtime/passes/insert_quantisation.h"
 #include "tests/runtime/run_operator.h"
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define GRAFT_SANITIZED
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define GRAFT_SANITIZED
-#endif
-#endif
-
-#ifndef GRAFT_SANITIZED  // whose own allocator stays
+#ifndef GRAFT_SANITIZED  // sanitizers keep their own allocator
 namespace {
 std::atomic<int64_t> allocations{0};
 
