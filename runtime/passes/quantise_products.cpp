@@ -214,7 +214,7 @@ class Quantiser {
     if (!weights) return;
     op->x_zero = x->steps.zero;
     op->activation = tail->activation;
-    const std::string& name = graph_.value(n.inputs[1]).name;
+    const std::string name = graph_.value(n.inputs[1]).name;  // a copy: constants that are added move the values
     const auto columns = static_cast<int64_t>(weights->scales.size());
     Tensor scale(DType::f32, {columns}), bias = Tensor::zeros(DType::f32, {columns});
     for (size_t c = 0; c < weights->scales.size(); ++c) scale.data<float>()[c] = x->steps.scale * weights->scales[c];
