@@ -54,6 +54,13 @@ std::string list_of(const std::vector<std::string>& names) {
 void quantize_model(const Options& o) {
   namespace fs = std::filesystem;
   const Model model = Model::load(o.model);
+  std::error_code failed;
+  const fs::path folder = fs::absolute(o.output).parent_path();
+  if (!fs::is_directory(folder, failed))
+    throw Error(folder.string() + " is no folder", "create it first").about("output");
+  if (fs::equivalent(o.output, model.path(), failed))
+    throw Error("is the model itself, whose float32 weights would be lost", "choose another name")
+        .about("output", o.output);
   const PictureList pictures = list_pictures(o.inputs);
   const std::vector<std::string> classes = classes_of(pictures, o.inputs);
   std::vector<LabelledFile> files;
@@ -72,10 +79,8 @@ void quantize_model(const Options& o) {
                   " layers stay in float32, since more would be lost than --max-drop allows: " + list_of(q.kept));
   if (!q.unsupported.empty())
     listener.note(std::to_string(q.unsupported.size()) + " of " + std::to_string(q.layers) +
-                  " layers stay in float32, since graft has no 8-bit form of them (grouped convolutions, MatMul): " +
-                  list_of(q.unsupported));
+                  " layers stay in float32, since graft has no 8-bit form of them: " + list_of(q.unsupported));
   const uint64_t bytes = q.model.save(o.output);
-  std::error_code failed;
   const uintmax_t before = fs::is_regular_file(model.path(), failed) ? fs::file_size(model.path(), failed) : 0;
   tell_account({q.calibrated + q.measured, listener.unreadable(), pictures.ignored}, o.common.quiet);
   if (o.common.json) {
@@ -122,8 +127,9 @@ void register_quantize(CLI::App& app) {
           "or entropy")
       ->transform(one_of({"mean-square", "min-max", "percentile", "entropy"}))
       ->capture_default_str();
-  command->add_option("--percentile", s.percentile, "Of an activation's numbers inside its range, for percentile")
-      ->capture_default_str();
+  auto* percentile = command->add_option("--percentile", s.percentile,
+                                         "Of an activation's numbers inside its range, for --calibration percentile");
+  percentile->capture_default_str();
   command->add_option("--count", s.pictures, "Pictures to look at: half calibrate, half measure what is lost")
       ->check(CLI::Range(2, 5000))
       ->capture_default_str();
@@ -136,7 +142,11 @@ void register_quantize(CLI::App& app) {
       ->capture_default_str();
   command->add_flag("--no-bias-correction", o->no_bias_correction,
                     "Do not take off the biases what rounding the weights adds on the average");
-  command->callback([o] { quantize_model(*o); });
+  command->callback([o, percentile] {
+    if (percentile->count() > 0 && o->settings.calibration != "percentile")
+      throw Error("is for " + mention("calibration") + " percentile", "leave one of them out").about("percentile");
+    quantize_model(*o);
+  });
 }
 
 }  // namespace graft::app

@@ -117,6 +117,10 @@ class GradCam final : public Method {
     const FrozenSplit split = split_frozen(graph);
     for (size_t i = 0; i < split.trunk.outputs.size(); ++i)
       if (split.trunk.value(split.trunk.outputs[i]).name == layer) activations_ = i;
+    for (const Node& node : split.rest.nodes)
+      if (node.op->type() == "QuantizeLinear")
+        throw Error("a quantised model has no gradients", "explain the float model that it was made of",
+                    ErrorCode::unsupported);
     trunk_.emplace(compile_inference(split.trunk, dims, backend, threads));
     rest_.emplace(compile_training(split.rest, dims, backend, threads));
   }

@@ -62,12 +62,13 @@ class Quantization {
         threads_(run.compute.threads),
         listener_(listener) {
     if (!(settings.percentile > 0 && settings.percentile <= 100))
-      throw Error("must lie between 0 and 100").about("percentile", std::to_string(settings.percentile));
+      throw Error("must be more than 0 and at most 100").about("percentile", std::to_string(settings.percentile));
     if (!(settings.max_drop >= 0)) throw Error("must not be negative").about("max-drop");
     if (run.compute.precision != "auto" && run.compute.precision != "fp32")
       throw Error("quantising computes in float32 and 8-bit integers", "leave " + mention("dtype") + " out")
           .about("dtype", run.compute.precision);
     if (settings.pictures < 2) throw Error("must be 2 or more").about("pictures");
+    contents_.metadata.preprocessing = preprocessing_;  // what it was calibrated with is what it is to be given
     Graph& graph = contents_.graph;
     take_floats(graph);
     remove_identities(graph, /*keep_dropout=*/false);
@@ -95,11 +96,18 @@ class Quantization {
     load(files, classes, result);
     calibrate();
     float_scores_ = scores_of(contents_.graph, measured_);
+    if (!std::ranges::all_of(float_scores_, [](float score) { return std::isfinite(score); }))
+      throw Error("the model answers with NaN or infinity on these pictures",
+                  "check its preprocessing and weights: nothing is lost that is not there", ErrorCode::bad_data);
     tell_what_is_counted();
     std::vector<size_t> kept;
     Figures figures = measure(without(kept));
     if (loses_too_much(figures)) kept = choose_kept(figures);
     for (const size_t layer : kept) result.kept.push_back(contents_.graph.nodes[layer].name);
+    if (kept.size() == layers_.size())
+      throw Error("no layer can be in 8 bits without losing more than " + mention("max-drop") + " allows",
+                  "give more pictures, another " + mention("calibration") + ", or a larger " + mention("max-drop"),
+                  ErrorCode::bad_data);
     result.layers = layers_.size() + result_unsupported_.size();
     result.quantized = layers_.size() - kept.size();
     result.unsupported = result_unsupported_;
@@ -241,11 +249,17 @@ class Quantization {
     const size_t labelled =
         static_cast<size_t>(std::ranges::count_if(measured_.labels, [](int label) { return label >= 0; }));
     if (!answers_with_classes())
-      listener_->note("the model does not answer with classes: " + mention("max-drop") + " has nothing to count");
+      listener_->note(
+          "the model does not answer with one class a picture: how much may be lost cannot be counted, and no "
+          "layer is kept in float32; the difference of the outputs is told");
     else if (labelled > 0 && labelled < measured_.labels.size())
       listener_->note(std::to_string(measured_.labels.size() - labelled) + " of " +
                       std::to_string(measured_.labels.size()) +
                       " measured pictures have no class of the model's: answers are compared instead of accuracy");
+    constexpr size_t kFew = 30;
+    if (measured_.inputs.size() < kFew)
+      listener_->note("only " + std::to_string(measured_.inputs.size()) +
+                      " pictures measure what is lost, which is little to judge by");
   }
 
   std::vector<size_t> without(const std::vector<size_t>& kept) const {

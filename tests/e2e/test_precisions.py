@@ -82,13 +82,54 @@ class Precisions(PictureTest):
         for name, arguments, status, text in (
                 ("twice", (small, self.pictures), 1, "quantised already"), ("one picture", (BUNDLED, empty), 1, "two pictures"),
                 ("no pictures", (BUNDLED, self.base / "nowhere"), 1, "nowhere"), ("no such way", (BUNDLED, self.pictures, "--calibration", "median"), 2, "calibration"),
-                ("no percentile", (BUNDLED, self.pictures, "--percentile", "120"), 2, "percentile")):
+                ("no percentile", (BUNDLED, self.pictures, "--calibration", "percentile", "--percentile", "120"), 2, "percentile"),
+                ("another way's", (BUNDLED, self.pictures, "--percentile", "99"), 2, "calibration")):
             with self.subTest(name):
                 target = self.base / "never.onnx"
                 done = graft("quantize", *arguments, "-o", target, check=False)
                 self.assertEqual(done.returncode, status, done.stderr)
                 self.assertIn(text, done.stderr)
                 self.assertFalse(target.exists())
+
+    def test_its_own_input_is_not_overwritten(self):
+        model = self.base / "own.onnx"
+        model.write_bytes(BUNDLED.read_bytes())
+        for command in (("quantize", model, self.pictures), ("export", model)):
+            done = graft(*command, "-o", model, check=False)
+            self.assertEqual((done.returncode, model.read_bytes()), (2, BUNDLED.read_bytes()), done.stderr)
+        done = graft("quantize", model, self.pictures, "-o", self.base / "nowhere" / "x.onnx", check=False)
+        self.assertIn("is no folder", done.stderr)
+        self.assertNotIn("pictures", done.stderr)
+
+    def test_models_that_answer_nothing(self):
+        import onnx
+        from onnx import numpy_helper
+        model = onnx.load(BUNDLED)
+        for weight in model.graph.initializer:
+            if len(weight.dims) == 4:
+                weight.CopyFrom(numpy_helper.from_array(np.full(tuple(weight.dims), np.nan, np.float32), weight.name))
+                break
+        broken = self.base / "nan.onnx"
+        onnx.save(model, broken)
+        done = graft("quantize", broken, self.pictures, "-o", self.base / "never.onnx", check=False)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("NaN", done.stderr)
+
+    def test_weights_that_the_graph_is_given(self):
+        """A convolution whose weight is an input, against ONNX Runtime."""
+        import onnx
+        from onnx import TensorProto, helper
+        info = lambda name, shape: helper.make_tensor_value_info(name, TensorProto.FLOAT, shape)
+        graph = helper.make_graph([helper.make_node("Conv", ["x", "w"], ["y"], pads=[1, 1, 1, 1])], "g", [info("x", [1, 3, 8, 8]), info("w", [5, 3, 3, 3])], [info("y", [1, 5, 8, 8])])
+        path = self.base / "given.onnx"
+        onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), path)
+        random = np.random.default_rng(1)
+        x, w = (random.standard_normal(shape).astype(np.float32) for shape in ((1, 3, 8, 8), (5, 3, 3, 3)))
+        np.save(self.base / "gx.npy", x), np.save(self.base / "gw.npy", w)
+        expected = session(path).run(None, {"x": x, "w": w})[0]
+        for dtype in ("fp32", "bf16"):
+            graft("infer", path, "--input", f"x={self.base / 'gx.npy'}", "--input", f"w={self.base / 'gw.npy'}", "--output", f"y={self.base / 'gy.npy'}", "--dtype", dtype, "--quiet")
+            self.assertLess(relative(np.load(self.base / "gy.npy"), expected), 1e-5 if dtype == "fp32" else 0.02)
 
     @needs_data
     def test_real_answers_in_every_precision(self):

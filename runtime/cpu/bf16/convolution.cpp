@@ -4,6 +4,7 @@
 
 #include <vector>
 
+#include "runtime/core/strided_copy.h"
 #include "runtime/cpu/bf16/depthwise.h"
 #include "runtime/cpu/bf16/kernels.h"
 #include "runtime/cpu/bf16/norm_rows.h"
@@ -104,6 +105,7 @@ std::unique_ptr<Kernel> forward(const Convolution& op, const KernelRequest& r) {
   const Operand &x = r.inputs[0], &w = r.inputs[1], &y = r.outputs[0];
   const bool types =
       x.dtype == DType::bf16 && w.dtype == DType::f32 && (!op.tail.residual || r.inputs[3].dtype == y.dtype);
+  if (!is_row_major(w.shape, w.strides)) return nullptr;  // which the float form copies
   const bool plain_bias = r.inputs.size() < 3 || !r.inputs[2].present || r.inputs[2].shape.elements() == y.shape[1];
   if (x.shape[1] == 0 || y.shape.elements() == 0 || !plain_bias) return nullptr;
   if (!types || !is_channels_last(x) || !is_channels_last(y)) return nullptr;

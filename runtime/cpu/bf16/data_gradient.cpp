@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "runtime/core/parallel.h"
+#include "runtime/core/strided_copy.h"
 #include "runtime/cpu/bf16/kernels.h"
 #include "runtime/cpu/bf16/norm_rows.h"
 #include "runtime/cpu/bf16/winograd.h"
@@ -253,7 +254,7 @@ std::unique_ptr<Kernel> make(const ConvolutionBackwardData& op, const KernelRequ
   const Extent2d& dilation = op.window.dilation;
   if (!types || op.tail.activation.kind != Activation::Kind::none || op.groups != 1 || dilation.height != 1 ||
       dilation.width != 1 || !is_channels_last(dy) || !is_channels_last(dx) || dy.shape.elements() == 0 ||
-      dx.shape.elements() == 0)
+      dx.shape.elements() == 0 || !is_row_major(w.shape, w.strides))
     return nullptr;
   if (auto kernel = winograd_backward_data(op, r)) return kernel;
   return std::make_unique<DataGradient>(op, r);

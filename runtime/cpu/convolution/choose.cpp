@@ -1,5 +1,9 @@
 #include <algorithm>
+#include <array>
+#include <type_traits>
+#include <vector>
 
+#include "runtime/core/strided_copy.h"
 #include "runtime/cpu/channel_statistics.h"
 #include "runtime/cpu/convolution/kernels.h"
 #include "runtime/cpu/kernel_table.h"
@@ -13,11 +17,46 @@ namespace {
 template <typename Op>
 using Maker = std::unique_ptr<Kernel> (*)(const Op&, const KernelRequest&);
 
-/// The first of `makers` that serves the shape.
+/// Weights that the graph computes, or is given, may lie channels-last as pictures do; kernels take them row-major.
+class RowMajorWeights final : public Kernel {
+ public:
+  RowMajorWeights(const Operand& weights, std::unique_ptr<Kernel> convolution)
+      : convolution_(std::move(convolution)),
+        copy_(size_of(weights.dtype), weights.shape, weights.strides, plain_strides(weights.shape)),
+        bytes_((static_cast<size_t>(weights.shape.elements()) * size_of(weights.dtype) + 63) / 64 * 64) {}
+  size_t scratch_bytes() const override { return bytes_ + convolution_->scratch_bytes(); }
+  void refresh() override { convolution_->refresh(); }
+  void run(const KernelArguments& a) override {
+    copy_.run(a.inputs[1], a.scratch);
+    std::array<const void*, kMostInputs> inputs{};
+    std::copy(a.inputs.begin(), a.inputs.end(), inputs.begin());
+    inputs[1] = a.scratch;
+    convolution_->run({std::span<const void* const>(inputs.data(), a.inputs.size()), a.outputs,
+                       static_cast<std::byte*>(a.scratch) + bytes_, a.step});
+  }
+  static constexpr size_t kMostInputs = 8;
+
+ private:
+  std::unique_ptr<Kernel> convolution_;
+  StridedCopy copy_;
+  size_t bytes_;
+};
+
+/// The first of `makers` that serves the shape. Input 1 of a convolution and of its gradient of the input are weights.
 template <typename Op>
 std::unique_ptr<Kernel> first_that_serves(const Op& op, const KernelRequest& request,
                                           std::initializer_list<Maker<Op>> makers) {
   require_f32(request);
+  constexpr bool reads_weights = !std::is_same_v<Op, ConvolutionBackwardWeights>;
+  if (reads_weights && !is_row_major(request.inputs[1].shape, request.inputs[1].strides) &&
+      request.inputs.size() <= RowMajorWeights::kMostInputs) {
+    std::vector<Operand> inputs(request.inputs.begin(), request.inputs.end());
+    inputs[1].strides = plain_strides(inputs[1].shape);
+    inputs[1].constant = nullptr;
+    return std::make_unique<RowMajorWeights>(
+        request.inputs[1],
+        first_that_serves(op, {request.op, inputs, request.outputs, request.in_place_input}, makers));
+  }
   return guarded([&]() -> std::unique_ptr<Kernel> {
     for (const Maker<Op> make : makers)
       if (auto kernel = make(op, request)) return kernel;
