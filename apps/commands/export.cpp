@@ -83,9 +83,6 @@ void export_model(const Options& o) {
         resolve_preprocessing(Model(std::make_shared<OnnxModel>(model)), o.pictures, o.common);
     embed_preprocessing(model);
   }
-  std::error_code failed;
-  if (fs::equivalent(o.output, path, failed))
-    throw Error("is the model itself", "choose another name").about("output", o.output);
   const uintmax_t bytes = write_model(model, o.output, {.half_weights = o.fp16, .external_weights = o.external});
   const auto fixed = size_fixed_by_writing(model);
   if (fixed && !o.common.quiet)

@@ -98,9 +98,9 @@ class Precisions(PictureTest):
     def test_its_own_input_is_not_overwritten(self):
         model = self.base / "own.onnx"
         model.write_bytes(BUNDLED.read_bytes())
-        for command in (("quantize", model, self.pictures), ("export", model)):
-            done = graft(*command, "-o", model, check=False)
-            self.assertEqual((done.returncode, model.read_bytes()), (2, BUNDLED.read_bytes()), done.stderr)
+        done = graft("quantize", model, self.pictures, "-o", model, check=False)
+        self.assertEqual(done.returncode, 2, done.stderr)
+        self.assertTrue(model.read_bytes() == BUNDLED.read_bytes())
         done = graft("quantize", model, self.pictures, "-o", self.base / "nowhere" / "x.onnx", check=False)
         self.assertIn("is no folder", done.stderr)
         self.assertNotIn("pictures", done.stderr)
