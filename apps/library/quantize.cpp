@@ -82,8 +82,7 @@ class Quantization {
         throw Error("the model is quantised already", "take the float model it was made of", ErrorCode::unsupported);
       const bool multiplies = type == "Conv" || type == "Gemm" || type == "ConvTranspose" ||
                               (type == "MatMul" && graph.value(graph.nodes[i].inputs[1]).constant);
-      if (multiplies && std::ranges::find(layers_, i) == layers_.end())
-        result_unsupported_.push_back(graph.nodes[i].name);
+      if (multiplies && std::ranges::find(layers_, i) == layers_.end()) unsupported_.push_back(graph.nodes[i].name);
     }
     if (layers_.empty())
       throw Error("the model has no convolution or dense layer that could be quantised", {}, ErrorCode::unsupported);
@@ -108,9 +107,9 @@ class Quantization {
       throw Error("no layer can be in 8 bits without losing more than " + mention("max-drop") + " allows",
                   "give more pictures, another " + mention("calibration") + ", or a larger " + mention("max-drop"),
                   ErrorCode::bad_data);
-    result.layers = layers_.size() + result_unsupported_.size();
+    result.layers = layers_.size() + unsupported_.size();
     result.quantized = layers_.size() - kept.size();
-    result.unsupported = result_unsupported_;
+    result.unsupported = unsupported_;
     result.calibrated = calibration_.inputs.size();
     result.measured = measured_.inputs.size();
     result.accuracy_before = figures.accuracy_before;
@@ -389,7 +388,7 @@ class Quantization {
   int threads_;
   Listener* listener_;
   std::vector<size_t> layers_;
-  std::vector<std::string> result_unsupported_;
+  std::vector<std::string> unsupported_;
   size_t outputs_ = 1;
   Prepared calibration_, measured_;
   std::map<ValueId, Steps> steps_;

@@ -10,7 +10,7 @@
 #include "runtime/cpu/bf16/through_float.h"
 #include "runtime/cpu/cpu_backend.h"
 #include "runtime/cpu/kernel_table.h"
-#include "runtime/cpu/vector/dot_tiles.h"
+#include "runtime/cpu/vector/bf16_kernels.h"
 #include "runtime/ops/convolution.h"
 #include "runtime/ops/gemm.h"
 
@@ -89,7 +89,7 @@ const Backend& cpu_backend() {
 }
 
 const Backend* bf16_cpu_backend() {
-  if (!cpu::bf16_tiles()) return nullptr;
+  if (!cpu::bf16_kernels()) return nullptr;
   static const Bf16Backend backend;
   return &backend;
 }

@@ -5,8 +5,8 @@
 #include "runtime/core/parallel.h"
 #include "runtime/cpu/channel_statistics.h"
 #include "runtime/cpu/kernel_table.h"
+#include "runtime/cpu/norm_formulas.h"
 #include "runtime/cpu/norm_gradient_sums.h"
-#include "runtime/cpu/norm_input_gradient.h"
 #include "runtime/cpu/onednn.h"
 #include "runtime/cpu/vector/vector.h"
 #include "runtime/cpu/walk.h"
@@ -45,10 +45,7 @@ class FixedKernel final : public Kernel {
   void run(const KernelArguments& a) override {
     const auto in = [&](size_t i) { return static_cast<const float*>(a.inputs[i]); };
     float *slope = static_cast<float*>(a.scratch), *shift = slope + channels_;
-    for (int64_t c = 0; c < channels_; ++c) {
-      slope[c] = in(1)[c] / std::sqrt(in(4)[c] + op_.epsilon);
-      shift[c] = in(2)[c] - in(3)[c] * slope[c];
-    }
+    slope_and_shift(channels_, in(1), in(2), in(3), in(4), op_.epsilon, slope, shift);
     float* y = static_cast<float*>(a.outputs[0]);
     const float* residual = op_.tail.residual ? in(5) : nullptr;
     if (channels_last_) {
@@ -95,10 +92,7 @@ class TrainingKernel final : public Kernel {
     statistics_.compute(in(0), a.scratch, mean, variance);
     float *slope = reinterpret_cast<float*>(static_cast<std::byte*>(a.scratch) + statistics_.scratch_bytes()),
           *shift = slope + channels;
-    for (int64_t c = 0; c < channels; ++c) {
-      slope[c] = in(1)[c] / std::sqrt(variance[c] + op_.epsilon);
-      shift[c] = in(2)[c] - mean[c] * slope[c];
-    }
+    slope_and_shift(channels, in(1), in(2), mean, variance, op_.epsilon, slope, shift);
     float* y = static_cast<float*>(a.outputs[0]);
     const float* residual = op_.tail.residual ? in(3) : nullptr;
     const bool past_caches = rows_.rows * channels * static_cast<int64_t>(sizeof(float)) >= kPastCaches;
@@ -147,10 +141,7 @@ class GradientKernel final : public Kernel {
     std::byte* const scratch = static_cast<std::byte*>(a.scratch) + sums_.scratch_bytes();
     float *const slope = reinterpret_cast<float*>(scratch + input_gradient_.scratch_bytes()), *const shift =
                                                                                                   slope + channels;
-    for (int64_t c = 0; c < channels; ++c) {
-      slope[c] = scale[c] / std::sqrt(variance[c] + op_.epsilon);
-      shift[c] = bias[c] - mean[c] * slope[c];
-    }
+    slope_and_shift(channels, scale, bias, mean, variance, op_.epsilon, slope, shift);
     auto *dx = static_cast<float*>(a.outputs[0]), *d_scale = static_cast<float*>(a.outputs[1]),
          *d_bias = static_cast<float*>(a.outputs[2]);
     // With a residual, dz is its gradient: the first pass writes it, and the second reads it instead of dy and y.

@@ -16,6 +16,7 @@ class ChannelStatistics {
   ChannelStatistics(int64_t rows, int64_t channels) : rows_(rows), channels_(channels) {}
 
   int64_t rows() const { return rows_; }
+  int64_t channels() const { return channels_; }
   int64_t first_row(int64_t piece) const { return first_row_of_piece(rows_, piece); }
   size_t scratch_bytes() const {
     return static_cast<size_t>(kRowPieces * channels_) * (2 * sizeof(double) + sizeof(float)) +

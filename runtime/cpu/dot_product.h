@@ -68,8 +68,8 @@ class PackedDotProduct {
     const std::byte* at;
     int64_t pitch;
   };
-  /// source(rows, room, pitch): where those rows of the source lie; they may be gathered in `room`, `pitch` bytes each.
-  /// The bytes behind a row's depth up to whole words must be zeros, or its depth whole words.
+  /// source(rows, buffer, pitch): where those rows of the source lie; they may be gathered in `buffer`, `pitch` bytes
+  /// each. The bytes behind a row's depth up to whole words must be zeros, or its depth whole words.
   template <typename Source>
   void run(const Source& source, const std::byte* packed, const Tail& tail, void* result, void* scratch) const {
     parallel_team(threads_, [&](int64_t t, int64_t count) {
@@ -80,7 +80,7 @@ class PackedDotProduct {
                     r1 = std::min(rows_, units * (row_part + 1) / row_parts * DotShape::kRows);
       const int64_t p0 = panels * column_part / column_parts, p1 = panels * (column_part + 1) / column_parts;
       if (p0 == p1 || r0 == r1) return;
-      std::byte* const room = static_cast<std::byte*>(scratch) + t * block_ * pitch_;
+      std::byte* const buffer = static_cast<std::byte*>(scratch) + t * block_ * pitch_;
       // Blocks of nearly one size: each goes through all weights, be it a single tile.
       const int64_t blocks = (r1 - r0 + block_ - 1) / block_, even = blocks == 0 ? 0 : (r1 - r0 + blocks - 1) / blocks,
                     size = (even + DotShape::kRows - 1) / DotShape::kRows * DotShape::kRows;
@@ -88,32 +88,32 @@ class PackedDotProduct {
       const int64_t bytes = static_cast<int64_t>(size_of(tail.type));
       for (int64_t r = r0; r < r1; r += size) {
         const IndexRange rows{r, std::min(r1, r + size)};
-        const Rows a = source(rows, room, pitch_);
+        const Rows a = source(rows, buffer, pitch_);
         Tail here = tail;
         const int64_t offset = rows.first * columns_ + n0;
         begin_at(here, n0, offset * bytes);
         tiles_->multiply({rows.size(), n1 - n0, words_, a.at, a.pitch, DotShape::tile_rows(rows.size()),
                           packed + p0 * words_ * 4 * DotShape::kColumns, words_ * 4 * DotShape::kColumns,
-                          static_cast<std::byte*>(result) + offset * bytes, columns_, &here, a.at != room});
+                          static_cast<std::byte*>(result) + offset * bytes, columns_, &here, a.at != buffer});
       }
     });
   }
 
   /// Source rows that lie one behind the other, as they are or, where that would do harm, copied.
-  Rows plain_rows(const void* source, IndexRange rows, std::byte* room, int64_t pitch) const {
+  Rows plain_rows(const void* source, IndexRange rows, std::byte* buffer, int64_t pitch) const {
     const int64_t bytes = depth_ * element_;
     const std::byte* const at = static_cast<const std::byte*>(source) + rows.first * bytes;
     // Rows whose distance is a large power of two meet in one set of the first cache; then a copy pays for itself.
     const bool collide = bytes % 2048 == 0 && columns_ >= 128;
     if (bytes % 4 == 0 && !collide) return {at, bytes};
-    copy_rows(source, rows, room, pitch);
-    return {room, pitch};
+    copy_rows(source, rows, buffer, pitch);
+    return {buffer, pitch};
   }
-  void copy_rows(const void* source, IndexRange rows, std::byte* room, int64_t pitch) const {
+  void copy_rows(const void* source, IndexRange rows, std::byte* buffer, int64_t pitch) const {
     const int64_t bytes = depth_ * element_;
     const std::byte* const at = static_cast<const std::byte*>(source) + rows.first * bytes;
     for (int64_t i = 0; i < rows.size(); ++i) {
-      std::byte* const to = room + i * pitch;
+      std::byte* const to = buffer + i * pitch;
       std::memset(to + words_ * 4 - 4, 0, 4);
       std::memcpy(to, at + i * bytes, static_cast<size_t>(bytes));
     }

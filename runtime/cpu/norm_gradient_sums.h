@@ -24,6 +24,7 @@ class NormGradientSums {
   };
 
   int64_t rows() const { return rows_; }
+  int64_t channels() const { return channels_; }
   int64_t first_row(int64_t piece) const { return first_row_of_piece(rows_, piece); }
   size_t scratch_bytes() const { return static_cast<size_t>((kRowPieces + 1) * channels_) * 2 * sizeof(double); }
   /// Adds `count` rows from `row` on to a piece; the rows of one piece come in order.

@@ -38,7 +38,7 @@ class QuantisedProductKernel final : public Kernel {
     Int8Tail tail = tail_;
     if (has_residual_) tail.residual = static_cast<const std::byte*>(a.inputs[4]);
     product_.run(
-        [&](IndexRange rows, std::byte* room, int64_t pitch) { return source(a.inputs[0], rows, room, pitch); },
+        [&](IndexRange rows, std::byte* buffer, int64_t pitch) { return source(a.inputs[0], rows, buffer, pitch); },
         static_cast<const std::byte*>(packed_.raw()), tail, a.outputs[0], a.scratch);
   }
 
@@ -46,21 +46,21 @@ class QuantisedProductKernel final : public Kernel {
   using Rows = PackedDotProduct<Int8Tail>::Rows;
 
   /// Rows of unsigned numbers; signed ones are 128 more there.
-  Rows source(const void* x, IndexRange rows, std::byte* room, int64_t pitch) const {
+  Rows source(const void* x, IndexRange rows, std::byte* buffer, int64_t pitch) const {
     const bool is_plain = !windows_ || windows_->is_every_pixel();
-    if (is_plain && !is_signed_) return product_.plain_rows(x, rows, room, pitch);
+    if (is_plain && !is_signed_) return product_.plain_rows(x, rows, buffer, pitch);
     if (is_plain) {
-      product_.copy_rows(x, rows, room, pitch);
+      product_.copy_rows(x, rows, buffer, pitch);
     } else {
-      windows_->gather(x, rows, zero_, room, pitch);
-      if (!is_signed_) return {room, pitch};
+      windows_->gather(x, rows, zero_, buffer, pitch);
+      if (!is_signed_) return {buffer, pitch};
     }
     const int64_t words = (product_.depth() + 3) / 4;
     for (int64_t i = 0; i < rows.size(); ++i) {
-      auto* const row = reinterpret_cast<uint32_t*>(room + i * pitch);
+      auto* const row = reinterpret_cast<uint32_t*>(buffer + i * pitch);
       for (int64_t k = 0; k < words; ++k) row[k] ^= 0x80808080u;
     }
-    return {room, pitch};
+    return {buffer, pitch};
   }
 
   /// Weights n, channel, tap → for each n taps, channels.

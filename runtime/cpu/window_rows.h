@@ -32,14 +32,14 @@ class WindowRows {
            w.padding.top == 0 && w.padding.left == 0 && rows_ == height_ && columns_ == width_;
   }
 
-  /// Rows to room + i·pitch, where there are 16 bytes more than a row's; `outside`: the byte of padding. Up to three
+  /// Rows to buffer + i·pitch, where there are 16 bytes more than a row's; `outside`: the byte of padding. Up to three
   /// bytes behind a row become zeros.
-  void gather(const void* pictures, IndexRange rows, std::byte outside, std::byte* room, int64_t pitch) const {
+  void gather(const void* pictures, IndexRange rows, std::byte outside, std::byte* buffer, int64_t pitch) const {
     const auto* const x = static_cast<const std::byte*>(pictures);
     int64_t column = rows.first % columns_, row = rows.first / columns_ % rows_, image = rows.first / columns_ / rows_;
     const int64_t bytes = row_bytes(), tail = (bytes + 3) / 4 * 4 - bytes;
     for (int64_t i = 0; i < rows.size(); ++i) {
-      std::byte* const to = room + i * pitch;
+      std::byte* const to = buffer + i * pitch;
       gather_one(x + image * height_ * width_ * pixel_bytes_, row, column, outside, to);
       for (int64_t b = 0; b < tail; ++b) to[bytes + b] = std::byte{0};
       if (++column < columns_) continue;
@@ -61,7 +61,7 @@ class WindowRows {
     return w.kernel.width * pixel_bytes_ <= kShort && w.dilation.width == 1 && w.dilation.height == 1 && y0 >= 0 &&
            x0 >= 0 && y0 + w.kernel.height <= height_ && x0 * pixel_bytes_ + rounded <= width_ * pixel_bytes_;
   }
-  /// Whole chunks: what is written behind a run, the next run overwrites, and behind the last one there is room.
+  /// Whole chunks: what is written behind a run, the next run overwrites, and behind the last one the buffer goes on.
   void copy_short(const std::byte* from, std::byte* to) const {
     const int64_t bytes = window_.kernel.width * pixel_bytes_, line = width_ * pixel_bytes_;
     for (int64_t r = 0; r < window_.kernel.height; ++r, to += bytes, from += line)

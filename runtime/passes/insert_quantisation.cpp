@@ -126,17 +126,20 @@ RoundedWeights rounded_weights(const Tensor& w, int64_t axis, std::span<const fl
   RoundedWeights rounded{Tensor(DType::i8, shape), Tensor::zeros(DType::f32, {channels}), Tensor(DType::f32, shape)};
   const auto values = w.data<float>();
   const auto scales = rounded.scales.data<float>();
-  for (int64_t i = 0; i < w.elements(); ++i)
+  const auto numbers = rounded.numbers.data<int8_t>();
+  const auto floats = rounded.floats.data<float>();
+  const int64_t elements = w.elements();
+  for (int64_t i = 0; i < elements; ++i)
     scales[channel(i)] = std::max(scales[channel(i)], std::fabs(values[static_cast<size_t>(i)]) / kMost);
   for (size_t c = 0; c < scales.size(); ++c) {
     scales[c] = std::max(scales[c], least[c]);
     if (!(scales[c] > 0)) scales[c] = 1;
   }
-  for (int64_t i = 0; i < w.elements(); ++i) {
+  for (int64_t i = 0; i < elements; ++i) {
     const float scale = scales[channel(i)];
     const float q = std::clamp(std::nearbyint(values[static_cast<size_t>(i)] / scale), -kMost, kMost);
-    rounded.numbers.data<int8_t>()[static_cast<size_t>(i)] = static_cast<int8_t>(q);
-    rounded.floats.data<float>()[static_cast<size_t>(i)] = q * scale;
+    numbers[static_cast<size_t>(i)] = static_cast<int8_t>(q);
+    floats[static_cast<size_t>(i)] = q * scale;
   }
   return rounded;
 }
@@ -233,13 +236,13 @@ class Inserter {
     const int64_t outputs = shape[static_cast<size_t>(axis)], inputs = shape[static_cast<size_t>(1 - axis)],
                   taps = w.elements() / (outputs * inputs);
     if (static_cast<int64_t>(mean.size()) != inputs) return;
+    const auto exact = w.data<float>(), made = rounded.data<float>();
     for (int64_t n = 0; n < outputs; ++n) {
       double sum = 0;
       for (int64_t c = 0; c < inputs; ++c)
         for (int64_t t = 0; t < taps; ++t) {
           const int64_t at = axis == 0 ? (n * inputs + c) * taps + t : c * outputs + n;
-          sum += static_cast<double>(w.data<float>()[static_cast<size_t>(at)] -
-                                     rounded.data<float>()[static_cast<size_t>(at)]) *
+          sum += static_cast<double>(exact[static_cast<size_t>(at)] - made[static_cast<size_t>(at)]) *
                  static_cast<double>(mean[static_cast<size_t>(c)]);
         }
       bias.data<float>()[static_cast<size_t>(n)] += static_cast<float>(sum);

@@ -1,11 +1,14 @@
 // Quantised networks come as floats between DequantizeLinear and QuantizeLinear. Where a product's operands are whole
 // numbers of eight bits, it is computed on those.
 #include <algorithm>
+#include <atomic>
 #include <cmath>
 #include <cstdlib>
 #include <limits>
 #include <optional>
 
+#include "runtime/core/parallel.h"
+#include "runtime/core/strided_copy.h"
 #include "runtime/core/users.h"
 #include "runtime/ops/binary.h"
 #include "runtime/ops/convolution.h"
@@ -57,78 +60,95 @@ struct WholeWeights {
   std::vector<float> scales;  // one a row
 };
 
+/// The whole number that is nearest, below 2⁵¹.
+inline double nearest(double x) {
+  constexpr double kRounds = 6755399441055744.0;  // 1.5·2⁵²: adding it leaves whole numbers, ties to even
+  return (x + kRounds) - kRounds;
+}
+
 /// The step that fits all of `row` best, when they are whole multiples of about `step`.
 double refined(std::span<const float> row, double step) {
+  const double inverse = 1 / step;
   double products = 0, squares = 0;
   for (const float w : row) {
-    const double q = std::nearbyint(w / step);
+    const double q = nearest(w * inverse);
     products += w * q;
     squares += q * q;
   }
   return squares > 0 ? products / squares : step;
 }
 
-/// The step of which all of `row` are whole multiples of at most 127; none where there is no such step. Weights that
-/// were dequantised before are such multiples up to the rounding of a product. Euclid's algorithm on all of them.
-std::optional<float> step_of(std::span<const float> row) {
-  constexpr double kMost = 127, kSlack = 0.1;  // of the smallest step there may be
+constexpr double kMostSteps = 127;
+
+/// The step of which all of `row` seem to be whole multiples of at most 127; none where there is no such step. Weights
+/// that were dequantised before are such multiples up to the rounding of a product. Euclid's algorithm on all of them.
+std::optional<double> step_of(std::span<const float> row) {
+  constexpr double kSlack = 0.1;  // of the smallest step there may be
   double largest = 0;
   for (const float w : row) {
     if (!std::isfinite(w)) return std::nullopt;
     largest = std::max(largest, std::fabs(static_cast<double>(w)));
   }
-  if (largest == 0) return 1.0f;
-  const double least = largest / kMost;
+  if (largest == 0) return 1.0;
+  const double least = largest / kMostSteps;
   double step = largest;  // the greatest common divisor so far
   for (size_t i = 0; i < row.size(); ++i) {
-    double a = std::fabs(static_cast<double>(row[i]));
+    double a = std::fabs(static_cast<double>(row[i])), inverse = 1 / step;
     bool changed = false;
     while (true) {
-      const double rest = std::fabs(a - std::nearbyint(a / step) * step);
+      const double rest = std::fabs(a - nearest(a * inverse) * step);
       if (rest <= least * kSlack) break;
       if (rest < least * (1 - kSlack)) return std::nullopt;
       a = step;
       step = rest;
+      inverse = 1 / step;
       changed = true;
     }
     // Differences of rounded numbers; all numbers so far know their divisor better.
     if (changed) step = refined(row.first(i + 1), step);
   }
-  step = refined(row, step);
-  constexpr double kRounding = 1e-6;
-  for (const float w : row) {
-    const double q = std::nearbyint(w / step);
-    if (std::fabs(q) > kMost || std::fabs(w - q * step) > kRounding * largest) return std::nullopt;
+  return refined(row, step);
+}
+
+/// Writes how many steps each of `row` is. False where one is no whole number of them, or their sum of products with
+/// bytes need not fit 32 bits.
+bool count_steps(std::span<const float> row, double step, int8_t* numbers) {
+  constexpr double kRounding = 1e-6 * kMostSteps;  // of the largest weight, in steps
+  const double inverse = 1 / step;
+  int64_t reach = 0;
+  bool whole = true;
+  for (size_t i = 0; i < row.size(); ++i) {
+    const double q = row[i] * inverse, n = nearest(q);
+    whole = whole && std::fabs(n) <= kMostSteps && std::fabs(q - n) <= kRounding;
+    numbers[i] = static_cast<int8_t>(whole ? n : 0);
+    reach += std::abs(int64_t{numbers[i]});
   }
-  return static_cast<float>(step);
+  return whole && 255 * reach <= std::numeric_limits<int32_t>::max();
 }
 
 std::optional<WholeWeights> whole_weights(const Tensor& w) {
   const int64_t rows = w.shape()[0], each = rows > 0 ? w.elements() / rows : 0;
   if (each == 0) return std::nullopt;
-  WholeWeights whole{Tensor(DType::i8, w.shape()), {}};
-  for (int64_t r = 0; r < rows; ++r) {
-    const auto row = w.data<float>().subspan(static_cast<size_t>(r * each), static_cast<size_t>(each));
-    const auto step = step_of(row);
-    if (!step) return std::nullopt;
-    whole.scales.push_back(*step);
-    int64_t reach = 0;  // of the sum, in steps, whatever the bytes are
-    for (int64_t i = 0; i < each; ++i) {
-      const auto q = static_cast<int8_t>(std::nearbyint(row[static_cast<size_t>(i)] / *step));
-      whole.numbers.data<int8_t>()[static_cast<size_t>(r * each + i)] = q;
-      reach += 255 * std::abs(int64_t{q});
+  WholeWeights whole{Tensor(DType::i8, w.shape()), std::vector<float>(static_cast<size_t>(rows))};
+  const auto values = w.data<float>();
+  const auto numbers = whole.numbers.data<int8_t>();
+  std::atomic<bool> all{true};
+  parallel_for(rows, std::max<int64_t>(1, (1 << 14) / each), [&](int64_t first, int64_t last) {
+    for (int64_t r = first; r < last && all; ++r) {
+      const auto row = values.subspan(static_cast<size_t>(r * each), static_cast<size_t>(each));
+      const auto step = step_of(row);
+      if (!step || !count_steps(row, *step, numbers.data() + r * each)) all = false;
+      if (step) whole.scales[static_cast<size_t>(r)] = static_cast<float>(*step);
     }
-    if (reach > std::numeric_limits<int32_t>::max()) return std::nullopt;
-  }
+  });
+  if (!all) return std::nullopt;
   return whole;
 }
 
 Tensor transposed(const Tensor& matrix) {
   const int64_t rows = matrix.shape()[0], columns = matrix.shape()[1];
   Tensor t(DType::f32, {columns, rows});
-  for (int64_t r = 0; r < rows; ++r)
-    for (int64_t c = 0; c < columns; ++c)
-      t.data<float>()[static_cast<size_t>(c * rows + r)] = matrix.data<float>()[static_cast<size_t>(r * columns + c)];
+  StridedCopy(sizeof(float), {columns, rows}, {1, columns}, {rows, 1}).run(matrix.raw(), t.raw());
   return t;
 }
 

@@ -6,8 +6,8 @@
 #include "runtime/core/parallel.h"
 #include "runtime/cpu/bf16/kernels.h"
 #include "runtime/cpu/bf16/norm_rows.h"
-#include "runtime/cpu/norm_input_gradient.h"
-#include "runtime/cpu/vector/dot_tiles.h"
+#include "runtime/cpu/norm_formulas.h"
+#include "runtime/cpu/vector/bf16_kernels.h"
 #include "runtime/cpu/vector/vector.h"
 
 namespace graft::cpu::bf16 {
@@ -28,11 +28,11 @@ class FloatRows {
  public:
   explicit FloatRows(int64_t channels) : channels_(channels) {}
   float* read(const uint16_t* x, int64_t row, int64_t rows) {
-    bf16_loops()->widen(rows * channels_, x + row * channels_, floats_);
+    bf16_kernels()->loops.widen(rows * channels_, x + row * channels_, floats_);
     return floats_;
   }
   void write(uint16_t* y, int64_t row, int64_t rows) const {
-    bf16_loops()->narrow(rows * channels_, floats_, y + row * channels_);
+    bf16_kernels()->loops.narrow(rows * channels_, floats_, y + row * channels_);
   }
 
  private:
@@ -71,14 +71,6 @@ void apply(const Rows& r, const uint16_t* x, const float* slope, const float* sh
   });
 }
 
-void slope_and_shift(int64_t channels, const float* scale, const float* bias, const float* mean, const float* variance,
-                     float epsilon, float* slope, float* shift) {
-  for (int64_t c = 0; c < channels; ++c) {
-    slope[c] = scale[c] / std::sqrt(variance[c] + epsilon);
-    shift[c] = bias[c] - mean[c] * slope[c];
-  }
-}
-
 class FixedKernel final : public Kernel {
  public:
   FixedKernel(const BatchNorm& op, const KernelRequest& r) : op_(op), rows_(r.inputs[0]) {}
@@ -108,7 +100,7 @@ class TrainingKernel final : public Kernel {
     const auto in = [&](size_t i) { return static_cast<const float*>(a.inputs[i]); };
     const auto* x = static_cast<const uint16_t*>(a.inputs[0]);
     auto *mean = static_cast<float*>(a.outputs[1]), *variance = static_cast<float*>(a.outputs[2]);
-    measure(statistics_, rows_.channels, x, a.scratch, mean, variance);
+    Bf16Rows::measure(statistics_, x, a.scratch, mean, variance);
     auto* const slope = reinterpret_cast<float*>(static_cast<std::byte*>(a.scratch) + statistics_.scratch_bytes());
     float* const shift = slope + rows_.channels;
     slope_and_shift(rows_.channels, in(1), in(2), mean, variance, op_.epsilon, slope, shift);
@@ -163,7 +155,7 @@ class GradientKernel final : public Kernel {
     // With a residual, dz is its gradient: the first pass writes it, and the second reads it instead of dy and y.
     auto* const dz = op_.tail.residual ? static_cast<uint16_t*>(a.outputs[3]) : nullptr;
     NormGradientRows rows{numbers(0), numbers(1), dz ? numbers(6) : nullptr, dz, mean, slope, shift};
-    sum_norm_gradient(sums_, rows_.channels, rows, a.scratch, variance, op_.epsilon, d_scale, d_bias);
+    Bf16Rows::sum(sums_, rows, a.scratch, variance, op_.epsilon, d_scale, d_bias);
     input_gradient_.prepare(scale, mean, variance, op_.epsilon, d_scale, d_bias, scratch);
     if (dz) rows.dy = dz;
     apply_gradient(rows_, input_gradient_, rows, dz ? Activation{} : op_.tail.activation, scratch,
@@ -217,8 +209,9 @@ std::unique_ptr<Kernel> make(const Op& op, const KernelRequest& r) {
 
 }  // namespace
 
-void measure(const ChannelStatistics& statistics, int64_t channels, const uint16_t* x, void* scratch, float* mean,
-             float* variance) {
+void Bf16Rows::measure(const ChannelStatistics& statistics, const uint16_t* x, void* scratch, float* mean,
+                       float* variance) {
+  const int64_t channels = statistics.channels();
   for_pieces(statistics.rows(), [&](int64_t piece, int64_t first, int64_t last) {
     FloatRows values(channels);
     by_rows(first, last, channels,
@@ -227,8 +220,9 @@ void measure(const ChannelStatistics& statistics, int64_t channels, const uint16
   statistics.finish(scratch, mean, variance);
 }
 
-void sum_norm_gradient(const NormGradientSums& sums, int64_t channels, const NormGradientRows& from, void* scratch,
-                       const float* variance, float epsilon, float* d_scale, float* d_bias) {
+void Bf16Rows::sum(const NormGradientSums& sums, const NormGradientRows& from, void* scratch, const float* variance,
+                   float epsilon, float* d_scale, float* d_bias) {
+  const int64_t channels = sums.channels();
   for_pieces(sums.rows(), [&](int64_t piece, int64_t first, int64_t last) {
     FloatRows dy(channels), x(channels), y(channels);
     by_rows(first, last, channels, [&](int64_t row, int64_t rows) {

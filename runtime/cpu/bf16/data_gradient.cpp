@@ -6,17 +6,15 @@
 #include "runtime/core/strided_copy.h"
 #include "runtime/cpu/bf16/kernels.h"
 #include "runtime/cpu/bf16/norm_rows.h"
+#include "runtime/cpu/bf16/rounded_product.h"
 #include "runtime/cpu/bf16/winograd.h"
+#include "runtime/cpu/convolution/afterwards.h"
 #include "runtime/cpu/convolution/operands.h"
-#include "runtime/cpu/dot_product.h"
-#include "runtime/cpu/packed_weights.h"
 #include "runtime/cpu/window_rows.h"
 #include "runtime/ops/convolution.h"
 
 namespace graft::cpu::bf16 {
 namespace {
-
-constexpr int64_t kBytes = 2;
 
 /// Along one dimension: the result's pixels i·stride + phase, and the taps that meet them, last to first.
 struct Phase {
@@ -39,29 +37,28 @@ class PhaseProduct {
                const Operand& dx)
       : rows_(std::move(rows)),
         columns_(std::move(columns)),
-        windows_(reduced(), dy, grid(dx), kBytes),
-        product_(*bf16_tiles(), kBytes, dx.shape[0] * rows_.count * columns_.count, windows_.row_bytes() / kBytes,
-                 dx.shape[1]),
-        weights_(w, static_cast<int64_t>(product_.packed_bytes() / sizeof(float)),
-                 [this, kernel = window.kernel, in = dx.shape[1], out = dy.shape[1]](const float* f, float* packed) {
-                   pack(kernel, in, out, f, reinterpret_cast<std::byte*>(packed));
+        windows_(reduced(), dy, grid(dx), RoundedProduct::kBytes),
+        product_(dx.shape[0] * rows_.count * columns_.count, windows_.row_bytes() / RoundedProduct::kBytes, dx.shape[1],
+                 w,
+                 [this, kernel = window.kernel, in = dx.shape[1], out = dy.shape[1]](
+                     const RoundedProduct::Product& product, const float* f, std::byte* packed) {
+                   pack(product, kernel, in, out, f, packed);
                  }) {}
   PhaseProduct(const PhaseProduct&) = delete;
   PhaseProduct& operator=(const PhaseProduct&) = delete;
 
-  size_t scratch_bytes() const { return weights_.scratch_bytes() + product_.scratch_bytes(); }
-  int64_t results() const { return product_.rows() * product_.columns(); }
+  size_t scratch_bytes() const { return product_.scratch_bytes(); }
+  int64_t results() const { return product_.product().rows() * product_.product().columns(); }
   const Phase& rows() const { return rows_; }
   const Phase& columns() const { return columns_; }
   void run(const void* dy, const void* w, const Bf16Tail& tail, void* result, void* scratch) const {
-    const auto* packed = reinterpret_cast<const std::byte*>(weights_.get(w, scratch));
     product_.run(
-        [&](IndexRange range, std::byte* room, int64_t pitch) -> PackedDotProduct<Bf16Tail>::Rows {
-          if (windows_.is_every_pixel()) return product_.plain_rows(dy, range, room, pitch);
-          windows_.gather(dy, range, std::byte{0}, room, pitch);
-          return {room, pitch};
+        [&](IndexRange range, std::byte* buffer, int64_t pitch) -> RoundedProduct::Rows {
+          if (windows_.is_every_pixel()) return product_.product().plain_rows(dy, range, buffer, pitch);
+          windows_.gather(dy, range, std::byte{0}, buffer, pitch);
+          return {buffer, pitch};
         },
-        packed, tail, result, static_cast<std::byte*>(scratch) + weights_.scratch_bytes());
+        w, tail, result, scratch);
   }
 
  private:
@@ -78,26 +75,24 @@ class PhaseProduct {
     return g;
   }
   /// Filters [out][in][kernel] → for each input channel: taps, output channels.
-  void pack(Extent2d kernel, int64_t in, int64_t out, const float* w, std::byte* packed) const {
-    if (out % 2 == 0) return pack_pairs(kernel, in, out, w, reinterpret_cast<uint32_t*>(packed));
-    const int64_t depth = product_.depth(), all = kernel.height * kernel.width;
-    product_.pack(
-        [&](int64_t c, std::byte* to) {
-          std::vector<float> line;
-          for (const int64_t r : rows_.taps)
-            for (const int64_t s : columns_.taps)
-              for (int64_t n = 0; n < out; ++n) line.push_back(w[(n * in + c) * all + r * kernel.width + s]);
-          auto* const numbers = reinterpret_cast<uint16_t*>(to);
-          bf16_loops()->narrow(depth, line.data(), numbers);
-          if (depth % 2 != 0) numbers[depth] = 0;
-        },
-        packed);
+  void pack(const RoundedProduct::Product& product, Extent2d kernel, int64_t in, int64_t out, const float* w,
+            std::byte* packed) const {
+    if (out % 2 == 0) return pack_pairs(product, kernel, in, out, w, reinterpret_cast<uint32_t*>(packed));
+    const int64_t all = kernel.height * kernel.width;
+    RoundedProduct::by_lines([&](const float* filters, int64_t c, float* buffer) {
+      float* to = buffer;
+      for (const int64_t r : rows_.taps)
+        for (const int64_t s : columns_.taps)
+          for (int64_t n = 0; n < out; ++n) *to++ = filters[(n * in + c) * all + r * kernel.width + s];
+      return static_cast<const float*>(buffer);
+    })(product, w, packed);
   }
 
   /// The same in the order in which filters lie: a word is two of them.
-  void pack_pairs(Extent2d kernel, int64_t in, int64_t out, const float* w, uint32_t* packed) const {
+  void pack_pairs(const RoundedProduct::Product& product, Extent2d kernel, int64_t in, int64_t out, const float* w,
+                  uint32_t* packed) const {
     constexpr int64_t kWidth = DotShape::kColumns;
-    const int64_t all = kernel.height * kernel.width, words = product_.depth() / 2;
+    const int64_t all = kernel.height * kernel.width, words = product.depth() / 2;
     parallel_for(DotShape::panels(in), 1, [&](int64_t first, int64_t last) {
       thread_local std::vector<uint16_t> pair;  // weights that train are packed at each run, which is not to allocate
       pair.resize(static_cast<size_t>(2 * kWidth * all));
@@ -107,8 +102,8 @@ class PhaseProduct {
         uint32_t* const to = packed + panel * words * kWidth;
         if (columns < kWidth) std::fill_n(to, words * kWidth, 0u);
         for (int64_t n = 0; n < out; n += 2) {
-          bf16_loops()->narrow(columns * all, w + (n * in + c0) * all, even);
-          bf16_loops()->narrow(columns * all, w + ((n + 1) * in + c0) * all, odd);
+          bf16_kernels()->loops.narrow(columns * all, w + (n * in + c0) * all, even);
+          bf16_kernels()->loops.narrow(columns * all, w + ((n + 1) * in + c0) * all, odd);
           int64_t tap = 0;
           for (const int64_t r : rows_.taps)
             for (const int64_t s : columns_.taps) {
@@ -124,8 +119,7 @@ class PhaseProduct {
 
   Phase rows_, columns_;
   WindowRows windows_;
-  PackedDotProduct<Bf16Tail> product_;
-  PackedWeights weights_;
+  RoundedProduct product_;
 };
 
 class DataGradient final : public Kernel {
@@ -151,7 +145,7 @@ class DataGradient final : public Kernel {
     }
   }
   size_t scratch_bytes() const override {
-    return own_scratch_ + (is_whole() ? 0 : static_cast<size_t>(results_ * kBytes));
+    return own_scratch_ + (is_whole() ? 0 : static_cast<size_t>(results_ * RoundedProduct::kBytes));
   }
   void run(const KernelArguments& a) override {
     const auto* residual = residual_ ? static_cast<const uint16_t*>(a.inputs[2]) : nullptr;
@@ -193,7 +187,7 @@ class DataGradient final : public Kernel {
           const int64_t at = ((image * dx_[2] + row) * dx_[3] + i * stride_.width + phase.columns().phase) * channels;
           const uint16_t* const from = results + (line * count + i) * channels;
           if (residual)
-            bf16_loops()->add(channels, from, residual + at, {}, dx + at);
+            bf16_kernels()->loops.add(channels, from, residual + at, {}, dx + at);
           else
             std::copy_n(from, channels, dx + at);
         }
@@ -209,34 +203,6 @@ class DataGradient final : public Kernel {
   int64_t results_ = 0;
 };
 
-/// Goes on through a norm after a convolution's gradient is whole.
-class NormAfterwards final : public Kernel {
- public:
-  NormAfterwards(std::unique_ptr<Kernel> convolution, const ConvolutionBackwardData& op)
-      : convolution_(std::move(convolution)),
-        epsilon_(op.norm->epsilon),
-        channels_(op.input_shape[1]),
-        sums_(op.input_shape[0] * op.input_shape[2] * op.input_shape[3], channels_, op.norm->activation) {}
-  size_t scratch_bytes() const override { return std::max(convolution_->scratch_bytes(), sums_.scratch_bytes()); }
-  void refresh() override { convolution_->refresh(); }
-  void run(const KernelArguments& a) override {
-    const size_t first = a.inputs.size() - 4;
-    convolution_->run({a.inputs.first(first), a.outputs.first(1), a.scratch, a.step});
-    const auto numbers = [&](size_t i) { return static_cast<const uint16_t*>(a.inputs[first + i]); };
-    auto* dz = static_cast<uint16_t*>(a.outputs[0]);
-    sum_norm_gradient(sums_, channels_,
-                      {dz, numbers(1), numbers(0), dz, static_cast<const float*>(a.inputs[first + 2])}, a.scratch,
-                      static_cast<const float*>(a.inputs[first + 3]), epsilon_, static_cast<float*>(a.outputs[1]),
-                      static_cast<float*>(a.outputs[2]));
-  }
-
- private:
-  std::unique_ptr<Kernel> convolution_;
-  float epsilon_;
-  int64_t channels_;
-  NormGradientSums sums_;
-};
-
 std::unique_ptr<Kernel> make(const ConvolutionBackwardData& op, const KernelRequest& r) {
   if (op.norm) {
     if (op.input_shape[1] > kMostChannels) return nullptr;
@@ -246,7 +212,7 @@ std::unique_ptr<Kernel> make(const ConvolutionBackwardData& op, const KernelRequ
     for (size_t i = inputs; i < inputs + 2; ++i)
       if (r.inputs[i].dtype != DType::bf16 || r.inputs[i].strides != r.outputs[0].strides) return nullptr;
     auto kernel = make(bare, {bare, r.inputs.first(inputs), r.outputs.first(1), r.in_place_input});
-    return kernel ? std::make_unique<NormAfterwards>(std::move(kernel), op) : nullptr;
+    return kernel ? std::make_unique<NormAfterwards<Bf16Rows>>(std::move(kernel), op) : nullptr;
   }
   const Operand &dy = r.inputs[0], &w = r.inputs[1], &dx = r.outputs[0];
   const bool types = dy.dtype == DType::bf16 && w.dtype == DType::f32 && dx.dtype == DType::bf16 &&

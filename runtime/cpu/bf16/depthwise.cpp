@@ -3,7 +3,7 @@
 #include "runtime/core/parallel.h"
 #include "runtime/cpu/convolution/operands.h"
 #include "runtime/cpu/packed_weights.h"
-#include "runtime/cpu/vector/dot_tiles.h"
+#include "runtime/cpu/vector/bf16_kernels.h"
 
 namespace graft::cpu::bf16 {
 namespace {
@@ -38,10 +38,10 @@ class DepthwiseForward final : public Kernel {
           const int64_t at = top + t * window_.dilation.height;
           lines[t] = at >= 0 && at < height ? x + (row / y_[2] * height + at) * width * channels : nullptr;
         }
-        bf16_depthwise()->row({channels, width, y_[3], window_.kernel.height, window_.kernel.width,
-                               window_.stride.width, window_.dilation.width, window_.padding.left, lines, weights,
-                               has_bias_ ? static_cast<const float*>(a.inputs[2]) : nullptr, tail_.activation,
-                               y + row * y_[3] * channels});
+        bf16_kernels()->depthwise.row({channels, width, y_[3], window_.kernel.height, window_.kernel.width,
+                                       window_.stride.width, window_.dilation.width, window_.padding.left, lines,
+                                       weights, has_bias_ ? static_cast<const float*>(a.inputs[2]) : nullptr,
+                                       tail_.activation, y + row * y_[3] * channels});
       }
     });
   }

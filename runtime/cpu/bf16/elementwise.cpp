@@ -3,7 +3,7 @@
 
 #include "runtime/core/parallel.h"
 #include "runtime/cpu/bf16/kernels.h"
-#include "runtime/cpu/vector/dot_tiles.h"
+#include "runtime/cpu/vector/bf16_kernels.h"
 #include "runtime/cpu/vector/functions.h"
 #include "runtime/cpu/walk.h"
 #include "runtime/ops/binary.h"
@@ -27,11 +27,11 @@ class CastKernel final : public Kernel {
   void run(const KernelArguments& a) override {
     parallel_for(elements_, kGrain, [&](int64_t first, int64_t last) {
       if (narrows_)
-        bf16_loops()->narrow(last - first, static_cast<const float*>(a.inputs[0]) + first,
-                             static_cast<uint16_t*>(a.outputs[0]) + first);
+        bf16_kernels()->loops.narrow(last - first, static_cast<const float*>(a.inputs[0]) + first,
+                                     static_cast<uint16_t*>(a.outputs[0]) + first);
       else
-        bf16_loops()->widen(last - first, static_cast<const uint16_t*>(a.inputs[0]) + first,
-                            static_cast<float*>(a.outputs[0]) + first);
+        bf16_kernels()->loops.widen(last - first, static_cast<const uint16_t*>(a.inputs[0]) + first,
+                                    static_cast<float*>(a.outputs[0]) + first);
     });
   }
 
@@ -52,7 +52,7 @@ std::unique_ptr<Kernel> make_cast(const Cast&, const KernelRequest& r) {
 class PairKernel final : public Kernel {
  public:
   PairKernel(const Binary& op, int64_t elements)
-      : loop_(op.kind == Binary::Kind::add ? bf16_loops()->add : bf16_loops()->multiply),
+      : loop_(op.kind == Binary::Kind::add ? bf16_kernels()->loops.add : bf16_kernels()->loops.multiply),
         activation_(op.activation),
         elements_(elements) {}
   void run(const KernelArguments& args) override {
@@ -73,7 +73,7 @@ class PairKernel final : public Kernel {
 class GateKernel final : public Kernel {
  public:
   GateKernel(const Binary& op, const Shape& y, size_t pictures)
-      : loop_(op.kind == Binary::Kind::add ? bf16_loops()->add : bf16_loops()->multiply),
+      : loop_(op.kind == Binary::Kind::add ? bf16_kernels()->loops.add : bf16_kernels()->loops.multiply),
         activation_(op.activation),
         channels_(y[1]),
         pixels_(y[2] * y[3]),
@@ -116,7 +116,7 @@ class ActivationKernel final : public Kernel {
     const auto* x = static_cast<const uint16_t*>(args.inputs[0]);
     auto* y = static_cast<uint16_t*>(args.outputs[0]);
     parallel_for(elements_, kGrain, [&](int64_t first, int64_t last) {
-      bf16_loops()->activate(last - first, x + first, activation_, y + first);
+      bf16_kernels()->loops.activate(last - first, x + first, activation_, y + first);
     });
   }
 
@@ -137,9 +137,9 @@ class FunctionKernel final : public Kernel {
       alignas(64) float piece[kPiece];
       for (int64_t i = first; i < last; i += kPiece) {
         const int64_t n = std::min(kPiece, last - i);
-        bf16_loops()->widen(n, x + i, piece);
+        bf16_kernels()->loops.widen(n, x + i, piece);
         loop_(n, piece, alpha_, beta_, piece);
-        bf16_loops()->narrow(n, piece, y + i);
+        bf16_kernels()->loops.narrow(n, piece, y + i);
       }
     });
   }
@@ -167,7 +167,7 @@ class ActivationGradientKernel final : public Kernel {
     const auto *dy = static_cast<const uint16_t*>(args.inputs[0]), *y = static_cast<const uint16_t*>(args.inputs[1]);
     auto* dx = static_cast<uint16_t*>(args.outputs[0]);
     parallel_for(elements_, kGrain, [&](int64_t first, int64_t last) {
-      bf16_loops()->activation_gradient(last - first, dy + first, y + first, activation_, dx + first);
+      bf16_kernels()->loops.activation_gradient(last - first, dy + first, y + first, activation_, dx + first);
     });
   }
 

@@ -10,19 +10,27 @@ namespace graft::cpu::bf16 {
 
 inline constexpr int64_t kMostChannels = 2048;  // that these functions serve
 
-/// Mean and biased variance of each channel, as ChannelStatistics has them.
-void measure(const ChannelStatistics& statistics, int64_t channels, const uint16_t* x, void* scratch, float* mean,
-             float* variance);
-
-/// Gradients of scale and bias, as NormGradientSums has them: from dy, the norm's input x, and a mask. `y`, the
-/// activated output, gives it where it is not null, and dz (may be dy) gets the masked gradient; else it follows from
-/// x·slope + shift.
+/// From dy, the norm's input x, and a mask. `y`, the activated output, gives it where it is not null, and dz (may be
+/// dy) gets the masked gradient; else it follows from x·slope + shift.
 struct NormGradientRows {
   const uint16_t *dy, *x, *y = nullptr;
   uint16_t* dz = nullptr;
   const float *mean, *slope = nullptr, *shift = nullptr;
 };
-void sum_norm_gradient(const NormGradientSums& sums, int64_t channels, const NormGradientRows& rows, void* scratch,
-                       const float* variance, float epsilon, float* d_scale, float* d_bias);
+
+/// What NormAfterwards and MeasuredAfterwards ask for, too.
+struct Bf16Rows {
+  using Number = uint16_t;
+  /// Mean and biased variance of each channel, as ChannelStatistics has them.
+  static void measure(const ChannelStatistics& statistics, const uint16_t* x, void* scratch, float* mean,
+                      float* variance);
+  /// Gradients of scale and bias, as NormGradientSums has them.
+  static void sum(const NormGradientSums& sums, const NormGradientRows& rows, void* scratch, const float* variance,
+                  float epsilon, float* d_scale, float* d_bias);
+  static void sum(const NormGradientSums& sums, uint16_t* dz, const uint16_t* u, const float* mean, const uint16_t* x,
+                  void* scratch, const float* variance, float epsilon, float* d_scale, float* d_bias) {
+    sum(sums, {dz, u, x, dz, mean}, scratch, variance, epsilon, d_scale, d_bias);
+  }
+};
 
 }  // namespace graft::cpu::bf16

@@ -7,7 +7,7 @@
 #include "runtime/cpu/bf16/kernels.h"
 #include "runtime/cpu/convolution/operands.h"
 #include "runtime/cpu/pool_window.h"
-#include "runtime/cpu/vector/dot_tiles.h"
+#include "runtime/cpu/vector/bf16_kernels.h"
 #include "runtime/ops/reduce.h"
 
 namespace graft::cpu::bf16 {
@@ -20,7 +20,7 @@ void write(const float* sums, int64_t n, DType type, void* y, int64_t at) {
   if (type == DType::f32)
     std::copy_n(sums, n, static_cast<float*>(y) + at);
   else
-    bf16_loops()->narrow(n, sums, static_cast<uint16_t*>(y) + at);
+    bf16_kernels()->loops.narrow(n, sums, static_cast<uint16_t*>(y) + at);
 }
 
 /// body(first channel, channels) for some channels at a time.
@@ -34,6 +34,7 @@ class MaxKernel final : public Kernel {
   MaxKernel(const MaxPool& op, const KernelRequest& r)
       : window_(op.window), x_(r.inputs[0].shape), y_(r.outputs[0].shape) {}
   void run(const KernelArguments& a) override {
+    const Bf16Loops& loops = bf16_kernels()->loops;
     const auto* x = static_cast<const uint16_t*>(a.inputs[0]);
     auto* y = static_cast<uint16_t*>(a.outputs[0]);
     const int64_t channels = x_[1];
@@ -45,7 +46,7 @@ class MaxKernel final : public Kernel {
           for_taps(window_, {x_[2], x_[3]}, {line % y_[2], column}, [&](int64_t row, int64_t at) {
             seen[count++] = x + ((line / y_[2] * x_[2] + row) * x_[3] + at) * channels;
           });
-          bf16_loops()->max_of(channels, seen, count, y + (line * y_[3] + column) * channels);
+          loops.max_of(channels, seen, count, y + (line * y_[3] + column) * channels);
         }
     });
   }
@@ -72,6 +73,7 @@ class AverageKernel final : public Kernel {
         y_(r.outputs[0].shape),
         type_(r.outputs[0].dtype) {}
   void run(const KernelArguments& a) override {
+    const Bf16Loops& loops = bf16_kernels()->loops;
     const auto* x = static_cast<const uint16_t*>(a.inputs[0]);
     const int64_t channels = x_[1];
     parallel_for(y_[0] * y_[2], 1, [&](int64_t first, int64_t last) {
@@ -81,7 +83,7 @@ class AverageKernel final : public Kernel {
           by_channels(channels, [&](int64_t c, int64_t n) {
             float sums[kChannels] = {};
             for_taps(window_, {x_[2], x_[3]}, {line % y_[2], column}, [&](int64_t row, int64_t at) {
-              bf16_loops()->add_scaled(n, x + ((line / y_[2] * x_[2] + row) * x_[3] + at) * channels + c, weight, sums);
+              loops.add_scaled(n, x + ((line / y_[2] * x_[2] + row) * x_[3] + at) * channels + c, weight, sums);
             });
             write(sums, n, type_, a.outputs[0], (line * y_[3] + column) * channels + c);
           });
@@ -107,6 +109,7 @@ class GlobalMeanKernel final : public Kernel {
  public:
   GlobalMeanKernel(const Shape& x, DType type) : x_(x), type_(type) {}
   void run(const KernelArguments& a) override {
+    const Bf16Loops& loops = bf16_kernels()->loops;
     const auto* x = static_cast<const uint16_t*>(a.inputs[0]);
     const int64_t channels = x_[1], pixels = x_[2] * x_[3];
     const int64_t parts = (channels + kChannels - 1) / kChannels;
@@ -114,8 +117,7 @@ class GlobalMeanKernel final : public Kernel {
       for (int64_t part = first; part < last; ++part) {
         const int64_t image = part / parts, c = part % parts * kChannels, n = std::min(kChannels, channels - c);
         float sums[kChannels] = {};
-        for (int64_t p = 0; p < pixels; ++p)
-          bf16_loops()->add_scaled(n, x + (image * pixels + p) * channels + c, 1.0f, sums);
+        for (int64_t p = 0; p < pixels; ++p) loops.add_scaled(n, x + (image * pixels + p) * channels + c, 1.0f, sums);
         for (float& sum : sums) sum /= static_cast<float>(pixels);
         write(sums, n, type_, a.outputs[0], image * channels + c);
       }

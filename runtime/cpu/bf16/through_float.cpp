@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "runtime/core/parallel.h"
-#include "runtime/cpu/vector/dot_tiles.h"
+#include "runtime/cpu/vector/bf16_kernels.h"
 #include "runtime/cpu/walk.h"
 
 namespace graft::cpu::bf16 {
@@ -55,7 +55,7 @@ class ThroughFloat final : public Kernel {
     for (const Copied& c : inputs_) {
       const auto* x = static_cast<const uint16_t*>(a.inputs[c.index]);
       parallel_for(c.elements, kGrain, [&](int64_t first, int64_t last) {
-        bf16_loops()->widen(last - first, x + first, floats + c.at + first);
+        bf16_kernels()->loops.widen(last - first, x + first, floats + c.at + first);
       });
       input_pointers_[c.index] = floats + c.at;
     }
@@ -64,7 +64,7 @@ class ThroughFloat final : public Kernel {
     for (const Copied& c : outputs_) {
       auto* y = static_cast<uint16_t*>(a.outputs[c.index]);
       parallel_for(c.elements, kGrain, [&](int64_t first, int64_t last) {
-        bf16_loops()->narrow(last - first, floats + c.at + first, y + first);
+        bf16_kernels()->loops.narrow(last - first, floats + c.at + first, y + first);
       });
     }
   }

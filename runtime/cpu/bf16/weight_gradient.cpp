@@ -5,7 +5,7 @@
 #include "runtime/core/parallel.h"
 #include "runtime/cpu/bf16/kernels.h"
 #include "runtime/cpu/convolution/operands.h"
-#include "runtime/cpu/vector/dot_tiles.h"
+#include "runtime/cpu/vector/bf16_kernels.h"
 #include "runtime/cpu/window_rows.h"
 #include "runtime/ops/convolution.h"
 
@@ -66,9 +66,9 @@ class WeightGradient final : public Kernel {
   }
 
   void sum_rows(IndexRange rows, IndexRange panels, const uint16_t* x, const uint16_t* dy, float* sums,
-                std::byte* room) const {
-    const Bf16PixelTiles& tiles = *bf16_pixel_tiles();
-    auto* const row_words = reinterpret_cast<uint32_t*>(room);
+                std::byte* buffer) const {
+    const Bf16PixelTiles& tiles = bf16_kernels()->pixel_tiles;
+    auto* const row_words = reinterpret_cast<uint32_t*>(buffer);
     uint32_t* const column_words = row_words + kRowWords;
     auto* const seen = reinterpret_cast<const uint16_t**>(column_words + kPanel * kWords);
     auto* const gathered = reinterpret_cast<std::byte*>(seen + kPixels);
@@ -133,7 +133,8 @@ class WeightGradient final : public Kernel {
     std::fill_n(db, channels, 0.0f);
     parallel_for((channels + kChannels - 1) / kChannels, 1, [&](int64_t first, int64_t last) {
       const int64_t c0 = first * kChannels, c1 = std::min(channels, last * kChannels);
-      for (int64_t p = 0; p < pixels_; ++p) bf16_loops()->add_scaled(c1 - c0, dy + p * channels + c0, 1.0f, db + c0);
+      for (int64_t p = 0; p < pixels_; ++p)
+        bf16_kernels()->loops.add_scaled(c1 - c0, dy + p * channels + c0, 1.0f, db + c0);
     });
   }
 

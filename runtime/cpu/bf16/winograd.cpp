@@ -9,7 +9,7 @@
 #include "runtime/cpu/convolution/operands.h"
 #include "runtime/cpu/convolution/winograd_tiles.h"
 #include "runtime/cpu/packed_weights.h"
-#include "runtime/cpu/vector/dot_tiles.h"
+#include "runtime/cpu/vector/bf16_kernels.h"
 
 namespace graft::cpu::bf16 {
 namespace {
@@ -98,7 +98,7 @@ class WinogradKernel final : public Kernel {
         }
         if (n >= out_) std::fill(lines.begin(), lines.end(), 0.0f);
         for (int64_t p = 0; p < kPositions; ++p) {
-          bf16_loops()->narrow(in_, lines.data() + p * in_, reinterpret_cast<uint16_t*>(words.data()));
+          bf16_kernels()->loops.narrow(in_, lines.data() + p * in_, reinterpret_cast<uint16_t*>(words.data()));
           auto* const to =
               reinterpret_cast<uint32_t*>(packed + p * position_bytes_) + n / kWidth * (in_ / 2) * kWidth + n % kWidth;
           for (int64_t k = 0; k < in_ / 2; ++k) to[k * kWidth] = words[static_cast<size_t>(k)];
@@ -116,7 +116,7 @@ class WinogradKernel final : public Kernel {
   }
 
   void run_block(int64_t first, int64_t n, const std::byte* packed, const KernelArguments& a, std::byte* block) const {
-    const Bf16Winograd& transforms = *bf16_winograd();
+    const Bf16Winograd& transforms = bf16_kernels()->winograd;
     auto* const v = reinterpret_cast<uint16_t*>(block);
     auto* const m = reinterpret_cast<float*>(block + kPositions * v_position() * 2);
     const uint16_t* inputs[kPositions];
@@ -126,9 +126,10 @@ class WinogradKernel final : public Kernel {
     }
     const Bf16Tail sums_only;
     for (int64_t p = 0; p < kPositions; ++p)
-      bf16_tiles()->multiply({n, out_, in_ / 2, reinterpret_cast<const std::byte*>(v + p * v_position()), v_row() * 2,
-                              DotShape::tile_rows(n), packed + p * position_bytes_, in_ / 2 * 4 * DotShape::kColumns,
-                              reinterpret_cast<std::byte*>(m + p * m_position()), m_row(), &sums_only});
+      bf16_kernels()->tiles.multiply({n, out_, in_ / 2, reinterpret_cast<const std::byte*>(v + p * v_position()),
+                                      v_row() * 2, DotShape::tile_rows(n), packed + p * position_bytes_,
+                                      in_ / 2 * 4 * DotShape::kColumns,
+                                      reinterpret_cast<std::byte*>(m + p * m_position()), m_row(), &sums_only});
     uint16_t* outputs[4];
     const uint16_t* residual[4];
     for (int64_t i = 0; i < n; ++i) {

@@ -4,10 +4,9 @@
 #include <vector>
 
 #include "runtime/core/strided_copy.h"
-#include "runtime/cpu/channel_statistics.h"
+#include "runtime/cpu/convolution/afterwards.h"
 #include "runtime/cpu/convolution/kernels.h"
 #include "runtime/cpu/kernel_table.h"
-#include "runtime/cpu/norm_gradient_sums.h"
 #include "runtime/cpu/onednn.h"
 #include "runtime/ops/conv_transpose.h"
 
@@ -64,49 +63,16 @@ std::unique_ptr<Kernel> first_that_serves(const Op& op, const KernelRequest& req
   });
 }
 
-/// Measures what a convolution made, after it.
-class MeasuredAfterwards final : public Kernel {
- public:
-  MeasuredAfterwards(std::unique_ptr<Kernel> convolution, const Shape& y)
-      : convolution_(std::move(convolution)),
-        scratch_((convolution_->scratch_bytes() + 63) / 64 * 64),
-        statistics_(y[0] * y[2] * y[3], y[1]) {}
-  size_t scratch_bytes() const override { return std::max(scratch_, statistics_.scratch_bytes()); }
-  void refresh() override { convolution_->refresh(); }
-  void run(const KernelArguments& a) override {
-    convolution_->run(a);
-    statistics_.compute(static_cast<const float*>(a.outputs[0]), a.scratch, static_cast<float*>(a.outputs[1]),
-                        static_cast<float*>(a.outputs[2]));
+struct FloatRows {
+  using Number = float;
+  static void measure(const ChannelStatistics& statistics, const float* y, void* scratch, float* mean,
+                      float* variance) {
+    statistics.compute(y, scratch, mean, variance);
   }
-
- private:
-  std::unique_ptr<Kernel> convolution_;
-  size_t scratch_;
-  ChannelStatistics statistics_;
-};
-
-/// Goes on through a norm after a convolution's gradient is whole.
-class NormAfterwards final : public Kernel {
- public:
-  NormAfterwards(std::unique_ptr<Kernel> convolution, const ConvolutionBackwardData& op)
-      : convolution_(std::move(convolution)),
-        epsilon_(op.norm->epsilon),
-        sums_(op.input_shape[0] * op.input_shape[2] * op.input_shape[3], op.input_shape[1], op.norm->activation) {}
-  size_t scratch_bytes() const override { return std::max(convolution_->scratch_bytes(), sums_.scratch_bytes()); }
-  void refresh() override { convolution_->refresh(); }
-  void run(const KernelArguments& a) override {
-    const size_t first = a.inputs.size() - 4;
-    convolution_->run({a.inputs.first(first), a.outputs.first(1), a.scratch, a.step});
-    const auto in = [&](size_t i) { return static_cast<const float*>(a.inputs[first + i]); };
-    auto* dz = static_cast<float*>(a.outputs[0]);
-    sums_.compute({dz, in(1), in(2), in(0), dz}, a.scratch, in(3), epsilon_, static_cast<float*>(a.outputs[1]),
-                  static_cast<float*>(a.outputs[2]));
+  static void sum(const NormGradientSums& sums, float* dz, const float* u, const float* mean, const float* x,
+                  void* scratch, const float* variance, float epsilon, float* d_scale, float* d_bias) {
+    sums.compute({dz, u, mean, x, dz}, scratch, variance, epsilon, d_scale, d_bias);
   }
-
- private:
-  std::unique_ptr<Kernel> convolution_;
-  float epsilon_;
-  NormGradientSums sums_;
 };
 
 std::unique_ptr<Kernel> forward(const Convolution& op, const KernelRequest& request) {
@@ -117,7 +83,7 @@ std::unique_ptr<Kernel> forward(const Convolution& op, const KernelRequest& requ
       if (auto kernel = make(op, request)) return kernel;
     Convolution bare = op;
     bare.statistics = false;
-    return std::make_unique<MeasuredAfterwards>(forward(bare, request), request.outputs[0].shape);
+    return std::make_unique<MeasuredAfterwards<FloatRows>>(forward(bare, request), request.outputs[0].shape);
   }
   return first_that_serves<Convolution>(op, request,
                                         {winograd_forward, split_forward, pointwise_forward, library_forward});
@@ -132,7 +98,7 @@ std::unique_ptr<Kernel> backward_data(const ConvolutionBackwardData& op, const K
     ConvolutionBackwardData bare = op;
     bare.norm.reset();
     const size_t inputs = request.inputs.size() - 4;
-    return std::make_unique<NormAfterwards>(
+    return std::make_unique<NormAfterwards<FloatRows>>(
         backward_data(bare, {bare, request.inputs.first(inputs), request.outputs.first(1), request.in_place_input}),
         op);
   }

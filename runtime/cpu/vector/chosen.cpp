@@ -7,7 +7,7 @@
 #endif
 
 #include "runtime/core/isa.h"
-#include "runtime/cpu/vector/dot_tiles.h"
+#include "runtime/cpu/vector/bf16_kernels.h"
 #include "runtime/cpu/vector/functions.h"
 #include "runtime/cpu/vector/rows.h"
 #include "runtime/cpu/vector/split_tiles.h"
@@ -76,42 +76,10 @@ bool allowed(std::string_view own) {
 }  // namespace
 #endif
 
-const Bf16Tiles* bf16_tiles() {
+const Bf16Kernels* bf16_kernels() {
 #if defined(GRAFT_HAS_DOT)
   static const bool has = best_isa() == Isa::avx512 && __builtin_cpu_supports("avx512bf16") && allowed("");
-  return has ? &avx512_bf16::tiles() : nullptr;
-#else
-  return nullptr;
-#endif
-}
-
-const Bf16Loops* bf16_loops() {
-#if defined(GRAFT_HAS_DOT)
-  return bf16_tiles() ? &avx512_bf16::loops() : nullptr;
-#else
-  return nullptr;
-#endif
-}
-
-const Bf16Winograd* bf16_winograd() {
-#if defined(GRAFT_HAS_DOT)
-  return bf16_tiles() ? &avx512_bf16::winograd() : nullptr;
-#else
-  return nullptr;
-#endif
-}
-
-const Bf16Depthwise* bf16_depthwise() {
-#if defined(GRAFT_HAS_DOT)
-  return bf16_tiles() ? &avx512_bf16::depthwise() : nullptr;
-#else
-  return nullptr;
-#endif
-}
-
-const Bf16PixelTiles* bf16_pixel_tiles() {
-#if defined(GRAFT_HAS_DOT)
-  return bf16_tiles() ? &avx512_bf16::pixel_tiles() : nullptr;
+  return has ? &avx512_bf16::kernels() : nullptr;
 #else
   return nullptr;
 #endif

@@ -4,7 +4,6 @@
 #include <array>
 #include <cstring>
 
-#include "runtime/cpu/cpu_backend.h"
 #include "runtime/ops/binary.h"
 #include "runtime/ops/convolution.h"
 #include "runtime/ops/gemm.h"
@@ -14,22 +13,13 @@
 #include "runtime/ops/reshape.h"
 #include "runtime/ops/softmax.h"
 #include "runtime/ops/unary.h"
-#include "tests/runtime/run_operator.h"
+#include "tests/runtime/cpu/bf16.h"
 
 namespace graft {
 namespace {
 
-/// Numbers that bfloat16 holds exactly.
-Tensor rounded(const Shape& shape, uint64_t seed) {
-  return cast(cast(random_tensor(shape, seed), DType::bf16), DType::f32);
-}
-
-class Bf16 : public testing::Test {
+class Bf16 : public NeedsBf16 {
  protected:
-  void SetUp() override {
-    if (!bf16_cpu_backend()) GTEST_SKIP() << "this processor does not multiply bfloat16 numbers";
-  }
-
   ValueId input(const Shape& shape) { return graph_.add_input("x", DType::f32, shape); }
   ValueId weights(const std::string& name, const Shape& shape, uint64_t seed) {
     return graph_.add_constant(name, rounded(shape, seed));

@@ -3,27 +3,18 @@
 
 #include <cstring>
 
-#include "runtime/cpu/cpu_backend.h"
 #include "runtime/ops/batch_norm.h"
 #include "runtime/ops/binary.h"
 #include "runtime/ops/convolution.h"
 #include "runtime/ops/pool.h"
 #include "runtime/ops/unary.h"
-#include "tests/runtime/run_operator.h"
+#include "tests/runtime/cpu/bf16.h"
 
 namespace graft {
 namespace {
 
-Tensor rounded(const Shape& shape, uint64_t seed) {
-  return cast(cast(random_tensor(shape, seed), DType::bf16), DType::f32);
-}
-
-class Bf16Training : public testing::Test {
+class Bf16Training : public NeedsBf16 {
  protected:
-  void SetUp() override {
-    if (!bf16_cpu_backend()) GTEST_SKIP() << "this processor does not multiply bfloat16 numbers";
-  }
-
   ValueId weights(const std::string& name, Tensor values) {
     const ValueId id = graph_.add_constant(name, std::move(values));
     graph_.value(id).trainable = true;

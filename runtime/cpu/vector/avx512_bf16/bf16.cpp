@@ -1,5 +1,6 @@
 // Compiled for AVX-512 BF16 alone; see loops/loops.cpp for what such a file may include.
 #include "runtime/cpu/vector/avx512_bf16/numbers.h"
+#include "runtime/cpu/vector/avx512_bf16/parts.h"
 #include "runtime/cpu/vector/loops/dot_tile.h"
 
 namespace graft::cpu::avx512_bf16 {
@@ -156,7 +157,9 @@ constexpr Bf16Loops kLoops{narrow, widen, add, multiply, activate, activation_gr
 
 }  // namespace
 
-const Bf16Tiles& tiles() { return kTiles; }
-const Bf16Loops& loops() { return kLoops; }
+const Bf16Kernels& kernels() {
+  static const Bf16Kernels all{kTiles, kLoops, winograd(), depthwise(), pixel_tiles()};
+  return all;
+}
 
 }  // namespace graft::cpu::avx512_bf16

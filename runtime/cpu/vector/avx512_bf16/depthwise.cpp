@@ -1,6 +1,6 @@
 // Compiled for AVX-512 BF16 alone; see loops/loops.cpp for what such a file may include.
 #include "runtime/cpu/vector/avx512_bf16/numbers.h"
-#include "runtime/cpu/vector/dot_tiles.h"
+#include "runtime/cpu/vector/avx512_bf16/parts.h"
 
 namespace graft::cpu::avx512_bf16 {
 namespace {
@@ -23,7 +23,7 @@ inline void inside(const Bf16DepthwiseRow& r, int64_t column, int64_t channel, _
   const int64_t step = r.stride * r.channels;
   for (int64_t t = 0; t < r.kernel_height; ++t) {
     if (!r.lines[t]) continue;
-    const uint16_t* x = r.lines[t] + (column * r.stride - r.before) * r.channels + channel;
+    const uint16_t* x = r.lines[t] + (column * r.stride - r.padding) * r.channels + channel;
     const float* w = r.weights + t * r.kernel_width * r.channels + channel;
     const int64_t kernel_width = width > 0 ? width : r.kernel_width;
 #pragma GCC unroll 5
@@ -44,7 +44,7 @@ inline void at_the_edge(const Bf16DepthwiseRow& r, int64_t column, int64_t chann
   for (int64_t t = 0; t < r.kernel_height; ++t) {
     if (!r.lines[t]) continue;
     for (int64_t s = 0; s < r.kernel_width; ++s) {
-      const int64_t at = column * r.stride - r.before + s * r.dilation;
+      const int64_t at = column * r.stride - r.padding + s * r.dilation;
       if (at < 0 || at >= r.width) continue;
       sum += load_some(r.lines[t] + at * r.channels + channel, mask) *
              _mm512_maskz_loadu_ps(mask, r.weights + (t * r.kernel_width + s) * r.channels + channel);
@@ -75,9 +75,9 @@ void row_of(const Bf16DepthwiseRow& r, Inside in) {
 }
 
 void row(const Bf16DepthwiseRow& r) {
-  Inside in{(r.before + r.stride - 1) / r.stride, 0};
+  Inside in{(r.padding + r.stride - 1) / r.stride, 0};
   in.first = in.first < r.columns ? in.first : r.columns;
-  const int64_t room = r.width - 1 - (r.kernel_width - 1) * r.dilation + r.before;
+  const int64_t room = r.width - 1 - (r.kernel_width - 1) * r.dilation + r.padding;
   in.last = room < 0 ? 0 : room / r.stride + 1;
   in.last = in.last > r.columns ? r.columns : in.last < in.first ? in.first : in.last;
   switch (r.kernel_width) {

@@ -2,7 +2,7 @@
 #include <utility>
 
 #include "runtime/cpu/vector/avx512_bf16/numbers.h"
-#include "runtime/cpu/vector/dot_tiles.h"
+#include "runtime/cpu/vector/avx512_bf16/parts.h"
 #include "runtime/cpu/vector/loops/row_addresses.h"
 
 namespace graft::cpu::avx512_bf16 {

@@ -1,6 +1,6 @@
 // Compiled for AVX-512 BF16 alone; see loops/loops.cpp for what such a file may include.
 #include "runtime/cpu/vector/avx512_bf16/numbers.h"
-#include "runtime/cpu/vector/dot_tiles.h"
+#include "runtime/cpu/vector/avx512_bf16/parts.h"
 #include "runtime/cpu/vector/loops/two_dimensional.h"
 
 namespace graft::cpu::avx512_bf16 {

@@ -27,7 +27,7 @@ struct Tile {
   std::byte* c;
   int64_t c_at, c_row, element_bytes;  // element of row 0, column 0; elements between rows; bytes of one
   const Tail* tail;
-  bool far;
+  bool prefetch_a;
   bool bare;  // whole registers of sums are the result
 
   /// Of the columns from 16·j on, those that there are.
@@ -75,8 +75,8 @@ void multiply_tile(const Tile<typename Dot::Tail>& t) {
   const std::byte *c = t.c + t.element_bytes * t.c_at, *const c_last = c + (rows - 1) * bytes;
   const int64_t to_residual = t.tail->residual ? t.tail->residual - t.c : 0;
   // The next tile's rows: a line of them a step.
-  const std::byte* next = t.far ? t.a + rows * t.a_row : t.a;
-  const int64_t next_step = t.far ? kSteps * 64 : 0;
+  const std::byte* next = t.prefetch_a ? t.a + rows * t.a_row : t.a;
+  const int64_t next_step = t.prefetch_a ? kSteps * 64 : 0;
   int64_t k = t.words;
   for (; k >= kSteps; k -= kSteps) {
 #pragma GCC unroll 2
@@ -148,7 +148,7 @@ void multiply(const DotProduct<typename Dot::Tail>& p) {
   for (int64_t n = 0; n < p.columns; n += kWidth) {
     const int64_t columns = p.columns - n < kWidth ? p.columns - n : kWidth;
     Tile<typename Dot::Tail> t{p.words, p.a, p.a_row, p.b + n / kWidth * p.b_panel, n,      columns,
-                               p.c,     n,   p.c_row, bytes_of(p.tail->type),       p.tail, p.far,
+                               p.c,     n,   p.c_row, bytes_of(p.tail->type),       p.tail, p.prefetch_a,
                                bare};
     for (int64_t m = 0; m < p.rows; m += p.tile_rows) {
       const int64_t rows = p.rows - m < p.tile_rows ? p.rows - m : p.tile_rows;

@@ -8,6 +8,15 @@
 
 namespace graft::cpu {
 
+/// x·slope + shift is (x - mean)/σ·scale + bias.
+inline void slope_and_shift(int64_t channels, const float* scale, const float* bias, const float* mean,
+                            const float* variance, float epsilon, float* slope, float* shift) {
+  for (int64_t c = 0; c < channels; ++c) {
+    slope[c] = scale[c] / std::sqrt(variance[c] + epsilon);
+    shift[c] = bias[c] - mean[c] * slope[c];
+  }
+}
+
 /// The gradient of a batch norm's input. With x̂ = (x - μ)/σ, m rows: dx = γ/σ·(dz - Σdz/m - x̂·Σ(dz·x̂)/m), written as
 /// dz·k_dz + x·k_x + k_1. Σdz is dL/dβ and Σ(dz·x̂) dL/dγ.
 class NormInputGradient {
