@@ -26,7 +26,8 @@ class RoundedProduct {
                    pack(product, w, reinterpret_cast<std::byte*>(packed));
                  }) {}
 
-  /// A Pack of `line(w, n, buffer)`: where the depth floats lie that column n multiplies, which may be written to `buffer`.
+  /// A Pack of `line(w, n, buffer)`: where the depth floats lie that column n multiplies, which may be written to
+  /// `buffer`.
   template <typename Line>
   static Pack by_lines(const Line& line) {
     return [line](const Product& product, const float* w, std::byte* packed) {

@@ -10,7 +10,8 @@
 
 namespace graft::cpu {
 
-// What a batch norm needs of a convolution's result, taken after it. `Numbers` says how rows of a type of numbers are read:
+// What a batch norm needs of a convolution's result, taken after it. `Numbers` says how rows of a type of numbers are
+// read:
 //   using Number = …;
 //   static void measure(const ChannelStatistics&, const Number* y, void* scratch, float* mean, float* variance);
 //   static void sum(const NormGradientSums&, Number* dz, const Number* u, const float* mean, const Number* x,

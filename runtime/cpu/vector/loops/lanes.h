@@ -52,6 +52,19 @@ inline void finish_stream() {
 /// Several streams at once run ahead of the processor's own prefetching. The address need not exist.
 inline void prefetch_line(const float* p) { __builtin_prefetch(p); }
 inline Lanes broadcast(float v) { return v - Lanes{}; }
+/// a·b + c, rounded once where the processor can: said outright, since the compiler may contract `a * b + c` in one
+/// instance of a template and not in another, and sums must not depend on which of them computes them.
+inline Lanes multiply_add(Lanes a, Lanes b, Lanes c) {
+#if defined(__AVX512F__)
+  return reinterpret_cast<Lanes>(
+      _mm512_fmadd_ps(reinterpret_cast<__m512>(a), reinterpret_cast<__m512>(b), reinterpret_cast<__m512>(c)));
+#elif defined(__FMA__)
+  return reinterpret_cast<Lanes>(
+      _mm256_fmadd_ps(reinterpret_cast<__m256>(a), reinterpret_cast<__m256>(b), reinterpret_cast<__m256>(c)));
+#else
+  return a * b + c;
+#endif
+}
 
 inline Lanes activated(Lanes v, const Activation& activation) {
   const Lanes zero = {};

@@ -273,7 +273,7 @@ void dot(int64_t depth, const float* x, const float* w, int64_t stride, float* s
     for (int r = 0; r < rows; ++r) {
       const float* const at = w + r * stride + k;
       prefetch_line(at + kDistance);
-      sum[r] += v * load(at);
+      sum[r] = multiply_add(v, load(at), sum[r]);
     }
   }
 #pragma GCC unroll 8

@@ -124,7 +124,7 @@ void multiply_tile(const Tile& t) {
         else
           factor = broadcast(a0[row]);
 #pragma GCC unroll 2
-        for (int j = 0; j < vectors; ++j) sums[row][j] += factor * column[j];
+        for (int j = 0; j < vectors; ++j) sums[row][j] = multiply_add(factor, column[j], sums[row][j]);
       };
       (add_row(std::integral_constant<int, m>{}), ...);
       // One step after the other: their sums fill the registers.
@@ -151,7 +151,7 @@ void multiply_tile(const Tile& t) {
     for (int m = 0; m < rows; ++m) {
       const Lanes factor = broadcast(a0[form != Form::rows ? m : m * a_row]);
 #pragma GCC unroll 2
-      for (int j = 0; j < vectors; ++j) sums[m][j] += factor * column[j];
+      for (int j = 0; j < vectors; ++j) sums[m][j] = multiply_add(factor, column[j], sums[m][j]);
     }
     b += b_row;
     a0 += form != Form::rows ? a_row : 1;
