@@ -29,9 +29,15 @@ namespace fs = std::filesystem;
 /// Tells on stderr how the run goes.
 class JobListener final : public Listener {
  public:
-  /// `first`: called when the work begins, after everything that can be refused was.
-  JobListener(bool quiet, Task task, std::string model, std::function<void()> first)
-      : first_(std::move(first)), progress_(quiet), quiet_(quiet), task_(task), model_(std::move(model)) {}
+  /// `first`: called when the work begins, after everything that can be refused was. `chosen`: called before the first
+  /// model is written; what is chosen before training is chosen by then.
+  JobListener(bool quiet, Task task, std::string model, std::function<void()> first, std::function<void()> chosen)
+      : first_(std::move(first)),
+        chosen_(std::move(chosen)),
+        progress_(quiet),
+        quiet_(quiet),
+        task_(task),
+        model_(std::move(model)) {}
   void progress(const std::string& phase, int64_t done, int64_t total) override {
     begin();
     progress_.show(phase, done, total);
@@ -64,6 +70,7 @@ class JobListener final : public Listener {
   void trained(const Model& model) override { improved(model); }
   void improved(const Model& model) override {
     begin();
+    if (const auto chosen = std::exchange(chosen_, nullptr)) chosen();
     model.save(model_);
   }
   bool stop() override { return stopped_ = stopped_ || Interruption::asked(); }
@@ -89,7 +96,7 @@ class JobListener final : public Listener {
   EventFile* events() { return events_ ? &*events_ : nullptr; }
 
  private:
-  std::function<void()> first_;
+  std::function<void()> first_, chosen_;
   std::optional<EventFile> events_;
   Progress progress_;
   std::vector<std::string> notes_;
@@ -172,11 +179,13 @@ FinetuneReport run_finetune(const FinetuneOptions& o) {
   backend(o.common);  // tells what serves
 
   const Interruption interruption;
-  JobListener listener(o.common.quiet, settings.task, in_folder("model.onnx"), [&] {
+  const auto begin = [&] {
     if (takes) remove_run(o.output);
     write_augmentation(o.output, settings.augment);
     if (!settings.find_rate) write_config(o.output, o.config_text);
-  });
+  };
+  const auto keep_choice = [&] { write_config(o.output, config_of_choice(o.config_text, settings.search_record)); };
+  JobListener listener(o.common.quiet, settings.task, in_folder("model.onnx"), begin, keep_choice);
   if (o.tensorboard) listener.write_events(o.output);
   for (const std::string& note : data.notes) listener.note("note: " + note);
   if (!o.plain_because.empty())
@@ -218,8 +227,7 @@ FinetuneReport run_finetune(const FinetuneOptions& o) {
   report.notes = listener.notes();
   report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   write_run(o.output, report);
-  if (!report.interrupted)
-    write_config(o.output, config_of_choice(o.config_text, report.result, in_folder("auto.csv")));
+  keep_choice();
   listener.note(account_line(report.account));
   listener.note(last_line(report));
   if (EventFile* const events = listener.events()) finish_events(o, data, report, *events, listener);

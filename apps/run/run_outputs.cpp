@@ -78,8 +78,9 @@ MlflowRun mlflow_run(const FinetuneOptions& o, const FinetuneReport& report) {
 
 }  // namespace
 
-std::string config_of_choice(const std::string& config, const FinetuneResult& result, const std::string& record) {
-  if (result.recipe.conclusion.empty() && result.search.trials.empty()) return config;
+std::string config_of_choice(const std::string& config, const std::string& record) {
+  std::error_code code;
+  if (!fs::exists(record, code)) return config;
   std::istringstream lines(config);
   std::string text;
   for (std::string line; std::getline(lines, line);)
@@ -132,7 +133,7 @@ void write_run_report(const FinetuneOptions& o, const std::string& augment, cons
     source.history = report.result.history;
     source.recipe = report.result.recipe;
     source.account = report.account;
-    source.config = config_of_choice(o.config_text, report.result, (fs::path(o.output) / "auto.csv").string());
+    source.config = config_of_choice(o.config_text, (fs::path(o.output) / "auto.csv").string());
     source.command =
         "graft finetune --config " + shell_quoted((fs::path(o.output) / "config.toml").string()) + " --output ANOTHER";
     source.augment = augment;

@@ -10,8 +10,9 @@ namespace graft::app {
 // What a run leaves once its model is written. Whatever keeps one of them from being made is told to the listener, and
 // takes nothing from the run.
 
-/// The run's config with the record of what was chosen, so that it repeats the run without a search.
-std::string config_of_choice(const std::string& config, const FinetuneResult& result, const std::string& record);
+/// The run's config with `record`, the file that tells what was chosen, so that it repeats the run without a search; as
+/// it is where there is no such file.
+std::string config_of_choice(const std::string& config, const std::string& record);
 
 /// RUN/report.html. `augment`: what training did to pictures.
 void write_run_report(const FinetuneOptions& options, const std::string& augment, const Dataset& data,

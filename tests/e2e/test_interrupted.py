@@ -141,6 +141,23 @@ class Interrupted(ScratchTest):
             graft("finetune", "--config", self.base / "config.toml", "--quiet")
             self.assertEqual((again / "model.onnx").read_bytes(), (run / "model.onnx").read_bytes(), name)
 
+    def test_the_config_of_a_killed_run_holds_what_was_chosen(self):
+        run, again = self.base / "chosen-and-killed", self.base / "chosen-again"
+        process = self.start("finetune", BUNDLED, self.pictures, "-o", run, "--auto", 5, "--weight-decay", 0.001)
+        deadline = time.time() + 120
+        while not (run / "model.onnx").exists() and time.time() < deadline:
+            time.sleep(0.001)
+        process.kill()
+        process.communicate(timeout=120)
+        config = (run / "config.toml").read_text()
+        self.assertIn(f'recipe="{run}/auto.csv"', config)
+        (self.base / "config.toml").write_text(config.replace(f'output="{run}"', f'output="{again}"'))
+        graft("finetune", "--config", self.base / "config.toml", "--quiet")
+        chosen, repeated = ([line.split(",")[:5] for line in (folder / "auto.csv").read_text().splitlines() if line.endswith(",chosen")]
+                            for folder in (run, again))
+        self.assertEqual(repeated, chosen)
+        self.assertEqual(len((again / "auto.csv").read_text().splitlines()), 2)  # nothing else was tried
+
 
 if __name__ == "__main__":
     unittest.main()
