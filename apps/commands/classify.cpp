@@ -119,8 +119,8 @@ class Report {
   void finish(const Account& account, const std::vector<std::string>& notes) {
     if (options_.common.json)
       print_json({{"results", std::move(results_)},
-                  {"unsure", unsure_},
-                  {"foreign", foreign_},
+                  {"unsure_pictures", unsure_},
+                  {"foreign_pictures", foreign_},
                   {"dtype", precision(options_.common)},
                   {"notes", notes},
                   {"unreadable", account.unreadable},

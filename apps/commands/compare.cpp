@@ -166,7 +166,8 @@ void write_differences(const std::string& path, const std::vector<Run>& runs) {
 }
 
 json to_json(const Difference& d) {
-  return {{"value", d.value}, {"interval", {d.interval.low, d.interval.high}}, {"beyond_chance", d.beyond_chance()}};
+  return {
+      {"difference", d.value}, {"interval", {d.interval.low, d.interval.high}}, {"beyond_chance", d.beyond_chance()}};
 }
 
 void print_difference(const Run& run, const Run& first, Task task) {
@@ -278,26 +279,23 @@ void compare_runs(Options o, const CLI::App& finetune) {
     tell_account(account, o.common.quiet);
     return;
   }
-  json all = json::array(), settings = json::object();
+  json all = json::array(), settings = json::array();
   for (size_t i = 0; i < runs.size(); ++i) {
     json one{{"run", runs[i].name}, {"model", runs[i].model}, {"figures", app::to_json(runs[i].part, 0)}};
     if (i > 0) {
       const Comparison& c = runs[i].against_first;
       json differ = json::array();
       for (const size_t file : c.differ) differ.push_back(part.files[file].path);
-      one["against_first"] = {{"pictures", c.pictures},
-                              {"score", to_json(c.score)},
-                              {"loss", to_json(c.loss)},
-                              {"differ", differ},
-                              {"only_first_right", c.only_first_right},
-                              {"only_this_right", c.only_second_right}};
+      one["against_first"] = {
+          {"pictures", c.pictures}, {"score_difference", to_json(c.score)},   {"loss_difference", to_json(c.loss)},
+          {"differ", differ},       {"only_first_right", c.only_first_right}, {"only_this_right", c.only_second_right}};
     }
     all.push_back(std::move(one));
   }
   for (const std::string& name : settings_that_differ(tables_of(runs))) {
     json values = json::array();
     for (const Run& run : runs) values.push_back(run.settings.at(name));
-    settings[name] = values;
+    settings.push_back({{"setting", name}, {"values", values}});
   }
   print_json({{"runs", all},
               {"settings", settings},

@@ -30,6 +30,17 @@ struct Options {
   std::string model, freeze, graph, other, filters;
 };
 
+/// What graft wrote of the training; null where it is no JSON. A loss's name has another key than losses' values.
+json training_json(const std::string& record) {
+  json training = json::parse(record, nullptr, /*allow_exceptions=*/false);
+  if (!training.is_object()) return nullptr;
+  if (training.contains("loss")) {
+    training["loss_function"] = std::move(training["loss"]);
+    training.erase("loss");
+  }
+  return training;
+}
+
 json layer_table(const OnnxModel& model, const Options& o) {
   Graph marked = model.graph;
   if (!o.freeze.empty()) apply_freeze(marked, {o.freeze, BatchNormPolicy::automatic}, {});
@@ -73,13 +84,13 @@ json layer_table(const OnnxModel& model, const Options& o) {
       {"classes", model.metadata.labels},
       {"task", model.metadata.task.empty() ? "classes" : model.metadata.task},
       {"preprocessing", model.metadata.preprocessing ? json::parse(to_json(*model.metadata.preprocessing)) : json()},
-      {"training", training == model.metadata.other.end() ? json() : json::parse(training->second, nullptr, false)},
+      {"training", training == model.metadata.other.end() ? json() : training_json(training->second)},
       {"model", model.path},
       {"opset", model.opset},
       {"ir_version", model.ir_version},
       {"parameters", parameters},
       {"multiply_adds", multiply_adds},
-      {"labels", model.metadata.labels.size()},
+      {"label_count", model.metadata.labels.size()},
       {"layers", layers},
       {"batch", model.declared_batch},
       {"batch_opened", model.batch_opened}};
@@ -108,7 +119,7 @@ void print(const json& j) {
   }
   std::printf("\n%lld parameters, %lld multiply-adds for one picture; opset %lld, %lld labels\n",
               j["parameters"].get<long long>(), j["multiply_adds"].get<long long>(), j["opset"].get<long long>(),
-              j["labels"].get<long long>());
+              j["label_count"].get<long long>());
   const json& classes = j["classes"];
   if (!classes.empty()) {
     std::string names;

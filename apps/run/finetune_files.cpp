@@ -55,7 +55,7 @@ json confidence_json(const FinetuneResult& r) {
     result["calibration_error"] = c.calibration_error;
     result["calibration_error_at_temperature"] = c.calibration_error_at_temperature;
   } else if (r.task == Task::multi_label) {
-    result["thresholds"] = c.thresholds;
+    result["thresholds_kept"] = c.thresholds;
     result["macro_f1"] = c.macro_f1;
     result["macro_f1_at_thresholds"] = c.macro_f1_at_thresholds;
   }
@@ -175,13 +175,13 @@ json to_json(const FinetuneReport& report) {
   json folds;
   if (!r.folds.scores.empty())
     folds = {{"scores", r.folds.scores},
-             {"mean", r.folds.mean},
+             {"mean_score", r.folds.mean},
              {"deviation", r.folds.deviation},
              {"seconds", r.folds.seconds}};
   json seeds;
   if (!r.seeds.scores.empty())
     seeds = {{"scores", r.seeds.scores},
-             {"mean", r.seeds.mean},
+             {"mean_score", r.seeds.mean},
              {"deviation", r.seeds.deviation},
              {"seconds", r.seeds.seconds}};
   json automatic;

@@ -79,10 +79,10 @@ class ChosenRecipe(ScratchTest):
         self.assertIsNone(report["auto"])
         folds, seeds = report["cross_validation"], report["seeds"]
         self.assertEqual(len(folds["scores"]), 3)
-        self.assertAlmostEqual(folds["mean"], sum(folds["scores"]) / 3)
-        self.assertGreater(folds["mean"], 0.5)
+        self.assertAlmostEqual(folds["mean_score"], sum(folds["scores"]) / 3)
+        self.assertGreater(folds["mean_score"], 0.5)
         self.assertEqual(seeds["scores"][0], report["best_val_top1"])
-        self.assertAlmostEqual(seeds["mean"], sum(seeds["scores"]) / 2)
+        self.assertAlmostEqual(seeds["mean_score"], sum(seeds["scores"]) / 2)
 
     def test_whoever_sets_something_gets_the_plain_recipe(self):
         report = graft_json("finetune", BUNDLED, self.near, "-o", self.base / "plain", "--epochs", 2)

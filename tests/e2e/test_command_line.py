@@ -114,7 +114,7 @@ class Answers(ScratchTest):
             self.assertEqual(after["unsure"], before["score"] < threshold)
             self.assertEqual(after["label"], "unsure" if after["unsure"] else before["label"])
             self.assertEqual(after["top"], before["top"])
-        self.assertEqual(told["unsure"], 10)
+        self.assertEqual(told["unsure_pictures"], 10)
         rows = graft("classify", self.run_folder, self.pictures / "val", "--unsure", threshold, "--format", "csv", "--quiet").stdout
         self.assertEqual(rows.count(",unsure,"), 10)
 

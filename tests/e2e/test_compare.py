@@ -26,17 +26,18 @@ class Compare(ScratchTest):
             self.assertEqual(figure["top1"], graft_json("evaluate", run, self.pictures)["top1"])
         good, twin = (run["against_first"] for run in told["runs"][1:])
         self.assertEqual(good, twin)
-        self.assertAlmostEqual(good["score"]["value"], figures[1]["top1"] - figures[0]["top1"])
-        self.assertAlmostEqual(good["loss"]["value"], figures[1]["loss"] - figures[0]["loss"], places=6)
-        self.assertAlmostEqual((good["only_this_right"] - good["only_first_right"]) / 60, good["score"]["value"])
-        self.assertTrue(good["loss"]["beyond_chance"])
-        low, high = good["score"]["interval"]
-        self.assertTrue(low <= good["score"]["value"] <= high)
+        self.assertAlmostEqual(good["score_difference"]["difference"], figures[1]["top1"] - figures[0]["top1"])
+        self.assertAlmostEqual(good["loss_difference"]["difference"], figures[1]["loss"] - figures[0]["loss"], places=6)
+        self.assertAlmostEqual((good["only_this_right"] - good["only_first_right"]) / 60, good["score_difference"]["difference"])
+        self.assertTrue(good["loss_difference"]["beyond_chance"])
+        low, high = good["score_difference"]["interval"]
+        self.assertTrue(low <= good["score_difference"]["difference"] <= high)
         same = graft_json("compare", *self.runs[1:])["runs"][1]["against_first"]
-        self.assertEqual((same["score"]["value"], same["score"]["beyond_chance"], same["differ"]), (0, False, []))
-        self.assertEqual(told["settings"]["epochs"], ["1", "8", "8"])
-        self.assertIn("lr", told["settings"])
-        self.assertNotIn("data", told["settings"])
+        self.assertEqual((same["score_difference"]["difference"], same["score_difference"]["beyond_chance"], same["differ"]), (0, False, []))
+        settings = {entry["setting"]: entry["values"] for entry in told["settings"]}
+        self.assertEqual(settings["epochs"], ["1", "8", "8"])
+        self.assertIn("lr", settings)
+        self.assertNotIn("data", settings)
 
     def test_text_curves_and_pictures(self):
         curves, table = self.base / "curves.svg", self.base / "pictures.csv"

@@ -65,24 +65,24 @@ class Confidence(ScratchTest):
         other = graft_json("classify", self.run_folder, self.foreign)
         scores = [e["ood_score"] for e in own["results"]]
         self.assertAlmostEqual(sum(scores) / len(scores), 0.5, delta=0.05)
-        self.assertLessEqual(own["foreign"], 0.07 * len(scores))
+        self.assertLessEqual(own["foreign_pictures"], 0.07 * len(scores))
         mean = sum(e["ood_score"] for e in other["results"]) / len(other["results"])
         self.assertGreater(mean, 0.65)
-        self.assertEqual(other["foreign"], sum(e["ood_score"] > 0.95 for e in other["results"]))
+        self.assertEqual(other["foreign_pictures"], sum(e["ood_score"] > 0.95 for e in other["results"]))
         self.assertTrue(all(e["foreign"] == (e["ood_score"] > 0.95) for e in other["results"]))
         self.assertTrue(any("--foreign 0.95" in note for note in other["notes"]))
         self.assertNotIn("foreign", [e["label"] for e in other["results"]])
         placed = self.base / "placed"
         told = graft_json("classify", self.run_folder, self.foreign, "--foreign", 0.9, "--copy-to", placed)
         strange = [e for e in told["results"] if e["ood_score"] > 0.9]
-        self.assertEqual(told["foreign"], len(strange))
+        self.assertEqual(told["foreign_pictures"], len(strange))
         self.assertTrue(all(e["label"] == "foreign" for e in strange))
         self.assertEqual(len(list((placed / "foreign").iterdir())), len(strange))
         lines = graft("classify", self.run_folder, self.foreign, "--format", "csv", "--quiet").stdout.splitlines()
         for row, entry in zip(csv.DictReader(lines), other["results"]):
             self.assertAlmostEqual(float(row["ood_score"]), entry["ood_score"], places=5)
         text = graft("classify", self.run_folder, self.foreign, "--quiet").stdout
-        self.assertEqual(text.count("like nothing it was trained on"), other["foreign"])
+        self.assertEqual(text.count("like nothing it was trained on"), other["foreign_pictures"])
 
     def test_a_model_that_keeps_nothing_says_so(self):
         refused = graft("classify", BUNDLED, self.foreign, "--foreign", 0.95, check=False)
@@ -97,7 +97,7 @@ class Confidence(ScratchTest):
         before, after = metadata_of(self.run_folder / "model.onnx"), metadata_of(again / "model.onnx")
         self.assertNotEqual(before["graft.ood"], after["graft.ood"])
         told = graft_json("classify", again, self.foreign)
-        self.assertLess(told["foreign"], len(told["results"]) / 4)
+        self.assertLess(told["foreign_pictures"], len(told["results"]) / 4)
 
     def test_a_head_of_convolutions_has_no_row_of_features(self):
         run_folder = self.base / "conv"
@@ -132,8 +132,8 @@ class Confidence(ScratchTest):
         confidence = told["confidence"]
         self.assertGreater(confidence["macro_f1_at_thresholds"], confidence["macro_f1"])
         thresholds = json.loads(metadata_of(run_folder / "model.onnx").get("graft.thresholds", "[]"))
-        self.assertEqual(sum(t != 0.5 for t in thresholds), confidence["thresholds"])
-        self.assertGreater(confidence["thresholds"], 0)
+        self.assertEqual(sum(t != 0.5 for t in thresholds), confidence["thresholds_kept"])
+        self.assertGreater(confidence["thresholds_kept"], 0)
         evaluated = graft_json("evaluate", run_folder, table)
         names = [label["label"] for label in evaluated["per_label"]]
         for label, threshold in zip(evaluated["per_label"], thresholds):

@@ -23,7 +23,7 @@ class Json(ScratchTest):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        cls.table = documented()
+        cls.table, cls.types = documented(), {}
         cls.pictures = cls.base / "pictures"
         graft("generate", cls.pictures, "--set", "demo", "--train", 6, "--val", 4, "--quiet")
         cls.run_folder = cls.base / "run"
@@ -34,7 +34,8 @@ class Json(ScratchTest):
         lines = done.stdout.splitlines()
         self.assertEqual(len(lines), 1, done.stdout[:500] + done.stderr[-500:])
         told = json.loads(lines[0])
-        self.assertEqual(told["schema"], 1)
+        self.assertEqual(told["schema"], 2)
+        self.note_types(told, command)
         for key, value in told.items():
             self.assertIn(key, self.table, f"docs/json.md does not tell of {key}, which {command} prints")
             kind, commands = self.table[key]
@@ -44,6 +45,18 @@ class Json(ScratchTest):
                 self.assertIsInstance(value, TYPES[kind], key)
                 self.assertEqual(isinstance(value, bool), kind == "boolean", key)
         return told
+
+    def note_types(self, value, command):
+        """Every key at every depth: its types, and where each was seen."""
+        if isinstance(value, list):
+            for entry in value:
+                self.note_types(entry, command)
+        elif isinstance(value, dict):
+            for key, entry in value.items():
+                kind = next((name for name in ("boolean", *TYPES) if isinstance(entry, TYPES[name])), None)
+                if kind:
+                    self.types.setdefault(key, {}).setdefault(kind, set()).add(command)
+                self.note_types(entry, command)
 
     def test_every_command(self):
         seen = {}
@@ -60,9 +73,13 @@ class Json(ScratchTest):
                 ("evaluate", self.run_folder, self.pictures), ("evaluate", self.run_folder, "--split", "each"), ("evaluate", self.base / "light"), ("evaluate", self.base / "marks"),
                 ("classify", self.run_folder, picture), ("explain", self.run_folder, picture, "-o", self.base / "seen"), ("report", self.run_folder, "-o", self.base / "report.html"),
                 ("extract", self.run_folder, self.pictures / "val", "-o", self.base / "f.npz"), ("check", self.pictures), ("inspect", self.run_folder), ("doctor",), ("compare", self.run_folder, self.base / "recipe"), ("suggest", self.run_folder, self.pictures / "val"),
-                ("quantize", self.run_folder / "model.onnx", self.pictures, "-o", self.base / "small.onnx"), ("preview", self.pictures, "-o", self.base / "sheet.html")):
+                ("classify", self.run_folder, picture, "--unsure", 0.5), ("classify", self.base / "marks", picture), ("classify", self.base / "light", picture), ("inspect", self.base / "marks"),
+                ("inspect", self.base / "light"), ("finetune", BUNDLED, self.pictures, "-o", self.base / "auto", "--auto", 1, "--epochs", 1, "--no-report"),
+                ("finetune", BUNDLED, self.pictures, "-o", self.base / "folds", "--folds", 2, "--epochs", 1, "--no-report"), ("finetune", BUNDLED, self.pictures, "-o", self.base / "seeds", "--seeds", 2, "--budget", 1, "--no-report"),
+                ("compare", self.run_folder, self.base / "auto"), ("quantize", self.run_folder / "model.onnx", self.pictures, "-o", self.base / "small.onnx"), ("preview", self.pictures, "-o", self.base / "sheet.html")):
             for key in self.told(command, *arguments):
                 seen.setdefault(key, set()).add(command)
+        self.assertEqual({key: kinds for key, kinds in self.types.items() if len(kinds) > 1}, {})
         commands = {command for commands in seen.values() for command in commands}
         # And the table tells of nothing that is not printed.
         for key, (_, said) in self.table.items():
