@@ -30,7 +30,6 @@ std::vector<int8_t> unpacked(const json& text) {
 std::string text_of(const OodDetector& detector) {
   const OodDetector::State& s = detector.state();
   return json{{"width", s.width},
-              {"power", s.power},
               {"axes", packed(s.axes)},
               {"axis_scales", s.axis_scales},
               {"references", packed(s.references)},
@@ -41,7 +40,6 @@ std::string text_of(const OodDetector& detector) {
 
 OodDetector detector_of(const json& j) {
   return OodDetector({.width = j.at("width").get<size_t>(),
-                      .power = j.value("power", 1.5F),  // of files that do not say it
                       .axes = unpacked(j.at("axes")),
                       .references = unpacked(j.at("references")),
                       .axis_scales = j.at("axis_scales").get<std::vector<float>>(),

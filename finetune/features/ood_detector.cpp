@@ -17,15 +17,15 @@ constexpr size_t kFewest = 20;   // held-back pictures that their ranks can be t
 constexpr size_t kRanks = 101;   // distances that are kept: whole percents
 constexpr size_t kNone = std::numeric_limits<size_t>::max();
 
-/// sign(x)·|x|^power of unit length, of each row; rows of zeros stay zeros.
-std::vector<float> directions(std::span<const float> features, size_t width, float power) {
+/// sign(x)·|x|^1.5 of unit length, of each row; rows of zeros stay zeros.
+std::vector<float> directions(std::span<const float> features, size_t width) {
   std::vector<float> result(features.size());
   for (size_t at = 0; at < features.size(); at += width) {
     float most = 0;  // powers of parts of it neither overflow nor vanish
     for (size_t j = at; j < at + width; ++j) most = std::max(most, std::fabs(features[j]));
     for (size_t j = at; j < at + width; ++j) {
       const float size = most > 0 ? std::fabs(features[j]) / most : 0;
-      result[j] = std::copysign(std::pow(size, power), features[j]);
+      result[j] = std::copysign(size * std::sqrt(size), features[j]);
     }
   }
   make_unit(result, width);
@@ -100,9 +100,9 @@ std::vector<float> finite_rows(std::span<const float> rows, size_t width) {
 
 OodDetector::OodDetector(State state) : state_(std::move(state)) {
   const State& s = state_;
-  const bool fits = s.width > 0 && s.power > 0 && s.power <= 16 && s.components() > 0 && !s.picture_scales.empty() &&
-                    s.distances.size() >= 2 && s.axes.size() / s.width == s.components() &&
-                    s.axes.size() % s.width == 0 && s.references.size() / s.components() == s.picture_scales.size() &&
+  const bool fits = s.width > 0 && s.components() > 0 && !s.picture_scales.empty() && s.distances.size() >= 2 &&
+                    s.axes.size() / s.width == s.components() && s.axes.size() % s.width == 0 &&
+                    s.references.size() / s.components() == s.picture_scales.size() &&
                     s.references.size() % s.components() == 0 && all_finite(s.axis_scales) &&
                     all_finite(s.picture_scales) && all_finite(s.distances) &&
                     std::is_sorted(s.distances.begin(), s.distances.end());
@@ -119,9 +119,9 @@ OodDetector OodDetector::fit(std::span<const float> all_references, std::span<co
                            held_back = finite_rows(all_held_back, width);
   const size_t count = references.size() / width;
   if (count < 2) throw Error("features of two pictures are needed to tell their kind by", {}, ErrorCode::bad_data);
-  State state{.width = width, .distances = {0, 0}};
-  const std::vector<float> rows = directions(references, width, state.power);
+  const std::vector<float> rows = directions(references, width);
   const std::vector<float> axes = singular_vectors(rows, width, std::min({kComponents, count, width}));
+  State state{.width = width, .distances = {0, 0}};
   Quantised kept_axes = quantised(axes, width);
   state.axes = std::move(kept_axes.values);
   state.axis_scales = std::move(kept_axes.scales);
@@ -152,7 +152,7 @@ OodDetector OodDetector::fit(std::span<const float> all_references, std::span<co
 }
 
 std::vector<float> OodDetector::coordinates(std::span<const float> features) const {
-  const std::vector<float> direction = directions(features, state_.width, state_.power);
+  const std::vector<float> direction = directions(features, state_.width);
   std::vector<float> result(state_.components());
   for (size_t k = 0; k < result.size(); ++k) {
     const float* const axis = axes_.data() + k * state_.width;

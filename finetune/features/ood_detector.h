@@ -10,7 +10,7 @@ namespace graft {
 /// Out-of-distribution detection by a kernel density of a network's features, after Sun et al. 2022 ("Out-of-
 /// distribution detection with deep nearest neighbors"): a picture whose features lie farther from those of the
 /// training pictures than held-back pictures of the same kind do is not of their kind. Features x become
-/// sign(x)·|x|^1.25 of unit length, and a picture's distance is -h·log of the mean over the training pictures of
+/// sign(x)·|x|^1.5 of unit length, and a picture's distance is -h·log of the mean over the training pictures of
 /// exp((cos - 1) / h), h = 1/50: a soft minimum of their cosine distances. To be small enough for a model file, the
 /// training pictures are kept by their coordinates along their 128 largest singular vectors, both as int8.
 class OodDetector {
@@ -18,7 +18,6 @@ class OodDetector {
   /// What is kept of a detector.
   struct State {
     size_t width = 0;                                    // features of a picture
-    float power = 1.25F;                                 // of their magnitudes, more than 0
     std::vector<int8_t> axes{}, references{};            // components × width; pictures × components
     std::vector<float> axis_scales{}, picture_scales{};  // what a row's integers are multiplied by
     std::vector<float> distances{};  // of held-back pictures, from the least, evenly along their ranks
