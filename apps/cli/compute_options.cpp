@@ -1,6 +1,7 @@
 #include "apps/cli/compute_options.h"
 
 #include <cmath>
+#include <cstdlib>
 #include <iostream>
 
 #include "apps/library/device.h"
@@ -66,7 +67,51 @@ MemoryLimit memory_limit(const std::string& memory, const std::string& setting) 
   return part ? MemoryLimit{0, number / 100} : MemoryLimit{static_cast<size_t>(number * factor), 0};
 }
 
-ComputeSettings compute_settings(const CommonOptions& o) { return {o.device, o.dtype, o.threads, o.batch}; }
+void add_disk_cache_options(CLI::App& command, CommonOptions& o, const std::string& standard) {
+  const char* const said = std::getenv("GRAFT_DISK_CACHE");
+  o.disk_cache = said && *said ? said : standard;
+  command
+      .add_option("--disk-cache", o.disk_cache,
+                  "Features of pictures are looked for there before they are computed, and kept: FOLDER, on "
+                  "(graft/features in XDG_CACHE_HOME or ~/.cache) or off; GRAFT_DISK_CACHE sets the default")
+      ->type_name("FOLDER")
+      ->capture_default_str();
+  o.disk_cache_limit = "4G";
+  command
+      .add_option("--disk-cache-limit", o.disk_cache_limit,
+                  "What that folder may take; what was not used for longest goes")
+      ->type_name("SIZE")
+      ->capture_default_str();
+}
+
+namespace {
+
+/// The folder that --disk-cache names; empty where nothing is to be kept, or there is no place for it.
+std::string feature_folder(const std::string& named) {
+  if (named.empty() || named == "off") return "";
+  if (named != "on") return named;
+  const auto environment = [](const char* name) {
+    const char* const value = std::getenv(name);
+    return std::string(value ? value : "");
+  };
+  if (const std::string shared = environment("XDG_CACHE_HOME"); shared.starts_with("/"))
+    return shared + "/graft/features";
+  const std::string home = environment("HOME");
+  return home.empty() ? "" : home + "/.cache/graft/features";
+}
+
+}  // namespace
+
+ComputeSettings compute_settings(const CommonOptions& o) {
+  ComputeSettings settings{o.device, o.dtype, o.threads, o.batch};
+  settings.feature_folder = feature_folder(o.disk_cache);
+  if (!settings.feature_folder.empty()) {
+    const MemoryLimit limit = memory_limit(o.disk_cache_limit, "disk-cache-limit");
+    if (limit.bytes == 0) throw Error("takes a size", "say 4G or 900M").about("disk-cache-limit");
+    settings.feature_folder_bytes = limit.bytes;
+  }
+  return settings;
+}
 
 const Backend& backend(const CommonOptions& o) {
   const ComputeSettings settings = compute_settings(o);

@@ -16,6 +16,7 @@ struct CommonOptions {
   uint64_t seed = 0;
   int64_t batch = 0;  // 0: the subcommand's own default
   bool json = false, quiet = false;
+  std::string disk_cache, disk_cache_limit;  // empty: the command keeps no features
 };
 
 /// A command takes what it obeys. `options` outlives the command.
@@ -27,7 +28,10 @@ void add_batch_option(CLI::App& command, CommonOptions& options);    // --batch
 /// --seed. `help`: of what.
 CLI::Option* add_seed_option(CLI::App& command, CommonOptions& options, const std::string& help);
 
-/// What they mean to the library.
+/// --disk-cache and --disk-cache-limit. `standard`: on or off, where neither the option nor GRAFT_DISK_CACHE says more.
+void add_disk_cache_options(CLI::App& command, CommonOptions& options, const std::string& standard);
+
+/// What they mean to the library. Throws Error, about "disk-cache".
 ComputeSettings compute_settings(const CommonOptions& options);
 
 /// The backend that --device and --dtype name. Throws Error for what is named and not there; tells once what auto takes

@@ -84,7 +84,8 @@ void choose_or_not(FinetuneOptions& o, const std::set<std::string>& given) {
       "quiet",         "preprocess",   "resize",      "crop",    "interpolation", "fit",       "background",
       "icc",           "exact-decode", "output",      "task",    "memory",        "val-split", "resume",
       "class-weights", "budget",       "help",        "auto",    "folds",         "seeds",     "picture-cache",
-      "overwrite",     "no-report",    "tensorboard", "mlflow",  "recipe"};
+      "overwrite",     "no-report",    "tensorboard", "mlflow",  "recipe",        "disk-cache",
+      "disk-cache-limit"};
   if (s.budget_seconds == 0) {
     if (!o.recipe.empty() && s.search_seconds <= 0)
       throw Error("is of a run that chose, and this one does not", "leave it or " + mention("budget") + " out")
@@ -247,6 +248,7 @@ void register_finetune(CLI::App& app) {
                    "Memory for decoded pictures, which later epochs need not decode again: 2G, 900M, a part of what is "
                    "available (25% unless given), or off")
       ->type_name("SIZE");
+  add_disk_cache_options(*command, o->common, "on");
   command
       ->add_option("--val-split", o->validation_part, "Part of each class that validates, where the data is not split")
       ->check(CLI::Range(0.01, 0.9))
@@ -295,7 +297,8 @@ void register_finetune(CLI::App& app) {
   };
   group("Training", {"--loss", "--optimizer", "--schedule", "--head", "--class-weights", "--augment", "--freeze"});
   group(std::string(kAdvanced) + "training",
-        {"--features", "--batch-norm", "--stochastic-depth", "--preset", "--teacher", "--memory", "--picture-cache"});
+        {"--features", "--batch-norm", "--stochastic-depth", "--preset", "--teacher", "--memory", "--picture-cache",
+         "--disk-cache", "--disk-cache-limit"});
   group("Data", {"--task", "--val-split"});
   group("Choosing by the pictures", {"--folds", "--seeds", "--auto", "--budget", "--recipe", "--find-lr"});
   group("Run folder", {"--overwrite", "--resume", "--no-report", "--tensorboard", "--mlflow", "--output"});

@@ -75,7 +75,7 @@ ConfidenceRows run_for_confidence(const OnnxModel& model, const SampleSource& so
   const auto total = static_cast<int64_t>(order.size());
   FeatureCache cache;
   cache.fill(graph, {static_cast<int64_t>(batch), size.height, size.width}, backend, threads, source, order, batch,
-             [&](int64_t done) { progress(done, total); });
+             nullptr, [&](int64_t done) { progress(done, total); });
   ConfidenceRows rows{.width = features == kNoValue ? 0 : cache.width(1), .outputs = cache.width(0)};
   const auto append = [&](size_t output, int64_t i, std::vector<float>& to) {
     to.resize(to.size() + cache.width(output));

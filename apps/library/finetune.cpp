@@ -12,6 +12,7 @@
 
 #include "apps/library/confidence_fit.h"
 #include "apps/library/device.h"
+#include "apps/library/feature_folder.h"
 #include "apps/library/network.h"
 #include "apps/library/pipelines.h"
 #include "apps/library/recipe.h"
@@ -129,6 +130,7 @@ class Job {
     options_.width = preprocessing_.crop_width;
     backend_ = &backend_for(settings_.compute);
     in_use_ = exclusive_use(*backend_);
+    options_.cache.files = feature_files(settings_.compute, *backend_);
     options_.supervision.class_weights = class_weights(settings_, dataset, task_);
     for (const std::string& reason : dataset.skipped) {
       listener_.skipped(reason);
@@ -195,6 +197,10 @@ class Job {
     result_.diverged = trained.diverged;
     result_.features_cached = trained.features_cached;
     tell_picture_cache();
+    if (const FeatureFiles* const files = options_.cache.files.get()) {
+      result_.features_from_disk = files->found();
+      tell_feature_files(*files, listener_);
+    }
     finish(model_, result_.best_score, result_.best_epoch);
     if (listener_.stop() || !result_.diverged.empty())
       listener_.note("the model's probabilities stay as they are, and it keeps nothing to tell foreign pictures by");

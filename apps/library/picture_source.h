@@ -1,6 +1,8 @@
 #pragma once
 
 #include <memory>
+#include <optional>
+#include <string>
 #include <vector>
 
 #include "augment/loader.h"
@@ -15,11 +17,15 @@ namespace graft {
 /// must outlive it. `decoded`: see Loader.
 class PictureSource final : public SampleSource {
  public:
+  /// `evaluation_text`, `training_text`: see pipeline_text; empty where their samples have no content keys.
   PictureSource(std::vector<LabelledFile> items, const Pipeline& evaluation, const Pipeline& training, uint64_t seed,
-                int threads, std::shared_ptr<DecodedPictures> decoded = nullptr)
+                int threads, std::shared_ptr<DecodedPictures> decoded = nullptr, std::string evaluation_text = {},
+                std::string training_text = {})
       : items_(std::move(items)),
         evaluation_(evaluation),
         training_(training),
+        evaluation_text_(std::move(evaluation_text)),
+        training_text_(std::move(training_text)),
         seed_(seed),
         threads_(threads),
         decoded_(std::move(decoded)) {}
@@ -29,11 +35,14 @@ class PictureSource final : public SampleSource {
   float weight(int64_t index) const override { return items_[static_cast<size_t>(index)].weight; }
   std::unique_ptr<SampleStream> stream(std::vector<SampleRef> order, size_t batch) const override;
   std::unique_ptr<SampleStream> byte_stream(const std::vector<SampleRef>& order, size_t batch) const override;
+  std::vector<std::optional<ContentKey>> content_keys(const std::vector<SampleRef>& samples) const override;
 
  private:
   std::unique_ptr<SampleStream> stream_of(const std::vector<SampleRef>& order, size_t batch, PixelForm form) const;
   std::vector<LabelledFile> items_;
+  LoadRequest request(const SampleRef& ref) const;
   const Pipeline &evaluation_, &training_;
+  std::string evaluation_text_, training_text_;
   uint64_t seed_;
   int threads_;
   std::shared_ptr<DecodedPictures> decoded_;

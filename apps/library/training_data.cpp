@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <sstream>
 
+#include "apps/library/feature_folder.h"
 #include "apps/library/network_text.h"
 #include "apps/library/pipelines.h"
 #include "apps/library/train_settings.h"
@@ -25,12 +26,26 @@ TargetScale scale_targets(Dataset& data) {
   return scale;
 }
 
-Pipeline augmentation(const Dataset& dataset, const Preprocessing& preprocessing, const std::string& recipe) {
+/// `text`: see pipeline_text.
+Pipeline augmentation(const Dataset& dataset, const Preprocessing& preprocessing, const std::string& recipe,
+                      std::string& text) {
   TransformContext context = transform_context(preprocessing);
   std::vector<std::string> paths;
   for (const LabelledFile& file : dataset.train) paths.push_back(file.path);
-  context.colour_axes = colour_axes_of(std::move(paths));
-  return make_pipeline(recipe, context, preprocessing);
+  std::ostringstream measured;
+  context.colour_axes = [measure = colour_axes_of(std::move(paths)), &measured] {
+    const ColourAxes axes = measure();
+    measured.precision(9);
+    for (size_t i = 0; i < 3; ++i) {
+      measured << axes.values[i];
+      for (const float v : axes.vectors[i]) measured << ' ' << v;
+      measured << ';';
+    }
+    return axes;
+  };
+  Pipeline pipeline = make_pipeline(recipe, context, preprocessing);
+  text = pipeline_text(preprocessing, recipe + '\n' + measured.str());
+  return pipeline;
 }
 
 }  // namespace
@@ -43,14 +58,19 @@ TrainingData::TrainingData(const Dataset& dataset, const Preprocessing& preproce
       threads_(settings.compute.threads),
       decoded_(std::move(decoded)),
       evaluation_(evaluation_pipeline(preprocessing)),
-      augmentation_(augmentation(dataset, preprocessing, settings.augment)),
-      training_source_(dataset_.train, evaluation_, augmentation_, seed_, threads_, decoded_),
-      validation_source_(dataset_.validation, evaluation_, augmentation_, seed_, threads_, decoded_) {}
+      augmentation_(augmentation(dataset, preprocessing, settings.augment, augmentation_text_)),
+      evaluation_text_(pipeline_text(preprocessing, "")),
+      training_source_(source_of(dataset_.train)),
+      validation_source_(source_of(dataset_.validation)) {}
+
+PictureSource TrainingData::source_of(std::vector<LabelledFile> items) const {
+  return {std::move(items), evaluation_, augmentation_, seed_, threads_, decoded_, evaluation_text_, augmentation_text_};
+}
 
 PictureSource TrainingData::whole() const {
   std::vector<LabelledFile> all = dataset_.train;
   all.insert(all.end(), dataset_.validation.begin(), dataset_.validation.end());
-  return {all, evaluation_, augmentation_, seed_, threads_, decoded_};
+  return source_of(std::move(all));
 }
 
 std::shared_ptr<DecodedPictures> decoded_pictures(const FinetuneSettings& settings) {

@@ -29,12 +29,15 @@ class TrainingData {
   const TargetScale& scale() const { return scale_; }
 
  private:
+  PictureSource source_of(std::vector<LabelledFile> items) const;
   Dataset dataset_;
   TargetScale scale_;  // of measured values
   uint64_t seed_;
   int threads_;
   std::shared_ptr<DecodedPictures> decoded_;
+  std::string augmentation_text_;
   Pipeline evaluation_, augmentation_;
+  std::string evaluation_text_;
   PictureSource training_source_, validation_source_;
 };
 

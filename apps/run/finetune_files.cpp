@@ -211,6 +211,7 @@ json to_json(const FinetuneReport& report) {
           {"trainable_parameters", r.trainable_parameters},
           {"frozen_parameters", r.frozen_parameters},
           {"features_cached", r.features_cached},
+          {"features_from_disk", r.features_from_disk},
           {"picture_cache",
            {{"pictures", r.picture_cache.pictures},
             {"bytes", r.picture_cache.bytes},

@@ -2,10 +2,12 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
 
+#include "runtime/core/content_key.h"
 #include "runtime/core/picture_bytes.h"
 
 namespace graft {
@@ -46,6 +48,11 @@ class SampleSource {
   /// The same samples as bytes, for a device that makes floats of them. Null where the source has floats alone.
   virtual std::unique_ptr<SampleStream> byte_stream(const std::vector<SampleRef>& /*order*/, size_t /*batch*/) const {
     return nullptr;
+  }
+  /// What the pixels of these samples are made from, as keys: the same key, the same pixels. Nothing for a sample whose
+  /// content cannot be told beforehand; an empty list where none can.
+  virtual std::vector<std::optional<ContentKey>> content_keys(const std::vector<SampleRef>& /*samples*/) const {
+    return {};
   }
 };
 

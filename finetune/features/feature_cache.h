@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "finetune/data/sample_source.h"
+#include "finetune/features/feature_files.h"
 #include "runtime/passes/passes.h"
 #include "runtime/plan/plan.h"
 
@@ -15,10 +16,14 @@ namespace graft {
 class FeatureCache {
  public:
   /// Runs `trunk` over samples of `source`, each in the variants that it is named with. Those that cannot be read are
-  /// left out and reported as (index, reason). `progress` gets the number of pictures done.
+  /// left out and reported as (index, reason). `progress` gets the number of pictures done. `files`: where rows are
+  /// looked for before they are computed, and kept; null: nowhere.
   void fill(const Graph& trunk, const OpenDims& dims, const Backend& backend, int threads, const SampleSource& source,
-            const std::vector<SampleRef>& order, size_t batch, const std::function<void(int64_t)>& progress);
+            const std::vector<SampleRef>& order, size_t batch, FeatureFiles* files,
+            const std::function<void(int64_t)>& progress);
 
+  /// What a sample took to compute, with reading; where all were on disk, what whoever computed them said.
+  double seconds_per_picture() const { return seconds_per_picture_; }
   /// Samples that could be read in all their variants, ascending.
   const std::vector<int64_t>& samples() const { return samples_; }
   const std::vector<std::pair<int64_t, std::string>>& failures() const { return failures_; }
@@ -33,6 +38,7 @@ class FeatureCache {
   size_t bytes() const { return data_.size() * sizeof(float); }
 
  private:
+  void add_output(DType dtype, size_t width);
   std::optional<size_t> place_of(SampleRef sample) const;  // in rows_
 
   std::vector<size_t> widths_;  // floats a sample, by output
@@ -41,6 +47,7 @@ class FeatureCache {
   int64_t samples_end_ = 0;    // above the largest index
   std::vector<int64_t> rows_;  // variants × samples_end_: the sample's row in data_; -1: none
   bool one_by_one_ = false;
+  double seconds_per_picture_ = 0;
   std::vector<float> data_;
   std::vector<int64_t> samples_;
   std::vector<std::pair<int64_t, std::string>> failures_;

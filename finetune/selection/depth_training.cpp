@@ -40,7 +40,7 @@ NormStatistics measure_activations(const RecipeProblem& problem, const PictureFo
   for (size_t i = 0; i < some; ++i) order.push_back({problem.training[i * all / some], 0});
   FeatureCache means;
   means.fill(measuring, dims, backend, options.threads, problem.pictures(form), order, static_cast<size_t>(dims.batch),
-             [](int64_t) {});
+             nullptr, [](int64_t) {});
   NormStatistics statistics;
   const auto pictures = static_cast<double>(means.samples().size());
   if (pictures == 0) return {};
@@ -94,7 +94,7 @@ HeldOut judge_network(const Graph& graph, const SampleSource& pictures, const Tr
                       const Backend& backend) {
   FeatureCache scores;
   scores.fill(graph, {options.batch, options.height, options.width}, backend, options.threads, pictures,
-              samples_in_variants(pictures.size(), 0, 0), static_cast<size_t>(options.batch), [](int64_t) {});
+              samples_in_variants(pictures.size(), 0, 0), static_cast<size_t>(options.batch), nullptr, [](int64_t) {});
   HeldOut judged;
   std::vector<float> row(scores.width(0));
   for (const int64_t i : scores.samples()) {

@@ -1,7 +1,6 @@
 #include "finetune/selection/feature_bank.h"
 
 #include <algorithm>
-#include <chrono>
 
 #include "finetune/training/feature_store.h"
 #include "runtime/core/error.h"
@@ -81,14 +80,12 @@ void FeatureBank::want(const PictureForm& form, const std::vector<int64_t>& samp
         block->depths[depth].push_back(static_cast<size_t>(at - trunk.outputs.begin()));
         if (at == trunk.outputs.end()) trunk.outputs.push_back(id);
       }
-  const auto begin = std::chrono::steady_clock::now();
   block->cache.fill(trunk, dims_, backend_, options_.threads, pictures_(block->form), order,
-                    static_cast<size_t>(options_.batch),
+                    static_cast<size_t>(options_.batch), options_.cache.files.get(),
                     [&](int64_t done) { progress(done, static_cast<int64_t>(order.size())); });
   if (order.size() > largest_) {
     largest_ = order.size();
-    seconds_per_picture_ = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count() /
-                           static_cast<double>(order.size());
+    seconds_per_picture_ = block->cache.seconds_per_picture();
   }
   for (const auto& [index, reason] : block->cache.failures()) failures_.emplace(index, reason);
   blocks_.push_back(std::move(block));

@@ -6,6 +6,7 @@
 
 #include "finetune/data/batch_mixing.h"
 #include "finetune/data/task.h"
+#include "finetune/features/feature_files.h"
 #include "finetune/heads/freeze.h"
 #include "finetune/losses/loss.h"
 #include "finetune/optimizers/optimizer.h"
@@ -105,6 +106,7 @@ struct CacheOptions {
   Mode mode = Mode::automatic;
   int views = 2;                         // augmented variants of each picture that are cached
   size_t limit_bytes = size_t{4} << 30;  // automatic: larger caches are not made
+  std::shared_ptr<FeatureFiles> files;   // where they are kept from run to run; none: nowhere
   void describe(SettingVisitor& visit);
 };
 

@@ -11,6 +11,10 @@ struct ComputeSettings {
   std::string precision = "auto";  // auto | fp32 | bf16; on a GPU also tf32, fp16
   int threads = 0;                 // of the processor; 0: one a core
   int64_t batch = 0;               // pictures computed at once; 0: 32
+  /// "disk-cache": folder where fine-tuning and feature extraction look for features of pictures before they compute
+  /// them, and keep them; empty: nowhere. Any number of programs may share it.
+  std::string feature_folder{};
+  uint64_t feature_folder_bytes = uint64_t{4} << 30;  // that it may take: what was not used for longest goes
 };
 
 /// What serves the settings.

@@ -27,6 +27,7 @@ struct FinetuneResult {
   /// that of the best epoch before.
   std::string diverged;
   bool features_cached = false;
+  size_t features_from_disk = 0;  // views whose features another run had kept
   /// Decoded pictures that were kept for later epochs; those that found no room were decoded again each time.
   struct PictureCache {
     size_t pictures = 0;

@@ -1,0 +1,32 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "augment/loader.h"
+#include "finetune/features/feature_files.h"
+#include "graft/device.h"
+#include "graft/listener.h"
+#include "graft/preprocessing.h"
+#include "runtime/core/backend.h"
+
+namespace graft {
+
+/// The features on disk that the settings name; null where there are to be none.
+std::shared_ptr<FeatureFiles> feature_files(const ComputeSettings& settings, const Backend& backend);
+
+/// Says in one line how many rows came from the disk, and what kept others from being kept.
+void tell_feature_files(const FeatureFiles& files, Listener& listener);
+
+/// What a pipeline does to files, as text for picture_keys(). `recipe`: of transforms with all that they measured;
+/// empty: the evaluation view, or those that `views` names.
+std::string pipeline_text(const Preprocessing& preprocessing, const std::string& recipe, const std::string& views = {});
+
+/// Keys of what a pipeline makes of files: of their bytes, the pipeline and the random key. Nothing where a file cannot
+/// be read. `threads`: 0: one a core.
+std::vector<std::optional<ContentKey>> picture_keys(const std::vector<LoadRequest>& requests,
+                                                    const std::string& pipeline, int threads);
+
+}  // namespace graft
