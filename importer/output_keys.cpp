@@ -55,11 +55,8 @@ std::vector<std::optional<ContentKey>> output_keys(const Graph& graph) {
   std::vector<std::optional<ContentKey>> keys(producers.size());
   for (size_t i = 0; i < graph.inputs.size(); ++i) {
     const ValueId id = graph.inputs[i];
-    keys[static_cast<size_t>(id)] = ContentHasher()
-                                        .add(std::string_view("input"))
-                                        .add(i)
-                                        .add(static_cast<int>(graph.value(id).dtype))
-                                        .key();
+    keys[static_cast<size_t>(id)] =
+        ContentHasher().add(std::string_view("input")).add(i).add(static_cast<int>(graph.value(id).dtype)).key();
   }
   const auto key_of = [&](ValueId id) {
     std::optional<ContentKey>& key = keys[static_cast<size_t>(id)];

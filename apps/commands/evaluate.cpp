@@ -128,6 +128,7 @@ void register_evaluate(CLI::App& app) {
                             "graft evaluate model.onnx data --pictures answers.csv --curves curves.svg",
                             "graft evaluate run --split each"}));
   add_picture_model(*command, *o);
+  add_disk_cache_options(*command, o->common, "on");
   const CLI::Option* seed = add_seed_option(*command, o->common, "Seed of the split, where the data is not split");
   command->add_option("data", o->data,
                       "Folder of train, val and test with CLASS in each, folder of CLASS, or table (CSV, TSV, JSON "

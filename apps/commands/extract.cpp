@@ -155,6 +155,7 @@ void register_extract(CLI::App& app) {
   command->footer(examples({"graft extract model.onnx photos/ -o features.npz",
                             "graft extract model.onnx data/train -o features.npy --tsne map.svg"}));
   add_picture_model(*command, *o);
+  add_disk_cache_options(*command, o->common, "off");
   add_seed_option(*command, o->common, "Seed of the t-SNE");
   command->add_option("inputs", o->inputs, "Pictures, folders, globs, or - for a list on standard input")->required();
   command->add_option("--layer", o->layer, "Name of a node or value, or penultimate")->capture_default_str();

@@ -80,12 +80,11 @@ void read_class_weights(const std::vector<std::string>& words, FinetuneSettings&
 void choose_or_not(FinetuneOptions& o, const std::set<std::string>& given) {
   FinetuneSettings& s = o.settings;
   static const std::set<std::string> kNotOfTheRecipe{
-      "config",        "device",       "dtype",       "threads", "seed",          "batch",     "json",
-      "quiet",         "preprocess",   "resize",      "crop",    "interpolation", "fit",       "background",
-      "icc",           "exact-decode", "output",      "task",    "memory",        "val-split", "resume",
-      "class-weights", "budget",       "help",        "auto",    "folds",         "seeds",     "picture-cache",
-      "overwrite",     "no-report",    "tensorboard", "mlflow",  "recipe",        "disk-cache",
-      "disk-cache-limit"};
+      "config",        "device",       "dtype",       "threads", "seed",          "batch",      "json",
+      "quiet",         "preprocess",   "resize",      "crop",    "interpolation", "fit",        "background",
+      "icc",           "exact-decode", "output",      "task",    "memory",        "val-split",  "resume",
+      "class-weights", "budget",       "help",        "auto",    "folds",         "seeds",      "picture-cache",
+      "overwrite",     "no-report",    "tensorboard", "mlflow",  "recipe",        "disk-cache", "disk-cache-limit"};
   if (s.budget_seconds == 0) {
     if (!o.recipe.empty() && s.search_seconds <= 0)
       throw Error("is of a run that chose, and this one does not", "leave it or " + mention("budget") + " out")

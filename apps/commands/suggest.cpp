@@ -94,6 +94,7 @@ void register_suggest(CLI::App& app) {
   command->footer(examples({"graft suggest run unlabelled/ --count 50 --copy-to to_label",
                             "graft suggest zoo:mobilenetv2-7 photos/  # before there is any label"}));
   add_picture_model(*command, *o);
+  add_disk_cache_options(*command, o->common, "on");
   add_seed_option(*command, o->common, "Seed of the choice");
   command
       ->add_option("inputs", o->inputs, "Unlabelled pictures: files, folders, globs, or - for a list on standard input")

@@ -2,9 +2,11 @@
 
 #include <algorithm>
 #include <map>
+#include <optional>
 #include <set>
 #include <utility>
 
+#include "apps/library/head_split.h"
 #include "apps/library/pipelines.h"
 #include "apps/library/scores.h"
 #include "finetune/features/feature_cache.h"
@@ -12,6 +14,7 @@
 #include "finetune/selection/search_journal.h"
 #include "runtime/core/error.h"
 #include "runtime/core/random.h"
+#include "runtime/plan/row_plan.h"
 
 namespace graft {
 namespace {
@@ -54,6 +57,22 @@ std::vector<int64_t> of_each_class(const SampleSource& source, int64_t first, in
   return result;
 }
 
+/// Fills the scores and their number from the held-back pictures' features.
+void run_head(const Graph& head, const OpenDims& dims, const Backend& backend, int threads, ConfidenceRows& rows) {
+  RowPlan plan(head, dims, backend, threads);
+  rows.outputs = plan.width(0);
+  std::vector<float> input(plan.rows() * rows.width), results(plan.rows() * rows.outputs);
+  const size_t pictures = rows.labels.size();
+  for (size_t at = 0; at < pictures; at += plan.rows()) {
+    const size_t count = std::min(plan.rows(), pictures - at);
+    std::copy_n(rows.features.data() + at * rows.width, count * rows.width, input.data());
+    plan.forward(input.data());
+    copy_to_plain(plan.view(0), results.data());
+    rows.scores.insert(rows.scores.end(), results.begin(),
+                       results.begin() + static_cast<std::ptrdiff_t>(count * rows.outputs));
+  }
+}
+
 }  // namespace
 
 ConfidencePictures confidence_pictures(const SampleSource& source, int64_t training, uint64_t seed) {
@@ -63,35 +82,43 @@ ConfidencePictures confidence_pictures(const SampleSource& source, int64_t train
 
 ConfidenceRows run_for_confidence(const OnnxModel& model, const SampleSource& source,
                                   const ConfidencePictures& pictures, const PictureSize& size, size_t batch,
-                                  const Backend& backend, int threads,
+                                  const Backend& backend, int threads, FeatureFiles* files,
                                   const std::function<void(int64_t done, int64_t total)>& progress) {
-  Graph graph = model.graph;
-  const ValueId features = head_features(graph);
-  graph.outputs.resize(1);
-  if (features != kNoValue) graph.outputs.push_back(features);
+  const OpenDims dims{static_cast<int64_t>(batch), size.height, size.width};
+  const ValueId features = head_features(model.graph);
+  std::optional<HeadSplit> split;
+  if (files && features != kNoValue) split = split_head(model.graph, dims, backend);
+  if (split && split->trunk.outputs[0] != features) split.reset();
+  Graph graph = split ? split->trunk : model.graph;  // ends in features, in scores, or in both
+  if (!split) {
+    graph.outputs.resize(1);
+    if (features != kNoValue) graph.outputs.push_back(features);
+  }
   std::vector<SampleRef> order;
   for (const auto* part : {&pictures.references, &pictures.held_back})
     for (const int64_t i : *part) order.push_back({i, 0});
   const auto total = static_cast<int64_t>(order.size());
   FeatureCache cache;
-  cache.fill(graph, {static_cast<int64_t>(batch), size.height, size.width}, backend, threads, source, order, batch,
-             nullptr, [&](int64_t done) { progress(done, total); });
-  ConfidenceRows rows{.width = features == kNoValue ? 0 : cache.width(1), .outputs = cache.width(0)};
+  cache.fill(graph, dims, backend, threads, source, order, batch, split ? files : nullptr,
+             [&](int64_t done) { progress(done, total); });
+  const size_t last = cache.outputs() - 1;
+  ConfidenceRows rows{.width = features == kNoValue ? 0 : cache.width(last), .outputs = cache.width(0)};
   const auto append = [&](size_t output, int64_t i, std::vector<float>& to) {
     to.resize(to.size() + cache.width(output));
     cache.copy(output, {i, 0}, to.data() + to.size() - cache.width(output));
   };
   const std::set<int64_t> readable(cache.samples().begin(), cache.samples().end());
   for (const int64_t i : pictures.references)
-    if (readable.contains(i) && rows.width > 0) append(1, i, rows.references);
+    if (readable.contains(i) && rows.width > 0) append(last, i, rows.references);
   for (const int64_t i : pictures.held_back) {
     if (!readable.contains(i)) continue;
-    append(0, i, rows.scores);
-    if (rows.width > 0) append(1, i, rows.features);
+    if (!split) append(0, i, rows.scores);
+    if (rows.width > 0) append(last, i, rows.features);
     rows.labels.push_back(source.label(i));
     const std::span<const float> target = source.target(i);
     rows.targets.insert(rows.targets.end(), target.begin(), target.end());
   }
+  if (split) run_head(split->head, dims, backend, threads, rows);
   return rows;
 }
 

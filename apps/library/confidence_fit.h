@@ -6,6 +6,7 @@
 
 #include "apps/library/confidence.h"
 #include "finetune/data/sample_source.h"
+#include "finetune/features/feature_files.h"
 #include "graft/dataset.h"
 #include "graft/listener.h"
 #include "graft/report.h"
@@ -32,10 +33,11 @@ struct ConfidencePictures {
 ConfidencePictures confidence_pictures(const SampleSource& source, int64_t training, uint64_t seed);
 
 /// Runs the model, which must end in logits or values, over plain views of `pictures`. Those that cannot be read are
-/// left out. `progress` gets how many are done, of how many. Throws Error.
+/// left out. `files`: where what lies below the head is looked for and kept; null: nowhere. `progress` gets how many
+/// are done, of how many. Throws Error.
 ConfidenceRows run_for_confidence(const OnnxModel& model, const SampleSource& source,
                                   const ConfidencePictures& pictures, const PictureSize& size, size_t batch,
-                                  const Backend& backend, int threads,
+                                  const Backend& backend, int threads, FeatureFiles* files,
                                   const std::function<void(int64_t done, int64_t total)>& progress);
 
 /// Fits what the task can use, and says in `report` what it is worth.

@@ -10,8 +10,8 @@
 #include "importer/output_keys.h"
 #include "importer/preprocessing_json.h"
 #include "runtime/core/error.h"
-#include "runtime/core/parallel.h"
 #include "runtime/core/isa.h"
+#include "runtime/core/parallel.h"
 #include "runtime/core/thread_limit.h"
 
 namespace graft {

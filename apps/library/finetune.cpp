@@ -197,15 +197,15 @@ class Job {
     result_.diverged = trained.diverged;
     result_.features_cached = trained.features_cached;
     tell_picture_cache();
-    if (const FeatureFiles* const files = options_.cache.files.get()) {
-      result_.features_from_disk = files->found();
-      tell_feature_files(*files, listener_);
-    }
     finish(model_, result_.best_score, result_.best_epoch);
     if (listener_.stop() || !result_.diverged.empty())
       listener_.note("the model's probabilities stay as they are, and it keeps nothing to tell foreign pictures by");
     else
       find_confidence(choice && choice->report.epochs == 0 ? &*choice : nullptr);
+    if (const FeatureFiles* const files = options_.cache.files.get()) {
+      result_.features_from_disk = files->found();
+      tell_feature_files(*files, listener_);
+    }
     result_.model = Model(std::make_shared<OnnxModel>(std::move(model_)));
     if (adapts_ && repeats() && !result_.stopped_early) judge_the_choice();
     return std::move(result_);
@@ -344,12 +344,15 @@ class Job {
     const PictureSource source = data_->whole();
     const auto training = data_->training().size();
     const ConfidencePictures pictures = confidence_pictures(source, training, settings_.seed);
-    const ConfidenceRows rows = fitted ? chooser_->confidence_rows(*fitted, pictures)
-                                       : run_for_confidence(model_, source, pictures, {options_.height, options_.width},
-                                                            static_cast<size_t>(options_.batch), *backend_,
-                                                            options_.threads, [&](int64_t done, int64_t total) {
-                                                              listener_.progress("held-back pictures", done, total);
-                                                            });
+    // Features of a trained network are no other run's.
+    const bool shares = settings_.freeze == "all" && settings_.unfreeze_every == 0 &&
+                        settings_.batch_norm != BatchNormPolicy::train && !settings_.remove_lrn_and_dropout;
+    const ConfidenceRows rows =
+        fitted ? chooser_->confidence_rows(*fitted, pictures)
+               : run_for_confidence(
+                     model_, source, pictures, {options_.height, options_.width}, static_cast<size_t>(options_.batch),
+                     *backend_, options_.threads, shares ? options_.cache.files.get() : nullptr,
+                     [&](int64_t done, int64_t total) { listener_.progress("held-back pictures", done, total); });
     ConfidenceReport& report = result_.confidence;
     set_confidence(fit_confidence(rows, task_, report), model_.metadata);
     tell_confidence(report, task_, listener_);

@@ -5,6 +5,8 @@
 #include <utility>
 
 #include "apps/library/device.h"
+#include "apps/library/feature_folder.h"
+#include "apps/library/head_split.h"
 #include "apps/library/pipelines.h"
 #include "runtime/core/error.h"
 #include "runtime/core/parallel.h"
@@ -57,13 +59,74 @@ PictureRunner::PictureRunner(OnnxModel model, const RunSettings& settings, const
   choose_output(model, output);
   if (features != kNoValue) model.graph.outputs.push_back(features);
   take_floats(model.graph);
-  if (settings.pictures > 0) {
+  if (!compute_.feature_folder.empty() && pipeline_.views() == 1) look_on_disk(model.graph, features);
+  if (settings.pictures > 0 && !reader_) {
     const auto in_use = exclusive_use(backend_for(compute_));
     several_.emplace(make_plan(model, rows_for(settings.pictures)));
   } else {
     backend_for(compute_);  // says now what is wrong with the settings
     model_.emplace(std::move(model));
   }
+}
+
+/// Where the network below its head has rows with keys, they are read instead of pictures as far as they are there.
+void PictureRunner::look_on_disk(const Graph& graph, ValueId features) {
+  const Backend& backend = backend_for(compute_);
+  const auto in_use = exclusive_use(backend);
+  OpenDims dims{1, preprocessing_.crop_height, preprocessing_.crop_width};
+  std::optional<HeadSplit> split = split_head(graph, dims, backend);
+  if (split && features != kNoValue && split->trunk.outputs[0] != features) return;
+  if (!split && features != kNoValue) return;
+  files_ = feature_files(compute_, backend);
+  reader_.emplace(split ? std::move(split->trunk) : graph, preprocessing_, pipeline_, compute_, backend, *files_);
+  if (!reader_->works()) return reader_.reset();
+  outputs_.assign(1, Output{reader_->width()});
+  if (!split) return;
+  dims.batch = static_cast<int64_t>(largest_batch_);
+  head_.emplace(split->head, dims, backend, compute_.threads);
+  outputs_[0].width = head_->width(0);
+  if (features != kNoValue) outputs_.push_back({reader_->width()});
+}
+
+size_t PictureRunner::run_from_disk(const std::string& phase, const std::vector<LoadRequest>& requests, const Row& row,
+                                    const Failed& failed, Listener* listener) {
+  tell_notes(listener);
+  const size_t width = reader_->width();
+  std::vector<float> rows(head_ ? head_->rows() * width : 0);
+  std::vector<size_t> waiting;  // pictures whose rows the head is to read
+  const auto run_head = [&] {
+    if (waiting.empty()) return;
+    head_->forward(rows.data());
+    outputs_[0].rows.resize(head_->rows() * outputs_[0].width);
+    copy_to_plain(head_->view(0), outputs_[0].rows.data());
+    for (size_t i = 0; i < waiting.size(); ++i)
+      row(waiting[i], {outputs_[0].rows.data() + i * outputs_[0].width, outputs_[0].width},
+          outputs_.size() > 1 ? std::span<const float>(rows.data() + i * width, width) : std::span<const float>());
+    waiting.clear();
+  };
+  size_t skipped = 0;
+  reader_->run(
+      requests, largest_batch_,
+      [&](size_t i, std::span<const float> values) {
+        if (!head_) {
+          row(i, values, {});
+        } else {
+          std::copy(values.begin(), values.end(), rows.begin() + static_cast<std::ptrdiff_t>(waiting.size() * width));
+          waiting.push_back(i);
+          if (waiting.size() == head_->rows()) run_head();
+        }
+        if (listener) listener->progress(phase, static_cast<int64_t>(i + 1), static_cast<int64_t>(requests.size()));
+      },
+      [&](size_t i, const std::string& reason) {
+        run_head();  // rows are handed out in order
+        ++skipped;
+        if (listener) listener->skipped(reason);
+        if (failed) failed(i, reason);
+      });
+  run_head();
+  tell_slowness(reader_->one_by_one(), listener);
+  if (listener) tell_feature_files(*files_, *listener);
+  return skipped;
 }
 
 RowPlan PictureRunner::make_plan(const OnnxModel& model, size_t rows) {
@@ -125,9 +188,17 @@ void PictureRunner::hand_out(const Row& row, size_t index, size_t place) {
 }
 
 void PictureRunner::begin(RowPlan& plan, Listener* listener) {
+  tell_notes(listener);
+  tell_slowness(plan.one_by_one(), listener);
+}
+
+void PictureRunner::tell_notes(Listener* listener) {
   for (const std::string& note : std::exchange(notes_, {}))
     if (listener) listener->note(note);
-  if (slowness_told_ || !listener || !plan.one_by_one()) return;
+}
+
+void PictureRunner::tell_slowness(bool one_by_one, Listener* listener) {
+  if (slowness_told_ || !listener || !one_by_one) return;
   slowness_told_ = true;
   listener->note("the model is fixed to one picture at a time: pictures run one by one, which takes longer");
 }
@@ -150,6 +221,7 @@ size_t PictureRunner::run(const std::string& phase, std::vector<LoadRequest> req
                           const Failed& failed, Listener* listener) {
   if (requests.empty()) return 0;
   const auto in_use = exclusive_use(backend_for(compute_));
+  if (reader_) return run_from_disk(phase, requests, row, failed, listener);
   const size_t pictures = requests.size();
   RowPlan& plan = plan_for(pictures);
   begin(plan, listener);

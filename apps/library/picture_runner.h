@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "apps/library/feature_reader.h"
 #include "augment/loader.h"
 #include "augment/pipeline.h"
 #include "graft/classifier.h"
@@ -22,6 +23,8 @@ class PictureRunner {
   PictureRunner(OnnxModel model, const RunSettings& settings, const std::string& output = "",
                 ValueId features = kNoValue);
 
+  /// Views whose features were on disk.
+  size_t features_from_disk() const { return files_ ? files_->found() : 0; }
   /// Numbers of a row. RunSettings::pictures must be given, or pictures have run.
   size_t width() const { return outputs_.at(0).width; }
 
@@ -46,9 +49,14 @@ class PictureRunner {
  private:
   size_t run(const std::string& phase, std::vector<LoadRequest> requests, const Row& row, const Failed& failed,
              Listener* listener);
+  void look_on_disk(const Graph& graph, ValueId features);
+  size_t run_from_disk(const std::string& phase, const std::vector<LoadRequest>& requests, const Row& row,
+                       const Failed& failed, Listener* listener);
   RowPlan make_plan(const OnnxModel& model, size_t rows);
   RowPlan& plan_for(size_t pictures);
   void begin(RowPlan& plan, Listener* listener);
+  void tell_notes(Listener* listener);
+  void tell_slowness(bool one_by_one, Listener* listener);
   /// Rows of a plan for so many pictures.
   size_t rows_for(size_t pictures) const;
   void read(RowPlan& plan);
@@ -60,6 +68,9 @@ class PictureRunner {
   size_t largest_batch_;
   std::optional<OnnxModel> model_;  // as long as further plans may be made of it
   std::optional<RowPlan> single_, several_;
+  std::shared_ptr<FeatureFiles> files_;
+  std::optional<FeatureReader> reader_;  // of what lies below the head, where features are kept on disk
+  std::optional<RowPlan> head_;          // what reads that; none: its rows are the results
   struct Output {
     size_t width = 0;
     std::vector<float> rows{};  // of a batch, plain

@@ -64,7 +64,8 @@ TrainingData::TrainingData(const Dataset& dataset, const Preprocessing& preproce
       validation_source_(source_of(dataset_.validation)) {}
 
 PictureSource TrainingData::source_of(std::vector<LabelledFile> items) const {
-  return {std::move(items), evaluation_, augmentation_, seed_, threads_, decoded_, evaluation_text_, augmentation_text_};
+  return {std::move(items), evaluation_, augmentation_,    seed_,
+          threads_,         decoded_,    evaluation_text_, augmentation_text_};
 }
 
 PictureSource TrainingData::whole() const {

@@ -48,7 +48,8 @@ struct KeyHash {
 
 class Descriptor {
  public:
-  explicit Descriptor(const std::string& path) : path_(path), fd_(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666)) {
+  explicit Descriptor(const std::string& path)
+      : path_(path), fd_(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666)) {
     if (fd_ < 0) fail(path_);
   }
   ~Descriptor() { ::close(fd_); }
@@ -108,7 +109,10 @@ class FileLock {
 class FeatureTable::File {
  public:
   File(const std::string& folder, std::string name, size_t width)
-      : name_(std::move(name)), keys_(folder + "/" + name_ + ".keys"), rows_(folder + "/" + name_ + ".rows"), width_(width) {
+      : name_(std::move(name)),
+        keys_(folder + "/" + name_ + ".keys"),
+        rows_(folder + "/" + name_ + ".rows"),
+        width_(width) {
     const FileLock lock(keys_);
     Header header;
     if (keys_.size() < sizeof header) {
@@ -133,7 +137,8 @@ class FeatureTable::File {
   bool read(const ContentKey& key, float* row) {
     const auto found = index_.find(key);
     if (found == index_.end()) return false;
-    if (rows_.read(found->second.row * row_bytes(), row, row_bytes()) && checksum(row, row_bytes()) == found->second.check)
+    if (rows_.read(found->second.row * row_bytes(), row, row_bytes()) &&
+        checksum(row, row_bytes()) == found->second.check)
       return true;
     index_.erase(found);  // lost with the power: it is computed and appended again
     return false;
@@ -189,8 +194,12 @@ std::unique_ptr<FeatureTable> FeatureFiles::open(const Graph& trunk, const OpenD
   try {
     for (size_t o = 0; o < keys.size(); ++o) {
       if (!keys[o] || widths.at(o) == 0) return nullptr;
-      const ContentKey name =
-          ContentHasher().add(*keys[o]).add(dims.height).add(dims.width).add(std::string_view(settings_.computed_by)).key();
+      const ContentKey name = ContentHasher()
+                                  .add(*keys[o])
+                                  .add(dims.height)
+                                  .add(dims.width)
+                                  .add(std::string_view(settings_.computed_by))
+                                  .key();
       fs::create_directories(settings_.folder);
       outputs.push_back(std::make_unique<FeatureTable::File>(settings_.folder, name.text(), widths[o]));
     }
@@ -226,11 +235,13 @@ bool FeatureFiles::make_room(uint64_t more, const std::vector<std::string>& own)
   while (all > settings_.limit_bytes) {
     const std::pair<const std::string, Table>* oldest = nullptr;
     for (const auto& table : tables)
-      if (std::find(own.begin(), own.end(), table.first) == own.end() && (!oldest || table.second.used < oldest->second.used))
+      if (std::find(own.begin(), own.end(), table.first) == own.end() &&
+          (!oldest || table.second.used < oldest->second.used))
         oldest = &table;
     if (!oldest) return false;
     // Whoever has them open reads on, and what is appended to them goes with them.
-    for (const char* ending : {".keys", ".rows"}) fs::remove(fs::path(settings_.folder) / (oldest->first + ending), code);
+    for (const char* ending : {".keys", ".rows"})
+      fs::remove(fs::path(settings_.folder) / (oldest->first + ending), code);
     all -= std::min(all, oldest->second.bytes);
     tables.erase(std::string(oldest->first));
   }
@@ -275,8 +286,8 @@ void FeatureTable::flush() {
     if (files_.make_room(pending_bytes_, own))
       for (const auto& file : outputs_) file->write();
     else
-      give_up("features take more than the " + std::to_string(files_.settings_.limit_bytes >> 20) + " MiB they may in " +
-              files_.folder());
+      give_up("features take more than the " + std::to_string(files_.settings_.limit_bytes >> 20) +
+              " MiB they may in " + files_.folder());
   } catch (const Error& error) {
     give_up(error.what());
   }

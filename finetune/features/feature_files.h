@@ -20,8 +20,8 @@ class FeatureTable;
 /// the pixels that go in. So nothing has to be thrown away when a network, a picture or a setting changes, and any
 /// command finds what another computed.
 ///
-/// Each value has two files, NAME.rows and NAME.keys: rows are appended first, then their keys with checksums, so that a
-/// killed writer leaves no half row, and several programs may read and append at once. Tables that were not used for
+/// Each value has two files, NAME.rows and NAME.keys: rows are appended first, then their keys with checksums, so that
+/// a killed writer leaves no half row, and several programs may read and append at once. Tables that were not used for
 /// longest are removed when all of them would take more than the limit. What cannot be read or written is told by
 /// trouble() and costs no more than time.
 class FeatureFiles {

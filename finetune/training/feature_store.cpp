@@ -83,7 +83,8 @@ const FeatureRows& FeatureStore::at(const std::string& depth, const Graph& graph
   const std::vector<SampleRef> order = wanted(options);
   auto cache = std::make_unique<FeatureCache>();
   cache->fill(trunk, dims_of(options), backend, options.threads, source_, order, static_cast<size_t>(options.batch),
-              options.cache.files.get(), [&](int64_t done) { listener.pass("features", done, static_cast<int64_t>(order.size())); });
+              options.cache.files.get(),
+              [&](int64_t done) { listener.pass("features", done, static_cast<int64_t>(order.size())); });
   for (Depth* one : computed) one->rows.cache = cache.get();
   caches_.push_back(std::move(cache));
   return depths_.at(depth).rows;

@@ -100,7 +100,8 @@ std::vector<uint64_t> RunRows::all_variants() const {
 void RunRows::fill(FeatureCache& cache, const Graph& trunk, const OpenDims& dims, const SampleSource& source,
                    const std::vector<SampleRef>& order, const char* phase) {
   cache.fill(trunk, dims, backend_, options_.threads, source, order, static_cast<size_t>(options_.batch),
-             options_.cache.files.get(), [&](int64_t done) { listener_.pass(phase, done, static_cast<int64_t>(order.size())); });
+             options_.cache.files.get(),
+             [&](int64_t done) { listener_.pass(phase, done, static_cast<int64_t>(order.size())); });
   for (const auto& [index, reason] : cache.failures()) skip_(reason);
 }
 

@@ -32,10 +32,7 @@ class ContentHasher {
   /// With its length.
   ContentHasher& add(std::string_view text);
   template <typename T>
-    requires std::is_arithmetic_v<T>
-  ContentHasher& add(T number) {
-    return bytes(&number, sizeof number);
-  }
+  requires std::is_arithmetic_v<T> ContentHasher& add(T number) { return bytes(&number, sizeof number); }
   ContentHasher& add(const ContentKey& key) { return add(key.low).add(key.high); }
   ContentKey key() const;
 
