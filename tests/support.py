@@ -9,6 +9,7 @@ import unittest
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 GRAFT = os.environ.get("GRAFT", str(ROOT / "build/release/graft"))
 DATA = ROOT.parent / "shared" / "data"
+os.environ.setdefault("GRAFT_DISK_CACHE", "off")  # no run finds what another kept, unless a test says so
 BUNDLED = ROOT / "models" / "bundled" / "graft-small.onnx"
 
 

@@ -57,20 +57,25 @@ std::vector<int64_t> of_each_class(const SampleSource& source, int64_t first, in
   return result;
 }
 
-/// Fills the scores and their number from the held-back pictures' features.
-void run_head(const Graph& head, const OpenDims& dims, const Backend& backend, int threads, ConfidenceRows& rows) {
+/// What reads a frozen trunk's rows, which may have been on disk: its own outputs for the rows of a cache.
+std::vector<std::vector<float>> run_head(const Graph& head, const OpenDims& dims, const Backend& backend, int threads,
+                                         const FeatureCache& cache, const std::vector<int64_t>& samples) {
   RowPlan plan(head, dims, backend, threads);
-  rows.outputs = plan.width(0);
-  std::vector<float> input(plan.rows() * rows.width), results(plan.rows() * rows.outputs);
-  const size_t pictures = rows.labels.size();
-  for (size_t at = 0; at < pictures; at += plan.rows()) {
-    const size_t count = std::min(plan.rows(), pictures - at);
-    std::copy_n(rows.features.data() + at * rows.width, count * rows.width, input.data());
+  const size_t width = cache.width(0);
+  std::vector<float> input(plan.rows() * width), rows;
+  std::vector<std::vector<float>> results(plan.output_count());
+  for (size_t at = 0; at < samples.size(); at += plan.rows()) {
+    const size_t count = std::min(plan.rows(), samples.size() - at);
+    for (size_t i = 0; i < count; ++i) cache.copy(0, {samples[at + i], 0}, input.data() + i * width);
     plan.forward(input.data());
-    copy_to_plain(plan.view(0), results.data());
-    rows.scores.insert(rows.scores.end(), results.begin(),
-                       results.begin() + static_cast<std::ptrdiff_t>(count * rows.outputs));
+    for (size_t o = 0; o < results.size(); ++o) {
+      rows.resize(plan.rows() * plan.width(o));
+      copy_to_plain(plan.view(o), rows.data());
+      results[o].insert(results[o].end(), rows.begin(),
+                        rows.begin() + static_cast<std::ptrdiff_t>(count * plan.width(o)));
+    }
   }
+  return results;
 }
 
 }  // namespace
@@ -85,40 +90,63 @@ ConfidenceRows run_for_confidence(const OnnxModel& model, const SampleSource& so
                                   const Backend& backend, int threads, FeatureFiles* files,
                                   const std::function<void(int64_t done, int64_t total)>& progress) {
   const OpenDims dims{static_cast<int64_t>(batch), size.height, size.width};
-  const ValueId features = head_features(model.graph);
+  Graph graph = model.graph;
+  const ValueId features = head_features(graph);
+  graph.outputs.resize(1);
+  if (features != kNoValue) graph.outputs.push_back(features);
   std::optional<HeadSplit> split;
-  if (files && features != kNoValue) split = split_head(model.graph, dims, backend);
-  if (split && split->trunk.outputs[0] != features) split.reset();
-  Graph graph = split ? split->trunk : model.graph;  // ends in features, in scores, or in both
-  if (!split) {
-    graph.outputs.resize(1);
-    if (features != kNoValue) graph.outputs.push_back(features);
-  }
+  if (files) split = split_trained(graph, dims, backend);
+  const bool features_cross = split && split->trunk.outputs[0] == features;
+  if (features_cross) split->head.outputs.resize(1);
+
   std::vector<SampleRef> order;
   for (const auto* part : {&pictures.references, &pictures.held_back})
     for (const int64_t i : *part) order.push_back({i, 0});
   const auto total = static_cast<int64_t>(order.size());
   FeatureCache cache;
-  cache.fill(graph, dims, backend, threads, source, order, batch, split ? files : nullptr,
+  cache.fill(split ? split->trunk : graph, dims, backend, threads, source, order, batch, split ? files : nullptr,
              [&](int64_t done) { progress(done, total); });
-  const size_t last = cache.outputs() - 1;
-  ConfidenceRows rows{.width = features == kNoValue ? 0 : cache.width(last), .outputs = cache.width(0)};
-  const auto append = [&](size_t output, int64_t i, std::vector<float>& to) {
-    to.resize(to.size() + cache.width(output));
-    cache.copy(output, {i, 0}, to.data() + to.size() - cache.width(output));
+  const std::set<int64_t> known(cache.samples().begin(), cache.samples().end());
+  const auto readable = [&](std::vector<int64_t> samples) {
+    std::erase_if(samples, [&](int64_t i) { return !known.contains(i); });
+    return samples;
   };
-  const std::set<int64_t> readable(cache.samples().begin(), cache.samples().end());
-  for (const int64_t i : pictures.references)
-    if (readable.contains(i) && rows.width > 0) append(last, i, rows.references);
-  for (const int64_t i : pictures.held_back) {
-    if (!readable.contains(i)) continue;
-    if (!split) append(0, i, rows.scores);
-    if (rows.width > 0) append(last, i, rows.features);
+  const std::vector<int64_t> references = readable(pictures.references), held_back = readable(pictures.held_back);
+  const auto cached = [&](size_t output, const std::vector<int64_t>& samples) {
+    std::vector<float> rows(samples.size() * cache.width(output));
+    for (size_t i = 0; i < samples.size(); ++i)
+      cache.copy(output, {samples[i], 0}, rows.data() + i * cache.width(output));
+    return rows;
+  };
+
+  ConfidenceRows rows;
+  if (!split) {
+    rows.outputs = cache.width(0);
+    rows.scores = cached(0, held_back);
+    if (features != kNoValue) {
+      rows.width = cache.width(1);
+      rows.references = cached(1, references);
+      rows.features = cached(1, held_back);
+    }
+  } else {
+    auto judged = run_head(split->head, dims, backend, threads, cache, held_back);
+    rows.outputs = held_back.empty() ? 0 : judged[0].size() / held_back.size();
+    rows.scores = std::move(judged[0]);
+    if (features_cross) {
+      rows.width = cache.width(0);
+      rows.references = cached(0, references);
+      rows.features = cached(0, held_back);
+    } else if (features != kNoValue && !held_back.empty()) {
+      rows.width = judged[1].size() / held_back.size();
+      rows.features = std::move(judged[1]);
+      rows.references = std::move(run_head(split->head, dims, backend, threads, cache, references)[1]);
+    }
+  }
+  for (const int64_t i : held_back) {
     rows.labels.push_back(source.label(i));
     const std::span<const float> target = source.target(i);
     rows.targets.insert(rows.targets.end(), target.begin(), target.end());
   }
-  if (split) run_head(split->head, dims, backend, threads, rows);
   return rows;
 }
 

@@ -27,11 +27,15 @@ std::shared_ptr<FeatureFiles> feature_files(const ComputeSettings& settings, con
       .output_keys = output_keys});
 }
 
+std::string not_kept(const FeatureFiles& files) { return "features are not kept on disk: " + files.trouble(); }
+
 void tell_feature_files(const FeatureFiles& files, Listener& listener) {
   if (files.found() > 0)
     listener.note("features of " + std::to_string(files.found()) + " views were on disk, " +
                   std::to_string(files.computed()) + " were computed: " + files.folder());
-  if (!files.trouble().empty()) listener.note("features are not kept on disk: " + files.trouble());
+  else if (files.computed() > 0 && files.trouble().empty())
+    listener.note("features are kept for the next run: " + files.folder());
+  if (!files.trouble().empty()) listener.note(not_kept(files));
 }
 
 std::string pipeline_text(const Preprocessing& preprocessing, const std::string& recipe, const std::string& views) {

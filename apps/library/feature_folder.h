@@ -17,6 +17,9 @@ namespace graft {
 /// The features on disk that the settings name; null where there are to be none.
 std::shared_ptr<FeatureFiles> feature_files(const ComputeSettings& settings, const Backend& backend);
 
+/// The line that says why.
+std::string not_kept(const FeatureFiles& files);
+
 /// Says in one line how many rows came from the disk, and what kept others from being kept.
 void tell_feature_files(const FeatureFiles& files, Listener& listener);
 

@@ -19,8 +19,9 @@ namespace graft {
 /// thread-safe.
 class FeatureReader {
  public:
-  /// `trunk`: of one output. `pipeline`: of one view. All but the trunk outlive the reader.
-  FeatureReader(Graph trunk, const Preprocessing& preprocessing, const Pipeline& pipeline,
+  /// `trunk`: of one output. `pipeline`: of one view. `batch`: pictures computed at once. All but the trunk outlive the
+  /// reader.
+  FeatureReader(Graph trunk, const Preprocessing& preprocessing, const Pipeline& pipeline, size_t batch,
                 const ComputeSettings& settings, const Backend& backend, FeatureFiles& files);
 
   /// Whether the trunk's rows have keys and the folder can be used.
@@ -31,12 +32,12 @@ class FeatureReader {
 
   using Row = std::function<void(size_t index, std::span<const float> row)>;
   using Failed = std::function<void(size_t index, const std::string& reason)>;
-  /// Hands out a row or a failure for each request, in order. `batch`: pictures computed at once.
-  void run(const std::vector<LoadRequest>& requests, size_t batch, const Row& row, const Failed& failed);
+  /// Hands out a row or a failure for each request, in order.
+  void run(const std::vector<LoadRequest>& requests, const Row& row, const Failed& failed);
 
  private:
   void compute(const std::vector<LoadRequest>& requests, const std::vector<std::optional<ContentKey>>& keys,
-               const std::vector<size_t>& missing, size_t batch, std::vector<std::string>& errors);
+               const std::vector<size_t>& missing, std::vector<std::string>& errors);
 
   Graph trunk_;
   const Pipeline& pipeline_;

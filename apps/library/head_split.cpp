@@ -30,21 +30,24 @@ void unmark(Graph& graph) {
 
 }  // namespace
 
-std::optional<HeadSplit> split_head(const Graph& graph, const OpenDims& dims, const Backend& backend) {
+std::optional<HeadSplit> split_trained(const Graph& graph, const OpenDims& dims, const Backend& backend) {
   Graph whole = graph;
-  whole.outputs.resize(1);
   retype(whole, dims, backend);
-  const Graph settled = resolve_control_flow(whole, dims, backend);
-  Graph marked = settled;
-  const Ending ending = find_ending(marked, marked.outputs[0]);
-  if (ending.classifiers.empty()) return std::nullopt;
-  mark_head(marked, ending);
-  FrozenSplit split = split_frozen(marked);
+  FrozenSplit split = split_frozen(resolve_control_flow(whole, dims, backend));
   if (split.trunk.outputs.size() != 1 || split.rest.inputs != split.trunk.outputs) return std::nullopt;
   remove_dead_code(split.trunk);
   unmark(split.trunk);
   unmark(split.rest);
   return HeadSplit{std::move(split.trunk), std::move(split.rest)};
+}
+
+std::optional<HeadSplit> split_head(const Graph& graph, const OpenDims& dims, const Backend& backend) {
+  Graph marked = graph;
+  marked.outputs.resize(1);
+  const Ending ending = find_ending(marked, marked.outputs[0]);
+  if (ending.classifiers.empty()) return std::nullopt;
+  mark_head(marked, ending);
+  return split_trained(marked, dims, backend);
 }
 
 }  // namespace graft

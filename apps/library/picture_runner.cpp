@@ -78,8 +78,12 @@ void PictureRunner::look_on_disk(const Graph& graph, ValueId features) {
   if (split && features != kNoValue && split->trunk.outputs[0] != features) return;
   if (!split && features != kNoValue) return;
   files_ = feature_files(compute_, backend);
-  reader_.emplace(split ? std::move(split->trunk) : graph, preprocessing_, pipeline_, compute_, backend, *files_);
-  if (!reader_->works()) return reader_.reset();
+  reader_.emplace(split ? std::move(split->trunk) : graph, preprocessing_, pipeline_, largest_batch_, compute_, backend,
+                  *files_);
+  if (!reader_->works()) {
+    if (!files_->trouble().empty()) notes_.push_back(not_kept(*files_));
+    return reader_.reset();
+  }
   outputs_.assign(1, Output{reader_->width()});
   if (!split) return;
   dims.batch = static_cast<int64_t>(largest_batch_);
@@ -106,7 +110,7 @@ size_t PictureRunner::run_from_disk(const std::string& phase, const std::vector<
   };
   size_t skipped = 0;
   reader_->run(
-      requests, largest_batch_,
+      requests,
       [&](size_t i, std::span<const float> values) {
         if (!head_) {
           row(i, values, {});

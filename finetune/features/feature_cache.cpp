@@ -60,7 +60,7 @@ void FeatureCache::fill(const Graph& trunk, const OpenDims& dims, const Backend&
   for (size_t row = 0; row < order.size(); ++row) rows_[*place_of(order[row])] = static_cast<int64_t>(row);
   data_.resize(order.size() * row_);
 
-  const std::unique_ptr<FeatureTable> table = files ? files->open(trunk, dims, widths_) : nullptr;
+  const std::unique_ptr<FeatureTable> table = files ? files->open(trunk, batched, widths_) : nullptr;
   std::vector<std::optional<ContentKey>> keys;
   if (table) keys = source.content_keys(order);
   keys.resize(order.size());

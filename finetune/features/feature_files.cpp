@@ -196,6 +196,7 @@ std::unique_ptr<FeatureTable> FeatureFiles::open(const Graph& trunk, const OpenD
       if (!keys[o] || widths.at(o) == 0) return nullptr;
       const ContentKey name = ContentHasher()
                                   .add(*keys[o])
+                                  .add(dims.batch)
                                   .add(dims.height)
                                   .add(dims.width)
                                   .add(std::string_view(settings_.computed_by))

@@ -16,9 +16,9 @@ namespace graft {
 class FeatureTable;
 
 /// Features on disk, kept from run to run: a row a picture of each value that a frozen part ends in. What a row is of
-/// is its key: the operators and constants that lead to the value, the size of the pictures, what computes them, and
-/// the pixels that go in. So nothing has to be thrown away when a network, a picture or a setting changes, and any
-/// command finds what another computed.
+/// is its key: the operators and constants that lead to the value, the size of the pictures, what computes them and
+/// how many at once, and the pixels that go in. So nothing has to be thrown away when a network, a picture or a setting
+/// changes, and any command finds what another computed.
 ///
 /// Each value has two files, NAME.rows and NAME.keys: rows are appended first, then their keys with checksums, so that
 /// a killed writer leaves no half row, and several programs may read and append at once. Tables that were not used for
@@ -29,7 +29,7 @@ class FeatureFiles {
   struct Settings {
     std::string folder;  // is made where it is not there
     uint64_t limit_bytes = uint64_t{4} << 30;
-    /// What computes: another backend, precision or instruction set gives other bits.
+    /// What computes: another backend, precision or instruction set gives other bits, as another batch does.
     std::string computed_by;
     /// See output_keys (importer).
     std::function<std::vector<std::optional<ContentKey>>(const Graph&)> output_keys;
