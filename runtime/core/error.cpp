@@ -34,6 +34,7 @@ Error Error::about(std::string setting, std::string value) && {
 }
 
 void Error::add_place(const std::string& place) {
+  if ((places_.empty() ? problem_ : places_).starts_with(place + ": ")) return;  // whoever threw it said so
   places_ = place + ": " + places_;
   compose();
 }

@@ -74,7 +74,7 @@ class Json(ScratchTest):
                 ("classify", self.run_folder, picture), ("explain", self.run_folder, picture, "-o", self.base / "seen"), ("report", self.run_folder, "-o", self.base / "report.html"),
                 ("extract", self.run_folder, self.pictures / "val", "-o", self.base / "f.npz"), ("check", self.pictures), ("inspect", self.run_folder), ("doctor",), ("compare", self.run_folder, self.base / "recipe"), ("suggest", self.run_folder, self.pictures / "val"),
                 ("classify", self.run_folder, picture, "--unsure", 0.5), ("classify", self.base / "marks", picture), ("classify", self.base / "light", picture), ("inspect", self.base / "marks"),
-                ("inspect", self.base / "light"), ("finetune", BUNDLED, self.pictures, "-o", self.base / "auto", "--auto", 1, "--epochs", 1, "--no-report"),
+                ("inspect", self.base / "light"), ("index", self.base / "f.npz", "-o", self.base / "f.index"), ("find", self.run_folder, picture, "--in", self.base / "f.index"), ("finetune", BUNDLED, self.pictures, "-o", self.base / "auto", "--auto", 1, "--epochs", 1, "--no-report"),
                 ("finetune", BUNDLED, self.pictures, "-o", self.base / "folds", "--folds", 2, "--epochs", 1, "--no-report"), ("finetune", BUNDLED, self.pictures, "-o", self.base / "seeds", "--seeds", 2, "--budget", 1, "--no-report"),
                 ("compare", self.run_folder, self.base / "auto"), ("quantize", self.run_folder / "model.onnx", self.pictures, "-o", self.base / "small.onnx"), ("preview", self.pictures, "-o", self.base / "sheet.html")):
             for key in self.told(command, *arguments):

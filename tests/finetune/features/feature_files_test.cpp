@@ -27,7 +27,8 @@ class FeatureFilesTest : public testing::Test {
   FeatureFiles::Settings settings(uint64_t limit = uint64_t{1} << 30) const {
     return {folder_.string(), limit, "a test", [](const Graph& graph) {
               return std::vector<std::optional<ContentKey>>(
-                  graph.outputs.size(), ContentHasher().add(std::string_view(graph.value(graph.outputs[0]).name)).key());
+                  graph.outputs.size(),
+                  ContentHasher().add(std::string_view(graph.value(graph.outputs[0]).name)).key());
             }};
   }
   /// Of one output, whose name stands for what computes it.
@@ -177,7 +178,8 @@ class CountingSource final : public SampleSource {
   std::unique_ptr<SampleStream> stream(std::vector<SampleRef> order, size_t batch) const override {
     class Stream final : public SampleStream {
      public:
-      Stream(std::vector<SampleRef> order, size_t batch) : order_(std::move(order)), pixels_(batch * 3), errors_(batch) {}
+      Stream(std::vector<SampleRef> order, size_t batch)
+          : order_(std::move(order)), pixels_(batch * 3), errors_(batch) {}
       bool next(SampleBatch& batch) override {
         if (at_ == order_.size()) return false;
         const size_t count = std::min(errors_.size(), order_.size() - at_);
