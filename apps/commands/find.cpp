@@ -43,12 +43,14 @@ RunSettings settings_for(const Model& model, const Options& o, const json& made_
 /// Features of another network or of pictures that were prepared in another way are no neighbours of these.
 void require_same(const std::string& made_by, const json& indexed, const std::string& index) {
   const json own = json::parse(made_by);
-  for (const auto& [key, what] : {std::pair("network", "network"), {"layer", "layer"}, {"views", "views"}, {"preprocessing", "preprocessing"}})
+  for (const auto& [key, what] :
+       {std::pair("network", "network"), {"layer", "layer"}, {"views", "views"}, {"preprocessing", "preprocessing"}})
     if (own.at(key) != indexed.value(key, json()))
-      throw Error(index + ": is of another " + what + " (" +
-                      (std::string(key) == "network" ? indexed.value("model", json()) : indexed.value(key, json())).dump() +
-                      ")",
-                  "use what it was made with, or index the features of this model", ErrorCode::bad_data);
+      throw Error(
+          index + ": is of another " + what + " (" +
+              (std::string(key) == "network" ? indexed.value("model", json()) : indexed.value(key, json())).dump() +
+              ")",
+          "use what it was made with, or index the features of this model", ErrorCode::bad_data);
 }
 
 class Output {
@@ -113,7 +115,8 @@ void find_pictures(const Options& o) {
   open_device_for(o);
   RunListener listener(o.common.quiet);
   for (const std::string& reason : pictures.skipped) listener.skipped(reason);
-  FeatureExtractor extractor(model, made_by.is_object() ? made_by.value("layer", kPenultimate) : kPenultimate, settings);
+  FeatureExtractor extractor(model, made_by.is_object() ? made_by.value("layer", kPenultimate) : kPenultimate,
+                             settings);
   if (made_by.is_object())
     require_same(extractor.made_by(), made_by, o.index);
   else

@@ -43,7 +43,8 @@ void index_features(const Options& o) {
 void register_index(CLI::App& app) {
   auto o = std::make_shared<Options>();
   auto* command = app.add_subcommand("index", "Make an index of features, for graft find");
-  command->footer(examples({"graft extract model.onnx photos/ -o photos.npz", "graft index photos.npz -o photos.index"}));
+  command->footer(
+      examples({"graft extract model.onnx photos/ -o photos.npz", "graft index photos.npz -o photos.index"}));
   add_output_options(*command, o->common);
   command->add_option("features", o->features, "What graft extract wrote: .npz, .npy or .csv")->required();
   command->add_option("-o,--output", o->output, "The index, a file")->required();

@@ -8,6 +8,7 @@
 #include <iostream>
 #include <map>
 #include <memory>
+#include <optional>
 #include <sstream>
 #include <thread>
 
@@ -21,6 +22,7 @@
 #include "apps/models/model_reference.h"
 #include "apps/run/run_folder.h"
 #include "apps/serve/service.h"
+#include "apps/serve/teaching.h"
 #include "augment/data/file_kinds.h"
 #include "graft/error.h"
 
@@ -35,6 +37,7 @@ struct Options {
   std::vector<std::string> models;
   HttpSettings http;
   ServiceSettings service;
+  std::string teach;
   std::string token_file, certificate_file, key_file;
   int delay = 2, body_mebibytes = 64, megapixels = 50;
 };
@@ -88,6 +91,7 @@ void settle(Options& o) {
   }
   for (std::string& host : o.service.hosts) host = lower_case(host);
   o.service.pictures_per_request = std::min(o.service.pictures_per_request, o.service.batches.waiting);
+  o.service.teaches = !o.teach.empty();
   o.service.run.compute = compute_settings(o.common);
   o.service.batches.batch = o.common.batch > 0 ? static_cast<size_t>(o.common.batch) : 16;
   o.service.batches.delay = std::chrono::milliseconds(o.delay);
@@ -126,6 +130,15 @@ void serve(Options o) {
     if (seems_to_end_in_features(service.model(name)->model().contents()))
       say("note: " + name + " seems to end in features, not in classes: what it answers are their numbers");
   }
+  std::optional<Teaching> teaching;
+  if (!o.teach.empty()) {
+    if (known.contains(kTaughtModel))
+      throw Error("\"" + std::string(kTaughtModel) + "\" is what the taught model is called",
+                  "give this one another name: NAME=MODEL");
+    teaching.emplace(Teaching::Settings{
+        .folder = o.teach, .base = named_model(o.models[0], o.common).second, .compute = compute_settings(o.common)});
+    add_teach_routes(service, *teaching);
+  }
   const Interruption interruption("");
   HttpServer server(
       o.http,
@@ -146,6 +159,7 @@ void serve(Options o) {
   if (!is_loopback && o.service.token.empty())
     say("whoever reaches this machine can ask: --token-file asks them for a token");
   say("serving at " + address + "; Ctrl-C ends it");
+  if (teaching) say("teach it at " + address + "page/teach; its pictures are kept in " + o.teach);
   using Clock = std::chrono::steady_clock;
   for (auto next = Clock::now(); !Interruption::asked();) {
     std::this_thread::sleep_for(std::chrono::milliseconds(100));
@@ -163,6 +177,7 @@ void register_serve(CLI::App& app) {
   auto o = std::make_shared<Options>();
   auto* command = app.add_subcommand("serve", "Answer on a page and a REST interface");
   command->footer(examples({"graft serve run  # then open http://127.0.0.1:8080/",
+                            "graft serve zoo:mobilenetv2-7 --teach things/  # then open /page/teach",
                             "graft serve birds=run1 dogs=run2 --unsure 0.6 --examples photos/",
                             "curl --data-binary @photo.jpg -H 'Content-Type: image/jpeg' 127.0.0.1:8080/v1/classify"}));
   command
@@ -183,6 +198,10 @@ void register_serve(CLI::App& app) {
       ->capture_default_str();
   command->add_option("--examples", o->service.examples, "Folder of pictures that the page offers to try")
       ->check(CLI::ExistingDirectory);
+  command
+      ->add_option("--teach", o->teach,
+                   "Folder of classes (a new one is made) that a page takes pictures for and trains the first model on")
+      ->type_name("FOLDER");
   add_device_options(*command, o->common);
   add_batch_option(*command, o->common);
   add_output_options(*command, o->common);

@@ -116,7 +116,8 @@ bool is_sound(std::span<const uint8_t> bytes, size_t width, size_t rows) {
     std::memcpy(&label, row.data() + h.label_offset, sizeof label);
     if (label != i || row[2] != 0 || !links_fit(row, 2 * kLinks, levels, 0)) return false;  // [2]: marks of deletion
     for (int level = 1; level <= levels[i]; ++level)
-      if (!links_fit(upper[i].subspan(static_cast<size_t>(level - 1) * list, list), kLinks, levels, level)) return false;
+      if (!links_fit(upper[i].subspan(static_cast<size_t>(level - 1) * list, list), kLinks, levels, level))
+        return false;
     for (size_t j = 0; j < width; ++j) {
       float value = 0;
       std::memcpy(&value, row.data() + h.data_offset + j * sizeof value, sizeof value);
@@ -145,7 +146,9 @@ class InnerProducts final : public hnswlib::SpaceInterface<float> {
   size_t width_;
 };
 
-[[noreturn]] void refuse() { throw Error("is no index that graft wrote", "graft index makes one", ErrorCode::corrupt_file); }
+[[noreturn]] void refuse() {
+  throw Error("is no index that graft wrote", "graft index makes one", ErrorCode::corrupt_file);
+}
 
 }  // namespace
 

@@ -9,8 +9,8 @@
 
 namespace graft {
 
-/// A hierarchical navigable small world graph over rows of unit length (hnswlib). Rows are added in order by one thread,
-/// so that the same rows make the same graph.
+/// A hierarchical navigable small world graph over rows of unit length (hnswlib). Rows are added in order by one
+/// thread, so that the same rows make the same graph.
 class NeighbourGraph {
  public:
   NeighbourGraph(size_t width, size_t rows);

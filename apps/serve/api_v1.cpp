@@ -147,7 +147,7 @@ void add_v1_routes(Service& service) {
   service.add("GET", "/v1/models", [](Service& s, const RouteCall& call) {
     json models = json::array();
     for (const auto& model : s.models()) models.push_back(model_json(*model));
-    call.respond(json_reply({{"version", version()}, {"models", models}}));
+    call.respond(json_reply({{"version", version()}, {"models", models}, {"teaches", s.settings().teaches}}));
   });
   service.add("POST", "/v1/classify", [](Service& s, RouteCall call) {
     answer_pictures(s, std::move(call), &ServedModel::classify, [&s](PictureResult& r, const ServedModel& model) {

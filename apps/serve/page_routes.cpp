@@ -27,18 +27,26 @@ std::string media_type_of(const std::string& bytes) {
   return "application/octet-stream";
 }
 
+/// Of what this server answers.
+std::string description_for(const ServiceSettings& settings) {
+  json description = json::parse(kServeOpenApi);
+  description["info"]["version"] = version();
+  json& paths = description["paths"];
+  for (auto path = paths.begin(); path != paths.end();)
+    path = !settings.teaches && path.key().starts_with("/v1/teach") ? paths.erase(path) : std::next(path);
+  return description.dump() + "\n";
+}
+
 }  // namespace
 
 void add_page_routes(Service& service) {
   service.add("GET", "/", text_route(kServePage, "text/html; charset=utf-8"));
   service.add("GET", "/page/style.css", text_route(kServeStyle, "text/css; charset=utf-8"));
   service.add("GET", "/page/script.js", text_route(kServeScript, "text/javascript; charset=utf-8"));
-  std::string description = kServeOpenApi;
-  const std::string mark = "GRAFT_VERSION";
-  description.replace(description.find(mark), mark.size(), version());
-  service.add("GET", "/openapi.json", [description](Service&, const RouteCall& call) {
-    call.respond({200, "application/json", description});
-  });
+  service.add("GET", "/openapi.json",
+              [description = description_for(service.settings())](Service&, const RouteCall& call) {
+                call.respond({200, "application/json", description});
+              });
   if (service.settings().examples.empty()) {
     service.add("GET", "/v1/examples", [](Service&, const RouteCall& call) {
       call.respond(json_reply({{"examples", json::array()}}));

@@ -18,6 +18,8 @@
 
 namespace graft::app {
 
+class Teaching;
+
 struct ServiceSettings {
   RunSettings run;  // its preprocessing and batch hold for all models; a batch of 0: 16
   BatchLimits batches;
@@ -29,6 +31,7 @@ struct ServiceSettings {
   int64_t largest_pixels = 50'000'000;
   size_t pictures_per_request = 64;
   double unsure = 0, foreign = 0.95;  // as classify has them
+  bool teaches = false;               // whether the page leads to the one where it is taught
   std::string examples;               // folder of pictures that the page offers; empty: none
 };
 
@@ -107,5 +110,8 @@ void add_page_routes(Service& service);
 void add_v1_routes(Service& service);
 void add_kserve_routes(Service& service);
 void add_status_routes(Service& service);
+/// /v1/teach and its page. The trained model is served under kTaughtModel. `teaching` outlives the requests.
+void add_teach_routes(Service& service, Teaching& teaching);
+inline constexpr const char* kTaughtModel = "taught";
 
 }  // namespace graft::app

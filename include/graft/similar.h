@@ -15,8 +15,8 @@ namespace graft {
 /// ask one at a time.
 class PictureIndex {
  public:
-  /// From what save_features or FeatureWriter wrote (.npz, .npy, .csv). The same rows give the same index. `listener` may
-  /// be null. Throws Error: corrupt_file; bad_data for no rows, or rows that hold what is no number; cancelled.
+  /// From what save_features or FeatureWriter wrote (.npz, .npy, .csv). The same rows give the same index. `listener`
+  /// may be null. Throws Error: corrupt_file; bad_data for no rows, or rows that hold what is no number; cancelled.
   static PictureIndex of_features(const std::string& path, Listener* listener = nullptr);
   /// Throws Error: not_found, corrupt_file for what save() did not write.
   explicit PictureIndex(const std::string& path);

@@ -133,7 +133,8 @@ TEST(NeighbourGraph, DamagedBytesAreRefusedOrHarmless) {
   size_t refused = 0;
   for (int i = 0; i < 3000; ++i) {  // under the sanitizers whatever is accepted is searched without a fault
     std::vector<uint8_t> damaged = bytes;
-    damaged[mix(5, static_cast<uint64_t>(i)) % (i % 3 == 0 ? 104 : damaged.size())] ^= static_cast<uint8_t>(1u << (i % 8));
+    damaged[mix(5, static_cast<uint64_t>(i)) % (i % 3 == 0 ? 104 : damaged.size())] ^=
+        static_cast<uint8_t>(1u << (i % 8));
     try {
       NeighbourGraph(damaged, kWidth, kRows).nearest(asked, 5);
     } catch (const Error&) {

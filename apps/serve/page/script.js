@@ -199,7 +199,9 @@ async function showExamples() {
 
 async function begin() {
   try {
-    state.models = (await json("/v1/models")).models;
+    const told = await json("/v1/models");
+    state.models = told.models;
+    byId("teach").hidden = !told.teaches;
     showModels();
     say("");
     await showExamples();

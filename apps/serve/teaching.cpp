@@ -1,0 +1,201 @@
+#include "apps/serve/teaching.h"
+
+#include <stdlib.h>
+
+#include <algorithm>
+#include <filesystem>
+
+#include "augment/codecs/codec.h"
+#include "augment/encoded_picture.h"
+#include "graft/dataset.h"
+#include "graft/error.h"
+#include "graft/finetune.h"
+#include "runtime/core/atomic_file.h"
+#include "runtime/core/content_key.h"
+
+namespace graft::app {
+namespace {
+
+namespace fs = std::filesystem;
+using nlohmann::json;
+
+constexpr const char* kPrefix = "taught-";  // of every file that is put here; no other is ever taken away
+
+std::span<const uint8_t> as_bytes(const std::string& text) {
+  return {reinterpret_cast<const uint8_t*>(text.data()), text.size()};
+}
+
+/// Whether a class may have this name: a folder of its own, and nothing that leads elsewhere.
+bool is_class_name(const std::string& name) {
+  return !name.empty() && name.size() <= 100 && name[0] != '.' && name[0] != ' ' && name.back() != ' ' &&
+         std::none_of(name.begin(), name.end(), [](unsigned char c) { return c < 0x20 || c == 0x7f || c == '/' || c == '\\'; });
+}
+
+/// "taught-0123456789abcdef0123456789abcdef.jpeg"
+bool is_own_name(const std::string& name) {
+  const std::string prefix = kPrefix;
+  constexpr size_t kDigits = 32;
+  if (!name.starts_with(prefix) || name.size() < prefix.size() + kDigits + 2 || name[prefix.size() + kDigits] != '.')
+    return false;
+  const auto digits = name.substr(prefix.size(), kDigits), ending = name.substr(prefix.size() + kDigits + 1);
+  return digits.find_first_not_of("0123456789abcdef") == std::string::npos &&
+         std::all_of(ending.begin(), ending.end(), [](unsigned char c) { return std::isalnum(c); });
+}
+
+std::string ending_of(std::span<const uint8_t> bytes) {
+  std::string ending;
+  if (const Codec* const codec = codec_of(bytes))
+    for (const char c : codec->name())
+      if (std::isalnum(static_cast<unsigned char>(c))) ending += static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  return ending.empty() ? "picture" : ending;
+}
+
+}  // namespace
+
+/// What the page shows while a training goes on.
+class Teaching::Told final : public Listener {
+ public:
+  explicit Told(Teaching& teaching) : teaching_(teaching) {}
+  void progress(const std::string& phase, int64_t done, int64_t total) override { tell(phase, done, total); }
+  void epoch(const EpochReport& e) override { tell("training", e.epoch, e.epochs); }
+  bool stop() override { return teaching_.stop_; }
+
+ private:
+  void tell(const std::string& phase, int64_t done, int64_t total) {
+    const std::lock_guard lock(teaching_.mutex_);
+    teaching_.phase_ = phase;
+    teaching_.done_ = done;
+    teaching_.total_ = total;
+  }
+  Teaching& teaching_;
+};
+
+Teaching::Teaching(Settings settings) : settings_(std::move(settings)) {
+  std::error_code code;
+  fs::create_directories(settings_.folder, code);
+  if (!fs::is_directory(settings_.folder))
+    throw Error(settings_.folder + ": is no folder, and cannot be made one", "name another", ErrorCode::io).about("teach");
+  for (const auto& [name, pictures] : classes())
+    if (name == "train" || name == "val" || name == "test")
+      throw Error(settings_.folder + ": is split already (" + name + ")", "name a folder of classes, or a new one",
+                  ErrorCode::bad_data)
+          .about("teach");
+  std::string pattern = (fs::temp_directory_path() / "graft-teach-XXXXXX").string();
+  if (!::mkdtemp(pattern.data()))
+    throw Error(pattern + ": cannot be made", "free room, or set TMPDIR", ErrorCode::io).about("teach");
+  own_folder_ = pattern;
+}
+
+Teaching::~Teaching() {
+  stop_ = true;
+  if (thread_.joinable()) thread_.join();
+  std::error_code code;
+  fs::remove_all(own_folder_, code);
+}
+
+std::map<std::string, size_t> Teaching::classes() const {
+  std::map<std::string, size_t> counts;
+  std::error_code code;
+  for (const auto& folder : fs::directory_iterator(settings_.folder, code)) {
+    if (!folder.is_directory(code) || folder.path().filename().string().starts_with(".")) continue;
+    size_t& count = counts[folder.path().filename().string()];
+    for (const auto& file : fs::directory_iterator(folder.path(), code)) count += file.is_regular_file(code);
+  }
+  return counts;
+}
+
+json Teaching::state() const {
+  json list = json::array();
+  for (const auto& [name, pictures] : classes()) list.push_back({{"name", name}, {"pictures", pictures}});
+  const std::lock_guard lock(mutex_);
+  return {{"classes", list}, {"running", running_}, {"phase", phase_}, {"done", done_},
+          {"total", total_}, {"error", error_},     {"trained", trained_}};
+}
+
+std::string Teaching::folder_of(const std::string& class_name) const {
+  if (!is_class_name(class_name)) throw Error("no class can be called \"" + class_name + "\"", "take letters and digits");
+  return (fs::path(settings_.folder) / class_name).string();
+}
+
+std::string Teaching::add(const std::string& class_name, const std::string& bytes) {
+  const std::string folder = folder_of(class_name);
+  const EncodedPicture is_one(as_bytes(bytes), {});
+  size_t count = 0;
+  for (const auto& [name, pictures] : classes()) count += pictures;
+  if (count >= settings_.most_pictures)
+    throw Error("there are " + std::to_string(count) + " pictures already, and no more are taken", {},
+                ErrorCode::unsupported);
+  std::error_code code;
+  fs::create_directory(folder, code);
+  if (!fs::is_directory(fs::symlink_status(folder))) throw Error("the class cannot be kept", {}, ErrorCode::io);
+  const std::string name =
+      kPrefix + ContentHasher().bytes(bytes.data(), bytes.size()).key().text() + "." + ending_of(as_bytes(bytes));
+  const fs::path path = fs::path(folder) / name;
+  if (!fs::exists(path, code))
+    write_atomically(path.string(), [&](std::ostream& stream) { stream.write(bytes.data(), static_cast<std::streamsize>(bytes.size())); });
+  return name;
+}
+
+bool Teaching::remove(const std::string& class_name, const std::string& picture) {
+  if (!is_own_name(picture)) return false;
+  const fs::path folder = folder_of(class_name);
+  std::error_code code;
+  if (!fs::is_directory(fs::symlink_status(folder)) || !fs::remove(folder / picture, code)) return false;
+  fs::remove(folder, code);  // refused where there is something in it
+  return true;
+}
+
+bool Teaching::start(std::function<void(const std::string& path)> trained) {
+  std::unique_lock lock(mutex_);
+  if (running_) return false;
+  running_ = true;
+  stop_ = false;
+  error_.clear();
+  phase_ = "reading";
+  done_ = total_ = 0;
+  std::thread before = std::move(thread_);
+  lock.unlock();
+  if (before.joinable()) before.join();  // it is over
+  lock.lock();
+  thread_ = std::thread([this, trained = std::move(trained)] {
+    std::string problem;
+    try {
+      train(trained);
+    } catch (const std::exception& error) {
+      problem = error.what();
+    }
+    const std::lock_guard own(mutex_);
+    error_ = problem;
+    phase_.clear();
+    running_ = false;
+  });
+  return true;
+}
+
+void Teaching::train(const std::function<void(const std::string& path)>& trained) {
+  const Model base = Model::load(settings_.base);
+  const Dataset data = read_dataset(settings_.folder);
+  FinetuneSettings settings;
+  settings.compute = settings_.compute;
+  settings.compute.feature_folder = (fs::path(own_folder_) / "features").string();
+  settings.preprocessing_is_guess = !base.preprocessing();
+  settings.budget_seconds = settings_.budget_seconds;
+  Told told(*this);
+  const FinetuneResult result = finetune(base, data, settings, &told);
+  const std::string path = (fs::path(own_folder_) / "model.onnx").string();
+  result.model->save(path);
+  trained(path);
+  const std::lock_guard lock(mutex_);
+  trained_ = {{"accuracy", result.best_score},
+              {"pictures", data.validation.size()},
+              {"seconds", result.seconds},
+              {"conclusion", result.recipe.conclusion}};
+}
+
+std::optional<std::string> Teaching::model() const {
+  const std::lock_guard lock(mutex_);
+  if (trained_.is_null()) return std::nullopt;
+  return (fs::path(own_folder_) / "model.onnx").string();
+}
+
+}  // namespace graft::app
