@@ -4,6 +4,7 @@
 
 #include "importer/op_table.h"
 #include "runtime/core/error.h"
+#include "runtime/ops/reduce.h"
 
 namespace graft {
 namespace {
@@ -15,10 +16,20 @@ ContentKey constant_key(const Tensor& constant) {
   return hasher.add(constant.bytes()).bytes(constant.raw(), constant.bytes()).key();
 }
 
+/// Whether an operator may join the pictures of a batch, so that a row is no affair of its own picture.
+bool joins_pictures(const Graph& graph, const Node& node) {
+  const auto* reduce = dynamic_cast<const Reduce*>(node.op.get());
+  if (!reduce || reduce->global_pool) return false;
+  const int64_t rank = graph.value(node.inputs[0]).shape.rank();
+  return reduce->all_axes || reduce->axes.empty() ||
+         std::any_of(reduce->axes.begin(), reduce->axes.end(),
+                     [&](int64_t axis) { return axis == 0 || axis == -rank; });
+}
+
 /// Adds an operator as ONNX has it, which may take several nodes and tables; false where it has no such form.
 bool add_operator(const Graph& graph, const Node& node, ContentHasher& hasher) {
   const auto* write = op_table().writer(*node.op);
-  if (!write) return false;
+  if (!write || joins_pictures(graph, node)) return false;
   onnx::GraphProto proto;
   try {
     NodeWriter writer(graph, node, proto);

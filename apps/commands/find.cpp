@@ -109,7 +109,11 @@ void find_pictures(const Options& o) {
   const Model model = Model::load(o.model);
   const PictureList pictures = list_pictures(o.inputs);
   if (pictures.paths.empty()) throw Error("no pictures were given", "name files, folders or globs");
-  const json made_by = json::parse(index.made_by(), nullptr, /*allow_exceptions=*/false);
+  json made_by = json::parse(index.made_by(), nullptr, /*allow_exceptions=*/false);
+  for (const char* key : {"network", "layer", "views"})
+    if (made_by.is_object() && !(made_by.contains(key) && made_by[key].is_string())) made_by = nullptr;
+  if (made_by.is_object() && !(made_by.contains("preprocessing") && made_by["preprocessing"].is_object()))
+    made_by = nullptr;
   RunSettings settings = settings_for(model, o, made_by);
   settings.pictures = pictures.paths.size();
   open_device_for(o);

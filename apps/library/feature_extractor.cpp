@@ -21,12 +21,17 @@ OnnxModel ended_in(const Model& model, const std::string& layer) {
   return contents;
 }
 
-std::string description(const Model& model, const std::string& layer, const RunSettings& settings) {
-  std::ostringstream network;
-  append_network(model.contents().graph, network);
+/// `network`: see PictureRunner::network_key.
+std::string description(const Model& model, const std::string& layer, const RunSettings& settings,
+                        std::string network) {
+  if (network.empty()) {  // loops have no key
+    std::ostringstream text;
+    append_network(model.contents().graph, text);
+    network = hash_of(text.str());
+  }
   const Preprocessing preprocessing = settings.preprocessing ? *settings.preprocessing : preprocessing_for(model);
   return nlohmann::json{{"model", std::filesystem::path(place_of(model.contents())).filename().string()},
-                        {"network", hash_of(network.str())},
+                        {"network", network},
                         {"layer", layer},
                         {"preprocessing", nlohmann::json::parse(to_json(preprocessing))},
                         {"views", settings.views},
@@ -39,12 +44,12 @@ std::string description(const Model& model, const std::string& layer, const RunS
 struct FeatureExtractor::Impl {
   Impl(const Model& model, const std::string& layer, const RunSettings& settings)
       : labels(model.labels()),
-        made_by(description(model, layer, settings)),
-        runner(ended_in(model, layer), settings, layer == kPenultimate ? "" : layer) {}
+        runner(ended_in(model, layer), settings, layer == kPenultimate ? "" : layer),
+        made_by(description(model, layer, settings, runner.network_key())) {}
 
   std::vector<std::string> labels;
-  std::string made_by;
   PictureRunner runner;
+  std::string made_by;
 };
 
 FeatureExtractor::FeatureExtractor(const Model& model, const std::string& layer, const RunSettings& settings)

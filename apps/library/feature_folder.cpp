@@ -1,8 +1,13 @@
 #include "apps/library/feature_folder.h"
 
+#include <sys/stat.h>
+
 #include <map>
+#include <mutex>
 #include <optional>
 #include <span>
+#include <sstream>
+#include <unordered_map>
 
 #include "apps/library/device.h"
 #include "augment/decode.h"
@@ -13,8 +18,50 @@
 #include "runtime/core/isa.h"
 #include "runtime/core/parallel.h"
 #include "runtime/core/thread_limit.h"
+#include "runtime/cpu/vector/bf16_kernels.h"
+#include "runtime/cpu/vector/dot_tiles.h"
+#include "runtime/cpu/vector/split_tiles.h"
 
 namespace graft {
+
+namespace {
+
+/// What changes when a file does; of a file in an archive the archive's. Empty for none.
+std::string stamp_of(std::string path) {
+  struct stat status {};
+  while (::stat(path.c_str(), &status) != 0) {
+    const size_t slash = path.rfind('/');
+    if (slash == std::string::npos || slash == 0) return "";
+    path.resize(slash);
+  }
+  std::ostringstream stamp;
+  stamp << status.st_dev << ' ' << status.st_ino << ' ' << status.st_size << ' ' << status.st_mtim.tv_sec << '.'
+        << status.st_mtim.tv_nsec << ' ' << status.st_ctim.tv_sec << '.' << status.st_ctim.tv_nsec;
+  return stamp.str();
+}
+
+/// The stamps of files when this process first read them.
+class FirstStamps {
+ public:
+  /// Whether `stamp` is the file's first, or was found to be now.
+  bool holds(const std::string& path, const std::string& stamp) {
+    const std::lock_guard lock(mutex_);
+    return !stamp.empty() && stamps_.try_emplace(path, stamp).first->second == stamp;
+  }
+
+ private:
+  std::mutex mutex_;
+  std::unordered_map<std::string, std::string> stamps_;
+};
+
+FirstStamps& first_stamps() {
+  static FirstStamps stamps;
+  return stamps;
+}
+
+}  // namespace
+
+bool is_unchanged(const std::string& path) { return first_stamps().holds(path, stamp_of(path)); }
 
 std::shared_ptr<FeatureFiles> feature_files(const ComputeSettings& settings, const Backend& backend) {
   if (settings.feature_folder.empty()) return nullptr;
@@ -22,7 +69,9 @@ std::shared_ptr<FeatureFiles> feature_files(const ComputeSettings& settings, con
       .folder = settings.feature_folder,
       .limit_bytes = settings.feature_folder_bytes,
       .computed_by = std::string(version()) + ' ' + std::string(backend.name()) + ' ' +
-                     precision_of(settings, backend) + ' ' + std::to_string(static_cast<int>(cpu::best_isa())) + ' ' +
+                     precision_of(settings, backend) + ' ' + device_info(settings).description + ' ' +
+                     std::to_string(static_cast<int>(cpu::best_isa())) + (cpu::split_tiles() ? " tiles" : "") +
+                     (cpu::bf16_kernels() ? " bf16" : "") + (cpu::int8_tiles() ? " int8" : "") + ' ' +
                      std::string(cpu::isa_cap()),
       .output_keys = output_keys});
 }
@@ -38,8 +87,8 @@ void tell_feature_files(const FeatureFiles& files, Listener& listener) {
   if (!files.trouble().empty()) listener.note(not_kept(files));
 }
 
-std::string pipeline_text(const Preprocessing& preprocessing, const std::string& recipe, const std::string& views) {
-  return to_json(preprocessing) + '\n' + recipe + '\n' + views;
+std::string pipeline_text(const Preprocessing& preprocessing, const std::string& recipe) {
+  return to_json(preprocessing) + '\n' + recipe;
 }
 
 std::vector<std::optional<ContentKey>> picture_keys(const std::vector<LoadRequest>& requests,
@@ -61,7 +110,11 @@ std::vector<std::optional<ContentKey>> picture_keys(const std::vector<LoadReques
     for (auto i = static_cast<size_t>(first); i < static_cast<size_t>(last); ++i) {
       try {
         std::vector<uint8_t> read;
-        if (!files[i]->bytes) read = read_picture_file(files[i]->path);
+        if (!files[i]->bytes) {
+          if (!is_unchanged(files[i]->path)) continue;
+          read = read_picture_file(files[i]->path);
+          if (!is_unchanged(files[i]->path)) continue;  // written to meanwhile
+        }
         const std::span<const uint8_t> bytes = files[i]->bytes.value_or(std::span<const uint8_t>(read));
         contents[i] = ContentHasher().bytes(bytes.data(), bytes.size()).key();
       } catch (const Error&) {  // the loader says what is wrong with it

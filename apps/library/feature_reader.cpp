@@ -81,7 +81,8 @@ void FeatureReader::compute(const std::vector<LoadRequest>& requests,
       if (!errors[place].empty()) continue;
       float* const row = rows_.data() + place * width_;
       std::copy_n(results.data() + i * width_, width_, row);
-      if (keeps && keys[place]) table_->add(*keys[place], row);
+      if (keeps && keys[place] && (requests[place].bytes || is_unchanged(requests[place].path)))
+        table_->add(*keys[place], row);
     }
     at += loaded->count;
   }

@@ -46,7 +46,7 @@ class FeatureReader {
   OpenDims dims_;
   std::string pipeline_text_;
   size_t width_ = 0;
-  std::unique_ptr<FeatureTable> table_;
+  std::unique_ptr<StoredFeatures> table_;
   std::optional<RowPlan> plan_;  // made when a row is missing
   std::vector<float> rows_;      // of the requests in work
 };

@@ -1,5 +1,7 @@
 #include "apps/library/neighbour_graph.h"
 
+// Its prefetching reads a link beyond the end of a row's list; distances are the runtime's.
+#define NO_MANUAL_VECTORIZATION
 #include <hnswlib/hnswlib.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -17,6 +19,7 @@ namespace {
 
 constexpr size_t kLinks = 16, kCandidates = 200;  // M and efConstruction of the paper
 constexpr size_t kLeastSearched = 128;            // ef
+constexpr size_t kAllSeen = 20'000;  // so few rows are all looked at: it takes milliseconds, and misses none
 
 /// A file in memory, since hnswlib reads and writes files alone.
 class MemoryFile {
@@ -91,6 +94,7 @@ bool links_fit(std::span<const uint8_t> list, size_t most, const std::vector<int
 
 /// hnswlib follows what it reads: all of it is held to what it writes.
 bool is_sound(std::span<const uint8_t> bytes, size_t width, size_t rows) {
+  if (width > bytes.size() / sizeof(float) || rows > bytes.size() / sizeof(float)) return false;
   Reader reader(bytes);
   const Head h = read_head(reader);
   const size_t list0 = sizeof(uint32_t) * (2 * kLinks + 1), list = sizeof(uint32_t) * (kLinks + 1);
@@ -100,6 +104,7 @@ bool is_sound(std::span<const uint8_t> bytes, size_t width, size_t rows) {
       h.links != kLinks || h.candidates != kCandidates || !(h.scale > 0 && h.scale < 1) || h.entry >= rows ||
       h.top_level < 0 || h.top_level > 64)
     return false;
+  if (rows > bytes.size() / row_bytes) return false;
   const auto level0 = reader.part(rows * row_bytes);
   std::vector<int> levels;
   std::vector<std::span<const uint8_t>> upper;
@@ -153,12 +158,12 @@ class InnerProducts final : public hnswlib::SpaceInterface<float> {
 }  // namespace
 
 struct NeighbourGraph::Impl {
-  Impl(size_t width, size_t most) : space(width), graph(&space, most, kLinks, kCandidates) {}
-  Impl(size_t width, const std::string& path, size_t most)
-      : space(width), graph(&space, path, false, most), rows(most) {}
+  Impl(size_t numbers, size_t most) : space(numbers), graph(&space, most, kLinks, kCandidates), width(numbers) {}
+  Impl(size_t numbers, const std::string& path, size_t most)
+      : space(numbers), graph(&space, path, false, most), width(numbers), rows(most) {}
   InnerProducts space;
   hnswlib::HierarchicalNSW<float> graph;
-  size_t rows = 0;
+  size_t width, rows = 0;
 };
 
 NeighbourGraph::NeighbourGraph(size_t width, size_t rows) : impl_(std::make_unique<Impl>(width, rows)) {}
@@ -185,16 +190,35 @@ void NeighbourGraph::add(const float* row) {
 std::vector<uint8_t> NeighbourGraph::bytes() const {
   const MemoryFile file;
   impl_->graph.saveIndex(file.path());
-  std::ifstream stream(file.path(), std::ios::binary);
-  return {std::istreambuf_iterator<char>(stream), std::istreambuf_iterator<char>()};
+  std::ifstream stream(file.path(), std::ios::binary | std::ios::ate);
+  std::vector<uint8_t> bytes(static_cast<size_t>(std::max<std::streamoff>(stream.tellg(), 0)));
+  stream.seekg(0);
+  if (!stream.read(reinterpret_cast<char*>(bytes.data()), static_cast<std::streamsize>(bytes.size())) ||
+      !is_sound(bytes, impl_->width, impl_->rows))  // no memory for the file, say
+    throw Error("the index cannot be made: there is no room for it in memory", {}, ErrorCode::out_of_memory);
+  return bytes;
 }
 
 std::vector<std::pair<size_t, float>> NeighbourGraph::nearest(const float* row, size_t count) const {
   count = std::min(count, impl_->rows);
   if (count == 0) return {};
+  std::vector<std::pair<size_t, float>> result;
+  if (impl_->rows <= kAllSeen) {
+    const auto depth = static_cast<int64_t>(impl_->width);
+    for (size_t i = 0; i < impl_->rows; ++i) {
+      const char* const data = impl_->graph.getDataByInternalId(static_cast<hnswlib::tableint>(i));
+      float sum = 0;
+      cpu::vector_loops().dot_rows(depth, row, reinterpret_cast<const float*>(data), depth, 1, &sum);
+      result.emplace_back(i, sum);
+    }
+    std::partial_sort(result.begin(), result.begin() + static_cast<std::ptrdiff_t>(count), result.end(),
+                      [](const auto& a, const auto& b) { return a.second > b.second; });
+    result.resize(count);
+    return result;
+  }
   impl_->graph.setEf(std::max(kLeastSearched, 2 * count));
   auto found = impl_->graph.searchKnn(row, count);
-  std::vector<std::pair<size_t, float>> result(found.size());
+  result.resize(found.size());
   for (size_t i = result.size(); i-- > 0; found.pop()) result[i] = {found.top().second, 1 - found.top().first};
   return result;
 }

@@ -20,7 +20,8 @@ class NeighbourGraph {
 
   void add(const float* row);
   std::vector<uint8_t> bytes() const;
-  /// Rows and their inner products with `row`, the largest first.
+  /// Rows and their inner products with `row`, the largest first. Of up to 20,000 rows the nearest; of more, nearly
+  /// always. Calls must not overlap.
   std::vector<std::pair<size_t, float>> nearest(const float* row, size_t count) const;
 
  private:

@@ -1,11 +1,13 @@
 #include <algorithm>
 #include <cmath>
+#include <map>
 
 #include "apps/library/features_file.h"
 #include "apps/library/neighbour_graph.h"
 #include "graft/similar.h"
 #include "runtime/core/api_boundary.h"
 #include "runtime/core/atomic_file.h"
+#include "runtime/core/content_key.h"
 #include "runtime/core/npz.h"
 
 namespace graft {
@@ -21,13 +23,22 @@ bool make_unit_row(std::vector<float>& row) {
   return true;
 }
 
+/// Says before the work what cannot be written after it.
+void check_size(size_t rows, size_t width) {
+  constexpr size_t kBesideNumbers = 512;  // of a row, at most
+  if (rows > NpzWriter::kMostBytes / (width * sizeof(float) + kBesideNumbers))
+    throw Error("an index of more than 4 GiB cannot be written", "make several", ErrorCode::unsupported);
+}
+
 }  // namespace
 
 struct PictureIndex::Impl {
   size_t width = 0;
   std::vector<std::string> paths, class_names;
   std::string made_by;
+  /// Of different rows: pictures that are the same, or blank, would fill each other's lists of neighbours.
   std::unique_ptr<NeighbourGraph> graph;
+  std::vector<std::vector<size_t>> pictures;  // of each row of the graph
 };
 
 PictureIndex::PictureIndex(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -53,15 +64,27 @@ PictureIndex PictureIndex::of_features(const std::string& path, Listener* listen
         });
     if (impl->paths.empty() || impl->width == 0)
       throw Error(path + ": holds no features", "graft extract writes some", ErrorCode::bad_data);
-    const size_t count = impl->paths.size();
-    impl->graph = std::make_unique<NeighbourGraph>(impl->width, count);
+    const size_t count = impl->paths.size(), width = impl->width;
+    std::map<std::pair<uint64_t, uint64_t>, size_t> known;  // content of a row → its place in the graph
+    std::vector<size_t> first;                              // picture of each row of the graph
     for (size_t i = 0; i < count; ++i) {
-      impl->graph->add(rows.data() + i * impl->width);
+      const ContentKey key = ContentHasher().bytes(rows.data() + i * width, width * sizeof(float)).key();
+      const auto [place, is_new] = known.try_emplace({key.low, key.high}, first.size());
+      if (is_new) {
+        first.push_back(i);
+        impl->pictures.emplace_back();
+      }
+      impl->pictures[place->second].push_back(i);
+    }
+    check_size(first.size(), width);
+    impl->graph = std::make_unique<NeighbourGraph>(width, first.size());
+    for (size_t i = 0; i < first.size(); ++i) {
+      impl->graph->add(rows.data() + first[i] * width);
       if (!listener || (i + 1) % 256 != 0) continue;
-      listener->progress("index", static_cast<int64_t>(i + 1), static_cast<int64_t>(count));
+      listener->progress("index", static_cast<int64_t>(i + 1), static_cast<int64_t>(first.size()));
       if (listener->stop()) throw Error("stopped before the index was complete", {}, ErrorCode::cancelled);
     }
-    if (listener) listener->progress("index", static_cast<int64_t>(count), static_cast<int64_t>(count));
+    if (listener) listener->progress("index", static_cast<int64_t>(first.size()), static_cast<int64_t>(first.size()));
     return PictureIndex(std::move(impl));
   });
 }
@@ -82,10 +105,20 @@ PictureIndex::PictureIndex(const std::string& path) {
                    impl->paths = reader.texts("paths");
                    impl->class_names = reader.texts("class_names");
                    impl->made_by = reader.texts("made_by").at(0);
-                   if (impl->class_names.size() != impl->paths.size()) throw Error("its lists have other lengths");
+                   const Tensor rows = reader.tensor("rows");
+                   if (impl->class_names.size() != impl->paths.size() || rows.dtype() != DType::i64 ||
+                       static_cast<size_t>(rows.elements()) != impl->paths.size())
+                     throw Error("its lists have other lengths");
+                   for (size_t i = 0; i < impl->paths.size(); ++i) {
+                     const int64_t row = rows.data<int64_t>()[i];
+                     if (row < 0 || static_cast<size_t>(row) > impl->pictures.size())
+                       throw Error("is no index that graft wrote");
+                     if (static_cast<size_t>(row) == impl->pictures.size()) impl->pictures.emplace_back();
+                     impl->pictures[static_cast<size_t>(row)].push_back(i);
+                   }
                    impl->graph = std::make_unique<NeighbourGraph>(
                        std::span(static_cast<const uint8_t*>(graph.raw()), graph.bytes()), impl->width,
-                       impl->paths.size());
+                       impl->pictures.size());
                    impl_ = std::move(impl);
                  });
                });
@@ -95,12 +128,14 @@ PictureIndex::PictureIndex(const std::string& path) {
 void PictureIndex::save(const std::string& path) const {
   at_api_boundary([&] {
     const std::vector<uint8_t> graph = impl_->graph->bytes();
-    if (graph.size() > NpzWriter::kMostBytes)
-      throw Error(path + ": an index of more than 4 GiB cannot be written", "make several", ErrorCode::unsupported);
+    std::vector<int64_t> rows(impl_->paths.size());
+    for (size_t row = 0; row < impl_->pictures.size(); ++row)
+      for (const size_t picture : impl_->pictures[row]) rows[picture] = static_cast<int64_t>(row);
     write_atomically(path, [&](std::ostream& stream) {
       NpzWriter writer(stream, path);
       writer.add("neighbours", Tensor::copy_of<uint8_t>({static_cast<int64_t>(graph.size())}, graph));
       writer.add("width", Tensor::copy_of<int64_t>({1}, std::vector<int64_t>{static_cast<int64_t>(impl_->width)}));
+      writer.add("rows", Tensor::copy_of<int64_t>({static_cast<int64_t>(rows.size())}, rows));
       writer.add("paths", impl_->paths);
       writer.add("class_names", impl_->class_names);
       writer.add("made_by", std::vector<std::string>{impl_->made_by});
@@ -117,11 +152,12 @@ std::vector<PictureIndex::Neighbour> PictureIndex::nearest(std::span<const float
     std::vector<float> row(features.begin(), features.end());
     if (!make_unit_row(row)) throw Error("the features are no numbers");
     std::vector<Neighbour> result;
-    for (const auto& [index, similarity] : impl_->graph->nearest(row.data(), count))
-      result.push_back({index, std::clamp(similarity, -1.0F, 1.0F)});
+    for (const auto& [node, similarity] : impl_->graph->nearest(row.data(), count))
+      for (const size_t index : impl_->pictures[node]) result.push_back({index, std::clamp(similarity, -1.0F, 1.0F)});
     std::stable_sort(result.begin(), result.end(), [](const Neighbour& a, const Neighbour& b) {
       return a.similarity != b.similarity ? a.similarity > b.similarity : a.index < b.index;
     });
+    if (result.size() > count) result.resize(count);
     return result;
   });
 }

@@ -8,6 +8,7 @@
 #include "apps/library/feature_folder.h"
 #include "apps/library/head_split.h"
 #include "apps/library/pipelines.h"
+#include "importer/output_keys.h"
 #include "runtime/core/error.h"
 #include "runtime/core/parallel.h"
 #include "runtime/passes/float_input.h"
@@ -58,8 +59,10 @@ PictureRunner::PictureRunner(OnnxModel model, const RunSettings& settings, const
   notes_ = model.notes;
   choose_output(model, output);
   if (features != kNoValue) model.graph.outputs.push_back(features);
+  if (const auto keys = output_keys(model.graph); keys[0]) network_key_ = keys[0]->text();
   take_floats(model.graph);
-  if (!compute_.feature_folder.empty() && pipeline_.views() == 1) look_on_disk(model.graph, features);
+  if (!compute_.feature_folder.empty() && (settings.views.empty() || settings.views == "center"))
+    look_on_disk(model.graph, features);
   if (settings.pictures > 0 && !reader_) {
     const auto in_use = exclusive_use(backend_for(compute_));
     several_.emplace(make_plan(model, rows_for(settings.pictures)));

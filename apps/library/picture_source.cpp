@@ -65,6 +65,10 @@ std::vector<std::optional<ContentKey>> PictureSource::content_keys(const std::ve
   return keys;
 }
 
+bool PictureSource::is_unchanged(const SampleRef& sample) const {
+  return graft::is_unchanged(items_[static_cast<size_t>(sample.index)].path);
+}
+
 std::unique_ptr<SampleStream> PictureSource::stream_of(const std::vector<SampleRef>& order, size_t batch,
                                                        PixelForm form) const {
   const bool plain = !order.empty() && order.front().variant == 0;

@@ -36,6 +36,7 @@ class PictureSource final : public SampleSource {
   std::unique_ptr<SampleStream> stream(std::vector<SampleRef> order, size_t batch) const override;
   std::unique_ptr<SampleStream> byte_stream(const std::vector<SampleRef>& order, size_t batch) const override;
   std::vector<std::optional<ContentKey>> content_keys(const std::vector<SampleRef>& samples) const override;
+  bool is_unchanged(const SampleRef& sample) const override;
 
  private:
   std::unique_ptr<SampleStream> stream_of(const std::vector<SampleRef>& order, size_t batch, PixelForm form) const;

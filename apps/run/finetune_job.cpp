@@ -125,6 +125,13 @@ std::string how_to_go_on(const FinetuneSettings& settings) {
                                                : "the same command with --overwrite begins again";
 }
 
+/// Whether nothing below the head was trained, whoever chose it.
+bool trunk_is_frozen(const FinetuneSettings& settings, const FinetuneResult& result) {
+  if (!result.recipe.conclusion.empty()) return result.recipe.freeze == "all";
+  if (!result.search.trials.empty()) return result.search.trials[result.search.chosen].settings.freeze == "all";
+  return settings.freeze == "all" && settings.unfreeze_every == 0;
+}
+
 /// What the finished model makes of the pictures that neither trained nor chose anything.
 void measure_test(const Dataset& data, JobListener& listener, const CommonOptions& common, FinetuneReport& report) {
   RunSettings settings;
@@ -213,13 +220,16 @@ FinetuneReport run_finetune(const FinetuneOptions& o) {
     return report;
   }
   report.result.model->save(report.model);
+  // Features of a network that was trained are no other run's.
+  FinetuneOptions after = o;
+  if (!trunk_is_frozen(settings, report.result)) after.common.disk_cache = "off";
   report.account = {data.train.size() + data.validation.size(), report.result.skipped, data.ignored};
   report.account.pictures -= std::min(report.account.pictures, report.result.skipped.size() - data.skipped.size());
   if (report.interrupted && !data.test.empty()) {
     listener.note("the test pictures are not measured: the run was interrupted");
   } else if (!data.test.empty()) {
     try {
-      measure_test(data, listener, o.common, report);
+      measure_test(data, listener, after.common, report);
     } catch (const Error& error) {  // the training is done, and its figures are to be kept
       listener.note(std::string("the test pictures are not measured: ") + error.what());
     }
@@ -230,9 +240,9 @@ FinetuneReport run_finetune(const FinetuneOptions& o) {
   keep_choice();
   listener.note(account_line(report.account));
   listener.note(last_line(report));
-  if (EventFile* const events = listener.events()) finish_events(o, data, report, *events, listener);
+  if (EventFile* const events = listener.events()) finish_events(after, data, report, *events, listener);
   if (!o.mlflow.empty()) write_to_mlflow(o, report, listener);
-  if (o.report) write_run_report(o, settings.augment, data, report, listener);
+  if (o.report) write_run_report(after, settings.augment, data, report, listener);
   if (report.interrupted) listener.tell("interrupted: " + how_to_go_on(settings));
   return report;
 }

@@ -63,6 +63,14 @@ void add_teach_routes(Service& service, Teaching& teaching) {
               [&teaching](Service&, const RouteCall& call) { call.respond(json_reply(teaching.state())); });
   service.add("POST", "/v1/teach/classes/{}",
               [&teaching](Service& own, RouteCall call) { add_pictures(own, teaching, call); });
+  service.add("GET", "/v1/teach/classes/{}", [&teaching](Service&, const RouteCall& call) {
+    call.respond(json_reply({{"pictures", teaching.pictures(call.words.at(0))}}));
+  });
+  service.add("GET", "/v1/teach/classes/{}/{}", [&teaching](Service&, const RouteCall& call) {
+    std::optional<std::string> bytes = teaching.picture(call.words.at(0), call.words.at(1));
+    if (!bytes) return call.respond(error_reply(404, "no picture of this name was put there"));
+    call.respond({200, "application/octet-stream", std::move(*bytes)});
+  });
   service.add("DELETE", "/v1/teach/classes/{}/{}", [&teaching](Service&, const RouteCall& call) {
     if (!teaching.remove(call.words.at(0), call.words.at(1)))
       return call.respond(error_reply(404, "no picture of this name was put there"));
@@ -81,7 +89,8 @@ void add_teach_routes(Service& service, Teaching& teaching) {
     const std::optional<std::string> path = teaching.model();
     if (!path) return call.respond(error_reply(404, "nothing is trained yet"));
     std::ifstream stream(*path, std::ios::binary);
-    HttpReply reply{200, "application/octet-stream", {std::istreambuf_iterator<char>(stream), std::istreambuf_iterator<char>()}};
+    HttpReply reply{
+        200, "application/octet-stream", {std::istreambuf_iterator<char>(stream), std::istreambuf_iterator<char>()}};
     reply.headers["Content-Disposition"] = "attachment; filename=\"model.onnx\"";
     call.respond(std::move(reply));
   });

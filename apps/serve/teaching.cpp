@@ -4,9 +4,13 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <fstream>
+#include <iterator>
 
 #include "augment/codecs/codec.h"
-#include "augment/encoded_picture.h"
+#include "augment/data/class_folders.h"
+#include "augment/data/file_kinds.h"
+#include "augment/decode.h"
 #include "graft/dataset.h"
 #include "graft/error.h"
 #include "graft/finetune.h"
@@ -27,8 +31,10 @@ std::span<const uint8_t> as_bytes(const std::string& text) {
 
 /// Whether a class may have this name: a folder of its own, and nothing that leads elsewhere.
 bool is_class_name(const std::string& name) {
-  return !name.empty() && name.size() <= 100 && name[0] != '.' && name[0] != ' ' && name.back() != ' ' &&
-         std::none_of(name.begin(), name.end(), [](unsigned char c) { return c < 0x20 || c == 0x7f || c == '/' || c == '\\'; });
+  return is_utf8(name) && part_named(name).empty() && kind_by_name(name) != FileKind::system && !name.empty() &&
+         name.size() <= 100 && name[0] != '.' && name[0] != ' ' && name.back() != ' ' &&
+         std::none_of(name.begin(), name.end(),
+                      [](unsigned char c) { return c < 0x20 || c == 0x7f || c == '/' || c == '\\'; });
 }
 
 /// "taught-0123456789abcdef0123456789abcdef.jpeg"
@@ -46,7 +52,8 @@ std::string ending_of(std::span<const uint8_t> bytes) {
   std::string ending;
   if (const Codec* const codec = codec_of(bytes))
     for (const char c : codec->name())
-      if (std::isalnum(static_cast<unsigned char>(c))) ending += static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+      if (std::isalnum(static_cast<unsigned char>(c)))
+        ending += static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
   return ending.empty() ? "picture" : ending;
 }
 
@@ -74,9 +81,10 @@ Teaching::Teaching(Settings settings) : settings_(std::move(settings)) {
   std::error_code code;
   fs::create_directories(settings_.folder, code);
   if (!fs::is_directory(settings_.folder))
-    throw Error(settings_.folder + ": is no folder, and cannot be made one", "name another", ErrorCode::io).about("teach");
-  for (const auto& [name, pictures] : classes())
-    if (name == "train" || name == "val" || name == "test")
+    throw Error(settings_.folder + ": is no folder, and cannot be made one", "name another", ErrorCode::io)
+        .about("teach");
+  for (const auto& [name, contents] : classes())
+    if (!part_named(name).empty())
       throw Error(settings_.folder + ": is split already (" + name + ")", "name a folder of classes, or a new one",
                   ErrorCode::bad_data)
           .about("teach");
@@ -93,54 +101,110 @@ Teaching::~Teaching() {
   fs::remove_all(own_folder_, code);
 }
 
-std::map<std::string, size_t> Teaching::classes() const {
-  std::map<std::string, size_t> counts;
+std::map<std::string, Teaching::Contents> Teaching::classes() const {
+  std::map<std::string, Contents> found;
   std::error_code code;
-  for (const auto& folder : fs::directory_iterator(settings_.folder, code)) {
-    if (!folder.is_directory(code) || folder.path().filename().string().starts_with(".")) continue;
-    size_t& count = counts[folder.path().filename().string()];
-    for (const auto& file : fs::directory_iterator(folder.path(), code)) count += file.is_regular_file(code);
+  for (fs::directory_iterator folder(settings_.folder, code), end; !code && folder != end; folder.increment(code)) {
+    const std::string name = folder->path().filename().string();
+    std::error_code own;
+    if (name.starts_with(".") || !is_utf8(name) || kind_by_name(name) == FileKind::system || !folder->is_directory(own))
+      continue;
+    Contents& contents = found[name];
+    for (fs::directory_iterator file(folder->path(), own); !own && file != end; file.increment(own)) {
+      std::error_code gone;
+      if (!file->is_regular_file(gone)) continue;
+      ++contents.pictures;
+      if (const auto bytes = file->file_size(gone); !gone) contents.bytes += bytes;
+    }
   }
-  return counts;
+  return found;
 }
 
 json Teaching::state() const {
   json list = json::array();
-  for (const auto& [name, pictures] : classes()) list.push_back({{"name", name}, {"pictures", pictures}});
+  for (const auto& [name, contents] : classes()) list.push_back({{"name", name}, {"pictures", contents.pictures}});
   const std::lock_guard lock(mutex_);
-  return {{"classes", list}, {"running", running_}, {"phase", phase_}, {"done", done_},
+  return {{"classes", list}, {"running", running_}, {"phase", phase_},    {"done", done_},
           {"total", total_}, {"error", error_},     {"trained", trained_}};
 }
 
+/// Where the pictures lie is not for everyone who asks.
+std::string Teaching::without_folder(std::string text) const {
+  for (size_t at = text.find(settings_.folder); at != std::string::npos; at = text.find(settings_.folder))
+    text.erase(at, settings_.folder.size() + (text.compare(at + settings_.folder.size(), 1, "/") == 0 ? 1 : 0));
+  return text;
+}
+
 std::string Teaching::folder_of(const std::string& class_name) const {
-  if (!is_class_name(class_name)) throw Error("no class can be called \"" + class_name + "\"", "take letters and digits");
+  if (!is_class_name(class_name))
+    throw Error("no class can be called \"" + class_name + "\"", "take letters and digits");
   return (fs::path(settings_.folder) / class_name).string();
 }
 
 std::string Teaching::add(const std::string& class_name, const std::string& bytes) {
   const std::string folder = folder_of(class_name);
-  const EncodedPicture is_one(as_bytes(bytes), {});
-  size_t count = 0;
-  for (const auto& [name, pictures] : classes()) count += pictures;
-  if (count >= settings_.most_pictures)
-    throw Error("there are " + std::to_string(count) + " pictures already, and no more are taken", {},
+  try {
+    decode_image(as_bytes(bytes));  // all of it: a picture that breaks off would end every training
+  } catch (const Error& error) {
+    throw Error(error.what(), {}, ErrorCode::bad_data);
+  }
+  Contents all;
+  for (const auto& [name, contents] : classes()) {
+    all.pictures += contents.pictures;
+    all.bytes += contents.bytes;
+  }
+  if (all.pictures >= settings_.most_pictures || all.bytes + bytes.size() > settings_.most_bytes)
+    throw Error("there are " + std::to_string(all.pictures) + " pictures already, and no more are taken", {},
                 ErrorCode::unsupported);
   std::error_code code;
   fs::create_directory(folder, code);
-  if (!fs::is_directory(fs::symlink_status(folder))) throw Error("the class cannot be kept", {}, ErrorCode::io);
+  if (!fs::is_directory(fs::symlink_status(folder, code))) throw Error("the class cannot be kept", {}, ErrorCode::io);
   const std::string name =
       kPrefix + ContentHasher().bytes(bytes.data(), bytes.size()).key().text() + "." + ending_of(as_bytes(bytes));
   const fs::path path = fs::path(folder) / name;
-  if (!fs::exists(path, code))
-    write_atomically(path.string(), [&](std::ostream& stream) { stream.write(bytes.data(), static_cast<std::streamsize>(bytes.size())); });
+  if (fs::exists(path, code)) return name;
+  try {
+    write_atomically(path.string(), [&](std::ostream& stream) {
+      stream.write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
+    });
+  } catch (const Error&) {
+    fs::remove(folder, code);  // refused where there is something in it
+    throw Error("the picture cannot be kept", {}, ErrorCode::io);
+  }
   return name;
+}
+
+std::vector<std::string> Teaching::pictures(const std::string& class_name) const {
+  std::vector<std::pair<fs::file_time_type, std::string>> found;
+  std::error_code code;
+  const fs::path folder = folder_of(class_name);
+  if (!fs::is_directory(fs::symlink_status(folder, code))) return {};
+  for (fs::directory_iterator file(folder, code), end; !code && file != end; file.increment(code)) {
+    std::error_code gone;
+    if (const std::string name = file->path().filename().string(); is_own_name(name))
+      found.emplace_back(file->last_write_time(gone), name);
+  }
+  std::sort(found.begin(), found.end());
+  std::vector<std::string> names;
+  for (auto& [time, name] : found) names.push_back(std::move(name));
+  return names;
+}
+
+std::optional<std::string> Teaching::picture(const std::string& class_name, const std::string& picture) const {
+  const fs::path folder = folder_of(class_name);
+  std::error_code code;
+  if (!is_own_name(picture) || !fs::is_directory(fs::symlink_status(folder, code)) ||
+      !fs::is_regular_file(fs::symlink_status(folder / picture, code)))
+    return std::nullopt;
+  std::ifstream stream(folder / picture, std::ios::binary);
+  return std::string(std::istreambuf_iterator<char>(stream), {});
 }
 
 bool Teaching::remove(const std::string& class_name, const std::string& picture) {
   if (!is_own_name(picture)) return false;
   const fs::path folder = folder_of(class_name);
   std::error_code code;
-  if (!fs::is_directory(fs::symlink_status(folder)) || !fs::remove(folder / picture, code)) return false;
+  if (!fs::is_directory(fs::symlink_status(folder, code)) || !fs::remove(folder / picture, code)) return false;
   fs::remove(folder, code);  // refused where there is something in it
   return true;
 }
@@ -157,24 +221,37 @@ bool Teaching::start(std::function<void(const std::string& path)> trained) {
   lock.unlock();
   if (before.joinable()) before.join();  // it is over
   lock.lock();
-  thread_ = std::thread([this, trained = std::move(trained)] {
-    std::string problem;
-    try {
-      train(trained);
-    } catch (const std::exception& error) {
-      problem = error.what();
-    }
-    const std::lock_guard own(mutex_);
-    error_ = problem;
-    phase_.clear();
+  try {
+    thread_ = std::thread([this, trained = std::move(trained)] {
+      std::string problem;
+      try {
+        train(trained);
+      } catch (const std::exception& error) {
+        problem = without_folder(error.what());
+      }
+      const std::lock_guard own(mutex_);
+      error_ = problem;
+      phase_.clear();
+      running_ = false;
+    });
+  } catch (const std::system_error&) {
     running_ = false;
-  });
+    throw Error("no training can be begun now", "try again", ErrorCode::out_of_memory);
+  }
   return true;
 }
 
 void Teaching::train(const std::function<void(const std::string& path)>& trained) {
   const Model base = Model::load(settings_.base);
-  const Dataset data = read_dataset(settings_.folder);
+  std::vector<std::string> paths, labels;
+  for (const auto& [name, contents] : classes()) {
+    if (contents.pictures == 0) continue;
+    for (const std::string& path : list_pictures({(fs::path(settings_.folder) / name).string()}).paths) {
+      paths.push_back(path);
+      labels.push_back(name);
+    }
+  }
+  const Dataset data = make_dataset(paths, labels);
   FinetuneSettings settings;
   settings.compute = settings_.compute;
   settings.compute.feature_folder = (fs::path(own_folder_) / "features").string();

@@ -22,8 +22,9 @@ class Teaching {
     std::string folder;  // FOLDER/CLASS/…; is made where it is not there
     std::string base;    // the model that is trained on
     ComputeSettings compute;
-    double budget_seconds = 15;      // of choosing, beside features and training
-    size_t most_pictures = 20'000;  // in the folder
+    double budget_seconds = 15;               // of choosing, beside features and training
+    size_t most_pictures = 5000;              // in the folder
+    uint64_t most_bytes = uint64_t{4} << 30;  // of them
   };
   /// Throws Error: io; bad_data for a folder whose data is split already.
   explicit Teaching(Settings settings);
@@ -32,13 +33,17 @@ class Teaching {
   Teaching(const Teaching&) = delete;
   Teaching& operator=(const Teaching&) = delete;
 
-  /// {"classes": [{"name", "pictures"}], "running", "phase", "done", "total", "error", "trained"}: the last is null before a
-  /// training has ended well, then {"accuracy", "pictures", "seconds", "conclusion"}.
+  /// {"classes": [{"name", "pictures"}], "running", "phase", "done", "total", "error", "trained"}: the last is null
+  /// before a training has ended well, then {"accuracy", "pictures", "seconds", "conclusion"}.
   nlohmann::json state() const;
   /// Keeps a picture file in a class; the same bytes twice are one. Returns the name it has there. Throws Error:
-  /// invalid_argument for a name that no folder may have; bad_data for no picture; unsupported where the folder is full;
-  /// io.
+  /// invalid_argument for a name that no folder may have; bad_data for no picture; unsupported where the folder is
+  /// full; io.
   std::string add(const std::string& class_name, const std::string& bytes);
+  /// What add() put into a class, by the names it has there, the newest last.
+  std::vector<std::string> pictures(const std::string& class_name) const;
+  /// The bytes of one of them; nothing for anything else.
+  std::optional<std::string> picture(const std::string& class_name, const std::string& picture) const;
   /// Takes away what add() put there; false for anything else.
   bool remove(const std::string& class_name, const std::string& picture);
   /// Begins a training of the pictures that are there; false while another goes on. `trained` is called with the
@@ -52,7 +57,12 @@ class Teaching {
  private:
   class Told;
   void train(const std::function<void(const std::string& path)>& trained);
-  std::map<std::string, size_t> classes() const;
+  struct Contents {
+    size_t pictures = 0;
+    uint64_t bytes = 0;
+  };
+  std::map<std::string, Contents> classes() const;
+  std::string without_folder(std::string text) const;
   std::string folder_of(const std::string& class_name) const;
 
   const Settings settings_;

@@ -54,6 +54,8 @@ class SampleSource {
   virtual std::vector<std::optional<ContentKey>> content_keys(const std::vector<SampleRef>& /*samples*/) const {
     return {};
   }
+  /// Whether a sample is still what its key was made of; asked once its pixels are made.
+  virtual bool is_unchanged(const SampleRef& /*sample*/) const { return true; }
 };
 
 /// What a sample with a class weighs, of its own and as one of its class. `class_weights`: empty for all 1.

@@ -60,13 +60,18 @@ void FeatureCache::fill(const Graph& trunk, const OpenDims& dims, const Backend&
   for (size_t row = 0; row < order.size(); ++row) rows_[*place_of(order[row])] = static_cast<int64_t>(row);
   data_.resize(order.size() * row_);
 
-  const std::unique_ptr<FeatureTable> table = files ? files->open(trunk, batched, widths_) : nullptr;
+  const std::unique_ptr<StoredFeatures> table = files ? files->open(trunk, batched, widths_) : nullptr;
   std::vector<std::optional<ContentKey>> keys;
   if (table) keys = source.content_keys(order);
   keys.resize(order.size());
   std::vector<size_t> missing;  // places in `order`
   for (size_t row = 0; row < order.size(); ++row)
     if (!keys[row] || !table->read(*keys[row], data_.data() + row * row_)) missing.push_back(row);
+  if (missing.empty() && table && !(table->seconds_per_picture() > 0))  // some once more, to know how long they take
+    for (size_t row = 0; row < std::min(batch, order.size()); ++row) {
+      missing.push_back(row);
+      keys[row].reset();  // it is kept already
+    }
   const size_t found = order.size() - missing.size();
   if (found > 0) progress(static_cast<int64_t>(found));
 
@@ -97,14 +102,15 @@ void FeatureCache::fill(const Graph& trunk, const OpenDims& dims, const Backend&
           std::memcpy(to, static_cast<const float*>(plan->output(o)) + i * widths_[o], widths_[o] * sizeof(float));
           to += widths_[o];
         }
-        if (keys[place]) table->add(*keys[place], row);
+        if (keys[place] && source.is_unchanged(order[place])) table->add(*keys[place], row);
       }
       progress(static_cast<int64_t>(found + at + loaded.count));
     }
   }
   const std::chrono::duration<double> taken = std::chrono::steady_clock::now() - start;
   seconds_per_picture_ = missing.empty() ? 0 : taken.count() / static_cast<double>(missing.size());
-  if (table && missing.size() >= found) table->set_seconds_per_picture(seconds_per_picture_);
+  if (table && !missing.empty() && (missing.size() >= found || !(table->seconds_per_picture() > 0)))
+    table->set_seconds_per_picture(seconds_per_picture_);
   if (table && missing.size() < found) seconds_per_picture_ = table->seconds_per_picture();
   samples_.clear();
   for (int64_t i = 0; i < samples_end_; ++i) {

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cmath>
 #include <cstddef>
 #include <cstring>
 #include <filesystem>
@@ -42,6 +43,11 @@ struct KeyHash {
   size_t operator()(const ContentKey& key) const { return static_cast<size_t>(key.low); }
 };
 
+/// As ContentKey::text() makes them: whatever else lies in the folder is not ours.
+bool is_table_name(const std::string& name) {
+  return name.size() == 32 && name.find_first_not_of("0123456789abcdef") == std::string::npos;
+}
+
 [[noreturn]] void fail(const std::string& path) {
   throw Error(path + ": " + std::generic_category().message(errno), {}, ErrorCode::io);
 }
@@ -62,6 +68,13 @@ class Descriptor {
     struct stat status {};
     if (::fstat(fd_, &status) != 0) fail(path_);
     return static_cast<uint64_t>(status.st_size);
+  }
+  /// Whether no other program has removed it since it was opened.
+  bool is_at_its_name() const {
+    struct stat own {
+    }, named{};
+    return ::fstat(fd_, &own) == 0 && ::stat(path_.c_str(), &named) == 0 && own.st_ino == named.st_ino &&
+           own.st_dev == named.st_dev;
   }
   /// False where the file ends before.
   bool read(uint64_t at, void* to, size_t bytes) const {
@@ -88,6 +101,9 @@ class Descriptor {
   int fd_;
 };
 
+/// Another program made room between the opening of a table's two files.
+struct Removed {};
+
 /// Holds a file's lock, which a killed holder gives up.
 class FileLock {
  public:
@@ -106,7 +122,7 @@ class FileLock {
 }  // namespace
 
 /// The rows of one value.
-class FeatureTable::File {
+class StoredFeatures::File {
  public:
   File(const std::string& folder, std::string name, size_t width)
       : name_(std::move(name)),
@@ -114,6 +130,7 @@ class FeatureTable::File {
         rows_(folder + "/" + name_ + ".rows"),
         width_(width) {
     const FileLock lock(keys_);
+    if (!keys_.is_at_its_name() || !rows_.is_at_its_name()) throw Removed{};
     Header header;
     if (keys_.size() < sizeof header) {
       header.width = width;
@@ -186,11 +203,11 @@ class FeatureTable::File {
   std::vector<Record> new_records_;
 };
 
-std::unique_ptr<FeatureTable> FeatureFiles::open(const Graph& trunk, const OpenDims& dims,
-                                                 const std::vector<size_t>& widths) {
+std::unique_ptr<StoredFeatures> FeatureFiles::open(const Graph& trunk, const OpenDims& dims,
+                                                   const std::vector<size_t>& widths) {
   if (!trouble_.empty()) return nullptr;
   const auto keys = settings_.output_keys(trunk);
-  std::vector<std::unique_ptr<FeatureTable::File>> outputs;
+  std::vector<std::unique_ptr<StoredFeatures::File>> outputs;
   try {
     for (size_t o = 0; o < keys.size(); ++o) {
       if (!keys[o] || widths.at(o) == 0) return nullptr;
@@ -202,7 +219,13 @@ std::unique_ptr<FeatureTable> FeatureFiles::open(const Graph& trunk, const OpenD
                                   .add(std::string_view(settings_.computed_by))
                                   .key();
       fs::create_directories(settings_.folder);
-      outputs.push_back(std::make_unique<FeatureTable::File>(settings_.folder, name.text(), widths[o]));
+      for (int tries = 0; outputs.size() == o && tries < 10; ++tries) {
+        try {
+          outputs.push_back(std::make_unique<StoredFeatures::File>(settings_.folder, name.text(), widths[o]));
+        } catch (const Removed&) {  // once more, with new files
+        }
+      }
+      if (outputs.size() == o) return nullptr;
     }
   } catch (const Error& error) {
     trouble_ = error.what();
@@ -210,8 +233,11 @@ std::unique_ptr<FeatureTable> FeatureFiles::open(const Graph& trunk, const OpenD
   } catch (const fs::filesystem_error& error) {
     trouble_ = settings_.folder + ": " + error.code().message();
     return nullptr;
+  } catch (const std::exception& error) {  // no memory for the keys, say
+    trouble_ = settings_.folder + ": " + error.what();
+    return nullptr;
   }
-  return std::unique_ptr<FeatureTable>(new FeatureTable(*this, std::move(outputs)));
+  return std::unique_ptr<StoredFeatures>(new StoredFeatures(*this, std::move(outputs)));
 }
 
 bool FeatureFiles::make_room(uint64_t more, const std::vector<std::string>& own) {
@@ -222,9 +248,10 @@ bool FeatureFiles::make_room(uint64_t more, const std::vector<std::string>& own)
   std::map<std::string, Table> tables;
   uint64_t all = more;
   std::error_code code;
-  for (const auto& entry : fs::directory_iterator(settings_.folder, code)) {
+  for (fs::directory_iterator at(settings_.folder, code), end; !code && at != end; at.increment(code)) {
+    const fs::directory_entry& entry = *at;
     const fs::path& path = entry.path();
-    if (path.extension() != ".keys" && path.extension() != ".rows") continue;
+    if ((path.extension() != ".keys" && path.extension() != ".rows") || !is_table_name(path.stem().string())) continue;
     std::error_code gone;
     const uint64_t bytes = entry.file_size(gone);
     if (gone) continue;
@@ -249,12 +276,12 @@ bool FeatureFiles::make_room(uint64_t more, const std::vector<std::string>& own)
   return true;
 }
 
-FeatureTable::FeatureTable(FeatureFiles& files, std::vector<std::unique_ptr<File>> outputs)
+StoredFeatures::StoredFeatures(FeatureFiles& files, std::vector<std::unique_ptr<File>> outputs)
     : files_(files), outputs_(std::move(outputs)) {}
 
-FeatureTable::~FeatureTable() { flush(); }
+StoredFeatures::~StoredFeatures() { flush(); }
 
-bool FeatureTable::read(const ContentKey& picture, float* row) {
+bool StoredFeatures::read(const ContentKey& picture, float* row) {
   bool all = true;
   try {
     for (const auto& file : outputs_) {
@@ -269,7 +296,7 @@ bool FeatureTable::read(const ContentKey& picture, float* row) {
   return all;
 }
 
-void FeatureTable::add(const ContentKey& picture, const float* row) {
+void StoredFeatures::add(const ContentKey& picture, const float* row) {
   if (!writes_) return;
   for (const auto& file : outputs_) {
     file->add(picture, row);
@@ -279,7 +306,7 @@ void FeatureTable::add(const ContentKey& picture, const float* row) {
   if (pending_bytes_ >= kPendingBytes) flush();
 }
 
-void FeatureTable::flush() {
+void StoredFeatures::flush() {
   if (pending_bytes_ == 0 || !writes_) return;
   std::vector<std::string> own;
   for (const auto& file : outputs_) own.push_back(file->name());
@@ -289,21 +316,26 @@ void FeatureTable::flush() {
     else
       give_up("features take more than the " + std::to_string(files_.settings_.limit_bytes >> 20) +
               " MiB they may in " + files_.folder());
-  } catch (const Error& error) {
+  } catch (const std::exception& error) {
     give_up(error.what());
   }
   pending_bytes_ = 0;
 }
 
-void FeatureTable::give_up(const std::string& why) {
+void StoredFeatures::give_up(const std::string& why) {
   writes_ = false;
   if (files_.trouble_.empty()) files_.trouble_ = why;
   for (const auto& file : outputs_) file->forget();
 }
 
-double FeatureTable::seconds_per_picture() const { return outputs_.empty() ? 0 : outputs_[0]->seconds(); }
+double StoredFeatures::seconds_per_picture() const {
+  double most = 0;  // another run may have computed some of the outputs alone
+  for (const auto& file : outputs_)
+    if (std::isfinite(file->seconds())) most = std::max(most, file->seconds());
+  return most;
+}
 
-void FeatureTable::set_seconds_per_picture(double seconds) {
+void StoredFeatures::set_seconds_per_picture(double seconds) {
   if (!writes_) return;
   try {
     for (const auto& file : outputs_) file->set_seconds(seconds);

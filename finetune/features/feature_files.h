@@ -13,7 +13,7 @@
 
 namespace graft {
 
-class FeatureTable;
+class StoredFeatures;
 
 /// Features on disk, kept from run to run: a row a picture of each value that a frozen part ends in. What a row is of
 /// is its key: the operators and constants that lead to the value, the size of the pictures, what computes them and
@@ -38,7 +38,7 @@ class FeatureFiles {
 
   /// The table of a trunk's outputs, of `widths` floats a picture. Null where the outputs have no keys or the folder
   /// cannot be used. The files outlive the table.
-  std::unique_ptr<FeatureTable> open(const Graph& trunk, const OpenDims& dims, const std::vector<size_t>& widths);
+  std::unique_ptr<StoredFeatures> open(const Graph& trunk, const OpenDims& dims, const std::vector<size_t>& widths);
 
   const std::string& folder() const { return settings_.folder; }
   /// Rows that were found, and that were not, since the beginning.
@@ -48,7 +48,7 @@ class FeatureFiles {
   const std::string& trouble() const { return trouble_; }
 
  private:
-  friend class FeatureTable;
+  friend class StoredFeatures;
   /// Whether `more` bytes may be added, after the tables not used for longest are gone. `own`: names that stay.
   bool make_room(uint64_t more, const std::vector<std::string>& own);
 
@@ -58,11 +58,11 @@ class FeatureFiles {
 };
 
 /// The rows of one trunk: all its outputs, one behind the other. Not thread-safe.
-class FeatureTable {
+class StoredFeatures {
  public:
-  ~FeatureTable();
-  FeatureTable(const FeatureTable&) = delete;
-  FeatureTable& operator=(const FeatureTable&) = delete;
+  ~StoredFeatures();
+  StoredFeatures(const StoredFeatures&) = delete;
+  StoredFeatures& operator=(const StoredFeatures&) = delete;
 
   /// Fills `row` where the picture has one in all files.
   bool read(const ContentKey& picture, float* row);
@@ -76,7 +76,7 @@ class FeatureTable {
  private:
   friend class FeatureFiles;
   class File;
-  FeatureTable(FeatureFiles& files, std::vector<std::unique_ptr<File>> outputs);
+  StoredFeatures(FeatureFiles& files, std::vector<std::unique_ptr<File>> outputs);
   void give_up(const std::string& why);
 
   FeatureFiles& files_;

@@ -53,8 +53,8 @@ class FeatureExtractor {
   /// Throws Error (invalid_argument) for a picture without pixels.
   Features extract(std::span<const PictureView> pictures, Listener* listener = nullptr);
 
-  /// What features depend on, as JSON in a line: the model's name, a hash of its operators and of each
-  /// weight's first numbers, layer, preprocessing, views, precision.
+  /// What features depend on, as JSON in a line: the model's name, a hash of the operators, attributes and weights that
+  /// lead to the layer, layer, preprocessing, views, precision.
   const std::string& made_by() const;
   /// Numbers of a row; 0 before anything has run, unless RunSettings::pictures was given.
   size_t width() const;

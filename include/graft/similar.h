@@ -10,9 +10,9 @@
 
 namespace graft {
 
-/// Pictures that are found by their features: the nearest ones by the cosine between them, looked for in a hierarchical
-/// navigable small world graph [Malkov & Yashunin 2018], which sees few of them and misses some. Several threads may
-/// ask one at a time.
+/// Pictures that are found by their features: the nearest ones by the cosine between them. Of up to 20,000 different
+/// ones all are looked at; of more, some, by a hierarchical navigable small world graph [Malkov & Yashunin 2018], which
+/// misses a few. Calls of nearest() must not overlap.
 class PictureIndex {
  public:
   /// From what save_features or FeatureWriter wrote (.npz, .npy, .csv). The same rows give the same index. `listener`

@@ -50,6 +50,10 @@ class DiskCache(PictureTest):
         self.assertNotIn("were on disk", said)
         np.testing.assert_allclose(resized, features("resized-plain.npz", "--resize", 80)[0], rtol=1e-5, atol=1e-5)
         self.assertGreater(np.abs(resized - plain).max(), 0.01)
+        # Another cut of the same pictures, too, in one view as it is.
+        cut, said = features("cut.npz", "--disk-cache", self.cache, "--views", "center:70")
+        self.assertNotIn("were on disk", said)
+        np.testing.assert_allclose(cut, features("cut-plain.npz", "--views", "center:70")[0], rtol=1e-5, atol=1e-5)
         # A copy under another name has the same.
         copies = self.base / "copies"
         shutil.copytree(self.pictures / "val", copies)
@@ -69,6 +73,8 @@ class DiskCache(PictureTest):
         run = self.base / "trained"
         graft("finetune", BUNDLED, self.pictures, "-o", run, "--no-report", "--epochs", 1, "--freeze", "none", "--disk-cache", self.cache, "--quiet")
         self.assertFalse(self.cache.exists())
+        graft("finetune", BUNDLED, self.pictures, "-o", self.base / "reported", "--epochs", 1, "--freeze", "none", "--disk-cache", self.cache, "--quiet")
+        self.assertFalse(self.cache.exists())  # nor of the report
         rows = []
         for model in (BUNDLED, run / "model.onnx"):
             graft("extract", model, self.pictures / "val", "-o", self.base / "f.npz", "--disk-cache", self.cache, "--quiet")
@@ -92,6 +98,22 @@ class DiskCache(PictureTest):
         refused = graft("extract", BUNDLED, self.pictures / "val", "-o", self.base / "f.npz", "--disk-cache", self.cache, "--disk-cache-limit", "lots", check=False)
         self.assertEqual(refused.returncode, 2)
         self.assertIn("--disk-cache-limit", refused.stderr)
+
+    def test_what_is_not_graft_s_stays(self):
+        self.cache.mkdir()
+        own = [self.cache / name for name in ("backup.keys", "my.rows", "0" * 31 + ".rows", "notes.txt")]
+        for path in own:
+            path.write_bytes(b"x" * 3_000_000)
+        graft("extract", BUNDLED, self.pictures / "val", "-o", self.base / "f.npz", "--disk-cache", self.cache, "--disk-cache-limit", "20K", "--quiet")
+        self.assertEqual([path.stat().st_size for path in own], [3_000_000] * 4)
+        self.assertEqual(len(list(self.cache.iterdir())), 6)
+
+    def test_an_output_that_cannot_be_written(self):
+        folder = self.base / "folder.npz"
+        folder.mkdir()
+        refused = graft("extract", BUNDLED, self.pictures / "val", "-o", folder, "--disk-cache", self.cache, check=False)
+        self.assertEqual(refused.returncode, 1, refused.stderr)
+        self.assertIn("folder.npz", refused.stderr)
 
     def test_unreadable_pictures_are_told_each_time(self):
         broken = self.base / "broken"

@@ -1,5 +1,4 @@
 """Teaching on the server's page: classes, pictures, training, an answer and the model, by REST and in a real browser."""
-import json
 import os
 import shutil
 import time
@@ -10,7 +9,7 @@ from selenium.webdriver.support.ui import WebDriverWait
 
 from browser import headless_browser
 from serving import Server
-from support import BUNDLED, GRAFT, PictureTest, graft, graft_json
+from support import BUNDLED, PictureTest, graft, graft_json
 
 BINARY = "application/octet-stream"
 
@@ -25,7 +24,11 @@ class Teach(PictureTest):
     def setUp(self):
         self.folder = self.base / "things"
         shutil.rmtree(self.folder, ignore_errors=True)
+        self.own = self.base / "tmp"
+        self.own.mkdir(exist_ok=True)
+        os.environ["TMPDIR"] = str(self.own)
         self.server = Server(BUNDLED, "--teach", self.folder)
+        del os.environ["TMPDIR"]
         self.addCleanup(self.server.close)
 
     def shown(self, name, part="train"):
@@ -82,14 +85,18 @@ class Teach(PictureTest):
 
     def test_what_is_wrong_is_said_and_nothing_is_written_elsewhere(self):
         picture = self.shown("sun")[0].read_bytes()
-        for name in ("..%2Fout", "%2e%2e", ".hidden", "a%00b", "%2Ftmp%2Fx", "x" * 101, "a%5Cb"):
+        for name in ("..%2Fout", "%2e%2e", ".hidden", "a%00b", "%2Ftmp%2Fx", "x" * 101, "a%5Cb", "%ff", "train", "Valid", "__MACOSX"):
             status, _, body = self.server.ask(f"/v1/teach/classes/{name}", picture, BINARY)
             self.assertIn(status, (400, 404), body)
         self.assertEqual(self.server.ask("/v1/teach/classes/sun", b"no picture", BINARY)[0], 422)
+        self.assertEqual(self.server.ask("/v1/teach/classes/sun", picture[:400], BINARY)[0], 422)  # its header alone is good
         self.assertEqual(self.server.ask("/v1/teach/classes/sun", b"<html>", "text/html")[0], 415)
         self.assertEqual(list(self.folder.iterdir()), [])
         self.assertEqual([path for path in self.base.iterdir() if path.name in ("out", "x")], [])
+        (self.folder / "empty").mkdir()  # takes no part
         told = self.train()  # of nothing
+        self.assertNotIn(str(self.folder), told["error"])
+        (self.folder / "empty").rmdir()
         self.assertNotEqual(told["error"], "")
         self.assertIsNone(told["trained"])
         # A link out of the folder is no class.
@@ -106,6 +113,10 @@ class Teach(PictureTest):
         kept = told["results"][0]["picture"]
         for name in ("mine.png", "..%2Fsun%2Fmine.png", "taught-0.png", "taught-" + "0" * 32 + ".png", "%2e%2e"):
             self.assertEqual(self.server.ask(f"/v1/teach/classes/sun/{name}", method="DELETE")[0], 404, name)
+        self.assertEqual(self.server.json("/v1/teach/classes/sun")[1]["pictures"], [kept])
+        self.assertEqual(self.server.ask(f"/v1/teach/classes/sun/{kept}")[2], self.shown("sun")[0].read_bytes())
+        for name in ("mine.png", "%2e%2e"):
+            self.assertEqual(self.server.ask(f"/v1/teach/classes/sun/{name}")[0], 404)
         self.assertEqual(self.server.ask(f"/v1/teach/classes/sun/{kept}", method="DELETE")[0], 200)
         self.assertEqual(self.server.ask(f"/v1/teach/classes/sun/{kept}", method="DELETE")[0], 404)
         self.assertEqual([path.name for path in own.parent.iterdir()], ["mine.png"])
@@ -117,10 +128,10 @@ class Teach(PictureTest):
         self.assertEqual(self.server.ask("/v1/teach/train", b"", method="POST")[0], 202)
         self.assertEqual(self.server.ask("/v1/teach/train", b"", method="POST")[0], 409)
         self.assertEqual(self.server.ask("/v1/teach/stop", b"", method="POST")[0], 202)
-        own = [path for path in os.listdir("/tmp") if path.startswith("graft-teach-")]
+        self.assertEqual(len(list(self.own.iterdir())), 1)
         status, said = self.server.close()
         self.assertEqual(status, 0, said)
-        self.assertEqual([path for path in own if os.path.exists("/tmp/" + path)], [])
+        self.assertEqual(list(self.own.iterdir()), [])
 
     def test_routes_are_there_only_when_asked_for(self):
         for path, methods in self.server.json("/openapi.json")[1]["paths"].items():
@@ -165,6 +176,11 @@ class Teach(PictureTest):
         label = browser.find_element(By.CSS_SELECTOR, "#answers .label").text
         asked = self.server.json("/v1/classify?model=taught", self.shown("pair", "val")[0].read_bytes(), BINARY)[1]
         self.assertEqual(label, asked["results"][0]["label"])
+        # What was given is there again after the page was left.
+        browser.refresh()
+        wait(lambda b: len(b.find_elements(By.CSS_SELECTOR, '.class[data-name="pair"] .pictures img')) == 12)
+        self.assertEqual(len(browser.find_elements(By.CSS_SELECTOR, '.class[data-name="sun"] .pictures img')), 11)
+        self.assertTrue(browser.find_element(By.ID, "try").is_displayed())
         # On a phone nothing is wider than the screen.
         browser.set_window_size(360, 700)
         self.assertLessEqual(browser.execute_script("return document.documentElement.scrollWidth - document.documentElement.clientWidth"), 0)

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "runtime/ops/convolution.h"
+#include "runtime/ops/reduce.h"
 #include "runtime/ops/unary.h"
 
 namespace graft {
@@ -52,6 +53,22 @@ TEST(OutputKeys, AreNoneWhereAnOperatorHasNoOnnxForm) {
   g.outputs.push_back(g.add("unknown", std::make_shared<Unknown>(), {g.outputs[0]}));
   const auto keys = output_keys(g);
   EXPECT_TRUE(keys[0] && keys[1]);
+  EXPECT_FALSE(keys[2]);
+}
+
+TEST(OutputKeys, AreNoneWhereRowsDependOnEachOther) {
+  Graph g;
+  const ValueId x = g.add_input("x", DType::f32, {kOpenDim, 3, 8, 8});
+  const auto reduced = [&](std::vector<int64_t> axes) {
+    auto op = std::make_shared<Reduce>();
+    op->kind = Reduce::Kind::max;
+    op->axes = std::move(axes);
+    return g.add("max" + std::to_string(g.nodes.size()), op, {x});
+  };
+  g.outputs = {reduced({0, 1, 2, 3}), reduced({1, 2, 3}), reduced({-4})};
+  const auto keys = output_keys(g);
+  EXPECT_FALSE(keys[0]);
+  EXPECT_TRUE(keys[1]);
   EXPECT_FALSE(keys[2]);
 }
 

@@ -98,6 +98,28 @@ TEST_F(PictureIndexTest, IsTheSameWhenItIsRead) {
   EXPECT_TRUE(std::equal(std::istreambuf_iterator<char>(first), {}, std::istreambuf_iterator<char>(second), {}));
 }
 
+TEST_F(PictureIndexTest, CopiesDoNotHideOthers) {
+  Features features = features_of(72, 24, 6);
+  const Features copies = features_of(1, 24, 7);
+  Features all = copies;
+  for (int i = 1; i < 400; ++i) {
+    all.values.insert(all.values.end(), copies.values.begin(), copies.values.end());
+    all.paths.push_back("copy" + std::to_string(i));
+    all.labels.push_back(0);
+  }
+  all.values.insert(all.values.end(), features.values.begin(), features.values.end());
+  all.paths.insert(all.paths.end(), features.paths.begin(), features.paths.end());
+  all.labels.insert(all.labels.end(), features.labels.begin(), features.labels.end());
+  all.rows = 472;
+  index_of(all).save(in_folder("index"));
+  const PictureIndex index(in_folder("index"));
+  EXPECT_EQ(index.size(), 472u);
+  for (size_t q = 0; q < 72; ++q) EXPECT_EQ(index.nearest(features.row(q), 1)[0].index, 400 + q);
+  const auto near = index.nearest(copies.row(0), 401);
+  ASSERT_EQ(near.size(), 401u);
+  for (size_t k = 0; k < 400; ++k) EXPECT_EQ(near[k].index, k);
+}
+
 TEST_F(PictureIndexTest, SmallSetsAndOddRows) {
   Features features = features_of(2, 3, 3);
   for (size_t j = 0; j < 3; ++j) features.values[j] = 0;  // a picture without any features
@@ -130,6 +152,10 @@ TEST(NeighbourGraph, DamagedBytesAreRefusedOrHarmless) {
   EXPECT_THROW(NeighbourGraph(bytes, kWidth + 1, kRows), Error);
   EXPECT_THROW(NeighbourGraph(bytes, kWidth, kRows - 1), Error);
   EXPECT_THROW(NeighbourGraph({}, kWidth, kRows), Error);
+  // Sizes whose products are what they should be only because they wrap.
+  for (const size_t width : {size_t{1} << 62, ((size_t{1} << 63) - 140) / 4 + 64, SIZE_MAX / 4})
+    for (const size_t rows : {size_t{1}, size_t{2}, kRows, size_t{1} << 61})
+      EXPECT_THROW(NeighbourGraph(bytes, width, rows), Error);
   size_t refused = 0;
   for (int i = 0; i < 3000; ++i) {  // under the sanitizers whatever is accepted is searched without a fault
     std::vector<uint8_t> damaged = bytes;

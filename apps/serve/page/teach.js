@@ -101,6 +101,16 @@ function show(name, file, picture) {
   list.append(item);
 }
 
+/// What was given before this page was opened, at most so many of each class.
+const SHOWN = 60;
+async function showKept(name) {
+  const { pictures } = await json(path(name));
+  for (const picture of pictures.slice(-SHOWN)) {
+    const reply = await call(`${path(name)}/${encodeURIComponent(picture)}`);
+    if (reply.ok) show(name, new File([await reply.blob()], picture), picture);
+  }
+}
+
 const PHASES = { reading: "Reading the pictures", training: "Training" };
 
 async function refresh() {
@@ -126,6 +136,15 @@ async function refresh() {
   byId("try").hidden = told.trained === null;
   canTrain();
   return told;
+}
+
+async function begin() {
+  try {
+    for (const { name } of (await refresh()).classes) await showKept(name);
+  } catch (error) {
+    say(error.message);
+  }
+  watch();
 }
 
 async function watch() {
@@ -208,6 +227,6 @@ byId("sign-in").addEventListener("submit", event => {
   state.token = byId("token").value;
   sessionStorage.setItem("graft-token", state.token);
   byId("sign-in").hidden = true;
-  watch();
+  begin();
 });
-watch();
+begin();

@@ -280,7 +280,13 @@ void dot(int64_t depth, const float* x, const float* w, int64_t stride, float* s
   for (int r = 0; r < rows; ++r) {
     float total = 0;
     for (int l = 0; l < kLanes; ++l) total += sum[r][l];
-    for (int64_t i = k; i < depth; ++i) total += x[i] * w[r * stride + i];
+    for (int64_t i = k; i < depth; ++i) {
+#if defined(__FMA__)
+      total = __builtin_fmaf(x[i], w[r * stride + i], total);  // as multiply_add
+#else
+      total += x[i] * w[r * stride + i];
+#endif
+    }
     sums[r] = total;
   }
 }
