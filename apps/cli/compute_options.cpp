@@ -86,9 +86,18 @@ void add_disk_cache_options(CLI::App& command, CommonOptions& o, const std::stri
 
 namespace {
 
+/// --disk-cache-limit in bytes.
+uint64_t disk_bytes(const std::string& text) {
+  try {
+    if (const MemoryLimit limit = memory_limit(text, "disk-cache-limit"); limit.bytes > 0) return limit.bytes;
+  } catch (const Error&) {  // which would offer parts of the memory
+  }
+  throw Error("\"" + text + "\" is no size", "write 4G or 900M").about("disk-cache-limit");
+}
+
 /// The folder that --disk-cache names; empty where nothing is to be kept, or there is no place for it.
 std::string feature_folder(const std::string& named) {
-  if (named.empty() || named == "off") return "";
+  if (named == "off") return "";
   if (named != "on") return named;
   const auto environment = [](const char* name) {
     const char* const value = std::getenv(name);
@@ -104,12 +113,10 @@ std::string feature_folder(const std::string& named) {
 
 ComputeSettings compute_settings(const CommonOptions& o) {
   ComputeSettings settings{o.device, o.dtype, o.threads, o.batch};
+  if (o.disk_cache_limit.empty()) return settings;  // a command without these options
+  if (o.disk_cache.empty()) throw Error("names no folder", "say FOLDER, on or off").about("disk-cache");
   settings.feature_folder = feature_folder(o.disk_cache);
-  if (!settings.feature_folder.empty()) {
-    const MemoryLimit limit = memory_limit(o.disk_cache_limit, "disk-cache-limit");
-    if (limit.bytes == 0) throw Error("takes a size", "say 4G or 900M").about("disk-cache-limit");
-    settings.feature_folder_bytes = limit.bytes;
-  }
+  settings.feature_folder_bytes = disk_bytes(o.disk_cache_limit);
   return settings;
 }
 

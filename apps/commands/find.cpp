@@ -43,14 +43,15 @@ RunSettings settings_for(const Model& model, const Options& o, const json& made_
 /// Features of another network or of pictures that were prepared in another way are no neighbours of these.
 void require_same(const std::string& made_by, const json& indexed, const std::string& index) {
   const json own = json::parse(made_by);
-  for (const auto& [key, what] :
-       {std::pair("network", "network"), {"layer", "layer"}, {"views", "views"}, {"preprocessing", "preprocessing"}})
-    if (own.at(key) != indexed.value(key, json()))
-      throw Error(
-          index + ": is of another " + what + " (" +
-              (std::string(key) == "network" ? indexed.value("model", json()) : indexed.value(key, json())).dump() +
-              ")",
-          "use what it was made with, or index the features of this model", ErrorCode::bad_data);
+  const auto refuse = [&](const std::string& what) {
+    throw Error(index + ": " + what, "use what it was made with, or index the features of this model",
+                ErrorCode::bad_data);
+  };
+  if (own.at("network") != indexed.at("network"))
+    refuse("is of another network (" + indexed.value("model", json()).dump() + ")");
+  if (own.at("layer") != indexed.at("layer")) refuse("is of another layer (" + indexed.at("layer").dump() + ")");
+  if (own.at("views") != indexed.at("views")) refuse("was made with other --views");
+  if (own.at("preprocessing") != indexed.at("preprocessing")) refuse("was made with another preprocessing");
 }
 
 class Output {
@@ -124,7 +125,8 @@ void find_pictures(const Options& o) {
   if (made_by.is_object())
     require_same(extractor.made_by(), made_by, o.index);
   else
-    listener.note(o.index + " does not say which model made it: that it is this one is taken for granted");
+    listener.note(o.index +
+                  " does not say what made it: that it is this model with this preprocessing is taken for granted");
   Output output(o, index);
   const size_t failed = extractor.run(
       pictures.paths,

@@ -18,15 +18,19 @@ struct Options {
 };
 
 void index_features(const Options& o) {
+  namespace fs = std::filesystem;
   std::error_code code;
+  if (const fs::path folder = fs::absolute(o.output).parent_path(); !fs::is_directory(folder, code))
+    throw Error(folder.string() + " is no folder", "create it first").about("output");
+  if (fs::is_directory(o.output, code)) throw Error("is a folder", "name a file").about("output");
   if (std::filesystem::equivalent(o.features, o.output, code))
     throw Error("would be written over the features", "give it another name").about("output");
   RunListener listener(o.common.quiet);
   const PictureIndex index = PictureIndex::of_features(o.features, &listener);
   index.save(o.output);
   if (index.made_by().empty())
-    listener.note(o.features + " does not say which model made it: find cannot check that it is given the same (" +
-                  ".npz files of graft extract say it)");
+    listener.note(o.features + " does not say which model and preprocessing made it: find cannot check that " +
+                  "they are the same (.npz files of graft extract say it)");
   const auto bytes = std::filesystem::file_size(o.output);
   if (o.common.json)
     print_json({{"output", o.output},

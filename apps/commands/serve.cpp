@@ -201,7 +201,9 @@ void register_serve(CLI::App& app) {
   command
       ->add_option("--teach", o->teach,
                    "Folder of classes (a new one is made) that a page takes pictures for and trains the first model on")
-      ->type_name("FOLDER");
+      ->type_name("FOLDER")
+      ->check(
+          [](const std::string& folder) { return folder.empty() ? std::string("names no folder") : std::string(); });
   add_device_options(*command, o->common);
   add_batch_option(*command, o->common);
   add_output_options(*command, o->common);

@@ -82,7 +82,7 @@ void tell_feature_files(const FeatureFiles& files, Listener& listener) {
   if (files.found() > 0)
     listener.note("features of " + std::to_string(files.found()) + " views were on disk, " +
                   std::to_string(files.computed()) + " were computed: " + files.folder());
-  else if (files.computed() > 0 && files.trouble().empty())
+  else if (files.kept() > 0)
     listener.note("features are kept for the next run: " + files.folder());
   if (!files.trouble().empty()) listener.note(not_kept(files));
 }

@@ -79,6 +79,7 @@ void FeatureReader::compute(const std::vector<LoadRequest>& requests,
       const size_t place = missing[at + i];
       errors[place] = loaded->errors[i];
       if (!errors[place].empty()) continue;
+      table_->count_computed(1);
       float* const row = rows_.data() + place * width_;
       std::copy_n(results.data() + i * width_, width_, row);
       if (keeps && keys[place] && (requests[place].bytes || is_unchanged(requests[place].path)))

@@ -23,6 +23,15 @@ bool make_unit_row(std::vector<float>& row) {
   return true;
 }
 
+NpzReader opened(const std::string& path) {
+  try {
+    return NpzReader(path);
+  } catch (const Error& error) {
+    if (error.code() == ErrorCode::not_found) throw;
+    throw Error("is no index, or not a whole one", "graft index makes one of a features file", ErrorCode::corrupt_file);
+  }
+}
+
 /// Says before the work what cannot be written after it.
 void check_size(size_t rows, size_t width) {
   constexpr size_t kBesideNumbers = 512;  // of a row, at most
@@ -94,7 +103,7 @@ PictureIndex::PictureIndex(const std::string& path) {
     with_place([&] { return path; },
                [&] {
                  with_code(ErrorCode::corrupt_file, [&] {
-                   NpzReader reader(path);
+                   NpzReader reader = opened(path);
                    auto impl = std::make_unique<Impl>();
                    if (!reader.has("neighbours") || !reader.has("width"))
                      throw Error("is no index", "graft index makes one of a features file");

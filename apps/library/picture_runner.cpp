@@ -61,8 +61,12 @@ PictureRunner::PictureRunner(OnnxModel model, const RunSettings& settings, const
   if (features != kNoValue) model.graph.outputs.push_back(features);
   if (const auto keys = output_keys(model.graph); keys[0]) network_key_ = keys[0]->text();
   take_floats(model.graph);
-  if (!compute_.feature_folder.empty() && (settings.views.empty() || settings.views == "center"))
-    look_on_disk(model.graph, features);
+  if (!compute_.feature_folder.empty()) {
+    if (settings.views.empty() || settings.views == "center")
+      look_on_disk(model.graph, features);
+    else
+      notes_.push_back("features are not looked for on disk: those are of the usual view alone");
+  }
   if (settings.pictures > 0 && !reader_) {
     const auto in_use = exclusive_use(backend_for(compute_));
     several_.emplace(make_plan(model, rows_for(settings.pictures)));
@@ -78,13 +82,15 @@ void PictureRunner::look_on_disk(const Graph& graph, ValueId features) {
   const auto in_use = exclusive_use(backend);
   OpenDims dims{1, preprocessing_.crop_height, preprocessing_.crop_width};
   std::optional<HeadSplit> split = split_head(graph, dims, backend);
-  if (split && features != kNoValue && split->trunk.outputs[0] != features) return;
-  if (!split && features != kNoValue) return;
+  const char* const elsewhere = "features are not looked for on disk: this network's head does not read them alone";
+  if (features != kNoValue && (!split || split->trunk.outputs[0] != features)) return notes_.push_back(elsewhere);
   files_ = feature_files(compute_, backend);
   reader_.emplace(split ? std::move(split->trunk) : graph, preprocessing_, pipeline_, largest_batch_, compute_, backend,
                   *files_);
   if (!reader_->works()) {
-    if (!files_->trouble().empty()) notes_.push_back(not_kept(*files_));
+    notes_.push_back(files_->trouble().empty()
+                         ? "features are not looked for on disk: what is read has no row of its own for each picture"
+                         : not_kept(*files_));
     return reader_.reset();
   }
   outputs_.assign(1, Output{reader_->width()});

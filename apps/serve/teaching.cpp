@@ -1,6 +1,7 @@
 #include "apps/serve/teaching.h"
 
 #include <stdlib.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <filesystem>
@@ -23,6 +24,7 @@ namespace {
 namespace fs = std::filesystem;
 using nlohmann::json;
 
+constexpr size_t kLongestName = 100;
 constexpr const char* kPrefix = "taught-";  // of every file that is put here; no other is ever taken away
 
 std::span<const uint8_t> as_bytes(const std::string& text) {
@@ -32,7 +34,7 @@ std::span<const uint8_t> as_bytes(const std::string& text) {
 /// Whether a class may have this name: a folder of its own, and nothing that leads elsewhere.
 bool is_class_name(const std::string& name) {
   return is_utf8(name) && part_named(name).empty() && kind_by_name(name) != FileKind::system && !name.empty() &&
-         name.size() <= 100 && name[0] != '.' && name[0] != ' ' && name.back() != ' ' &&
+         name.size() <= kLongestName && name[0] != '.' && name[0] != ' ' && name.back() != ' ' &&
          std::none_of(name.begin(), name.end(),
                       [](unsigned char c) { return c < 0x20 || c == 0x7f || c == '/' || c == '\\'; });
 }
@@ -80,8 +82,8 @@ class Teaching::Told final : public Listener {
 Teaching::Teaching(Settings settings) : settings_(std::move(settings)) {
   std::error_code code;
   fs::create_directories(settings_.folder, code);
-  if (!fs::is_directory(settings_.folder))
-    throw Error(settings_.folder + ": is no folder, and cannot be made one", "name another", ErrorCode::io)
+  if (!fs::is_directory(settings_.folder, code) || ::access(settings_.folder.c_str(), R_OK | W_OK | X_OK) != 0)
+    throw Error(settings_.folder + ": is no folder that may be written to", "name another", ErrorCode::io)
         .about("teach");
   for (const auto& [name, contents] : classes())
     if (!part_named(name).empty())
@@ -137,7 +139,9 @@ std::string Teaching::without_folder(std::string text) const {
 
 std::string Teaching::folder_of(const std::string& class_name) const {
   if (!is_class_name(class_name))
-    throw Error("no class can be called \"" + class_name + "\"", "take letters and digits");
+    throw Error("no class can be called so",
+                "take at most " + std::to_string(kLongestName) +
+                    " bytes of letters, digits and spaces, and no name of a part (train, val)");
   return (fs::path(settings_.folder) / class_name).string();
 }
 
@@ -157,7 +161,7 @@ std::string Teaching::add(const std::string& class_name, const std::string& byte
     throw Error("there are " + std::to_string(all.pictures) + " pictures already, and no more are taken", {},
                 ErrorCode::unsupported);
   std::error_code code;
-  fs::create_directory(folder, code);
+  fs::create_directories(folder, code);
   if (!fs::is_directory(fs::symlink_status(folder, code))) throw Error("the class cannot be kept", {}, ErrorCode::io);
   const std::string name =
       kPrefix + ContentHasher().bytes(bytes.data(), bytes.size()).key().text() + "." + ending_of(as_bytes(bytes));
@@ -251,6 +255,10 @@ void Teaching::train(const std::function<void(const std::string& path)>& trained
       labels.push_back(name);
     }
   }
+  std::map<std::string, size_t> counts;
+  for (const std::string& label : labels) ++counts[label];
+  if (std::count_if(counts.begin(), counts.end(), [](const auto& one) { return one.second > 1; }) < 2)
+    throw Error("two classes with two pictures each are the least", "add pictures", ErrorCode::bad_data);
   const Dataset data = make_dataset(paths, labels);
   FinetuneSettings settings;
   settings.compute = settings_.compute;
@@ -265,6 +273,7 @@ void Teaching::train(const std::function<void(const std::string& path)>& trained
   const std::lock_guard lock(mutex_);
   trained_ = {{"accuracy", result.best_score},
               {"pictures", data.validation.size()},
+              {"unreadable", result.skipped.size()},
               {"seconds", result.seconds},
               {"conclusion", result.recipe.conclusion}};
 }

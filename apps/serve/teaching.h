@@ -34,7 +34,7 @@ class Teaching {
   Teaching& operator=(const Teaching&) = delete;
 
   /// {"classes": [{"name", "pictures"}], "running", "phase", "done", "total", "error", "trained"}: the last is null
-  /// before a training has ended well, then {"accuracy", "pictures", "seconds", "conclusion"}.
+  /// before a training has ended well, then {"accuracy", "pictures", "unreadable", "seconds", "conclusion"}.
   nlohmann::json state() const;
   /// Keeps a picture file in a class; the same bytes twice are one. Returns the name it has there. Throws Error:
   /// invalid_argument for a name that no folder may have; bad_data for no picture; unsupported where the folder is

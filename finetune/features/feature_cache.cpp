@@ -102,6 +102,7 @@ void FeatureCache::fill(const Graph& trunk, const OpenDims& dims, const Backend&
           std::memcpy(to, static_cast<const float*>(plan->output(o)) + i * widths_[o], widths_[o] * sizeof(float));
           to += widths_[o];
         }
+        if (table) table->count_computed(1);
         if (keys[place] && source.is_unchanged(order[place])) table->add(*keys[place], row);
       }
       progress(static_cast<int64_t>(found + at + loaded.count));

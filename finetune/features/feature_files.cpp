@@ -54,8 +54,15 @@ bool is_table_name(const std::string& name) {
 
 class Descriptor {
  public:
+  /// Makes the file where it is not there; one that may not be written is opened for reading.
   explicit Descriptor(const std::string& path)
       : path_(path), fd_(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666)) {
+    if (fd_ < 0 && (errno == EACCES || errno == EROFS || errno == EPERM)) {
+      const int why = errno;
+      writable_ = false;
+      fd_ = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+      if (fd_ < 0) errno = why;
+    }
     if (fd_ < 0) fail(path_);
   }
   ~Descriptor() { ::close(fd_); }
@@ -64,6 +71,7 @@ class Descriptor {
 
   const std::string& path() const { return path_; }
   int get() const { return fd_; }
+  bool writable() const { return writable_; }
   uint64_t size() const {
     struct stat status {};
     if (::fstat(fd_, &status) != 0) fail(path_);
@@ -99,6 +107,7 @@ class Descriptor {
  private:
   std::string path_;
   int fd_;
+  bool writable_ = true;
 };
 
 /// Another program made room between the opening of a table's two files.
@@ -132,7 +141,7 @@ class StoredFeatures::File {
     const FileLock lock(keys_);
     if (!keys_.is_at_its_name() || !rows_.is_at_its_name()) throw Removed{};
     Header header;
-    if (keys_.size() < sizeof header) {
+    if (keys_.size() < sizeof header && writable()) {
       header.width = width;
       keys_.write(0, &header, sizeof header);
     }
@@ -147,6 +156,7 @@ class StoredFeatures::File {
   }
 
   const std::string& name() const { return name_; }
+  bool writable() const { return keys_.writable() && rows_.writable(); }
   size_t width() const { return width_; }
   double seconds() const { return seconds_; }
   size_t pending() const { return new_records_.size(); }
@@ -277,7 +287,10 @@ bool FeatureFiles::make_room(uint64_t more, const std::vector<std::string>& own)
 }
 
 StoredFeatures::StoredFeatures(FeatureFiles& files, std::vector<std::unique_ptr<File>> outputs)
-    : files_(files), outputs_(std::move(outputs)) {}
+    : files_(files), outputs_(std::move(outputs)) {
+  for (const auto& file : outputs_)
+    if (!file->writable()) give_up(files_.folder() + ": may not be written, only read");
+}
 
 StoredFeatures::~StoredFeatures() { flush(); }
 
@@ -292,12 +305,16 @@ bool StoredFeatures::read(const ContentKey& picture, float* row) {
     give_up(error.what());
     all = false;
   }
-  ++(all ? files_.found_ : files_.computed_);
+  files_.found_ += all && !files_.own_.contains({picture.low ^ outputs_.size(), picture.high});
   return all;
 }
 
+void StoredFeatures::count_computed(size_t rows) { files_.computed_ += rows; }
+
 void StoredFeatures::add(const ContentKey& picture, const float* row) {
   if (!writes_) return;
+  files_.own_.insert({picture.low ^ outputs_.size(), picture.high});
+  ++pending_rows_;
   for (const auto& file : outputs_) {
     file->add(picture, row);
     row += file->width();
@@ -311,15 +328,17 @@ void StoredFeatures::flush() {
   std::vector<std::string> own;
   for (const auto& file : outputs_) own.push_back(file->name());
   try {
-    if (files_.make_room(pending_bytes_, own))
+    if (files_.make_room(pending_bytes_, own)) {
       for (const auto& file : outputs_) file->write();
-    else
-      give_up("features take more than the " + std::to_string(files_.settings_.limit_bytes >> 20) +
-              " MiB they may in " + files_.folder());
+      files_.kept_ += pending_rows_;
+    } else {
+      give_up("they would take more than the " + std::to_string(files_.settings_.limit_bytes / 1024) +
+              " KiB that they may in " + files_.folder());
+    }
   } catch (const std::exception& error) {
     give_up(error.what());
   }
-  pending_bytes_ = 0;
+  pending_bytes_ = pending_rows_ = 0;
 }
 
 void StoredFeatures::give_up(const std::string& why) {

@@ -4,7 +4,9 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "runtime/core/content_key.h"
@@ -22,8 +24,8 @@ class StoredFeatures;
 ///
 /// Each value has two files, NAME.rows and NAME.keys: rows are appended first, then their keys with checksums, so that
 /// a killed writer leaves no half row, and several programs may read and append at once. Tables that were not used for
-/// longest are removed when all of them would take more than the limit. What cannot be read or written is told by
-/// trouble() and costs no more than time.
+/// longest are removed when all of them would take more than the limit. What may be read and not written is read. What
+/// cannot be read or written is told by trouble() and costs no more than time.
 class FeatureFiles {
  public:
   struct Settings {
@@ -41,9 +43,10 @@ class FeatureFiles {
   std::unique_ptr<StoredFeatures> open(const Graph& trunk, const OpenDims& dims, const std::vector<size_t>& widths);
 
   const std::string& folder() const { return settings_.folder; }
-  /// Rows that were found, and that were not, since the beginning.
+  /// Rows that others had kept and this process found; that it computed; and that it kept of those.
   size_t found() const { return found_; }
   size_t computed() const { return computed_; }
+  size_t kept() const { return kept_; }
   /// Why nothing could be kept, or read; empty where all went well.
   const std::string& trouble() const { return trouble_; }
 
@@ -53,7 +56,8 @@ class FeatureFiles {
   bool make_room(uint64_t more, const std::vector<std::string>& own);
 
   Settings settings_;
-  size_t found_ = 0, computed_ = 0;
+  size_t found_ = 0, computed_ = 0, kept_ = 0;
+  std::set<std::pair<uint64_t, uint64_t>> own_;  // rows that this process added
   std::string trouble_;
 };
 
@@ -66,6 +70,8 @@ class StoredFeatures {
 
   /// Fills `row` where the picture has one in all files.
   bool read(const ContentKey& picture, float* row);
+  /// Counts rows that had to be computed, kept or not.
+  void count_computed(size_t rows);
   /// Takes a row that was computed; written by the next flush, which comes by itself from time to time.
   void add(const ContentKey& picture, const float* row);
   void flush();
@@ -81,7 +87,7 @@ class StoredFeatures {
 
   FeatureFiles& files_;
   std::vector<std::unique_ptr<File>> outputs_;
-  size_t pending_bytes_ = 0;
+  size_t pending_bytes_ = 0, pending_rows_ = 0;
   bool writes_ = true;
 };
 

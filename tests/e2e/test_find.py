@@ -54,7 +54,7 @@ class Find(PictureTest):
         self.assertAlmostEqual(told["results"][0]["neighbours"][0]["similarity"], 1, places=4)
         refused = graft("find", BUNDLED, picture, "--in", index, "--preprocess", "unit", check=False)
         self.assertEqual(refused.returncode, 1)
-        self.assertIn("is of another preprocessing", refused.stderr)
+        self.assertIn("was made with another preprocessing", refused.stderr)
 
     def test_other_networks_and_other_files_are_refused(self):
         picture = next((self.pictures / "train").rglob("*.png"))
@@ -76,7 +76,7 @@ class Find(PictureTest):
         plain = self.base / "plain.csv"
         graft("extract", BUNDLED, self.pictures / "train", "-o", plain, "--quiet")
         index = self.base / "plain.index"
-        self.assertIn("does not say which model made it", graft("index", plain, "-o", index).stderr)
+        self.assertIn("does not say which model and preprocessing made it", graft("index", plain, "-o", index).stderr)
         picture = next((self.pictures / "train").rglob("*.png"))
         told = graft_json("find", BUNDLED, picture, "--in", index, "--count", 1)
         self.assertEqual(told["results"][0]["neighbours"][0]["path"], str(picture))

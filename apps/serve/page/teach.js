@@ -130,7 +130,7 @@ async function refresh() {
     }
     say(`${PHASES[told.phase] || told.phase}…`);
   } else if (state.wasRunning) {
-    say(told.error ? `It could not learn: ${told.error}` : `Learnt. It is right on ${percent(told.trained.accuracy)} of ${told.trained.pictures} pictures that were held back; ${told.trained.conclusion}.`);
+    say(told.error ? `It could not learn: ${told.error}` : `Learnt. It is right on ${percent(told.trained.accuracy)} of ${told.trained.pictures} pictures that were held back; ${told.trained.conclusion}.${told.trained.unreadable ? ` ${told.trained.unreadable} could not be read.` : ""}`);
   }
   state.wasRunning = told.running;
   byId("try").hidden = told.trained === null;
