@@ -63,7 +63,7 @@ class CommandLine(ScratchTest):
             line = " ".join(f"'{word}'" for word in words)
             asked = f"{script}\nCOMP_WORDS=({line}); COMP_CWORD={len(words) - 1}; _graft; printf '%s\\n' \"${{COMPREPLY[@]}}\""
             return subprocess.run(["bash", "-c", asked], capture_output=True, text=True, check=True).stdout.split()
-        self.assertEqual(completed("graft", "fi"), ["finetune"])
+        self.assertEqual(completed("graft", "fi"), ["finetune", "find"])
         self.assertEqual(completed("graft", "finetune", "--optim"), ["--optimizer"])
         self.assertEqual(completed("graft", "finetune", "--optimizer", "ada"), ["adadelta", "adafactor", "adagrad", "adam", "adamw"])
         self.assertEqual(completed("graft", "classify", "--format", ""), ["text", "csv", "jsonl"])
