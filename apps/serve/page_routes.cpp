@@ -42,6 +42,7 @@ std::string description_for(const ServiceSettings& settings) {
 void add_page_routes(Service& service) {
   service.add("GET", "/", text_route(kServePage, "text/html; charset=utf-8"));
   service.add("GET", "/page/style.css", text_route(kServeStyle, "text/css; charset=utf-8"));
+  service.add("GET", "/page/common.js", text_route(kServeCommon, "text/javascript; charset=utf-8"));
   service.add("GET", "/page/script.js", text_route(kServeScript, "text/javascript; charset=utf-8"));
   service.add("GET", "/openapi.json",
               [description = description_for(service.settings())](Service&, const RouteCall& call) {

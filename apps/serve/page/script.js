@@ -1,34 +1,12 @@
 "use strict";
 
-const byId = id => document.getElementById(id);
-const state = { models: [], token: sessionStorage.getItem("graft-token") || "" };
+const state = { models: [] };
 
-async function call(path, options = {}) {
-  const headers = { ...(options.headers || {}) };
-  if (state.token) headers.Authorization = "Bearer " + state.token;
-  const reply = await fetch(path, { ...options, headers });
-  if (reply.status === 401) {
-    byId("sign-in").hidden = false;
-    byId("token").focus();
-    throw new Error("the server wants its token");
-  }
-  return reply;
-}
-
-async function json(path, options) {
-  const reply = await call(path, options);
-  const body = await reply.json();
-  if (body.error) throw new Error(body.error.text);
-  return body;
-}
-
-const say = text => { byId("status").textContent = text; };
-const percent = value => (100 * value).toFixed(1) + " %";
 const chosen = () => state.models.filter(model => state.models.length === 1 || byId("model-" + model.name).checked);
 
 function ask(kind, model, file, more = {}) {
   const query = new URLSearchParams({ model: model.name, ...more });
-  return json(`/v1/${kind}?${query}`, { method: "POST", body: file, headers: { "Content-Type": "application/octet-stream" } })
+  return json(`/v1/${kind}?${query}`, sent(file))
     .then(body => {
       const result = body.results[0];
       if (result.error) throw new Error(result.error);
@@ -36,37 +14,11 @@ function ask(kind, model, file, more = {}) {
     });
 }
 
-function showScores(list, model, result) {
-  for (const one of result.top) {
-    const item = document.createElement("li");
-    const name = document.createElement("span");
-    name.textContent = one.label;
-    const value = document.createElement("span");
-    item.append(name, value);
-    if (model.task === "regression") {
-      value.textContent = Number(one.score.toPrecision(5));
-    } else {
-      value.textContent = percent(one.score);
-      const bar = document.createElement("meter");
-      bar.value = one.score;
-      bar.setAttribute("aria-label", `${one.label}: ${percent(one.score)}`);
-      item.append(bar);
-    }
-    list.append(item);
-  }
-}
-
 /// What a model answers, in words.
 function answerOf(model, result) {
   if (model.task === "multi-label") return result.labels.join(", ") || "none of its labels";
   if (model.task === "regression") return result.top.map(one => `${one.label} ${Number(one.score.toPrecision(5))}`).join(", ");
   return result.label;
-}
-
-function doubtOf(result) {
-  if (result.foreign) return "Like nothing it was trained on.";
-  if (result.unsure) return "Unsure.";
-  return "";
 }
 
 async function addVerdict(place, picture, model, file) {
@@ -82,7 +34,7 @@ async function addVerdict(place, picture, model, file) {
     const doubt = part.querySelector(".doubt");
     doubt.textContent = doubtOf(result);
     doubt.hidden = !doubt.textContent;
-    showScores(part.querySelector(".scores"), model, result);
+    showScores(part.querySelector(".scores"), model.task, result.top);
     const why = part.querySelector(".why");
     let overlay = null;
     why.addEventListener("click", async () => {
@@ -147,13 +99,7 @@ function listen() {
     answerAll([...event.dataTransfer.files]);
   });
   document.addEventListener("paste", event => answerAll([...event.clipboardData.files]));
-  byId("sign-in").addEventListener("submit", event => {
-    event.preventDefault();
-    state.token = byId("token").value;
-    sessionStorage.setItem("graft-token", state.token);
-    byId("sign-in").hidden = true;
-    begin();
-  });
+  askForToken(begin);
 }
 
 function showModels() {

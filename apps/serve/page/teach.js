@@ -1,28 +1,6 @@
 "use strict";
 
-const byId = id => document.getElementById(id);
-const state = { token: sessionStorage.getItem("graft-token") || "", classes: new Map(), running: false, wasRunning: false };
-
-async function call(path, options = {}) {
-  const headers = { ...(options.headers || {}) };
-  if (state.token) headers.Authorization = "Bearer " + state.token;
-  const reply = await fetch(path, { ...options, headers });
-  if (reply.status === 401) {
-    byId("sign-in").hidden = false;
-    byId("token").focus();
-    throw new Error("the server wants its token");
-  }
-  return reply;
-}
-
-async function json(path, options) {
-  const body = await (await call(path, options)).json();
-  if (body.error) throw new Error(body.error.text || body.error);
-  return body;
-}
-
-const say = text => { byId("status").textContent = text; };
-const percent = value => (100 * value).toFixed(1) + " %";
+const state = { classes: new Map(), running: false, wasRunning: false };
 const path = name => "/v1/teach/classes/" + encodeURIComponent(name);
 
 /// Shows what counts say; a class comes before its first picture, which the server then makes a folder for.
@@ -64,7 +42,7 @@ async function give(name, files) {
   let kept = 0;
   for (const file of files) {
     try {
-      const { results } = await json(path(name), { method: "POST", body: file, headers: { "Content-Type": "application/octet-stream" } });
+      const { results } = await json(path(name), sent(file));
       if (results[0].error) throw new Error(results[0].error);
       show(name, file, results[0].picture);
       ++kept;
@@ -157,25 +135,16 @@ async function watch() {
 
 async function ask(file) {
   try {
-    const { results: [result] } = await json("/v1/classify?model=taught", { method: "POST", body: file, headers: { "Content-Type": "application/octet-stream" } });
+    const { results: [result] } = await json("/v1/classify?model=taught", sent(file));
     if (result.error) throw new Error(result.error);
     const item = byId("answer").content.firstElementChild.cloneNode(true);
     item.querySelector("img").src = URL.createObjectURL(file);
     item.querySelector("img").alt = file.name || "picture";
     item.querySelector("figcaption").textContent = file.name || "picture";
     item.querySelector(".label").textContent = result.label;
-    const doubt = result.foreign ? "Like nothing it was trained on." : result.unsure ? "Unsure." : "";
-    item.querySelector(".doubt").textContent = doubt;
-    item.querySelector(".doubt").hidden = !doubt;
-    for (const one of result.top) {
-      const line = document.createElement("li"), name = document.createElement("span"), value = document.createElement("span"), bar = document.createElement("meter");
-      name.textContent = one.label;
-      value.textContent = percent(one.score);
-      bar.value = one.score;
-      bar.setAttribute("aria-label", `${one.label}: ${percent(one.score)}`);
-      line.append(name, value, bar);
-      item.querySelector(".scores").append(line);
-    }
+    item.querySelector(".doubt").textContent = doubtOf(result);
+    item.querySelector(".doubt").hidden = !doubtOf(result);
+    showScores(item.querySelector(".scores"), "classes", result.top);
     byId("answers").prepend(item);
     say(`${file.name || "picture"}: ${result.label} ${percent(result.score)}`);
   } catch (error) {
@@ -222,11 +191,5 @@ byId("drop").addEventListener("drop", event => { event.preventDefault(); byId("d
 // A picture that misses its place must not replace the page.
 document.addEventListener("dragover", event => event.preventDefault());
 document.addEventListener("drop", event => event.preventDefault());
-byId("sign-in").addEventListener("submit", event => {
-  event.preventDefault();
-  state.token = byId("token").value;
-  sessionStorage.setItem("graft-token", state.token);
-  byId("sign-in").hidden = true;
-  begin();
-});
+askForToken(begin);
 begin();
