@@ -79,8 +79,7 @@ class Descriptor {
   }
   /// Whether no other program has removed it since it was opened.
   bool is_at_its_name() const {
-    struct stat own {
-    }, named{};
+    struct stat own = {}, named = {};
     return ::fstat(fd_, &own) == 0 && ::stat(path_.c_str(), &named) == 0 && own.st_ino == named.st_ino &&
            own.st_dev == named.st_dev;
   }
@@ -215,7 +214,7 @@ class StoredFeatures::File {
 
 std::unique_ptr<StoredFeatures> FeatureFiles::open(const Graph& trunk, const OpenDims& dims,
                                                    const std::vector<size_t>& widths) {
-  if (!trouble_.empty()) return nullptr;
+  if (!usable_) return nullptr;
   const auto keys = settings_.output_keys(trunk);
   std::vector<std::unique_ptr<StoredFeatures::File>> outputs;
   try {
@@ -237,16 +236,14 @@ std::unique_ptr<StoredFeatures> FeatureFiles::open(const Graph& trunk, const Ope
       }
       if (outputs.size() == o) return nullptr;
     }
-  } catch (const Error& error) {
-    trouble_ = error.what();
-    return nullptr;
   } catch (const fs::filesystem_error& error) {
     trouble_ = settings_.folder + ": " + error.code().message();
-    return nullptr;
-  } catch (const std::exception& error) {  // no memory for the keys, say
-    trouble_ = settings_.folder + ": " + error.what();
-    return nullptr;
+    usable_ = false;
+  } catch (const std::exception& error) {
+    trouble_ = error.what();
+    usable_ = false;
   }
+  if (!usable_) return nullptr;
   return std::unique_ptr<StoredFeatures>(new StoredFeatures(*this, std::move(outputs)));
 }
 

@@ -58,6 +58,7 @@ class FeatureFiles {
   Settings settings_;
   size_t found_ = 0, computed_ = 0, kept_ = 0;
   std::set<std::pair<uint64_t, uint64_t>> own_;  // rows that this process added
+  bool usable_ = true;                           // false once a table could not be opened
   std::string trouble_;
 };
 

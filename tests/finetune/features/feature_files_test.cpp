@@ -129,10 +129,12 @@ TEST_F(FeatureFilesTest, WhatMayOnlyBeReadIsRead) {
   {
     FeatureFiles files(settings());
     keep(files, "trunk", 0, 10);
+    keep(files, "other", 0, 5);
   }
   for (const auto& entry : fs::directory_iterator(folder_)) fs::permissions(entry.path(), fs::perms::owner_read);
   FeatureFiles files(settings());
   EXPECT_EQ(found(files, "trunk", 0, 10), 10u);
+  EXPECT_EQ(found(files, "other", 0, 10), 5u);
   EXPECT_NE(files.trouble().find("only read"), std::string::npos) << files.trouble();
 }
 
