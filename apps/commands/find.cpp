@@ -134,7 +134,6 @@ void find_pictures(const Options& o) {
       [&](size_t i, const std::string& reason) { output.failed(pictures.paths[i], reason); }, &listener);
   std::cout.flush();
   const Account account{pictures.paths.size() - failed, listener.unreadable(), pictures.ignored};
-  if (account.pictures == 0) throw Error("none of the pictures can be read", {}, ErrorCode::bad_data);
   if (o.common.json)
     print_json({{"results", output.take()},
                 {"pictures", account.pictures},

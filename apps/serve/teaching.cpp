@@ -1,6 +1,8 @@
 #include "apps/serve/teaching.h"
 
+#include <fcntl.h>
 #include <stdlib.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -59,6 +61,21 @@ std::string ending_of(std::span<const uint8_t> bytes) {
   return ending.empty() ? "picture" : ending;
 }
 
+constexpr const char *kOwnFolder = "graft-teach-", *kLock = "lock";
+
+/// Takes away the folders of servers that were killed: nobody holds their locks.
+void remove_abandoned() {
+  std::error_code code;
+  for (fs::directory_iterator at(fs::temp_directory_path(code), code), end; !code && at != end; at.increment(code)) {
+    if (!at->path().filename().string().starts_with(kOwnFolder)) continue;
+    const int lock = ::open((at->path() / kLock).c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+    if (lock < 0) continue;
+    std::error_code gone;
+    if (::flock(lock, LOCK_EX | LOCK_NB) == 0) fs::remove_all(at->path(), gone);
+    ::close(lock);
+  }
+}
+
 }  // namespace
 
 /// What the page shows while a training goes on.
@@ -90,10 +107,13 @@ Teaching::Teaching(Settings settings) : settings_(std::move(settings)) {
       throw Error(settings_.folder + ": is split already (" + name + ")", "name a folder of classes, or a new one",
                   ErrorCode::bad_data)
           .about("teach");
-  std::string pattern = (fs::temp_directory_path() / "graft-teach-XXXXXX").string();
+  remove_abandoned();
+  std::string pattern = (fs::temp_directory_path() / (std::string(kOwnFolder) + "XXXXXX")).string();
   if (!::mkdtemp(pattern.data()))
     throw Error(pattern + ": cannot be made", "free room, or set TMPDIR", ErrorCode::io).about("teach");
   own_folder_ = pattern;
+  lock_ = ::open((own_folder_ + "/" + kLock).c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+  ::flock(lock_, LOCK_EX | LOCK_NB);
 }
 
 Teaching::~Teaching() {
@@ -101,6 +121,7 @@ Teaching::~Teaching() {
   if (thread_.joinable()) thread_.join();
   std::error_code code;
   fs::remove_all(own_folder_, code);
+  ::close(lock_);
 }
 
 std::map<std::string, Teaching::Contents> Teaching::classes() const {

@@ -67,6 +67,7 @@ class Teaching {
 
   const Settings settings_;
   std::string own_folder_;  // of the model and of features, for as long as this lasts
+  int lock_ = -1;           // of that folder, which tells that it is in use
   std::atomic<bool> stop_{false};
   mutable std::mutex mutex_;
   std::thread thread_;

@@ -61,10 +61,13 @@ class Find(PictureTest):
         run = self.base / "run"
         graft("finetune", BUNDLED, self.pictures, "-o", run, "--freeze", "none", "--epochs", 1, "--no-report", "--quiet")
         for arguments, said in (((run, picture, "--in", self.index), "is of another network (\"graft-small.onnx\")"), ((BUNDLED, picture, "--in", self.features), "is no index"),
-                                ((BUNDLED, picture, "--in", self.base / "none"), "cannot be opened"), ((BUNDLED, self.base / "nothing.png", "--in", self.index), "nothing.png")):
+                                ((BUNDLED, picture, "--in", self.base / "none"), "cannot be opened")):
             refused = graft("find", *arguments, check=False)
             self.assertEqual(refused.returncode, 1, refused.stderr)
             self.assertIn(said, refused.stderr)
+        unread = graft("find", BUNDLED, self.base / "nothing.png", "--in", self.index, "--json", check=False)
+        self.assertEqual(unread.returncode, 3)  # as classify
+        self.assertIn("nothing.png", json.loads(unread.stdout)["results"][0]["error"])
         damaged = self.base / "damaged.index"
         damaged.write_bytes(self.index.read_bytes()[:-700])
         self.assertEqual(graft("find", BUNDLED, picture, "--in", damaged, check=False).returncode, 1)

@@ -129,6 +129,14 @@ class Teach(PictureTest):
         self.assertEqual(self.server.ask("/v1/teach/train", b"", method="POST")[0], 409)
         self.assertEqual(self.server.ask("/v1/teach/stop", b"", method="POST")[0], 202)
         self.assertEqual(len(list(self.own.iterdir())), 1)
+        os.environ["TMPDIR"] = str(self.own)
+        killed = Server(BUNDLED, "--teach", self.folder)
+        killed.process.kill()
+        killed.process.communicate(timeout=60)
+        self.assertEqual(len(list(self.own.iterdir())), 2)
+        Server(BUNDLED, "--teach", self.folder).close()  # takes away what the killed one left, and not what is in use
+        del os.environ["TMPDIR"]
+        self.assertEqual(len(list(self.own.iterdir())), 1)
         status, said = self.server.close()
         self.assertEqual(status, 0, said)
         self.assertEqual(list(self.own.iterdir()), [])
