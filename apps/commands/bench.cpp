@@ -6,11 +6,12 @@
 #include <cstdio>
 #include <functional>
 #include <iostream>
-#include <map>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "apps/cli/compute_options.h"
 #include "apps/cli/json_output.h"
+#include "apps/cli/profile_table.h"
 #include "apps/cli/usage.h"
 #include "apps/commands/commands.h"
 #include "finetune/heads/freeze.h"
@@ -55,20 +56,11 @@ std::vector<double> timed(double seconds, const std::function<void()>& step) {
   return times;
 }
 
-void print_profile(std::vector<StepTime> steps) {
-  std::map<std::string, double> by_type;
-  double total = 0;
-  for (const StepTime& s : steps) {
-    by_type[s.type] += s.seconds;
-    total += s.seconds;
-  }
-  std::sort(steps.begin(), steps.end(), [](const StepTime& a, const StepTime& b) { return a.seconds > b.seconds; });
-  for (const StepTime& s : steps)
-    std::fprintf(stderr, "%9.3f ms %5.1f %%  %-22s %s\n", s.seconds * 1e3, 100 * s.seconds / total, s.type.c_str(),
-                 s.node.c_str());
-  std::fprintf(stderr, "\n");
-  for (const auto& [type, seconds] : by_type)
-    std::fprintf(stderr, "%9.3f ms %5.1f %%  %s\n", seconds * 1e3, 100 * seconds / total, type.c_str());
+/// What float32 kernels of the processor are held against; those of other precisions and devices have other peaks.
+void print_profile(Plan& plan, const CommonOptions& common) {
+  std::optional<MachinePeaks> peaks;
+  if (!plan.backend().device() && plan.backend().activations() == DType::f32) peaks = measure_peaks(common.threads);
+  write_profile(plan, peaks, std::cerr);
 }
 
 /// What a device's memory holds of this run. Plans take theirs before they run, so looking once is enough.
@@ -91,7 +83,7 @@ std::vector<double> bench_inference(const Options& o, const OnnxModel& model, co
   fill(plan.input(0));
   auto times = timed(o.seconds, [&] { plan.forward(); });
   device.look();
-  if (o.profile) print_profile(plan.profile());
+  if (o.profile) print_profile(plan, o.common);
   return times;
 }
 
@@ -147,7 +139,7 @@ std::vector<double> bench_training(const Options& o, OnnxModel& model, OpenDims 
   });
   std::sort(updates.begin(), updates.end());
   device.look();
-  if (o.profile) print_profile(plan.profile());
+  if (o.profile) print_profile(plan, o.common);
   return times;
 }
 
@@ -232,7 +224,8 @@ void register_bench(CLI::App& app, PictureBench* pictures) {
   command->add_option("--seconds", o->seconds, "How long to measure")
       ->check(CLI::Range(0.1, 3600.0))
       ->capture_default_str();
-  command->add_flag("--profile", o->profile, "Time of every layer, on stderr");
+  command->add_flag("--profile", o->profile,
+                    "Time of every kernel, GFLOP/s, bytes and the share of what the machine can do, on stderr");
   for (const char* name :
        {"--mode", "--train", "--freeze", "--optimizer", "--memory", "--classes", "--size", "--profile"})
     if (data) data->excludes(command->get_option(name));

@@ -2,6 +2,7 @@
 import csv
 import json
 import os
+import re
 import signal
 import subprocess
 import time
@@ -128,6 +129,20 @@ class Program(ScratchTest):
         stem = table["layers"][0]
         self.assertEqual((stem["op"], stem["output_shape"], stem["parameters"]), ("Conv", [-1, 24, 32, 32], 24 * 3 * 9))
         self.assertEqual(stem["multiply_adds"], 32 * 32 * 24 * 27)
+
+    def test_a_profile_tells_what_each_kernel_does(self):
+        told = graft("bench", BUNDLED, "--profile", "--seconds", 0.2, "--batch", 4, env={**os.environ, "ONEDNN_MAX_CPU_ISA": "AVX2"}).stderr
+        rows = re.findall(r"^ *([\d.]+) ms +([\d.]+) % +([\d.]*) GFLOP/s +([\d.]+) MB +(\d+) % of (arithmetic|memory) +(\w+)( \S+)?$", told, re.M)
+        kernels, sums = ([row for row in rows if bool(row[7]) == named] for named in (True, False))
+        self.assertAlmostEqual(sum(float(row[1]) for row in kernels), 100, delta=2)
+        self.assertAlmostEqual(sum(float(row[0]) for row in kernels), sum(float(row[0]) for row in sums), delta=0.05)
+        self.assertEqual([float(row[0]) for row in kernels], sorted((float(row[0]) for row in kernels), reverse=True))
+        # Multiply-adds and bytes are those of the layer's shapes: the stem reads 4 pictures and its weights, and writes its result.
+        layers = {layer["name"]: layer for layer in graft_json("inspect", BUNDLED)["layers"]}
+        for ms, _, gflops, megabytes, *_, name in (row for row in kernels if row[6] == "Conv"):
+            layer = layers[name.strip()]
+            self.assertAlmostEqual(float(gflops) * float(ms) * 1e6, 8 * layer["multiply_adds"], delta=1e6 * (0.051 * float(ms) + 0.00051 * float(gflops)), msg=name)  # as they are rounded
+        self.assertRegex(told, r"this machine at most: \d+ GFLOP/s in float32 tiles, [\d.]+ GB/s of memory")
 
     def test_bench_and_gradcheck_and_preview(self):
         for more in ([], ["--train"]):
