@@ -22,9 +22,18 @@ double tiles_of_a_thread(double seconds) {
   const int64_t rows = kTiles * kernels.rows;
   std::vector<float> a(static_cast<size_t>(rows * kDepth), 1e-3F),
       b(static_cast<size_t>((kDepth + 64) * kernels.columns), 1e-3F), c(static_cast<size_t>(rows * kernels.columns));
-  const cpu::BlockProduct product{rows,        kernels.columns, kDepth,          a.data(),
-                                  kDepth,      kernels.rows * kDepth,            kernels.rows,
-                                  b.data(),    kernels.columns, kDepth * kernels.columns, c.data(), kernels.columns};
+  const cpu::BlockProduct product{rows,
+                                  kernels.columns,
+                                  kDepth,
+                                  a.data(),
+                                  kDepth,
+                                  kernels.rows * kDepth,
+                                  kernels.rows,
+                                  b.data(),
+                                  kernels.columns,
+                                  kDepth * kernels.columns,
+                                  c.data(),
+                                  kernels.columns};
   int64_t made = 0;
   const auto start = Clock::now();
   while (seconds_since(start) < seconds) {
@@ -46,7 +55,8 @@ void at_once(unsigned threads, const Work& work) {
 }  // namespace
 
 MachinePeaks measure_peaks(int threads) {
-  const unsigned count = threads > 0 ? static_cast<unsigned>(threads) : std::max(1U, std::thread::hardware_concurrency());
+  const unsigned count =
+      threads > 0 ? static_cast<unsigned>(threads) : std::max(1U, std::thread::hardware_concurrency());
   MachinePeaks peaks;
   std::vector<double> each(count);
   at_once(count, [&](unsigned i) { each[i] = tiles_of_a_thread(0.2); });

@@ -37,7 +37,8 @@ Row row_of(const Graph& graph, const Node& node, const StepTime& step) {
   for (const ValueId id : node.inputs)
     if (id != kNoValue) values.insert(id);
   for (const ValueId id : values)
-    row.bytes += static_cast<double>(graph.value(id).shape.elements()) * static_cast<double>(size_of(graph.value(id).dtype));
+    row.bytes +=
+        static_cast<double>(graph.value(id).shape.elements()) * static_cast<double>(size_of(graph.value(id).dtype));
   row.multiply_adds = static_cast<double>(node.op->multiply_adds(input_types(graph, node), outputs));
   return row;
 }
@@ -78,7 +79,8 @@ void write_profile(Plan& plan, const std::optional<MachinePeaks>& peaks, std::os
   for (const auto& [type, row] : by_type) stream << line_of(row, total, peaks) << type << '\n';
   if (!peaks) return;
   char text[240];
-  std::snprintf(text, sizeof text, "\nthis machine at most: %.0f GFLOP/s in float32 tiles, %.1f GB/s of memory\n"
+  std::snprintf(text, sizeof text,
+                "\nthis machine at most: %.0f GFLOP/s in float32 tiles, %.1f GB/s of memory\n"
                 "(Winograd makes fewer multiply-adds than are counted, and may pass it)\n",
                 2e-9 * peaks->multiply_adds, 1e-9 * peaks->bytes);
   stream << text;

@@ -30,6 +30,11 @@ FeatureBank::FeatureBank(const RecipeProblem& problem, const TrainOptions& optio
   Graph alone = split_for_training(problem.network("all", HeadInput::features).graph, options, backend).trunk;
   remove_dead_code(alone);
   width_ = features_per_sample(alone, dims_, backend_);
+  const auto producers = trunk_.producers();
+  if (options.cache.files)
+    for (const ValueId id : alone.outputs)
+      if (static_cast<size_t>(id) < producers.size() && producers[static_cast<size_t>(id)] >= 0)
+        features_.push_back(id);
 }
 
 void FeatureBank::keep_boundary(const std::string& name, HeadInput input, const Graph& marked, size_t preprocessing,
@@ -80,6 +85,9 @@ void FeatureBank::want(const PictureForm& form, const std::vector<int64_t>& samp
         block->depths[depth].push_back(static_cast<size_t>(at - trunk.outputs.begin()));
         if (at == trunk.outputs.end()) trunk.outputs.push_back(id);
       }
+  if (first == 0 && last == 0)
+    for (const ValueId id : features_)
+      if (std::find(trunk.outputs.begin(), trunk.outputs.end(), id) == trunk.outputs.end()) trunk.outputs.push_back(id);
   block->cache.fill(trunk, dims_, backend_, options_.threads, pictures_(block->form), order,
                     static_cast<size_t>(options_.batch), options_.cache.files.get(),
                     [&](int64_t done) { progress(done, static_cast<int64_t>(order.size())); });

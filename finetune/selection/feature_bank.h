@@ -68,6 +68,7 @@ class FeatureBank {
   const Block* block_of(const PictureForm& form, SampleRef sample) const;
 
   Graph trunk_;
+  std::vector<ValueId> features_;  // what a head alone reads: on disk other commands look for it
   std::map<Depth, std::vector<ValueId>> depths_;
   size_t depths_preprocessing_ = 0, depths_bytes_ = 0;
   std::function<const SampleSource&(const PictureForm&)> pictures_;

@@ -32,6 +32,8 @@ class DiskCache(PictureTest):
         again = self.finetune("chosen-again", "--budget", 5)
         self.assertTrue(any(" 0 were computed" in note for note in again["notes"]), again["notes"])
         self.assertEqual((self.base / "chosen" / "model.onnx").read_bytes(), (self.base / "chosen-again" / "model.onnx").read_bytes())
+        told = graft_json("evaluate", self.base / "chosen", self.pictures, "--disk-cache", self.cache)
+        self.assertTrue(any("features of 18 views were on disk, 0 were computed" in note for note in told["notes"]), told["notes"])
 
     def test_commands_share_rows(self):
         def features(name, *more):
