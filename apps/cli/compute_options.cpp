@@ -1,9 +1,9 @@
 #include "apps/cli/compute_options.h"
 
 #include <cmath>
-#include <cstdlib>
 #include <iostream>
 
+#include "apps/cli/environment.h"
 #include "apps/library/device.h"
 #include "runtime/core/error.h"
 
@@ -68,8 +68,8 @@ MemoryLimit memory_limit(const std::string& memory, const std::string& setting) 
 }
 
 void add_disk_cache_options(CLI::App& command, CommonOptions& o, const std::string& standard) {
-  const char* const said = std::getenv("GRAFT_DISK_CACHE");
-  o.disk_cache = said && *said ? said : standard;
+  const std::string said = environment("GRAFT_DISK_CACHE");
+  o.disk_cache = said.empty() ? standard : said;
   command
       .add_option("--disk-cache", o.disk_cache,
                   "Features of pictures are looked for there before they are computed, and kept: FOLDER, on "
@@ -99,14 +99,7 @@ uint64_t disk_bytes(const std::string& text) {
 std::string feature_folder(const std::string& named) {
   if (named == "off") return "";
   if (named != "on") return named;
-  const auto environment = [](const char* name) {
-    const char* const value = std::getenv(name);
-    return std::string(value ? value : "");
-  };
-  if (const std::string shared = environment("XDG_CACHE_HOME"); shared.starts_with("/"))
-    return shared + "/graft/features";
-  const std::string home = environment("HOME");
-  return home.empty() ? "" : home + "/.cache/graft/features";
+  return cache_folder("features");
 }
 
 }  // namespace

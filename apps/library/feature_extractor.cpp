@@ -9,6 +9,7 @@
 #include "apps/library/pipelines.h"
 #include "finetune/heads/head.h"
 #include "importer/model.h"
+#include "importer/output_keys.h"
 #include "importer/preprocessing_json.h"
 #include "runtime/core/api_boundary.h"
 
@@ -18,20 +19,24 @@ namespace {
 OnnxModel ended_in(const Model& model, const std::string& layer) {
   OnnxModel contents = model.contents();
   if (layer == kPenultimate) cut_head(contents.graph);
+  choose_output(contents, layer == kPenultimate ? "" : layer);
   return contents;
 }
 
-/// `network`: see PictureRunner::network_key.
-std::string description(const Model& model, const std::string& layer, const RunSettings& settings,
-                        std::string network) {
-  if (network.empty()) {  // loops have no key
-    std::ostringstream text;
-    append_network(model.contents().graph, text);
-    network = hash_of(text.str());
-  }
+/// What computes the first output, as text.
+std::string identity_of(const Graph& graph) {
+  if (const auto keys = output_keys(graph); keys[0]) return keys[0]->text();
+  std::ostringstream text;  // loops have no key
+  append_network(graph, text);
+  return hash_of(text.str());
+}
+
+/// `ended`: the model as far as the layer.
+std::string description(const Model& model, const OnnxModel& ended, const std::string& layer,
+                        const RunSettings& settings) {
   const Preprocessing preprocessing = settings.preprocessing ? *settings.preprocessing : preprocessing_for(model);
   return nlohmann::json{{"model", std::filesystem::path(place_of(model.contents())).filename().string()},
-                        {"network", network},
+                        {"network", identity_of(ended.graph)},
                         {"layer", layer},
                         {"preprocessing", nlohmann::json::parse(to_json(preprocessing))},
                         {"views", settings.views},
@@ -43,13 +48,15 @@ std::string description(const Model& model, const std::string& layer, const RunS
 
 struct FeatureExtractor::Impl {
   Impl(const Model& model, const std::string& layer, const RunSettings& settings)
+      : Impl(model, ended_in(model, layer), layer, settings) {}
+  Impl(const Model& model, OnnxModel ended, const std::string& layer, const RunSettings& settings)
       : labels(model.labels()),
-        runner(ended_in(model, layer), settings, layer == kPenultimate ? "" : layer),
-        made_by(description(model, layer, settings, runner.network_key())) {}
+        made_by(description(model, ended, layer, settings)),
+        runner(std::move(ended), settings) {}
 
   std::vector<std::string> labels;
-  PictureRunner runner;
   std::string made_by;
+  PictureRunner runner;
 };
 
 FeatureExtractor::FeatureExtractor(const Model& model, const std::string& layer, const RunSettings& settings)

@@ -3,14 +3,18 @@
 #include <vector>
 
 #include "finetune/heads/ending.h"
-#include "runtime/passes/resolve_control_flow.h"
+#include "finetune/training/feature_store.h"
 
 namespace graft {
 namespace {
 
+void unmark(Graph& graph) {
+  for (size_t id = 0; id < graph.value_count(); ++id) graph.value(static_cast<ValueId>(id)).trainable = false;
+}
+
 /// Marks what a classifier that reads `features` multiplies by, and everything behind it, as if it were to train.
 void mark_head(Graph& graph, const Ending& ending) {
-  for (size_t id = 0; id < graph.value_count(); ++id) graph.value(static_cast<ValueId>(id)).trainable = false;
+  unmark(graph);
   std::vector<bool> follows(graph.value_count(), false);
   for (const auto& classifier : ending.classifiers) follows[static_cast<size_t>(classifier.features)] = true;
   for (const Node& node : graph.nodes) {
@@ -24,16 +28,10 @@ void mark_head(Graph& graph, const Ending& ending) {
   }
 }
 
-void unmark(Graph& graph) {
-  for (size_t id = 0; id < graph.value_count(); ++id) graph.value(static_cast<ValueId>(id)).trainable = false;
-}
-
 }  // namespace
 
 std::optional<HeadSplit> split_trained(const Graph& graph, const OpenDims& dims, const Backend& backend) {
-  Graph whole = graph;
-  retype(whole, dims, backend);
-  FrozenSplit split = split_frozen(resolve_control_flow(whole, dims, backend));
+  FrozenSplit split = split_for_training(graph, dims, backend);
   if (split.trunk.outputs.size() != 1 || split.rest.inputs != split.trunk.outputs) return std::nullopt;
   remove_dead_code(split.trunk);
   unmark(split.trunk);

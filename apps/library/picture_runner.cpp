@@ -8,7 +8,6 @@
 #include "apps/library/feature_folder.h"
 #include "apps/library/head_split.h"
 #include "apps/library/pipelines.h"
-#include "importer/output_keys.h"
 #include "runtime/core/error.h"
 #include "runtime/core/parallel.h"
 #include "runtime/passes/float_input.h"
@@ -18,7 +17,14 @@ namespace {
 
 constexpr size_t kDefaultBatch = 32;
 
-/// Ends the graph in `output`, or in its first output alone.
+Image copied(const PictureView& view) {
+  Image image(view.width, view.height);
+  std::copy_n(view.pixels, image.pixels.size(), image.pixels.data());
+  return image;
+}
+
+}  // namespace
+
 void choose_output(OnnxModel& model, const std::string& output) {
   Graph& graph = model.graph;
   if (!output.empty()) {
@@ -39,14 +45,6 @@ void choose_output(OnnxModel& model, const std::string& output) {
   graph.outputs.erase(graph.outputs.begin() + 1, graph.outputs.end());
 }
 
-Image copied(const PictureView& view) {
-  Image image(view.width, view.height);
-  std::copy_n(view.pixels, image.pixels.size(), image.pixels.data());
-  return image;
-}
-
-}  // namespace
-
 PictureRunner::PictureRunner(OnnxModel model, const RunSettings& settings, const std::string& output, ValueId features)
     : compute_(settings.compute),
       preprocessing_(settings.preprocessing
@@ -59,7 +57,6 @@ PictureRunner::PictureRunner(OnnxModel model, const RunSettings& settings, const
   notes_ = model.notes;
   choose_output(model, output);
   if (features != kNoValue) model.graph.outputs.push_back(features);
-  if (const auto keys = output_keys(model.graph); keys[0]) network_key_ = keys[0]->text();
   take_floats(model.graph);
   if (!compute_.feature_folder.empty()) {
     if (settings.views.empty() || settings.views == "center")

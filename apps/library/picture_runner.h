@@ -15,6 +15,9 @@
 
 namespace graft {
 
+/// Ends the graph in this node or value; empty: in its first output alone. Throws Error.
+void choose_output(OnnxModel& model, const std::string& output);
+
 /// Runs a model over pictures and hands out one row of results for each, the mean of its views'. Not thread-safe.
 class PictureRunner {
  public:
@@ -23,10 +26,6 @@ class PictureRunner {
   PictureRunner(OnnxModel model, const RunSettings& settings, const std::string& output = "",
                 ValueId features = kNoValue);
 
-  /// What the network computes, as text (output_keys); empty where it has no key.
-  const std::string& network_key() const { return network_key_; }
-  /// Views whose features were on disk.
-  size_t features_from_disk() const { return files_ ? files_->found() : 0; }
   /// Numbers of a row. RunSettings::pictures must be given, or pictures have run.
   size_t width() const { return outputs_.at(0).width; }
 
@@ -70,7 +69,6 @@ class PictureRunner {
   size_t largest_batch_;
   std::optional<OnnxModel> model_;  // as long as further plans may be made of it
   std::optional<RowPlan> single_, several_;
-  std::string network_key_;
   std::shared_ptr<FeatureFiles> files_;
   std::optional<FeatureReader> reader_;  // of what lies below the head, where features are kept on disk
   std::optional<RowPlan> head_;          // what reads that; none: its rows are the results

@@ -40,8 +40,8 @@ class PictureSource final : public SampleSource {
 
  private:
   std::unique_ptr<SampleStream> stream_of(const std::vector<SampleRef>& order, size_t batch, PixelForm form) const;
-  std::vector<LabelledFile> items_;
   LoadRequest request(const SampleRef& ref) const;
+  std::vector<LabelledFile> items_;
   const Pipeline &evaluation_, &training_;
   std::string evaluation_text_, training_text_;
   uint64_t seed_;

@@ -1,7 +1,6 @@
 #include "apps/models/model_reference.h"
 
 #include <algorithm>
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <iostream>
@@ -10,6 +9,7 @@
 #include <sstream>
 #include <vector>
 
+#include "apps/cli/environment.h"
 #include "apps/cli/progress.h"
 #include "apps/library/sha256.h"
 #include "apps/models/download.h"
@@ -23,11 +23,6 @@ namespace fs = std::filesystem;
 
 constexpr const char* kHub = "https://huggingface.co";
 constexpr size_t kLargestText = 16 << 20;
-
-std::string environment(const char* name) {
-  const char* value = std::getenv(name);
-  return value ? value : "";
-}
 
 /// The hub and what stands in for it, in the order in which they are tried.
 std::vector<std::string> hubs() {
@@ -339,12 +334,10 @@ class Puller {
 
 std::string model_cache() {
   if (const std::string own = environment("GRAFT_CACHE"); !own.empty()) return own;
-  if (const std::string shared = environment("XDG_CACHE_HOME"); shared.starts_with("/"))
-    return shared + "/graft/models";
-  const std::string home = environment("HOME");
-  if (home.empty())
+  const std::string usual = cache_folder("models");
+  if (usual.empty())
     throw Error("there is no folder for models", "name one in the environment variable GRAFT_CACHE", ErrorCode::io);
-  return home + "/.cache/graft/models";
+  return usual;
 }
 
 bool is_model_reference(const std::string& text) {

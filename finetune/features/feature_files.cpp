@@ -158,7 +158,6 @@ class StoredFeatures::File {
   bool writable() const { return keys_.writable() && rows_.writable(); }
   size_t width() const { return width_; }
   double seconds() const { return seconds_; }
-  size_t pending() const { return new_records_.size(); }
 
   bool read(const ContentKey& key, float* row) {
     const auto found = index_.find(key);
@@ -302,15 +301,21 @@ bool StoredFeatures::read(const ContentKey& picture, float* row) {
     give_up(error.what());
     all = false;
   }
-  files_.found_ += all && !files_.own_.contains({picture.low ^ outputs_.size(), picture.high});
+  files_.found_ += all && !files_.own_.contains(name_of(picture));
   return all;
+}
+
+std::string StoredFeatures::name_of(const ContentKey& picture) const {
+  ContentHasher name;
+  for (const auto& file : outputs_) name.add(file->name());
+  return name.add(picture).key().text();
 }
 
 void StoredFeatures::count_computed(size_t rows) { files_.computed_ += rows; }
 
 void StoredFeatures::add(const ContentKey& picture, const float* row) {
   if (!writes_) return;
-  files_.own_.insert({picture.low ^ outputs_.size(), picture.high});
+  files_.own_.insert(name_of(picture));
   ++pending_rows_;
   for (const auto& file : outputs_) {
     file->add(picture, row);

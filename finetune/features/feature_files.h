@@ -6,7 +6,6 @@
 #include <optional>
 #include <set>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "runtime/core/content_key.h"
@@ -57,8 +56,8 @@ class FeatureFiles {
 
   Settings settings_;
   size_t found_ = 0, computed_ = 0, kept_ = 0;
-  std::set<std::pair<uint64_t, uint64_t>> own_;  // rows that this process added
-  bool usable_ = true;                           // false once a table could not be opened
+  std::set<std::string> own_;  // rows that this process added, by StoredFeatures::name_of
+  bool usable_ = true;         // false once a table could not be opened
   std::string trouble_;
 };
 
@@ -85,6 +84,8 @@ class StoredFeatures {
   class File;
   StoredFeatures(FeatureFiles& files, std::vector<std::unique_ptr<File>> outputs);
   void give_up(const std::string& why);
+  /// Of a row among those of all tables.
+  std::string name_of(const ContentKey& picture) const;
 
   FeatureFiles& files_;
   std::vector<std::unique_ptr<File>> outputs_;

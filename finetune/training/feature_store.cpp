@@ -14,9 +14,13 @@ OpenDims dims_of(const TrainOptions& options) { return {options.batch, options.h
 }  // namespace
 
 FrozenSplit split_for_training(const Graph& graph, const TrainOptions& options, const Backend& backend) {
+  return split_for_training(graph, dims_of(options), backend);
+}
+
+FrozenSplit split_for_training(const Graph& graph, const OpenDims& dims, const Backend& backend) {
   Graph whole = graph;
-  retype(whole, dims_of(options), backend);
-  return split_frozen(resolve_control_flow(whole, dims_of(options), backend));
+  retype(whole, dims, backend);
+  return split_frozen(resolve_control_flow(whole, dims, backend));
 }
 
 std::vector<SampleRef> FeatureStore::wanted(const TrainOptions& options) const {

@@ -58,5 +58,6 @@ class FeatureStore {
 
 /// A graph as train() takes it, its open sizes closed, cut where the first trained value enters.
 FrozenSplit split_for_training(const Graph& graph, const TrainOptions& options, const Backend& backend);
+FrozenSplit split_for_training(const Graph& graph, const OpenDims& dims, const Backend& backend);
 
 }  // namespace graft
