@@ -62,8 +62,15 @@ void take_references(CLI::App& app) {
   }
 }
 
+/// oneDNN's threads are OpenMP's, which by default look for more work for milliseconds, on a processor that graft's own
+/// threads want by then. OpenMP reads this when oneDNN is opened.
+void spin_briefly() {
+  if (!std::getenv("OMP_WAIT_POLICY")) setenv("GOMP_SPINCOUNT", "2000", 0);
+}
+
 int run(int argc, char** argv) {
   keep_freed_memory();
+  spin_briefly();
   CLI::App app("graft: fine-tune, run and export pretrained image networks");
   app.set_version_flag("--version", version());
   app.require_subcommand(1);

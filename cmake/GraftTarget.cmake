@@ -1,7 +1,7 @@
 # graft_library(NAME SOURCES... ): one library of the project, with its warnings, sanitizers and install rules.
 # Sources are globbed: a new operator, loss or transform is a new file, and no build file changes.
 function(graft_compile_options target)
-  target_compile_options(${target} PRIVATE -Wall -Wextra -Wpedantic -Wshadow $<$<BOOL:${GRAFT_WERROR}>:-Werror>)
+  target_compile_options(${target} PRIVATE -fopenmp-simd -Wall -Wextra -Wpedantic -Wshadow $<$<BOOL:${GRAFT_WERROR}>:-Werror>)
   # GCC 12 reports a false -Wrestrict inside std::string's operator+ (GCC bug 105651).
   target_compile_options(${target} PRIVATE $<$<CXX_COMPILER_ID:GNU>:-Wno-restrict>)
   # omp simd and ivdep allow vectors: where a build does not optimise, Clang would complain that there are none.

@@ -18,7 +18,7 @@ endif()
 
 # Static libraries, those that use others first, and what they stand on.
 set(libraries finetune importer onnx_proto models)
-set(GRAFT_PC_DEPENDENCIES "-lprotobuf -llbfgs -fopenmp -lpthread -ldl")
+set(GRAFT_PC_DEPENDENCIES "-lprotobuf -llbfgs -lpthread -ldl")
 if(GRAFT_WITH_OPENCV)
   list(PREPEND libraries graft augment)
   string(PREPEND GRAFT_PC_DEPENDENCIES "-lopencv_imgproc -lopencv_core -ljpeg -lspng -lwebpdemux -lwebp -lgif -llcms2 ")

@@ -1,5 +1,4 @@
 #include <dlfcn.h>
-#include <sched.h>
 
 #include <cstdio>
 #include <cstdlib>
@@ -21,6 +20,7 @@
 #include "models/registry.h"
 #include "runtime/core/available_memory.h"
 #include "runtime/core/isa.h"
+#include "runtime/core/processors.h"
 #include "runtime/cpu/cpu_backend.h"
 #include "runtime/plan/plan.h"
 
@@ -34,23 +34,6 @@ struct Finding {
   enum class State : uint8_t { good, missing, wrong } state;
   std::string what, text;
 };
-
-int usable_cores() {
-  cpu_set_t set;
-  CPU_ZERO(&set);
-  return sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set)
-                                                     : static_cast<int>(std::thread::hardware_concurrency());
-}
-
-/// Cores that the control group allows, in parts of one; 0: as many as there are. [kernel documentation, cgroup-v2,
-/// cpu.max]
-double cgroup_cores() {
-  std::ifstream file("/sys/fs/cgroup/cpu.max");
-  std::string quota;
-  double period = 0;
-  if (!(file >> quota >> period) || quota == "max" || period <= 0) return 0;
-  return std::atof(quota.c_str()) / period;
-}
 
 Finding library(const char* soname, const char* what, const char* remedy) {
   if (dlopen(soname, RTLD_LAZY | RTLD_LOCAL)) return {Finding::State::good, what, soname};
@@ -97,15 +80,13 @@ void doctor(const CommonOptions& common) {
                    : bytes       ? "8-bit integers (graft quantize); no bfloat16"
                    : bf16        ? "bfloat16 (--dtype bf16); no 8-bit integers"
                                  : "none: bf16 is computed in fp32, quantised models as floats"});
-  const int cores = usable_cores();
-  const double quota = cgroup_cores();
-  std::string text = std::to_string(cores);
-  if (quota > 0 && quota < cores) {
+  std::string cores = std::to_string(usable_processors());
+  if (const auto quota = processor_quota(); quota && *quota < std::thread::hardware_concurrency()) {
     char limit[80];
-    std::snprintf(limit, sizeof limit, ", but the control group allows %.3g: give --threads", quota);
-    text += limit;
+    std::snprintf(limit, sizeof limit, ", as the control group allows %.3g", *quota);
+    cores += limit;
   }
-  found.push_back({quota > 0 && quota < cores ? State::missing : State::good, "cores", text});
+  found.push_back({State::good, "cores", cores});
   found.push_back({State::good, "memory available", std::to_string(available_memory() >> 20) + " MiB"});
   found.push_back(computes(common));
   const OpenedDevice device = opened_device({"auto", "auto", 0, 0});

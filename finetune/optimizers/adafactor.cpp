@@ -45,25 +45,31 @@ class Adafactor final : public Optimizer {
     float *const w = p.tensor->data<float>().data(), *const row_means = state, *const column_means = state + m.rows;
     const float* const g = p.gradient;
     const bool threads = m.rows * m.columns > kWorthThreads;
-#pragma omp parallel for schedule(static) if (threads)
-    for (int64_t i = 0; i < m.rows; ++i) {
+    const auto for_rows = [&](const auto& body) {
+      parallel_for(m.rows, threads ? 1 : m.rows, [&](int64_t begin, int64_t end) {
+        for (int64_t i = begin; i < end; ++i) body(i);
+      });
+    };
+    for_rows([&](int64_t i) {
       double sum = 0;
       for (int64_t at = i * m.columns; at < (i + 1) * m.columns; ++at)
         sum += rule_.square(rules::Adafactor::gradient(w[at], g[at], p.l1));
       row_means[i] = rule_.mixed(row_means[i], sum / static_cast<double>(m.columns));
-    }
-#pragma omp parallel for schedule(static) if (threads)
-    for (int64_t first = 0; first < m.columns; first += kColumns) {
-      const int64_t count = std::min(kColumns, m.columns - first);
-      double sums[kColumns] = {};
-      for (int64_t i = 0; i < m.rows; ++i)
-        for (int64_t j = 0; j < count; ++j) {
-          const int64_t at = i * m.columns + first + j;
-          sums[j] += rule_.square(rules::Adafactor::gradient(w[at], g[at], p.l1));
-        }
-      for (int64_t j = 0; j < count; ++j)
-        column_means[first + j] = rule_.mixed(column_means[first + j], sums[j] / static_cast<double>(m.rows));
-    }
+    });
+    const int64_t blocks = (m.columns + kColumns - 1) / kColumns;
+    parallel_for(blocks, threads ? 1 : blocks, [&](int64_t begin, int64_t end) {
+      for (int64_t first = begin * kColumns; first < std::min(m.columns, end * kColumns); first += kColumns) {
+        const int64_t count = std::min(kColumns, m.columns - first);
+        double sums[kColumns] = {};
+        for (int64_t i = 0; i < m.rows; ++i)
+          for (int64_t j = 0; j < count; ++j) {
+            const int64_t at = i * m.columns + first + j;
+            sums[j] += rule_.square(rules::Adafactor::gradient(w[at], g[at], p.l1));
+          }
+        for (int64_t j = 0; j < count; ++j)
+          column_means[first + j] = rule_.mixed(column_means[first + j], sums[j] / static_cast<double>(m.rows));
+      }
+    });
     double mean = 0;
     for (int64_t i = 0; i < m.rows; ++i) mean += static_cast<double>(row_means[i]);
     mean /= static_cast<double>(m.rows);
@@ -73,20 +79,20 @@ class Adafactor final : public Optimizer {
                                          mean);
     };
     std::vector<double> squares(static_cast<size_t>(m.rows));
-#pragma omp parallel for schedule(static) if (threads)
-    for (int64_t i = 0; i < m.rows; ++i)
+    for_rows([&](int64_t i) {
       for (int64_t j = 0; j < m.columns; ++j) {
         const auto u = static_cast<double>(direction(i, j));
         squares[static_cast<size_t>(i)] += u * u;
       }
+    });
     const float rate = rule_.rate(lr, std::accumulate(squares.begin(), squares.end(), 0.0), m.rows * m.columns),
                 keep = 1 - lr * p.weight_decay;
-#pragma omp parallel for schedule(static) if (threads)
-    for (int64_t i = 0; i < m.rows; ++i)
+    for_rows([&](int64_t i) {
       for (int64_t j = 0; j < m.columns; ++j) {
         float& weight = w[i * m.columns + j];
         weight = keep * weight - rate * direction(i, j);
       }
+    });
   }
 
   void step_vector(const std::vector<Parameter>& parameters, size_t which, float lr, float* v) const {

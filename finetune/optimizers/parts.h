@@ -22,8 +22,9 @@ void for_each_range(std::span<const size_t> which, const Elements& elements, con
   int64_t total = 0;
   for (size_t p : which) total += elements(p);
   constexpr int64_t kWorthThreads = 65536;
-  parallel_team(total > kWorthThreads ? omp_get_max_threads() : 1, [&](int64_t thread, int64_t threads) {
-    const int64_t from = total * thread / threads, to = total * (thread + 1) / threads;
+  const int64_t threads = total > kWorthThreads ? thread_count() : 1, parts = parts_of(total, kWorthThreads, threads);
+  parallel_parts(parts, threads, [&](int64_t part, int64_t) {
+    const int64_t from = total * part / parts, to = total * (part + 1) / parts;
     int64_t begin = 0;
     for (size_t p : which) {
       if (begin >= to) break;

@@ -8,8 +8,8 @@
 
 namespace graft {
 
-/// Calls `body`, of which nothing but an Error comes out, and which leaves the calling thread's number of OpenMP
-/// threads as it was: every public function is one call of it.
+/// Calls `body`, of which nothing but an Error comes out, and which leaves the calling thread's number of threads
+/// as it was: every public function is one call of it.
 template <typename Body>
 decltype(auto) at_api_boundary(Body&& body) {
   const ThreadLimit callers;

@@ -1,18 +1,28 @@
 #pragma once
 
-#include <omp.h>
-
 #include <algorithm>
 #include <atomic>
 #include <cstdint>
 #include <exception>
+#include <type_traits>
+
+#include "runtime/core/thread_pool.h"
 
 namespace graft {
 
-/// What a thread of a parallel region throws must not leave it, which would end the process: each thread runs its part
-/// through guard(), and the thread that opened the region calls rethrow() behind it. The first exception is kept.
-/// Regions with a barrier inside, where a thread that left early would make the others wait for ever, call only what
-/// cannot throw.
+/// Parts for each thread of a region whose parts may be of any size: enough that threads end together, be one of them
+/// kept from running for a while, and few enough that a part keeps what it reads in its caches.
+inline constexpr int64_t kPartsPerThread = 4;
+
+/// How many parts `threads` threads share n units in, where fewer than `grain` are worse than no part: a number for
+/// each thread, and n at most.
+inline int64_t parts_of(int64_t n, int64_t grain, int64_t threads) {
+  const int64_t each = std::clamp<int64_t>(n / (std::max<int64_t>(grain, 1) * threads), 1, kPartsPerThread);
+  return std::clamp<int64_t>(threads * each, 1, std::max<int64_t>(n, 1));
+}
+
+/// What a thread of a parallel region throws must not leave it, which would end the process: each part runs through
+/// guard(), and the thread that opened the region calls rethrow() behind it. The first exception is kept.
 class RegionErrors {
  public:
   template <typename Body>
@@ -32,29 +42,50 @@ class RegionErrors {
   std::exception_ptr first_;
 };
 
-/// Runs body(thread, count) once in each of `threads` threads, or of fewer where the system gives no more: what a body
-/// shares out follows from `count`. Throws what a body throws, once all threads are done.
+/// Runs body(part, slot) once for each of `parts`, by up to `threads` threads; `slot` is below `threads` and no other
+/// running part's (run_region). Throws what a body throws, once all parts are done.
 template <typename Body>
-void parallel_team(int64_t threads, const Body& body) {
-  RegionErrors errors;
-#pragma omp parallel num_threads(static_cast <int>(threads))
-  errors.guard([&] { body(int64_t{omp_get_thread_num()}, int64_t{omp_get_num_threads()}); });
-  errors.rethrow();
+void parallel_parts(int64_t parts, int64_t threads, const Body& body) {
+  struct Context {
+    const Body& body;
+    RegionErrors errors;
+  } context{body, {}};
+  run_region(
+      parts, threads,
+      [](void* shared, int64_t part, int64_t slot) {
+        auto& c = *static_cast<Context*>(shared);
+        c.errors.guard([&] { c.body(part, slot); });
+      },
+      &context);
+  context.errors.rethrow();
 }
 
-/// Splits 0…n-1 into one contiguous piece a thread and calls body(first, last). Pieces below `grain` are not worth a
-/// thread. Throws what a body throws, once all threads are done.
+/// Runs body(part, count) once for each part below count = `threads`. Throws what a body throws, once all parts are
+/// done.
+template <typename Body>
+void parallel_team(int64_t threads, const Body& body) {
+  parallel_parts(threads, threads, [&](int64_t part, int64_t) { body(part, threads); });
+}
+
+/// Splits 0…n-1 into contiguous pieces and calls body(first, last), or body(first, last, slot) with the piece's slot,
+/// which is below thread_count(). Pieces below `grain` are not worth a thread. Throws what a body throws, once all
+/// pieces are done.
 template <typename Body>
 void parallel_for(int64_t n, int64_t grain, const Body& body) {
-  const int64_t threads = std::clamp<int64_t>(n / std::max<int64_t>(grain, 1), 1, omp_get_max_threads());
+  const auto call = [&](int64_t first, int64_t last, int64_t slot) {
+    if constexpr (std::is_invocable_v<const Body&, int64_t, int64_t, int64_t>)
+      body(first, last, slot);
+    else
+      body(first, last);
+  };
+  const int64_t worth = n / std::max<int64_t>(grain, 1), threads = std::clamp<int64_t>(worth, 1, thread_count());
   if (threads == 1) {
-    if (n > 0) body(int64_t{0}, n);
+    if (n > 0) call(0, n, 0);
     return;
   }
-  parallel_team(threads, [&](int64_t thread, int64_t count) {
-    const int64_t first = n * thread / count, last = n * (thread + 1) / count;
-    if (first < last) body(first, last);
-  });
+  const int64_t parts = parts_of(n, grain, threads);
+  parallel_parts(parts, threads,
+                 [&](int64_t part, int64_t slot) { call(n * part / parts, n * (part + 1) / parts, slot); });
 }
 
 }  // namespace graft

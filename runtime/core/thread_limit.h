@@ -1,17 +1,15 @@
 #pragma once
 
-#include <omp.h>
+#include "runtime/core/thread_pool.h"
 
 namespace graft {
 
-/// The number of threads that a parallel region started by this thread has, until the end of the scope; then it is what
-/// it was before, whatever was set in between.
+/// The number of threads of a parallel region that this thread opens, until the end of the scope; then it is what it
+/// was before, whatever was set in between.
 class ThreadLimit {
  public:
-  explicit ThreadLimit(int threads = omp_get_max_threads()) : before_(omp_get_max_threads()) {
-    omp_set_num_threads(threads);
-  }
-  ~ThreadLimit() { omp_set_num_threads(before_); }
+  explicit ThreadLimit(int threads = thread_count()) : before_(set_thread_count(threads)) {}
+  ~ThreadLimit() { set_thread_count(before_); }
   ThreadLimit(const ThreadLimit&) = delete;
   ThreadLimit& operator=(const ThreadLimit&) = delete;
 

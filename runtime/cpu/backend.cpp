@@ -1,11 +1,10 @@
 #include "runtime/core/backend.h"
 
-#include <omp.h>
-
 #include <algorithm>
 
 #include "runtime/core/error.h"
 #include "runtime/core/graph.h"
+#include "runtime/core/thread_pool.h"
 #include "runtime/cpu/bf16/kernels.h"
 #include "runtime/cpu/bf16/through_float.h"
 #include "runtime/cpu/cpu_backend.h"
@@ -26,7 +25,7 @@ class CpuBackend final : public Backend {
   }
   std::string_view name() const override { return "cpu"; }
   bool multiplies_bytes() const override { return cpu::int8_tiles() != nullptr; }
-  void use_threads(int threads) const override { omp_set_num_threads(threads > 0 ? threads : omp_get_num_procs()); }
+  void use_threads(int threads) const override { set_thread_count(threads); }
   std::unique_ptr<Kernel> make_kernel(const KernelRequest& request) const override {
     const auto* factory = table_.find(request.op);
     if (!factory)

@@ -1,7 +1,5 @@
 #pragma once
 
-#include <omp.h>
-
 #include <algorithm>
 #include <cstring>
 #include <vector>
@@ -26,7 +24,7 @@ class PackedDotProduct {
         depth_(depth),
         columns_(columns),
         words_((depth * element + 3) / 4),
-        threads_(omp_get_max_threads()) {
+        threads_(thread_count()) {
     // Few rows: threads share the columns, so that each reads only its part of the weights.
     split_columns_ = rows_ < int64_t{threads_} * DotShape::kRows * 4;
     // 64 bytes more, so that rows do not fall on one cache set.
@@ -72,15 +70,17 @@ class PackedDotProduct {
   /// each. The bytes behind a row's depth up to whole words must be zeros, or its depth whole words.
   template <typename Source>
   void run(const Source& source, const std::byte* packed, const Tail& tail, void* result, void* scratch) const {
-    parallel_team(threads_, [&](int64_t t, int64_t count) {
-      const int64_t row_parts = split_columns_ ? 1 : count, column_parts = split_columns_ ? count : 1;
-      const int64_t row_part = split_columns_ ? 0 : t, column_part = split_columns_ ? t : 0;
-      const int64_t units = (rows_ + DotShape::kRows - 1) / DotShape::kRows, panels = DotShape::panels(columns_);
+    const int64_t units = (rows_ + DotShape::kRows - 1) / DotShape::kRows, panels = DotShape::panels(columns_);
+    const int64_t parts = split_columns_ ? std::min<int64_t>(panels, threads_ * kPartsPerThread)
+                                         : parts_of(units, block_ / DotShape::kRows, threads_);
+    parallel_parts(parts, threads_, [&](int64_t part, int64_t slot) {
+      const int64_t row_parts = split_columns_ ? 1 : parts, column_parts = split_columns_ ? parts : 1;
+      const int64_t row_part = split_columns_ ? 0 : part, column_part = split_columns_ ? part : 0;
       const int64_t r0 = units * row_part / row_parts * DotShape::kRows,
                     r1 = std::min(rows_, units * (row_part + 1) / row_parts * DotShape::kRows);
       const int64_t p0 = panels * column_part / column_parts, p1 = panels * (column_part + 1) / column_parts;
       if (p0 == p1 || r0 == r1) return;
-      std::byte* const buffer = static_cast<std::byte*>(scratch) + t * block_ * pitch_;
+      std::byte* const buffer = static_cast<std::byte*>(scratch) + slot * block_ * pitch_;
       // Blocks of nearly one size: each goes through all weights, be it a single tile.
       const int64_t blocks = (r1 - r0 + block_ - 1) / block_, even = blocks == 0 ? 0 : (r1 - r0 + blocks - 1) / blocks,
                     size = (even + DotShape::kRows - 1) / DotShape::kRows * DotShape::kRows;

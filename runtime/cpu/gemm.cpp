@@ -1,7 +1,9 @@
 #include "runtime/ops/gemm.h"
 
 #include <algorithm>
+#include <array>
 #include <cstring>
+#include <vector>
 
 #include "runtime/core/strided_copy.h"
 #include "runtime/core/thread_limit.h"
@@ -178,7 +180,7 @@ class GemmKernel final : public Kernel {
     for (const ResultBlock& block : result_blocks(rows, a.get_dims()[1], columns, packed))
       blocks_.emplace_back(block, a, b, y, tail, packed);
     for (const ProductBlock& block : blocks_) block_scratch_ = std::max(block_scratch_, block.scratch_bytes());
-    threads_ = std::min(blocks_.size(), static_cast<size_t>(omp_get_max_threads()));
+    threads_ = std::min(blocks_.size(), static_cast<size_t>(thread_count()));
     refresh();
   }
 
@@ -200,13 +202,10 @@ class GemmKernel final : public Kernel {
       for (int64_t i = 0; i < bias_elements_; ++i) scaled[i] = bias_scale_ * bias[i];
       bias = scaled;
     }
-    parallel_team(static_cast<int64_t>(threads_), [&](int64_t thread, int64_t count) {
-      const ThreadLimit limit(1);
-      const int64_t blocks = std::ssize(blocks_);
-      for (int64_t i = blocks * thread / count; i < blocks * (thread + 1) / count; ++i)
-        blocks_[static_cast<size_t>(i)].run(
-            static_cast<const float*>(args.inputs[0]), static_cast<const float*>(args.inputs[1]), bias,
-            static_cast<float*>(args.outputs[0]), scratch + block_scratch_ * static_cast<size_t>(thread));
+    parallel_parts(std::ssize(blocks_), static_cast<int64_t>(threads_), [&](int64_t block, int64_t slot) {
+      blocks_[static_cast<size_t>(block)].run(
+          static_cast<const float*>(args.inputs[0]), static_cast<const float*>(args.inputs[1]), bias,
+          static_cast<float*>(args.outputs[0]), scratch + block_scratch_ * static_cast<size_t>(slot));
     });
     activate_result(activation_, args.outputs[0], static_cast<int64_t>(output_bytes_ / sizeof(float)));
   }
@@ -236,29 +235,18 @@ std::unique_ptr<Kernel> make_gemm(const Gemm& op, const KernelRequest& request) 
 /// threads changes the last bits.
 int threads_for(int64_t rows, int64_t depth, int64_t columns) {
   constexpr int64_t kBlock = 64, kShortSum = 512;
-  if (depth < kShortSum) return omp_get_max_threads();
+  if (depth < kShortSum) return thread_count();
   const int64_t blocks = ((rows + kBlock - 1) / kBlock) * ((columns + kBlock - 1) / kBlock);
-  return static_cast<int>(std::clamp<int64_t>(blocks, 1, omp_get_max_threads()));
+  return static_cast<int>(std::clamp<int64_t>(blocks, 1, thread_count()));
 }
 
-/// Batched product with broadcasting: operands are seen with strides of zero only along whole batch dimensions of 1,
-/// which oneDNN broadcasts itself.
-class MatMulKernel final : public Kernel {
+/// Products of some of a batch's matrices, by `threads` of oneDNN's.
+class BatchPart {
  public:
-  explicit MatMulKernel(const KernelRequest& request) {
-    Operand a = request.inputs[0], b = request.inputs[1], y = request.outputs[0];
-    const bool vector_a = a.shape.rank() == 1, vector_b = b.shape.rank() == 1;
-    if (vector_a) insert(a, 0);
-    if (vector_b) insert(b, 1);
-    if (vector_a) insert(y, y.shape.rank() - (vector_b ? 0 : 1));
-    if (vector_b) insert(y, y.shape.rank());
-    while (a.shape.rank() < y.shape.rank()) insert(a, 0);
-    while (b.shape.rank() < y.shape.rank()) insert(b, 0);
+  BatchPart(const Operand& a, const Operand& b, const Operand& y, int threads) : threads_(threads) {
+    const ThreadLimit limit(threads_);
     dnnl::primitive_attr attributes;
     attributes.set_scratchpad_mode(dnnl::scratchpad_mode::user);
-    const size_t rank = y.shape.size() - 2;
-    threads_ = threads_for(y.shape[rank], a.shape[rank + 1], y.shape[rank + 1]);
-    const ThreadLimit limit(threads_);
     const auto a_desc = describe_operand(a), b_desc = describe_operand(b), y_desc = describe_operand(y);
     const dnnl::matmul::primitive_desc description(engine(), a_desc, b_desc, y_desc, attributes);
     primitive_ = dnnl::matmul(description);
@@ -271,14 +259,74 @@ class MatMulKernel final : public Kernel {
     arguments_.add(DNNL_ARG_DST, y_);
     arguments_.add(DNNL_ARG_SCRATCHPAD, scratch_);
   }
-  size_t scratch_bytes() const override { return scratch_.get_desc().get_size(); }
-  void run(const KernelArguments& args) override {
-    a_.set_data_handle(const_cast<void*>(args.inputs[0]));
-    b_.set_data_handle(const_cast<void*>(args.inputs[1]));
-    y_.set_data_handle(args.outputs[0]);
-    scratch_.set_data_handle(args.scratch);
+  size_t scratch_bytes() const { return (scratch_.get_desc().get_size() + 63) / 64 * 64; }
+  void run(const float* a, const float* b, float* y, void* scratch) {
+    a_.set_data_handle(const_cast<float*>(a));
+    b_.set_data_handle(const_cast<float*>(b));
+    y_.set_data_handle(y);
+    scratch_.set_data_handle(scratch);
     const ThreadLimit limit(threads_);
     arguments_.execute(primitive_);
+  }
+
+ private:
+  int threads_;
+  dnnl::matmul primitive_;
+  memory a_, b_, y_, scratch_;
+  PrimitiveArguments arguments_;
+};
+
+/// Batched product with broadcasting: operands are seen with strides of zero only along whole batch dimensions of 1,
+/// which oneDNN broadcasts itself. Threads share the first batch dimension that has several matrices, or, of a single
+/// one, the matrix.
+class MatMulKernel final : public Kernel {
+ public:
+  explicit MatMulKernel(const KernelRequest& request) {
+    Operand a = request.inputs[0], b = request.inputs[1], y = request.outputs[0];
+    const bool vector_a = a.shape.rank() == 1, vector_b = b.shape.rank() == 1;
+    if (vector_a) insert(a, 0);
+    if (vector_b) insert(b, 1);
+    if (vector_a) insert(y, y.shape.rank() - (vector_b ? 0 : 1));
+    if (vector_b) insert(y, y.shape.rank());
+    while (a.shape.rank() < y.shape.rank()) insert(a, 0);
+    while (b.shape.rank() < y.shape.rank()) insert(b, 0);
+    const size_t matrix = y.shape.size() - 2;
+    size_t shared = 0;
+    while (shared < matrix && y.shape[shared] < 2) ++shared;
+    if (shared == matrix || y.shape.elements() == 0) {
+      const int threads = threads_for(y.shape[matrix], a.shape[matrix + 1], y.shape[matrix + 1]);
+      slots_.emplace_back().emplace_back(a, b, y, threads);
+    } else {
+      count_ = y.shape[shared];
+      constexpr int64_t kMostParts = 16;  // by the shape alone: oneDNN's kernels, and their sums, follow from it
+      each_ = (count_ + kMostParts - 1) / kMostParts;
+      const auto of = [&](Operand operand, int64_t matrices) {
+        if (operand.shape[shared] > 1) operand.shape[shared] = matrices;
+        return operand;
+      };
+      const auto step = [&](const Operand& operand) {
+        return operand.shape[shared] > 1 ? each_ * operand.strides[shared] : 0;
+      };
+      steps_ = {step(a), step(b), step(y)};
+      for (int64_t slot = 0; slot < std::min<int64_t>((count_ + each_ - 1) / each_, thread_count()); ++slot) {
+        auto& sizes = slots_.emplace_back();
+        for (const int64_t matrices : {each_, count_ % each_})
+          if (matrices > 0) sizes.emplace_back(of(a, matrices), of(b, matrices), of(y, matrices), 1);
+      }
+    }
+    for (const BatchPart& part : slots_[0]) slot_scratch_ = std::max(slot_scratch_, part.scratch_bytes());
+  }
+  size_t scratch_bytes() const override { return slot_scratch_ * slots_.size(); }
+  void run(const KernelArguments& args) override {
+    const auto *a = static_cast<const float*>(args.inputs[0]), *b = static_cast<const float*>(args.inputs[1]);
+    auto* const y = static_cast<float*>(args.outputs[0]);
+    if (count_ == 1) return slots_[0][0].run(a, b, y, args.scratch);
+    parallel_parts((count_ + each_ - 1) / each_, std::ssize(slots_), [&](int64_t part, int64_t slot) {
+      const bool last = (part + 1) * each_ > count_;
+      const auto s = static_cast<size_t>(slot);
+      slots_[s][last].run(a + part * steps_[0], b + part * steps_[1], y + part * steps_[2],
+                          static_cast<std::byte*>(args.scratch) + s * slot_scratch_);
+    });
   }
 
  private:
@@ -290,10 +338,11 @@ class MatMulKernel final : public Kernel {
     operand.shape.insert(operand.shape.begin() + at, 1);
     operand.strides.insert(operand.strides.begin() + at, stride);
   }
-  int threads_ = 1;
-  dnnl::matmul primitive_;
-  memory a_, b_, y_, scratch_;
-  PrimitiveArguments arguments_;
+
+  int64_t count_ = 1, each_ = 1;    // matrices along the shared dimension, and of a part
+  std::array<int64_t, 3> steps_{};  // elements of a, b and y from one part to the next
+  size_t slot_scratch_ = 0;
+  std::vector<std::vector<BatchPart>> slots_;  // by slot: parts of each_ matrices, and the last where it is smaller
 };
 
 std::unique_ptr<Kernel> make_matmul(const MatMul&, const KernelRequest& request) {

@@ -33,14 +33,14 @@ class LrnKernel final : public Kernel {
  public:
   LrnKernel(const Lrn& op, const KernelRequest& r) : op_(op), x_(r.inputs[0]), y_(r.outputs[0]) {}
   size_t scratch_bytes() const override {
-    return static_cast<size_t>(omp_get_max_threads() * 3 * x_.channels) * sizeof(float);
+    return static_cast<size_t>(thread_count() * 3 * x_.channels) * sizeof(float);
   }
   void run(const KernelArguments& a) override {
     const auto* x = static_cast<const float*>(a.inputs[0]);
     auto* y = static_cast<float*>(a.outputs[0]);
     const float alpha = op_.alpha / static_cast<float>(op_.size);
-    parallel_for(x_.count(), 8, [&](int64_t first, int64_t last) {
-      float* squares = static_cast<float*>(a.scratch) + omp_get_thread_num() * 3 * x_.channels;
+    parallel_for(x_.count(), 8, [&](int64_t first, int64_t last, int64_t slot) {
+      float* squares = static_cast<float*>(a.scratch) + slot * 3 * x_.channels;
       float *row = squares + x_.channels, *result = row + x_.channels;
       for (int64_t p = first; p < last; ++p) {
         if (x_.strides[1] == 1 && y_.strides[1] == 1) {
@@ -67,13 +67,13 @@ class LrnGradientKernel final : public Kernel {
   LrnGradientKernel(const LrnGradient& op, const KernelRequest& r)
       : op_(op.forward), dy_(r.inputs[0]), x_(r.inputs[1]), dx_(r.outputs[0]) {}
   size_t scratch_bytes() const override {
-    return static_cast<size_t>(omp_get_max_threads() * 5 * x_.channels) * sizeof(float);
+    return static_cast<size_t>(thread_count() * 5 * x_.channels) * sizeof(float);
   }
   void run(const KernelArguments& a) override {
     const int64_t channels = x_.channels, before = (op_.size - 1) / 2, after = op_.size - 1 - before;
     const float alpha = op_.alpha / static_cast<float>(op_.size);
-    parallel_for(x_.count(), 8, [&](int64_t first, int64_t last) {
-      float* x = static_cast<float*>(a.scratch) + omp_get_thread_num() * 5 * channels;
+    parallel_for(x_.count(), 8, [&](int64_t first, int64_t last, int64_t slot) {
+      float* x = static_cast<float*>(a.scratch) + slot * 5 * channels;
       float *dy = x + channels, *t = dy + channels, *ratio = t + channels, *dx = ratio + channels;
       for (int64_t p = first; p < last; ++p) {
         x_.load(static_cast<const float*>(a.inputs[1]), p, x);

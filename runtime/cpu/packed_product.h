@@ -1,7 +1,5 @@
 #pragma once
 
-#include <omp.h>
-
 #include <algorithm>
 #include <array>
 #include <cstring>
@@ -39,7 +37,7 @@ class PackedProduct {
  public:
   /// `read_again`: with other arrays of the result's size.
   PackedProduct(int64_t rows, int64_t depth, int64_t columns, bool read_again = false)
-      : rows_(rows), depth_(depth), columns_(columns), threads_(omp_get_max_threads()) {
+      : rows_(rows), depth_(depth), columns_(columns), threads_(thread_count()) {
     // Few pixels: threads share the columns, so that each reads only its part of the weights.
     split_columns_ = rows_ < int64_t{threads_} * tiles_.rows * 4;
     block_ = tiles_.rows *
@@ -84,32 +82,33 @@ class PackedProduct {
   void run(const float* source, const PixelSampling& in, const float* packed, const TileTail& tail, float* result,
            const PixelSampling& out, bool fresh, void* scratch, const After& after = nullptr,
            std::array<const float*, 2> beside = {}) const {
-    parallel_team(threads_, [&](int64_t t, int64_t count) {
-      const int64_t row_parts = split_columns_ ? 1 : count, column_parts = split_columns_ ? count : 1;
-      const int64_t units = (rows_ + tiles_.rows - 1) / tiles_.rows, panels = tiles_.panels(columns_);
-      const int64_t row_part = split_columns_ ? 0 : t, column_part = split_columns_ ? t : 0;
+    constexpr bool kPieces = !std::is_null_pointer_v<After>;
+    const int64_t units = (rows_ + tiles_.rows - 1) / tiles_.rows, panels = tiles_.panels(columns_);
+    const int64_t parts = kPieces          ? kRowPieces
+                          : split_columns_ ? std::min<int64_t>(panels, threads_ * kPartsPerThread)
+                                           : parts_of(units, kBlockTiles, threads_);
+    parallel_parts(parts, threads_, [&](int64_t part, int64_t slot) {
+      float* const mine = static_cast<float*>(scratch) + slot * thread_floats();
+      if constexpr (kPieces) {
+        const int64_t end = first_row_of_piece(rows_, part + 1);
+        for (int64_t r = first_row_of_piece(rows_, part); r < end; r += block_) {
+          const int64_t last = std::min(end, r + block_);
+          run_block({r, last}, {0, columns_}, source, in, packed, tail, result, out, fresh, mine, beside);
+          after(part, r, last - r);
+        }
+        return;
+      }
+      const int64_t row_parts = split_columns_ ? 1 : parts, column_parts = split_columns_ ? parts : 1;
+      const int64_t row_part = split_columns_ ? 0 : part, column_part = split_columns_ ? part : 0;
       const int64_t r0 = units * row_part / row_parts * tiles_.rows,
                     r1 = std::min(rows_, units * (row_part + 1) / row_parts * tiles_.rows);
       const int64_t n0 = panels * column_part / column_parts * tiles_.columns;
       const int64_t n1 = std::min(columns_, panels * (column_part + 1) / column_parts * tiles_.columns);
-      float* mine = static_cast<float*>(scratch) + t * thread_floats();
-      if constexpr (!std::is_null_pointer_v<After>) {
-        for (int64_t piece = kRowPieces * t / count; piece < kRowPieces * (t + 1) / count; ++piece) {
-          const int64_t end = first_row_of_piece(rows_, piece + 1);
-          for (int64_t r = first_row_of_piece(rows_, piece); r < end; r += block_) {
-            const int64_t last = std::min(end, r + block_);
-            run_block({r, last}, {0, columns_}, source, in, packed, tail, result, out, fresh, mine, beside);
-            after(piece, r, last - r);
-          }
-        }
-      } else if (n0 < n1) {
-        // Blocks of nearly one size: each goes through all weights, be it a single tile.
-        const int64_t blocks = (r1 - r0 + block_ - 1) / block_,
-                      even = blocks == 0 ? 0 : (r1 - r0 + blocks - 1) / blocks,
-                      size = (even + tiles_.rows - 1) / tiles_.rows * tiles_.rows;
-        for (int64_t r = r0; r < r1; r += size)
-          run_block({r, std::min(r1, r + size)}, {n0, n1}, source, in, packed, tail, result, out, fresh, mine);
-      }
+      // Blocks of nearly one size: each goes through all weights, be it a single tile.
+      const int64_t blocks = (r1 - r0 + block_ - 1) / block_, even = blocks == 0 ? 0 : (r1 - r0 + blocks - 1) / blocks,
+                    size = (even + tiles_.rows - 1) / tiles_.rows * tiles_.rows;
+      for (int64_t r = r0; r < r1; r += size)
+        run_block({r, std::min(r1, r + size)}, {n0, n1}, source, in, packed, tail, result, out, fresh, mine);
     });
   }
 

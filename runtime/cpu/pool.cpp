@@ -91,7 +91,7 @@ class MaxGradientKernel final : public Kernel {
     const auto* dy = static_cast<const float*>(a.inputs[0]);
     const auto* positions = static_cast<const int32_t*>(a.inputs[1]);
     auto* dx = static_cast<float*>(a.outputs[0]);
-    const int64_t block = dy_.batch >= omp_get_max_threads() ? std::max<int64_t>(1, dx_.channels) : kChannels;
+    const int64_t block = dy_.batch >= thread_count() ? std::max<int64_t>(1, dx_.channels) : kChannels;
     const int64_t blocks = (dx_.channels + block - 1) / block;
     parallel_for(dy_.batch * blocks, 1, [&](int64_t first, int64_t last) {
       for (int64_t unit = first; unit < last; ++unit) {
@@ -132,7 +132,7 @@ class AverageKernel final : public Kernel {
       });
       return;
     }
-    const int64_t block = x_.batch >= omp_get_max_threads() ? std::max<int64_t>(1, x_.channels) : kChannels;
+    const int64_t block = x_.batch >= thread_count() ? std::max<int64_t>(1, x_.channels) : kChannels;
     const int64_t blocks = (x_.channels + block - 1) / block;
     parallel_for(x_.batch * blocks, 1, [&](int64_t first, int64_t last) {
       for (int64_t unit = first; unit < last; ++unit) {

@@ -46,6 +46,8 @@ def _open_library():
     """The package's own library; GRAFT_LIBRARY names another."""
     named = os.environ.get("GRAFT_LIBRARY")
     own = sorted((pathlib.Path(__file__).parent / "bundle").rglob("libgraft_c.so.?"))
+    if "OMP_WAIT_POLICY" not in os.environ:  # oneDNN's threads would look for more work for milliseconds, in the way of graft's own
+        os.environ.setdefault("GOMP_SPINCOUNT", "2000")
     library = ctypes.CDLL(named or (str(own[0]) if own else "libgraft_c.so.0"))
     void, size, text = ctypes.c_void_p, ctypes.c_size_t, ctypes.c_char_p
     for name, result, arguments in (

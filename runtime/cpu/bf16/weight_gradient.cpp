@@ -27,7 +27,7 @@ class WeightGradient final : public Kernel {
         taps_(op.window.kernel.height * op.window.kernel.width),
         columns_(taps_ * x_[1]),
         pixels_(y_[0] * y_[2] * y_[3]),
-        threads_(omp_get_max_threads()),
+        threads_(thread_count()),
         bias_(op.bias) {}
   size_t scratch_bytes() const override { return sum_bytes() + static_cast<size_t>(threads_) * thread_bytes(); }
   void run(const KernelArguments& a) override {

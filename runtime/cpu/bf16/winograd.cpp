@@ -1,7 +1,5 @@
 #include "runtime/cpu/bf16/winograd.h"
 
-#include <omp.h>
-
 #include <algorithm>
 #include <vector>
 
@@ -48,7 +46,7 @@ class WinogradKernel final : public Kernel {
         tiles_(r.inputs[0].shape, r.outputs[0].shape, form.top, form.left, 2),
         in_(r.inputs[0].shape[1]),
         out_(r.outputs[0].shape[1]),
-        threads_(omp_get_max_threads()),
+        threads_(thread_count()),
         position_bytes_(DotShape::panels(out_) * in_ / 2 * 4 * DotShape::kColumns),
         block_(std::clamp(kBlockBytes / tile_bytes() / DotShape::kRows, int64_t{2}, int64_t{8}) * DotShape::kRows),
         weights_(r.inputs[1], kPositions * position_bytes_ / static_cast<int64_t>(sizeof(float)),
@@ -60,10 +58,11 @@ class WinogradKernel final : public Kernel {
   void run(const KernelArguments& a) override {
     const auto* packed = reinterpret_cast<const std::byte*>(weights_.get(a.inputs[1], a.scratch));
     std::byte* const blocks = static_cast<std::byte*>(a.scratch) + weights_.scratch_bytes();
-    parallel_team(threads_, [&](int64_t t, int64_t count) {
-      const int64_t begin = tiles_.count() * t / count, end = tiles_.count() * (t + 1) / count;
+    const int64_t parts = parts_of(tiles_.count(), block_, threads_);
+    parallel_parts(parts, threads_, [&](int64_t part, int64_t slot) {
+      const int64_t begin = tiles_.count() * part / parts, end = tiles_.count() * (part + 1) / parts;
       for (int64_t first = begin; first < end; first += block_)
-        run_block(first, std::min(block_, end - first), packed, a, blocks + t * block_bytes());
+        run_block(first, std::min(block_, end - first), packed, a, blocks + slot * block_bytes());
     });
   }
 

@@ -1,12 +1,11 @@
 #include "runtime/cpu/convolution/split_product.h"
 
-#include <omp.h>
-
 #include <algorithm>
 
 #include "runtime/core/parallel.h"
 #include "runtime/cpu/convolution/moved_pixels.h"
 #include "runtime/cpu/row_pieces.h"
+#include "runtime/cpu/walk.h"
 
 namespace graft::cpu {
 namespace {
@@ -67,7 +66,7 @@ SplitProductOverPixels::SplitProductOverPixels(const Shape& source, const Shape&
       depth_(source[1]),
       columns_(result[1]),
       tap_steps_(SplitTiles::steps(depth_)),
-      threads_(omp_get_max_threads()) {
+      threads_(thread_count()) {
   for (const Phase& phase : phases_) {
     largest_steps_ = std::max(largest_steps_, steps(phase));
     largest_rows_ = std::max(largest_rows_, rows(phase));
@@ -140,44 +139,36 @@ void SplitProductOverPixels::for_blocks(IndexRange range, const Body& body) cons
 void SplitProductOverPixels::run(const float* source, const float* packed, const TileTail& tail, float* result,
                                  void* scratch, const AfterBlock* after, std::array<const float*, 2> beside) const {
   const Call call{source, tail, result, beside};
-#pragma omp parallel num_threads(threads_)
-  {
-    const int64_t t = omp_get_thread_num(), count = omp_get_num_threads();
-    std::byte* const mine = static_cast<std::byte*>(scratch) + static_cast<size_t>(t) * thread_bytes_;
-    const auto* weights = reinterpret_cast<const std::byte*>(packed);
-    // Pixels that no tap reaches, one beside each that some do, are written all at once, or have their residual
-    // already.
-    const bool some_empty =
-        std::any_of(phases_.begin(), phases_.end(), [](const Phase& phase) { return phase.taps.empty(); });
-    const bool keep = tail.activation.kind == Activation::Kind::none && tail.residual == result;
-    const bool clear =
-        some_empty && !tail.bias && !tail.residual &&
-        (tail.activation.kind == Activation::Kind::none || tail.activation.kind == Activation::Kind::relu);
-    if (clear) {
-      const int64_t elements = images_ * result_height_ * result_width_ * columns_;
-      std::fill(result + elements * t / count, result + elements * (t + 1) / count, 0.0f);
-#pragma omp barrier
-    }
-    for (const Phase& phase : phases_) {
-      if (phase.taps.empty() && (clear || keep)) continue;
-      const int64_t all = rows(phase), panels = columns_ / SplitTiles::kColumns;
-      const auto run_rows = [&](IndexRange range, IndexRange columns, int64_t piece) {
-        for_blocks(range, [&](IndexRange block) {
-          run_block(phase, weights, block, columns, call, mine);
-          if (after) after->see(piece, block.first, block.size());
-        });
-      };
-      if (split_columns_) {
-        const IndexRange columns{panels * t / count * SplitTiles::kColumns,
-                                 panels * (t + 1) / count * SplitTiles::kColumns};
-        if (columns.size() > 0) run_rows({0, all}, columns, 0);
-      } else {
-        for (int64_t piece = kRowPieces * t / count; piece < kRowPieces * (t + 1) / count; ++piece)
-          run_rows({first_row_of_piece(all, piece), first_row_of_piece(all, piece + 1)}, {0, columns_}, piece);
-      }
-      weights += panels * steps(phase) * kStepBytes;
-    }
-    tiles_.release();
+  const auto* weights = reinterpret_cast<const std::byte*>(packed);
+  // Pixels that no tap reaches, one beside each that some do, are written all at once, or have their residual already.
+  const bool some_empty =
+      std::any_of(phases_.begin(), phases_.end(), [](const Phase& phase) { return phase.taps.empty(); });
+  const bool keep = tail.activation.kind == Activation::Kind::none && tail.residual == result;
+  const bool clear = some_empty && !tail.bias && !tail.residual &&
+                     (tail.activation.kind == Activation::Kind::none || tail.activation.kind == Activation::Kind::relu);
+  if (clear)
+    parallel_for(images_ * result_height_ * result_width_ * columns_, kGrain,
+                 [&](int64_t first, int64_t last) { std::fill(result + first, result + last, 0.0f); });
+  const int64_t panels = columns_ / SplitTiles::kColumns;
+  const int64_t parts = split_columns_ ? std::min<int64_t>(panels, threads_) : kRowPieces;
+  for (const Phase& phase : phases_) {
+    if (phase.taps.empty() && (clear || keep)) continue;
+    const int64_t all = rows(phase);
+    parallel_parts(parts, threads_, [&](int64_t part, int64_t slot) {
+      std::byte* const mine = static_cast<std::byte*>(scratch) + static_cast<size_t>(slot) * thread_bytes_;
+      const IndexRange whole_rows{0, all}, whole_columns{0, columns_};
+      const IndexRange columns = split_columns_ ? IndexRange{panels * part / parts * SplitTiles::kColumns,
+                                                             panels * (part + 1) / parts * SplitTiles::kColumns}
+                                                : whole_columns;
+      for_blocks(
+          split_columns_ ? whole_rows : IndexRange{first_row_of_piece(all, part), first_row_of_piece(all, part + 1)},
+          [&](IndexRange block) {
+            run_block(phase, weights, block, columns, call, mine);
+            if (after) after->see(part, block.first, block.size());
+          });
+      tiles_.release();
+    });
+    weights += panels * steps(phase) * kStepBytes;
   }
 }
 

@@ -1,7 +1,6 @@
 // dL/dw on matrix units that multiply bfloat16, to float32's accuracy: w[k][tap][c] = Σ over pixels of
 // dy[pixel][k]·x[pixel moved by tap][c]. Threads share the result, not the pixels, so that the sums do not depend on
 // how many there are. Each packs what its part needs: what another has just written comes more slowly than it is made.
-#include <omp.h>
 
 #include <algorithm>
 
@@ -29,7 +28,7 @@ class SplitWeights final : public Kernel {
         in_(request.inputs[0].shape[1]),
         out_(request.inputs[1].shape[1]),
         taps_(op.window.kernel.height * op.window.kernel.width),
-        threads_(omp_get_max_threads()) {
+        threads_(thread_count()) {
     const Shape &x = request.inputs[0].shape, &dy = request.inputs[1].shape;
     pixels_ = dy[0] * dy[2] * dy[3];
     // What lies across the depth on its way into rows is transposed, and packed by every thread: the lesser side takes

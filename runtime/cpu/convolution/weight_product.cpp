@@ -1,7 +1,6 @@
 // dL/dw as one product: w[k][tap][c] = Σ over pixels of dy[pixel][k]·x[pixel moved by tap][c]. Threads share the
 // result, not the pixels, so that the sums do not depend on how many there are. A dense layer is the same with rows for
 // pixels and one tap.
-#include <omp.h>
 
 #include <algorithm>
 
@@ -28,7 +27,7 @@ class WeightProduct {
  public:
   /// `x`: N×C×H×W, `dy`: N×K×H'×W', both channels last.
   WeightProduct(const Window2d& window, const Shape& x, const Shape& dy)
-      : window_(window), x_shape_(x), dy_shape_(dy), threads_(omp_get_max_threads()) {
+      : window_(window), x_shape_(x), dy_shape_(dy), threads_(thread_count()) {
     in_ = x_shape_[1];
     out_ = dy_shape_[1];
     taps_ = window.kernel.height * window.kernel.width;

@@ -1,7 +1,6 @@
 // oneDNN divides a gradient of weights among threads by the batch, so that its sums depend on how many there are. Here
 // the batch falls into pieces that depend on the shape alone; each is one thread's, and their results are added in
 // order.
-#include <omp.h>
 
 #include <algorithm>
 #include <array>
@@ -27,7 +26,7 @@ class WeightsInPieces final : public Kernel {
     weights_ = op.weight_shape.elements();
     bias_ = op.bias ? dy.shape[1] : 0;
     pieces_ = std::min(images_, std::clamp<int64_t>(kMostFloats / weights_, 2, kMostPieces));
-    const int threads = omp_get_max_threads();
+    const int threads = thread_count();
     const auto workers = std::min<int64_t>(threads, pieces_);
     {
       const ThreadLimit limit(1);  // oneDNN fixes in a primitive how many threads run it
@@ -48,21 +47,15 @@ class WeightsInPieces final : public Kernel {
   void run(const KernelArguments& a) override {
     auto* const scratch = static_cast<std::byte*>(a.scratch);
     float* const results = reinterpret_cast<float*>(scratch + worker_scratch_ * workers_.size());
-    const auto count = static_cast<int64_t>(workers_.size());
-    parallel_team(count, [&](int64_t thread, int64_t team) {
-      // A team may come out smaller than asked for.
-      for (int64_t worker = thread; worker < count; worker += team) {
-        for (int64_t p = pieces_ * worker / count; p < pieces_ * (worker + 1) / count; ++p) {
-          const int64_t first = images_ * p / pieces_, size = images_ * (p + 1) / pieces_ - first;
-          const std::array<const void*, 2> inputs{static_cast<const float*>(a.inputs[0]) + first * x_image_,
-                                                  static_cast<const float*>(a.inputs[1]) + first * dy_image_};
-          float* const dw = results + p * stride();
-          const std::array<void*, 2> outputs{dw, dw + weights_};
-          workers_[static_cast<size_t>(worker)][size > images_ / pieces_]->run(
-              {inputs, std::span(outputs).first(bias_ ? 2 : 1), scratch + static_cast<size_t>(worker) * worker_scratch_,
-               a.step});
-        }
-      }
+    parallel_parts(pieces_, std::ssize(workers_), [&](int64_t p, int64_t slot) {
+      const int64_t first = images_ * p / pieces_, size = images_ * (p + 1) / pieces_ - first;
+      const std::array<const void*, 2> inputs{static_cast<const float*>(a.inputs[0]) + first * x_image_,
+                                              static_cast<const float*>(a.inputs[1]) + first * dy_image_};
+      float* const dw = results + p * stride();
+      const std::array<void*, 2> outputs{dw, dw + weights_};
+      const auto worker = static_cast<size_t>(slot);
+      workers_[worker][size > images_ / pieces_]->run(
+          {inputs, std::span(outputs).first(bias_ ? 2 : 1), scratch + worker * worker_scratch_, a.step});
     });
     add_up(results, weights_, static_cast<float*>(a.outputs[0]));
     if (bias_) add_up(results + weights_, bias_, static_cast<float*>(a.outputs[1]));

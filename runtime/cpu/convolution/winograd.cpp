@@ -4,7 +4,6 @@
 // them stays in its cache; where they do not, threads share larger blocks and divide the products among them, so that
 // each reads only its part of the filters. The gradient of the input is the same convolution with the filters turned
 // round.
-#include <omp.h>
 
 #include <algorithm>
 
@@ -28,12 +27,12 @@ constexpr int64_t kLargestGroup = 32;  // columns of a panel on any processor
 constexpr int64_t kCachedFilters =
     128 * 128;  // channels in × channels out whose 36 products fit the caches with a block of tiles
 constexpr int64_t kCachedSplitFilters = 64 * 64;  // the same in three parts
-constexpr int64_t kSharedTiles = 128;
+constexpr int64_t kSharedTiles = 128, kTilesOfAPart = 8;
 
 class WinogradProduct {
  public:
   WinogradProduct(const WinogradTiles& tiles, int64_t in, int64_t out)
-      : tiles_(tiles), in_(in), out_(out), threads_(omp_get_max_threads()) {
+      : tiles_(tiles), in_(in), out_(out), threads_(thread_count()) {
     shared_ = in_ * out_ > (split_ ? kCachedSplitFilters : kCachedFilters);
     const int64_t share = shared_ ? tiles_.count() : (tiles_.count() + threads_ - 1) / threads_,
                   rows = split_ ? kSplitRows : product_.rows;
@@ -45,7 +44,7 @@ class WinogradProduct {
 
   int64_t packed_elements() const { return kWinogradPositions * position_elements(); }
   size_t scratch_bytes() const {
-    return static_cast<size_t>(threads_ * (in_ + split_floats()) + (shared_ ? 1 : threads_) * block_floats()) *
+    return static_cast<size_t>(in_ + threads_ * split_floats() + (shared_ ? 1 : threads_) * block_floats()) *
            sizeof(float);
   }
 
@@ -82,33 +81,43 @@ class WinogradProduct {
   }
 
   void run(const float* x, const float* packed, const TileTail& tail, float* y, void* scratch) const {
-#pragma omp parallel num_threads(threads_)
-    {
-      const int64_t t = omp_get_thread_num(), count = omp_get_num_threads(), products = kWinogradPositions * panels_;
-      const int64_t begin = shared_ ? 0 : tiles_.count() * t / count,
-                    end = shared_ ? tiles_.count() : tiles_.count() * (t + 1) / count;
-      float* const rows = static_cast<float*>(scratch) + threads_ * in_;
-      float* const blocks = rows + threads_ * split_floats();
-      const Block memory(static_cast<float*>(scratch) + t * in_,
-                         reinterpret_cast<std::byte*>(rows + t * split_floats()),
-                         blocks + (shared_ ? 0 : t * block_floats()), *this);
-      std::fill_n(memory.zeros, in_, 0.0f);
-      for (int64_t first = begin; first < end; first += block_) {
-        const int64_t n = std::min(block_, end - first);
-        if (!shared_) {
-          transform(first, {0, n}, x, memory);
-          multiply(n, {0, products}, packed, memory);
-          restore(first, {0, n}, tail, y, memory);
-          continue;
+    float* const zeros = static_cast<float*>(scratch);
+    std::fill_n(zeros, in_, 0.0f);
+    float* const rows = zeros + in_;
+    float* const blocks = rows + threads_ * split_floats();
+    const auto memory = [&](int64_t slot) {
+      return Block(zeros, reinterpret_cast<std::byte*>(rows + slot * split_floats()),
+                   blocks + (shared_ ? 0 : slot * block_floats()), *this);
+    };
+    const int64_t products = kWinogradPositions * panels_;
+    if (!shared_) {
+      const int64_t parts = parts_of(tiles_.count(), block_, threads_);
+      parallel_parts(parts, threads_, [&](int64_t part, int64_t slot) {
+        const int64_t end = tiles_.count() * (part + 1) / parts;
+        const Block mine = memory(slot);
+        for (int64_t first = tiles_.count() * part / parts; first < end; first += block_) {
+          const int64_t n = std::min(block_, end - first);
+          transform(first, {0, n}, x, mine);
+          multiply(n, {0, products}, packed, mine);
+          restore(first, {0, n}, tail, y, mine);
         }
-        const IndexRange tiles{n * t / count, n * (t + 1) / count};
-        transform(first, tiles, x, memory);
-#pragma omp barrier
-        multiply(n, {products * t / count, products * (t + 1) / count}, packed, memory);
-#pragma omp barrier
-        restore(first, tiles, tail, y, memory);
-      }
-      if (split_) split_->release();
+        if (split_) split_->release();
+      });
+      return;
+    }
+    for (int64_t first = 0; first < tiles_.count(); first += block_) {
+      const int64_t n = std::min(block_, tiles_.count() - first), tile_parts = parts_of(n, kTilesOfAPart, threads_),
+                    product_parts = parts_of(products, 1, threads_);
+      parallel_parts(tile_parts, threads_, [&](int64_t part, int64_t slot) {
+        transform(first, {n * part / tile_parts, n * (part + 1) / tile_parts}, x, memory(slot));
+      });
+      parallel_parts(product_parts, threads_, [&](int64_t part, int64_t slot) {
+        multiply(n, {products * part / product_parts, products * (part + 1) / product_parts}, packed, memory(slot));
+        if (split_) split_->release();
+      });
+      parallel_parts(tile_parts, threads_, [&](int64_t part, int64_t slot) {
+        restore(first, {n * part / tile_parts, n * (part + 1) / tile_parts}, tail, y, memory(slot));
+      });
     }
   }
 

@@ -1,7 +1,6 @@
 // dL/dw of a 3×3 convolution of stride 1: the adjoint of Winograd's algorithm. Tiles of x and of dy are transformed,
 // multiplied position by position as 36 products channels out × tiles times tiles × channels in, and the sums
 // transformed back at the end.
-#include <omp.h>
 
 #include <algorithm>
 
@@ -25,8 +24,7 @@ class WinogradWeights final : public Kernel {
         in_(request.inputs[0].shape[1]),
         out_(request.inputs[1].shape[1]),
         pixels_(request.inputs[1].shape[0] * request.inputs[1].shape[2] * request.inputs[1].shape[3]),
-        bias_(op.bias),
-        threads_(omp_get_max_threads()) {
+        bias_(op.bias) {
     block_ = std::min(kBlock, tiles_.count());
   }
 
@@ -45,16 +43,11 @@ class WinogradWeights final : public Kernel {
     float* const sums = m + kWinogradPositions * block_ * (out_ + kPadding);
     float* const zeros = sums + kWinogradPositions * in_ * out_;
     std::fill_n(zeros, std::max(in_, out_), 0.0f);
-#pragma omp parallel num_threads(threads_)
-    {
-      const int64_t t = omp_get_thread_num(), count = omp_get_num_threads();
-      for (int64_t first = 0; first < tiles_.count(); first += block_) {
-        const int64_t n = std::min(block_, tiles_.count() - first);
-        transform(first, n * t / count, n * (t + 1) / count, x, dy, zeros, v, m);
-#pragma omp barrier
-        multiply(n, kWinogradPositions * t / count, kWinogradPositions * (t + 1) / count, v, m, first > 0, sums);
-#pragma omp barrier
-      }
+    for (int64_t first = 0; first < tiles_.count(); first += block_) {
+      const int64_t n = std::min(block_, tiles_.count() - first);
+      parallel_for(n, 8, [&](int64_t begin, int64_t end) { transform(first, begin, end, x, dy, zeros, v, m); });
+      parallel_for(kWinogradPositions, 1,
+                   [&](int64_t begin, int64_t end) { multiply(n, begin, end, v, m, first > 0, sums); });
     }
     parallel_for(out_, 1, [&](int64_t first, int64_t last) {
       for (int64_t k = first; k < last; ++k)
@@ -104,7 +97,6 @@ class WinogradWeights final : public Kernel {
   WinogradTiles tiles_;
   int64_t in_, out_, pixels_;
   bool bias_;
-  int threads_;
   int64_t block_ = 0;
 };
 

@@ -1,7 +1,6 @@
 #include "finetune/optimizers/optimizer.h"
 
 #include <gtest/gtest.h>
-#include <omp.h>
 
 #include <cmath>
 #include <cstring>
@@ -9,6 +8,7 @@
 
 #include "runtime/core/error.h"
 #include "runtime/core/random.h"
+#include "runtime/core/thread_limit.h"
 #include "tests/finetune/fixture.h"
 
 namespace graft {
@@ -70,7 +70,7 @@ TEST(Optimizers, StateAndStepAreAllThatCountsWhateverTheThreads) {
   for (const std::string& name : optimizer_names()) {
     if (make_optimizer({name})->minimises()) continue;
     const auto run = [&](bool renew, int threads) {
-      omp_set_num_threads(threads);
+      const ThreadLimit limit(threads);
       std::vector<Parameter> parameters;
       std::vector<std::shared_ptr<Tensor>> gradients;
       for (const Shape& shape : {Shape{70001}, Shape{3}, Shape{16385}, Shape{1}, Shape{301, 7, 33}}) {
@@ -90,11 +90,9 @@ TEST(Optimizers, StateAndStepAreAllThatCountsWhateverTheThreads) {
         all.insert(all.end(), p.tensor->data<float>().begin(), p.tensor->data<float>().end());
       return all;
     };
-    const int before = omp_get_max_threads();
     const auto whole = run(false, 1);
     for (const auto& other : {run(true, 1), run(false, 3)})
       EXPECT_EQ(std::memcmp(whole.data(), other.data(), whole.size() * sizeof(float)), 0) << name;
-    omp_set_num_threads(before);
   }
 }
 
