@@ -49,6 +49,6 @@ set(CPACK_DEBIAN_PACKAGE_SECTION science)
 set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS ON)
 set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS_PRIVATE_DIRS ${GRAFT_ONEDNN_FOLDER})
 # Opened when they are first needed.
-set(CPACK_DEBIAN_PACKAGE_RECOMMENDS "libmicrohttpd12, libcurl4, libheif1, libtiff6, libssl3")
+set(CPACK_DEBIAN_PACKAGE_RECOMMENDS "libmicrohttpd12, libcurl4, libheif1, libtiff6, libssl3, libgeos-c1v5")
 install(FILES LICENSE DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/graft RENAME copyright)
 include(CPack)

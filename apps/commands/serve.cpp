@@ -21,6 +21,7 @@
 #include "apps/library/scores.h"
 #include "apps/models/model_reference.h"
 #include "apps/run/run_folder.h"
+#include "apps/serve/places.h"
 #include "apps/serve/service.h"
 #include "apps/serve/teaching.h"
 #include "augment/data/file_kinds.h"
@@ -37,7 +38,7 @@ struct Options {
   std::vector<std::string> models;
   HttpSettings http;
   ServiceSettings service;
-  std::string teach;
+  std::string teach, places;
   std::string token_file, certificate_file, key_file;
   int delay = 2, body_mebibytes = 64, megapixels = 50;
 };
@@ -92,6 +93,7 @@ void settle(Options& o) {
   for (std::string& host : o.service.hosts) host = lower_case(host);
   o.service.pictures_per_request = std::min(o.service.pictures_per_request, o.service.batches.waiting);
   o.service.teaches = !o.teach.empty();
+  if (!o.places.empty()) o.service.places = std::make_shared<const Places>(o.places);
   o.service.run.compute = compute_settings(o.common);
   o.service.batches.batch = o.common.batch > 0 ? static_cast<size_t>(o.common.batch) : 16;
   o.service.batches.delay = std::chrono::milliseconds(o.delay);
@@ -178,6 +180,7 @@ void register_serve(CLI::App& app) {
   auto* command = app.add_subcommand("serve", "Answer on a page and a REST interface");
   command->footer(examples({"graft serve run  # then open http://127.0.0.1:8080/",
                             "graft serve zoo:mobilenetv2-7 --teach things/  # then open /page/teach",
+                            "graft serve birds=run --places parks.geojson  # also: was it taken in a park?",
                             "graft serve birds=run1 dogs=run2 --unsure 0.6 --examples photos/",
                             "curl --data-binary @photo.jpg -H 'Content-Type: image/jpeg' 127.0.0.1:8080/v1/classify"}));
   command
@@ -198,6 +201,10 @@ void register_serve(CLI::App& app) {
       ->capture_default_str();
   command->add_option("--examples", o->service.examples, "Folder of pictures that the page offers to try")
       ->check(CLI::ExistingDirectory);
+  command
+      ->add_option("--places", o->places,
+                   "GeoJSON file of named areas: says of each picture whether its EXIF places it in one, and in which")
+      ->check(CLI::ExistingFile);
   command
       ->add_option("--teach", o->teach,
                    "Folder of classes (a new one is made) that a page takes pictures for and trains the first model on")

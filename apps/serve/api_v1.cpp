@@ -5,8 +5,10 @@
 #include "apps/drawing/overlay.h"
 #include "apps/library/base64.h"
 #include "apps/serve/picture_input.h"
+#include "apps/serve/places.h"
 #include "apps/serve/service.h"
 #include "augment/encode.h"
+#include "augment/position.h"
 #include "graft/error.h"
 #include "graft/version.h"
 #include "importer/preprocessing_json.h"
@@ -68,6 +70,12 @@ json classification_json(const Classification& c, const ServedModel& model, cons
   return result;
 }
 
+/// Where a picture was taken, among the named places. Its position itself is not told, nor kept.
+json place_json(const std::string& bytes, const Places& places) {
+  const auto position = picture_position({reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size()});
+  return {{"located", position.has_value()}, {"inside", position ? json(places.around(*position)) : json::array()}};
+}
+
 json explanation_json(const Explanation& e) {
   return {{"label", e.label},   {"index", e.index},
           {"score", e.score},   {"width", e.width},
@@ -105,14 +113,17 @@ void answer_pictures(Service& service, RouteCall call, Start start, const Shown&
       continue;
     }
     const std::string name = picture.name;
+    json place = start == Start{&ServedModel::classify} && settings.places ? place_json(picture.bytes, *settings.places)
+                                                                           : json();
     // A model outlives its jobs, which must not own it: its last owner waits for the thread that they run in.
     // What calls a picture by its name is the client's to show: errors say the reason alone.
     jobs.push_back({std::move(picture.bytes),
                     {},
                     top,
                     target,
-                    [collected, i, name, shown, model = model.get()](PictureResult result) {
+                    [collected, i, name, shown, place = std::move(place), model = model.get()](PictureResult result) {
                       json entry = named(name);
+                      if (!place.is_null()) entry["place"] = place;
                       int status = result.failed ? 500 : 422;
                       try {
                         if (result.error.empty()) entry.update(shown(result, *model));
@@ -147,7 +158,9 @@ void add_v1_routes(Service& service) {
   service.add("GET", "/v1/models", [](Service& s, const RouteCall& call) {
     json models = json::array();
     for (const auto& model : s.models()) models.push_back(model_json(*model));
-    call.respond(json_reply({{"version", version()}, {"models", models}, {"teaches", s.settings().teaches}}));
+    json told{{"version", version()}, {"models", models}, {"teaches", s.settings().teaches}};
+    if (s.settings().places) told["places"] = s.settings().places->name();
+    call.respond(json_reply(told));
   });
   service.add("POST", "/v1/classify", [](Service& s, RouteCall call) {
     answer_pictures(s, std::move(call), &ServedModel::classify, [&s](PictureResult& r, const ServedModel& model) {

@@ -18,6 +18,7 @@
 
 namespace graft::app {
 
+class Places;
 class Teaching;
 
 struct ServiceSettings {
@@ -30,9 +31,10 @@ struct ServiceSettings {
   std::vector<std::string> hosts;
   int64_t largest_pixels = 50'000'000;
   size_t pictures_per_request = 64;
-  double unsure = 0, foreign = 0.95;  // as classify has them
-  bool teaches = false;               // whether the page leads to the one where it is taught
-  std::string examples;               // folder of pictures that the page offers; empty: none
+  double unsure = 0, foreign = 0.95;     // as classify has them
+  bool teaches = false;                  // whether the page leads to the one where it is taught
+  std::shared_ptr<const Places> places;  // told beside what a picture shows; null: none
+  std::string examples;                  // folder of pictures that the page offers; empty: none
 };
 
 /// What a route is called with. `respond` is called once, perhaps later and from another thread.

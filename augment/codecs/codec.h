@@ -51,6 +51,9 @@ class Codec {
   virtual bool recognises(std::span<const uint8_t> bytes) const = 0;
   /// Without decoding any pixel. Throws Error where there is none to be read.
   virtual PictureHeader header(std::span<const uint8_t> bytes) const = 0;
+  /// Its block of EXIF, as exif_position() takes it; empty where there is none. No pixel is decoded. Throws Error where
+  /// the file cannot be read.
+  virtual std::vector<uint8_t> exif(std::span<const uint8_t>) const { return {}; }
   /// Whether decode() takes less time for a part of a picture; a codec that does not gives all of it.
   virtual bool decodes_parts() const { return false; }
   /// The first frame. All of the file is read, so that what is damaged or missing is found whichever part is asked for.

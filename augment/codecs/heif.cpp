@@ -3,6 +3,7 @@
 #include <cstring>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include <libheif/heif.h>
 
@@ -28,6 +29,9 @@ struct Library {
   GRAFT_FUNCTION(heif_image_handle_get_color_profile_type);
   GRAFT_FUNCTION(heif_image_handle_get_raw_color_profile_size);
   GRAFT_FUNCTION(heif_image_handle_get_raw_color_profile);
+  GRAFT_FUNCTION(heif_image_handle_get_list_of_metadata_block_IDs);
+  GRAFT_FUNCTION(heif_image_handle_get_metadata_size);
+  GRAFT_FUNCTION(heif_image_handle_get_metadata);
   GRAFT_FUNCTION(heif_decode_image);
   GRAFT_FUNCTION(heif_image_release);
   GRAFT_FUNCTION(heif_image_get_width);
@@ -84,6 +88,19 @@ class Heif final : public Codec {
   }
 
   PictureHeader header(std::span<const uint8_t> bytes) const override { return Opened(bytes).size(); }
+
+  std::vector<uint8_t> exif(std::span<const uint8_t> bytes) const override {
+    const Opened file(bytes);
+    heif_item_id block = 0;
+    if (lib().heif_image_handle_get_list_of_metadata_block_IDs(file.picture(), "Exif", &block, 1) != 1) return {};
+    std::vector<uint8_t> data(lib().heif_image_handle_get_metadata_size(file.picture(), block));
+    if (data.size() < 4) return {};
+    check(lib().heif_image_handle_get_metadata(file.picture(), block, data.data()));
+    // Four bytes say how far behind them the TIFF header stands. [ISO/IEC 23008-12, A.2.1]
+    const size_t skipped = size_t{4} + big_endian(data, 0, 4);
+    if (skipped > data.size()) return {};
+    return {data.begin() + static_cast<std::ptrdiff_t>(skipped), data.end()};
+  }
 
   RawPicture decode(std::span<const uint8_t> bytes, const DecodeRequest&) const override {
     const Opened file(bytes);

@@ -116,12 +116,13 @@ class Reader {
     if (errors_.damaged) throw Error("is damaged: a part of its data is missing");
   }
 
-  int orientation() const {
+  std::span<const uint8_t> exif() const {
     for (auto* m = info_.marker_list; m; m = m->next)
       if (m->marker == JPEG_APP0 + 1 && has_text_at({m->data, m->data_length}, 0, {"Exif\0\0", 6}))
-        return exif_orientation({m->data, m->data_length});
-    return 1;
+        return {m->data, m->data_length};
+    return {};
   }
+  int orientation() const { return exif_orientation(exif()); }
   std::vector<uint8_t> profile() {
     if (!try_profile() || !profile_) return {};
     return {profile_, profile_ + profile_bytes_};
@@ -218,6 +219,12 @@ class Jpeg final : public Codec {
     Reader reader(bytes);
     reader.read_header(true);
     return {reader.info().image_width, reader.info().image_height, reader.orientation()};
+  }
+  std::vector<uint8_t> exif(std::span<const uint8_t> bytes) const override {
+    Reader reader(bytes);
+    reader.read_header(true);
+    const auto block = reader.exif();
+    return {block.begin(), block.end()};
   }
   bool decodes_parts() const override { return true; }
 

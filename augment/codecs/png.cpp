@@ -1,5 +1,6 @@
 #include <memory>
 #include <string>
+#include <vector>
 
 #include <spng.h>
 
@@ -45,6 +46,20 @@ class Png final : public Codec {
     // The size stands in the first chunk; more of it is read when it is decoded.
     if (bytes.size() < 24 || !has_text_at(bytes, 12, "IHDR")) throw Error("is truncated");
     return {big_endian(bytes, 16, 4), big_endian(bytes, 20, 4)};
+  }
+
+  std::vector<uint8_t> exif(std::span<const uint8_t> bytes) const override {
+    constexpr size_t kSignature = 8, kHead = 8, kChecksum = 4;
+    for (size_t at = kSignature; at + kHead + kChecksum <= bytes.size();) {
+      const size_t size = big_endian(bytes, at, 4), data = at + kHead;
+      if (size > bytes.size() - data) return {};
+      if (has_text_at(bytes, at + 4, "eXIf")) {
+        const auto block = bytes.subspan(data, size);
+        return {block.begin(), block.end()};
+      }
+      at = data + size + kChecksum;
+    }
+    return {};
   }
 
   RawPicture decode(std::span<const uint8_t> bytes, const DecodeRequest&) const override {

@@ -150,6 +150,8 @@ class Tiff final : public Codec {
     return false;
   }
 
+  std::vector<uint8_t> exif(std::span<const uint8_t> bytes) const override { return {bytes.begin(), bytes.end()}; }
+
   PictureHeader header(std::span<const uint8_t> bytes) const override {
     Memory memory{bytes};
     const File file = opened(memory);

@@ -43,6 +43,15 @@ class WebP final : public Codec {
     return {WebPDemuxGetI(demuxer.get(), WEBP_FF_CANVAS_WIDTH), WebPDemuxGetI(demuxer.get(), WEBP_FF_CANVAS_HEIGHT)};
   }
 
+  std::vector<uint8_t> exif(std::span<const uint8_t> bytes) const override {
+    const Demuxer demuxer = opened(bytes);
+    WebPChunkIterator at{};
+    const auto block = chunk(demuxer.get(), "EXIF", at);
+    std::vector<uint8_t> copy(block.begin(), block.end());
+    WebPDemuxReleaseChunkIterator(&at);
+    return copy;
+  }
+
   RawPicture decode(std::span<const uint8_t> bytes, const DecodeRequest&) const override {
     const Demuxer demuxer = opened(bytes);
     RawPicture picture;

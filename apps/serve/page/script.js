@@ -1,6 +1,6 @@
 "use strict";
 
-const state = { models: [] };
+const state = { models: [], places: "" };
 
 const chosen = () => state.models.filter(model => state.models.length === 1 || byId("model-" + model.name).checked);
 
@@ -21,6 +21,16 @@ function answerOf(model, result) {
   return result.label;
 }
 
+/// Whether the picture was taken in one of the named places, in a box of its own.
+function showPlace(box, place) {
+  if (!place || !box.hidden) return;  // the first model's answer tells it
+  box.hidden = false;
+  box.querySelector(".question").textContent = state.places + "?";
+  box.querySelector(".inside").textContent = !place.located ? "Not known" : place.inside.length ? "Yes" : "No";
+  box.querySelector(".names").textContent = !place.located ? "The picture does not say where it was taken."
+    : place.inside.length ? place.inside.join(", ") : "Taken somewhere else.";
+}
+
 async function addVerdict(place, picture, model, file) {
   const part = byId("verdict").content.firstElementChild.cloneNode(true);
   part.querySelector("h3").textContent = state.models.length > 1 ? model.name : "";
@@ -30,6 +40,7 @@ async function addVerdict(place, picture, model, file) {
   const plain = picture.src;
   try {
     const result = await ask("classify", model, file);
+    showPlace(place.closest(".answer").querySelector(".place"), result.place);
     label.textContent = model.task === "regression" ? "" : answerOf(model, result);
     const doubt = part.querySelector(".doubt");
     doubt.textContent = doubtOf(result);
@@ -147,6 +158,7 @@ async function begin() {
   try {
     const told = await json("/v1/models");
     state.models = told.models;
+    state.places = told.places || "";
     byId("teach").hidden = !told.teaches;
     showModels();
     say("");
