@@ -91,11 +91,13 @@ void choose_or_not(FinetuneOptions& o, const std::set<std::string>& given) {
           .about("recipe");
     return;
   }
-  const auto others = std::count_if(given.begin(), given.end(),
-                                    [](const std::string& name) { return !kNotOfTheRecipe.contains(name); }) -
-                      1;
+  // Class means are fitted by what chooses.
+  const auto trains = [&](const std::string& name) {
+    return !kNotOfTheRecipe.contains(name) && !(name == "head" && s.head.name == "prototype");
+  };
+  const auto others = std::count_if(given.begin(), given.end(), trains) - 1;
   for (const std::string& name : given) {
-    if (kNotOfTheRecipe.contains(name)) continue;
+    if (!trains(name)) continue;
     if (s.budget_seconds > 0)
       throw Error("what it would choose is set: " + mention(name), "leave one of them out").about("budget");
     s.budget_seconds = 0;

@@ -214,8 +214,16 @@ class Job {
  private:
   /// Whether the recipe is chosen by the pictures. Says so where settings keep it from that.
   bool adapts(const Dataset& dataset) const {
-    if (settings_.budget_seconds == 0) return false;
     const std::string other = departs_from_recipe(settings_, task_);
+    if (is_prototype_head(settings_)) {
+      if (!other.empty() || settings_.search_seconds > 0)
+        throw Error("is each class's mean, which nothing trains: it does not go with " +
+                        mention(other.empty() ? "auto" : other),
+                    "leave one of them out")
+            .about("head");
+      return true;
+    }
+    if (settings_.budget_seconds == 0) return false;
     if (settings_.search_seconds > 0 && !other.empty()) return false;  // looks for the rest by itself
     if (other.empty() && !can_judge(dataset)) {
       listener_.note("the plain recipe: no class has two training pictures, so that nothing could judge a choice" +

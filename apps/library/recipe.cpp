@@ -67,6 +67,8 @@ std::optional<RecipeChoice> recorded(const std::string& text) {
 
 }  // namespace
 
+bool is_prototype_head(const FinetuneSettings& settings) { return settings.head.name == "prototype"; }
+
 std::string departs_from_recipe(const FinetuneSettings& settings, Task task) {
   if (task != Task::classes) return "task";
   if (settings.find_rate) return "find-lr";
@@ -78,6 +80,7 @@ std::string departs_from_recipe(const FinetuneSettings& settings, Task task) {
   plain.cached_views = settings.cached_views;
   plain.search_seconds = settings.search_seconds;
   plain.search_freedom = settings.search_freedom;
+  if (is_prototype_head(settings)) plain.head = settings.head;  // which the search fits
   std::istringstream given(resumable_text(settings)), usual(resumable_text(plain));
   for (std::string a, b; std::getline(given, a) && std::getline(usual, b);) {
     if (a == b) continue;
@@ -157,6 +160,7 @@ RecipeChooser::RecipeChooser(FinetuneSettings settings, TrainOptions options, co
   problem_.preprocessings = conventions_.names;
   problem_.classes = static_cast<int>(dataset.classes.size());
   problem_.budget = settings_.budget_seconds;
+  problem_.class_means = is_prototype_head(settings_);
 }
 
 FinetuneSettings RecipeChooser::with(const std::string& freeze) const {

@@ -16,6 +16,9 @@ namespace graft {
 /// what and with which pictures a run goes does not count.
 std::string departs_from_recipe(const FinetuneSettings& settings, Task task);
 
+/// Whether the head is class means, which the search fits and no training does.
+bool is_prototype_head(const FinetuneSettings& settings);
+
 /// A dataset's pictures in every form that a search asks for.
 class PictureForms {
  public:

@@ -127,8 +127,7 @@ size_t Places::size() const { return impl_->areas.size(); }
 std::vector<std::string> Places::around(const GeoPosition& position) const {
   const std::lock_guard lock(impl_->mutex);
   const Library& lib = impl_->lib;
-  GEOSGeometry* const point =
-      lib.GEOSGeom_createPointFromXY_r(impl_->context, position.longitude, position.latitude);
+  GEOSGeometry* const point = lib.GEOSGeom_createPointFromXY_r(impl_->context, position.longitude, position.latitude);
   std::vector<std::string> names;
   for (const Impl::Area& area : impl_->areas)
     if (lib.GEOSPreparedIntersects_r(impl_->context, area.prepared, point) == 1) names.push_back(area.name);

@@ -28,4 +28,13 @@ class SupportVectors final : public Linear {
   using Linear::Linear;
 };
 
+/// The same layer, whose weights are class means: a search fits it (RecipeProblem::class_means), no training does.
+class ClassMeans final : public Linear {
+ public:
+  static constexpr ComponentText kText{
+      "prototype", "each class by the mean of its pictures, from one picture a class on; no layer is trained",
+      "f_c = ⟨x, μ_c⟩ - ‖μ_c‖²/2 on standardised features"};
+  using Linear::Linear;
+};
+
 }  // namespace graft::heads

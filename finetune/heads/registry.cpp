@@ -6,7 +6,7 @@ namespace graft {
 namespace {
 
 /// Every head.
-using All = TypeList<heads::Linear, heads::SupportVectors, heads::Mlp, heads::ConvolutionMaps>;
+using All = TypeList<heads::Linear, heads::SupportVectors, heads::ClassMeans, heads::Mlp, heads::ConvolutionMaps>;
 
 const Components<HeadPtr>& table() {
   static const Components<HeadPtr> heads = [] {

@@ -2,8 +2,6 @@
 
 #include <algorithm>
 
-#include "runtime/core/error.h"
-
 namespace graft {
 
 Prototypes::Prototypes(const FeatureMatrix& features, const ClassTargets& targets)
@@ -27,10 +25,8 @@ Prototypes::Prototypes(const FeatureMatrix& features, const ClassTargets& target
       }
     }
   }
-  if (std::all_of(labels.begin(), labels.end(), [](int label) { return label < 0; }))
-    throw Error("no class has two pictures, so that nothing can be judged by pictures that were not seen",
-                "give more pictures, or set " + mention("budget") + " to 0", ErrorCode::bad_data);
-  temperature_ = best_temperature(scores_, labels, targets_.classes);
+  judges_ = std::any_of(labels.begin(), labels.end(), [](int label) { return label >= 0; });
+  temperature_ = judges_ ? best_temperature(scores_, labels, targets_.classes) : guessed_temperature();
   for (float& f : scores_) f = static_cast<float>(static_cast<double>(f) / temperature_);
 }
 
@@ -59,6 +55,22 @@ Prototypes::Means Prototypes::means_without(int fold) const {
     means.bias[c] = counts[c] > 0 ? static_cast<float>(-square / 2) : -1e9f;
   }
   return means;
+}
+
+/// The scores of a class's mean differ by half the squared distance of the means.
+double Prototypes::guessed_temperature() const {
+  constexpr double kLogOdds = 3;
+  const Means means = means_without(-1);
+  const auto classes = static_cast<size_t>(targets_.classes);
+  double sum = 0, pairs = 0;
+  for (size_t a = 0; a < classes; ++a)
+    for (size_t b = 0; b < a; ++b, ++pairs)
+      for (size_t d = 0; d < width_; ++d) {
+        const double apart =
+            static_cast<double>(means.weight[a * width_ + d]) - static_cast<double>(means.weight[b * width_ + d]);
+        sum += apart * apart / 2;
+      }
+  return sum > 0 ? sum / pairs / kLogOdds : 1;
 }
 
 LinearHeadWeights Prototypes::fit() const {

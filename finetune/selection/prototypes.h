@@ -9,10 +9,12 @@ namespace graft {
 /// 2017, "Prototypical networks", §2.4]
 class Prototypes final : public LinearCandidate {
  public:
-  /// Throws Error where no picture can be scored.
+  /// Where no picture can be scored, the temperature is a guess, under which a class's mean is of its class by odds of
+  /// e³ to 1 against a class whose mean is as far away as two classes' are on average. `judges` tells.
   Prototypes(const FeatureMatrix& features, const ClassTargets& targets);
   const std::vector<float>& scores() const override { return scores_; }
   double temperature() const override { return temperature_; }
+  bool judges() const { return judges_; }
   LinearHeadWeights fit() const override;
   LinearHeadWeights without_fold(int fold) const override;
 
@@ -21,6 +23,7 @@ class Prototypes final : public LinearCandidate {
     std::vector<float> weight, bias;
   };
   Means means_without(int fold) const;
+  double guessed_temperature() const;
 
   ClassTargets targets_;
   size_t width_;
@@ -28,6 +31,7 @@ class Prototypes final : public LinearCandidate {
   std::vector<float> standardised_;
   std::vector<float> scores_;
   double temperature_ = 1;
+  bool judges_ = true;
 };
 
 }  // namespace graft

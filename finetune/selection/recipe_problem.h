@@ -41,7 +41,8 @@ struct RecipeProblem {
   std::vector<int64_t> validation;          // of which only plain features are computed, beside the others'
   std::vector<std::string> preprocessings;  // names; the first is what was given, others make it a guess
   int classes = 2;
-  double budget = -1;  // seconds; below 0: as long as the features took, at least kLeastBudget
+  bool class_means = false;  // the head is each class's mean and no layer is trained, whatever else would be better
+  double budget = -1;        // seconds; below 0: as long as the features took, at least kLeastBudget
 };
 inline constexpr double kLeastBudget = 60;
 

@@ -44,7 +44,7 @@ class RecipeSearcher {
     } catch (const Stopped& stopped) {
       if (training_.empty())
         throw Error("stopped before there was a model (" + stopped.phase + ")", {}, ErrorCode::cancelled);
-      if (!best_) head_on_plain_views();
+      if (!best_) problem_.class_means ? head_of_class_means() : head_on_plain_views();
     }
     if (journal_.stopped) keep_head_alone();
     conclude();
@@ -118,6 +118,7 @@ class RecipeSearcher {
   void search() {
     choose_preprocessing();
     compute_plain();
+    if (problem_.class_means) return head_of_class_means();
     choose_flips();
     head_on_plain_views();
     // What promises more comes first: a head that is nearly right has little to gain by depth.
@@ -246,7 +247,7 @@ class RecipeSearcher {
     journal_.features_seconds = journal_.seconds() - begin;
     const double all_seconds = bank_.seconds_per_picture() * static_cast<double>(all.size());
     journal_.budget = problem_.budget < 0 ? std::max(kLeastBudget, all_seconds) : problem_.budget;
-    if (searches_)
+    if (searches_ && !problem_.class_means)
       journal_.note("features took " + seconds_text(journal_.features_seconds) + "; choosing takes about " +
                     seconds_text(journal_.budget) + " at most, beside them");
     targets_ = targets(training_);
@@ -279,6 +280,15 @@ class RecipeSearcher {
     flips_ = !(harm.mean > harm.error);
     journal_.add("mirrored views", with, begin,
                  flips_ ? "used in training" : "they hurt: loss " + fixed_text(without.loss(), 3) + " without");
+  }
+
+  void head_of_class_means() {
+    const double begin = journal_.seconds();
+    auto means = std::make_unique<Prototypes>(plain_features(HeadInput::features), targets_);
+    if (!means->judges())
+      journal_.note("no class has two training pictures: how sure the model is, is a guess, and nothing judges it");
+    choice_.kind = HeadKind::class_means;
+    take(std::move(means), "nearest mean of a class", begin);
   }
 
   void head_on_plain_views() {
@@ -389,9 +399,12 @@ class RecipeSearcher {
              std::to_string(depth_->judged.right.size()) + " pictures not seen; " + std::to_string(depth_->epochs) +
              " epochs of it, in batches of " + std::to_string(depth_->training.batch) + ", take about " +
              seconds_text(depth_->epoch_seconds * depth_->epochs);
+    else if (problem_.class_means && head_.right.empty())
+      text = "nearest mean of a class, as asked for; nothing deeper is trained";
     else
-      text = journal_.trials[journal_.chosen].what + " suits: right on " + percent_text(head_.accuracy()) + " of " +
-             std::to_string(head_.right.size()) + " pictures not seen; nothing deeper is trained";
+      text = journal_.trials[journal_.chosen].what + (problem_.class_means ? ", as asked for" : " suits") +
+             ": right on " + percent_text(head_.accuracy()) + " of " + std::to_string(head_.right.size()) +
+             " pictures not seen; nothing deeper is trained";
     journal_.note(text);
   }
 

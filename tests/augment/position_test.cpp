@@ -13,7 +13,9 @@ namespace {
 /// A block of EXIF with a GPS directory, in either order of bytes.
 class Block {
  public:
-  explicit Block(bool little) : little_(little) { text(little ? std::string("II*\0", 4) : std::string("MM\0*", 4)), put(8, 4); }
+  explicit Block(bool little) : little_(little) {
+    text(little ? std::string("II*\0", 4) : std::string("MM\0*", 4)), put(8, 4);
+  }
   void put(uint32_t value, size_t n) {
     for (size_t i = 0; i < n; ++i) bytes_.push_back(static_cast<uint8_t>(value >> 8 * (little_ ? i : n - 1 - i)));
   }
@@ -36,7 +38,8 @@ struct Fraction {
   uint32_t above, below;
 };
 
-std::vector<uint8_t> located(bool little, char north, std::vector<Fraction> latitude, char east, std::vector<Fraction> longitude) {
+std::vector<uint8_t> located(bool little, char north, std::vector<Fraction> latitude, char east,
+                             std::vector<Fraction> longitude) {
   Block block(little);
   block.put(1, 2);
   block.entry(34853, 4, 1, 26);  // the GPS directory, behind this one
@@ -55,7 +58,8 @@ std::vector<uint8_t> located(bool little, char north, std::vector<Fraction> lati
 
 TEST(ExifPosition, IsDegreesMinutesAndSecondsOnEitherSide) {
   for (const bool little : {true, false}) {
-    const auto there = exif_position(located(little, 'N', {{37, 1}, {44, 1}, {4488, 100}}, 'W', {{119, 1}, {32, 1}, {0, 1}}));
+    const auto there =
+        exif_position(located(little, 'N', {{37, 1}, {44, 1}, {4488, 100}}, 'W', {{119, 1}, {32, 1}, {0, 1}}));
     ASSERT_TRUE(there);
     EXPECT_NEAR(there->latitude, 37 + 44 / 60.0 + 44.88 / 3600, 1e-9);
     EXPECT_NEAR(there->longitude, -(119 + 32 / 60.0), 1e-9);

@@ -64,12 +64,32 @@ TEST(Prototypes, MeansAreWeighed) {
   }
 }
 
-TEST(Prototypes, NothingToJudgeByIsAnError) {
+TEST(Prototypes, AreFittedWhereNothingJudgesThem) {
   FeatureMatrix features;
   features.append(figures(), kWidth);
   ClassTargets t = targets();
   std::fill(t.fold.begin(), t.fold.end(), -1);
-  EXPECT_THROW(Prototypes(features, t), Error);
+  const Prototypes prototypes(features, t);
+  EXPECT_FALSE(prototypes.judges());
+  EXPECT_TRUE(Prototypes(features, targets()).judges());
+  // By the guessed temperature the means of two classes are odds of e³ apart, averaged over all pairs.
+  const LinearHeadWeights head = prototypes.fit();
+  std::vector<double> means(3 * kWidth, 0), count(3, 0);
+  for (size_t i = 0; i < kPictures; ++i) {
+    const auto c = static_cast<size_t>(t.labels[i]);
+    for (size_t d = 0; d < kWidth; ++d) means[c * kWidth + d] += static_cast<double>(features.row(i)[d]);
+    ++count[c];
+  }
+  double log_odds = 0;
+  for (size_t a = 0; a < 3; ++a)
+    for (size_t b = 0; b < 3; ++b) {
+      if (a == b) continue;
+      log_odds += static_cast<double>(head.bias[a] - head.bias[b]) / 6;
+      for (size_t d = 0; d < kWidth; ++d)
+        log_odds += static_cast<double>(head.weight[a * kWidth + d] - head.weight[b * kWidth + d]) *
+                    means[a * kWidth + d] / count[a] / 6;
+    }
+  EXPECT_NEAR(log_odds, 3, 1e-3);
 }
 
 TEST(HeldOut, AGainIsBeyondChanceWhereItIs) {
