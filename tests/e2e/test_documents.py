@@ -94,6 +94,16 @@ class Documents(ScratchTest):
             for option in set(re.findall(r"(?<![\w-])--[a-z][a-z0-9-]*", page.read_text())) - others:
                 self.assertIn(option, known, f"{page.name} tells of {option}")
 
+    @unittest.skipUnless(shutil.which("doxygen"), "doxygen is not here")
+    def test_reference_is_made_without_a_warning(self):
+        pages = self.base / "reference"
+        settings = (ROOT / "docs/Doxyfile").read_text() + f"OUTPUT_DIRECTORY = {pages}\n"
+        done = subprocess.run(["doxygen", "-"], input=settings, cwd=ROOT, capture_output=True, text=True, timeout=120)
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        # Comments behind members are theirs, in C and in C++.
+        self.assertIn("0: all cores", (pages / "html/structgraft__compute.html").read_text())
+        self.assertIn("best validation score of each fold", (pages / "html/structgraft_1_1FoldsResult.html").read_text())
+
     def test_links_lead_somewhere(self):
         for page in [ROOT / "README.md", *(ROOT / "docs").glob("*.md"), *(ROOT / "docs/howto").glob("*.md"), *(ROOT / "docs/decisions").glob("*.md")]:
             for target in re.findall(r"\]\(([^)#\s]+)", page.read_text()):
