@@ -19,6 +19,7 @@
 #include "apps/library/read_lines.h"
 #include "apps/library/scores.h"
 #include "apps/pictures/file_placing.h"
+#include "apps/pictures/shard.h"
 #include "graft/classifier.h"
 #include "graft/dataset.h"
 #include "graft/error.h"
@@ -38,6 +39,7 @@ struct Options : PictureModelOptions {
   bool top_given = false, watch = false;
   double unsure = 0, foreign = 0;
   PlacingOptions placing;
+  Shard shard;
 };
 
 /// What a picture without an answer is called, and its folder: the word, or with underscores before it where the model
@@ -186,7 +188,8 @@ void name_imagenet(Model& model, const Options& o) {
   model.set_labels(std::move(names));
 }
 
-Classifier make_classifier(const Options& o, PictureList& pictures) {
+/// `part`: a line that says which part of the pictures is taken, where it is not all.
+Classifier make_classifier(const Options& o, PictureList& pictures, std::string& part) {
   Model model = Model::load(o.model);
   if (!o.labels.empty()) model.set_labels(read_lines(o.labels));
   name_imagenet(model, o);
@@ -197,8 +200,10 @@ Classifier make_classifier(const Options& o, PictureList& pictures) {
   RunSettings settings = run_settings(model, o);
   if (o.watch && std::find(o.inputs.begin(), o.inputs.end(), "-") != o.inputs.end())
     throw Error("a list on standard input does not change", "name folders").about("watch");
+  if (o.watch && !o.shard.whole()) throw Error("a folder that is watched has no parts", "leave it out").about("shard");
   if (!o.watch) pictures = list_pictures(o.inputs);
   if (pictures.paths.empty() && !o.watch) throw Error("no pictures were given", "name files, folders or globs");
+  part = o.shard.take(pictures);
   if (!o.watch) settings.pictures = pictures.paths.size();
   open_device_for(o);
   return Classifier(model, settings);
@@ -271,9 +276,11 @@ size_t watch(const Options& o, Classifier& classifier, Report& report, RunListen
 
 void classify(const Options& o) {
   PictureList pictures;
-  Classifier classifier = make_classifier(o, pictures);
+  std::string part;
+  Classifier classifier = make_classifier(o, pictures, part);
   const std::vector<std::string>& paths = pictures.paths;
   RunListener listener(o.common.quiet);
+  if (!part.empty()) listener.note(part);
   for (const std::string& reason : pictures.skipped) listener.skipped(reason);
   if (classifier.task() != Task::classes && (o.unsure > 0 || o.placing.how != Placing::none))
     throw Error("a model of " +
@@ -319,6 +326,7 @@ void register_classify(CLI::App& app) {
                             "find . -name \"*.jpg\" | graft classify zoo:resnet50-v2-7 - --format csv > answers.csv"}));
   add_picture_model(*command, *o);
   command->add_option("inputs", o->inputs, "Pictures, folders, globs, or - for a list on standard input")->required();
+  add_shard_option(*command, o->shard);
   command->add_option("--format", o->format, "text | csv | jsonl")
       ->transform(one_of({"text", "csv", "jsonl"}))
       ->capture_default_str();

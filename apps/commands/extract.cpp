@@ -13,6 +13,7 @@
 #include "apps/commands/commands.h"
 #include "apps/drawing/scatter.h"
 #include "apps/library/scores.h"
+#include "apps/pictures/shard.h"
 #include "finetune/features/tsne.h"
 #include "graft/dataset.h"
 #include "graft/error.h"
@@ -29,6 +30,7 @@ struct Options : PictureModelOptions {
   std::string layer = kPenultimate, output, picture;
   double perplexity = 30;
   bool append = false;
+  Shard shard;
   std::vector<std::string> inputs;
 };
 
@@ -95,6 +97,8 @@ void extract(const Options& o) {
   RunSettings settings;
   std::vector<std::string> labels;
   PictureList pictures;
+  std::vector<std::string> classes;
+  std::string part;                  // of the pictures
   const auto make_extractor = [&] {  // the model's own weights go with it
     const Model model = Model::load(o.model);
     labels = model.labels();
@@ -102,6 +106,10 @@ void extract(const Options& o) {
     pictures = list_pictures(o.inputs);
     if (pictures.paths.empty()) throw Error("no pictures were given", "name files, folders or globs");
     remove_repetitions(pictures.paths, o.common.quiet);
+    classes = class_names(pictures, o, labels);  // by all pictures, whichever part is taken
+    part = o.shard.take(pictures);
+    o.shard.keep(classes);
+    if (pictures.paths.empty()) throw Error(part, "divide them into fewer").about("shard");
     if (!o.picture.empty()) check_map(pictures.paths.size());
     settings.pictures = pictures.paths.size();
     open_device_for(o);
@@ -110,7 +118,6 @@ void extract(const Options& o) {
   FeatureExtractor extractor = make_extractor();
   FeatureWriter writer(o.output, {extractor.made_by(), o.append, extractor.width(), pictures.paths});
   tell_beginning(writer, o);
-  const std::vector<std::string> classes = class_names(pictures, o, labels);
   std::vector<std::string> missing, missing_classes;
   for (size_t i = 0; i < pictures.paths.size(); ++i) {
     if (writer.has(pictures.paths[i])) continue;
@@ -118,6 +125,7 @@ void extract(const Options& o) {
     missing_classes.push_back(classes[i]);
   }
   RunListener listener(o.common.quiet);
+  if (!part.empty()) listener.note(part);
   for (const std::string& reason : pictures.skipped) listener.skipped(reason);
   const size_t known = writer.rows();
   extractor.run(
@@ -166,6 +174,7 @@ void register_extract(CLI::App& app) {
       ->check(CLI::Range(1.0, 1000.0))
       ->capture_default_str();
   command->add_option("-o,--output", o->output, ".npy, .npz or .csv")->required();
+  add_shard_option(*command, o->shard);
   command->add_flag("--append", o->append, "Keep the rows that the output file has, and add what is missing");
   command->callback([o] { extract(*o); });
 }
