@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "runtime/core/error.h"
+#include "runtime/core/processors.h"
 
 namespace graft {
 namespace {
@@ -53,8 +54,7 @@ Loader::Loader(const Pipeline& pipeline, std::vector<LoadRequest> requests, size
     slot.batch.first = i * batch_size_;
     slot.missing = std::min(batch_size_, requests_.size() - std::min(requests_.size(), slot.batch.first));
   }
-  const unsigned count =
-      threads > 0 ? static_cast<unsigned>(threads) : std::max(1u, std::thread::hardware_concurrency());
+  const unsigned count = threads > 0 ? static_cast<unsigned>(threads) : static_cast<unsigned>(usable_processors());
   for (unsigned i = 0; i < count; ++i) threads_.emplace_back([this] { work(); });
 }
 

@@ -6,6 +6,7 @@
 #include <thread>
 #include <vector>
 
+#include "runtime/core/processors.h"
 #include "runtime/cpu/vector/tiles.h"
 
 namespace graft::app {
@@ -55,8 +56,7 @@ void at_once(unsigned threads, const Work& work) {
 }  // namespace
 
 MachinePeaks measure_peaks(int threads) {
-  const unsigned count =
-      threads > 0 ? static_cast<unsigned>(threads) : std::max(1U, std::thread::hardware_concurrency());
+  const unsigned count = threads > 0 ? static_cast<unsigned>(threads) : static_cast<unsigned>(usable_processors());
   MachinePeaks peaks;
   std::vector<double> each(count);
   at_once(count, [&](unsigned i) { each[i] = tiles_of_a_thread(0.2); });

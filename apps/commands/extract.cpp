@@ -14,6 +14,7 @@
 #include "apps/drawing/scatter.h"
 #include "apps/library/scores.h"
 #include "apps/pictures/shard.h"
+#include "augment/data/file_kinds.h"
 #include "finetune/features/tsne.h"
 #include "graft/dataset.h"
 #include "graft/error.h"
@@ -92,6 +93,16 @@ void tell_beginning(const FeatureWriter& writer, const Options& o) {
   if (writer.kept() > 0) tell(std::to_string(writer.kept()) + " pictures that " + o.output + " holds already are kept");
 }
 
+/// Where the model's own names are no pictures' classes, all parts number the classes of all pictures.
+void name_all_classes(std::vector<std::string>& labels, const std::vector<std::string>& classes) {
+  std::set<std::string> names(classes.begin(), classes.end());
+  names.erase("");
+  if (std::any_of(labels.begin(), labels.end(), [&](const std::string& label) { return names.contains(label); }))
+    return;
+  labels.assign(names.begin(), names.end());
+  sort_naturally(labels);
+}
+
 void extract(const Options& o) {
   check_features_path(o.output);
   RunSettings settings;
@@ -107,6 +118,7 @@ void extract(const Options& o) {
     if (pictures.paths.empty()) throw Error("no pictures were given", "name files, folders or globs");
     remove_repetitions(pictures.paths, o.common.quiet);
     classes = class_names(pictures, o, labels);  // by all pictures, whichever part is taken
+    if (!o.shard.whole()) name_all_classes(labels, classes);
     part = o.shard.take(pictures);
     o.shard.keep(classes);
     if (pictures.paths.empty()) throw Error(part, "divide them into fewer").about("shard");

@@ -15,6 +15,7 @@
 #include "augment/loader.h"
 #include "graft/model.h"
 #include "runtime/core/error.h"
+#include "runtime/core/processors.h"
 
 namespace graft::app {
 namespace {
@@ -108,8 +109,7 @@ void bench_pictures(const CommonOptions& common, const std::string& model, const
   context.colour_axes = colour_axes_of(paths);
   const Pipeline evaluation = evaluation_pipeline(preprocessing),
                  training = make_pipeline(augmentation, context, preprocessing);
-  const int threads =
-      common.threads > 0 ? common.threads : static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
+  const int threads = common.threads > 0 ? common.threads : usable_processors();
   const auto batch = static_cast<size_t>(common.batch > 0 ? common.batch : 32);
   json result{
       {"threads", threads}, {"batch", batch}, {"files", paths.size()}, {"data", data}, {"augment", augmentation}};

@@ -12,7 +12,10 @@ Shard parsed(const std::string& text) {
   const auto [slash, wrong] = std::from_chars(text.data(), end, shard.number);
   if (wrong != std::errc() || slash == end || *slash != '/') return {0, 0};
   const auto [behind, also_wrong] = std::from_chars(slash + 1, end, shard.count);
-  if (also_wrong != std::errc() || behind != end || shard.number < 1 || shard.number > shard.count) return {0, 0};
+  constexpr size_t kMost = 1'000'000;  // that products of sizes cannot overflow
+  if (also_wrong != std::errc() || behind != end || shard.number < 1 || shard.number > shard.count ||
+      shard.count > kMost)
+    return {0, 0};
   return shard;
 }
 

@@ -10,6 +10,7 @@
 #include "graft/error.h"
 #include "importer/model.h"
 #include "runtime/core/error.h"
+#include "runtime/core/processors.h"
 
 namespace graft::app {
 namespace {
@@ -59,7 +60,7 @@ struct ServedModel::Impl {
     classifying.emplace(prepared, [this](std::vector<PictureJob> jobs) { run_classify(std::move(jobs)); });
     preparing.emplace(
         one, [this](std::vector<PictureJob> jobs) { prepare(std::move(jobs)); },
-        std::max(1u, std::thread::hardware_concurrency()));
+        static_cast<unsigned>(usable_processors()));
     embedding.emplace(limits, [this](std::vector<PictureJob> jobs) { run_embed(std::move(jobs)); });
     explaining.emplace(one, [this](std::vector<PictureJob> jobs) { run_explain(std::move(jobs)); });
     inferring.emplace(one, [this](std::vector<TensorJob> jobs) { run_infer(jobs.front()); });

@@ -54,7 +54,7 @@ class Directories {
     double degrees = 0, unit = 1;
     for (size_t i = 0; i < entry->count; ++i, unit /= 60) {
       const uint32_t above = number(at + 8 * i, 4), below = number(at + 8 * i + 4, 4);
-      if (below == 0 && above != 0) return std::nullopt;
+      if (below == 0 && (above != 0 || i == 0)) return std::nullopt;
       if (below != 0) degrees += unit * above / below;  // 0/0: seconds that nobody knows
     }
     return degrees;

@@ -1,4 +1,5 @@
 #include "augment/data/each_picture.h"
+#include "runtime/core/processors.h"
 
 #include <algorithm>
 #include <atomic>
@@ -19,7 +20,7 @@ void each_picture(const std::vector<std::string>& paths, const DecodeOptions& op
       }
     }
   };
-  const size_t wanted = threads > 0 ? static_cast<size_t>(threads) : std::max(1u, std::thread::hardware_concurrency());
+  const size_t wanted = threads > 0 ? static_cast<size_t>(threads) : static_cast<unsigned>(usable_processors());
   std::vector<std::thread> workers;
   for (size_t i = 0; i < std::min(wanted, paths.size()); ++i) workers.emplace_back(work);
   for (std::thread& worker : workers) worker.join();

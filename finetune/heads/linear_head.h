@@ -34,7 +34,10 @@ class ClassMeans final : public Linear {
   static constexpr ComponentText kText{
       "prototype", "each class by the mean of its pictures, from one picture a class on; no layer is trained",
       "f_c = ⟨x, μ_c⟩ - ‖μ_c‖²/2 on standardised features"};
-  using Linear::Linear;
+  struct Options {
+    void describe(SettingVisitor&) {}
+  };
+  explicit ClassMeans(const Options&) : Linear(HeadOptions{}) {}
 };
 
 }  // namespace graft::heads

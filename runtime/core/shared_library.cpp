@@ -15,6 +15,8 @@ SharedLibrary::SharedLibrary(const std::string& soname, const std::string& purpo
               "install it", ErrorCode::unsupported);
 }
 
+void* SharedLibrary::address_if_any(const char* name) const { return dlsym(handle_, name); }
+
 void* SharedLibrary::address_of(const char* name) const {
   void* address = dlsym(handle_, name);
   if (!address)

@@ -19,8 +19,15 @@ class SharedLibrary {
     return reinterpret_cast<Function*>(address_of(name));
   }
 
+  /// The same; null where the library, and those that it depends on, have none.
+  template <typename Function>
+  Function* function_if_any(const char* name) const {
+    return reinterpret_cast<Function*>(address_if_any(name));
+  }
+
  private:
   void* address_of(const char* name) const;
+  void* address_if_any(const char* name) const;
   std::string soname_;
   void* handle_ = nullptr;
 };

@@ -6,9 +6,11 @@
 #include <array>
 #include <atomic>
 #include <chrono>
+#include <cstdlib>
+#include <exception>
 #include <memory>
 #include <mutex>
-#include <system_error>
+#include <new>
 #include <thread>
 #include <utility>
 
@@ -60,11 +62,14 @@ class alignas(64) Region {
   bool take() { return !taken_.load(std::memory_order_relaxed) && !taken_.exchange(true, std::memory_order_acquire); }
   void give_back() { taken_.store(false, std::memory_order_release); }
 
+  /// Whether so many threads can share it: false where there is no memory for that.
+  bool has_room(int64_t threads) {
+    if (threads <= capacity_) return true;
+    shares_.reset(new (std::nothrow) NextPart[static_cast<size_t>(threads)]);
+    capacity_ = shares_ ? threads : 0;
+    return shares_ != nullptr;
+  }
   void open(int64_t parts, int64_t threads, RegionBody body, void* context) {
-    if (threads > capacity_) {
-      shares_ = std::make_unique<NextPart[]>(static_cast<size_t>(threads));
-      capacity_ = threads;
-    }
     parts_ = parts;
     threads_ = threads;
     body_ = body;
@@ -135,15 +140,22 @@ thread_local bool inside_ = false;   // a region's body runs
 
 class ThreadPool {
  public:
-  /// Never destroyed: its threads wait in it until the process ends.
+  /// Never destroyed: its threads wait in it until the process ends. A forked process, which has none of them, begins
+  /// with a pool of its own.
   static ThreadPool& shared() {
-    static auto* const pool = new ThreadPool;
-    return *pool;
+    static const bool made = [] {
+      renew();
+      pthread_atfork(nullptr, nullptr, renew);
+      return true;
+    }();
+    static_cast<void>(made);
+    return *pool_.load(std::memory_order_acquire);
   }
 
   void run(int64_t parts, int64_t threads, RegionBody body, void* context) {
     Region* const region = free_region();
-    if (!region) {
+    if (!region || !region->has_room(threads)) {
+      if (region) region->give_back();
       for (int64_t part = 0; part < parts; ++part) body(context, part, 0);
       return;
     }
@@ -157,6 +169,8 @@ class ThreadPool {
   }
 
  private:
+  static void renew() { pool_.store(new ThreadPool, std::memory_order_release); }
+
   Region* free_region() {
     for (Region& region : regions_)
       if (region.take()) return &region;
@@ -167,17 +181,19 @@ class ThreadPool {
   void have_helpers(int64_t count) {
     if (count <= helpers_.load(std::memory_order_acquire)) return;
     const std::lock_guard lock(starting_);
-    // Signals are for the threads of the program.
-    sigset_t all, before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
+    if (refused_) return;
+    // Signals are for the threads of the program, but for those that a fault of this thread's own raises.
+    sigset_t blocked, before;
+    sigfillset(&blocked);
+    for (const int fault : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTRAP}) sigdelset(&blocked, fault);
+    pthread_sigmask(SIG_SETMASK, &blocked, &before);
     try {
       for (int64_t i = helpers_.load(std::memory_order_relaxed); i < count; ++i) {
         std::thread([this, i] { help_for_ever(i + 1); }).detach();
         helpers_.store(i + 1, std::memory_order_release);
       }
-    } catch (const std::system_error&) {
-      // The threads that there are do the work.
+    } catch (const std::exception&) {
+      refused_ = true;  // the threads that there are do the work, and nobody asks again at each region
     }
     pthread_sigmask(SIG_SETMASK, &before, nullptr);
   }
@@ -209,19 +225,31 @@ class ThreadPool {
     }
   }
 
+  static inline std::atomic<ThreadPool*> pool_{nullptr};
   std::array<Region, kRegions> regions_;
   alignas(64) std::atomic<uint32_t> opened_{0};  // regions, since the process began
   alignas(64) std::atomic<int64_t> spinning_{0};
   std::atomic<int64_t> asleep_{0};
   std::atomic<int64_t> helpers_{0};
   std::mutex starting_;
+  bool refused_ = false;  // the system gives no more threads
 };
+
+/// OMP_NUM_THREADS, which people and batch systems set for whatever computes, else all processors.
+int usual_thread_count() {
+  static const int count = [] {
+    const char* const text = std::getenv("OMP_NUM_THREADS");
+    const int wanted = text ? std::atoi(text) : 0;
+    return wanted > 0 ? wanted : usable_processors();
+  }();
+  return count;
+}
 
 }  // namespace
 
 int thread_count() {
   if (inside_) return 1;
-  return thread_count_ > 0 ? thread_count_ : usable_processors();
+  return thread_count_ > 0 ? thread_count_ : usual_thread_count();
 }
 
 int set_thread_count(int threads) { return std::exchange(thread_count_, std::max(threads, 0)); }

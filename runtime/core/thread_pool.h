@@ -8,7 +8,7 @@ namespace graft {
 /// thread, at first usable_processors(). 1 inside a region: regions do not nest.
 int thread_count();
 
-/// For regions that the calling thread opens from here on; 0: usable_processors(). Returns what was set before.
+/// For regions that the calling thread opens from here on; 0: as at first. Returns what was set before.
 int set_thread_count(int threads);
 
 /// One part of a parallel region. `slot` is below the region's number of threads, and no two parts that run at the same

@@ -1,7 +1,6 @@
 #include "runtime/ops/gemm.h"
 
 #include <algorithm>
-#include <array>
 #include <cstring>
 #include <vector>
 
@@ -277,8 +276,7 @@ class BatchPart {
 };
 
 /// Batched product with broadcasting: operands are seen with strides of zero only along whole batch dimensions of 1,
-/// which oneDNN broadcasts itself. Threads share the first batch dimension that has several matrices, or, of a single
-/// one, the matrix.
+/// which oneDNN broadcasts itself. Threads share the matrices, or, of a single one, the matrix.
 class MatMulKernel final : public Kernel {
  public:
   explicit MatMulKernel(const KernelRequest& request) {
@@ -291,28 +289,13 @@ class MatMulKernel final : public Kernel {
     while (a.shape.rank() < y.shape.rank()) insert(a, 0);
     while (b.shape.rank() < y.shape.rank()) insert(b, 0);
     const size_t matrix = y.shape.size() - 2;
-    size_t shared = 0;
-    while (shared < matrix && y.shape[shared] < 2) ++shared;
-    if (shared == matrix || y.shape.elements() == 0) {
+    size_t first = 0;
+    while (first < matrix && y.shape[first] < 2) ++first;
+    if (first == matrix || y.shape.elements() == 0) {
       const int threads = threads_for(y.shape[matrix], a.shape[matrix + 1], y.shape[matrix + 1]);
       slots_.emplace_back().emplace_back(a, b, y, threads);
     } else {
-      count_ = y.shape[shared];
-      constexpr int64_t kMostParts = 16;  // by the shape alone: oneDNN's kernels, and their sums, follow from it
-      each_ = (count_ + kMostParts - 1) / kMostParts;
-      const auto of = [&](Operand operand, int64_t matrices) {
-        if (operand.shape[shared] > 1) operand.shape[shared] = matrices;
-        return operand;
-      };
-      const auto step = [&](const Operand& operand) {
-        return operand.shape[shared] > 1 ? each_ * operand.strides[shared] : 0;
-      };
-      steps_ = {step(a), step(b), step(y)};
-      for (int64_t slot = 0; slot < std::min<int64_t>((count_ + each_ - 1) / each_, thread_count()); ++slot) {
-        auto& sizes = slots_.emplace_back();
-        for (const int64_t matrices : {each_, count_ % each_})
-          if (matrices > 0) sizes.emplace_back(of(a, matrices), of(b, matrices), of(y, matrices), 1);
-      }
+      divide(a, b, y, first, matrix);
     }
     for (const BatchPart& part : slots_[0]) slot_scratch_ = std::max(slot_scratch_, part.scratch_bytes());
   }
@@ -320,16 +303,52 @@ class MatMulKernel final : public Kernel {
   void run(const KernelArguments& args) override {
     const auto *a = static_cast<const float*>(args.inputs[0]), *b = static_cast<const float*>(args.inputs[1]);
     auto* const y = static_cast<float*>(args.outputs[0]);
-    if (count_ == 1) return slots_[0][0].run(a, b, y, args.scratch);
-    parallel_parts((count_ + each_ - 1) / each_, std::ssize(slots_), [&](int64_t part, int64_t slot) {
-      const bool last = (part + 1) * each_ > count_;
+    if (parts_.empty()) return slots_[0][0].run(a, b, y, args.scratch);
+    parallel_parts(std::ssize(parts_), std::ssize(slots_), [&](int64_t p, int64_t slot) {
+      const Part& part = parts_[static_cast<size_t>(p)];
       const auto s = static_cast<size_t>(slot);
-      slots_[s][last].run(a + part * steps_[0], b + part * steps_[1], y + part * steps_[2],
-                          static_cast<std::byte*>(args.scratch) + s * slot_scratch_);
+      slots_[s][part.is_rest].run(a + part.a, b + part.b, y + part.y,
+                                  static_cast<std::byte*>(args.scratch) + s * slot_scratch_);
     });
   }
 
  private:
+  /// Some neighbours along one batch dimension.
+  struct Part {
+    int64_t a, b, y;  // elements before it
+    bool is_rest;     // of the dimension, which holds no whole number of parts
+  };
+
+  /// Into about kWanted parts, by the shape alone: oneDNN's kernels, and the order of their sums, follow from it.
+  void divide(const Operand& a, const Operand& b, const Operand& y, size_t first, size_t matrix) {
+    constexpr int64_t kWanted = 16;
+    // Dimensions before the last that is divided are taken one index at a time.
+    size_t last = first;
+    int64_t outer = 1;
+    while (last + 1 < matrix && outer * y.shape[last] < kWanted) outer *= y.shape[last++];
+    const int64_t count = y.shape[last], wanted = std::clamp<int64_t>((kWanted + outer - 1) / outer, 1, count),
+                  each = (count + wanted - 1) / wanted;
+    const auto of = [&](Operand operand, int64_t matrices) {
+      for (size_t d = first; d < last; ++d) operand.shape[d] = 1;
+      if (operand.shape[last] > 1) operand.shape[last] = matrices;
+      return operand;
+    };
+    const auto offset = [&](const Operand& operand, int64_t index, int64_t at) {
+      int64_t elements = operand.shape[last] > 1 ? at * operand.strides[last] : 0;
+      for (size_t d = last; d-- > first; index /= y.shape[d])
+        if (operand.shape[d] > 1) elements += index % y.shape[d] * operand.strides[d];
+      return elements;
+    };
+    for (int64_t index = 0; index < outer; ++index)
+      for (int64_t at = 0; at < count; at += each)
+        parts_.push_back({offset(a, index, at), offset(b, index, at), offset(y, index, at), at + each > count});
+    for (int64_t slot = 0; slot < std::min<int64_t>(std::ssize(parts_), thread_count()); ++slot) {
+      auto& sizes = slots_.emplace_back();
+      for (const int64_t matrices : {each, count % each})
+        if (matrices > 0) sizes.emplace_back(of(a, matrices), of(b, matrices), of(y, matrices), 1);
+    }
+  }
+
   static void insert(Operand& operand, int64_t at) {
     // The stride of an extent of 1 never moves anything, but oneDNN takes a matrix's for its leading dimension, which
     // must span a row.
@@ -339,9 +358,8 @@ class MatMulKernel final : public Kernel {
     operand.strides.insert(operand.strides.begin() + at, stride);
   }
 
-  int64_t count_ = 1, each_ = 1;    // matrices along the shared dimension, and of a part
-  std::array<int64_t, 3> steps_{};  // elements of a, b and y from one part to the next
   size_t slot_scratch_ = 0;
+  std::vector<Part> parts_;                    // none: one product, shared by oneDNN's threads
   std::vector<std::vector<BatchPart>> slots_;  // by slot: parts of each_ matrices, and the last where it is smaller
 };
 

@@ -8,30 +8,40 @@ namespace {
 
 struct Library {
   OneDnn functions{};
+  // Of the OpenMP that oneDNN itself depends on; null where it has none.
   void (*set_openmp_threads)(int) = nullptr;
+  int (*openmp_threads)() = nullptr;
 };
 
-Library open_library() {
-  static const SharedLibrary library(GRAFT_ONEDNN_LIBRARY, "convolutions and matrix products of these shapes");
-  Library found;
-#define GRAFT_FIND(name) found.functions.name = library.function<decltype(::name)>(#name);
-  GRAFT_ONEDNN_FUNCTIONS(GRAFT_FIND)
+const Library& library() {
+  static const Library opened = [] {
+    static const SharedLibrary file(GRAFT_ONEDNN_LIBRARY, "convolutions and matrix products of these shapes");
+    Library found;
+#define GRAFT_FIND(name) found.functions.name = file.function<decltype(::name)>(#name);
+    GRAFT_ONEDNN_FUNCTIONS(GRAFT_FIND)
 #undef GRAFT_FIND
-  found.set_openmp_threads = library.function<void(int)>("omp_set_num_threads");  // of what oneDNN itself depends on
-  return found;
+    found.set_openmp_threads = file.function_if_any<void(int)>("omp_set_num_threads");
+    found.openmp_threads = file.function_if_any<int()>("omp_get_max_threads");
+    return found;
+  }();
+  return opened;
 }
 
 }  // namespace
 
-const OneDnn& onednn() {
-  static const Library library = open_library();
-  // oneDNN asks OpenMP how many threads the calling thread may have, which is a number of this thread's own there too.
-  thread_local int told = 0;
-  if (const int threads = thread_count(); threads != told) {
-    library.set_openmp_threads(threads);
-    told = threads;
-  }
-  return library.functions;
+OneDnnCall::OneDnnCall() {
+  const Library& opened = library();
+  if (!opened.set_openmp_threads || !opened.openmp_threads) return;
+  const int before = opened.openmp_threads(), wanted = thread_count();
+  if (before == wanted) return;
+  opened.set_openmp_threads(wanted);
+  before_ = before;
 }
+
+OneDnnCall::~OneDnnCall() {
+  if (before_ > 0) library().set_openmp_threads(before_);
+}
+
+const OneDnn* OneDnnCall::operator->() const { return &library().functions; }
 
 }  // namespace graft::cpu

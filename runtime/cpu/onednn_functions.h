@@ -50,7 +50,21 @@ struct OneDnn {
 #undef GRAFT_DECLARE
 };
 
+/// For one call: `onednn()->dnnl_…(…)`. oneDNN asks OpenMP how many threads the calling thread may have; for the call
+/// it is thread_count(), and afterwards again what whoever else uses OpenMP in this thread had set.
+class OneDnnCall {
+ public:
+  OneDnnCall();
+  ~OneDnnCall();
+  OneDnnCall(const OneDnnCall&) = delete;
+  OneDnnCall& operator=(const OneDnnCall&) = delete;
+  const OneDnn* operator->() const;
+
+ private:
+  int before_ = 0;  // 0: it was as it is
+};
+
 /// Opens the library. Throws Error (unsupported) where it is not there or lacks a function.
-const OneDnn& onednn();
+inline OneDnnCall onednn() { return {}; }
 
 }  // namespace graft::cpu

@@ -81,6 +81,8 @@ TEST(ExifPosition, WhatIsNoPlaceOnEarthIsNone) {
   EXPECT_FALSE(exif_position(located(true, 'N', {{91, 1}}, 'E', {{20, 1}})));
   EXPECT_FALSE(exif_position(located(true, 'N', {{10, 1}}, 'E', {{181, 1}})));
   EXPECT_FALSE(exif_position(located(true, 'N', {{10, 0}}, 'E', {{20, 1}})));
+  // What cameras write that have not found their place yet.
+  EXPECT_FALSE(exif_position(located(true, 'N', {{0, 0}, {0, 0}, {0, 0}}, 'E', {{0, 0}, {0, 0}, {0, 0}})));
   EXPECT_FALSE(exif_position({}));
 }
 

@@ -113,6 +113,22 @@ class CInterface(ScratchTest):
         self.assertFalse(self.c.graft_rows_get(rows, c.c_size_t(99)))
         self.c.graft_rows_free(rows)
 
+    def test_openmp_of_the_program_around_it_is_left_alone(self):
+        """oneDNN shares libgomp with whoever else has it, NumPy or PyTorch, say."""
+        openmp = c.CDLL("libgomp.so.1")
+        graft("new", "alexnet", "-o", self.base / "alexnet.onnx", "--classes", 10, "--quiet")  # whose first layers are oneDNN's
+        for threads in (3, 7):
+            openmp.omp_set_num_threads(threads)
+            for file in (self.model, self.base / "alexnet.onnx"):
+                model = c.c_void_p()
+                self.assertEqual(self.c.graft_model_open(str(file).encode(), None, c.byref(model)), 0)
+                rows = c.c_void_p()
+                picture = (Picture * 1)(Picture(path=self.paths[0].encode()))
+                self.assertEqual(self.c.graft_features(model, None, picture, c.c_size_t(1), c.byref(rows)), 0, self.c.graft_last_error())
+                self.c.graft_rows_free(rows)
+                self.c.graft_model_close(model)
+            self.assertEqual(openmp.omp_get_max_threads(), threads)
+
     def test_failures_have_a_status_and_a_line(self):
         model, out = self.open(), c.c_void_p()
         cases = ((2, self.c.graft_model_open, (b"/nowhere.onnx", None, c.byref(out)), b"nowhere.onnx"), (3, self.c.graft_model_open, (self.paths[0].encode(), None, c.byref(out)), b".png"), (1, self.c.graft_model_open, (None, None, c.byref(out)), b"path is NULL"),

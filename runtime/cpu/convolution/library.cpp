@@ -174,7 +174,8 @@ class ConvolutionKernel final : public Kernel {
     bias_ = bias ? unbound(bias_desc) : memory();
     // oneDNN fixes in a primitive how many threads run it. What is little and has no parts is no work for two.
     constexpr int64_t kLittle = 1 << 22;
-    const ThreadLimit limit(in_parts_ || products < kLittle ? 1 : thread_count());
+    primitive_threads_ = in_parts_ || products < kLittle ? 1 : thread_count();
+    const ThreadLimit limit(primitive_threads_);
     using Forward = dnnl::convolution_forward;
     const auto weights = any_layout(grouped_weight_shape(w.shape, op.groups));
     for (const Part& part : parts) {
@@ -226,6 +227,7 @@ class ConvolutionKernel final : public Kernel {
       part.source.set_data_handle(const_cast<float*>(x + part.x_offset));
       part.target.set_data_handle(y + part.y_offset);
       part.scratch.set_data_handle(static_cast<std::byte*>(a.scratch) + static_cast<size_t>(slot) * slot_scratch_);
+      const ThreadLimit limit(primitive_threads_);
       part.arguments.execute(part.primitive);
       if (in_parts_ && parts_are_whole_ && activation_.kind != Activation::Kind::none)
         vector_loops().activate(part.y_elements, y + part.y_offset, activation_, y + part.y_offset);
@@ -247,6 +249,7 @@ class ConvolutionKernel final : public Kernel {
   Activation activation_;
   bool residual_in_place_, has_residual_;
   bool in_parts_ = false, parts_are_whole_ = false;  // whole: each lies in one piece
+  int primitive_threads_ = 1;
   int64_t threads_ = 1, output_elements_ = 0;
   size_t slot_scratch_ = 0;
   const Tensor* constant_weights_ = nullptr;
@@ -281,7 +284,8 @@ class BackwardDataKernel final : public Kernel {
     in_parts_ = parts.size() > 1;
     threads_ = std::min<int64_t>(std::ssize(parts), thread_count());
     const Geometry g = geometry(op.window);
-    const ThreadLimit limit(in_parts_ ? 1 : thread_count());
+    primitive_threads_ = in_parts_ ? 1 : thread_count();
+    const ThreadLimit limit(primitive_threads_);
     const auto weights = any_layout(grouped_weight_shape(w.shape, op.groups));
     dnnl::primitive_attr attributes;
     attributes.set_scratchpad_mode(dnnl::scratchpad_mode::user);
@@ -325,6 +329,7 @@ class BackwardDataKernel final : public Kernel {
       part.target.set_data_handle(const_cast<float*>(dy + part.dy_offset));
       part.source.set_data_handle(bare + part.dx_offset);
       part.scratch.set_data_handle(static_cast<std::byte*>(a.scratch) + static_cast<size_t>(slot) * slot_scratch_);
+      const ThreadLimit limit(primitive_threads_);
       part.arguments.execute(part.primitive);
     };
     if (in_parts_)
@@ -352,6 +357,7 @@ class BackwardDataKernel final : public Kernel {
 
   Epilogue tail_;
   int64_t elements_, threads_ = 1;
+  int primitive_threads_ = 1;
   bool in_parts_ = false;
   size_t slot_scratch_ = 0;
   const Tensor* constant_weights_ = nullptr;

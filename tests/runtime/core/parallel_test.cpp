@@ -1,6 +1,8 @@
 #include "runtime/core/parallel.h"
 
 #include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <chrono>
@@ -91,13 +93,36 @@ TEST_F(ParallelTest, ManyThreadsOpenRegionsAtTheSameTime) {
   EXPECT_EQ(sum, 40 * 100 * 64);
 }
 
-TEST_F(ParallelTest, RegionsFindThreadsThatHaveFallenAsleep) {
-  for (int round = 0; round < 5; ++round) {
-    std::this_thread::sleep_for(std::chrono::milliseconds(2));
-    std::atomic<int> ran{0};
-    parallel_team(4, [&](int64_t, int64_t) { ++ran; });
-    EXPECT_EQ(ran, 4);
+/// Parts that wait for each other end only where each has a thread of its own.
+TEST_F(ParallelTest, ThreadsHelpAtOnceAndAfterTheyHaveSlept) {
+  using Clock = std::chrono::steady_clock;
+  for (int round = 0; round < 20; ++round) {
+    if (round % 2 == 1) std::this_thread::sleep_for(std::chrono::milliseconds(3));
+    std::atomic<int> here{0};
+    const auto end = Clock::now() + std::chrono::seconds(60);
+    parallel_team(4, [&](int64_t, int64_t) {
+      ++here;
+      while (here < 4 && Clock::now() < end) std::this_thread::yield();
+    });
+    ASSERT_LT(Clock::now(), end) << "fewer than four threads took part in round " << round;
   }
+}
+
+TEST_F(ParallelTest, AForkedProcessHasThreadsOfItsOwn) {
+  parallel_team(4, [](int64_t, int64_t) {});  // so that there are some to lose
+  const pid_t child = fork();
+  if (child == 0) {
+    std::atomic<int> here{0};
+    const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(60);
+    parallel_team(4, [&](int64_t, int64_t) {
+      ++here;
+      while (here < 4 && std::chrono::steady_clock::now() < end) std::this_thread::yield();
+    });
+    _exit(std::chrono::steady_clock::now() < end ? 0 : 1);
+  }
+  int status = 0;
+  ASSERT_EQ(waitpid(child, &status, 0), child);
+  EXPECT_EQ(status, 0);
 }
 
 TEST(PartsTest, AreANumberForEachThreadAndNoMoreThanUnits) {
