@@ -109,6 +109,11 @@ TEST_F(ParallelTest, ThreadsHelpAtOnceAndAfterTheyHaveSlept) {
 }
 
 TEST_F(ParallelTest, AForkedProcessHasThreadsOfItsOwn) {
+#if defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+  GTEST_SKIP() << "the thread sanitizer starts no threads behind a fork";
+#endif
+#endif
   parallel_team(4, [](int64_t, int64_t) {});  // so that there are some to lose
   const pid_t child = fork();
   if (child == 0) {
