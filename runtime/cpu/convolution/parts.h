@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <vector>
 
-#include "runtime/cpu/onednn.h"
 #include "runtime/core/thread_limit.h"
+#include "runtime/cpu/onednn.h"
 #include "runtime/ops/window.h"
 
 namespace graft::cpu {
