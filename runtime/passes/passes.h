@@ -60,6 +60,10 @@ void fold_batch_norm(Graph& graph);
 /// Moves a following Add and activation into the node before it, where that node can carry them.
 void fuse_epilogues(Graph& graph);
 
+/// Turns each BatchNorm one of whose parameters is computed into arithmetic, through which gradients pass. Networks
+/// that standardise their weights (NFNet) are exported so: the mean and variance are those of a weight.
+void expand_computed_batch_norm(Graph& graph);
+
 /// Turns each BatchNorm whose scale or bias is trainable into BatchNormTraining. Returns, for each, the running mean
 /// and variance (constants) with the values that hold the batch's own.
 struct BatchStatistics {

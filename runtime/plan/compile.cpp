@@ -1,7 +1,9 @@
 #include <algorithm>
+#include <ranges>
 
 #include "runtime/core/error.h"
 #include "runtime/core/memory_text.h"
+#include "runtime/ops/reshape.h"
 #include "runtime/plan/plan.h"
 
 namespace graft {
@@ -79,6 +81,24 @@ struct TrainingGraph {
   Gradients gradients;
 };
 
+/// Gradients are row-major, as their parameters are. A parameter that a picture operator reads as its picture (a
+/// position encoding before a 1×1 convolution) gets a channels-last one, which is copied.
+void make_gradients_row_major(Graph& graph, Gradients& gradients) {
+  const std::vector<bool> weight_like = weight_like_values(graph);
+  const std::vector<int> producers = graph.producers();
+  for (ValueId& gradient : gradients.of | std::views::values) {
+    if (gradient == kNoValue || graph.value(gradient).shape.rank() != 4 || weight_like[static_cast<size_t>(gradient)])
+      continue;
+    const int producer = producers[static_cast<size_t>(gradient)];
+    if (producer < 0 || graph.nodes[static_cast<size_t>(producer)].op->layout() != Operator::Layout::channels_last)
+      continue;
+    const ValueId copy = graph.add(graph.unused_name(graph.value(gradient).name + ":row_major"),
+                                   std::make_shared<Identity>(), {gradient});
+    std::ranges::replace(graph.outputs, gradient, copy);
+    gradient = copy;
+  }
+}
+
 TrainingGraph training_graph(const Graph& graph, const OpenDims& dims, const Backend& backend) {
   Graph g = specialise(graph, dims, backend);
   remove_identities(g, /*keep_dropout=*/true);
@@ -87,6 +107,7 @@ TrainingGraph training_graph(const Graph& graph, const OpenDims& dims, const Bac
   canonicalise_dense(g);
   remove_dead_code(g);
   const size_t scores = g.outputs.size();  // before the passes append what they leave behind
+  expand_computed_batch_norm(g);
   auto norms = train_batch_norm(g);
   fold_batch_norm(g);
   fuse_epilogues(g);
@@ -100,6 +121,7 @@ TrainingGraph training_graph(const Graph& graph, const OpenDims& dims, const Bac
   fuse_epilogues(g);  // sums of a value's gradients
   share_batch_statistics(g);
   share_norm_gradients(g);
+  make_gradients_row_major(g, gradients);
   return {std::move(g), scores, std::move(norms), std::move(gradients)};
 }
 
