@@ -183,10 +183,24 @@ class Job {
       if (const int norms = insert_norms(model_.graph, choice->norms); norms > 0)
         listener_.note(std::to_string(norms) +
                        " batch norms stand behind convolutions while they train, and are folded into them at the end");
-    if (choice && !choice->head.weight.empty()) set_head(model_.graph, head_, choice->head);
+    std::optional<Graph> untrained;  // the model if deeper training is broken off before it is better
+    if (choice && !choice->head.weight.empty()) {
+      // Deeper training begins with a head of its own: a fitted one's large weights drive the layers below far off.
+      if (choice->report.epochs > 0) untrained = model_.graph.independent_copy();
+      set_head(untrained ? *untrained : model_.graph, head_, choice->head);
+    }
     inner_.best = [this](const EpochReport& report) { tell_improved(report); };
     TrainResult trained = choice && choice->report.epochs == 0 ? fitted_head() : train_network(classes);
     inner_.best = nullptr;
+    if (untrained && (trained.stopped_early || !trained.diverged.empty()) &&
+        trained.best_val_score < head_alone_->val_score) {
+      model_.graph = std::move(*untrained);
+      if (trained.history.empty()) listener_.epoch(*head_alone_);
+      trained.history = {*head_alone_};
+      trained.best_epoch = 1;
+      trained.best_val_score = head_alone_->val_score;
+      listener_.note("deeper training ended before it was better than the head alone, which is the model now");
+    }
     for (const std::string& reason : trained.skipped)
       if (std::find(result_.skipped.begin(), result_.skipped.end(), reason) == result_.skipped.end())
         result_.skipped.push_back(reason);
@@ -342,8 +356,9 @@ class Job {
       return train(model_.graph, head_, *whole_, *whole_, classes, options_, inner_, *backend_, &features);
     } catch (const Error& error) {
       if (error.code() != ErrorCode::cancelled || !head_alone_) throw;
-      stopped_while_choosing_ = true;  // before its first step: the chosen head alone is a model already
-      return fitted_head();
+      TrainResult none;  // before its first step: the chosen head alone is a model already
+      none.stopped_early = true;
+      return none;
     }
   }
 

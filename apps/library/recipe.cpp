@@ -36,7 +36,8 @@ void write_record(const std::string& path, const RecipeChoice& choice) {
              << ',' << in_one_field(t.verdict) << '\n';
     stream << kChosen << "preprocessing " << choice.form.preprocessing << "; flips " << choice.report.flips
            << "; epochs " << choice.report.epochs << "; freeze " << choice.report.freeze << "; joined "
-           << choice.report.joined << "; head " << static_cast<int>(choice.kind) << '\n';
+           << choice.report.joined << "; head " << static_cast<int>(choice.kind) << "; rate "
+           << choice.report.trunk_rate << '\n';
   });
 }
 
@@ -54,6 +55,7 @@ std::optional<RecipeChoice> recorded(const std::string& text) {
       if (choice.report.freeze.ends_with(';')) choice.report.freeze.pop_back();
       int kind = 0;
       stream >> word >> choice.report.joined >> semicolon >> word >> kind;
+      if (float rate = 1; stream >> semicolon >> word >> rate) choice.report.trunk_rate = rate;
       if (kind >= 0 && kind <= static_cast<int>(HeadKind::class_means)) choice.kind = static_cast<HeadKind>(kind);
       choice.input = choice.report.joined ? HeadInput::joined : HeadInput::features;
       choice.form.variants =
@@ -187,7 +189,8 @@ RecipeChoice RecipeChooser::choose(FinetuneSettings& settings, TrainOptions& opt
     choice.norms = measure_activations(problem_, choice.form, options, backend_);
     RecipeNetwork network = problem_.network(choice.report.freeze, choice.input);
     insert_norms(network.graph, choice.norms);
-    choice.training = depth_options(options, network.graph, network.head, choice.report.epochs);
+    choice.training =
+        depth_options(options, network.graph, network.head, choice.report.epochs, choice.report.trunk_rate);
   } else {
     options.checkpoint.resume = false;  // what was fitted is fitted again, and soon
     choice = settings.recipe.empty() ? choose_recipe(problem_, bank(), options, listener_, backend_)
@@ -201,7 +204,7 @@ RecipeChoice RecipeChooser::choose(FinetuneSettings& settings, TrainOptions& opt
     CheckpointOptions checkpoint = options.checkpoint;
     checkpoint.fingerprint += "\nrecipe=" + std::to_string(choice.form.preprocessing) +
                               (choice.report.flips ? "f" : "n") + choice.report.freeze + "-" +
-                              std::to_string(choice.report.epochs);
+                              std::to_string(choice.report.epochs) + "-" + std::to_string(choice.report.trunk_rate);
     options = choice.training;
     options.checkpoint = checkpoint;
   }

@@ -69,6 +69,7 @@ json recipe_json(const RecipeSearch& recipe) {
           {"freeze", recipe.freeze},
           {"joined_layers", recipe.joined},
           {"epochs", recipe.epochs},
+          {"trunk_rate", recipe.trunk_rate},
           {"l2", recipe.l2},
           {"temperature", recipe.temperature},
           {"budget", recipe.budget},

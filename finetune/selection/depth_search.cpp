@@ -19,9 +19,19 @@ constexpr int kFewHeldOut = 16;
 constexpr double kManyPasses = 6;
 /// Batches that are timed where it matters.
 constexpr int64_t kTimedBatches = 5;
-/// The part of the time left that a depth may take where deeper ones follow: the first is cheap.
-constexpr double kFirst = 0.3, kSecond = 0.6;
-/// A trial that takes so many times what it was allowed is given up.
+/// Steps below which a trial tells little of what a depth would come to.
+constexpr double kFairSteps = 240;
+/// Where a head leaves errors that deeper training may mend, choosing may take so many times as long, unless the user
+/// said how long.
+constexpr double kDepthBudget = 3;
+/// The learning rate below the head, as a part of the largest that such layers bear, for pictures that the network
+/// nearly knows: at the largest it forgets what serves them.
+constexpr float kNearRate = 0.3f;
+/// The accuracy on pictures held out from which on nothing deeper is tried.
+constexpr double kNearlyAll = 0.99;
+/// The part of the time left that may go into telling a gain from chance.
+constexpr double kCloserLook = 0.8;
+/// A trial that takes so many times what is left is given up.
 constexpr double kOverrun = 1.25;
 /// Pictures that a final training of layers below the head sees, and its epochs.
 constexpr double kPicturesSeen = 6000;
@@ -47,6 +57,7 @@ struct DepthSearch::Trial {
   std::string freeze;
   RecipeNetwork network;
   FeatureRows rows;  // of no cache: pictures
+  const Fold* fold = nullptr;
   std::vector<int64_t> pictures;
   TrainOptions options;
   double deadline = 0;
@@ -58,6 +69,18 @@ std::vector<std::string> depths_to_try(int64_t layers) {
     if (n >= 1 && n < layers) depths.push_back("last:" + std::to_string(n));
   depths.emplace_back("none");
   return depths;
+}
+
+double fair_epochs(std::span<const TrialCost> trials, double seconds, double steps_per_epoch) {
+  double epoch_of_each = 0, fair = 0;
+  for (size_t i = 0; i < trials.size(); ++i) {
+    seconds -= trials[i].beside;
+    epoch_of_each += trials[i].epoch;
+    const double epochs = std::max(0.0, seconds / epoch_of_each);
+    if (i > 0 && epochs * steps_per_epoch < kFairSteps) break;
+    fair = epochs;
+  }
+  return fair;
 }
 
 DepthSearch::DepthSearch(const RecipeProblem& problem, const FeatureBank& bank, const TrainOptions& options,
@@ -73,46 +96,65 @@ DepthSearch::DepthSearch(const RecipeProblem& problem, const FeatureBank& bank, 
       form_(form),
       input_(input),
       layers_(layers) {
-  for (size_t i = 0; i < training_.size(); ++i) (targets_.fold[i] == 0 ? held_out_ : rest_).push_back(training_[i]);
+  folds_.resize(static_cast<size_t>(targets_.folds));
+  for (size_t i = 0; i < training_.size(); ++i)
+    for (size_t f = 0; f < folds_.size(); ++f)
+      (targets_.fold[i] == static_cast<int>(f) ? folds_[f].held_out : folds_[f].rest).push_back(training_[i]);
 }
 
 std::optional<FoundDepth> DepthSearch::run(const LinearCandidate& head) {
-  head_ = &head;
   const HeldOut all = judged(head, targets_);
-  reference_ = judged(head, targets_, 0);
+  for (size_t f = 0; f < folds_.size(); ++f) folds_[f].reference = judged(head, targets_, static_cast<int>(f));
   const auto errors = errors_of(all);
   if (errors < kFewErrors) {
     journal_.note("deeper training is not tried: the head is wrong on " + std::to_string(errors) + " of " +
                   std::to_string(all.right.size()) + " pictures not seen, too few to show a gain");
     return std::nullopt;
   }
-  if (held_out_.size() < kFewHeldOut) {
-    journal_.note("deeper training is not tried: " + std::to_string(held_out_.size()) +
+  if (folds_[0].held_out.size() < kFewHeldOut) {
+    journal_.note("deeper training is not tried: " + std::to_string(folds_[0].held_out.size()) +
                   " pictures held out could not show a gain");
     return std::nullopt;
   }
+  allow_more_time(errors, all.right.size());
+  near_ = all.accuracy() >= kNear;
+  trunk_rate_ = near_ ? kNearRate : 1;
   // A fifth of the layers takes little time and tells a far set from a near one; half of them come within little of
   // all.
   const std::vector<std::string> depths = depths_to_try(layers_);
   comparisons_ = static_cast<int>(depths.size());
   for (size_t i = 0; i < depths.size() && !journal_.stopped; ++i) {
-    double allowed = journal_.left() * (i == 0 ? kFirst : kSecond);
-    // What would be left for the deeper ones must be of use to the next.
-    if (i + 1 == depths.size() || journal_.left() - allowed < cost_of(depths[i + 1]).least()) allowed = journal_.left();
-    try_depth(depths[i], allowed);
+    if (found_ && found_->judged.accuracy() >= kNearlyAll) {
+      journal_.note("training " + in_words(depths[i]) + ": not tried, " + found_->layers + " leave little to gain");
+      break;
+    }
+    try_depth(std::span(depths).subspan(i));
   }
   return found_;
 }
 
+void DepthSearch::allow_more_time(int64_t errors, size_t pictures) {
+  if (problem_.budget >= 0) return;
+  const std::string before = std::to_string(static_cast<int>(std::lround(journal_.budget)));
+  journal_.budget *= kDepthBudget;
+  journal_.note("the head alone is wrong on " + std::to_string(errors) + " of " + std::to_string(pictures) +
+                " pictures not seen: choosing may take about " + seconds_text(journal_.budget) +
+                " in all, so that deeper training can be tried (" + mention("budget") + " " + before + " prevents it)");
+}
+
+double DepthSearch::steps_per_epoch() const {
+  return static_cast<double>(folds_[0].rest.size()) / static_cast<double>(std::min(options_.batch, kDepthBatch));
+}
+
 /// Without rows, the part that stays frozen is computed for each batch; batch norms are measured at the end.
-DepthSearch::Cost DepthSearch::cost_of(const std::string& freeze) const {
+TrialCost DepthSearch::cost_of(const std::string& freeze) const {
   const double share =
       freeze == "none" ? 1 : static_cast<double>(std::stoll(freeze.substr(5))) / static_cast<double>(layers_);
-  const double picture = bank_.seconds_per_picture(), pass = picture * static_cast<double>(rest_.size());
+  const double picture = bank_.seconds_per_picture(), pass = picture * static_cast<double>(folds_[0].rest.size());
   const bool kept = bank_.boundary(freeze, input_, form_.preprocessing, training_).cache != nullptr;
-  Cost cost;
+  TrialCost cost;
   cost.epoch = (passes_ * share + (kept ? 0 : 1 - share)) * pass;
-  cost.beside = (kept ? share : 1) * pass + picture * static_cast<double>(held_out_.size());
+  cost.beside = (kept ? share : 1) * pass + picture * static_cast<double>(folds_[0].held_out.size());
   return cost;
 }
 
@@ -127,34 +169,42 @@ RecipeNetwork DepthSearch::network(const std::string& freeze) {
   return network;
 }
 
-void DepthSearch::try_depth(const std::string& freeze, double allowed) {
-  const std::string layers = in_words(freeze);
+void DepthSearch::try_depth(std::span<const std::string> depths) {
+  const std::string layers = in_words(depths.front());
   try {
-    try_within(freeze, allowed);
+    try_within(depths, journal_.left());
   } catch (const Error& error) {
     if (journal_.listener_threw() || error.code() == ErrorCode::internal) throw;
     journal_.note("training " + layers + ": not possible: " + error.what());
   }
 }
 
-void DepthSearch::try_within(const std::string& freeze, double allowed) {
+void DepthSearch::try_within(std::span<const std::string> depths, double allowed) {
+  const std::string& freeze = depths.front();
   const std::string layers = in_words(freeze);
   const double begin = journal_.seconds();
   const auto room = [&] { return allowed - (journal_.seconds() - begin - measuring_); };
-  Cost cost = cost_of(freeze);
-  const int wanted = epochs_for(rest_.size());
+  TrialCost cost = cost_of(freeze);
+  const int wanted = epochs_for(folds_[0].rest.size());
   const auto too_little = [&] {
-    if (room() >= cost.least()) return false;
+    const double possible = (room() - cost.beside) / cost.epoch;
+    // What already gains is trained long enough to be hard to beat by a trial that is too short.
+    const bool is_fair = possible >= wanted || possible * steps_per_epoch() >= kFairSteps;
+    if (found_ ? is_fair : room() >= cost.least()) return false;
     journal_.note("training " + layers + ": not tried, an epoch takes about " + seconds_text(cost.epoch) + " of " +
                   seconds_text(std::max(0.0, room())) + " that are left for it; " + mention("budget") + " " +
                   std::to_string(static_cast<int>(
-                      std::ceil(journal_.budget - journal_.left() + 2 * (2 * cost.epoch + cost.beside)))) +
+                      std::ceil(journal_.budget - journal_.left() +
+                                1.5 * (std::max(2.0, kFairSteps / steps_per_epoch()) * cost.epoch + cost.beside)))) +
                   " would do");
     return true;
   };
   measuring_ = 0;
   if (too_little()) return;
-  Trial trial{freeze, network(freeze), bank_.boundary(freeze, input_, form_.preprocessing, training_), rest_, {}, 0};
+  Trial trial;
+  trial.freeze = freeze;
+  trial.network = network(freeze);
+  trial.rows = bank_.boundary(freeze, input_, form_.preprocessing, training_);
   if (trial.rows.cache) {
     trial.network.graph = split_for_training(trial.network.graph, options_, backend_).rest;
     remove_dead_code(trial.network.graph);
@@ -162,59 +212,88 @@ void DepthSearch::try_within(const std::string& freeze, double allowed) {
     journal_.note("training " + layers + ": what they read takes too much memory to be kept; it is computed each time");
   }
   const Graph start = trial.network.graph;
-  const auto prepare = [&](int epochs) {
+  const auto prepare = [&](const Fold& fold, int epochs) {
+    trial.fold = &fold;
+    trial.pictures = fold.rest;
     trial.network.graph = start.independent_copy();
-    set_head(trial.network.graph, trial.network.head, head_->without_fold(0));
-    trial.options = depth_options(options_, trial.network.graph, trial.network.head, epochs);
+    trial.options = depth_options(options_, trial.network.graph, trial.network.head, epochs, trunk_rate_);
     trial.options.checkpoint = {};
     trial.options.cache.mode = trial.rows.cache ? CacheOptions::Mode::automatic : CacheOptions::Mode::off;
-    trial.deadline = begin + measuring_ + kOverrun * allowed;
   };
+  trial.deadline = begin + measuring_ + kOverrun * allowed;
   if (room() - cost.beside < wanted * cost.epoch * kManyPasses / passes_ &&
-      static_cast<int64_t>(rest_.size()) >= kTimedBatches * options_.batch) {
-    prepare(1);
+      static_cast<int64_t>(folds_[0].rest.size()) >= kTimedBatches * options_.batch) {
+    prepare(folds_[0], 1);
     const double took = seconds_per_step(trial);
     if (took > 0) {
-      const double epoch = took * static_cast<double>(rest_.size()) / static_cast<double>(trial.options.batch);
+      const double epoch = took * static_cast<double>(folds_[0].rest.size()) / static_cast<double>(trial.options.batch);
       passes_ *= epoch / cost.epoch;
       cost.epoch = epoch;
     }
     if (too_little()) return;
   }
-  const double epochs_possible = (room() - cost.beside) / cost.epoch;
-  const int epochs = std::clamp(static_cast<int>(epochs_possible), 1, wanted);
-  if (epochs_possible < 1) trial.pictures = thinned(epochs_possible);
-  prepare(epochs);
-  const std::optional<HeldOut> now = outcome(trial);
-  if (!now) return;
-  const std::string what =
-      layers + ", " + std::to_string(epochs) + (epochs == 1 ? " epoch" : " epochs") +
-      (trial.pictures.size() < rest_.size() ? " of " + std::to_string(trial.pictures.size()) + " pictures" : "");
-  keep_if_better(trial, *now, what, begin, cost.epoch / 0.8);
+  std::vector<TrialCost> costs;
+  for (const std::string& depth : depths) costs.push_back(cost_of(depth));
+  costs.front() = cost;
+  const double possible = fair_epochs(costs, room(), steps_per_epoch()), part = std::min(1.0, possible);
+  const int epochs = std::clamp(static_cast<int>(possible), 1, wanted);
+  prepare(folds_[0], epochs);
+  if (part < 1) trial.pictures = thinned(part);
+  const double trial_begin = journal_.seconds();
+  const std::optional<HeldOut> first = outcome(trial);
+  if (!first) return;
+  std::string what = layers + ", " + std::to_string(epochs) + (epochs == 1 ? " epoch" : " epochs") +
+                     (part < 1 ? " of " + std::to_string(trial.pictures.size()) + " pictures" : "");
+  HeldOut now = *first, reference = folds_[0].reference;
+  const bool promises = now.loss() < reference.loss() && now.accuracy() >= reference.accuracy();
+  // What a near set can gain is small. For a far one, deeper training promises more than a closer look.
+  if (promises && part == 1 && (near_ || depths.size() == 1)) {
+    const double each = epochs * cost.epoch + cost.beside;
+    const size_t others =
+        std::min(folds_.size() - 1, static_cast<size_t>(std::max(0.0, kCloserLook * journal_.left() / each)));
+    trial.deadline += static_cast<double>(others) * each;
+    for (size_t f = 1; f <= others; ++f) {
+      prepare(folds_[f], epochs);
+      const std::optional<HeldOut> judged = outcome(trial);
+      if (!judged) return;
+      now.append(*judged);
+      reference.append(folds_[f].reference);
+    }
+    if (others > 0) what += ", in " + std::to_string(others + 1) + " folds";
+  }
+  keep_if_better(trial, now, reference, first->loss(), what, trial_begin, cost.epoch / 0.8);
 }
 
-void DepthSearch::keep_if_better(const Trial& trial, const HeldOut& now, const std::string& what, double begin,
-                                 double epoch_seconds) {
-  const bool better = is_better_beyond_chance(now, reference_, comparisons_);
-  journal_.add(what, now, begin,
-               better ? ""
-                      : "no gain beyond chance: head alone " + percent_text(reference_.accuracy()) + ", loss " +
-                            fixed_text(reference_.loss(), 3));
-  if (!better) return;
-  if (found_ && now.loss() >= found_->judged.loss()) {  // the finer measure: both may have few errors
-    journal_.trials.back().verdict = "less than the depth above";
+void DepthSearch::keep_if_better(const Trial& trial, const HeldOut& now, const HeldOut& reference, double loss,
+                                 const std::string& what, double begin, double epoch_seconds) {
+  if (!is_better_beyond_chance(now, reference, comparisons_)) {
+    const MeanDifference gain = mean_difference(reference.losses, now.losses);
+    journal_.add(what, now, begin,
+                 "no gain beyond chance: head alone " + percent_text(reference.accuracy()) + ", loss " +
+                     fixed_text(reference.loss(), 3) + ", less by " + fixed_text(gain.mean, 3) + " ± " +
+                     fixed_text(gain.error, 3));
     return;
   }
-  journal_.trials[journal_.chosen].verdict = found_ ? "less than another depth" : "training deeper gains";
+  journal_.add(what, now, begin, "");
+  if (found_ && loss >= found_->loss)  // the finer measure: both may have few errors
+    journal_.trials.back().verdict = "less than what was found above";
+  else
+    keep(trial, now, loss, now.accuracy() - reference.accuracy(), epoch_seconds);
+}
+
+void DepthSearch::keep(const Trial& trial, const HeldOut& judged, double loss, double gain, double epoch_seconds) {
+  journal_.trials[journal_.chosen].verdict = found_ ? "less than another training" : "training deeper gains";
   journal_.chosen = journal_.trials.size() - 1;
   const int epochs = epochs_for(training_.size());
   found_ = FoundDepth{trial.freeze,
                       in_words(trial.freeze),
                       epochs,
-                      depth_options(options_, trial.network.graph, trial.network.head, epochs),
+                      trunk_rate_,
+                      depth_options(options_, trial.network.graph, trial.network.head, epochs, trunk_rate_),
                       *norms_,
-                      now,
-                      now.accuracy() - reference_.accuracy(),
+                      judged,
+                      loss,
+                      gain,
                       epoch_seconds};
 }
 
@@ -229,7 +308,7 @@ void DepthSearch::train_trial(Trial& trial, const std::function<bool()>& batch) 
   const SampleSource& source = problem_.pictures(form_);
   Graph& graph = trial.network.graph;
   // What validates an epoch chooses nothing here: a batch of it is enough.
-  std::vector<int64_t> few = held_out_;
+  std::vector<int64_t> few = trial.fold->held_out;
   few.resize(std::min(few.size(), static_cast<size_t>(trial.options.batch)));
   if (trial.rows.cache) {
     const RunFeatures features{trial.rows, trial.rows, trial.pictures, few, {0}};
@@ -272,10 +351,11 @@ std::optional<HeldOut> DepthSearch::outcome(Trial& trial) {
     return std::nullopt;
   }
   const SampleSource& source = problem_.pictures(form_);
-  HeldOut now = trial.rows.cache
-                    ? judge_rows(trial.network.graph, trial.rows, held_out_, source, trial.options, backend_)
-                    : judge_network(trial.network.graph, SampleSubset(source, held_out_), options_, backend_);
-  if (now.losses.size() == reference_.losses.size()) return now;
+  HeldOut now =
+      trial.rows.cache
+          ? judge_rows(trial.network.graph, trial.rows, trial.fold->held_out, source, trial.options, backend_)
+          : judge_network(trial.network.graph, SampleSubset(source, trial.fold->held_out), options_, backend_);
+  if (now.losses.size() == trial.fold->reference.losses.size()) return now;
   journal_.note("training " + layers + ": not judged, some pictures cannot be read again");
   return std::nullopt;
 }

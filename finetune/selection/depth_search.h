@@ -2,6 +2,7 @@
 
 #include <functional>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -12,23 +13,40 @@
 
 namespace graft {
 
+/// The accuracy out of fold of a head from which on a set counts as near to what the network was trained for.
+inline constexpr double kNear = 0.9;
+
 /// A depth that gains.
 struct FoundDepth {
   std::string freeze;
-  std::string layers;     // in words
-  int epochs = 0;         // of the training on all pictures
-  TrainOptions training;  // the same
-  NormStatistics norms;   // to be inserted
-  HeldOut judged;
+  std::string layers;        // in words
+  int epochs = 0;            // of the training on all pictures
+  float trunk_rate = 1;      // the same, as depth_options takes it
+  TrainOptions training;     // the same
+  NormStatistics norms;      // to be inserted
+  HeldOut judged;            // on fold 0, and on others where that did not tell enough
+  double loss = 0;           // on fold 0, by which depths are compared
   double gain = 0;           // of accuracy, over the head alone
   double epoch_seconds = 0;  // of all pictures, estimated
 };
 
+/// Seconds of an epoch of a trial, and of what it takes beside its epochs.
+struct TrialCost {
+  double epoch = 0, beside = 0;
+  /// Below it a trial shows nothing.
+  double least() const { return beside + 0.4 * epoch; }
+};
+
+/// Epochs of the first of `trials` that `seconds` allow if those behind it get as many, since trials of different
+/// lengths say little of each other. Trials that could then not be judged, nor what is behind them, do not count.
+double fair_epochs(std::span<const TrialCost> trials, double seconds, double steps_per_epoch);
+
 /// Names of the depths that a search tries, in their order: a fifth of the `layers`, half of them, all.
 std::vector<std::string> depths_to_try(int64_t layers);
 
-/// Looks for a depth of training that gains over a head, by the pictures of fold 0, which that head and the trials do
-/// not see. [Kumar et al. 2022, LP-FT]
+/// Looks for a depth of training that gains over a head, by pictures that neither that head nor
+/// the trials have seen: those of fold 0, and where their number does not tell what seems a gain from chance, of other
+/// folds too.
 class DepthSearch {
  public:
   /// All but `layers`, those below the head, outlives it. `training`: readable pictures, whose labels and folds
@@ -43,26 +61,28 @@ class DepthSearch {
 
  private:
   struct Trial;
-  /// Seconds of an epoch of a trial, and of what it takes beside its epochs.
-  struct Cost {
-    double epoch = 0, beside = 0;
-    /// Below it a trial shows nothing.
-    double least() const { return beside + 0.4 * epoch; }
+  struct Fold {
+    std::vector<int64_t> held_out, rest;
+    HeldOut reference;  // the head
   };
-  Cost cost_of(const std::string& freeze) const;
-  /// What goes wrong in a trial is told, and ends that trial alone.
-  void try_depth(const std::string& freeze, double allowed);
-  void try_within(const std::string& freeze, double allowed);
+  TrialCost cost_of(const std::string& freeze) const;
+  void allow_more_time(int64_t errors, size_t pictures);
+  double steps_per_epoch() const;
+  /// The first of `depths`. What goes wrong in a trial is told, and ends that trial alone.
+  void try_depth(std::span<const std::string> depths);
+  void try_within(std::span<const std::string> depths, double allowed);
   /// Marked, with norms inserted.
   RecipeNetwork network(const std::string& freeze);
-  void keep_if_better(const Trial& trial, const HeldOut& now, const std::string& what, double begin,
-                      double epoch_seconds);
+  /// Adds a trial to the journal, and keeps it where it is better than the head and what was kept. `loss`: on fold 0.
+  void keep_if_better(const Trial& trial, const HeldOut& now, const HeldOut& reference, double loss,
+                      const std::string& what, double begin, double epoch_seconds);
+  void keep(const Trial& trial, const HeldOut& judged, double loss, double gain, double epoch_seconds);
   void train_trial(Trial& trial, const std::function<bool()>& batch);
   /// Of a few batches; the trial has to be prepared anew afterwards. 0 where it was stopped.
   double seconds_per_step(Trial& trial);
   /// Trains and judges; nothing where it was stopped or took too long.
   std::optional<HeldOut> outcome(Trial& trial);
-  /// Every so many of the pictures that train, class by class.
+  /// Every so many of the pictures that train beside fold 0, class by class.
   std::vector<int64_t> thinned(double part) const;
 
   const RecipeProblem& problem_;
@@ -75,12 +95,12 @@ class DepthSearch {
   const PictureForm& form_;
   HeadInput input_;
   int64_t layers_;
-  const LinearCandidate* head_ = nullptr;
-  std::vector<int64_t> held_out_, rest_;
-  HeldOut reference_;                    // of the head
+  std::vector<Fold> folds_;
+  bool near_ = false;  // whether the head alone is nearly always right
+  float trunk_rate_ = 1;
   std::optional<NormStatistics> norms_;  // measured when the first depth is tried
   double measuring_ = 0;                 // seconds that this took of a trial's, which are not its own
-  int comparisons_ = 1;                  // depths that may be tried
+  int comparisons_ = 1;                  // candidates that may be tried
   std::optional<FoundDepth> found_;
   double passes_ = 3.2;  // what a picture takes in a training step, in passes forward of what is trained
 };

@@ -10,7 +10,6 @@
 namespace graft {
 namespace {
 
-constexpr int64_t kDepthBatch = 16;
 /// Pictures that activations are measured on.
 constexpr size_t kMeasured = 128;
 
@@ -66,7 +65,7 @@ NormStatistics measure_activations(const RecipeProblem& problem, const PictureFo
 }
 
 TrainOptions depth_options(const TrainOptions& given, const Graph& graph, const std::vector<std::string>& head,
-                           int epochs) {
+                           int epochs, float trunk_rate) {
   bool norms = false, dense = false;
   for (const Node& node : graph.nodes) {
     if (node.inputs.size() < 2 || node.inputs[1] == kNoValue) continue;
@@ -84,8 +83,8 @@ TrainOptions depth_options(const TrainOptions& given, const Graph& graph, const 
   options.rate = {};
   options.batch = std::min(given.batch, kDepthBatch);
   options.averaging.recalibrate = norms;
-  options.rate.lr = norms && !dense ? 1e-3f : 1e-4f;  // what no norm holds in place bears less
-  options.rate.trunk_scale = 1;
+  options.rate.lr = 1e-3f;
+  options.rate.trunk_scale = (norms && !dense ? 1.0f : 0.1f) * trunk_rate;  // what no norm holds in place bears less
   options.keep_last = true;
   return options;
 }

@@ -12,6 +12,9 @@
 
 namespace graft {
 
+/// Pictures in a batch of a training of layers below the head, at most.
+inline constexpr int64_t kDepthBatch = 16;
+
 /// Writes a fitted head into a network's.
 void set_head(Graph& graph, const std::vector<std::string>& head, const LinearHeadWeights& weights);
 
@@ -20,10 +23,10 @@ void set_head(Graph& graph, const std::vector<std::string>& head, const LinearHe
 NormStatistics measure_activations(const RecipeProblem& problem, const PictureForm& form, const TrainOptions& options,
                                    const Backend& backend);
 
-/// How layers below a head that already fits are trained: AdamW, at one rate for all, batch norms by their batches.
-/// `head`: names of its values.
+/// How a head and layers below it are trained: AdamW, batch norms by their batches. `head`: names of its values;
+/// `trunk_rate`: the learning rate below the head, as a part of the largest that such layers bear.
 TrainOptions depth_options(const TrainOptions& options, const Graph& graph, const std::vector<std::string>& head,
-                           int epochs);
+                           int epochs, float trunk_rate);
 
 /// What a network is worth on the pictures of a source, in their plain view, weighed by the options' class weights.
 /// Those that cannot be read are left out.

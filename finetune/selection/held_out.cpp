@@ -35,6 +35,12 @@ HeldOut HeldOut::unweighted() const {
   return same;
 }
 
+void HeldOut::append(const HeldOut& other) {
+  losses.insert(losses.end(), other.losses.begin(), other.losses.end());
+  right.insert(right.end(), other.right.begin(), other.right.end());
+  weights.insert(weights.end(), other.weights.begin(), other.weights.end());
+}
+
 double HeldOut::loss() const {
   const double all = std::accumulate(weights.begin(), weights.end(), 0.0);
   return all > 0 ? std::accumulate(losses.begin(), losses.end(), 0.0) / all : 0;

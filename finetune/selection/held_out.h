@@ -11,6 +11,8 @@ struct HeldOut {
   std::vector<bool> right;      // the largest score is the label's
   std::vector<double> weights;  // of the pictures
   void add(std::span<const float> scores, int label, double weight = 1);
+  /// The pictures of another behind these.
+  void append(const HeldOut& other);
   double loss() const;      // weighted mean; 0 of none
   double accuracy() const;  // 0 to 1; 0 of none
   double weighted_accuracy() const;

@@ -41,13 +41,6 @@ std::vector<float> scores_of(const LinearHeadWeights& head, std::span<const floa
   return scores;
 }
 
-double temperature_without(const std::vector<float>& scores, const ClassTargets& targets, int fold) {
-  std::vector<int> labels = targets.labels;
-  for (size_t i = 0; i < labels.size(); ++i)
-    if (targets.fold[i] < 0 || targets.fold[i] == fold) labels[i] = -1;
-  return best_temperature(scores, labels, targets.classes);
-}
-
 HalfwayScale::HalfwayScale(const FeatureMatrix& features) : mean(features.width()), scale(features.width()) {
   const size_t rows = features.rows(), width = features.width();
   std::vector<double> sum(width, 0), square(width, 0);

@@ -51,9 +51,6 @@ class LinearCandidate {
   virtual double temperature() const = 0;
   /// Of all pictures; the temperature is folded into the weights.
   virtual LinearHeadWeights fit() const = 0;
-  /// A head that has not seen the labels of a fold. Its temperature, one number, follows from the scores of the other
-  /// folds' pictures.
-  virtual LinearHeadWeights without_fold(int fold) const = 0;
   /// The penalty that was chosen; 0 where there is none.
   virtual double penalty() const { return 0; }
 };
@@ -63,9 +60,6 @@ HeldOut judged(const LinearCandidate& candidate, const ClassTargets& targets, in
 
 /// What a head makes of features: rows × classes.
 std::vector<float> scores_of(const LinearHeadWeights& head, std::span<const float> features);
-
-/// The temperature of scores out of fold, pictures × classes, by the pictures of all folds but one.
-double temperature_without(const std::vector<float>& scores, const ClassTargets& targets, int fold);
 
 /// Mean and scale that standardise features halfway: (x - mean)·scale with scale = 1/√(σ·s), s being the root mean
 /// square of all σ. A penalty on weights then neither follows the features' own scales alone nor blows up those that

@@ -78,9 +78,4 @@ LinearHeadWeights Prototypes::fit() const {
   return scale_.folded(means.weight, means.bias, temperature_);
 }
 
-LinearHeadWeights Prototypes::without_fold(int fold) const {
-  const Means means = means_without(fold);
-  return scale_.folded(means.weight, means.bias, temperature_ * temperature_without(scores_, targets_, fold));
-}
-
 }  // namespace graft

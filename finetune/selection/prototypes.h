@@ -16,7 +16,6 @@ class Prototypes final : public LinearCandidate {
   double temperature() const override { return temperature_; }
   bool judges() const { return judges_; }
   LinearHeadWeights fit() const override;
-  LinearHeadWeights without_fold(int fold) const override;
 
  private:
   struct Means {

@@ -71,7 +71,6 @@ HeldOut run_recipe(const RecipeProblem& problem, FeatureBank& bank, const TrainO
   RecipeNetwork network = problem.network(choice.report.freeze, choice.input);
   network.graph = network.graph.independent_copy();
   insert_norms(network.graph, choice.norms);
-  set_head(network.graph, network.head, choice.head);
   TrainOptions training = choice.training;
   training.checkpoint = {};
   bool stopped = false;

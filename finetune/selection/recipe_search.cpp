@@ -27,8 +27,6 @@ constexpr size_t kJudges = 160;
 constexpr double kGuess = 0.5;
 /// Below so many pictures in a class, its mean may serve better than fitted weights.
 constexpr int kFewShots = 5;
-/// The accuracy out of fold from which on a set counts as near to what the network was trained for.
-constexpr double kNear = 0.9;
 
 class RecipeSearcher {
  public:
@@ -80,7 +78,8 @@ class RecipeSearcher {
       depth.norms = measure_activations(problem_, training_form(), options_, backend_);
       Graph graph = deeper.graph;
       insert_norms(graph, depth.norms);
-      depth.training = depth_options(options_, graph, deeper.head, depth.epochs);
+      depth.trunk_rate = known.report.trunk_rate;
+      depth.training = depth_options(options_, graph, deeper.head, depth.epochs, depth.trunk_rate);
       depth_ = std::move(depth);
     }
     choice_.report.conclusion = "as it was chosen before";
@@ -93,6 +92,7 @@ class RecipeSearcher {
     if (depth_) {
       report.freeze = depth_->freeze;
       report.epochs = depth_->epochs;
+      report.trunk_rate = depth_->trunk_rate;
       choice_.training = depth_->training;
       choice_.norms = depth_->norms;
     }

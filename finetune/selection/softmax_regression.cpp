@@ -201,10 +201,4 @@ LinearHeadWeights SoftmaxRegression::fit() const {
   return scale_.folded(problem.weight(), problem.bias(), temperature());
 }
 
-LinearHeadWeights SoftmaxRegression::without_fold(int fold) const {
-  const auto classes = static_cast<size_t>(targets_.classes), at = static_cast<size_t>(fold) * classes;
-  return scale_.folded({fold_weight_.data() + at * width_, classes * width_}, {fold_bias_.data() + at, classes},
-                       temperature() * temperature_without(scores_, targets_, fold));
-}
-
 }  // namespace graft

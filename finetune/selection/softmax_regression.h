@@ -35,7 +35,6 @@ class SoftmaxRegression final : public LinearCandidate {
   double penalty() const override { return best().l2; }
   /// At the best penalty, which means as much to all pictures as it did to those of a fold: λ·n is kept.
   LinearHeadWeights fit() const override;
-  LinearHeadWeights without_fold(int fold) const override;
 
  private:
   class Problem;

@@ -1,8 +1,10 @@
 """What `graft finetune` without settings makes of a folder: it chooses by training pictures held out."""
 import csv
 import json
+import signal
+import subprocess
 
-from support import BUNDLED, ScratchTest, graft, graft_json
+from support import BUNDLED, GRAFT, ScratchTest, graft, graft_json
 
 
 class ChosenRecipe(ScratchTest):
@@ -53,6 +55,23 @@ class ChosenRecipe(ScratchTest):
         resumed = graft_json("finetune", self.blank, self.far, "-o", run, "--budget", 300, "--no-report", "--resume")
         self.assertEqual(resumed["recipe"]["freeze"], report["recipe"]["freeze"])
         self.assertEqual((run / "model.onnx").read_bytes(), model)
+
+    def test_deeper_training_that_is_interrupted_at_once_leaves_the_head(self):
+        run = self.base / "far-interrupted"
+        process = subprocess.Popen([GRAFT, "finetune", self.blank, self.far, "-o", run, "--budget", "300", "--no-report"],
+                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        for line in process.stderr:
+            if " parameters trained, " in line:
+                process.send_signal(signal.SIGINT)
+                break
+        said = process.communicate(timeout=120)[1]
+        self.assertEqual(process.returncode, 130, said)
+        self.assertIn("ended before it was better than the head alone", said)
+        report = json.loads((run / "metrics.json").read_text())
+        self.assertGreater(report["recipe"]["epochs"], 0)
+        told = graft_json("evaluate", run / "model.onnx", self.far)
+        self.assertAlmostEqual(told["top1"], report["best_val_top1"], places=6)
+        self.assertGreater(told["top1"], 0.2)  # chance: 0.1
 
     def test_batch_norms_that_were_folded_are_put_back_while_it_trains(self):
         folded = self.base / "folded.onnx"

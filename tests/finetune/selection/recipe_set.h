@@ -125,7 +125,7 @@ struct Set {
   static TrainOptions options() {
     TrainOptions options;
     options.height = options.width = kSide;
-    options.batch = 16;
+    options.batch = 4;
     options.seed = 9;
     return options;
   }

@@ -105,26 +105,6 @@ TEST(SoftmaxRegression, TheTemperatureMakesProbabilitiesMostLikely) {
   EXPECT_LE(loss_at(1), loss_at(1.02));
 }
 
-TEST(SoftmaxRegression, AHeadWithoutAFoldDoesNotSeeItsLabels) {
-  ClassTargets honest = targets(), wrong = targets();
-  for (size_t i = 0; i < kPictures; ++i)
-    if (wrong.fold[i] == 2) wrong.labels[i] = (wrong.labels[i] + 1) % 3;
-  SoftmaxRegression a(matrix(), honest, 0), b(matrix(), wrong, 0);
-  a.sweep_at(0.1);
-  b.sweep_at(0.1);
-  const LinearHeadWeights left = a.without_fold(2), right = b.without_fold(2);
-  const auto length = [](const LinearHeadWeights& head) {
-    double square = 0;
-    for (const float w : head.weight) square += static_cast<double>(w) * static_cast<double>(w);
-    return std::sqrt(square);
-  };
-  for (size_t i = 0; i < left.weight.size(); ++i)  // but for its temperature
-    EXPECT_NEAR(static_cast<double>(left.weight[i]) / length(left),
-                static_cast<double>(right.weight[i]) / length(right), 2e-2)
-        << i;
-  EXPECT_GT(std::fabs(a.without_fold(1).weight[0] - b.without_fold(1).weight[0]), 1e-3);
-}
-
 TEST(SoftmaxRegression, AClassOfOnePictureTrainsAndIsNeverScored) {
   ClassTargets t = targets();
   t.classes = 4;
