@@ -274,6 +274,7 @@ void register_finetune(CLI::App& app) {
       ->add_option("--budget", o->settings.budget_seconds,
                    "Seconds for choosing what suits the pictures: preprocessing where the model does not say, flips, "
                    "views, the head's penalty, depth and epochs (-1: as long as the features took, at least a minute; "
+                   "three times that where the head leaves errors that deeper training may mend; "
                    "0, or with any setting of the training but --class-weights given: the plain recipe)")
       ->check(CLI::Range(-1.0, 1e7))
       ->type_name("SECONDS")

@@ -122,8 +122,14 @@ std::optional<FoundDepth> DepthSearch::run(const LinearCandidate& head) {
   // A fifth of the layers takes little time and tells a far set from a near one; half of them come within little of
   // all.
   const std::vector<std::string> depths = depths_to_try(layers_);
-  comparisons_ = static_cast<int>(depths.size());
+  // A far set may gain by any of them. On a near one a depth is only tried where the one above it gained, and needs no
+  // correction for their number (a fixed-sequence test).
+  comparisons_ = near_ ? 1 : static_cast<int>(depths.size());
   for (size_t i = 0; i < depths.size() && !journal_.stopped; ++i) {
+    if (near_ && i > 0 && !found_) {
+      journal_.note("training " + in_words(depths[i]) + ": not tried, since fewer gain nothing");
+      break;
+    }
     if (found_ && found_->judged.accuracy() >= kNearlyAll) {
       journal_.note("training " + in_words(depths[i]) + ": not tried, " + found_->layers + " leave little to gain");
       break;

@@ -42,7 +42,7 @@ struct RecipeProblem {
   std::vector<std::string> preprocessings;  // names; the first is what was given, others make it a guess
   int classes = 2;
   bool class_means = false;  // the head is each class's mean and no layer is trained, whatever else would be better
-  double budget = -1;        // seconds; below 0: as long as the features took, at least kLeastBudget
+  double budget = -1;  // seconds; below 0: as long as the features took, at least kLeastBudget, and more for depth
 };
 inline constexpr double kLeastBudget = 60;
 

@@ -31,11 +31,11 @@ struct RecipeChoice {
 /// Chooses what makes the best classifier of the training pictures, by pictures that each candidate has not seen; those
 /// that validate are never looked at. First the head, as a softmax regression on cached features: for each
 /// preprocessing where that is a guess, with mirrored views or without, with augmented ones or without, on the features
-/// alone or joined with earlier layers' averages. Then the depth: from that head on [Kumar et al. 2022], the last
-/// layers and all of them are trained on four fifths of the pictures, where the head's errors leave something to gain
-/// and the budget lasts; a depth is chosen where its gain on the fifth that it has not seen is beyond chance.
-/// `options`: of the run; what it says of length, rates and the optimizer is replaced. `bank`: of the same problem, or
-/// of one with more pictures. Throws Error where the pictures do not allow a choice.
+/// alone or joined with earlier layers' averages. Then the depth: with a new head, the last layers and all of them are
+/// trained on four fifths of the pictures, where the head's errors leave something to gain and the budget lasts; a
+/// depth is chosen where its gain on the fifth that it has not seen is beyond chance. `options`: of the run; what it
+/// says of length, rates and the optimizer is replaced. `bank`: of the same problem, or of one with more pictures.
+/// Throws Error where the pictures do not allow a choice.
 RecipeChoice choose_recipe(const RecipeProblem& problem, FeatureBank& bank, const TrainOptions& options,
                            const TrainListener& listener, const Backend& backend);
 

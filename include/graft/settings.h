@@ -78,8 +78,8 @@ struct FinetuneSettings {
   // What is done beside the run itself.
   /// "budget": seconds for choosing, by training pictures held out, what suits the set: preprocessing where it is a
   /// guess, mirrored and augmented views, the head's penalty, the depth that is trained and for how long. Below 0: as
-  /// long as the features took, and at least a minute. 0, or with any other setting of the training changed: the plain
-  /// recipe, which the settings are.
+  /// long as the features took, and at least a minute; thrice that where the head leaves errors. 0, or with any other
+  /// setting of the training changed: the plain recipe, which the settings are.
   double budget_seconds = -1;
   bool preprocessing_is_guess = false;  // whether `preprocessing` may be replaced by what the pictures speak for
   int folds = 0;                        // cross-validation in so many parts before the run; 0: none
