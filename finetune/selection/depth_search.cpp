@@ -127,7 +127,7 @@ std::optional<FoundDepth> DepthSearch::run(const LinearCandidate& head) {
   comparisons_ = near_ ? 1 : static_cast<int>(depths.size());
   for (size_t i = 0; i < depths.size() && !journal_.stopped; ++i) {
     if (near_ && i > 0 && !found_) {
-      journal_.note("training " + in_words(depths[i]) + ": not tried, since fewer gain nothing");
+      journal_.note("training " + in_words(depths[i]) + ": not tried, since fewer show no gain");
       break;
     }
     if (found_ && found_->judged.accuracy() >= kNearlyAll) {
@@ -221,7 +221,7 @@ void DepthSearch::try_within(std::span<const std::string> depths, double allowed
   const auto prepare = [&](const Fold& fold, int epochs) {
     trial.fold = &fold;
     trial.pictures = fold.rest;
-    trial.network.graph = start.independent_copy();
+    trial.network.graph = start.independent_copy();  // with its new head
     trial.options = depth_options(options_, trial.network.graph, trial.network.head, epochs, trunk_rate_);
     trial.options.checkpoint = {};
     trial.options.cache.mode = trial.rows.cache ? CacheOptions::Mode::automatic : CacheOptions::Mode::off;
@@ -255,17 +255,18 @@ void DepthSearch::try_within(std::span<const std::string> depths, double allowed
   // What a near set can gain is small. For a far one, deeper training promises more than a closer look.
   if (promises && part == 1 && (near_ || depths.size() == 1)) {
     const double each = epochs * cost.epoch + cost.beside;
-    const size_t others =
-        std::min(folds_.size() - 1, static_cast<size_t>(std::max(0.0, kCloserLook * journal_.left() / each)));
-    trial.deadline += static_cast<double>(others) * each;
-    for (size_t f = 1; f <= others; ++f) {
-      prepare(folds_[f], epochs);
+    const size_t affordable =
+        std::min(folds_.size(), 1 + static_cast<size_t>(std::max(0.0, kCloserLook * journal_.left() / each)));
+    size_t done = 1;
+    for (; done < affordable; ++done) {
+      prepare(folds_[done], epochs);
       const std::optional<HeldOut> judged = outcome(trial);
-      if (!judged) return;
+      if (!judged) break;
       now.append(*judged);
-      reference.append(folds_[f].reference);
+      reference.append(folds_[done].reference);
     }
-    if (others > 0) what += ", in " + std::to_string(others + 1) + " folds";
+    if (journal_.stopped) return;
+    if (done > 1) what += ", in " + std::to_string(done) + " folds";
   }
   keep_if_better(trial, now, reference, first->loss(), what, trial_begin, cost.epoch / 0.8);
 }

@@ -1,5 +1,4 @@
 #include <algorithm>
-#include <ranges>
 
 #include "runtime/core/error.h"
 #include "runtime/core/memory_text.h"
@@ -86,7 +85,7 @@ struct TrainingGraph {
 void make_gradients_row_major(Graph& graph, Gradients& gradients) {
   const std::vector<bool> weight_like = weight_like_values(graph);
   const std::vector<int> producers = graph.producers();
-  for (ValueId& gradient : gradients.of | std::views::values) {
+  for (auto& [parameter, gradient] : gradients.of) {
     if (gradient == kNoValue || graph.value(gradient).shape.rank() != 4 || weight_like[static_cast<size_t>(gradient)])
       continue;
     const int producer = producers[static_cast<size_t>(gradient)];
