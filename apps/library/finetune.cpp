@@ -193,7 +193,7 @@ class Job {
     TrainResult trained = choice && choice->report.epochs == 0 ? fitted_head() : train_network(classes);
     inner_.best = nullptr;
     if (untrained && (trained.stopped_early || !trained.diverged.empty()) &&
-        trained.best_val_score < head_alone_->val_score) {
+        (trained.history.empty() || trained.best_val_score < head_alone_->val_score)) {
       model_.graph = std::move(*untrained);
       if (trained.history.empty()) listener_.epoch(*head_alone_);
       trained.history = {*head_alone_};

@@ -55,7 +55,7 @@ std::optional<RecipeChoice> recorded(const std::string& text) {
       if (choice.report.freeze.ends_with(';')) choice.report.freeze.pop_back();
       int kind = 0;
       stream >> word >> choice.report.joined >> semicolon >> word >> kind;
-      if (float rate = 1; stream >> semicolon >> word >> rate) choice.report.trunk_rate = rate;
+      if (double rate = 1; stream >> semicolon >> word >> rate) choice.report.trunk_rate = rate;
       if (kind >= 0 && kind <= static_cast<int>(HeadKind::class_means)) choice.kind = static_cast<HeadKind>(kind);
       choice.input = choice.report.joined ? HeadInput::joined : HeadInput::features;
       choice.form.variants =

@@ -26,7 +26,7 @@ constexpr double kFairSteps = 240;
 constexpr double kDepthBudget = 3;
 /// The learning rate below the head, as a part of the largest that such layers bear, for pictures that the network
 /// nearly knows: at the largest it forgets what serves them.
-constexpr float kNearRate = 0.3f;
+constexpr double kNearRate = 0.3;
 /// The accuracy on pictures held out from which on nothing deeper is tried.
 constexpr double kNearlyAll = 0.99;
 /// The part of the time left that may go into telling a gain from chance.
@@ -250,29 +250,36 @@ void DepthSearch::try_within(std::span<const std::string> depths, double allowed
   if (!first) return;
   std::string what = layers + ", " + std::to_string(epochs) + (epochs == 1 ? " epoch" : " epochs") +
                      (part < 1 ? " of " + std::to_string(trial.pictures.size()) + " pictures" : "");
-  HeldOut now = *first, reference = folds_[0].reference;
-  const bool promises = now.loss() < reference.loss() && now.accuracy() >= reference.accuracy();
+  Judged judged{*first, folds_[0].reference};
+  const bool promises =
+      judged.now.loss() < judged.reference.loss() && judged.now.accuracy() >= judged.reference.accuracy();
   // What a near set can gain is small. For a far one, deeper training promises more than a closer look.
   if (promises && part == 1 && (near_ || depths.size() == 1)) {
-    const double each = epochs * cost.epoch + cost.beside;
-    const size_t affordable =
-        std::min(folds_.size(), 1 + static_cast<size_t>(std::max(0.0, kCloserLook * journal_.left() / each)));
-    size_t done = 1;
-    for (; done < affordable; ++done) {
-      prepare(folds_[done], epochs);
-      const std::optional<HeldOut> judged = outcome(trial);
-      if (!judged) break;
-      now.append(*judged);
-      reference.append(folds_[done].reference);
-    }
+    const size_t seen =
+        look_closer(trial, judged, epochs * cost.epoch + cost.beside, [&](const Fold& fold) { prepare(fold, epochs); });
     if (journal_.stopped) return;
-    if (done > 1) what += ", in " + std::to_string(done) + " folds";
+    if (seen > 1) what += ", in " + std::to_string(seen) + " folds";
   }
-  keep_if_better(trial, now, reference, first->loss(), what, trial_begin, cost.epoch / 0.8);
+  keep_if_better(trial, judged, first->loss(), what, trial_begin, cost.epoch / 0.8);
 }
 
-void DepthSearch::keep_if_better(const Trial& trial, const HeldOut& now, const HeldOut& reference, double loss,
-                                 const std::string& what, double begin, double epoch_seconds) {
+size_t DepthSearch::look_closer(Trial& trial, Judged& judged, double seconds,
+                                const std::function<void(const Fold&)>& prepare) {
+  const double more = std::max(0.0, kCloserLook * journal_.left() / seconds);
+  const size_t affordable = std::min(folds_.size(), 1 + static_cast<size_t>(more));
+  for (size_t f = 1; f < affordable; ++f) {
+    prepare(folds_[f]);
+    const std::optional<HeldOut> now = outcome(trial);
+    if (!now) return f;
+    judged.now.append(*now);
+    judged.reference.append(folds_[f].reference);
+  }
+  return affordable;
+}
+
+void DepthSearch::keep_if_better(const Trial& trial, const Judged& judged, double loss, const std::string& what,
+                                 double begin, double epoch_seconds) {
+  const auto& [now, reference] = judged;
   if (!is_better_beyond_chance(now, reference, comparisons_)) {
     const MeanDifference gain = mean_difference(reference.losses, now.losses);
     journal_.add(what, now, begin,
@@ -281,14 +288,9 @@ void DepthSearch::keep_if_better(const Trial& trial, const HeldOut& now, const H
                      fixed_text(gain.error, 3));
     return;
   }
-  journal_.add(what, now, begin, "");
   if (found_ && loss >= found_->loss)  // the finer measure: both may have few errors
-    journal_.trials.back().verdict = "less than what was found above";
-  else
-    keep(trial, now, loss, now.accuracy() - reference.accuracy(), epoch_seconds);
-}
-
-void DepthSearch::keep(const Trial& trial, const HeldOut& judged, double loss, double gain, double epoch_seconds) {
+    return journal_.add(what, now, begin, "less than what was found above");
+  journal_.add(what, now, begin, "");
   journal_.trials[journal_.chosen].verdict = found_ ? "less than another training" : "training deeper gains";
   journal_.chosen = journal_.trials.size() - 1;
   const int epochs = epochs_for(training_.size());
@@ -298,9 +300,9 @@ void DepthSearch::keep(const Trial& trial, const HeldOut& judged, double loss, d
                       trunk_rate_,
                       depth_options(options_, trial.network.graph, trial.network.head, epochs, trunk_rate_),
                       *norms_,
-                      judged,
+                      now,
                       loss,
-                      gain,
+                      now.accuracy() - reference.accuracy(),
                       epoch_seconds};
 }
 

@@ -21,7 +21,7 @@ struct FoundDepth {
   std::string freeze;
   std::string layers;        // in words
   int epochs = 0;            // of the training on all pictures
-  float trunk_rate = 1;      // the same, as depth_options takes it
+  double trunk_rate = 1;     // the same, as depth_options takes it
   TrainOptions training;     // the same
   NormStatistics norms;      // to be inserted
   HeldOut judged;            // on fold 0, and on others where that did not tell enough
@@ -44,9 +44,8 @@ double fair_epochs(std::span<const TrialCost> trials, double seconds, double ste
 /// Names of the depths that a search tries, in their order: a fifth of the `layers`, half of them, all.
 std::vector<std::string> depths_to_try(int64_t layers);
 
-/// Looks for a depth of training that gains over a head, by pictures that neither that head nor
-/// the trials have seen: those of fold 0, and where their number does not tell what seems a gain from chance, of other
-/// folds too.
+/// Looks for a depth of training that gains over a head, by pictures that neither that head nor the trials have seen:
+/// those of fold 0, and where a small gain is to be told from chance, of other folds too.
 class DepthSearch {
  public:
   /// All but `layers`, those below the head, outlives it. `training`: readable pictures, whose labels and folds
@@ -73,10 +72,17 @@ class DepthSearch {
   void try_within(std::span<const std::string> depths, double allowed);
   /// Marked, with norms inserted.
   RecipeNetwork network(const std::string& freeze);
-  /// Adds a trial to the journal, and keeps it where it is better than the head and what was kept. `loss`: on fold 0.
-  void keep_if_better(const Trial& trial, const HeldOut& now, const HeldOut& reference, double loss,
-                      const std::string& what, double begin, double epoch_seconds);
-  void keep(const Trial& trial, const HeldOut& judged, double loss, double gain, double epoch_seconds);
+  /// What a trial was judged to be, and the head on the same pictures.
+  struct Judged {
+    HeldOut now, reference;
+  };
+  /// Adds a trial to the journal, and keeps it where it is better than the head and what was kept. `loss`: on fold 0;
+  /// `epoch_seconds`: of all pictures.
+  void keep_if_better(const Trial& trial, const Judged& judged, double loss, const std::string& what, double begin,
+                      double epoch_seconds);
+  /// Repeats a trial on other folds, as many as most of the time left allows at `seconds` each, and adds what they say
+  /// to that of fold 0. `prepare` makes it anew for a fold. The number of folds.
+  size_t look_closer(Trial& trial, Judged& judged, double seconds, const std::function<void(const Fold&)>& prepare);
   void train_trial(Trial& trial, const std::function<bool()>& batch);
   /// Of a few batches; the trial has to be prepared anew afterwards. 0 where it was stopped.
   double seconds_per_step(Trial& trial);
@@ -97,7 +103,7 @@ class DepthSearch {
   int64_t layers_;
   std::vector<Fold> folds_;
   bool near_ = false;  // whether the head alone is nearly always right
-  float trunk_rate_ = 1;
+  double trunk_rate_ = 1;
   std::optional<NormStatistics> norms_;  // measured when the first depth is tried
   double measuring_ = 0;                 // seconds that this took of a trial's, which are not its own
   int comparisons_ = 1;                  // candidates that may be tried

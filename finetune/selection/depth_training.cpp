@@ -65,7 +65,7 @@ NormStatistics measure_activations(const RecipeProblem& problem, const PictureFo
 }
 
 TrainOptions depth_options(const TrainOptions& given, const Graph& graph, const std::vector<std::string>& head,
-                           int epochs, float trunk_rate) {
+                           int epochs, double trunk_rate) {
   bool norms = false, dense = false;
   for (const Node& node : graph.nodes) {
     if (node.inputs.size() < 2 || node.inputs[1] == kNoValue) continue;
@@ -84,7 +84,8 @@ TrainOptions depth_options(const TrainOptions& given, const Graph& graph, const 
   options.batch = std::min(given.batch, kDepthBatch);
   options.averaging.recalibrate = norms;
   options.rate.lr = 1e-3f;
-  options.rate.trunk_scale = (norms && !dense ? 1.0f : 0.1f) * trunk_rate;  // what no norm holds in place bears less
+  const double bearable = norms && !dense ? 1 : 0.1;  // what no norm holds in place bears less
+  options.rate.trunk_scale = static_cast<float>(bearable * trunk_rate);
   options.keep_last = true;
   return options;
 }

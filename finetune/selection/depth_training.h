@@ -26,7 +26,7 @@ NormStatistics measure_activations(const RecipeProblem& problem, const PictureFo
 /// How a head and layers below it are trained: AdamW, batch norms by their batches. `head`: names of its values;
 /// `trunk_rate`: the learning rate below the head, as a part of the largest that such layers bear.
 TrainOptions depth_options(const TrainOptions& options, const Graph& graph, const std::vector<std::string>& head,
-                           int epochs, float trunk_rate);
+                           int epochs, double trunk_rate);
 
 /// What a network is worth on the pictures of a source, in their plain view, weighed by the options' class weights.
 /// Those that cannot be read are left out.

@@ -80,7 +80,7 @@ struct RecipeSearch {
   std::string freeze = "all";       // chosen depth
   bool joined = false;              // whether the head reads averages of earlier layers, too
   int epochs = 0;                   // of the training below the head; 0: the head alone
-  float trunk_rate = 1;             // its learning rate there, as a part of the largest that is tried
+  double trunk_rate = 1;            // its learning rate there, as a part of the largest that is tried
   double l2 = 0, temperature = 1;   // of the head
   std::string conclusion;           // in plain words
   double budget = 0, seconds = 0;   // that the search had, and took
