@@ -100,6 +100,8 @@ class Backend {
   virtual const TrainingKernels* training_kernels() const { return nullptr; }
   /// Whether there are kernels for products of 8-bit integers (QuantisedProduct).
   virtual bool multiplies_bytes() const { return false; }
+  /// Whether there are kernels for whole attentions (FusedAttention).
+  virtual bool fuses_attention() const { return false; }
   /// What computes in the program's own memory: this backend, or the one beside it.
   virtual const Backend& host() const { return *this; }
   /// Whether output 0 of this operator may lie where this input, one of Operator::in_place_inputs, lay.

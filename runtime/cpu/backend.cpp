@@ -25,6 +25,7 @@ class CpuBackend final : public Backend {
   }
   std::string_view name() const override { return "cpu"; }
   bool multiplies_bytes() const override { return cpu::int8_tiles() != nullptr; }
+  bool fuses_attention() const override { return true; }
   void use_threads(int threads) const override { set_thread_count(threads); }
   std::unique_ptr<Kernel> make_kernel(const KernelRequest& request) const override {
     const auto* factory = table_.find(request.op);
@@ -50,6 +51,7 @@ class Bf16Backend final : public Backend {
   DType activations() const override { return DType::bf16; }
   bool outputs_stay_float() const override { return true; }
   bool multiplies_bytes() const override { return cpu_backend().multiplies_bytes(); }
+  bool fuses_attention() const override { return cpu_backend().fuses_attention(); }
   /// Not heads on features: what they multiply is little, and scores are better for being exact.
   bool computes_in_halves(const Graph& graph) const override {
     return std::any_of(graph.nodes.begin(), graph.nodes.end(),

@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "runtime/core/error.h"
 #include "runtime/ops/gradient.h"
 #include "runtime/passes/passes.h"
@@ -23,7 +25,8 @@ void keep_what_gradients_need(Graph& graph, const std::vector<bool>& needs) {
   std::vector<Node> nodes = std::move(graph.nodes);
   graph.nodes.clear();
   for (Node& node : nodes) {
-    const bool on_the_way = node.inputs[0] != kNoValue && needs[static_cast<size_t>(node.inputs[0])];
+    const bool on_the_way = std::any_of(node.inputs.begin(), node.inputs.end(),
+                                        [&](ValueId id) { return id != kNoValue && needs[static_cast<size_t>(id)]; });
     const OperatorPtr form = on_the_way ? node.op->training_form() : nullptr;
     if (!form) {
       graph.nodes.push_back(std::move(node));

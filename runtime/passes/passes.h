@@ -90,6 +90,11 @@ void remove_stochastic_depth(Graph& graph);
 /// Activations that exporters spell out in several nodes (SiLU, hard swish, GELU) become one.
 void recognise_functions(Graph& graph);
 
+/// Products of matrices around a Softmax, with what scales its scores and is added to them, become one operator
+/// (FusedAttention). It reads projections and writes heads where they lie: transpositions around them vanish. For
+/// backends that have a kernel for it.
+void fuse_attention(Graph& graph);
+
 /// Where a convolution makes the input of a BatchNormTraining, it measures the mean and variance of its results while
 /// they are in the cache, and the norm only applies them. After `differentiate`, which needs the norm whole.
 void share_batch_statistics(Graph& graph);

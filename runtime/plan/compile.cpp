@@ -52,6 +52,7 @@ Graph inference_graph(const Graph& graph, const OpenDims& dims, const Backend& b
   Graph g = specialise(graph, dims, backend);
   remove_identities(g, /*keep_dropout=*/false);
   recognise_functions(g);
+  if (backend.fuses_attention()) fuse_attention(g);
   channels_as_rows(g);
   canonicalise_dense(g);
   fold_batch_norm(g);
@@ -102,6 +103,7 @@ TrainingGraph training_graph(const Graph& graph, const OpenDims& dims, const Bac
   Graph g = specialise(graph, dims, backend);
   remove_identities(g, /*keep_dropout=*/true);
   recognise_functions(g);
+  if (backend.fuses_attention()) fuse_attention(g);
   channels_as_rows(g);
   canonicalise_dense(g);
   remove_dead_code(g);

@@ -10,6 +10,7 @@
 #include "runtime/cpu/vector/bf16_kernels.h"
 #include "runtime/cpu/vector/functions.h"
 #include "runtime/cpu/vector/rows.h"
+#include "runtime/cpu/vector/score_rows.h"
 #include "runtime/cpu/vector/split_tiles.h"
 #include "runtime/cpu/vector/tiles.h"
 #include "runtime/cpu/vector/vector.h"
@@ -47,6 +48,10 @@ const VectorFunctions& vector_functions() {
 
 const RowLoops& row_loops() {
   return for_this_processor(baseline::row_loops(), avx2::row_loops(), avx512::row_loops());
+}
+
+const ScoreRows& score_rows() {
+  return for_this_processor(baseline::score_rows(), avx2::score_rows(), avx512::score_rows());
 }
 
 const TileKernels& tile_kernels() {

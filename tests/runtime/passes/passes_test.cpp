@@ -11,6 +11,7 @@
 #include "runtime/ops/pixel_rows.h"
 #include "runtime/ops/unary.h"
 #include "tests/backend.h"
+#include "tests/runtime/graph_results.h"
 #include "tests/runtime/run_operator.h"
 
 namespace graft {
@@ -19,35 +20,8 @@ namespace {
 using B = Binary::Kind;
 using U = Unary::Kind;
 
-std::vector<std::string> types(const Graph& graph) {
-  std::vector<std::string> list;
-  for (const Node& node : graph.nodes) list.emplace_back(node.op->type());
-  return list;
-}
-
-Tensor run(const Graph& graph, const Tensor& x) {
-  Plan plan(graph, test_backend());
-  copy_from_plain(x.raw(), plan.input(0));
-  plan.forward();
-  Tensor y(DType::f32, plan.output(0).shape);
-  copy_to_plain(plan.output(0), y.raw());
-  return y;
-}
-
-/// The graph computes the same before and after a pass.
-void expect_unchanged(const Graph& before, const Graph& after, const Tensor& x) {
-  const Tensor expected = run(before, x), actual = run(after, x);
-  expect_floats(actual, expected.shape(), {expected.data<float>().begin(), expected.data<float>().end()});
-}
-
 ValueId number(Graph& graph, const std::string& name, float value) {
   return graph.add_constant(name, Tensor::of<float>({}, {value}));
-}
-
-std::shared_ptr<Transpose> transposed(std::vector<int64_t> permutation) {
-  auto op = std::make_shared<Transpose>();
-  op->permutation = std::move(permutation);
-  return op;
 }
 
 TEST(RecogniseFunctions, FindsGatesOfSigmoids) {
@@ -214,28 +188,8 @@ TEST(ChannelsAsRows, GradientsOfTokensAreThoseOfProducts) {
   Graph after = graph;
   channels_as_rows(after);
   canonicalise_dense(after);
-  const auto gradients = [](Graph g) {
-    std::vector<ValueId> wanted;
-    for (size_t id = 0; id < g.value_count(); ++id)
-      if (g.value(static_cast<ValueId>(id)).trainable) wanted.push_back(static_cast<ValueId>(id));
-    const Gradients found = differentiate(g, {g.outputs[0]}, wanted);
-    Plan plan(g, test_backend());
-    const Tensor x = random_tensor({3, 5, 16}, 9), seed = random_tensor({3, 16, 5}, 10);
-    copy_from_plain(x.raw(), plan.input(0));
-    copy_from_plain(seed.raw(), plan.input(1));
-    plan.forward();
-    plan.backward();
-    std::map<std::string, std::vector<float>> all;
-    for (const auto& [parameter, gradient] : found.of) {
-      const auto& outputs = plan.graph().outputs;
-      const auto at = static_cast<size_t>(std::find(outputs.begin(), outputs.end(), gradient) - outputs.begin());
-      Tensor t(DType::f32, plan.output(at).shape);
-      copy_to_plain(plan.output(at), t.raw());
-      all[plan.graph().value(parameter).name].assign(t.data<float>().begin(), t.data<float>().end());
-    }
-    return all;
-  };
-  const auto expected = gradients(graph), actual = gradients(after);
+  const Tensor x = random_tensor({3, 5, 16}, 9);
+  const auto expected = gradients_by_name(graph, x), actual = gradients_by_name(after, x);
   ASSERT_EQ(expected.size(), 7u);
   for (const auto& [name, values] : expected) {
     ASSERT_EQ(actual.at(name).size(), values.size()) << name;
