@@ -1,3 +1,4 @@
+#include <charconv>
 #include <cstring>
 #include <limits>
 
@@ -52,14 +53,15 @@ Tensor read_external(const TensorProto& proto, DType dtype, const Shape& shape, 
   std::string location;
   uint64_t offset = 0, length = 0;
   bool has_length = false;
-  try {
-    for (const auto& entry : proto.external_data()) {
-      if (entry.key() == "location") location = entry.value();
-      if (entry.key() == "offset") offset = std::stoull(entry.value());
-      if (entry.key() == "length") length = std::stoull(entry.value()), has_length = true;
-    }
-  } catch (const std::exception&) {
-    throw Error("external data has an offset or length that is no number");
+  const auto read = [](const std::string& text, uint64_t& number) {
+    const auto [end, code] = std::from_chars(text.data(), text.data() + text.size(), number);
+    if (code != std::errc() || end != text.data() + text.size())
+      throw Error("external data has an offset or length that is no number: \"" + text + "\"");
+  };
+  for (const auto& entry : proto.external_data()) {
+    if (entry.key() == "location") location = entry.value();
+    if (entry.key() == "offset") read(entry.value(), offset);
+    if (entry.key() == "length") read(entry.value(), length), has_length = true;
   }
   const size_t bytes = static_cast<size_t>(shape.elements()) * size_of(dtype);
   if (has_length && length != bytes)

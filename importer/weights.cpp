@@ -29,6 +29,8 @@ Message child(Message parent, uint64_t field) {
   }
 }
 
+constexpr uint64_t kExternalData = 13, kDataLocation = 14;  // of a tensor
+
 /// Packed floats lie as raw bytes do.
 bool holds_content(uint64_t field) { return field == 9 || field == 4; }
 
@@ -69,6 +71,8 @@ class Rewriter {
       switch (tag & 7) {
         case 0:
           if (!read_varint(in, length)) return false;
+          // Said outright, DEFAULT would undo what leave_behind() says.
+          if (message == Message::tensor && field == kDataLocation && length == 0) continue;
           break;
         case 1:
         case 5: {
@@ -101,17 +105,17 @@ class Rewriter {
   }
 
  private:
-  /// external_data (13): key (1), value (2); data_location (14): EXTERNAL.
+  /// external_data: key (1), value (2); data_location: EXTERNAL.
   void leave_behind(std::string_view content, std::string& out) {
     const auto entry = [&](const std::string& key, const std::string& value) {
       std::string message;
       write_field(message, 1, key);
       write_field(message, 2, value);
-      write_field(out, 13, message);
+      write_field(out, kExternalData, message);
     };
     entry("location", Weights::kOwnFile);
     entry("offset", std::to_string(ranges_.size()));
-    write_varint(out, 14 << 3);
+    write_varint(out, kDataLocation << 3);
     write_varint(out, 1);
     ranges_.push_back({static_cast<size_t>(content.data() - begin_), content.size()});
   }
@@ -142,16 +146,17 @@ void Weights::read_own(size_t range, void* to, size_t bytes) const {
 
 void Weights::read_beside(const std::string& location, size_t offset, void* to, size_t bytes) const {
   namespace fs = std::filesystem;
-  const fs::path relative(location);
-  bool leaves = location.empty() || relative.is_absolute();
-  for (const auto& part : relative) leaves = leaves || part == "..";
-  if (leaves)
+  const fs::path relative = fs::path(location).lexically_normal();
+  if (location.empty() || relative.is_absolute() || *relative.begin() == "..")
     throw Error("external data at \"" + location + "\" lies outside the model's folder",
                 "refused, because a model file must not read other files");
-  const fs::path path = fs::path(folder_) / relative;
   std::error_code code;
-  if (fs::is_symlink(fs::symlink_status(path, code)))
-    throw Error("external data \"" + location + "\" is a link, which is refused");
+  fs::path path(folder_);
+  for (const fs::path& part : relative) {
+    path /= part;
+    if (fs::is_symlink(fs::symlink_status(path, code)))
+      throw Error("external data \"" + location + "\" is a link, which is refused");
+  }
   const auto size = fs::file_size(path, code);
   if (code)
     throw Error("external data file \"" + location + "\" is missing", "put it beside the model", ErrorCode::not_found);

@@ -14,7 +14,7 @@ namespace graft {
 
 namespace {
 
-/// The softmax or sigmoid that makes the first output; null where none does.
+/// The softmax or sigmoid that makes the first output, clipped or cast at most; null where none does.
 const Node* last_probabilities(const Graph& graph) {
   const auto producer = graph.producers();
   for (ValueId at = graph.outputs[0];;) {
@@ -34,7 +34,7 @@ const Node* last_probabilities(const Graph& graph) {
 
 }  // namespace
 
-bool ends_in_probabilities(const Graph& graph) { return last_probabilities(graph) != nullptr; }
+bool ends_in_probabilities(const Graph& graph) { return is_probabilities(graph, graph.outputs[0]); }
 
 std::string scores_before_softmax(const Graph& graph) {
   const Node* node = last_probabilities(graph);

@@ -19,10 +19,15 @@ struct Ending {
 };
 
 /// Walks back from an output over what makes probabilities of scores, or the same scores in another form (softmax,
-/// sigmoid, reshapes, casts, scales, quantisation), over pooling and activations, to the last dense layer or 1×1
-/// convolution before any spatial one; where outputs of several are added, to each. A classifier of normalised features
-/// (cosines) reads what they were before, and so does one behind a projection that is normalised, as that of CLIP is
-/// [Radford et al. 2021, §3.2: probes read the features before the projection].
+/// spelled out or not, sigmoid, what clips or takes logarithms of those, reshapes, casts, scales, quantisation, a
+/// choice of classes), over pooling and activations, to the last dense layer or 1×1 convolution before any spatial one;
+/// where outputs of several are added, or side by side, to each. A classifier of normalised features (cosines) reads
+/// what they were before, and so does one behind a projection that is normalised, as that of CLIP is [Radford et al.
+/// 2021, §3.2: probes read the features before the projection].
 Ending find_ending(const Graph& graph, ValueId output);
+
+/// Whether an output is probabilities already: of a softmax, spelled out or not, a sigmoid, what divides scores by
+/// their sum, or the exponential of a log-softmax, under another shape, clipped, or some of them.
+bool is_probabilities(const Graph& graph, ValueId output);
 
 }  // namespace graft

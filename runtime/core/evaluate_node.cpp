@@ -1,5 +1,7 @@
 #include "runtime/core/evaluate_node.h"
 
+#include <algorithm>
+
 namespace graft {
 
 std::vector<Tensor> evaluate_node(const Operator& op, const std::vector<ValueType>& inputs,
@@ -17,6 +19,8 @@ std::vector<Tensor> evaluate_node(const Operator& op, const std::vector<ValueTyp
     results.emplace_back(type.dtype, type.shape);
     out_pointers.push_back(results.back().raw());
   }
+  if (std::all_of(outputs.begin(), outputs.end(), [](const ValueType& type) { return type.shape.elements() == 0; }))
+    return results;  // kernels need not know batches of nothing
   const auto kernel = backend.host().make_kernel({op, ins, outs, -1});
   std::vector<std::byte> scratch(kernel->scratch_bytes() + kArenaAlignment);
   void* aligned = scratch.data();

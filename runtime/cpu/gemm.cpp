@@ -219,9 +219,46 @@ class GemmKernel final : public Kernel {
   std::vector<ProductBlock> blocks_;
 };
 
+/// Y = act(β·C + residual): a product over no terms.
+class EmptyProduct final : public Kernel {
+ public:
+  EmptyProduct(const Gemm& op, const KernelRequest& request) : op_(op), rows_(request.outputs[0].shape[0]) {
+    columns_ = request.outputs[0].shape[1];
+    if (request.inputs.size() > 2 && request.inputs[2].present)
+      bias_strides_ = broadcast_strides(request.inputs[2].shape, request.inputs[2].strides, {rows_, columns_});
+  }
+  void run(const KernelArguments& a) override {
+    auto* const y = static_cast<float*>(a.outputs[0]);
+    for (int64_t r = 0; r < rows_; ++r)
+      for (int64_t c = 0; c < columns_; ++c) {
+        float sum = op_.tail.residual ? static_cast<const float*>(a.inputs[3])[r * columns_ + c] : 0;
+        if (!bias_strides_.empty())
+          sum += op_.beta * static_cast<const float*>(a.inputs[2])[r * bias_strides_[0] + c * bias_strides_[1]];
+        y[r * columns_ + c] = sum;
+      }
+    activate_result(op_.tail.activation, y, rows_ * columns_);
+  }
+
+ private:
+  Gemm op_;
+  int64_t rows_, columns_ = 0;
+  Strides bias_strides_;
+};
+
+/// A batched product over no terms.
+class Zeros final : public Kernel {
+ public:
+  explicit Zeros(int64_t elements) : elements_(elements) {}
+  void run(const KernelArguments& a) override { std::fill_n(static_cast<float*>(a.outputs[0]), elements_, 0.0f); }
+
+ private:
+  int64_t elements_;
+};
+
 std::unique_ptr<Kernel> make_gemm(const Gemm& op, const KernelRequest& request) {
   require_f32(request);
   return guarded([&]() -> std::unique_ptr<Kernel> {
+    if (request.inputs[0].shape.elements() == 0) return std::make_unique<EmptyProduct>(op, request);
     if (auto kernel = vector_product(op, request)) return kernel;
     if (auto kernel = row_product(op, request)) return kernel;
     if (auto kernel = dense_weight_gradient(op, request)) return kernel;
@@ -365,7 +402,10 @@ class MatMulKernel final : public Kernel {
 
 std::unique_ptr<Kernel> make_matmul(const MatMul&, const KernelRequest& request) {
   require_f32(request);
-  return guarded([&] { return std::make_unique<MatMulKernel>(request); });
+  return guarded([&]() -> std::unique_ptr<Kernel> {
+    if (request.inputs[0].shape.elements() == 0) return std::make_unique<Zeros>(request.outputs[0].shape.elements());
+    return std::make_unique<MatMulKernel>(request);
+  });
 }
 
 }  // namespace

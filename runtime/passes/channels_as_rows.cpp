@@ -124,7 +124,7 @@ class RowForms {
         if (shape(id) == shape(node.outputs[0])) id = token_rows(id);
       return node.op;
     }
-    if (inputs[0] == kNoValue || shape(inputs[0]).rank() < 3) return nullptr;
+    if (inputs[0] == kNoValue || shape(inputs[0]).rank() < 3 || shape(inputs[0]).elements() == 0) return nullptr;
     const bool dense = dynamic_cast<const MatMul*>(node.op.get()) && graph_.value(inputs[1]).constant;
     if (!dense && !has_token_rows(inputs[0])) return nullptr;
     const OperatorPtr op = node.op->row_form(input_types(graph_, node));

@@ -70,13 +70,19 @@ struct Plan::Impl {
     return {v.dtype, v.shape, placement.strides(id), true, v.constant.get(), v.trainable};
   }
 
+  /// No element has to be computed: kernels need not know batches of nothing.
+  bool is_without_results(const Node& node) const {
+    return std::all_of(node.outputs.begin(), node.outputs.end(),
+                       [&](ValueId id) { return graph.value(id).shape.elements() == 0; });
+  }
+
   void make_kernels() {
     backend.use_threads(threads);
     backward_step = SIZE_MAX;
     for (size_t n = 0; n < graph.nodes.size(); ++n) {
       if (n >= graph.backward_begin && backward_step == SIZE_MAX) backward_step = steps.size();
       const Node& node = graph.nodes[n];
-      if (placement.is_alias(node)) continue;
+      if (placement.is_alias(node) || is_without_results(node)) continue;
       std::vector<Operand> ins, outs;
       Step step;
       step.node = n;

@@ -8,6 +8,7 @@
 #include "importer/metadata.h"
 #include "importer/preprocessing_json.h"
 #include "importer/writer.h"
+#include "onnx.pb.h"
 #include "runtime/core/error.h"
 #include "runtime/ops/convolution.h"
 #include "runtime/ops/unary.h"
@@ -90,6 +91,26 @@ TEST_F(ReaderTest, RoundTripKeepsGraphLabelsAndPreprocessing) {
   EXPECT_EQ(back.graph.nodes[1].op->type(), "Clip");
   EXPECT_EQ(back.picture().height, 4);
   EXPECT_TRUE(back.graph.value(back.graph.inputs[0]).shape.is_open());
+}
+
+/// ONNX's own tools write DEFAULT outright where external data was read in.
+TEST_F(ReaderTest, TakesLargeTensorsThatSayWhereTheyLie) {
+  OnnxModel model = small_model();
+  Tensor& w = *model.graph.value(model.graph.find("w")).constant;
+  w = Tensor::zeros(DType::f32, {64, 3, 3, 3});
+  w.data<float>()[5] = 7;
+  model.graph.value(model.graph.find("w")).shape = w.shape();
+  write_model(model, path("m.onnx"));
+  onnx::ModelProto proto;
+  std::ifstream in(path("m.onnx"), std::ios::binary);
+  ASSERT_TRUE(proto.ParseFromIstream(&in));
+  for (auto& tensor : *proto.mutable_graph()->mutable_initializer())
+    tensor.set_data_location(onnx::TensorProto::DEFAULT);
+  std::ofstream out(path("said.onnx"), std::ios::binary);
+  ASSERT_TRUE(proto.SerializeToOstream(&out));
+  out.close();
+  const OnnxModel back = read_model(path("said.onnx"));
+  EXPECT_EQ(back.graph.value(back.graph.find("w")).constant->data<float>()[5], 7);
 }
 
 TEST_F(ReaderTest, RefusesHostilePreprocessing) {

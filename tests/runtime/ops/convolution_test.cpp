@@ -87,5 +87,12 @@ TEST(Convolution, GradientsPassTheFusedActivation) {
                    {true, true, true}, 1e-3f);
 }
 
+TEST(Convolution, OfNoPicturesIsEmpty) {
+  auto op = std::make_shared<Convolution>();
+  op->window.kernel = {3, 3};
+  const Tensor y = run_operator(op, {random_tensor({0, 3, 8, 8}, 1), random_tensor({4, 3, 3, 3}, 2)});
+  EXPECT_EQ(y.shape().str(), Shape({0, 4, 6, 6}).str());
+}
+
 }  // namespace
 }  // namespace graft

@@ -107,6 +107,17 @@ TEST(Gemm, OfNoRowsIsEmpty) {
   EXPECT_EQ(run_operator(op, {random_tensor({200, 0}, 1), random_tensor({200, 0}, 2)}).elements(), 0);
 }
 
+/// ONNX Runtime gives the bias, and zeros.
+TEST(Gemm, OverNoTermsIsTheBias) {
+  auto op = std::make_shared<Gemm>();
+  op->beta = 2;
+  const Given bias = floats({3}, {1, -1, 0.5f});
+  expect_floats(run_operator(op, {random_tensor({2, 0}, 1), random_tensor({0, 3}, 2), bias}), {2, 3},
+                {2, -2, 1, 2, -2, 1});
+  expect_floats(run_operator(std::make_shared<MatMul>(), {random_tensor({2, 1, 0}, 1), random_tensor({2, 0, 2}, 2)}),
+                {2, 1, 2}, {0, 0, 0, 0});
+}
+
 /// The gradient of a dense layer's weights: sums over rows, few and many of them, with few columns and more than a
 /// group.
 TEST(Gemm, OfATransposedMatrixIsTheSumOverRows) {
