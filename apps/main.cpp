@@ -1,6 +1,9 @@
 #include <algorithm>
+#include <filesystem>
 #include <iostream>
 #include <new>
+#include <string>
+#include <vector>
 
 #if defined(__GLIBC__)
 #include <malloc.h>
@@ -62,6 +65,27 @@ void take_references(CLI::App& app) {
   }
 }
 
+/// The words of `graft finetune … --resume`, with RUN/config.toml for what they leave out: a run goes on as it began.
+std::vector<std::string> with_settings_of_run(std::vector<std::string> words) {
+  const auto has = [&](std::string_view word) {
+    return std::any_of(words.begin(), words.end(),
+                       [&](const std::string& w) { return w == word || w.starts_with(std::string(word) + "="); });
+  };
+  if (!has("finetune") || !has("--resume") || has("--config")) return words;
+  std::string run;
+  for (size_t i = 0; i < words.size(); ++i) {
+    const std::string& word = words[i];
+    if ((word == "-o" || word == "--output") && i + 1 < words.size()) run = words[i + 1];
+    if (word.starts_with("--output=")) run = word.substr(9);
+    if (word.starts_with("-o") && word.size() > 2) run = word.substr(2);
+  }
+  std::error_code code;
+  const std::filesystem::path config = std::filesystem::path(run) / "config.toml";
+  if (run.empty() || !std::filesystem::exists(config, code)) return words;
+  words.insert(words.begin() + 1, {"--config", config.string()});
+  return words;
+}
+
 /// oneDNN's threads are OpenMP's, which by default look for more work for milliseconds, on a processor that graft's own
 /// threads want by then. OpenMP reads this when oneDNN is opened.
 void spin_briefly() {
@@ -83,7 +107,10 @@ int run(int argc, char** argv) {
     command->set_help_all_flag("--help-all", "Every option");
   take_references(app);
   try {
-    app.parse(argc, argv);
+    std::vector<std::string> words = with_settings_of_run({argv, argv + argc});
+    std::vector<const char*> pointers;
+    for (const std::string& word : words) pointers.push_back(word.c_str());
+    app.parse(static_cast<int>(pointers.size()), pointers.data());
     std::cout.flush();
     return std::cout ? exit_status() : fail("the output cannot be written: is the disk full?");
   } catch (const CLI::ParseError& e) {

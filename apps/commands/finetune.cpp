@@ -45,8 +45,9 @@ std::string resolved_config(const CLI::App& command, const SettingOptions& setti
     if (line.starts_with("augment=") && o.settings.augment.ends_with(".toml"))  // the copy, which does not change
       line = "augment=" + nlohmann::json(o.output + "/augment.toml").dump();
     const bool chosen = defaults_also && settings.is_of_component(line.substr(0, line.find('=')));
-    // Whoever repeats the run does so elsewhere, or says what is to become of what is there.
-    if (line.starts_with("overwrite=") || line.starts_with("resume=")) continue;
+    // Whoever repeats the run does so elsewhere, or says what is to become of what is there, and what to print.
+    const std::string name = line.substr(0, line.find('='));
+    if (name == "overwrite" || name == "resume" || name == "quiet" || name == "json") continue;
     if (!line.ends_with("=\"\"") && !chosen) text += line + "\n";
   }
   if (!defaults_also) return text;
@@ -155,6 +156,9 @@ void finetune(FinetuneOptions& o, const CLI::App& command, const SettingOptions&
     throw Error("does not go with " + mention("overwrite"), "leave one of them out").about("resume");
   read_options(o, command, settings);
   o.config_text = resolved_config(command, settings, o);
+  const std::string config = command.get_parent()->get_config_ptr()->as<std::string>(),
+                    own = (fs::path(o.output) / "config.toml").string();
+  if (o.settings.resume && config == own) o.settings_from = own;
   const FinetuneReport report = run_finetune(o);
   if (o.common.json) {
     nlohmann::json figures = to_json(report);
@@ -292,8 +296,9 @@ void register_finetune(CLI::App& app) {
       ->type_name("FOLDER");
   command->add_flag("!--no-report", o->report, "Do not write RUN/report.html");
   command->add_flag("--overwrite", o->overwrite, "Replace the run that is in the RUN folder");
-  command->add_flag("--resume", o->settings.resume,
-                    "Go on from RUN's checkpoint, perhaps with another --epochs, --patience, --threads or --device");
+  command->add_flag(
+      "--resume", o->settings.resume,
+      "Go on from RUN's checkpoint, with its settings; --epochs, --patience, --threads and --device may be others");
   const auto group = [&](const std::string& name, const std::vector<const char*>& options) {
     for (const char* option : options) command->get_option(option)->group(name);
   };

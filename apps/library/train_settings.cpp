@@ -4,6 +4,11 @@
 #include <sstream>
 #include <type_traits>
 
+#include "apps/library/network.h"
+#include "finetune/heads/head.h"
+#include "finetune/losses/loss.h"
+#include "finetune/optimizers/optimizer.h"
+#include "finetune/schedules/schedule.h"
 #include "runtime/core/error.h"
 
 namespace graft {
@@ -54,9 +59,14 @@ void check(const FinetuneSettings& s) {
   require(s.unfreeze_every >= 0 && s.unfreeze_layers >= 1, "unfreeze", "at least 0 epochs and 1 layer");
 }
 
-std::string text_of(const Choice& choice) {
+/// With defaults as if they were given: whether they are is no difference.
+std::string text_of(const Choice& choice, const std::vector<ComponentInfo>& components) {
+  SettingValues values = choice.values;
+  if (const ComponentInfo* component = find_component(components, choice.name))
+    for (const SettingInfo& setting : component->settings)
+      if (!setting.default_text.empty()) values.try_emplace(setting.name, setting.default_text);
   std::string text = choice.name;
-  for (const auto& [name, value] : choice.values) text += ':' + name + '=' + value;
+  for (const auto& [name, value] : values) text += ':' + name + '=' + value;
   return text;
 }
 
@@ -97,14 +107,17 @@ std::string resumable_text(const FinetuneSettings& s) {
                       : s.batch_norm == BatchNormPolicy::frozen ? "frozen"
                                                                 : "auto";
   text << "seed=" << s.seed << "\nbatch=" << s.compute.batch << "\ndtype=" << s.compute.precision
-       << "\naugment=" << augment << "\nhead=" << text_of(s.head) << "\nfeatures=" << s.features
+       << "\naugment=" << augment << "\nhead=" << text_of(s.head, head_components()) << "\nfeatures=" << s.features
        << "\nfreeze=" << s.freeze << "\nbatch-norm=" << norms << "\nstochastic-depth=" << s.stochastic_depth
-       << "\npreset=" << (s.remove_lrn_and_dropout ? "accelerating-bn" : "none") << "\nloss=" << text_of(s.loss)
-       << "\noptimizer=" << text_of(s.optimizer) << "\nschedule=" << text_of(s.schedule)
-       << "\nteacher=" << (s.teacher ? "given" : "none") << "\nauto=" << s.search_seconds << " s for"
-       << (s.search_freedom.rate ? " rate" : "") << (s.search_freedom.weight_decay ? " weight-decay" : "")
-       << (s.search_freedom.head ? " head" : "") << (s.search_freedom.freeze ? " freeze" : "")
-       << (s.search_freedom.epochs ? " epochs" : "") << "\nclass-weights=" << (s.balanced_weights ? "balanced" : "");
+       << "\npreset=" << (s.remove_lrn_and_dropout ? "accelerating-bn" : "none")
+       << "\nloss=" << text_of(chosen_loss(s, s.task), loss_components())
+       << "\noptimizer=" << text_of(s.optimizer, optimizer_components())
+       << "\nschedule=" << text_of(s.schedule, schedule_components()) << "\nteacher=" << (s.teacher ? "given" : "none");
+  if (s.search_seconds > 0)
+    text << "\nauto=" << s.search_seconds << " s for" << (s.search_freedom.rate ? " rate" : "")
+         << (s.search_freedom.weight_decay ? " weight-decay" : "") << (s.search_freedom.head ? " head" : "")
+         << (s.search_freedom.freeze ? " freeze" : "") << (s.search_freedom.epochs ? " epochs" : "");
+  text << "\nclass-weights=" << (s.balanced_weights ? "balanced" : "");
   for (const float weight : s.class_weights) text << weight << ' ';
   text << '\n';
   return text.str();

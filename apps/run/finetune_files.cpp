@@ -120,9 +120,14 @@ void write_augmentation(const std::string& folder, const std::string& augmentati
 
 void require_no_run(const std::string& folder) {
   std::error_code code;
+  const auto holds = [&](const char* name) { return fs::exists(fs::path(folder) / name, code); };
   const fs::path metrics = fs::path(folder) / "metrics.json";
   bool finished = fs::exists(metrics, code);
-  if (!finished && !fs::exists(fs::path(folder) / "checkpoint.safetensors", code)) return;
+  if (!finished && !holds("checkpoint.safetensors")) {
+    if (holds("model.onnx") && !holds("config.toml"))
+      throw Error(folder + ": holds a model.onnx that no run wrote", "choose another folder, or --overwrite");
+    return;
+  }
   std::ifstream stream(metrics);
   const json told = json::parse(stream, nullptr, /*allow_exceptions=*/false);
   if (told.is_object() && told.contains("interrupted") && told["interrupted"] == true) finished = false;

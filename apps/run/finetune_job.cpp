@@ -176,6 +176,10 @@ FinetuneReport run_finetune(const FinetuneOptions& o) {
                                : resolve_preprocessing(model, o.pictures, o.common);
   const Dataset data = read_dataset(o.data, settings.task, {o.validation_part, o.common.seed});
   settings.augment = resolved_augmentation(settings.augment);
+  std::error_code code;
+  if (fs::equivalent(o.model, fs::path(o.output) / "model.onnx", code))
+    throw Error(o.output + ": holds the model that is read, which would be replaced", "choose another folder")
+        .about("output");
   const NewFolder folder(o.output);
   const bool takes = !settings.find_rate && !settings.resume;
   if (takes && !o.overwrite) require_no_run(o.output);
@@ -194,6 +198,8 @@ FinetuneReport run_finetune(const FinetuneOptions& o) {
   const auto keep_choice = [&] { write_config(o.output, config_of_choice(o.config_text, settings.search_record)); };
   JobListener listener(o.common.quiet, settings.task, in_folder("model.onnx"), begin, keep_choice);
   if (o.tensorboard) listener.write_events(o.output);
+  if (!o.settings_from.empty())
+    listener.note("what is not given is as " + o.settings_from + " says, which the run began with");
   for (const std::string& note : data.notes) listener.note("note: " + note);
   if (!o.plain_because.empty())
     listener.note(

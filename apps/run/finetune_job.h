@@ -26,6 +26,7 @@ struct FinetuneOptions {
   int64_t plain_settings = 1;  // how many options do
   std::string plain_because;   // option that keeps the pictures from choosing the recipe; empty: none
   std::string config_text;     // what RUN/config.toml will hold
+  std::string settings_from;   // RUN/config.toml where a run that goes on takes the rest of its settings from it
   bool overwrite = false;      // a run that is in the folder
   bool report = true;          // RUN/report.html
   bool tensorboard = false;    // RUN/events.out.tfevents…

@@ -44,6 +44,37 @@ class Interrupted(ScratchTest):
         self.assertEqual((run / "model.onnx").read_bytes(), (whole / "model.onnx").read_bytes())
         self.assertFalse(json.loads((run / "metrics.json").read_text())["interrupted"])
 
+    def test_a_run_goes_on_with_its_own_settings(self):
+        whole, run = self.base / "whole12", self.base / "own"
+        graft(*self.arguments(whole, "--epochs", 12, "--lr", 0.02, "--quiet"))
+        graft(*self.arguments(run, "--epochs", 5, "--lr", 0.02, "--schedule", "constant", "--quiet"))
+        before = (run / "model.onnx").read_bytes()
+        # Neither a default run nor its other settings, but what began: nothing is left to do.
+        done = graft("finetune", BUNDLED, self.pictures, "-o", run, "--resume")
+        self.assertIn("what is not given is as " + str(run / "config.toml") + " says", done.stderr)
+        self.assertEqual((run / "model.onnx").read_bytes(), before)
+        # So does a configuration file that is named, and its --epochs may be more.
+        graft(*self.arguments(run, "--lr", 0.02, "--schedule", "constant", "--resume", "--epochs", 8, "--quiet"))
+        self.assertEqual(len((run / "history.csv").read_text().splitlines()), 9)
+        graft("finetune", "--config", whole / "config.toml", "--output", whole, "--resume", "--quiet")
+        self.assertEqual(len((whole / "history.csv").read_text().splitlines()), 13)
+
+    def test_a_default_length_is_made_longer(self):
+        run = self.base / "default_length"
+        graft("finetune", BUNDLED, self.pictures, "-o", run, "--budget", 0, "--quiet")
+        graft("finetune", BUNDLED, self.pictures, "-o", run, "--resume", "--epochs", 12, "--quiet")
+        self.assertEqual(len((run / "history.csv").read_text().splitlines()), 13)
+
+    def test_a_model_that_no_run_wrote_is_not_replaced(self):
+        run = self.base / "foreign"
+        run.mkdir()
+        for model, more in ((run / "model.onnx", ["--overwrite"]), (BUNDLED, [])):
+            (run / "model.onnx").write_bytes(BUNDLED.read_bytes())
+            refused = graft("finetune", model, self.pictures, "-o", run, "--quiet", *more, check=False)
+            self.assertNotEqual(refused.returncode, 0)
+            self.assertIn("choose another folder", refused.stderr)
+            self.assertEqual((run / "model.onnx").read_bytes(), BUNDLED.read_bytes())
+
     def test_a_second_signal_ends_at_once(self):
         run = self.base / "twice"
         process = self.start(*self.arguments(run, "--epochs", 3000))
