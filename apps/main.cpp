@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <cstdio>
 #include <filesystem>
 #include <iostream>
 #include <new>
@@ -112,7 +113,8 @@ int run(int argc, char** argv) {
     for (const std::string& word : words) pointers.push_back(word.c_str());
     app.parse(static_cast<int>(pointers.size()), pointers.data());
     std::cout.flush();
-    return std::cout ? exit_status() : fail("the output cannot be written: is the disk full?");
+    const bool is_written = std::cout && std::fflush(stdout) == 0 && std::ferror(stdout) == 0;
+    return is_written ? exit_status() : fail("the output cannot be written: is the disk full?");
   } catch (const CLI::ParseError& e) {
     if (e.get_exit_code() == 0) return app.exit(e) == 0 ? kDone : kWrongUsage;
     std::cerr << "graft: error: " << usage_problem(app, e, {argv + 1, argv + argc}) << std::endl;

@@ -1,4 +1,5 @@
 #include "apps/cli/account.h"
+#include "apps/cli/notes.h"
 
 #include <iostream>
 
@@ -18,7 +19,7 @@ std::string account_line(const Account& a) {
   const size_t files = a.pictures + a.unreadable.size() + a.ignored.size();
   std::string text = grouped(files) + (files == 1 ? " file: " : " files: ") + grouped(a.pictures) +
                      (a.pictures == 1 ? " picture" : " pictures");
-  if (!a.unreadable.empty()) text += ", " + grouped(a.unreadable.size()) + " unreadable (named above)";
+  if (!a.unreadable.empty()) text += ", " + grouped(a.unreadable.size()) + " left out (named above)";
   if (!a.ignored.empty()) text += ", " + grouped(a.ignored.size()) + " not pictures";
   return text;
 }
@@ -28,8 +29,7 @@ void tell_account(const Account& account, bool quiet) {
 }
 
 void tell_notes(const Dataset& data, bool quiet) {
-  if (quiet) return;
-  for (const std::string& note : data.notes) std::cerr << "graft: note: " << note << '\n';
+  for (const std::string& note : data.notes) tell_note(note, quiet);
 }
 
 }  // namespace graft::app

@@ -2,6 +2,7 @@
 
 #include <iostream>
 
+#include "apps/cli/notes.h"
 #include "apps/cli/usage.h"
 #include "graft/error.h"
 #include "importer/model.h"
@@ -85,20 +86,20 @@ Preprocessing resolve_preprocessing(const Model& model, const PreprocessingSetti
     throw Error("auto finds out by labelled pictures, which finetune does within its --budget", "name a preprocessing")
         .about("preprocess");
   const Preprocessing resolved = preprocessing_for(model, o);
-  if (o.name.empty() && !model.preprocessing() && !common.quiet)
-    std::cerr << "graft: note: " << model.path()
-              << " does not say how its pictures were prepared; taking --preprocess imagenet\n";
-  if (common.quiet) return resolved;
+  if (o.name.empty() && !model.preprocessing())
+    tell_note(model.path() + " does not say how its pictures were prepared; taking --preprocess imagenet",
+              common.quiet);
   const OnnxModel& contents = model.contents();
   const bool bytes = takes_whole_numbers(contents.graph);
   if (bytes && !o.name.empty() && o.name != "raw")
-    std::cerr << "graft: note: " << model.path() << " takes a picture's bytes: of --preprocess " << o.name
-              << " only sizes and the order of colours are taken\n";
+    tell_note(model.path() + " takes a picture's bytes: of --preprocess " + o.name +
+                  " only sizes and the order of colours are taken",
+              common.quiet);
   if (!bytes && contents.preprocesses_inside)
-    std::cerr << "graft: note: " << model.path() << " scales pictures itself, in its first nodes: "
-              << (o.name.empty() ? "it is given numbers from 0 to " + std::string(resolved.scale == 1 ? "255" : "1")
-                                 : "--preprocess " + o.name + " comes on top of that")
-              << "\n";
+    tell_note(model.path() + " scales pictures itself, in its first nodes: " +
+                  (o.name.empty() ? "it is given numbers from 0 to " + std::string(resolved.scale == 1 ? "255" : "1")
+                                  : "--preprocess " + o.name + " comes on top of that"),
+              common.quiet);
   return resolved;
 }
 

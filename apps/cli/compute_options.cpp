@@ -4,6 +4,7 @@
 #include <iostream>
 
 #include "apps/cli/environment.h"
+#include "apps/cli/notes.h"
 #include "apps/library/device.h"
 #include "runtime/core/error.h"
 
@@ -121,8 +122,7 @@ const Backend& backend(const CommonOptions& o) {
     const std::string reason = opened.note.substr(0, opened.note.find("; computing on the processor"));
     throw Error(reason, "use --device auto, which takes what is there, or cpu", ErrorCode::not_found).about("device");
   }
-  if (!opened.note.empty() && !o.quiet && !told)
-    std::cerr << "graft: note: --" << opened.note_about << ' ' << opened.note << '\n';
+  if (!opened.note.empty() && !told) tell_note("--" + opened.note_about + ' ' + opened.note, o.quiet);
   told = true;
   return backend_for(settings);
 }

@@ -1,5 +1,7 @@
 #include "apps/cli/json_output.h"
+#include "apps/cli/notes.h"
 
+#include <algorithm>
 #include <iostream>
 #include <utility>
 
@@ -34,6 +36,13 @@ const char* name_of(ErrorCode code) {
 
 void print_json(nlohmann::json object) {
   object["schema"] = kJsonSchema;
+  if (!object.contains("error")) {
+    nlohmann::json notes = told_notes();
+    if (const auto own = object.find("notes"); own != object.end() && own->is_array())
+      for (const nlohmann::json& note : *own)
+        if (std::find(notes.begin(), notes.end(), note) == notes.end()) notes.push_back(note);
+    object["notes"] = std::move(notes);
+  }
   std::cout << object.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) << std::endl;
 }
 

@@ -12,6 +12,7 @@
 #include "apps/cli/csv.h"
 #include "apps/cli/interruption.h"
 #include "apps/cli/json_output.h"
+#include "apps/cli/notes.h"
 #include "apps/cli/printable.h"
 #include "apps/cli/run_listener.h"
 #include "apps/cli/usage.h"
@@ -182,9 +183,9 @@ void name_imagenet(Model& model, const Options& o) {
   if (scores.rank() == 0) return;
   std::vector<std::string> names = imagenet_labels(scores[scores.rank() - 1]);
   if (names.empty()) return;
-  if (!o.common.quiet)
-    std::cerr << "graft: note: the model names no classes; its " << names.size()
-              << " outputs are taken for ImageNet's; --labels FILE names others\n";
+  tell_note("the model names no classes; its " + std::to_string(names.size()) +
+                " outputs are taken for ImageNet's; --labels FILE names others",
+            o.common.quiet);
   model.set_labels(std::move(names));
 }
 
@@ -193,10 +194,11 @@ Classifier make_classifier(const Options& o, PictureList& pictures, std::string&
   Model model = Model::load(o.model);
   if (!o.labels.empty()) model.set_labels(read_lines(o.labels));
   name_imagenet(model, o);
-  if (seems_to_end_in_features(model.contents()) && !o.common.quiet)
-    std::cerr << "graft: note: " << o.model
-              << " seems to end in features, not in classes: what follows are their numbers; graft finetune gives it a "
-                 "head, graft extract writes features\n";
+  if (seems_to_end_in_features(model.contents()))
+    tell_note(o.model +
+                  " seems to end in features, not in classes: what follows are their numbers; graft finetune gives it "
+                  "a head, graft extract writes features",
+              o.common.quiet);
   RunSettings settings = run_settings(model, o);
   if (o.watch && std::find(o.inputs.begin(), o.inputs.end(), "-") != o.inputs.end())
     throw Error("a list on standard input does not change", "name folders").about("watch");

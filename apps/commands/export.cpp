@@ -6,6 +6,7 @@
 
 #include "apps/cli/common.h"
 #include "apps/cli/json_output.h"
+#include "apps/cli/notes.h"
 #include "apps/cli/usage.h"
 #include "apps/commands/commands.h"
 #include "apps/library/confidence.h"
@@ -85,10 +86,11 @@ void export_model(const Options& o) {
   }
   const uintmax_t bytes = write_model(model, o.output, {.half_weights = o.fp16, .external_weights = o.external});
   const auto fixed = size_fixed_by_writing(model);
-  if (fixed && !o.common.quiet)
-    std::cerr << "graft: note: the file takes pictures of " << fixed->height << "×" << fixed->width
-              << " alone: what depends on the size (a loop, or what stands for an operator that opset 17 lacks) is "
-                 "written for that one\n";
+  if (fixed)
+    tell_note("the file takes pictures of " + std::to_string(fixed->height) + "×" + std::to_string(fixed->width) +
+                  " alone: what depends on the size (a loop, or what stands for an operator that opset 17 lacks) is "
+                  "written for that one",
+              o.common.quiet);
   if (o.common.json) {
     nlohmann::json report{{"model", o.output}, {"bytes", bytes}};
     if (fixed) report["fixed_size"] = {fixed->height, fixed->width};

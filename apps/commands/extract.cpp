@@ -8,6 +8,7 @@
 #include "apps/cli/account.h"
 #include "apps/cli/common.h"
 #include "apps/cli/json_output.h"
+#include "apps/cli/notes.h"
 #include "apps/cli/run_listener.h"
 #include "apps/cli/usage.h"
 #include "apps/commands/commands.h"
@@ -78,12 +79,11 @@ void write_map(const Options& o, const Features& features) {
 void remove_repetitions(std::vector<std::string>& paths, bool quiet) {
   std::set<std::string> known;
   const size_t again = std::erase_if(paths, [&](const std::string& path) { return !known.insert(path).second; });
-  if (again > 0 && !quiet) std::cerr << "graft: note: " << again << " pictures were given more than once\n";
+  if (again > 0) tell_note(std::to_string(again) + " pictures were given more than once", quiet);
 }
 
 void tell_beginning(const FeatureWriter& writer, const Options& o) {
-  if (o.common.quiet) return;
-  const auto tell = [](const std::string& text) { std::cerr << "graft: note: " << text << "\n"; };
+  const auto tell = [&](const std::string& text) { tell_note(text, o.common.quiet); };
   if (writer.continued() > 0)
     tell("goes on where an interrupted run ended: " + std::to_string(writer.continued()) + " pictures are there (" +
          o.output + ".part)");

@@ -5,6 +5,7 @@
 
 #include "apps/cli/common.h"
 #include "apps/cli/json_output.h"
+#include "apps/cli/notes.h"
 #include "apps/cli/usage.h"
 #include "apps/commands/commands.h"
 #include "finetune/training/safetensors.h"
@@ -41,9 +42,8 @@ FilledWeights filled(Graph& graph, const Options& o) {
                                       });
                                     });
   if (!result.missing.empty()) set_exit_status(kSomeSkipped);
-  if (o.common.quiet) return result;
-  const auto tell = [&](const std::vector<std::string>& names, const char* what) {
-    if (!names.empty()) std::cerr << "graft: note: " << o.weights << ": " << what << ": " << list_text(names) << "\n";
+  const auto tell = [&](const std::vector<std::string>& names, const std::string& what) {
+    if (!names.empty()) tell_note(o.weights + ": " + what + ": " + list_text(names), o.common.quiet);
   };
   tell(result.missing, "has not, so that they stay as they were drawn");
   tell(result.other_shapes, "the last layer stays as it was drawn");

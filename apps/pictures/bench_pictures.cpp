@@ -9,6 +9,7 @@
 
 #include "apps/cli/common.h"
 #include "apps/cli/json_output.h"
+#include "apps/cli/notes.h"
 #include "apps/library/pipelines.h"
 #include "apps/pictures/picture_paths.h"
 #include "augment/colour_axes.h"
@@ -118,8 +119,8 @@ void bench_pictures(const CommonOptions& common, const std::string& model, const
     if (stages.pictures == 0) throw Error(data + ": holds no picture that can be read", {}, ErrorCode::bad_data);
     if (stages.unreadable > 0) {
       set_exit_status(kSomeSkipped);
-      std::cerr << "graft: note: " << stages.unreadable
-                << " times a picture could not be read; the loader's speed counts it\n";
+      tell_note(std::to_string(stages.unreadable) + " times a picture could not be read; the loader's speed counts it",
+                common.quiet);
     }
     const double speed = loading_speed(*pipeline, paths, batch, threads, seconds / 4);
     result[name] = to_json(stages, speed);

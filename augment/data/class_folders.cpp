@@ -99,12 +99,14 @@ struct Reading {
 };
 
 void set_aside(PictureList& from, Dataset& data) {
+  for (const std::string& entry : from.ignored)
+    if (entry.ends_with(kReadAlready)) data.notes.push_back(entry + ", and is left aside here");
   data.skipped.insert(data.skipped.end(), from.skipped.begin(), from.skipped.end());
   data.ignored.insert(data.ignored.end(), from.ignored.begin(), from.ignored.end());
 }
 
-/// What lies beside the class folders has no class: it is told, and left aside.
-void tell_loose_files(const fs::path& folder, Dataset& data) {
+/// What lies beside the class folders, or beside the parts that hold them, has no class: it is told, and left out.
+void tell_loose_files(const fs::path& folder, const std::string& beside, Dataset& data) {
   std::error_code code;
   int64_t pictures = 0;
   for (fs::directory_iterator it(folder, code), end; !code && it != end; it.increment(code)) {
@@ -113,11 +115,14 @@ void tell_loose_files(const fs::path& folder, Dataset& data) {
     const std::string path = it->path().string();
     const bool picture = kind_by_name(path) != FileKind::system && is_picture_file(path);
     pictures += picture;
-    data.ignored.push_back(shown(path) + (picture ? ": is in no class folder" : ": is no picture"));
+    if (picture)
+      data.skipped.push_back(shown(path) + ": is in no class folder");
+    else
+      data.ignored.push_back(shown(path) + ": is no picture");
   }
   if (pictures > 0)
     data.notes.push_back(std::to_string(pictures) + (pictures == 1 ? " picture" : " pictures") + " in " +
-                         shown(folder.string()) + " lie beside the class folders and are left aside");
+                         shown(folder.string()) + " lie beside " + beside + " and are left out");
 }
 
 /// `depth`: see level_of_classes.
@@ -132,13 +137,19 @@ Part read_part(const fs::path& given, Reading& reading, int& depth) {
           (!part_named(below).empty() && has_pictures_of_its_own(folder / name / below)))
         throw Error(shown((folder / name / below).string()) + ": parts of a set stand above the classes",
                     "move it to " + part_named(below) + "/" + name);
-  tell_loose_files(folder, data);
+  tell_loose_files(folder, "the class folders", data);
+  // A class's own folder counts before links to it from elsewhere.
+  std::set<std::string> own;
+  std::error_code code;
+  for (const std::string& name : part.classes)
+    if (!fs::is_symlink(folder / name, code) && reading.visited.insert(true_name((folder / name).string())).second)
+      own.insert(name);
   for (const std::string& name : part.classes) {
     if (!is_utf8(name))
       throw Error(shown((folder / name).string()) + ": a class's name must be UTF-8, and this one is not",
                   "rename the folder");
     PictureList found;
-    collect_pictures((folder / name).string(), found, reading.visited);
+    (own.contains(name) ? collect_visited : collect_pictures)((folder / name).string(), found, reading.visited);
     set_aside(found, data);
     part.pictures[name] = std::move(found.paths);
   }
@@ -190,8 +201,14 @@ Dataset read_class_folders(const std::string& given) {
         throw Error(shown((root / name).string()) + ": holds pictures beside " + folders[0] +
                         "/, so that it is not clear what the classes are",
                     "move it, or give " + shown((root / folders[0]).string()));
-      data.notes.push_back(shown((root / name).string()) + " is no part like train, val and test, and is left aside");
+      PictureList found;
+      collect_pictures((root / name).string(), found, reading.visited);
+      for (const std::string& path : found.paths) data.skipped.push_back(shown(path) + ": is in no part of the set");
+      data.notes.push_back(shown((root / name).string()) + " is no part like train, val and test: its " +
+                           std::to_string(found.paths.size()) +
+                           (found.paths.size() == 1 ? " picture is left out" : " pictures are left out"));
     }
+    tell_loose_files(root, folders[0] + "/", data);
   }
   std::set<std::string> names;
   for (const auto& [name, part] : parts) names.insert(part.classes.begin(), part.classes.end());

@@ -24,18 +24,16 @@ std::vector<fs::path> sorted_entries(const fs::path& folder) {
   return entries;
 }
 
-/// A folder's true name, whatever links lead to it: a link to a folder above would have no end.
-std::string true_name(const fs::path& folder) {
-  std::error_code code;
-  const fs::path path = fs::canonical(folder, code);
-  return code ? folder.string() : path.string();
-}
-
 class Walk {
  public:
   Walk(PictureList& found, std::set<std::string>& visited) : found_(found), visited_(visited) {}
   void enter(const fs::path& folder) {
-    if (!visited_.insert(true_name(folder)).second) return;
+    if (visited_.insert(true_name(folder.string())).second)
+      take_all(folder);
+    else
+      found_.ignored.push_back(shown(folder.string()) + kReadAlready);
+  }
+  void take_all(const fs::path& folder) {
     for (const fs::path& entry : sorted_entries(folder)) take(entry);
   }
 
@@ -66,7 +64,7 @@ class Walk {
 };
 
 bool holds_pictures(const fs::path& folder, std::set<std::string>& above) {
-  const std::string name = true_name(folder);
+  const std::string name = true_name(folder.string());
   if (!above.insert(name).second) return false;
   std::error_code code;
   std::vector<fs::path> folders;
@@ -102,6 +100,16 @@ bool holds_pictures(const std::string& folder) {
 
 void collect_pictures(const std::string& folder, PictureList& found, std::set<std::string>& visited) {
   Walk(found, visited).enter(folder);
+}
+
+void collect_visited(const std::string& folder, PictureList& found, std::set<std::string>& visited) {
+  Walk(found, visited).take_all(folder);
+}
+
+std::string true_name(const std::string& folder) {
+  std::error_code code;
+  const fs::path path = fs::canonical(folder, code);
+  return code ? folder : path.string();
 }
 
 }  // namespace graft

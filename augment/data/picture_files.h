@@ -16,8 +16,17 @@ std::vector<std::string> folders_in(const std::string& folder);
 bool holds_pictures(const std::string& folder);
 
 /// Adds every picture of a folder and of all below it, tar archives too, sorted by path, to `found`; links are
-/// followed. `visited`: true names of folders that are not entered (again). What is no picture is added to
-/// found.ignored, links to nothing to found.skipped. Throws Error (io).
+/// followed. `visited`: true names of folders that are not entered again. What is no picture, and links to what was
+/// visited, are added to found.ignored, links to nothing to found.skipped. Throws Error (io).
 void collect_pictures(const std::string& folder, PictureList& found, std::set<std::string>& visited);
+
+/// The same of a folder that is among `visited` already.
+void collect_visited(const std::string& folder, PictureList& found, std::set<std::string>& visited);
+
+/// A folder's true name, whatever links lead to it: a link to a folder above would have no end.
+std::string true_name(const std::string& folder);
+
+/// What found.ignored says of a folder that was visited.
+inline constexpr const char* kReadAlready = ": leads to a folder that is read already";
 
 }  // namespace graft

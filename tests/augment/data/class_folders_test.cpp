@@ -196,6 +196,33 @@ TEST_F(ClassFolders, PicturesBesideTheClassesAreTold) {
   EXPECT_EQ(data.train.size() + data.validation.size(), 6u);
   ASSERT_EQ(data.notes.size(), 1u);
   EXPECT_NE(data.notes[0].find("lie beside the class folders"), std::string::npos);
+  ASSERT_EQ(data.skipped.size(), 1u);
+  EXPECT_TRUE(data.skipped[0].ends_with("loose.png: is in no class folder"));
+}
+
+TEST_F(ClassFolders, PicturesBesidePartsAreTold) {
+  part("train/", 3);
+  part("val/");
+  picture("loose.png");
+  picture("more/1.png");
+  picture("more/2.png");
+  const Dataset data = read_dataset(root_.string());
+  EXPECT_EQ(data.train.size() + data.validation.size(), 8u);
+  EXPECT_EQ(data.skipped.size(), 3u);
+  ASSERT_EQ(data.notes.size(), 2u);
+  EXPECT_NE(data.notes[0].find("its 2 pictures are left out"), std::string::npos);
+  EXPECT_NE(data.notes[1].find("1 picture in"), std::string::npos);
+}
+
+TEST_F(ClassFolders, AClassKeepsItsPicturesWhateverLinksLeadToThem) {
+  part("", 3);
+  fs::create_directory_symlink(root_ / "bees", root_ / "ants" / "more");
+  const Dataset data = read_dataset(root_.string());
+  EXPECT_EQ(data.train.size() + data.validation.size(), 6u);
+  for (const LabelledFile& file : data.train)
+    EXPECT_EQ(data.classes[static_cast<size_t>(file.label)], fs::path(file.path).parent_path().filename().string());
+  ASSERT_EQ(data.notes.size(), 1u);
+  EXPECT_NE(data.notes[0].find("ants/more: leads to a folder that is read already"), std::string::npos);
 }
 
 }  // namespace

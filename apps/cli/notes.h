@@ -1,0 +1,15 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+namespace graft::app {
+
+/// Says in one line on stderr, unless told to be quiet, what was guessed, left aside or replaced. What --json prints
+/// holds it, too (print_json), quiet or not.
+void tell_note(const std::string& note, bool quiet);
+
+/// What was told so far, in order.
+const std::vector<std::string>& told_notes();
+
+}  // namespace graft::app
