@@ -1,5 +1,10 @@
 #include "importer/op_table.h"
 
+#include <algorithm>
+#include <functional>
+#include <map>
+#include <optional>
+
 namespace graft {
 
 const onnx::AttributeProto* NodeReader::find(const char* name, int type) const {
@@ -61,6 +66,37 @@ std::vector<ValueId> NodeReader::inputs() const {
 
 const Tensor* NodeReader::constant(size_t i) const {
   return has_input(i) ? graph_.value(input(i)).constant.get() : nullptr;
+}
+
+Shape NodeReader::shape_from_constants(size_t i) const {
+  constexpr int kDeepest = 32;  // nodes between the constants and here
+  std::map<ValueId, std::optional<ValueType>> known;
+  const std::function<std::optional<ValueType>(ValueId, int)> type = [&](ValueId id,
+                                                                         int depth) -> std::optional<ValueType> {
+    if (id == kNoValue) return ValueType{};
+    if (graph_.value(id).constant) return graph_.type_of(id);
+    if (const auto it = known.find(id); it != known.end()) return it->second;
+    std::optional<ValueType>& found = known[id];
+    const auto made = std::find_if(graph_.nodes.rbegin(), graph_.nodes.rend(), [&](const Node& n) {
+      return std::find(n.outputs.begin(), n.outputs.end(), id) != n.outputs.end();
+    });
+    if (made == graph_.nodes.rend() || depth == 0) return found;
+    std::vector<ValueType> inputs;
+    for (const ValueId input : made->inputs) {
+      const auto one = type(input, depth - 1);
+      if (!one) return std::nullopt;
+      inputs.push_back(*one);
+    }
+    try {
+      const auto at = std::find(made->outputs.begin(), made->outputs.end(), id) - made->outputs.begin();
+      found = made->op->infer(inputs).at(static_cast<size_t>(at));
+    } catch (const std::exception&) {  // it needs contents, or nothing fits: said where the graph is typed
+      found = std::nullopt;
+    }
+    return found;
+  };
+  const auto found = type(input(i), kDeepest);
+  return found ? found->shape : Shape{};
 }
 
 void NodeReader::emit(OperatorPtr op, std::vector<ValueId> inputs, size_t outputs) {

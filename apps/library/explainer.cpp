@@ -16,6 +16,7 @@
 #include "runtime/core/error.h"
 #include "runtime/ops/binary.h"
 #include "runtime/passes/float_input.h"
+#include "runtime/passes/output_rows.h"
 #include "runtime/plan/plan.h"
 
 namespace graft {
@@ -72,6 +73,7 @@ Graph scores_of_one_picture(const OnnxModel& model, const Preprocessing& preproc
   const std::string scores = scores_before_softmax(graph);
   graph.outputs = {scores.empty() ? graph.outputs[0] : graph.find(scores)};
   take_floats(graph);
+  give_outputs_rows(graph);
   retype(graph, {1, preprocessing.crop_height, preprocessing.crop_width}, backend);
   remove_identities(graph, /*keep_dropout=*/false);
   remove_dead_code(graph);

@@ -36,6 +36,7 @@
 #include "runtime/core/api_boundary.h"
 #include "runtime/core/memory_text.h"
 #include "runtime/passes/float_input.h"
+#include "runtime/passes/output_rows.h"
 #include "runtime/passes/passes.h"
 
 namespace graft {
@@ -306,6 +307,7 @@ class Job {
     }
     take_floats(graph);
     retype(graph, {1, options_.height, options_.width}, *backend_);
+    give_outputs_rows(graph);
     if (!settings_.remove_lrn_and_dropout) return;
     if (std::none_of(graph.nodes.begin(), graph.nodes.end(),
                      [](const Node& n) { return n.op->type() == "BatchNormalization"; }))
@@ -323,6 +325,10 @@ class Job {
                      std::to_string(fixed->width) + " alone: what depends on the size is written for that one");
     result_.trainable_parameters = network.freeze.trainable_parameters;
     result_.frozen_parameters = network.freeze.frozen_parameters;
+    if (network.freeze.quantised_parameters > 0 && trains_trunk(settings_))
+      listener_.note(std::to_string(network.freeze.quantised_parameters) +
+                     " weights are stored as 8-bit integers and stay as they are: give the model in float32 to train "
+                     "them");
     if (settings_.stochastic_depth > 0)
       listener_.note(std::to_string(network.skippable_branches) + " residual branches are left out now and then");
     if (!head.other_features.empty() && settings_.features.empty()) {

@@ -11,6 +11,7 @@
 #include "runtime/core/error.h"
 #include "runtime/core/parallel.h"
 #include "runtime/passes/float_input.h"
+#include "runtime/passes/output_rows.h"
 
 namespace graft {
 namespace {
@@ -58,6 +59,7 @@ PictureRunner::PictureRunner(OnnxModel model, const RunSettings& settings, const
   choose_output(model, output);
   if (features != kNoValue) model.graph.outputs.push_back(features);
   take_floats(model.graph);
+  give_outputs_rows(model.graph);
   if (!compute_.feature_folder.empty()) {
     if (settings.views.empty() || settings.views == "center")
       look_on_disk(model.graph, features);

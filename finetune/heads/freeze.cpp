@@ -10,12 +10,15 @@
 #include "runtime/core/users.h"
 #include "runtime/ops/batch_norm.h"
 #include "runtime/ops/binary.h"
+#include "runtime/ops/conv_transpose.h"
 #include "runtime/ops/convolution.h"
+#include "runtime/ops/einsum.h"
 #include "runtime/ops/gemm.h"
 #include "runtime/ops/loop.h"
 #include "runtime/ops/movement.h"
 #include "runtime/ops/normalise.h"
 #include "runtime/ops/prelu.h"
+#include "runtime/ops/quantise.h"
 #include "runtime/ops/rearrange.h"
 #include "runtime/ops/recurrent.h"
 #include "runtime/ops/volume_convolution.h"
@@ -33,6 +36,8 @@ std::vector<ValueId> layer_inputs(const Node& node) {
       dynamic_cast<const Gemm*>(op) || dynamic_cast<const BatchNorm*>(op))
     ids.assign(node.inputs.begin() + 1,
                node.inputs.begin() + std::min<std::ptrdiff_t>(recurrent ? 4 : 3, std::ssize(node.inputs)));
+  if (dynamic_cast<const ConvTranspose*>(op)) ids.push_back(node.inputs[1]);
+  if (dynamic_cast<const Einsum*>(op)) ids = node.inputs;
   const auto* loop = dynamic_cast<const Loop*>(op);
   if (!loop) return ids;
   const auto add = [&](ValueId inner) {
@@ -108,6 +113,10 @@ class Weights {
   }
 
  private:
+  static bool picks_part(const Operator& op) {
+    return op.is_reshape() || dynamic_cast<const Slice*>(&op) || dynamic_cast<const SplitSlice*>(&op) ||
+           dynamic_cast<const Transpose*>(&op) || dynamic_cast<const Gather*>(&op);
+  }
   /// The numbers that values are, or are made of where nothing else goes into them.
   std::vector<ValueId> constants(const std::vector<ValueId>& values) const {
     std::vector<ValueId> found;
@@ -116,7 +125,14 @@ class Weights {
     while (!open.empty()) {
       const ValueId id = open.back();
       open.pop_back();
-      if (id == kNoValue || follows_input_[static_cast<size_t>(id)] || !seen.insert(id).second) continue;
+      if (id == kNoValue || !seen.insert(id).second) continue;
+      if (follows_input_[static_cast<size_t>(id)]) {
+        // A part of a weight whose bounds follow from the picture's extents: projections that share one matrix.
+        const int by = producer_[static_cast<size_t>(id)];
+        if (by >= 0 && picks_part(*graph_.nodes[static_cast<size_t>(by)].op))
+          open.push_back(graph_.nodes[static_cast<size_t>(by)].inputs[0]);
+        continue;
+      }
       const Value& value = graph_.value(id);
       const bool direct = std::find(values.begin(), values.end(), id) != values.end();
       // Of what others are made of, single numbers are exponents and the like.
@@ -258,6 +274,11 @@ FreezeResult apply_freeze(Graph& graph, const FreezeOptions& options, const std:
     graph.value(id).trainable = trains;
     (trains ? result.trainable_parameters : result.frozen_parameters) += graph.value(id).shape.elements();
   }
+  for (const Node& node : graph.nodes) {
+    if (!dynamic_cast<const Dequantise*>(node.op.get()) || !graph.value(node.inputs[0]).constant) continue;
+    result.quantised_parameters += graph.value(node.inputs[0]).shape.elements();
+  }
+  result.frozen_parameters += result.quantised_parameters;
   return result;
 }
 

@@ -20,6 +20,7 @@ struct FreezeOptions {
 
 struct FreezeResult {
   int64_t trainable_parameters = 0, frozen_parameters = 0;
+  int64_t quantised_parameters = 0;  // of the frozen ones: weights stored as whole numbers, which no gradient changes
 };
 
 /// Layers with weights below the head, as `last:N` counts them.

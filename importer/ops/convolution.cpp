@@ -52,27 +52,17 @@ void read_3d(NodeReader& node) {
   node.emit(op, node.inputs());
 }
 
-/// The weight's shape, also where it is quantised: kernel_shape may be left out.
-Shape weight_shape(NodeReader& node) {
-  ValueId id = node.input(1);
-  const auto& nodes = node.graph().nodes;
-  while (node.graph().value(id).shape.empty()) {
-    const auto made = std::find_if(nodes.rbegin(), nodes.rend(), [&](const Node& n) { return n.outputs[0] == id; });
-    if (made == nodes.rend() || (made->op->type() != "DequantizeLinear" && made->op->type() != "QuantizeLinear")) break;
-    id = made->inputs[0];
-  }
-  return node.graph().value(id).shape;
-}
-
 void read(NodeReader& node) {
-  const Shape weight = weight_shape(node);
+  const Shape weight = node.shape_from_constants(1);  // kernel_shape may be left out
   const auto kernel = node.integers("kernel_shape");
   const auto dimensions = weight.rank() > 2 ? weight.rank() - 2 : static_cast<int64_t>(kernel.size());
   if (dimensions == 1) return read_1d(node);
   if (dimensions == 3) return read_3d(node);
   auto op = std::make_shared<Convolution>();
   if (weight.rank() != 4 && kernel.size() != 2)
-    throw Error("only convolutions over one to three dimensions are supported; weight is " + weight.str());
+    throw Error(weight.empty() && kernel.empty()
+                    ? "its weight depends on the data, and kernel_shape is not given"
+                    : "only convolutions over one to three dimensions are supported; weight is " + weight.str());
   op->window = node.window(weight.rank() == 4 ? Extent2d{weight[2], weight[3]} : Extent2d{kernel[0], kernel[1]});
   op->groups = node.integer("group", 1);
   node.emit(op, node.inputs());

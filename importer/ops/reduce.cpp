@@ -1,10 +1,28 @@
 #include "runtime/ops/reduce.h"
 
 #include "importer/op_table.h"
+#include "runtime/ops/binary.h"
 #include "runtime/ops/reshape.h"
+#include "runtime/ops/unary.h"
 
 namespace graft {
 namespace {
+
+/// Over no axis at all each element is reduced by itself: a norm is its magnitude.
+void reduce_each(NodeReader& node, Reduce::Kind kind) {
+  const ValueId x = node.input(0);
+  switch (kind) {
+    case Reduce::Kind::l1:
+    case Reduce::Kind::l2:
+      return node.emit(make_unary(Unary::Kind::abs), {x});
+    case Reduce::Kind::sum_square:
+      return node.emit(make_binary(Binary::Kind::mul), {x, x});
+    case Reduce::Kind::log_sum:
+      return node.emit(make_unary(Unary::Kind::log), {x});
+    default:
+      return node.emit(std::make_shared<Identity>(), {x});
+  }
+}
 
 template <Reduce::Kind kind>
 void read(NodeReader& node) {
@@ -18,7 +36,7 @@ void read(NodeReader& node) {
   else if (node.has_input(1))
     return node.emit(op, {node.input(0), node.input(1)});
   if (op->axes.empty()) {
-    if (op->none_means_none) return node.emit(std::make_shared<Identity>(), {node.input(0)});
+    if (op->none_means_none) return reduce_each(node, kind);
     op->all_axes = true;
   }
   node.emit(op, {node.input(0)});

@@ -8,7 +8,9 @@
 #include "models/registry.h"
 #include "runtime/core/error.h"
 #include "runtime/ops/binary.h"
+#include "runtime/ops/conv_transpose.h"
 #include "runtime/ops/convolution.h"
+#include "runtime/ops/einsum.h"
 #include "runtime/ops/gemm.h"
 #include "runtime/ops/movement.h"
 #include "runtime/ops/normalise.h"
@@ -226,6 +228,36 @@ TEST(Freeze, CountsWhatTransformersLearn) {
   apply_freeze(g, {"none", BatchNormPolicy::automatic}, {});
   for (const char* name : {"mean", "mask", "half", "shape"}) EXPECT_FALSE(g.value(g.find(name)).trainable) << name;
   EXPECT_EQ(layers_below_head(g, {}), 2);
+}
+
+/// Weights that are no dense layer's or convolution's own input: a part of a matrix whose bounds follow from the
+/// picture's extents, as torch.nn.MultiheadAttention is exported with an open batch, an Einsum's and a transposed
+/// convolution's.
+TEST(Freeze, FindsWeightsOfOtherForms) {
+  Graph g;
+  const ValueId x = g.add_input("x", DType::f32, {1, 4, 2, 2});
+  auto deconvolution = std::make_shared<ConvTranspose>();
+  deconvolution->window.kernel = {2, 2};
+  const ValueId wide =
+      g.add("wide", deconvolution, {x, g.add_constant("up.w", Tensor::zeros(DType::f32, {4, 4, 2, 2}))});
+  auto axes = std::make_shared<Flatten>();
+  const ValueId row = g.add("row", axes, {wide});
+  auto equation = std::make_shared<Einsum>();
+  equation->equation = "nk,km->nm";
+  const ValueId mixed = g.add("mixed", equation, {row, g.add_constant("mix.w", Tensor::zeros(DType::f32, {36, 6}))});
+  auto extent = std::make_shared<ShapeOf>();
+  extent->start = 1;
+  const ValueId six = g.add("six", extent, {mixed});
+  const ValueId zero = g.add_constant("zero", Tensor::of<int64_t>({1}, {0}));
+  const ValueId part = g.add_node(
+      "part", std::make_shared<Slice>(),
+      {g.add_constant("all.w", Tensor::zeros(DType::f32, {6, 18})), zero,
+       g.add_constant("end", Tensor::of<int64_t>({1}, {6})), g.add_constant("axis", Tensor::of<int64_t>({1}, {1}))})[0];
+  g.nodes.back().inputs[2] = six;
+  g.outputs = {g.add("product", std::make_shared<MatMul>(), {mixed, part})};
+  const FreezeResult none = apply_freeze(g, {"none", BatchNormPolicy::automatic}, {});
+  for (const char* name : {"up.w", "mix.w", "all.w"}) EXPECT_TRUE(g.value(g.find(name)).trainable) << name;
+  EXPECT_EQ(none.trainable_parameters, 64 + 216 + 108);
 }
 
 TEST(Freeze, RefusesWhatItDoesNotKnow) {
