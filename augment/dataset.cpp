@@ -67,6 +67,23 @@ void check_training(const Dataset& data, const std::string& path, bool is_table,
     }
 }
 
+/// Scores say nothing of a class without a validation picture.
+void tell_unvalidated(Dataset& data) {
+  constexpr size_t kNamed = 3;
+  std::vector<bool> validated(data.classes.size(), false);
+  for (const LabelledFile& item : data.validation) validated[static_cast<size_t>(item.label)] = true;
+  const auto missing = static_cast<size_t>(std::count(validated.begin(), validated.end(), false));
+  if (missing == 0) return;
+  std::string names;
+  size_t named = 0;
+  for (size_t i = 0; i < validated.size() && named < kNamed; ++i)
+    if (!validated[i]) names += (named++ == 0 ? " \"" : ", \"") + data.classes[i] + "\"";
+  data.notes.push_back((missing == 1 ? "class" : "classes") + names +
+                       (missing > kNamed ? " and " + std::to_string(missing - kNamed) + " more" : "") +
+                       (missing == 1 ? " has" : " have") + " no validation picture: the scores say nothing of " +
+                       (missing == 1 ? "it" : "them"));
+}
+
 Dataset read_any(const std::string& path, Task task, const SplitSettings& split) {
   if (!fs::exists(path)) throw Error(path + ": does not exist", "check the path", ErrorCode::not_found);
   const bool shards = holds_shards(path), is_table = !shards && fs::is_regular_file(path);
@@ -80,6 +97,7 @@ Dataset read_any(const std::string& path, Task task, const SplitSettings& split)
       split_off(data, split);
     }
     check_training(data, path, is_table, task);
+    if (task == Task::classes) tell_unvalidated(data);
   } else {
     if (!data.is_split) data.test = std::exchange(data.train, {});
     if (data.train.empty() && data.validation.empty() && data.test.empty())

@@ -122,7 +122,7 @@ class CListener final : public Listener {
  public:
   explicit CListener(const graft_finetune_options& options) : options_(options) {}
   void note(const std::string& text) override {
-    if (options_.note) options_.note(options_.user, text.c_str());
+    if (options_.note) options_.note(options_.user, Error(text).what());  // settings by their names
   }
   void skipped(const std::string& reason) override { note("skipped " + reason); }
   bool stop() override { return options_.stop && options_.stop(options_.user) != 0; }

@@ -9,6 +9,9 @@ namespace graft::app {
 /// holds it, too (print_json), quiet or not.
 void tell_note(const std::string& note, bool quiet);
 
+/// A library's text, with the settings that it mentions (graft/error.h) as options of the command line.
+std::string with_options(const std::string& text);
+
 /// What was told so far, in order.
 const std::vector<std::string>& told_notes();
 

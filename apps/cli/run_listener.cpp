@@ -3,13 +3,14 @@
 #include <iostream>
 
 #include "apps/cli/common.h"
+#include "apps/cli/notes.h"
 #include "apps/cli/printable.h"
 
 namespace graft::app {
 
 void RunListener::note(const std::string& text) {
-  notes_.push_back(text);
-  if (!quiet_) std::cerr << "graft: " << printable(text) << "\n";
+  notes_.push_back(with_options(text));
+  if (!quiet_) std::cerr << "graft: " << printable(notes_.back()) << "\n";
 }
 
 void RunListener::skipped(const std::string& reason) {

@@ -156,6 +156,7 @@ Confidence fit_confidence(const ConfidenceRows& rows, Task task, ConfidenceRepor
   if (task == Task::classes && !rows.labels.empty()) {
     const TemperatureFit fit = fit_temperature(rows.scores, rows.labels, rows.outputs);
     confidence.temperature = report.temperature = fit.temperature;
+    report.guesses = fit.guesses;
     report.calibration_error = fit.error_before;
     report.calibration_error_at_temperature = fit.error_after;
   }
@@ -178,15 +179,22 @@ Confidence fit_confidence(const ConfidenceRows& rows, Task task, ConfidenceRepor
 }
 
 void tell_confidence(const ConfidenceReport& report, Task task, Listener& listener) {
-  const std::string held_back = std::to_string(report.held_back) + " held-back pictures";
+  const std::string held_back =
+      std::to_string(report.held_back) + (report.held_back == 1 ? " held-back picture" : " held-back pictures");
   if (task == Task::classes) {
     const std::string before = percent_text(report.calibration_error);
-    listener.note(report.temperature == 1
-                      ? "probabilities stay as they are (calibration error " + before + " on " + held_back +
-                            "): a temperature would not make them truer"
-                      : "probabilities at temperature " + short_number(report.temperature) + ": calibration error " +
-                            percent_text(report.calibration_error_at_temperature) + " instead of " + before + " on " +
-                            held_back);
+    if (report.guesses)
+      listener.note("on " + held_back +
+                    " the answers are no better than guesses: nothing makes their probabilities true");
+    else if (report.held_back < TemperatureFit::kFewest)
+      listener.note("probabilities stay as they are: " + held_back + " are too few to fit a temperature");
+    else
+      listener.note(report.temperature == 1
+                        ? "probabilities stay as they are (calibration error " + before + " on " + held_back +
+                              "): a temperature would not make them truer"
+                        : "probabilities at temperature " + short_number(report.temperature) + ": calibration error " +
+                              percent_text(report.calibration_error_at_temperature) + " instead of " + before + " on " +
+                              held_back);
   }
   if (report.thresholds > 0)
     listener.note("thresholds of " + std::to_string(report.thresholds) + " labels: mean F1 " +

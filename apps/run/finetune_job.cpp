@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "apps/cli/interruption.h"
+#include "apps/cli/notes.h"
 #include "apps/cli/progress.h"
 #include "apps/library/scores.h"
 #include "apps/run/finetune_files.h"
@@ -49,8 +50,8 @@ class JobListener final : public Listener {
     if (const auto first = std::exchange(first_, nullptr)) first();
   }
   void note(const std::string& text) override {
-    notes_.push_back(text);
-    progress_.line(text);
+    notes_.push_back(with_options(text));
+    progress_.line(notes_.back());
   }
   const std::vector<std::string>& notes() const { return notes_; }
   /// Also where it is to be quiet: the exit status says that something is missing.
@@ -113,7 +114,7 @@ std::string last_line(const FinetuneReport& report) {
   if (r.recipe.conclusion.empty() || report.interrupted || !r.diverged.empty())
     line << " (epoch " << r.best_epoch << ")";
   else
-    line << " on pictures that chose nothing";
+    line << " on " << report.validated << (report.validated == 1 ? " picture" : " pictures") << " that chose nothing";
   line << ", " << std::setprecision(1) << report.seconds << " s: " << report.model;
   return line.str();
 }
@@ -229,6 +230,7 @@ FinetuneReport run_finetune(const FinetuneOptions& o) {
   // Features of a network that was trained are no other run's.
   FinetuneOptions after = o;
   if (!trunk_is_frozen(settings, report.result)) after.common.disk_cache = "off";
+  report.validated = data.validation.size();
   report.account = {data.train.size() + data.validation.size(), report.result.skipped, data.ignored};
   report.account.pictures -= std::min(report.account.pictures, report.result.skipped.size() - data.skipped.size());
   if (report.interrupted && !data.test.empty()) {

@@ -41,6 +41,7 @@ struct FinetuneReport {
   std::vector<std::string> notes;  // what was told
   Account account;
   std::optional<Evaluation> test;  // where there are pictures for it
+  size_t validated = 0;            // pictures that validate, with those that could not be read
   bool interrupted = false;
   double seconds = 0;  // the whole job
 };

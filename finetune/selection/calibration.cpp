@@ -10,7 +10,8 @@
 namespace graft {
 namespace {
 
-constexpr size_t kParts = 5, kFewest = 20;
+constexpr size_t kParts = 5;
+constexpr double kSenseless = 50;  // a temperature that leaves next to nothing of scores
 constexpr int64_t kFewestPositives = 5;
 
 /// Parts are of neighbours in turn: pictures are in the order of their classes, so that each part has some of all.
@@ -54,7 +55,7 @@ TemperatureFit fit_temperature(std::span<const float> scores, std::span<const in
   for (size_t i = 0; i < labels.size(); ++i) whole.add(scores.subspan(i * classes, classes), labels[i]);
   fit.error_before = fit.error_after = whole.calibration_error(1);
   fit.loss_before = fit.loss_after = whole.loss(1);
-  if (labels.size() < kFewest) return fit;
+  if (labels.size() < TemperatureFit::kFewest) return fit;
   ScoreTable judged(classes);
   HeldOut before, after;
   std::vector<float> scaled(classes);
@@ -75,7 +76,12 @@ TemperatureFit fit_temperature(std::span<const float> scores, std::span<const in
   fit.loss_after = judged.loss(1);
   const MeanDifference gain = mean_difference(before.losses, after.losses);
   fit.kept = fit.error_after < fit.error_before && gain.mean > 2 * gain.error;
-  if (fit.kept) fit.temperature = cautious_temperature(whole);
+  if (!fit.kept) return fit;
+  fit.temperature = cautious_temperature(whole);
+  if (fit.temperature < kSenseless) return fit;
+  fit.guesses = true;
+  fit.kept = false;
+  fit.temperature = 1;
   return fit;
 }
 
@@ -115,7 +121,7 @@ ThresholdFit fit_thresholds(std::span<const float> scores, std::span<const float
       }
       figures[0] = with.f1() - without.f1();
     };
-    const bool kept = pictures >= kFewest && positives >= kFewestPositives && own.f1() > half.f1() &&
+    const bool kept = pictures >= TemperatureFit::kFewest && positives >= kFewestPositives && own.f1() > half.f1() &&
                       bootstrap_intervals(pictures, 1, gain, resamples_for(pictures))[0].first > 0;
     if (kept) fit.thresholds[label] = sigmoid(best(kParts));
     fit.kept += kept;

@@ -11,7 +11,9 @@ struct TemperatureFit {
   double temperature = 1;                    // of all held-back pictures where it is worth it, else 1
   double error_before = 0, error_after = 0;  // expected calibration error, 0 to 1
   double loss_before = 0, loss_after = 0;    // nats
-  bool kept = false;  // the error got less, and the loss did so beyond two standard errors; needs 20 pictures
+  bool kept = false;     // the error got less, and the loss did so beyond two standard errors; needs 20 pictures
+  bool guesses = false;  // a temperature beyond all sense would be best: the scores tell nothing of these pictures
+  static constexpr size_t kFewest = 20;  // pictures
 };
 
 /// Temperature scaling [Guo et al. 2017] of `scores` (logits, pictures × classes) that the network gives pictures which

@@ -4,6 +4,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 
 #include "finetune/data/readable_classes.h"
 #include "finetune/heads/freeze.h"
@@ -22,7 +23,7 @@ namespace {
 
 constexpr int kFolds = 5;
 /// Pictures that a preprocessing and mirrored views are judged by: more would take longer and tell little more.
-constexpr size_t kJudges = 160;
+constexpr size_t kJudges = 160, kFewestJudges = 16;
 /// Standard errors of the difference in loss by which a guess at the preprocessing gives way to another.
 constexpr double kGuess = 0.5;
 /// Below so many pictures in a class, its mean may serve better than fitted weights.
@@ -159,8 +160,12 @@ class RecipeSearcher {
     return t;
   }
 
+  /// Whether pictures of two classes are judged: of one, every choice is right.
   static bool judges(const ClassTargets& t) {
-    return std::any_of(t.fold.begin(), t.fold.end(), [](int fold) { return fold >= 0; });
+    std::set<int> judged;
+    for (size_t i = 0; i < t.fold.size(); ++i)
+      if (t.fold[i] >= 0) judged.insert(t.labels[i]);
+    return judged.size() > 1;
   }
 
   /// About kJudges of the training pictures, as many of each class.
@@ -192,8 +197,10 @@ class RecipeSearcher {
       if (p == 0) {
         some = bank_.readable({p}, some, 0, 0);
         t = targets(some);
-        if (!judges(t))
-          return journal_.note("the preprocessing is a guess that too few pictures can judge: " + names[p]);
+        if (!judges(t) || some.size() < kFewestJudges)
+          return journal_.note("the model does not say how its pictures were prepared, and " +
+                               std::to_string(some.size()) + " training pictures are too few to find out: " + names[p] +
+                               " is a guess; " + mention("preprocess") + " says which is right");
       }
       FeatureMatrix features;
       features.append(bank_.view({p}, some, 0, HeadInput::features), bank_.width(HeadInput::features));
@@ -405,6 +412,7 @@ class RecipeSearcher {
       text = journal_.trials[journal_.chosen].what + (problem_.class_means ? ", as asked for" : " suits") +
              ": right on " + percent_text(head_.accuracy()) + " of " + std::to_string(head_.right.size()) +
              " pictures not seen; nothing deeper is trained";
+    if (!problem_.class_means && !judges(targets_)) text += "; all of these are of one class, so that it tells nothing";
     journal_.note(text);
   }
 

@@ -93,6 +93,7 @@ struct ConfidenceReport {
   /// Classes: what the scores are divided by, 1 where that would not help, and the expected calibration error (0 to 1)
   /// without it and with it.
   double temperature = 1, calibration_error = 0, calibration_error_at_temperature = 0;
+  bool guesses = false;  // the scores tell nothing of the held-back pictures: no temperature would help
   /// Several labels: how many got a threshold other than 0.5, and the mean F1 without them and with them.
   size_t thresholds = 0;
   double macro_f1 = 0, macro_f1_at_thresholds = 0;

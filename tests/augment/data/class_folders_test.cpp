@@ -200,6 +200,15 @@ TEST_F(ClassFolders, PicturesBesideTheClassesAreTold) {
   EXPECT_TRUE(data.skipped[0].ends_with("loose.png: is in no class folder"));
 }
 
+TEST_F(ClassFolders, AClassThatNothingValidatesIsTold) {
+  part("train/", 3);
+  part("val/");
+  picture("train/wasps/1.png");
+  const Dataset data = read_dataset(root_.string());
+  ASSERT_EQ(data.notes.size(), 1u);
+  EXPECT_NE(data.notes[0].find("class \"wasps\" has no validation picture"), std::string::npos);
+}
+
 TEST_F(ClassFolders, PicturesBesidePartsAreTold) {
   part("train/", 3);
   part("val/");

@@ -76,6 +76,20 @@ TEST(FitTemperature, IsNeverSurerThanTheAnswersHaveShown) {
   EXPECT_NEAR(confidence, 61.0 / 62, 1e-4);
 }
 
+TEST(FitTemperature, OfScoresThatSayNothingIsNone) {
+  // Sure of class 0 always, which is right half of the time.
+  std::vector<float> scores;
+  std::vector<int> labels;
+  for (int i = 0; i < 60; ++i) {
+    scores.insert(scores.end(), {30, 0});
+    labels.push_back(i / 5 % 2);
+  }
+  const TemperatureFit fit = fit_temperature(scores, labels, 2);
+  EXPECT_TRUE(fit.guesses);
+  EXPECT_FALSE(fit.kept);
+  EXPECT_EQ(fit.temperature, 1);
+}
+
 TEST(FitThresholds, OfScoresThatSayNothingAreNotKept) {
   Random random(2);
   size_t kept = 0;

@@ -66,6 +66,20 @@ TEST(RecipeSearch, APreprocessingThatFitsBetterTakesTheGuessesPlace) {
   EXPECT_EQ(find_trial(choice.report, "preprocessing tf")->verdict, "taken");
 }
 
+TEST(RecipeSearch, TooFewPicturesLeaveThePreprocessingAGuess) {
+  Set set = sides(12, 8);
+  set.preprocessings = {"imagenet", "tf", "caffe"};
+  std::vector<std::string> notes;
+  TrainListener listener;
+  listener.note = [&](const std::string& text) { notes.push_back(text); };
+  const RecipeChoice choice = set.choose(listener);
+  EXPECT_EQ(choice.report.preprocessing, "imagenet");
+  EXPECT_FALSE(find_trial(choice.report, "preprocessing tf"));
+  EXPECT_TRUE(std::any_of(notes.begin(), notes.end(), [](const auto& n) {
+    return n.find("12 training pictures are too few to find out: imagenet is a guess") != std::string::npos;
+  }));
+}
+
 TEST(RecipeSearch, DepthIsTrainedWhereItGains) {
   Set set = equal_halves(600, 60);
   std::vector<std::string> notes;
