@@ -86,8 +86,13 @@ ValueId scores_behind(const Graph& graph, const std::vector<int>& producer, Valu
       throw Error("output \"" + graph.value(id).name + "\" is of the smallest numbers, not of scores",
                   "graft infer runs this one on arrays", ErrorCode::unsupported);
     if (best || extreme) return node.inputs[0];
-    if (!op.is_reshape() && !dynamic_cast<const Cast*>(&op)) return kNoValue;
-    id = node.inputs[0];
+    const bool passes = op.is_reshape() || dynamic_cast<const Cast*>(&op) || dynamic_cast<const Gather*>(&op) ||
+                        dynamic_cast<const Slice*>(&op) ||
+                        dynamic_cast<const Transpose*>(&op);  // the best of those found
+    if (!passes) return kNoValue;
+    const bool looks_up =
+        dynamic_cast<const Gather*>(&op) && graph.value(node.inputs[0]).constant;  // a class's own number
+    id = node.inputs[looks_up ? 1 : 0];
   }
 }
 

@@ -1,6 +1,7 @@
 #include "graft/model.h"
 
 #include "apps/library/known_model.h"
+#include "apps/library/score_output.h"
 #include "finetune/data/task.h"
 #include "importer/model.h"
 #include "importer/picture_form.h"
@@ -22,6 +23,7 @@ Model Model::load(const std::string& path) {
                   "export it with a dynamic batch, or with one picture", ErrorCode::unsupported);
     take_what_is_known(*contents);
     take_picture_form(*contents);
+    put_classifier_first(*contents);
     return Model(std::move(contents));
   });
 }

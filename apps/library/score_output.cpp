@@ -1,0 +1,27 @@
+#include "apps/library/score_output.h"
+
+#include <algorithm>
+
+#include "finetune/heads/ending.h"
+#include "runtime/core/users.h"
+
+namespace graft {
+
+void put_classifier_first(OnnxModel& model) {
+  Graph& graph = model.graph;
+  std::vector<ValueId>& outputs = graph.outputs;
+  if (outputs.size() < 2) return;
+  const std::vector<bool> follows_input = values_following_inputs(graph);
+  const auto is_classifier = [&](ValueId id) {
+    return graph.value(id).dtype == DType::f32 && follows_input[static_cast<size_t>(id)] &&
+           !find_ending(graph, id).classifiers.empty();
+  };
+  const auto chosen = std::find_if(outputs.begin(), outputs.end(), is_classifier);
+  if (chosen != outputs.end()) std::rotate(outputs.begin(), chosen, chosen + 1);
+  std::string others;
+  for (size_t i = 1; i < outputs.size(); ++i) others += (i == 1 ? "\"" : ", \"") + graph.value(outputs[i]).name + "\"";
+  model.notes.push_back("of " + std::to_string(outputs.size()) + " outputs \"" + graph.value(outputs[0]).name +
+                        "\" is read, not " + others);
+}
+
+}  // namespace graft
