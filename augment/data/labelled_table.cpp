@@ -35,6 +35,19 @@ Names listed(const std::string& text, const char* separators) {
   return parts;
 }
 
+/// "['cat', 'small']", as pandas writes a list; nothing for other texts.
+std::optional<Names> python_list(const std::string& text) {
+  if (text.size() < 2 || text.front() != '[' || text.back() != ']') return std::nullopt;
+  Names parts = listed(text.substr(1, text.size() - 2), ",");
+  for (std::string& part : parts) {
+    const bool quoted =
+        part.size() >= 2 && part.front() == part.back() && (part.front() == '\'' || part.front() == '"');
+    if (!quoted) return std::nullopt;
+    part = part.substr(1, part.size() - 2);
+  }
+  return parts;
+}
+
 std::string number_text(float number) {
   std::array<char, 32> digits{};
   return {digits.data(), std::to_chars(digits.data(), digits.data() + digits.size(), number).ptr};
@@ -58,7 +71,7 @@ class LabelledTable {
       LabelledFile item = item_of(row, data.classes);
       if (columns_.weight != TableColumns::kNone) item.weight = weight_of(row);
       const std::string said = columns_.part == TableColumns::kNone ? "" : field(row, columns_.part),
-                        part = said.empty() ? "train" : part_named(said);
+                        part = part_of(said);
       if (part.empty()) fail(row, "unknown split \"" + said + "\"", "use train, val or test");
       data.is_split = data.is_split || !said.empty();
       add(std::move(item), row, part == "train" ? data.train : part == "val" ? data.validation : data.test);
@@ -124,7 +137,8 @@ class LabelledTable {
       for (const size_t c : columns_.labels)
         if (*bit_in(field(row, c))) labels.push_back(columns_.names[c]);
     } else if (task_ == Task::multi_label) {
-      labels = listed(field(row, columns_.labels[0]), separators_);
+      const std::string text = field(row, columns_.labels[0]);
+      labels = python_list(text).value_or(listed(text, separators_));
     } else if (!field(row, columns_.labels[0]).empty()) {
       labels = {field(row, columns_.labels[0])};
     }
@@ -193,7 +207,19 @@ class LabelledTable {
   }
 
   /// Which columns were taken where that was a guess, and which are not used.
+  /// The part that a field says; empty for no part.
+  std::string part_of(const std::string& said) const {
+    const std::string& where = columns_.part_where_true;
+    if (!where.empty()) return bit_in(said).value_or(false) ? where : where == "train" ? "val" : "train";
+    return said.empty() ? "train" : part_named(said);
+  }
+
   void tell_columns(Dataset& data) const {
+    if (columns_.part_is_found)
+      data.notes.push_back(path_ + ": column " + columns_.names[columns_.part] + " says which pictures " +
+                           (columns_.part_where_true == "test" ? "test"
+                            : columns_.part_where_true.empty() ? "train, validate and test"
+                                                               : "train and which validate"));
     if (columns_.names.empty() && columns_.file + 1 != columns_.labels[0] && columns_.file != 0)
       data.notes.push_back(path_ + ": labels are taken from column " + std::to_string(columns_.labels[0] + 1));
     if (columns_.one_hot) {

@@ -82,6 +82,7 @@ class ColumnFinder {
     columns_.file = columns_.names.empty() ? column_of_pictures(columns) : column_of_paths(plain);
     if (columns_.file == kNone) not_understood("no column holds pictures' files");
     columns_.part = columns_.names.empty() ? column_of_parts(columns) : column_named(plain, part_names());
+    if (columns_.part == kNone && !columns_.names.empty()) find_part(plain);
     columns_.weight = column_of_weights(plain);
     // A header may be shorter than its rows.
     for (size_t c = columns_.names.size(); !columns_.names.empty() && columns_.part == kNone && c < columns; ++c)
@@ -174,6 +175,27 @@ class ColumnFinder {
       return number && *number > 0;
     });
     return weighs ? perhaps : kNone;
+  }
+  /// Under another name: a column that holds parts of a set and nothing else, two of them at least, or whether a
+  /// picture is one that validates or tests (fastai's is_valid).
+  void find_part(const Names& plain) {
+    for (size_t c = 0; c < plain.size() && columns_.part == kNone; ++c) {
+      const bool is_label = std::find(label_names().begin(), label_names().end(), plain[c]) != label_names().end();
+      if (c == columns_.file || is_label || !holds_parts(c)) continue;
+      std::set<std::string> parts;
+      for (const TextTable::Row& row : table_.rows)
+        if (const std::string text = field(row, c); !text.empty()) parts.insert(part_named(text));
+      if (parts.size() > 1) columns_.part = c;
+    }
+    static const std::pair<const char*, const char*> kQuestions[] = {
+        {"is_valid", "val"}, {"is_val", "val"}, {"is_validation", "val"}, {"is_test", "test"}, {"is_train", "train"}};
+    for (const auto& [name, part] : kQuestions) {
+      const size_t c = column_named(plain, {name});
+      if (columns_.part != kNone || c == kNone || !holds_bits(c)) continue;
+      columns_.part = c;
+      columns_.part_where_true = part;
+    }
+    columns_.part_is_found = columns_.part != kNone;
   }
   bool holds_parts(size_t column) const {
     bool some = false;

@@ -15,8 +15,10 @@ struct TableColumns {
   static constexpr size_t kNone = std::string::npos;
   std::vector<std::string> names;  // of all; empty without a header
   size_t file = kNone, part = kNone, weight = kNone;
-  std::vector<size_t> labels;  // one, or one for each label or value
-  bool one_hot = false;        // those hold whether a label is there
+  std::vector<size_t> labels;   // one, or one for each label or value
+  bool one_hot = false;         // those hold whether a label is there
+  std::string part_where_true;  // the part column holds whether a picture is of this part; empty: it names parts
+  bool part_is_found = false;   // by what it holds, or as such a column: its name alone does not say it
 };
 
 /// Finds out by the names in the first row, which is taken out of the table then, else by what stands in the columns.

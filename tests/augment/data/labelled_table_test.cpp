@@ -90,7 +90,23 @@ TEST_F(LabelledTable, PartsAreThreeThingsInAnyCase) {
       std::string::npos);
 }
 
+TEST_F(LabelledTable, PartsAreFoundUnderOtherNames) {
+  const Dataset words = read("path,label,stage\nimg/a.png,cat,Training\nimg/b.png,dog,Validation\n");
+  EXPECT_EQ(named(words, words.validation), (Names{"dog:img/b.png"}));
+  ASSERT_EQ(words.notes.size(), 1u);
+  EXPECT_NE(words.notes[0].find("column stage says which pictures train"), std::string::npos);
+  const Dataset bits = read("name,label,is_valid\nimg/a.png,cat,False\nimg/b.png,dog,True\n");
+  EXPECT_EQ(named(bits, bits.train), (Names{"cat:img/a.png"}));
+  EXPECT_EQ(named(bits, bits.validation), (Names{"dog:img/b.png"}));
+  const Dataset kept = read("path,label,is_train\nimg/a.png,cat,1\nimg/b.png,dog,0\n");
+  EXPECT_EQ(named(kept, kept.validation), (Names{"dog:img/b.png"}));
+  // One word for all parts nothing.
+  EXPECT_FALSE(read("path,label,stage\nimg/a.png,cat,train\nimg/b.png,dog,train\n").is_split);
+}
+
 TEST_F(LabelledTable, SeveralLabelsAsListsOrColumns) {
+  const Dataset pandas = read("path,labels\nimg/a.png,\"['cat', 'small']\"\nimg/b.png,['dog']\n", Task::multi_label);
+  EXPECT_EQ(pandas.classes, (std::vector<std::string>{"cat", "dog", "small"}));
   const Dataset lists = read("path,labels\nimg/a.png,cat;small\nimg/b.png,\nimg/c.png,small; dog\n", Task::multi_label);
   EXPECT_EQ(lists.classes, (std::vector<std::string>{"cat", "dog", "small"}));
   EXPECT_EQ(lists.test[1].target, (std::vector<float>{0, 0, 0}));
