@@ -13,6 +13,7 @@
 #include "apps/cli/usage.h"
 #include "apps/commands/commands.h"
 #include "apps/drawing/scatter.h"
+#include "apps/evaluation/evaluation_files.h"
 #include "apps/library/scores.h"
 #include "apps/pictures/shard.h"
 #include "augment/data/file_kinds.h"
@@ -105,6 +106,8 @@ void name_all_classes(std::vector<std::string>& labels, const std::vector<std::s
 
 void extract(const Options& o) {
   check_features_path(o.output);
+  for (const std::string& file : {o.output, o.picture})
+    if (!file.empty()) require_writable_place(file);  // said now, not once all is computed
   RunSettings settings;
   std::vector<std::string> labels;
   PictureList pictures;

@@ -242,7 +242,7 @@ void register_finetune(CLI::App& app) {
       ->transform(one_of(preset_names()));
   add_settings(*command, *o, *settings);
   command->add_option("--teacher", o->teacher, "distillation: ONNX model whose scores are imitated");
-  command->add_option("--class-weights", o->class_weights, "balanced, or one number a class")
+  command->add_option("--class-weights", o->class_weights, "balanced, or one number a class, with commas between them")
       ->delimiter(',')
       ->allow_extra_args(false);
   command->add_option("--augment", o->settings.augment, augmentation_help() + " (graft help transform)")

@@ -112,7 +112,7 @@ void infer(const Options& o) {
 void register_infer(CLI::App& app) {
   auto o = std::make_shared<Options>();
   auto* command = app.add_subcommand("infer", "Run raw tensors through a model");
-  command->footer(examples({"graft infer model.onnx input.npy -o outputs/"}));
+  command->footer(examples({"graft infer model.onnx --input pictures.npy --output scores.npy"}));
   add_device_options(*command, o->common);
   add_output_options(*command, o->common);
   command->add_option("model", o->model, "ONNX model")->required();

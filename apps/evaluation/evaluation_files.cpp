@@ -160,6 +160,9 @@ std::vector<const Prediction*> worst_first(const Evaluation& evaluation) {
 }
 
 void require_writable_place(const std::string& path) {
+  std::error_code code;
+  if (std::filesystem::is_directory(path, code))
+    throw Error(path + ": is a folder", "name a file", ErrorCode::invalid_argument);
   std::filesystem::path folder = std::filesystem::path(path).parent_path();
   if (folder.empty()) folder = ".";
   if (access(folder.c_str(), W_OK) != 0)
@@ -167,8 +170,14 @@ void require_writable_place(const std::string& path) {
                 "choose a folder you may write to", ErrorCode::io);
 }
 
-void check_predictions_path(const std::string& path) { check_ending(path, "pictures", ".csv", ".jsonl"); }
-void check_curves_path(const std::string& path) { check_ending(path, "curves", ".csv", ".svg"); }
+void check_predictions_path(const std::string& path) {
+  check_ending(path, "pictures", ".csv", ".jsonl");
+  require_writable_place(path);
+}
+void check_curves_path(const std::string& path) {
+  check_ending(path, "curves", ".csv", ".svg");
+  require_writable_place(path);
+}
 
 void write_predictions(const std::string& path, const std::vector<EvaluatedPart>& parts) {
   check_predictions_path(path);
