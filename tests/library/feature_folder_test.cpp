@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <unistd.h>
+
 #include <chrono>
 #include <filesystem>
 #include <fstream>
@@ -25,7 +27,8 @@ class PictureKeys : public testing::Test {
   static std::optional<ContentKey> key(const LoadRequest& request, const std::string& pipeline = "plain") {
     return picture_keys({request}, pipeline, 1).at(0);
   }
-  const fs::path folder_ = fs::temp_directory_path() / "graft_picture_keys_test";
+  // Of the process: tests run side by side, and each removes its own.
+  const fs::path folder_ = fs::temp_directory_path() / ("graft_picture_keys_test_" + std::to_string(::getpid()));
 };
 
 TEST_F(PictureKeys, AreOfContentPipelineAndRandomKey) {
