@@ -1,5 +1,7 @@
 #include <gtest/gtest.h>
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
@@ -42,7 +44,7 @@ class PictureIndexTest : public testing::Test {
     save_features(features, in_folder("features.npz"));
     return PictureIndex::of_features(in_folder("features.npz"));
   }
-  const fs::path folder_ = fs::temp_directory_path() / "graft_picture_index_test";
+  const fs::path folder_ = fs::temp_directory_path() / ("graft_picture_index_test_" + std::to_string(::getpid()));
 };
 
 TEST_F(PictureIndexTest, FindsWhatLookingAtAllFinds) {
