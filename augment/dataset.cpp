@@ -32,12 +32,28 @@ std::string advice(const std::string& path, bool is_table, const std::string& pa
   return "put pictures into " + path + "/" + part + "/" + name + "/";
 }
 
+/// A table that lies in a folder and may name its pictures' classes; empty where there is none.
+std::string table_in(const std::string& folder) {
+  std::error_code code;
+  std::set<std::string> tables;
+  for (fs::directory_iterator it(folder, code), end; !code && it != end; it.increment(code))
+    for (const char* ending : {".csv", ".tsv", ".jsonl"})
+      if (lower_case(it->path().string()).ends_with(ending)) tables.insert(it->path().string());
+  return tables.empty() ? "" : *tables.begin();
+}
+
+/// What would give a folder classes that has none, or one.
+std::string remedy_without_classes(const std::string& folder, const std::string& otherwise) {
+  const std::string table = table_in(folder);
+  return table.empty() ? otherwise : "give " + table + " where that names the classes, or " + otherwise;
+}
+
 void check_training(const Dataset& data, const std::string& path, bool is_table, Task task) {
   if (data.classes.empty())
     throw Error(path + (is_table ? ": no picture has a label" : ": holds no class folders"),
                 is_table ? "write path,label, path,label;label or path,value"
-                         : "put pictures into " + path + "/train/CLASS/ and " + path + "/val/CLASS/, or into " + path +
-                               "/CLASS/");
+                         : remedy_without_classes(path, "put pictures into " + path + "/train/CLASS/ and " + path +
+                                                            "/val/CLASS/, or into " + path + "/CLASS/"));
   if (data.train.empty())
     throw Error(path + ": there is no training picture", advice(path, is_table, "train", "CLASS"));
   if (task == Task::classes || (task == Task::multi_label && !is_table)) {
@@ -54,7 +70,8 @@ void check_training(const Dataset& data, const std::string& path, bool is_table,
                   "add pictures or remove its folder");
     }
     if (data.classes.size() < 2)
-      throw Error(path + ": there is only one class, \"" + data.classes[0] + "\"", "a classifier needs at least two");
+      throw Error(path + ": there is only one class, \"" + data.classes[0] + "\", and a classifier needs two",
+                  is_table ? "add rows of another" : remedy_without_classes(path, "make folders of more"));
   }
   if (data.validation.empty())
     throw Error(path + ": there is no validation picture",
@@ -101,7 +118,8 @@ Dataset read_any(const std::string& path, Task task, const SplitSettings& split)
   } else {
     if (!data.is_split) data.test = std::exchange(data.train, {});
     if (data.train.empty() && data.validation.empty() && data.test.empty())
-      throw Error(path + ": holds no pictures", is_table ? "add rows" : "put pictures into " + path + "/CLASS/");
+      throw Error(path + (data.skipped.empty() ? ": holds no pictures" : ": holds no picture in a class's folder"),
+                  is_table ? "add rows" : remedy_without_classes(path, "put pictures into " + path + "/CLASS/"));
   }
   if (task == Task::multi_label && !is_table) {
     for (auto* items : {&data.train, &data.validation, &data.test})

@@ -68,13 +68,14 @@ const Tensor* NodeReader::constant(size_t i) const {
   return has_input(i) ? graph_.value(input(i)).constant.get() : nullptr;
 }
 
-Shape NodeReader::shape_from_constants(size_t i) const {
+Shape NodeReader::known_shape(size_t i) const {
   constexpr int kDeepest = 32;  // nodes between the constants and here
   std::map<ValueId, std::optional<ValueType>> known;
   const std::function<std::optional<ValueType>(ValueId, int)> type = [&](ValueId id,
                                                                          int depth) -> std::optional<ValueType> {
     if (id == kNoValue) return ValueType{};
-    if (graph_.value(id).constant) return graph_.type_of(id);
+    const Value& value = graph_.value(id);
+    if (value.constant || (!value.shape.empty() && !value.shape.is_open())) return graph_.type_of(id);
     if (const auto it = known.find(id); it != known.end()) return it->second;
     std::optional<ValueType>& found = known[id];
     const auto made = std::find_if(graph_.nodes.rbegin(), graph_.nodes.rend(), [&](const Node& n) {

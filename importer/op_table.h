@@ -52,9 +52,9 @@ class NodeReader {
   /// The shape an input declares, as far as it is known now.
   /// A copy: what a node emits may move the graph's values.
   Shape shape(size_t i) const { return graph_.value(input(i)).shape; }
-  /// The shape of input i where it is made of constants by nodes, as standardised and quantised weights are; empty
-  /// where it does not follow from them.
-  Shape shape_from_constants(size_t i) const;
+  /// The shape of input i as it is declared, or as it follows where nodes make it of constants (standardised and
+  /// quantised weights); empty where it depends on the data.
+  Shape known_shape(size_t i) const;
   /// True where something reads this output.
   bool output_is_read(size_t i) const {
     return i < output_count() && scope_.read_names.contains(node_.output(static_cast<int>(i)));

@@ -16,7 +16,10 @@ void put_classifier_first(OnnxModel& model) {
     return graph.value(id).dtype == DType::f32 && follows_input[static_cast<size_t>(id)] &&
            !find_ending(graph, id).classifiers.empty();
   };
-  const auto chosen = std::find_if(outputs.begin(), outputs.end(), is_classifier);
+  auto chosen = std::find_if(outputs.begin(), outputs.end(), is_classifier);
+  if (chosen == outputs.end())
+    chosen = std::find_if(outputs.begin(), outputs.end(),
+                          [&](ValueId id) { return follows_input[static_cast<size_t>(id)]; });
   if (chosen != outputs.end()) std::rotate(outputs.begin(), chosen, chosen + 1);
   std::string others;
   for (size_t i = 1; i < outputs.size(); ++i) others += (i == 1 ? "\"" : ", \"") + graph.value(outputs[i]).name + "\"";

@@ -9,7 +9,7 @@ namespace {
 
 void read(NodeReader& node) {
   auto op = std::make_shared<ConvTranspose>();
-  const Shape weight = node.shape_from_constants(1);  // kernel_shape may be left out
+  const Shape weight = node.known_shape(1);  // kernel_shape may be left out
   const auto kernel = node.integers("kernel_shape");
   if (weight.rank() != 4 && kernel.size() != 2)
     throw Error(weight.empty() && kernel.empty() ? "its weight depends on the data, and kernel_shape is not given"

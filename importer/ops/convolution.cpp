@@ -53,7 +53,7 @@ void read_3d(NodeReader& node) {
 }
 
 void read(NodeReader& node) {
-  const Shape weight = node.shape_from_constants(1);  // kernel_shape may be left out
+  const Shape weight = node.known_shape(1);  // kernel_shape may be left out
   const auto kernel = node.integers("kernel_shape");
   const auto dimensions = weight.rank() > 2 ? weight.rank() - 2 : static_cast<int64_t>(kernel.size());
   if (dimensions == 1) return read_1d(node);

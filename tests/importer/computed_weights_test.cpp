@@ -35,8 +35,9 @@ TEST_F(ComputedWeights, ConvolutionsFindTheirKernel) {
 }
 
 TEST_F(ComputedWeights, SayWhatIsMissingWhereTheyDependOnThePicture) {
-  onnx::ModelProto proto = empty_model({1, 2, 4, 4});
-  add_node(*proto.mutable_graph(), "Conv", {"x", "x"}, {"y"});
+  onnx::ModelProto proto = empty_model({1, 2, -1, -1});
+  add_node(*proto.mutable_graph(), "Relu", {"x"}, {"w"});
+  add_node(*proto.mutable_graph(), "Conv", {"x", "w"}, {"y"});
   EXPECT_NE(error_of(proto).find("its weight depends on the data, and kernel_shape is not given"), std::string::npos);
 }
 

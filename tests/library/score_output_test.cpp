@@ -28,11 +28,11 @@ TEST(ScoreOutput, AClassifierComesFirstAndTheOthersAreTold) {
   EXPECT_EQ(model.notes[0], "of 3 outputs \"scores\" is read, not \"version\", \"embedded\"");
 }
 
-TEST(ScoreOutput, WithoutOneTheOrderStays) {
+TEST(ScoreOutput, WithoutOneWhatDependsOnThePictureDoes) {
   OnnxModel model = several();
   model.graph.outputs.resize(2);
   put_classifier_first(model);
-  EXPECT_EQ(model.graph.value(model.graph.outputs[0]).name, "version");
+  EXPECT_EQ(model.graph.value(model.graph.outputs[0]).name, "embedded");
   EXPECT_EQ(model.notes.size(), 1u);
 }
 

@@ -200,6 +200,15 @@ TEST_F(ClassFolders, PicturesBesideTheClassesAreTold) {
   EXPECT_TRUE(data.skipped[0].ends_with("loose.png: is in no class folder"));
 }
 
+TEST_F(ClassFolders, ATableBesidePicturesWithoutClassesIsNamed) {
+  picture("images/1.png");
+  picture("images/2.png");
+  std::ofstream(root_ / "labels.csv") << "path,label\nimages/1.png,ants\nimages/2.png,bees\n";
+  const std::string error = error_of([&] { read_dataset(root_.string()); });
+  EXPECT_NE(error.find("only one class, \"images\""), std::string::npos) << error;
+  EXPECT_NE(error.find("give " + (root_ / "labels.csv").string()), std::string::npos) << error;
+}
+
 TEST_F(ClassFolders, AClassThatNothingValidatesIsTold) {
   part("train/", 3);
   part("val/");
