@@ -72,7 +72,9 @@ std::vector<std::string> with_settings_of_run(std::vector<std::string> words) {
     return std::any_of(words.begin(), words.end(),
                        [&](const std::string& w) { return w == word || w.starts_with(std::string(word) + "="); });
   };
-  if (!has("finetune") || !has("--resume") || has("--config")) return words;
+  const auto command =
+      std::find_if(words.begin() + 1, words.end(), [](const std::string& word) { return !word.starts_with("-"); });
+  if (command == words.end() || *command != "finetune" || !has("--resume") || has("--config")) return words;
   std::string run;
   for (size_t i = 0; i < words.size(); ++i) {
     const std::string& word = words[i];

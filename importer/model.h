@@ -36,6 +36,7 @@ struct OnnxModel {
   std::vector<std::string> notes;    // what was guessed or replaced, each in one line
   bool preprocesses_inside = false;  // metadata.preprocessing follows from the graph's front
   int64_t declared_batch = 0;        // first extent of input 0 as the file fixes it; 0 where it is open there
+  size_t outputs_moved = 0;          // index in the file of the output that was put first, before others
   bool batch_opened = false;         // and that it could be made open; elsewhere the graph's input has it, too
 
   struct Picture {

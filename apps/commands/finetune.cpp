@@ -48,6 +48,7 @@ std::string resolved_config(const CLI::App& command, const SettingOptions& setti
     // Whoever repeats the run does so elsewhere, or says what is to become of what is there, and what to print.
     const std::string name = line.substr(0, line.find('='));
     if (name == "overwrite" || name == "resume" || name == "quiet" || name == "json") continue;
+    if (name == "no-report") line = std::string("no-report=") + (o.report ? "false" : "true");
     if (!line.ends_with("=\"\"") && !chosen) text += line + "\n";
   }
   if (!defaults_also) return text;

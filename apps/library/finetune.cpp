@@ -306,6 +306,7 @@ class Job {
       options_.batch = 1;
     }
     take_floats(graph);
+    give_outputs_rows(graph);
     retype(graph, {1, options_.height, options_.width}, *backend_);
     give_outputs_rows(graph);
     if (!settings_.remove_lrn_and_dropout) return;

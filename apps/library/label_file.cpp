@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <regex>
+#include <set>
 
 #include "augment/data/file_kinds.h"
 #include "runtime/core/error.h"
@@ -46,8 +47,10 @@ std::optional<std::vector<std::string>> in_order(const std::map<int64_t, std::st
 /// Lines of which each is an index and a name, as `form` has them; the first may be a header. Nothing for others.
 std::optional<std::vector<std::string>> indexed(const std::vector<std::string>& lines, const std::regex& form,
                                                 size_t index, size_t name) {
+  static const std::regex column(
+      R"(\s*"?(#|index|idx|id|no|number|class_?id|label_?id|class|label|name|category|code)\b.*)", std::regex::icase);
   for (const size_t header : {0, 1}) {
-    if (lines.size() <= header) return std::nullopt;
+    if (lines.size() <= header || (header == 1 && !std::regex_match(lines[0], column))) return std::nullopt;
     std::map<int64_t, std::string> names;
     const bool all =
         std::all_of(lines.begin() + static_cast<std::ptrdiff_t>(header), lines.end(), [&](const auto& line) {
@@ -55,8 +58,10 @@ std::optional<std::vector<std::string>> indexed(const std::vector<std::string>& 
           return std::regex_match(line, parts, form) && parts.length(index) < 10 &&
                  names.emplace(std::stoll(parts.str(index)), parts.str(name)).second;
         });
-    if (all)
-      if (auto list = in_order(names)) return list;
+    if (!all) continue;
+    auto list = in_order(names);
+    // "1 euro", "2 euro": what is cut off told them apart.
+    if (list && std::set<std::string>(list->begin(), list->end()).size() == list->size()) return list;
   }
   return std::nullopt;
 }
@@ -80,7 +85,7 @@ std::optional<std::vector<std::string>> from_json(const json& value) {
   }
   if (!value.is_object()) return std::nullopt;
   for (const char* key : {"id2label", "labels", "classes", "names"})
-    if (value.contains(key)) return from_json(value[key]);
+    if (value.contains(key) && value[key].is_structured() && !name_in(value[key])) return from_json(value[key]);
   std::map<int64_t, std::string> names;
   for (const auto& [key, entry] : value.items()) {
     const bool index_first =
@@ -97,9 +102,11 @@ LabelFile understood(const std::string& path, const std::string& text) {
   if (begin != std::string::npos && (text[begin] == '[' || text[begin] == '{')) {
     const json value = json::parse(text, nullptr, /*allow_exceptions=*/false);
     const auto names = value.is_discarded() ? std::nullopt : from_json(value);
-    if (!names)
+    const char end = text[text.find_last_not_of(" \t\r\n")];
+    const bool is_list = value.is_discarded() && end != ']' && end != '}';  // whose first name is in brackets
+    if (!names && !is_list)
       refuse(path + ": is no JSON that names classes", "give a list of names, or an object of indices and names");
-    return {*names, "JSON"};
+    if (names) return {*names, "JSON"};
   }
   const std::vector<std::string> lines = lines_of(text);
   constexpr size_t kLongest = 500;  // characters in a name, beyond which no form is looked for

@@ -9,6 +9,7 @@
 #include "apps/library/calibration.h"
 #include "apps/library/device.h"
 #include "apps/library/pipelines.h"
+#include "apps/library/score_output.h"
 #include "apps/library/scores.h"
 #include "augment/loader.h"
 #include "importer/model.h"
@@ -118,6 +119,7 @@ class Quantization {
     result.relative_error = figures.relative_error;
     OnnxModel made = contents_;
     made.graph = quantised(without(kept));
+    restore_output_order(made);
     result.model = Model(std::make_shared<OnnxModel>(std::move(made)));
     return result;
   }

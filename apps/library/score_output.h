@@ -8,4 +8,7 @@ namespace graft {
 /// in a note which output is read and which are not.
 void put_classifier_first(OnnxModel& model);
 
+/// Puts it back, for a file whose readers know its outputs' order.
+void restore_output_order(OnnxModel& model);
+
 }  // namespace graft

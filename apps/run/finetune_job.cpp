@@ -178,7 +178,7 @@ FinetuneReport run_finetune(const FinetuneOptions& o) {
   const Dataset data = read_dataset(o.data, settings.task, {o.validation_part, o.common.seed});
   settings.augment = resolved_augmentation(settings.augment);
   std::error_code code;
-  if (fs::equivalent(o.model, fs::path(o.output) / "model.onnx", code))
+  if (!settings.find_rate && fs::equivalent(o.model, fs::path(o.output) / "model.onnx", code))
     throw Error(o.output + ": holds the model that is read, which would be replaced", "choose another folder")
         .about("output");
   const NewFolder folder(o.output);

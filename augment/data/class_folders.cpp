@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <map>
+#include <optional>
 #include <set>
 
 #include "augment/data/file_kinds.h"
@@ -156,6 +157,17 @@ Part read_part(const fs::path& given, Reading& reading, int& depth) {
   return part;
 }
 
+/// True names of the pictures that parts read by way of links to them.
+std::set<std::string> linked_pictures(const std::map<std::string, Part>& parts) {
+  std::error_code code;
+  std::set<std::string> names;
+  for (const auto& [part, contents] : parts)
+    for (const auto& [label, pictures] : contents.pictures)
+      for (const std::string& path : pictures)
+        if (fs::is_symlink(path, code)) names.insert(true_name(path));
+  return names;
+}
+
 }  // namespace
 
 std::string part_named(const std::string& name) {
@@ -195,6 +207,7 @@ Dataset read_class_folders(const std::string& given) {
   if (parts.empty()) {
     parts["train"] = read_part(root, reading, depth = 0);
   } else {
+    std::optional<std::set<std::string>> linked;
     for (const std::string& name : with_pictures(root)) {
       if (std::find(folders.begin(), folders.end(), name) != folders.end()) continue;
       if (parts.size() == 1 || !part_named(name).empty())
@@ -203,10 +216,13 @@ Dataset read_class_folders(const std::string& given) {
                     "move it, or give " + shown((root / folders[0]).string()));
       PictureList found;
       collect_pictures((root / name).string(), found, reading.visited);
+      if (!linked) linked = linked_pictures(parts);
+      std::erase_if(found.paths, [&](const std::string& path) { return linked->contains(true_name(path)); });
+      if (found.paths.empty()) continue;
       for (const std::string& path : found.paths) data.skipped.push_back(shown(path) + ": is in no part of the set");
-      data.notes.push_back(shown((root / name).string()) + " is no part like train, val and test: its " +
-                           std::to_string(found.paths.size()) +
-                           (found.paths.size() == 1 ? " picture is left out" : " pictures are left out"));
+      data.notes.push_back(shown((root / name).string()) +
+                           " is no part like train, val and test: " + std::to_string(found.paths.size()) +
+                           (found.paths.size() == 1 ? " picture in it is left out" : " pictures in it are left out"));
     }
     tell_loose_files(root, folders[0] + "/", data);
   }

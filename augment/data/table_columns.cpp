@@ -189,7 +189,12 @@ class ColumnFinder {
     }
     static const std::pair<const char*, const char*> kQuestions[] = {
         {"is_valid", "val"}, {"is_val", "val"}, {"is_validation", "val"}, {"is_test", "test"}, {"is_train", "train"}};
+    // Beside columns of yes and no they may be labels, too; two of them say more than one part.
+    const auto is_bits = [&](size_t c) { return c != columns_.file && holds_bits(c); };
+    size_t bits = 0;
+    for (size_t c = 0; c < plain.size(); ++c) bits += is_bits(c);
     for (const auto& [name, part] : kQuestions) {
+      if (bits > 1) break;
       const size_t c = column_named(plain, {name});
       if (columns_.part != kNone || c == kNone || !holds_bits(c)) continue;
       columns_.part = c;

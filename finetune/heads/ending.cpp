@@ -169,7 +169,7 @@ class Walk {
     const Node* before = maker(node.inputs[0]);
     const bool dropped = before && dynamic_cast<const Dropout*>(before->op.get());
     // So does a layer that leaves an eighth of the numbers it reads, or less: no trunk ends in so few.
-    const bool few = y[1] * 8 <= shape(node.inputs[0])[1];
+    const bool few = !seen.activated && y[1] * 8 <= shape(node.inputs[0])[1];
     const bool told = seen.softmax || dropped || few || y[1] == 1000 || y[1] == 1001;
     // Without a bias it is one on the pooled features alone, or where its output is scores for certain.
     const bool has_bias = node.inputs.size() > 2 && node.inputs[2] != kNoValue;
@@ -286,6 +286,11 @@ class Walk {
     const auto* reduce = sum ? dynamic_cast<const Reduce*>(sum->op.get()) : nullptr;
     if (!reduce || (reduce->kind != Reduce::Kind::sum && reduce->kind != Reduce::Kind::l1) || sum->inputs[0] != own)
       return kNoValue;
+    // Over classes: those of maps are their channels.
+    const int64_t rank = shape(own).rank();
+    std::vector<bool> classes(static_cast<size_t>(rank), false);
+    if (rank > 0) classes[rank == 4 ? 1 : static_cast<size_t>(rank) - 1] = true;
+    if (reduce->reduced(rank) != classes) return kNoValue;
     const Node* power = maker(own);
     const auto* exponential = power ? dynamic_cast<const Unary*>(power->op.get()) : nullptr;
     if (!exponential || exponential->kind != Unary::Kind::exp) return own;

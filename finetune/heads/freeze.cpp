@@ -77,7 +77,7 @@ class Weights {
 
   /// A layer's weights and biases; of a product of matrices whichever operand is constant.
   std::vector<ValueId> of_layer(const Node& node) const {
-    return constants(dynamic_cast<const MatMul*>(node.op.get()) ? node.inputs : layer_inputs(node));
+    return constants(dynamic_cast<const MatMul*>(node.op.get()) ? node.inputs : layer_inputs(node), Parts::taken);
   }
 
   /// For each node whether a layer with weights, no norm, lies before it: before the first one constants are part of
@@ -118,7 +118,10 @@ class Weights {
            dynamic_cast<const Transpose*>(&op) || dynamic_cast<const Gather*>(&op);
   }
   /// The numbers that values are, or are made of where nothing else goes into them.
-  std::vector<ValueId> constants(const std::vector<ValueId>& values) const {
+  /// `parts`: whether also of parts of them whose bounds follow from the picture's extents; as weights those are parts
+  /// of a projection, as other operands also of tables that nothing learns.
+  enum class Parts : bool { left, taken };
+  std::vector<ValueId> constants(const std::vector<ValueId>& values, Parts parts = Parts::left) const {
     std::vector<ValueId> found;
     std::set<ValueId> seen;
     std::vector<ValueId> open(values.rbegin(), values.rend());
@@ -129,7 +132,7 @@ class Weights {
       if (follows_input_[static_cast<size_t>(id)]) {
         // A part of a weight whose bounds follow from the picture's extents: projections that share one matrix.
         const int by = producer_[static_cast<size_t>(id)];
-        if (by >= 0 && picks_part(*graph_.nodes[static_cast<size_t>(by)].op))
+        if (parts == Parts::taken && by >= 0 && picks_part(*graph_.nodes[static_cast<size_t>(by)].op))
           open.push_back(graph_.nodes[static_cast<size_t>(by)].inputs[0]);
         continue;
       }

@@ -212,9 +212,10 @@ class Attention final : public Kernel {
       const double sum = score_rows().exponentials(op.keys, blocks_.biases(a.inputs, matrix, first + r).data(),
                                                    std::ssize(op.biases), scores + r * blocks_.pitch(), &largest);
       inverse[r] = static_cast<float>(1 / sum);
-      if (op.keeps_log_sums)
-        static_cast<float*>(a.outputs[1])[matrix * op.queries + first + r] =
-            largest + static_cast<float>(std::log(sum));
+      if (!op.keeps_sums) continue;
+      float* const kept = static_cast<float*>(a.outputs[1]) + matrix * 2 * op.queries + first + r;
+      kept[0] = largest;
+      kept[op.queries] = inverse[r];
     }
     blocks_.multiply(last - first, op.value_width, op.keys, scores, blocks_.pitch(), values, weighed, width);
     float* const y = static_cast<float*>(a.outputs[0]) + blocks_.y_offset(matrix);
@@ -273,7 +274,7 @@ class AttentionGradient final : public Kernel {
   }
 
  private:
-  static constexpr size_t kForward = 3;  // inputs of the forward pass follow dY, Y and the logarithms
+  static constexpr size_t kForward = 3;  // inputs of the forward pass follow dY, Y and the sums
   /// Matrices that one thread goes through, all with one place in the bias whose gradient is wanted.
   struct Part {
     int64_t bias_offset = 0;
@@ -331,7 +332,7 @@ class AttentionGradient final : public Kernel {
     const float *const q = blocks_.q(inputs, matrix), *const k = blocks_.k(inputs, matrix);
     const auto* const dy = static_cast<const float*>(a.inputs[0]) + blocks_.y_offset(matrix);
     const auto* const y = static_cast<const float*>(a.inputs[1]) + blocks_.y_offset(matrix);
-    const auto* const log_sums = static_cast<const float*>(a.inputs[2]) + matrix * f.queries;
+    const auto* const largest = static_cast<const float*>(a.inputs[2]) + matrix * 2 * f.queries;
     const RowLoops& loops = row_loops();
     blocks_.pack_keys(k, keys);
     if (dq) blocks_.pack(k, f.keys, f.k.row, f.width, f.k.column, f.scale, back);
@@ -342,7 +343,7 @@ class AttentionGradient final : public Kernel {
       blocks_.scores(inputs, matrix, first, last, keys, p);
       for (int64_t r = 0; r < rows; ++r)
         score_rows().probabilities(f.keys, blocks_.biases(inputs, matrix, first + r).data(), std::ssize(f.biases),
-                                   log_sums[first + r], p + r * pitch);
+                                   largest[first + r], largest[f.queries + first + r], p + r * pitch);
       if (dv) {
         const auto [from, from_row] =
             whole_vectors(dy + first * f.result.row, f.result.row, rows, f.value_width, some_values);

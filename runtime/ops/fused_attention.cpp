@@ -7,14 +7,14 @@ namespace graft {
 std::vector<ValueType> FusedAttention::infer(std::span<const ValueType> inputs) const {
   const int64_t matrices = batch.elements();
   std::vector<ValueType> types{{inputs[0].dtype, {matrices * queries, value_width}}};
-  if (keeps_log_sums) types.push_back({DType::f32, {matrices, queries}});
+  if (keeps_sums) types.push_back({DType::f32, {matrices, 2 * queries}});
   return types;
 }
 
 std::shared_ptr<const Operator> FusedAttention::training_form() const {
-  if (keeps_log_sums) return nullptr;
+  if (keeps_sums) return nullptr;
   auto form = std::make_shared<FusedAttention>(*this);
-  form->keeps_log_sums = true;
+  form->keeps_sums = true;
   return form;
 }
 

@@ -27,7 +27,7 @@ struct FusedAttention final : Operator {
   std::vector<MatrixView> biases;  // kMostBiases at most; their columns, too
   MatrixView result;               // Y in output 0, as q
   static constexpr size_t kMostBiases = 4;
-  bool keeps_log_sums = false;  // output 1: the logarithm of each query's sum of exponentials, batch×S
+  bool keeps_sums = false;  // output 1, batch×2S: each query's largest score, then 1/Σ exp(score - largest)
 
   std::string_view type() const override { return "FusedAttention"; }
   Layout layout() const override { return Layout::any; }
@@ -41,7 +41,7 @@ struct FusedAttention final : Operator {
   std::vector<int64_t> offsets(int64_t first, const Strides& strides) const;
 };
 
-/// Inputs dL/dY, Y, the logarithms of the sums, then FusedAttention's; outputs dL/d of those of its inputs that are
+/// Inputs dL/dY, Y, what keeps_sums keeps, then FusedAttention's; outputs dL/d of those of its inputs that are
 /// `wanted`, in their order.
 struct FusedAttentionGradient final : Operator {
   FusedAttention forward;

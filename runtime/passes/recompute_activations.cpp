@@ -81,7 +81,8 @@ class Segment {
     const auto outputs = graph_.add_node(original.name + ":recomputed", op, inputs);
     nodes.push_back(std::move(graph_.nodes.back()));
     graph_.nodes.pop_back();
-    for (size_t o = 0; o < outputs.size(); ++o)
+    // Of optional outputs (a layer norm's statistics) the original may have fewer.
+    for (size_t o = 0; o < std::min(outputs.size(), original.outputs.size()); ++o)
       if (!kept(original.outputs[o])) copies[original.outputs[o]] = outputs[o];
   }
 

@@ -60,6 +60,14 @@ TEST(LabelFile, NumbersThatAreNoIndicesArePartOfTheNames) {
   EXPECT_EQ(read("0\n1\n").names, (std::vector<std::string>{"0", "1"}));
 }
 
+TEST(LabelFile, NumbersThatTellNamesApartStay) {
+  const std::vector<std::string> coins{"1 euro", "2 euro"};
+  EXPECT_EQ(read("1 euro\n2 euro\n").names, coins);
+  EXPECT_EQ(read("background\n1 cat\n2 dog\n").names, (std::vector<std::string>{"background", "1 cat", "2 dog"}));
+  EXPECT_EQ(read("[unknown]\ncat\n").names, (std::vector<std::string>{"[unknown]", "cat"}));
+  EXPECT_EQ(read(R"({"labels": 0, "cat": 1})").names, (std::vector<std::string>{"labels", "cat"}));
+}
+
 TEST(LabelFile, JsonNamesThemInManyForms) {
   for (const char* text : {R"(["cat", "sea lion", "7-eleven"])", R"({"0": "cat", "2": "7-eleven", "1": "sea lion"})",
                            R"({"cat": 0, "sea lion": 1, "7-eleven": 2})",

@@ -28,6 +28,17 @@ TEST(ScoreOutput, AClassifierComesFirstAndTheOthersAreTold) {
   EXPECT_EQ(model.notes[0], "of 3 outputs \"scores\" is read, not \"version\", \"embedded\"");
 }
 
+TEST(ScoreOutput, ProbabilitiesComeBeforeADenseLayer) {
+  OnnxModel model = several();
+  Graph& g = model.graph;
+  const ValueId p = g.add("p", std::make_shared<Softmax>(), {g.find("scores")});
+  g.outputs = {g.find("scores"), p};
+  put_classifier_first(model);
+  EXPECT_EQ(g.value(g.outputs[0]).name, "p");
+  restore_output_order(model);
+  EXPECT_EQ(g.value(g.outputs[0]).name, "scores");
+}
+
 TEST(ScoreOutput, WithoutOneWhatDependsOnThePictureDoes) {
   OnnxModel model = several();
   model.graph.outputs.resize(2);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <map>
 #include <string>
 #include <vector>
@@ -30,12 +31,15 @@ inline void expect_unchanged(const Graph& before, const Graph& after, const Tens
   expect_floats(actual, expected.shape(), {expected.data<float>().begin(), expected.data<float>().end()});
 }
 
-/// dL/d(each trainable constant) where L = Σ r·y with fixed random r, by the constant's name.
-inline std::map<std::string, std::vector<float>> gradients_by_name(Graph graph, const Tensor& x) {
+/// dL/d(each trainable constant) where L = Σ r·y with fixed random r, by the constant's name. `after`: a pass over the
+/// differentiated graph.
+inline std::map<std::string, std::vector<float>> gradients_by_name(
+    Graph graph, const Tensor& x, const std::function<void(Graph&)>& after = [](Graph&) {}) {
   std::vector<ValueId> wanted;
   for (size_t id = 0; id < graph.value_count(); ++id)
     if (graph.value(static_cast<ValueId>(id)).trainable) wanted.push_back(static_cast<ValueId>(id));
   const Gradients found = differentiate(graph, {graph.outputs[0]}, wanted);
+  after(graph);
   Plan plan(graph, test_backend());
   const Tensor seed = random_tensor(plan.output(0).shape, 10);
   copy_from_plain(x.raw(), plan.input(0));

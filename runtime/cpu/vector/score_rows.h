@@ -9,8 +9,9 @@ namespace graft::cpu {
 struct ScoreRows {
   /// x = exp(x + Σ biases - largest). Returns Σ x, in double; `largest` is that of what are numbers, -∞ of nothing.
   double (*exponentials)(int64_t n, const float* const* biases, int64_t count, float* x, float* largest);
-  /// x = exp(x + Σ biases - log_sum)
-  void (*probabilities)(int64_t n, const float* const* biases, int64_t count, float log_sum, float* x);
+  /// x = exp(x + Σ biases - largest)·inverse, with what the other one found and the inverse of its sum: a logarithm of
+  /// both would lose the sum where all scores are masked by a large number.
+  void (*probabilities)(int64_t n, const float* const* biases, int64_t count, float largest, float inverse, float* x);
 };
 
 /// For this processor.

@@ -228,8 +228,24 @@ TEST_F(ClassFolders, PicturesBesidePartsAreTold) {
   EXPECT_EQ(data.train.size() + data.validation.size(), 8u);
   EXPECT_EQ(data.skipped.size(), 3u);
   ASSERT_EQ(data.notes.size(), 2u);
-  EXPECT_NE(data.notes[0].find("its 2 pictures are left out"), std::string::npos);
+  EXPECT_NE(data.notes[0].find("2 pictures in it are left out"), std::string::npos);
   EXPECT_NE(data.notes[1].find("1 picture in"), std::string::npos);
+}
+
+TEST_F(ClassFolders, PicturesThatPartsLinkToAreNotLeftOut) {
+  part("all/", 3);
+  for (const char* name : {"ants", "bees"})
+    for (int i = 0; i < 3; ++i) {
+      const fs::path folder = root_ / (i < 2 ? "train" : "val") / name;
+      fs::create_directories(folder);
+      const std::string file = std::to_string(i) + ".png";
+      fs::create_symlink(root_ / "all" / name / file, folder / file);
+    }
+  const Dataset data = read_dataset(root_.string());
+  EXPECT_EQ(data.train.size(), 4u);
+  EXPECT_EQ(data.validation.size(), 2u);
+  EXPECT_TRUE(data.skipped.empty());
+  EXPECT_TRUE(data.notes.empty());
 }
 
 TEST_F(ClassFolders, AClassKeepsItsPicturesWhateverLinksLeadToThem) {

@@ -100,6 +100,8 @@ TEST_F(LabelledTable, PartsAreFoundUnderOtherNames) {
   EXPECT_EQ(named(bits, bits.validation), (Names{"dog:img/b.png"}));
   const Dataset kept = read("path,label,is_train\nimg/a.png,cat,1\nimg/b.png,dog,0\n");
   EXPECT_EQ(named(kept, kept.validation), (Names{"dog:img/b.png"}));
+  // Beside others of yes and no it is a label.
+  EXPECT_FALSE(read("path,is_car,is_train\nimg/a.png,1,0\nimg/b.png,0,1\n", Task::multi_label).is_split);
   // One word for all parts nothing.
   EXPECT_FALSE(read("path,label,stage\nimg/a.png,cat,train\nimg/b.png,dog,train\n").is_split);
 }

@@ -147,6 +147,18 @@ TEST(FuseAttention, AddsBiasesAndMasksOfWindows) {
   expect_fused(windows({6, 3, 49, 32}, 3));
 }
 
+/// Where every key is masked by a number that is large for float32, all are attended to alike, backward too.
+TEST(FuseAttention, GradientsOfRowsThatAreAllMaskedAreRight) {
+  const Extents e{1, 2, 6, 8};
+  Graph graph;
+  const auto parts = projections(graph, e);
+  expect_fused(attending(std::move(graph), e, parts, [&](Graph& g, ValueId scores) {
+    Tensor mask = Tensor::zeros(DType::f32, {e.tokens, e.tokens});
+    for (size_t i = 0; i < static_cast<size_t>(2 * e.tokens); ++i) mask.data<float>()[i] = -3.4e38f;
+    return g.add("masked", make_binary(B::add), {scores, g.add_constant("mask", std::move(mask))});
+  }));
+}
+
 TEST(FuseAttention, KeepsGradientsOfSharedOperandsApart) { expect_fused(without_projections({2, 2, 6, 8})); }
 
 /// Expected values are those of onnx.reference (ONNX 1.22), as in attention_test.cpp.

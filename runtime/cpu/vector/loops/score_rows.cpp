@@ -46,9 +46,9 @@ double exponentials(int64_t n, const float* const* biases, int64_t count, float*
   return all;
 }
 
-void probabilities(int64_t n, const float* const* biases, int64_t count, float log_sum, float* x) {
+void probabilities(int64_t n, const float* const* biases, int64_t count, float largest, float inverse, float* x) {
   add_biases(n, biases, count, x);
-  for (int64_t i = 0; i < end_of(n); i += kLanes) store(x + i, exp(load(x + i) - log_sum));
+  for (int64_t i = 0; i < end_of(n); i += kLanes) store(x + i, exp(load(x + i) - largest) * inverse);
   fill_end(n, 0, x);
 }
 
