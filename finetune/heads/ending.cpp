@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <optional>
 
+#include "runtime/core/dimensions.h"
 #include "runtime/core/error.h"
 #include "runtime/core/users.h"
 #include "runtime/ops/binary.h"
@@ -286,11 +287,9 @@ class Walk {
     const auto* reduce = sum ? dynamic_cast<const Reduce*>(sum->op.get()) : nullptr;
     if (!reduce || (reduce->kind != Reduce::Kind::sum && reduce->kind != Reduce::Kind::l1) || sum->inputs[0] != own)
       return kNoValue;
-    // Over classes: those of maps are their channels.
+    // Over classes: columns of a matrix, or channels of maps; of three dimensions they could be places, too.
     const int64_t rank = shape(own).rank();
-    std::vector<bool> classes(static_cast<size_t>(rank), false);
-    if (rank > 0) classes[rank == 4 ? 1 : static_cast<size_t>(rank) - 1] = true;
-    if (reduce->reduced(rank) != classes) return kNoValue;
+    if ((rank != 2 && rank != 4) || reduce->reduced(rank) != only_dimension(rank, 1)) return kNoValue;
     const Node* power = maker(own);
     const auto* exponential = power ? dynamic_cast<const Unary*>(power->op.get()) : nullptr;
     if (!exponential || exponential->kind != Unary::Kind::exp) return own;

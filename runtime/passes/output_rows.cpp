@@ -29,7 +29,7 @@ bool has_rows(const Shape& shape) { return shape.rank() >= 2 && (shape[0] == 1 |
 void give_outputs_rows(Graph& graph) {
   const std::vector<int> producers = graph.producers();
   for (ValueId& output : graph.outputs) {
-    if (graph.value(output).shape.rank() != 1) continue;
+    if (graph.value(output).shape.rank() > 1) continue;
     std::vector<std::pair<std::string, OperatorPtr>> behind;  // the reshape, the last first
     std::optional<ValueId> rows;
     for (ValueId at = output; !rows;) {

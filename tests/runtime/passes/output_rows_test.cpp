@@ -42,6 +42,15 @@ TEST(OutputRows, ComeBackWhereTheBatchWasDropped) {
   expect_floats(before, {4}, {after.data<float>().begin(), after.data<float>().end()});
 }
 
+/// squeeze() of one score of one picture leaves no dimension.
+TEST(OutputRows, ComeBackFromASingleNumber) {
+  Graph graph;
+  graph.outputs = {graph.add("y", std::make_shared<Squeeze>(), {dense(graph, 1)})};
+  EXPECT_EQ(graph.value(graph.outputs[0]).shape.rank(), 0);
+  give_outputs_rows(graph);
+  EXPECT_EQ(graph.value(graph.outputs[0]).shape.str(), Shape({1, 1}).str());
+}
+
 TEST(OutputRows, OthersStayAsTheyAre) {
   Graph graph;
   graph.outputs = {dense(graph, 4)};
