@@ -229,8 +229,7 @@ class Attention final : public Kernel {
 };
 
 /// With P = softmax(S), O = P·V [Dao et al. 2022, appendix B.2]: dV = Pᵀ·dO, dP = dO·Vᵀ, dS = P∘(dP - rowsum(dO∘O)),
-/// dQ = scale·dS·K, dK = scale·dSᵀ·Q and dbias = Σ dS. P is made again from the scores and the logarithms of their
-/// sums.
+/// dQ = scale·dS·K, dK = scale·dSᵀ·Q and dbias = Σ dS. P is made again from the scores.
 class AttentionGradient final : public Kernel {
  public:
   AttentionGradient(const FusedAttentionGradient& op, const KernelRequest& request) : blocks_(op.forward) {
