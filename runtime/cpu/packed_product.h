@@ -4,6 +4,7 @@
 #include <array>
 #include <cstring>
 #include <type_traits>
+#include <utility>
 
 #include "runtime/core/index_range.h"
 #include "runtime/core/parallel.h"
@@ -132,11 +133,15 @@ class PackedProduct {
     const int64_t copy_row = depth_block_ + kPadding;
     TileTail shifted = tail;
     if (tail.bias) shifted.bias = tail.bias + columns.first;
-    // A residual in the result's own memory is what the sums begin with; it would be gone after the first block of the
-    // depth.
-    const bool begins_with_residual = tail.residual == result;
-    if (tail.residual)
-      shifted.residual = begins_with_residual ? nullptr : tail.residual + rows.first * columns_ + columns.first;
+    // A residual in the result's own memory would be gone after the first block of the depth: of several blocks it is
+    // added in the first, wherever it lies, so that where it lies changes no bit.
+    const bool several = depth_block_ < depth_, in_place = tail.residual == result;
+    TileTail beginning;
+    if (tail.residual) {
+      shifted.residual = tail.residual + rows.first * columns_ + columns.first;
+      if (several) beginning.residual = std::exchange(shifted.residual, nullptr);
+    }
+    const bool adds_first = several && tail.residual && !in_place;
     for (int64_t k = 0; k < depth_; k += depth_block_) {
       const int64_t depth = std::min(depth_block_, depth_ - k);
       const float* a = source + rows.first * depth_ + k;
@@ -164,8 +169,10 @@ class PackedProduct {
                            depth_ * tiles_.columns,
                            target,
                            columns_,
-                           k > 0 || begins_with_residual,
-                           k + depth >= depth_ ? &shifted : nullptr,
+                           k > 0 || (several && in_place),
+                           k + depth >= depth_    ? &shifted
+                           : k == 0 && adds_first ? &beginning
+                                                  : nullptr,
                            false,
                            {}};
       if (k + depth >= depth_) {

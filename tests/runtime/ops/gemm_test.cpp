@@ -165,6 +165,30 @@ TEST(Gemm, OfManyRowsIsTheSumWithBiasResidualAndActivation) {
       }
 }
 
+/// Whether the residual's memory is free, so that the result takes it over, changes no bit.
+TEST(Gemm, GivesTheSameSumsWhereverTheResidualLies) {
+  for (const int64_t depth : {64, 1200}) {
+    std::vector<std::vector<float>> results;
+    for (const bool kept : {false, true}) {
+      Graph graph;
+      const ValueId x = graph.add_input("x", DType::f32, {40, depth});
+      auto first = std::make_shared<Gemm>(), second = std::make_shared<Gemm>();
+      second->tail.residual = true;
+      const ValueId r = graph.add("r", first, {x, graph.add_constant("v", random_tensor({depth, 48}, 1))});
+      const ValueId w = graph.add_constant("w", random_tensor({depth, 48}, 2)),
+                    b = graph.add_constant("b", random_tensor({48}, 3));
+      graph.outputs = {graph.add("y", second, {x, w, b, r})};
+      if (kept) graph.outputs.push_back(r);
+      Plan plan(graph, test_backend());
+      const Tensor input = random_tensor({40, depth}, 4);
+      copy_from_plain(input.raw(), plan.input(0));
+      plan.forward();
+      results.emplace_back(plan.output(0).as<float>(), plan.output(0).as<float>() + 40 * 48);
+    }
+    EXPECT_EQ(results[0], results[1]) << depth;
+  }
+}
+
 TEST(Gemm, GivesTheSameSumsForEveryNumberOfThreads) {
   auto by_rows = std::make_shared<Gemm>(), by_columns = std::make_shared<Gemm>(),
        of_gradients = std::make_shared<Gemm>();
