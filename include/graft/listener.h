@@ -16,7 +16,8 @@ class Listener {
   virtual ~Listener() = default;
   /// `done` of `total` steps of a phase ("features of the training pictures"). A total of 0 is not known.
   virtual void progress(const std::string& /*phase*/, int64_t /*done*/, int64_t /*total*/) {}
-  /// A line that a user should see.
+  /// A line that a user should see. Settings in it are written by mention() (error.h); Error(text).what() has them by
+  /// their names, Error(text).text() as you write them.
   virtual void note(const std::string& /*text*/) {}
   /// A picture or another file is left out, and why ("a.png: is truncated").
   virtual void skipped(const std::string& /*reason*/) {}
