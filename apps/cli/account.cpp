@@ -1,7 +1,8 @@
 #include "apps/cli/account.h"
-#include "apps/cli/notes.h"
 
 #include <iostream>
+
+#include "apps/cli/notes.h"
 
 namespace graft::app {
 namespace {

@@ -1,9 +1,8 @@
 #include "apps/cli/common.h"
 
-#include <iostream>
-
 #include "apps/cli/notes.h"
 #include "apps/cli/usage.h"
+#include "apps/library/label_file.h"
 #include "graft/error.h"
 #include "importer/model.h"
 #include "importer/preprocessing_json.h"
@@ -105,6 +104,18 @@ Preprocessing resolve_preprocessing(const Model& model, const PreprocessingSetti
 
 RunSettings run_settings(const Model& model, const PictureModelOptions& o) {
   return {compute_settings(o.common), resolve_preprocessing(model, o.pictures, o.common), o.views};
+}
+
+void add_labels_option(CLI::App& command, std::string& file) {
+  command.add_option("--labels", file,
+                     "Class names instead of the model's own: one a line, with indices or without, or JSON");
+}
+
+void take_labels(Model& model, const std::string& file, const CommonOptions& common) {
+  if (file.empty()) return;
+  LabelFile labels = read_label_file(file);
+  if (!labels.form.empty()) tell_note(file + " is read as " + labels.form, common.quiet);
+  model.set_labels(std::move(labels.names));
 }
 
 void open_device_for(const PictureModelOptions& o) {

@@ -30,6 +30,10 @@ Preprocessing resolve_preprocessing(const Model& model, const PreprocessingSetti
 
 /// How the options run this model. Throws Error.
 RunSettings run_settings(const Model& model, const PictureModelOptions& options);
+/// --labels: names of classes instead of the model's own.
+void add_labels_option(CLI::App& command, std::string& file);
+/// Gives the model the names that the file holds, where there is one.
+void take_labels(Model& model, const std::string& file, const CommonOptions& common);
 /// Opens the device that the model will run on, and tells once where another one serves. Throws Error.
 void open_device_for(const PictureModelOptions& options);
 

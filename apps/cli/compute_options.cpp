@@ -1,7 +1,6 @@
 #include "apps/cli/compute_options.h"
 
 #include <cmath>
-#include <iostream>
 
 #include "apps/cli/environment.h"
 #include "apps/cli/notes.h"

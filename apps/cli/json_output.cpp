@@ -1,9 +1,10 @@
 #include "apps/cli/json_output.h"
-#include "apps/cli/notes.h"
 
 #include <algorithm>
 #include <iostream>
 #include <utility>
+
+#include "apps/cli/notes.h"
 
 namespace graft::app {
 namespace {

@@ -17,7 +17,6 @@
 #include "apps/cli/run_listener.h"
 #include "apps/cli/usage.h"
 #include "apps/commands/commands.h"
-#include "apps/library/label_file.h"
 #include "apps/library/scores.h"
 #include "apps/pictures/file_placing.h"
 #include "apps/pictures/shard.h"
@@ -192,11 +191,7 @@ void name_imagenet(Model& model, const Options& o) {
 /// `part`: a line that says which part of the pictures is taken, where it is not all.
 Classifier make_classifier(const Options& o, PictureList& pictures, std::string& part) {
   Model model = Model::load(o.model);
-  if (!o.labels.empty()) {
-    LabelFile labels = read_label_file(o.labels);
-    if (!labels.form.empty()) tell_note(o.labels + " is read as " + labels.form, o.common.quiet);
-    model.set_labels(std::move(labels.names));
-  }
+  take_labels(model, o.labels, o.common);
   name_imagenet(model, o);
   if (seems_to_end_in_features(model.contents()))
     tell_note(o.model +
@@ -336,8 +331,7 @@ void register_classify(CLI::App& app) {
   command->add_option("--format", o->format, "text | csv | jsonl")
       ->transform(one_of({"text", "csv", "jsonl"}))
       ->capture_default_str();
-  command->add_option("--labels", o->labels,
-                      "Class names instead of the model's own: one a line, with indices or without, or JSON");
+  add_labels_option(*command, o->labels);
   CLI::Option* top = command->add_option("--top", o->top, "Classes to name for each picture (in csv: rows, else one)")
                          ->check(CLI::Range(1, 1000))
                          ->capture_default_str();

@@ -7,14 +7,12 @@
 #include "apps/cli/account.h"
 #include "apps/cli/common.h"
 #include "apps/cli/json_output.h"
-#include "apps/cli/notes.h"
 #include "apps/cli/run_listener.h"
 #include "apps/cli/usage.h"
 #include "apps/commands/commands.h"
 #include "apps/evaluation/data_parts.h"
 #include "apps/evaluation/evaluation_files.h"
 #include "apps/evaluation/evaluation_text.h"
-#include "apps/library/label_file.h"
 #include "apps/run/run_folder.h"
 #include "graft/error.h"
 #include "graft/evaluate.h"
@@ -70,11 +68,7 @@ void evaluate(Options o) {
     throw Error("is the file of " + mention("pictures"), "choose another name").about("curves");
   Model model = Model::load(o.model);
   const bool own_data = take_run(o);
-  if (!o.labels.empty()) {
-    LabelFile labels = read_label_file(o.labels);
-    if (!labels.form.empty()) tell_note(o.labels + " is read as " + labels.form, o.common.quiet);
-    model.set_labels(std::move(labels.names));
-  }
+  take_labels(model, o.labels, o.common);
   const Task task = model.task();
   const RunSettings settings = run_settings(model, o);
   const auto one_class = task == Task::classes ? pictures_of_one_class(model, o.data) : std::nullopt;
@@ -150,8 +144,7 @@ void register_evaluate(CLI::App& app) {
                                              "Part of each class that validates, where the data is not split")
                                 ->check(CLI::Range(0.01, 0.9))
                                 ->capture_default_str();
-  command->add_option("--labels", o->labels,
-                      "Class names instead of the model's own: one a line, with indices or without, or JSON");
+  add_labels_option(*command, o->labels);
   command
       ->add_option("--pictures", o->pictures_file,
                    "Write every picture with its class, answer, scores and loss, worst mistakes first: .csv or .jsonl")

@@ -308,7 +308,6 @@ class Job {
     take_floats(graph);
     give_outputs_rows(graph);
     retype(graph, {1, options_.height, options_.width}, *backend_);
-    give_outputs_rows(graph);
     if (!settings_.remove_lrn_and_dropout) return;
     if (std::none_of(graph.nodes.begin(), graph.nodes.end(),
                      [](const Node& n) { return n.op->type() == "BatchNormalization"; }))

@@ -39,17 +39,20 @@ class Users {
   std::vector<bool> is_output_;
 };
 
-/// For each value whether it is made from an input of the graph, be it from its extents alone; what is not is made of
-/// constants.
-inline std::vector<bool> values_following_inputs(const Graph& graph) {
+/// For each value whether it is one of `from` or depends on one of them, be it on its extents alone.
+inline std::vector<bool> values_following(const Graph& graph, std::span<const ValueId> from) {
   std::vector<bool> follows(graph.value_count(), false);
-  for (ValueId id : graph.inputs) follows[static_cast<size_t>(id)] = true;
+  for (ValueId id : from) follows[static_cast<size_t>(id)] = true;
   for (const Node& node : graph.nodes) {
     bool any = false;
     for (ValueId id : node.inputs) any = any || (id != kNoValue && follows[static_cast<size_t>(id)]);
-    for (ValueId id : node.outputs) follows[static_cast<size_t>(id)] = any;
+    if (!any) continue;
+    for (ValueId id : node.outputs) follows[static_cast<size_t>(id)] = true;
   }
   return follows;
 }
+
+/// Of the graph's inputs: what does not follow them is made of constants.
+inline std::vector<bool> values_following_inputs(const Graph& graph) { return values_following(graph, graph.inputs); }
 
 }  // namespace graft

@@ -1,24 +1,12 @@
 #include <algorithm>
 
 #include "runtime/core/error.h"
+#include "runtime/core/users.h"
 #include "runtime/ops/gradient.h"
 #include "runtime/passes/passes.h"
 
 namespace graft {
 namespace {
-
-/// For each value: does it depend on a wanted one?
-std::vector<bool> dependent_values(const Graph& graph, const std::vector<ValueId>& wanted) {
-  std::vector<bool> needs(graph.value_count(), false);
-  for (ValueId id : wanted) needs[static_cast<size_t>(id)] = true;
-  for (const Node& node : graph.nodes) {
-    bool any = false;
-    for (ValueId id : node.inputs) any = any || (id != kNoValue && needs[static_cast<size_t>(id)]);
-    if (!any) continue;
-    for (ValueId id : node.outputs) needs[static_cast<size_t>(id)] = true;
-  }
-  return needs;
-}
 
 /// Gives nodes on the way of a gradient the form that keeps what it needs.
 void keep_what_gradients_need(Graph& graph, const std::vector<bool>& needs) {
@@ -40,7 +28,7 @@ void keep_what_gradients_need(Graph& graph, const std::vector<bool>& needs) {
 }  // namespace
 
 Gradients differentiate(Graph& graph, const std::vector<ValueId>& outputs, const std::vector<ValueId>& wanted) {
-  keep_what_gradients_need(graph, dependent_values(graph, wanted));
+  keep_what_gradients_need(graph, values_following(graph, wanted));
 
   Gradients result;
   const size_t forward_end = graph.nodes.size();
@@ -53,7 +41,7 @@ Gradients differentiate(Graph& graph, const std::vector<ValueId>& outputs, const
     result.seeds.push_back(graph.add_input(name, dtype, shape));
   }
   GradientState state{
-      std::vector<ValueId>(graph.value_count(), kNoValue), dependent_values(graph, wanted), graph.producers(), {}};
+      std::vector<ValueId>(graph.value_count(), kNoValue), values_following(graph, wanted), graph.producers(), {}};
   std::vector<ValueId>& grad_of = state.grad_of;
   for (size_t i = 0; i < outputs.size(); ++i) grad_of[static_cast<size_t>(outputs[i])] = result.seeds[i];
 

@@ -66,7 +66,8 @@ bool overlap(std::span<const int64_t> extents, std::span<const int64_t> strides,
 
 class AttentionFuser {
  public:
-  explicit AttentionFuser(Graph& graph) : graph_(graph), users_(graph), trained_(values_following_trainable(graph)) {}
+  explicit AttentionFuser(Graph& graph)
+      : graph_(graph), users_(graph), trained_(values_following(graph, trainable_values(graph))) {}
 
   void run() {
     for (size_t i = 0; i < graph_.nodes.size(); ++i)
@@ -99,14 +100,11 @@ class AttentionFuser {
     Shape finest;               // the shape among those on the way that has most dimensions
   };
 
-  static std::vector<bool> values_following_trainable(const Graph& graph) {
-    std::vector<bool> follows(graph.value_count());
-    for (size_t i = 0; i < follows.size(); ++i) follows[i] = graph.value(static_cast<ValueId>(i)).trainable;
-    for (const Node& node : graph.nodes)
-      if (std::any_of(node.inputs.begin(), node.inputs.end(),
-                      [&](ValueId id) { return id != kNoValue && follows[static_cast<size_t>(id)]; }))
-        for (const ValueId id : node.outputs) follows[static_cast<size_t>(id)] = true;
-    return follows;
+  static std::vector<ValueId> trainable_values(const Graph& graph) {
+    std::vector<ValueId> ids;
+    for (size_t i = 0; i < graph.value_count(); ++i)
+      if (graph.value(static_cast<ValueId>(i)).trainable) ids.push_back(static_cast<ValueId>(i));
+    return ids;
   }
 
   const Shape& shape(ValueId id) const { return graph_.value(id).shape; }
