@@ -101,10 +101,26 @@ class LabelTail {
       name(encoded(node));
       return gone(node, node.input(0));
     }
+    if (other && node.op_type() == "LinearClassifier" && node.output_size() > 0) {
+      for (auto& a : *node.mutable_attribute())
+        if (a.name() == "classlabels_strings" && a.strings_size() > 0) return tells_numbers(a, node.output(0));
+      return true;
+    }
     // What goes on with names goes with them.
     if (reads(made_of_))
       return gone(node, made_of_.at(*std::find_if(node.input().begin(), node.input().end(),
                                                   [&](const auto& i) { return made_of_.contains(i); })));
+    return true;
+  }
+
+  /// Makes a classifier's names the numbers of its classes; they are this output.
+  bool tells_numbers(onnx::AttributeProto& names, const std::string& output) {
+    name({names.strings().begin(), names.strings().end()});
+    names.set_name("classlabels_ints");
+    names.set_type(onnx::AttributeProto::INTS);
+    for (int64_t i = 0; i < names.strings_size(); ++i) names.add_ints(i);
+    names.clear_strings();
+    made_of_[output] = output;
     return true;
   }
 

@@ -10,6 +10,7 @@
 #include "runtime/core/parallel.h"
 #include "runtime/core/strided_copy.h"
 #include "runtime/cpu/copy_kernel.h"
+#include "runtime/cpu/indexed_gather.h"
 #include "runtime/cpu/kernel_table.h"
 #include "runtime/cpu/onednn.h"
 #include "runtime/cpu/row_layout.h"
@@ -99,26 +100,6 @@ std::unique_ptr<Kernel> make_slice_gradient(const SliceGradient& op, const Kerne
   return std::make_unique<CopyKernel>(std::move(pieces), dx.shape.elements(), bytes, zero_of(bytes));
 }
 
-/// Which input element an output index along one dimension shows, or -1 for the fill.
-int64_t padded_source(Pad::Mode mode, int64_t i, int64_t extent) {
-  if (i >= 0 && i < extent) return i;
-  if (extent == 0) return -1;
-  switch (mode) {
-    case Pad::Mode::constant:
-      return -1;
-    case Pad::Mode::edge:
-      return i < 0 ? 0 : extent - 1;
-    case Pad::Mode::wrap:
-      return (i % extent + extent) % extent;
-    case Pad::Mode::reflect: {
-      if (extent == 1) return 0;
-      const int64_t period = 2 * (extent - 1), m = (i % period + period) % period;
-      return m < extent ? m : period - m;
-    }
-  }
-  return -1;
-}
-
 /// Modes that copy from inside the picture, one element at a time through tables of byte offsets. Dimensions are walked
 /// in the order in which the result lies; all but the innermost are shared out between the threads.
 class PadKernel final : public Kernel {
@@ -133,7 +114,7 @@ class PadKernel final : public Kernel {
       Dimension& dimension = dimensions_.emplace_back();
       dimension.step = y.strides[d] * bytes;
       for (int64_t i = 0; i < y.shape[d]; ++i)
-        dimension.sources.push_back(padded_source(op.mode, i - pads[d], x.shape[d]) * x.strides[d] * bytes);
+        dimension.sources.push_back(op.source(i - pads[d], x.shape[d]) * x.strides[d] * bytes);
     }
     if (dimensions_.empty()) dimensions_.push_back({{0}, 0});
     for (size_t d = 0; d + 1 < dimensions_.size(); ++d) rows_ *= dimensions_[d].extent();
@@ -195,9 +176,23 @@ std::unique_ptr<Kernel> make_pad(const Pad& op, const KernelRequest& r) {
   return std::make_unique<CopyKernel>(std::move(pieces), y.shape.elements(), static_cast<size_t>(bytes), fill);
 }
 
+/// Of Gather, for indices that depend on the data. `result` has the dimensions of the indices in place of the axis.
+IndexedElements indexed_by_data(const Operand& result, const Operand& indices, const Operand& data, int64_t axis) {
+  const auto along = static_cast<size_t>(resolve_axis(axis, data.shape.rank()));
+  const size_t rank = indices.shape.size();
+  Strides by_index(result.shape.size(), 0), beside(result.shape.size(), 0);
+  for (size_t d = 0; d < result.shape.size(); ++d) {
+    if (d >= along && d < along + rank)
+      by_index[d] = indices.strides[d - along];
+    else
+      beside[d] = data.strides[d < along ? d : d - rank + 1];
+  }
+  return {result.shape, result.strides, by_index, beside, indices.dtype, data.shape[along], data.strides[along]};
+}
+
 std::unique_ptr<Kernel> make_gather(const Gather& op, const KernelRequest& r) {
   const Operand &x = r.inputs[0], &indices = r.inputs[1], &y = r.outputs[0];
-  if (!indices.constant) throw Error("the indices of Gather depend on the data");
+  if (!indices.constant) return make_indexed_gather(indexed_by_data(y, indices, x, op.axis), x.dtype);
   const auto axis = static_cast<size_t>(resolve_axis(op.axis, x.shape.rank()));
   const auto bytes = static_cast<int64_t>(size_of(x.dtype));
   Shape slab = x.shape;
@@ -230,7 +225,6 @@ class GatherGradientKernel final : public Kernel {
  public:
   GatherGradientKernel(const GatherGradient& op, const KernelRequest& r) : elements_(r.outputs[0].shape.elements()) {
     const Operand &dy = r.inputs[0], &indices = r.inputs[1], &dx = r.outputs[0];
-    if (!indices.constant) throw Error("the indices of Gather depend on the data");
     const auto axis = static_cast<size_t>(resolve_axis(op.axis, dx.shape.rank()));
     const RowLayout from(dy.shape, dy.strides,
                          range(dy.shape.size(), axis, axis + static_cast<size_t>(indices.shape.rank())));
@@ -262,6 +256,9 @@ class GatherGradientKernel final : public Kernel {
 
 std::unique_ptr<Kernel> make_gather_gradient(const GatherGradient& op, const KernelRequest& r) {
   if (r.inputs[0].dtype != DType::f32) throw Error("the gradient of Gather needs float32");
+  if (!r.inputs[1].constant)
+    return make_indexed_add(indexed_by_data(r.inputs[0], r.inputs[1], r.outputs[0], op.axis),
+                            r.outputs[0].shape.elements());
   return std::make_unique<GatherGradientKernel>(op, r);
 }
 

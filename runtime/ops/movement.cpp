@@ -173,10 +173,38 @@ std::vector<ValueType> Pad::infer(std::span<const ValueType> inputs) const {
   return {{inputs[0].dtype, y}};
 }
 
+int64_t Pad::source(int64_t i, int64_t extent) const {
+  const auto wrapped = [](int64_t at, int64_t period) { return (at % period + period) % period; };
+  if (mode == Mode::wrap) return wrapped(i, extent);
+  if (mode == Mode::edge || extent == 1) return std::clamp<int64_t>(i, 0, extent - 1);
+  const int64_t period = 2 * (extent - 1), at = wrapped(i, period);
+  return std::min(at, period - at);
+}
+
+/// Along one dimension after the other each element was taken from one of x's, some of them several times.
+void Pad::differentiate_copies(GradientBuilder& grad, const std::vector<int64_t>& amounts) const {
+  const Shape x = grad.shape(grad.input(0));
+  ValueId dx = grad.grad_output();
+  for (size_t d = 0; d < x.size(); ++d) {
+    if (amounts[d] == 0 && amounts[d + x.size()] == 0) continue;
+    std::vector<int64_t> from;
+    for (int64_t i = -amounts[d]; i < x[d] + amounts[d + x.size()]; ++i) from.push_back(source(i, x[d]));
+    auto op = std::make_shared<GatherGradient>();
+    op->axis = static_cast<int64_t>(d);
+    op->input_shape = grad.shape(dx);
+    op->input_shape[d] = x[d];
+    const std::string name = grad.node().name + ":from" + std::to_string(d);
+    const auto count = static_cast<int64_t>(from.size());
+    dx = grad.emit(op, {dx, grad.graph().add_constant(name, Tensor::copy_of<int64_t>({count}, from))},
+                   "along" + std::to_string(d));
+  }
+  grad.give(0, dx);
+}
+
 void Pad::differentiate(GradientBuilder& grad) const {
   if (!grad.wanted(0)) return;
-  if (mode != Mode::constant) throw Error("only constant padding has a gradient", "freeze the layers up to this node");
   auto amounts = resolved_pads(input_types(grad.graph(), grad.node()));
+  if (mode != Mode::constant) return differentiate_copies(grad, amounts);
   for (int64_t& a : amounts) a = -a;
   auto op = std::make_shared<Pad>();
   op->pads = amounts;

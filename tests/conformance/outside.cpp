@@ -60,7 +60,7 @@ std::string outside_node(const onnx::NodeProto& node, const onnx::ModelProto& mo
   };
   const bool spatial = op == "Conv" || op == "ConvTranspose" || op == "MaxPool" || op == "AveragePool" ||
                        op == "LpPool" || op == "GlobalLpPool";
-  const bool any_dimensions = op == "Conv" || (rank == 3 && (op == "MaxPool" || op == "AveragePool" || op == "LpPool"));
+  const bool any_dimensions = op == "Conv" || op == "MaxPool" || op == "AveragePool" || (rank == 3 && op == "LpPool");
   if (spatial && rank != 4 && !any_dimensions) return "one- and three-dimensional " + op;
   if (op == "Col2Im" && model.graph().output(0).type().tensor_type().shape().dim_size() != 4)
     return "one- and three-dimensional " + op;
@@ -79,6 +79,9 @@ std::string outside_node(const onnx::NodeProto& node, const onnx::ModelProto& mo
   }
   if (op == "MaxPool" && node.output_size() > 1) return "MaxPool with indices (for unpooling only)";
   if (op == "Dropout" && (has_input("t") || has_input("training_mode"))) return "Dropout in training form (random)";
+  if ((op == "GridSample" || op == "AffineGrid") &&
+      model.graph().output(0).type().tensor_type().shape().dim_size() == 5)
+    return "three-dimensional " + op;
   for (const auto& a : node.attribute()) {
     if (op == "Cast" && a.name() == "to" && !known_type(static_cast<int>(a.i()))) return "Cast to other element types";
     if (op == "Cast" && a.name() == "to" &&

@@ -1,0 +1,26 @@
+#pragma once
+
+#include <memory>
+
+#include "runtime/core/backend.h"
+
+namespace graft::cpu {
+
+/// Elements of data that indices name along one dimension, the indices being read when the kernel runs. All strides
+/// are along the dimensions of the result, in elements; 0 where an operand does not move.
+struct IndexedElements {
+  Shape shape;  // of the result
+  Strides result, indices, data;
+  DType index_dtype = DType::i64;  // or i32
+  int64_t extent = 0, step = 0;    // of the data along the dimension that the indices count
+};
+
+/// y = data[indices]. Inputs data, indices. Running it throws Error for an index that lies outside; negative ones count
+/// from the end.
+std::unique_ptr<Kernel> make_indexed_gather(const IndexedElements& elements, DType dtype);
+
+/// dx (of `data_elements` elements): zeros to which each element of dy (float32, the "result") is added where it was
+/// taken from. Inputs dy, indices.
+std::unique_ptr<Kernel> make_indexed_add(const IndexedElements& elements, int64_t data_elements);
+
+}  // namespace graft::cpu

@@ -1,0 +1,23 @@
+#pragma once
+
+#include <array>
+
+#include "runtime/core/operator.h"
+#include "runtime/ops/window.h"
+
+namespace graft {
+
+/// ONNX MaxPool and AveragePool over N×C×D×H×W. A composite: a pool over H and W, then one over D.
+struct VolumePool final : Operator {
+  enum class Kind : uint8_t { max, average_of_picture, average_with_padding };  // as AveragePool::Count
+  Kind kind = Kind::max;
+  Window2d plane;  // H, W
+  Window2d depth;  // D as the height; its width is 1
+
+  std::string_view type() const override { return kind == Kind::max ? "MaxPool" : "AveragePool"; }
+  std::vector<ValueType> infer(std::span<const ValueType> inputs) const override;
+  bool is_composite() const override { return true; }
+  ValueId expand(Expansion& expansion) const override;
+};
+
+}  // namespace graft
