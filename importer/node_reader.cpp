@@ -53,6 +53,8 @@ ValueId NodeReader::input(size_t i) const {
   }
   const std::string& name = node_.input(static_cast<int>(i));
   const ValueId id = scope_.find(name);
+  if (id == kNoValue && scope_.find_sequence(name))
+    throw Error("reads \"" + name + "\", a sequence of tensors", {}, ErrorCode::unsupported);
   if (id == kNoValue) throw Error("reads \"" + name + "\", which no node makes", "the file is damaged");
   return id;
 }

@@ -10,9 +10,7 @@
 #include "runtime/core/users.h"
 #include "runtime/ops/batch_norm.h"
 #include "runtime/ops/binary.h"
-#include "runtime/ops/conv_transpose.h"
 #include "runtime/ops/convolution.h"
-#include "runtime/ops/einsum.h"
 #include "runtime/ops/gemm.h"
 #include "runtime/ops/loop.h"
 #include "runtime/ops/movement.h"
@@ -20,8 +18,6 @@
 #include "runtime/ops/prelu.h"
 #include "runtime/ops/quantise.h"
 #include "runtime/ops/rearrange.h"
-#include "runtime/ops/recurrent.h"
-#include "runtime/ops/volume_convolution.h"
 
 namespace graft {
 namespace {
@@ -30,15 +26,9 @@ namespace {
 /// that it repeats, but for batch norms, which stay as they are.
 std::vector<ValueId> layer_inputs(const Node& node) {
   std::vector<ValueId> ids;
-  const Operator* op = node.op.get();
-  const bool recurrent = dynamic_cast<const Recurrent*>(op) != nullptr;
-  if (recurrent || dynamic_cast<const Convolution*>(op) || dynamic_cast<const VolumeConvolution*>(op) ||
-      dynamic_cast<const Gemm*>(op) || dynamic_cast<const BatchNorm*>(op))
-    ids.assign(node.inputs.begin() + 1,
-               node.inputs.begin() + std::min<std::ptrdiff_t>(recurrent ? 4 : 3, std::ssize(node.inputs)));
-  if (dynamic_cast<const ConvTranspose*>(op)) ids.push_back(node.inputs[1]);
-  if (dynamic_cast<const Einsum*>(op)) ids = node.inputs;
-  const auto* loop = dynamic_cast<const Loop*>(op);
+  for (size_t i = 0; i < node.inputs.size(); ++i)
+    if (node.op->weights().contains(i)) ids.push_back(node.inputs[i]);
+  const auto* loop = dynamic_cast<const Loop*>(node.op.get());
   if (!loop) return ids;
   const auto add = [&](ValueId inner) {
     const auto& given = loop->body.inputs;
@@ -47,9 +37,11 @@ std::vector<ValueId> layer_inputs(const Node& node) {
   };
   for (const Node& part : loop->body.nodes) {
     if (dynamic_cast<const BatchNorm*>(part.op.get())) continue;
-    for (ValueId inner : layer_inputs(part)) add(inner);
-    // Outside of loops a product by a constant matrix is a Gemm by now.
-    if (dynamic_cast<const MatMul*>(part.op.get())) add(part.inputs[1]);
+    // What is multiplied may be the state that the loop begins with.
+    if (dynamic_cast<const MatMul*>(part.op.get()))
+      add(part.inputs[1]);
+    else
+      for (ValueId inner : layer_inputs(part)) add(inner);
   }
   return ids;
 }
@@ -76,9 +68,7 @@ class Weights {
       : graph_(graph), producer_(graph.producers()), follows_input_(values_following_inputs(graph)) {}
 
   /// A layer's weights and biases; of a product of matrices whichever operand is constant.
-  std::vector<ValueId> of_layer(const Node& node) const {
-    return constants(dynamic_cast<const MatMul*>(node.op.get()) ? node.inputs : layer_inputs(node), Parts::taken);
-  }
+  std::vector<ValueId> of_layer(const Node& node) const { return constants(layer_inputs(node), Parts::taken); }
 
   /// For each node whether a layer with weights, no norm, lies before it: before the first one constants are part of
   /// the preprocessing.
@@ -95,7 +85,8 @@ class Weights {
   }
 
   /// Inputs of a node that training may change: weights, and what norms scale and shift by, slopes, and constants that
-  /// are added, multiplied or joined to activations (biases, layer scales, embeddings of places, class tokens).
+  /// are added, multiplied or joined to activations (biases, layer scales, embeddings of places, class tokens), or that
+  /// the data pick rows of.
   std::vector<ValueId> trainable(const Node& node, bool behind_layers) const {
     std::vector<ValueId> ids = of_layer(node);
     const Operator* op = node.op.get();
@@ -104,6 +95,8 @@ class Weights {
     if (dynamic_cast<const Normalise*>(op) || dynamic_cast<const PRelu*>(op)) {
       const auto own = constants({node.inputs.begin() + 1, node.inputs.end()});
       ids.insert(ids.end(), own.begin(), own.end());
+    } else if (dynamic_cast<const Gather*>(op) && follows_input_[static_cast<size_t>(node.inputs[1])]) {
+      ids = constants({node.inputs[0]});
     } else if (dynamic_cast<const Expand*>(op) || dynamic_cast<const Tile*>(op) ||
                (behind_layers && (combines || dynamic_cast<const Concat*>(op)))) {
       for (ValueId id : constants(node.inputs))

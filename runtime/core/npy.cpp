@@ -3,6 +3,7 @@
 #include <cstring>
 #include <fstream>
 #include <sstream>
+#include <utility>
 
 #include "runtime/core/atomic_file.h"
 #include "runtime/core/error.h"
@@ -46,7 +47,8 @@ std::string field(const std::string& text, const std::string& key) {
 }
 
 DType dtype_with_code(const std::string& code) {
-  for (const DType dtype : {DType::f32, DType::f64, DType::i64, DType::i32, DType::u8, DType::boolean})
+  for (const DType dtype :
+       {DType::f32, DType::f64, DType::f16, DType::i64, DType::i32, DType::u8, DType::i8, DType::boolean})
     if (code == code_of(dtype)) return dtype;
   throw Error("holds elements of type " + code + ", which graft does not read", "save it as float32",
               ErrorCode::unsupported);
@@ -131,7 +133,7 @@ Tensor read_npy(const std::string& path) {
     Tensor t(header.dtype, header.shape);
     stream.read(static_cast<char*>(t.raw()), static_cast<std::streamsize>(t.bytes()));
     normalise_booleans(t);
-    return t;
+    return header.dtype == DType::f16 ? cast(t, DType::f32) : std::move(t);
   });
 }
 

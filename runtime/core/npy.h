@@ -6,7 +6,8 @@
 
 namespace graft {
 
-/// NumPy's .npy format, versions 1 to 3, little-endian and C order. Throws Error on anything else.
+/// NumPy's .npy format, versions 1 to 3, little-endian and C order; float16 becomes float32. Throws Error on anything
+/// else.
 Tensor read_npy(const std::string& path);
 /// The shape alone; the elements are not looked at.
 Shape read_npy_shape(const std::string& path);

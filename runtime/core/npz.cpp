@@ -241,7 +241,7 @@ Tensor NpzReader::tensor(const std::string& name) {
                         throw Error("the array " + name + " is damaged", {}, ErrorCode::corrupt_file);
                       Tensor values(header.dtype, header.shape);
                       stream_.read(static_cast<char*>(values.raw()), static_cast<std::streamsize>(values.bytes()));
-                      return values;
+                      return header.dtype == DType::f16 ? cast(values, DType::f32) : std::move(values);
                     });
 }
 

@@ -86,6 +86,9 @@ class Operator {
   /// Multiply-adds of one evaluation, by the usual counting (convolutions and dense layers only).
   virtual int64_t multiply_adds(std::span<const ValueType>, std::span<const ValueType>) const { return 0; }
 
+  /// Inputs that are the weights and biases of a layer: constants among them are what training changes.
+  virtual OperandSet weights() const { return OperandSet::none(); }
+
   /// The tail fused into this operator, or null when it cannot carry one.
   virtual const Epilogue* epilogue() const { return nullptr; }
   virtual std::shared_ptr<const Operator> with_epilogue(const Epilogue&) const { return nullptr; }

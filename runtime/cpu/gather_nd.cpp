@@ -4,16 +4,12 @@
 
 #include "runtime/core/error.h"
 #include "runtime/cpu/copy_kernel.h"
+#include "runtime/cpu/indexed_slices.h"
 #include "runtime/cpu/kernel_table.h"
 #include "runtime/cpu/row_layout.h"
 
 namespace graft::cpu {
 namespace {
-
-const Tensor& known_indices(const Operand& indices) {
-  if (!indices.constant) throw Error("the indices of GatherND depend on the data");
-  return *indices.constant;
-}
 
 Strides strides_from(const Operand& o, size_t first) {
   return {o.strides.begin() + static_cast<int64_t>(first), o.strides.end()};
@@ -26,7 +22,8 @@ RowLayout slices(const Operand& y, const Shape& indices) {
 
 std::unique_ptr<Kernel> make_gather(const GatherND& op, const KernelRequest& r) {
   const Operand &x = r.inputs[0], &y = r.outputs[0];
-  const Tensor& indices = known_indices(r.inputs[1]);
+  if (!r.inputs[1].constant) return make_slice_gather(x, r.inputs[1], y, op.batch_dims);
+  const Tensor& indices = *r.inputs[1].constant;
   const std::vector<int64_t> from = op.starts(x.shape, x.strides, indices);
   const std::vector<int64_t> to = slices(y, indices.shape()).starts;
   const size_t bytes = size_of(x.dtype), first = op.named(indices.shape());
@@ -44,7 +41,7 @@ class GatherNDGradientKernel final : public Kernel {
   GatherNDGradientKernel(const GatherNDGradient& op, const KernelRequest& r)
       : elements_(r.outputs[0].shape.elements()),
         from_(slices(r.inputs[0], r.inputs[1].shape)),
-        to_starts_(op.forward.starts(r.outputs[0].shape, r.outputs[0].strides, known_indices(r.inputs[1]))),
+        to_starts_(op.forward.starts(r.outputs[0].shape, r.outputs[0].strides, *r.inputs[1].constant)),
         to_(r.outputs[0].shape, r.outputs[0].strides,
             from_dimension(r.outputs[0].shape.rank(), static_cast<int64_t>(op.forward.named(r.inputs[1].shape)))) {}
   void run(const KernelArguments& a) override {
@@ -65,6 +62,7 @@ class GatherNDGradientKernel final : public Kernel {
 
 std::unique_ptr<Kernel> make_gradient(const GatherNDGradient& op, const KernelRequest& r) {
   if (r.inputs[0].dtype != DType::f32) throw Error("the gradient of GatherND needs float32");
+  if (!r.inputs[1].constant) return make_slice_add(r.inputs[0], r.inputs[1], r.outputs[0], op.forward.batch_dims);
   return std::make_unique<GatherNDGradientKernel>(op, r);
 }
 

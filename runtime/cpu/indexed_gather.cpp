@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "runtime/core/error.h"
+#include "runtime/core/strided_copy.h"
 #include "runtime/cpu/walk.h"
 
 namespace graft::cpu {
@@ -64,6 +65,45 @@ class IndexedAddKernel final : public Kernel {
   IndexedWalk<Index> walk_;
 };
 
+template <typename T, typename Index>
+class IndexedScatterKernel final : public Kernel {
+ public:
+  IndexedScatterKernel(const IndexedElements& e, const Operand& data, const Operand& result, bool adds)
+      : walk_(e), copy_(sizeof(T), data.shape, data.strides, result.strides), adds_(adds) {}
+  void run(const KernelArguments& a) override {
+    const auto* indices = static_cast<const Index*>(a.inputs[1]);
+    const auto* updates = static_cast<const T*>(a.inputs[2]);
+    auto* y = static_cast<T*>(a.outputs[0]);
+    if (a.inputs[0] != a.outputs[0]) copy_.run(a.inputs[0], a.outputs[0]);
+    walk_.walk.run([&](const auto& at, int64_t count, const auto& steps) {
+      for (int64_t i = 0; i < count; ++i) {
+        T& to = y[at[2] + i * steps[2] + walk_.place(indices[at[1] + i * steps[1]])];
+        const T update = updates[at[0] + i * steps[0]];
+        to = adds_ ? static_cast<T>(to + update) : update;
+      }
+    });
+  }
+
+ private:
+  IndexedWalk<Index> walk_;
+  StridedCopy copy_;
+  bool adds_;
+};
+
+template <typename Index>
+std::unique_ptr<Kernel> scatter_by(const IndexedElements& e, const Operand& data, const Operand& result, bool adds) {
+  switch (size_of(data.dtype)) {
+    case 1:
+      return std::make_unique<IndexedScatterKernel<uint8_t, Index>>(e, data, result, adds);
+    case 2:
+      return std::make_unique<IndexedScatterKernel<uint16_t, Index>>(e, data, result, adds);
+    case 4:
+      return std::make_unique<IndexedScatterKernel<float, Index>>(e, data, result, adds);
+    default:
+      return std::make_unique<IndexedScatterKernel<uint64_t, Index>>(e, data, result, adds);
+  }
+}
+
 template <typename Index>
 std::unique_ptr<Kernel> gather_by(const IndexedElements& e, DType dtype) {
   switch (size_of(dtype)) {
@@ -88,6 +128,12 @@ bool is_wide(const IndexedElements& e) {
 
 std::unique_ptr<Kernel> make_indexed_gather(const IndexedElements& elements, DType dtype) {
   return is_wide(elements) ? gather_by<int64_t>(elements, dtype) : gather_by<int32_t>(elements, dtype);
+}
+
+std::unique_ptr<Kernel> make_indexed_scatter(const IndexedElements& elements, const Operand& data,
+                                             const Operand& result, bool adds) {
+  return is_wide(elements) ? scatter_by<int64_t>(elements, data, result, adds)
+                           : scatter_by<int32_t>(elements, data, result, adds);
 }
 
 std::unique_ptr<Kernel> make_indexed_add(const IndexedElements& elements, int64_t data_elements) {

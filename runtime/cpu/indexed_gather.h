@@ -23,4 +23,9 @@ std::unique_ptr<Kernel> make_indexed_gather(const IndexedElements& elements, DTy
 /// taken from. Inputs dy, indices.
 std::unique_ptr<Kernel> make_indexed_add(const IndexedElements& elements, int64_t data_elements);
 
+/// Data (as `data` lies) copied to `result`, with elements of updates, the "result" of `elements`, in place of those
+/// that the indices name, or added to them (float32). Inputs data, indices, updates.
+std::unique_ptr<Kernel> make_indexed_scatter(const IndexedElements& elements, const Operand& data,
+                                             const Operand& result, bool adds);
+
 }  // namespace graft::cpu

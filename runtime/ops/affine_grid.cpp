@@ -31,8 +31,7 @@ std::vector<ValueType> AffineGrid::infer(std::span<const ValueType> inputs) cons
 }
 
 ValueId AffineGrid::expand(Expansion& to) const {
-  const std::vector<int64_t> size = to_int64s(*to.known(to.input(1)));
-  const int64_t height = size[2], width = size[3];
+  const int64_t height = to.output_shape()[1], width = to.output_shape()[2];
   Tensor centres(DType::f32, {1, height * width, 3});
   float* at = centres.data<float>().data();
   for (int64_t y = 0; y < height; ++y)

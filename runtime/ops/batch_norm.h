@@ -15,6 +15,7 @@ struct BatchNorm final : Operator {
   Epilogue tail;
 
   std::string_view type() const override { return "BatchNormalization"; }
+  OperandSet weights() const override { return OperandSet::only({1, 2}); }
   std::vector<ValueType> infer(std::span<const ValueType> inputs) const override;
   void differentiate(GradientBuilder& grad) const override;
   const Epilogue* epilogue() const override { return &tail; }

@@ -39,20 +39,17 @@ std::vector<ValueType> CenterCropPad::infer(std::span<const ValueType> inputs) c
 }
 
 ValueId CenterCropPad::expand(Expansion& to) const {
-  const Shape x = to.shape(to.input(0));
-  const std::vector<int64_t> along = dimensions_of(*this, x), extents = to_int64s(*to.known(to.input(1)));
+  const Shape x = to.shape(to.input(0)), y = to.output_shape();
+  if (x == y) return to.input(0);
   // Of an odd number of elements more lie after the picture than before it.
   auto pad = std::make_shared<Pad>();
   pad->pads.assign(2 * x.size(), 0);
-  bool changes = false;
-  for (size_t i = 0; i < along.size(); ++i) {
-    const auto d = static_cast<size_t>(along[i]);
-    const int64_t more = extents[i] - x[d], before = more < 0 ? -(-more / 2) : more / 2;
+  for (size_t d = 0; d < x.size(); ++d) {
+    const int64_t more = y[d] - x[d], before = more / 2;
     pad->pads[d] = before;
     pad->pads[d + x.size()] = more - before;
-    changes = changes || more != 0;
   }
-  return changes ? to.emit(pad, {to.input(0)}) : to.input(0);
+  return to.emit(pad, {to.input(0)});
 }
 
 }  // namespace graft

@@ -15,6 +15,7 @@ struct ConvTranspose final : Operator {
   std::vector<int64_t> output_shape;  // H', W'; empty: by the formula
 
   std::string_view type() const override { return "ConvTranspose"; }
+  OperandSet weights() const override { return OperandSet::only({1}); }
   std::vector<ValueType> infer(std::span<const ValueType> inputs) const override;
   OperatorPtr resolved(std::span<const ValueType> inputs) const override;
   void differentiate(GradientBuilder& grad) const override;

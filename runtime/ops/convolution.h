@@ -17,6 +17,7 @@ struct Convolution final : Operator {
   bool statistics = false;
 
   std::string_view type() const override { return "Conv"; }
+  OperandSet weights() const override { return OperandSet::only({1, 2}); }
   std::vector<ValueType> infer(std::span<const ValueType> inputs) const override;
   OperatorPtr resolved(std::span<const ValueType> inputs) const override;
   void differentiate(GradientBuilder& grad) const override;

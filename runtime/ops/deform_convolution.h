@@ -14,6 +14,7 @@ struct DeformConvolution final : Operator {
   int64_t groups = 1, offset_groups = 1;
 
   std::string_view type() const override { return "DeformConv"; }
+  OperandSet weights() const override { return OperandSet::only({1, 3}); }
   std::vector<ValueType> infer(std::span<const ValueType> inputs) const override;
   int64_t multiply_adds(std::span<const ValueType> inputs, std::span<const ValueType> outputs) const override;
   bool is_composite() const override { return true; }

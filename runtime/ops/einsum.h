@@ -17,6 +17,7 @@ struct Einsum final : Operator {
   std::string equation;
 
   std::string_view type() const override { return "Einsum"; }
+  OperandSet weights() const override { return OperandSet::all(); }
   /// Throws Error with the equation where it is malformed or does not fit the shapes.
   std::vector<ValueType> infer(std::span<const ValueType> inputs) const override;
   int64_t multiply_adds(std::span<const ValueType> inputs, std::span<const ValueType> outputs) const override;

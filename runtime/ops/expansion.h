@@ -18,6 +18,7 @@ class Expansion {
   DType dtype(ValueId id) const { return graph_.value(id).dtype; }
   /// A copy: the graph moves its values as nodes are appended.
   Shape shape(ValueId id) const { return graph_.value(id).shape; }
+  Shape output_shape() const { return shape(node_.outputs[0]); }
   /// Its content, where that is known; null elsewhere. Valid until a node is appended.
   const Tensor* known(ValueId id) const { return id == kNoValue ? nullptr : graph_.value(id).constant.get(); }
 

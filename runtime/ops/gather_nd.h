@@ -4,7 +4,7 @@
 
 namespace graft {
 
-/// ONNX GatherND. Inputs data and constant indices, whose last dimension counts the coordinates of one place. Their
+/// ONNX GatherND. Inputs data and indices, whose last dimension counts the coordinates of one place. Their
 /// first `batch_dims` dimensions are the same and run side by side; each index then names a slice of what is left: y[b,
 /// i…, …] = data[b, indices[b, i…], …]. Negative coordinates count from the end.
 struct GatherND final : Operator {

@@ -15,6 +15,7 @@ struct Gemm final : Operator {
   bool weight_like = false;  // set on gradients of weights
 
   std::string_view type() const override { return "Gemm"; }
+  OperandSet weights() const override { return OperandSet::only({1, 2}); }
   std::vector<ValueType> infer(std::span<const ValueType> inputs) const override;
   void differentiate(GradientBuilder& grad) const override;
   int64_t multiply_adds(std::span<const ValueType> inputs, std::span<const ValueType> outputs) const override;
@@ -31,6 +32,7 @@ struct Gemm final : Operator {
 /// Batched matrix product with NumPy's broadcasting of the leading dimensions (ONNX MatMul).
 struct MatMul final : Operator {
   std::string_view type() const override { return "MatMul"; }
+  OperandSet weights() const override { return OperandSet::all(); }
   Layout layout() const override { return Layout::each_any; }
   std::vector<ValueType> infer(std::span<const ValueType> inputs) const override;
   void differentiate(GradientBuilder& grad) const override;

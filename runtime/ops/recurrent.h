@@ -21,6 +21,7 @@ struct Recurrent final : Operator {
   bool last_cell = false;
 
   std::string_view type() const override;
+  OperandSet weights() const override { return OperandSet::only({1, 2, 3}); }
   std::vector<ValueType> infer(std::span<const ValueType> inputs) const override;
   int64_t multiply_adds(std::span<const ValueType> inputs, std::span<const ValueType> outputs) const override;
   bool is_composite() const override { return true; }

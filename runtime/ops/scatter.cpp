@@ -7,6 +7,7 @@
 #include "runtime/core/error.h"
 #include "runtime/ops/binary.h"
 #include "runtime/ops/expansion.h"
+#include "runtime/ops/indexed_scatter.h"
 #include "runtime/ops/movement.h"
 
 namespace graft {
@@ -119,7 +120,15 @@ std::vector<ValueType> Scatter::infer(std::span<const ValueType> inputs) const {
 
 ValueId Scatter::expand(Expansion& to) const {
   const Tensor* indices = to.known(to.input(1));
-  if (!indices) throw Error("the indices depend on the data", {}, ErrorCode::unsupported);
+  if (!indices) {
+    if (reduction != Reduction::none && reduction != Reduction::add)
+      throw Error("combines, but does not add, at indices that depend on the data", {}, ErrorCode::unsupported);
+    auto op = std::make_shared<IndexedScatter>();
+    op->of = of == Of::slices ? IndexedScatter::Of::slices : IndexedScatter::Of::elements;
+    op->adds = reduction == Reduction::add;
+    op->axis = axis;
+    return to.emit(op, {to.input(0), to.input(1), to.input(2)});
+  }
   const Shape data = to.shape(to.input(0));
   const std::vector<int64_t> content = to_int64s(*indices);
   const Moves moves = of == Of::slices ? moves_of_slices(data, indices->shape(), content)

@@ -48,6 +48,18 @@ TEST_F(NpyTest, ReadsWhatItWrote) {
   EXPECT_EQ(read_npy_shape(path_), Shape({2, 2}));
 }
 
+TEST_F(NpyTest, ReadsSmallElements) {
+  write_npy(path_, cast(Tensor::of<float>({3}, {1.5f, -2, 65504}), DType::f16));
+  const Tensor halves = read_npy(path_);
+  ASSERT_EQ(halves.dtype(), DType::f32);
+  EXPECT_EQ(std::vector<float>(halves.data<float>().begin(), halves.data<float>().end()),
+            std::vector<float>({1.5f, -2, 65504}));
+  write_npy(path_, Tensor::of<int8_t>({2}, {-128, 127}));
+  const Tensor bytes = read_npy(path_);
+  EXPECT_EQ(std::vector<int8_t>(bytes.data<int8_t>().begin(), bytes.data<int8_t>().end()),
+            std::vector<int8_t>({-128, 127}));
+}
+
 TEST_F(NpyTest, ReadsVersionsOneToThree) {
   for (const int version : {1, 2, 3}) {
     write(version, kPair);

@@ -1,0 +1,158 @@
+// Sequences of tensors, which graft's graphs do not have: they are taken apart while the file is read, so that only
+// tensors are left.
+#include <algorithm>
+
+#include "importer/op_table.h"
+#include "runtime/ops/binary.h"
+#include "runtime/ops/movement.h"
+#include "runtime/ops/reshape.h"
+
+namespace graft {
+namespace {
+
+const TensorSequence& sequence(NodeReader& node, size_t i) {
+  const TensorSequence* found = node.has_input(i) ? node.scope().find_sequence(node.input_name(i)) : nullptr;
+  if (!found) throw Error("input " + std::to_string(i) + " is no sequence that is known when the file is read");
+  return *found;
+}
+
+/// Its tensors; Error where their number is not known.
+std::vector<ValueId> tensors(NodeReader& node, size_t i) {
+  const TensorSequence& given = sequence(node, i);
+  if (given.parts)
+    throw Error("how many parts the sequence has follows from extents that are open", {}, ErrorCode::unsupported);
+  return given.tensors;
+}
+
+int64_t number(NodeReader& node, size_t i, const char* what) {
+  const Tensor* tensor = node.constant(i);
+  if (!tensor || tensor->elements() != 1)
+    throw Error(std::string(what) + " depends on the data", {}, ErrorCode::unsupported);
+  return to_int64s(*tensor)[0];
+}
+
+void define(NodeReader& node, TensorSequence made) {
+  if (node.output_count() == 0) throw Error("has no output");
+  node.scope().define_sequence(node.output_name(0), std::move(made));
+}
+
+/// Where `position`, which may count from the end, stands among `count`; `last` is 0 or, to insert, 1.
+std::ptrdiff_t place(int64_t position, size_t count, int64_t last) {
+  const auto size = static_cast<int64_t>(count), from_front = position < 0 ? position + size : position;
+  if (from_front < 0 || from_front >= size + last)
+    throw Error("position " + std::to_string(position) + " lies outside a sequence of " + std::to_string(size));
+  return from_front;
+}
+
+void read_construct(NodeReader& node) { define(node, {node.inputs(), {}}); }
+
+void read_empty(NodeReader& node) { define(node, {}); }
+
+void read_insert(NodeReader& node) {
+  std::vector<ValueId> items = tensors(node, 0);
+  const std::ptrdiff_t at =
+      node.has_input(2) ? place(number(node, 2, "the position"), items.size(), 1) : std::ssize(items);
+  items.insert(items.begin() + at, node.input(1));
+  define(node, {items, {}});
+}
+
+void read_erase(NodeReader& node) {
+  std::vector<ValueId> items = tensors(node, 0);
+  const int64_t position = node.has_input(1) ? number(node, 1, "the position") : -1;
+  items.erase(items.begin() + place(position, items.size(), 0));
+  define(node, {items, {}});
+}
+
+OperatorPtr slice(int64_t axis, int64_t from, int64_t to) {
+  auto op = std::make_shared<Slice>();
+  op->starts = {from};
+  op->ends = {to};
+  op->axes = {axis};
+  return op;
+}
+
+/// Element `at` along an axis, which goes.
+void emit_element(NodeReader& node, ValueId whole, int64_t axis, int64_t at) {
+  auto op = std::make_shared<Gather>();
+  op->axis = axis;
+  node.emit(op, {whole, node.graph().add_constant(node.name() + ":position", Tensor::of<int64_t>({}, {at}))});
+}
+
+void read_at(NodeReader& node) {
+  const TensorSequence& from = sequence(node, 0);
+  const int64_t position = number(node, 1, "the position");
+  if (!from.parts) return node.emit_alias(from.tensors[static_cast<size_t>(place(position, from.tensors.size(), 0))]);
+  const TensorSequence::Parts parts = *from.parts;
+  if (!parts.keep_dims) return emit_element(node, parts.whole, parts.axis, position);
+  if (position < 0 && parts.extent != 1)
+    throw Error("counts parts from the end, whose number is not known", {}, ErrorCode::unsupported);
+  const int64_t first = position * parts.extent;
+  node.emit(slice(parts.axis, first, position == -1 ? INT64_MAX : first + parts.extent), {parts.whole});
+}
+
+void read_length(NodeReader& node) {
+  const TensorSequence& of = sequence(node, 0);
+  if (!of.parts) return node.emit_constant(Tensor::of<int64_t>({}, {static_cast<int64_t>(of.tensors.size())}));
+  const TensorSequence::Parts parts = *of.parts;
+  const auto constant = [&](const char* suffix, int64_t value) {
+    return node.graph().add_constant(node.name() + suffix, Tensor::of<int64_t>({}, {value}));
+  };
+  const ValueId shape = node.emit_helper("shape", std::make_shared<ShapeOf>(), {parts.whole});
+  const ValueId extent = node.emit_helper("extent", std::make_shared<Gather>(), {shape, constant(":axis", parts.axis)});
+  const ValueId rounded = node.emit_helper("rounded", make_binary(Binary::Kind::add),
+                                           {extent, constant(":part_less_one", parts.extent - 1)});
+  node.emit(make_binary(Binary::Kind::div), {rounded, constant(":part", parts.extent)});
+}
+
+void read_split(NodeReader& node) {
+  const ValueId whole = node.input(0);
+  const int64_t axis = node.integer("axis", 0);
+  if (!node.has_input(1)) return define(node, {{}, {{whole, axis, 1, node.integer("keepdims", 1) != 0}}});
+  const Tensor* split = node.constant(1);
+  if (!split) throw Error("the parts' extents depend on the data", {}, ErrorCode::unsupported);
+  const std::vector<int64_t> extents = to_int64s(*split);
+  for (int64_t extent : extents)
+    if (extent < 0 || extent > INT32_MAX) throw Error("a part of " + std::to_string(extent) + " has no sense");
+  if (split->shape().empty()) {
+    if (extents[0] == 0) throw Error("a part of 0 has no sense");
+    return define(node, {{}, {{whole, axis, extents[0], true}}});
+  }
+  TensorSequence made;
+  int64_t first = 0;
+  for (size_t i = 0; i < extents.size(); ++i) {
+    made.tensors.push_back(
+        node.emit_helper("part" + std::to_string(i), slice(axis, first, first + extents[i]), {whole}));
+    first += extents[i];
+  }
+  define(node, made);
+}
+
+void read_concat(NodeReader& node) {
+  std::vector<ValueId> items = tensors(node, 0);
+  if (items.empty()) throw Error("joins no tensors");
+  auto joined = std::make_shared<Concat>();
+  if (!node.has("axis")) throw Error("has no axis");
+  joined->axis = node.integer("axis", 0);
+  if (node.integer("new_axis", 0) != 0) {
+    auto apart = std::make_shared<Unsqueeze>();
+    apart->axes = {joined->axis};
+    for (size_t i = 0; i < items.size(); ++i)
+      items[i] = node.emit_helper("item" + std::to_string(i), apart, {items[i]});
+  }
+  node.emit(joined, items);
+}
+
+}  // namespace
+
+void map_sequences(OpTable& table) {
+  table.read("SequenceConstruct", read_construct);
+  table.read("SequenceEmpty", read_empty);
+  table.read("SequenceInsert", read_insert);
+  table.read("SequenceErase", read_erase);
+  table.read("SequenceAt", read_at);
+  table.read("SequenceLength", read_length);
+  table.read("SplitToSequence", read_split);
+  table.read("ConcatFromSequence", read_concat);
+}
+
+}  // namespace graft

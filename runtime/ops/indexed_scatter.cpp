@@ -1,0 +1,30 @@
+#include "runtime/ops/indexed_scatter.h"
+
+#include "runtime/ops/gather_elements.h"
+#include "runtime/ops/gather_nd.h"
+#include "runtime/ops/gradient.h"
+
+namespace graft {
+
+void IndexedScatter::differentiate(GradientBuilder& grad) const {
+  const ValueId indices = grad.input(1);
+  if (grad.wanted(0)) {
+    ValueId dx = grad.grad_output();
+    if (!adds) {  // what is replaced counts for nothing
+      const ValueId nothing = grad.graph().add_constant(grad.node().name + ":nothing",
+                                                        Tensor::zeros(DType::f32, grad.shape(grad.input(2))));
+      dx = grad.emit(std::make_shared<IndexedScatter>(*this), {dx, indices, nothing}, "kept");
+    }
+    grad.give(0, dx);
+  }
+  if (!grad.wanted(2)) return;
+  if (of == Of::slices) {
+    grad.give(2, grad.emit(std::make_shared<GatherND>(), {grad.grad_output(), indices}, "updates"));
+  } else {
+    auto taken = std::make_shared<GatherElements>();
+    taken->axis = axis;
+    grad.give(2, grad.emit(taken, {grad.grad_output(), indices}, "updates"));
+  }
+}
+
+}  // namespace graft
