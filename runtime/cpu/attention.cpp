@@ -9,6 +9,7 @@
 #include "runtime/cpu/vector/rows.h"
 #include "runtime/cpu/vector/score_rows.h"
 #include "runtime/cpu/vector/tiles.h"
+#include "runtime/cpu/vector/transpose.h"
 #include "runtime/cpu/vector/vector.h"
 #include "runtime/ops/fused_attention.h"
 
@@ -67,6 +68,8 @@ class AttentionBlocks {
       const float* from = m + n0 * n_stride;
       if (n_stride == 1) {
         for (int64_t k = 0; k < depth; ++k) row_loops().scale(n1, from + k * k_stride, factor, to + k * width);
+      } else if (k_stride == 1) {
+        transposition().copy(n1, depth, from, n_stride, factor, to, width);
       } else {
         for (int64_t n = 0; n < n1; ++n)
           for (int64_t k = 0; k < depth; ++k) to[k * width + n] = factor * from[k * k_stride + n * n_stride];
@@ -367,6 +370,10 @@ class AttentionGradient final : public Kernel {
     }
     for (int64_t t = 0; dk && t < f.keys; ++t) {
       const float* const from = key_sums + t * width;
+      if (f.k.column == 1) {
+        loops.scale(f.width, from, f.scale, dk + t * f.k.row);
+        continue;
+      }
       for (int64_t d = 0; d < f.width; ++d) dk[t * f.k.row + d * f.k.column] = f.scale * from[d];
     }
     for (int64_t t = 0; dv && t < f.keys; ++t)

@@ -61,8 +61,8 @@ class Bf16Backend final : public Backend {
     // Weights are rounded where they are packed, and attention multiplies what softmax has just made, in float32.
     if (dynamic_cast<const MatMul*>(&op)) return {};
     HalfOperands halves = op.half_operands();
-    if (dynamic_cast<const Convolution*>(&op) || dynamic_cast<const Gemm*>(&op))
-      halves.inputs = OperandSet::only({0, 3});
+    if (dynamic_cast<const Convolution*>(&op) || dynamic_cast<const Gemm*>(&op))  // behind the weights their tail
+      halves.inputs = op.output_is_weight_like() ? OperandSet::only({0, 1}) : OperandSet::only({0, 3});
     if (op.output_is_weight_like()) halves.outputs = OperandSet::none();  // gradients of weights
     if (const auto* gradient = dynamic_cast<const ConvolutionBackwardData*>(&op)) {
       const size_t mean = gradient->tail.residual ? 5 : 4;  // behind a norm's x and u

@@ -2,11 +2,14 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "runtime/core/parallel.h"
+#include "runtime/cpu/float_rows.h"
 #include "runtime/cpu/kernel_table.h"
 #include "runtime/cpu/onednn.h"
 #include "runtime/cpu/row_layout.h"
+#include "runtime/cpu/row_norm_gradient.h"
 #include "runtime/cpu/vector/rows.h"
 #include "runtime/cpu/walk.h"
 
@@ -18,9 +21,7 @@ RowLayout parameters(const NormView& view, const Operand& scale) {
   return {view.shape, view.parameters(scale), view.inner};
 }
 
-struct Statistics {
-  float mean, inverse;
-};
+using Statistics = RowStatistics;
 
 Statistics measure(const Normalise& op, const float* x, const std::vector<int64_t>& elements) {
   const auto count = static_cast<double>(elements.size());
@@ -31,15 +32,6 @@ Statistics measure(const Normalise& op, const float* x, const std::vector<int64_
   for (int64_t at : elements) squares += (static_cast<double>(x[at]) - mean) * (static_cast<double>(x[at]) - mean);
   return {static_cast<float>(mean),
           static_cast<float>(1 / std::sqrt(squares / count + static_cast<double>(op.epsilon)))};
-}
-
-/// The same of a row without gaps.
-Statistics measure(const Normalise& op, const float* x, int64_t n) {
-  const RowLoops& loops = row_loops();
-  const auto count = static_cast<double>(n);
-  const double mean = op.root_mean_square ? 0 : loops.sum(n, x) / count;
-  return {static_cast<float>(mean), static_cast<float>(1 / std::sqrt(loops.squared_deviations(n, x, mean) / count +
-                                                                     static_cast<double>(op.epsilon)))};
 }
 
 class NormaliseKernel final : public Kernel {
@@ -68,7 +60,8 @@ class NormaliseKernel final : public Kernel {
         const float* in = x + x_.starts[row];
         float* out = y + y_.starts[row];
         const int64_t parameter = parameters_.starts[row];
-        const Statistics s = contiguous_ ? measure(op_, in, static_cast<int64_t>(n)) : measure(op_, in, x_.elements);
+        const Statistics s =
+            contiguous_ ? Statistics::of(op_, static_cast<int64_t>(n), in) : measure(op_, in, x_.elements);
         if (contiguous_)
           row_loops().normalise(static_cast<int64_t>(n), in, s.mean, s.inverse, scale + parameter,
                                 bias ? bias + parameter : nullptr, out);
@@ -90,8 +83,7 @@ class NormaliseKernel final : public Kernel {
   std::vector<std::vector<int64_t>> statistics_;
 };
 
-/// With x̂ = (x - μ)·r and g = dy·scale over a row of n: dx = r·(g - Σg/n - x̂·Σ(g·x̂)/n) [Ba et al. 2016]; the middle
-/// term is absent where μ is not subtracted.
+/// As RowNormGradient, of rows and parameters that lie in any way.
 class GradientKernel final : public Kernel {
  public:
   GradientKernel(const NormaliseGradient& op, const KernelRequest& r)
@@ -107,7 +99,6 @@ class GradientKernel final : public Kernel {
     std::sort(apart.begin(), apart.end());
     every_row_has_all_ = std::adjacent_find(apart.begin(), apart.end()) == apart.end() &&
                          std::all_of(sums_.starts.begin(), sums_.starts.end(), [](int64_t at) { return at == 0; });
-    contiguous_ = dy_.is_contiguous() && x_.is_contiguous() && sums_.is_contiguous();
   }
   size_t scratch_bytes() const override {
     return static_cast<size_t>(2 * parameter_count_) * sizeof(double) +
@@ -165,10 +156,6 @@ class GradientKernel final : public Kernel {
                  [&](int64_t first, int64_t last) {
                    for (size_t row = 0; row < x_.starts.size(); ++row) {
                      const float *d = dy + dy_.starts[row], *in = x + x_.starts[row];
-                     if (contiguous_) {
-                       for (int64_t i = first; i < last; ++i) add(row, i, d[i], in[i]);
-                       continue;
-                     }
                      for (auto i = static_cast<size_t>(first); i < static_cast<size_t>(last); ++i)
                        add(row, sums_.elements[i], d[dy_.elements[i]], in[x_.elements[i]]);
                    }
@@ -180,7 +167,6 @@ class GradientKernel final : public Kernel {
   RowLayout dy_, x_, dx_, parameters_, sums_;
   int64_t parameter_count_;
   bool every_row_has_all_ = false;  // of the parameters, each one once
-  bool contiguous_ = false;         // rows and parameters lie without gaps
 };
 
 template <typename K, typename Op>
@@ -193,7 +179,11 @@ std::unique_ptr<Kernel> make(const Op& op, const KernelRequest& request) {
 
 void register_normalise(KernelTable& table) {
   table.add<Normalise>(make<NormaliseKernel, Normalise>);
-  table.add<NormaliseGradient>(make<GradientKernel, NormaliseGradient>);
+  table.add<NormaliseGradient>([](const NormaliseGradient& op, const KernelRequest& r) {
+    require_f32(r);
+    auto rows = RowNormGradient<FloatRows>::make(op, r);
+    return rows ? std::move(rows) : std::make_unique<GradientKernel>(op, r);
+  });
 }
 
 }  // namespace graft::cpu

@@ -10,6 +10,7 @@
 #include "runtime/core/parallel.h"
 #include "runtime/cpu/row_pieces.h"
 #include "runtime/cpu/vector/tiles.h"
+#include "runtime/cpu/vector/transpose.h"
 #include "runtime/cpu/vector/vector.h"
 
 namespace graft::cpu {
@@ -58,6 +59,8 @@ class PackedProduct {
         float* to = packed + panel * depth_ * width;
         if (n_stride == 1) {
           for (int64_t k = 0; k < depth_; ++k) std::copy_n(w + k * k_stride + n0, n1 - n0, to + k * width);
+        } else if (k_stride == 1) {
+          transposition().copy(n1 - n0, depth_, w + n0 * n_stride, n_stride, 1, to, width);
         } else {  // the source's rows are long: reading along them is what counts
           for (int64_t k0 = 0; k0 < depth_; k0 += 16)
             for (int64_t n = n0; n < n1; ++n)

@@ -5,8 +5,10 @@
 
 #include "runtime/core/integer.h"
 #include "runtime/core/parallel.h"
+#include "runtime/cpu/float_rows.h"
 #include "runtime/cpu/kernel_table.h"
 #include "runtime/cpu/onednn.h"
+#include "runtime/cpu/row_sums.h"
 #include "runtime/cpu/vector/vector.h"
 #include "runtime/cpu/walk.h"
 #include "runtime/ops/broadcast.h"
@@ -260,7 +262,11 @@ std::unique_ptr<Kernel> make(const Op& op, const KernelRequest& request) {
 
 void register_reduce(KernelTable& table) {
   table.add<Reduce>(make_reduce);
-  table.add<SumTo>(make<SumToKernel, SumTo>);
+  table.add<SumTo>([](const SumTo& op, const KernelRequest& r) {
+    require_f32(r);
+    auto rows = RowSums<FloatRows>::make(op, r);
+    return rows ? std::move(rows) : std::make_unique<SumToKernel>(op, r);
+  });
   table.add<BroadcastTo>(make<BroadcastToKernel, BroadcastTo>);
 }
 

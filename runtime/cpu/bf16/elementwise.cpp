@@ -13,6 +13,8 @@
 namespace graft::cpu::bf16 {
 namespace {
 
+constexpr int64_t kPiece = 2048;  // numbers that become floats at once
+
 bool all_bf16(const KernelRequest& r) {
   const auto is_bf16 = [](const Operand& o) { return o.dtype == DType::bf16; };
   return std::all_of(r.inputs.begin(), r.inputs.end(), is_bf16) &&
@@ -145,7 +147,6 @@ class FunctionKernel final : public Kernel {
   }
 
  private:
-  static constexpr int64_t kPiece = 2048;
   VectorFunctions::Value loop_;
   float alpha_, beta_;
   int64_t elements_;
@@ -176,6 +177,32 @@ class ActivationGradientKernel final : public Kernel {
   int64_t elements_;
 };
 
+/// Any function's, in pieces as above.
+class SlopeKernel final : public Kernel {
+ public:
+  SlopeKernel(const UnaryGradient& op, VectorFunctions::Slope loop, int64_t elements)
+      : loop_(loop), alpha_(op.alpha), beta_(op.beta), elements_(elements) {}
+  void run(const KernelArguments& args) override {
+    const auto *dy = static_cast<const uint16_t*>(args.inputs[0]), *v = static_cast<const uint16_t*>(args.inputs[1]);
+    auto* dx = static_cast<uint16_t*>(args.outputs[0]);
+    parallel_for(elements_, kGrain, [&](int64_t first, int64_t last) {
+      alignas(64) float gradient[kPiece], values[kPiece];
+      for (int64_t i = first; i < last; i += kPiece) {
+        const int64_t n = std::min(kPiece, last - i);
+        bf16_kernels()->loops.widen(n, dy + i, gradient);
+        bf16_kernels()->loops.widen(n, v + i, values);
+        loop_(n, gradient, values, alpha_, beta_, gradient);
+        bf16_kernels()->loops.narrow(n, gradient, dx + i);
+      }
+    });
+  }
+
+ private:
+  VectorFunctions::Slope loop_;
+  float alpha_, beta_;
+  int64_t elements_;
+};
+
 std::unique_ptr<Kernel> make_unary_gradient(const UnaryGradient& op, const KernelRequest& r) {
   Unary function;
   function.kind = op.kind;
@@ -183,8 +210,11 @@ std::unique_ptr<Kernel> make_unary_gradient(const UnaryGradient& op, const Kerne
   function.beta = op.beta;
   const Activation activation = as_activation(function);
   const Operand& dx = r.outputs[0];
-  if (activation.kind == Activation::Kind::none || !all_bf16(r) || !alike(r.inputs[0], dx) || !alike(r.inputs[1], dx))
-    return nullptr;
+  if (!all_bf16(r) || !alike(r.inputs[0], dx) || !alike(r.inputs[1], dx)) return nullptr;
+  if (activation.kind == Activation::Kind::none) {
+    const auto loop = vector_functions().slope[static_cast<size_t>(op.kind)];
+    return loop ? std::make_unique<SlopeKernel>(op, loop, dx.shape.elements()) : nullptr;
+  }
   return std::make_unique<ActivationGradientKernel>(activation, dx.shape.elements());
 }
 

@@ -9,7 +9,7 @@ namespace graft::cpu::bf16 {
 /// computed by way of float32 (through_float.h).
 #define GRAFT_BF16_KERNEL_FILES(file)                                                                         \
   file(batch_norm) file(convolution) file(data_gradient) file(dense) file(elementwise) file(moves) file(pool) \
-      file(weight_gradient)
+      file(rows) file(weight_gradient)
 
 #define GRAFT_DECLARE(name) void register_##name(KernelTable& table);
 GRAFT_BF16_KERNEL_FILES(GRAFT_DECLARE)

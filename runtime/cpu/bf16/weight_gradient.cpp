@@ -1,9 +1,8 @@
 // Gradients of a convolution's weights from bfloat16 pictures: a product over pixels, taken two at a time, of dL/dy and
 // of what each pixel's window sees.
-#include <vector>
-
 #include "runtime/core/parallel.h"
 #include "runtime/cpu/bf16/kernels.h"
+#include "runtime/cpu/bf16/pixel_product.h"
 #include "runtime/cpu/convolution/operands.h"
 #include "runtime/cpu/vector/bf16_kernels.h"
 #include "runtime/cpu/window_rows.h"
@@ -12,10 +11,7 @@
 namespace graft::cpu::bf16 {
 namespace {
 
-constexpr int64_t kPixels = 512;  // summed before sums are written: two words of 256 panels fit the first caches
-constexpr int64_t kWords = kPixels / 2;
-constexpr int64_t kRowsAtOnce = 36 * Bf16PixelProduct::kRows;  // whose words of a chunk fit the second cache
-constexpr int64_t kPanel = Bf16PixelProduct::kColumns;
+constexpr int64_t kPixels = PixelProduct::kPixels, kPanel = PixelProduct::kPanel;
 
 class WeightGradient final : public Kernel {
  public:
@@ -27,78 +23,67 @@ class WeightGradient final : public Kernel {
         taps_(op.window.kernel.height * op.window.kernel.width),
         columns_(taps_ * x_[1]),
         pixels_(y_[0] * y_[2] * y_[3]),
-        threads_(thread_count()),
+        product_(y_[1], columns_, pixels_, source_bytes()),
         bias_(op.bias) {}
-  size_t scratch_bytes() const override { return sum_bytes() + static_cast<size_t>(threads_) * thread_bytes(); }
+  size_t scratch_bytes() const override { return sum_bytes() + product_.scratch_bytes(); }
   void run(const KernelArguments& a) override {
     const auto *x = static_cast<const uint16_t*>(a.inputs[0]), *dy = static_cast<const uint16_t*>(a.inputs[1]);
     auto* const dw = static_cast<float*>(a.outputs[0]);
     float* const sums = taps_ == 1 ? dw : static_cast<float*>(a.scratch);
-    std::byte* const buffers = static_cast<std::byte*>(a.scratch) + sum_bytes();
-    const int64_t panels = (columns_ + kPanel - 1) / kPanel;
-    parallel_team(threads_, [&](int64_t t, int64_t count) {
-      // Few columns, as three colours have: threads share the rows instead.
-      const bool by_rows = panels < 4 * count;
-      const int64_t rows = y_[1], tile = Bf16PixelProduct::kRows, tiles = (rows + tile - 1) / tile;
-      const IndexRange own_rows =
-          by_rows ? IndexRange{tiles * t / count * tile, std::min(rows, tiles * (t + 1) / count * tile)}
-                  : IndexRange{0, rows};
-      const IndexRange own_panels =
-          by_rows ? IndexRange{0, panels} : IndexRange{panels * t / count, panels * (t + 1) / count};
-      if (own_panels.size() == 0) return;
-      for (int64_t first = own_rows.first; first < own_rows.last; first += kRowsAtOnce)
-        sum_rows({first, std::min(own_rows.last, first + kRowsAtOnce)}, own_panels, x, dy, sums,
-                 buffers + static_cast<size_t>(t) * thread_bytes());
-    });
+    product_.run(
+        dy, [&](std::byte* memory) { return Seen(*this, x, memory); }, sums,
+        static_cast<std::byte*>(a.scratch) + sum_bytes());
     if (taps_ > 1) spread(sums, dw);
     if (bias_) sum_bias(dy, static_cast<float*>(a.outputs[1]));
   }
 
  private:
-  static constexpr int64_t kRowWords = kRowsAtOnce / Bf16PixelProduct::kRows * Bf16PixelProduct::kTileWords * kWords;
   bool gathers() const { return x_[1] % kPanel != 0; }
   int64_t gathered_pitch() const { return (columns_ * 2 + 63) / 64 * 64 + 64; }
   size_t sum_bytes() const { return (static_cast<size_t>(y_[1] * columns_) * sizeof(float) + 63) / 64 * 64; }
-  size_t thread_bytes() const {
-    static_assert(kPixels * sizeof(void*) % 64 == 0 && (kRowWords + kPanel * kWords) * 4 % 64 == 0);
-    return static_cast<size_t>((kRowWords + kPanel * kWords) * 4 + kPixels * static_cast<int64_t>(sizeof(void*)) +
-                               (gathers() ? kPixels * gathered_pitch() : 0));
+  size_t source_bytes() const {
+    static_assert(kPixels * sizeof(void*) % 64 == 0);
+    return static_cast<size_t>(kPixels) *
+           (sizeof(void*) + (gathers() ? static_cast<size_t>(gathered_pitch()) : size_t{0}));
   }
 
-  void sum_rows(IndexRange rows, IndexRange panels, const uint16_t* x, const uint16_t* dy, float* sums,
-                std::byte* buffer) const {
-    const Bf16PixelTiles& tiles = bf16_kernels()->pixel_tiles;
-    auto* const row_words = reinterpret_cast<uint32_t*>(buffer);
-    uint32_t* const column_words = row_words + kRowWords;
-    auto* const seen = reinterpret_cast<const uint16_t**>(column_words + kPanel * kWords);
-    auto* const gathered = reinterpret_cast<std::byte*>(seen + kPixels);
-    for (int64_t first = 0; first < pixels_; first += kPixels) {
-      const int64_t n = std::min(kPixels, pixels_ - first), words = (n + 1) / 2;
-      for (int64_t k = 0; k < words; ++k) {
-        const uint16_t* const even = dy + (first + 2 * k) * y_[1] + rows.first;
-        tiles.pack_rows(rows.size(), even, 2 * k + 1 < n ? even + y_[1] : nullptr,
-                        row_words + k * Bf16PixelProduct::kTileWords, words * Bf16PixelProduct::kTileWords);
-      }
-      if (gathers()) windows_.gather(x, {first, first + n}, std::byte{0}, gathered, gathered_pitch());
-      int64_t tap = -1;
-      for (int64_t panel = panels.first; panel < panels.last; ++panel) {
-        const int64_t column = panel * kPanel, width = std::min(kPanel, columns_ - column);
-        if (!gathers() && column / x_[1] != tap) {
-          tap = column / x_[1];
-          locate(tap, first, n, x, seen);
-        }
-        const auto numbers = [&](int64_t i) -> const uint16_t* {
-          if (i >= n) return nullptr;
-          if (gathers()) return reinterpret_cast<const uint16_t*>(gathered + i * gathered_pitch()) + column;
-          return seen[i] ? seen[i] + column % x_[1] : nullptr;
-        };
-        for (int64_t k = 0; k < words; ++k)
-          tiles.pack_columns(width, numbers(2 * k), numbers(2 * k + 1), column_words + k * kPanel);
-        tiles.multiply({rows.size(), width, words, row_words, column_words, sums + rows.first * columns_ + column,
-                        columns_, first > 0});
-      }
+  /// What each pixel's window sees, as a matrix of pixels × (taps · channels): read where it lies, or gathered where a
+  /// panel would not stay within one tap.
+  class Seen {
+   public:
+    Seen(const WeightGradient& of, const uint16_t* x, std::byte* memory)
+        : of_(of),
+          x_(x),
+          seen_(reinterpret_cast<const uint16_t**>(memory)),
+          gathered_(reinterpret_cast<std::byte*>(seen_ + kPixels)),
+          channels_(of.x_[1]),
+          pitch_(of.gathered_pitch()),
+          gathers_(of.gathers()) {}
+    void begin(IndexRange pixels) {
+      pixels_ = pixels;
+      tap_ = -1;
+      if (gathers_) of_.windows_.gather(x_, pixels, std::byte{0}, gathered_, pitch_);
     }
-  }
+    void panel(int64_t column) {
+      column_ = gathers_ ? column : column % channels_;
+      if (gathers_ || column / channels_ == tap_) return;
+      tap_ = column / channels_;
+      of_.locate(tap_, pixels_.first, pixels_.size(), x_, seen_);
+    }
+    const uint16_t* at(int64_t i) const {
+      if (gathers_) return reinterpret_cast<const uint16_t*>(gathered_ + i * pitch_) + column_;
+      return seen_[i] ? seen_[i] + column_ : nullptr;
+    }
+
+   private:
+    const WeightGradient& of_;
+    const uint16_t* x_;
+    const uint16_t** seen_;
+    std::byte* gathered_;
+    int64_t channels_, pitch_, tap_ = -1, column_ = 0;
+    bool gathers_;
+    IndexRange pixels_{0, 0};
+  };
 
   /// Which pixels of x those from `first` on see through a tap; null outside the picture.
   void locate(int64_t tap, int64_t first, int64_t n, const uint16_t* x, const uint16_t** to) const {
@@ -142,7 +127,7 @@ class WeightGradient final : public Kernel {
   WindowRows windows_;
   Shape x_, y_;
   int64_t taps_, columns_, pixels_;
-  int threads_;
+  PixelProduct product_;
   bool bias_;
 };
 

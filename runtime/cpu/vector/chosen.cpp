@@ -13,6 +13,7 @@
 #include "runtime/cpu/vector/score_rows.h"
 #include "runtime/cpu/vector/split_tiles.h"
 #include "runtime/cpu/vector/tiles.h"
+#include "runtime/cpu/vector/transpose.h"
 #include "runtime/cpu/vector/vector.h"
 #include "runtime/cpu/vector/winograd_transforms.h"
 
@@ -52,6 +53,10 @@ const RowLoops& row_loops() {
 
 const ScoreRows& score_rows() {
   return for_this_processor(baseline::score_rows(), avx2::score_rows(), avx512::score_rows());
+}
+
+const Transposition& transposition() {
+  return for_this_processor(baseline::transposition(), avx2::transposition(), avx512::transposition());
 }
 
 const TileKernels& tile_kernels() {

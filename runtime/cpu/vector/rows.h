@@ -20,6 +20,12 @@ struct RowLoops {
                     float* y);
   /// dx = y·(dy - total)
   void (*softmax_gradient)(int64_t n, const float* dy, const float* y, float total, float* dx);
+  /// With g = dy·scale and x̂ = (x - mean)·inverse: Σg and Σ(g·x̂).
+  void (*norm_sums)(int64_t n, const float* dy, const float* x, const float* scale, float mean, float inverse,
+                    double* sum, double* sum_x);
+  /// dx = inverse·(g - mean_g - x̂·mean_gx), which may be dy or x; d_scale += dy·x̂ and d_bias += dy.
+  void (*norm_gradient)(int64_t n, const float* dy, const float* x, const float* scale, float mean, float inverse,
+                        float mean_g, float mean_gx, float* dx, float* d_scale, float* d_bias);
 };
 
 /// For this processor.

@@ -6,7 +6,10 @@
 #include "runtime/ops/batch_norm.h"
 #include "runtime/ops/binary.h"
 #include "runtime/ops/convolution.h"
+#include "runtime/ops/gemm.h"
+#include "runtime/ops/normalise.h"
 #include "runtime/ops/pool.h"
+#include "runtime/ops/reshape.h"
 #include "runtime/ops/unary.h"
 #include "tests/runtime/cpu/bf16.h"
 
@@ -45,6 +48,24 @@ class Bf16Training : public NeedsBf16 {
                        weights(name + ":bias", random_tensor({channels}, 5)),
                        graph_.add_constant(name + ":mean", Tensor::zeros(DType::f32, {channels})),
                        graph_.add_constant(name + ":variance", random_tensor({channels}, 6, 0.5f, 1.5f))});
+  }
+
+  ValueId dense(const std::string& name, ValueId rows, int64_t out, Transpose2d transposed) {
+    const int64_t in = graph_.value(rows).shape[1];
+    auto op = std::make_shared<Gemm>();
+    op->transpose_b = transposed;
+    const Shape shape = transposed == Transpose2d::yes ? Shape{out, in} : Shape{in, out};
+    return graph_.add(name, op, {rows, weights(name + ":w", rounded(shape, 9)), weights(name + ":b", rounded({out}, 8))});
+  }
+  /// As transformers have them, behind a convolution, without which nothing is computed in halves.
+  ValueId layers_of_rows(int64_t pictures) {
+    const ValueId x = graph_.add_input("x", DType::f32, {pictures, 3, 6, 6});
+    const ValueId rows = graph_.add("rows", std::make_shared<Flatten>(), {convolve("patches", x, 5, 1)});
+    const ValueId wide = dense("wide", rows, 99, Transpose2d::no);
+    const ValueId norm = graph_.add("norm", std::make_shared<Normalise>(),
+                                    {wide, weights("norm:scale", random_tensor({99}, 4, 0.5f, 1.5f)),
+                                     weights("norm:bias", random_tensor({99}, 5))});
+    return dense("narrow", graph_.add("gelu", make_unary(Unary::Kind::gelu), {norm}), 37, Transpose2d::yes);
   }
 
   using Gradients = std::vector<std::vector<float>>;
@@ -147,6 +168,18 @@ TEST_F(Bf16Training, BatchNorms) {
   const ValueId z = convolve("first", graph_.add_input("x", DType::f32, {4, 16, 20, 20}), 32, 1, 1, false);
   EXPECT_LT(difference(graph_.add("sum", make_binary(Binary::Kind::add), {normalise(z), convolve("side", z, 32, 1)})),
             0.03);
+}
+
+TEST_F(Bf16Training, DenseLayersAndLayerNorms) {
+  for (const int64_t pictures : {1, 33, 600}) {  // more than are summed at once, and an odd number
+    graph_ = Graph();
+    EXPECT_LT(difference(layers_of_rows(pictures)), 0.02) << pictures;
+  }
+}
+
+TEST_F(Bf16Training, ThreadsChangeNoBitOfDenseLayers) {
+  graph_.outputs = {layers_of_rows(70)};
+  EXPECT_EQ(gradients(*bf16_cpu_backend(), 1), gradients(*bf16_cpu_backend(), 3));
 }
 
 TEST_F(Bf16Training, ThreadsChangeNoBit) {

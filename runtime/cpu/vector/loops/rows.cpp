@@ -65,7 +65,38 @@ void softmax_gradient(int64_t n, const float* dy, const float* y, float total, f
   for (int64_t i = 0; i < n; ++i) dx[i] = y[i] * (dy[i] - total);
 }
 
-constexpr RowLoops kLoops{largest, sum, dot, squared_deviations, subtract, scale, normalise, softmax_gradient};
+void norm_sums(int64_t n, const float* dy, const float* x, const float* scale, float mean, float inverse, double* sum,
+               double* sum_x) {
+  double sums[kSums] = {}, sums_x[kSums] = {};
+  const auto add = [&](int64_t i, int64_t k) {
+    const float g = dy[i] * scale[i];
+    sums[k] += static_cast<double>(g);
+    sums_x[k] += static_cast<double>(g * ((x[i] - mean) * inverse));
+  };
+  int64_t i = 0;
+  for (; i + kSums <= n; i += kSums)
+    for (int64_t k = 0; k < kSums; ++k) add(i + k, k);
+  for (int64_t k = 0; i < n; ++i, ++k) add(i, k);
+  *sum = *sum_x = 0;
+  for (int64_t k = 0; k < kSums; ++k) {
+    *sum += sums[k];
+    *sum_x += sums_x[k];
+  }
+}
+
+void norm_gradient(int64_t n, const float* dy, const float* x, const float* scale, float mean, float inverse,
+                   float mean_g, float mean_gx, float* dx, float* __restrict d_scale, float* __restrict d_bias) {
+#pragma GCC ivdep
+  for (int64_t i = 0; i < n; ++i) {
+    const float d = dy[i], normalised = (x[i] - mean) * inverse;
+    d_scale[i] += d * normalised;
+    d_bias[i] += d;
+    dx[i] = inverse * (d * scale[i] - mean_g - normalised * mean_gx);
+  }
+}
+
+constexpr RowLoops kLoops{largest,          sum,       dot,          squared_deviations, subtract, scale, normalise,
+                          softmax_gradient, norm_sums, norm_gradient};
 
 }  // namespace
 
