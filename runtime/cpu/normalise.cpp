@@ -5,7 +5,7 @@
 #include <utility>
 
 #include "runtime/core/parallel.h"
-#include "runtime/cpu/float_rows.h"
+#include "runtime/cpu/float32_rows.h"
 #include "runtime/cpu/kernel_table.h"
 #include "runtime/cpu/onednn.h"
 #include "runtime/cpu/row_layout.h"
@@ -181,7 +181,7 @@ void register_normalise(KernelTable& table) {
   table.add<Normalise>(make<NormaliseKernel, Normalise>);
   table.add<NormaliseGradient>([](const NormaliseGradient& op, const KernelRequest& r) {
     require_f32(r);
-    auto rows = RowNormGradient<FloatRows>::make(op, r);
+    auto rows = RowNormGradient<Float32Rows>::make(op, r);
     return rows ? std::move(rows) : std::make_unique<GradientKernel>(op, r);
   });
 }

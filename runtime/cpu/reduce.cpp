@@ -5,7 +5,7 @@
 
 #include "runtime/core/integer.h"
 #include "runtime/core/parallel.h"
-#include "runtime/cpu/float_rows.h"
+#include "runtime/cpu/float32_rows.h"
 #include "runtime/cpu/kernel_table.h"
 #include "runtime/cpu/onednn.h"
 #include "runtime/cpu/row_sums.h"
@@ -264,7 +264,7 @@ void register_reduce(KernelTable& table) {
   table.add<Reduce>(make_reduce);
   table.add<SumTo>([](const SumTo& op, const KernelRequest& r) {
     require_f32(r);
-    auto rows = RowSums<FloatRows>::make(op, r);
+    auto rows = RowSums<Float32Rows>::make(op, r);
     return rows ? std::move(rows) : std::make_unique<SumToKernel>(op, r);
   });
   table.add<BroadcastTo>(make<BroadcastToKernel, BroadcastTo>);

@@ -58,7 +58,8 @@ class RowNormGradient final : public Kernel {
     const auto count = static_cast<double>(n_);
     sums_.run(a.scratch, [&](int64_t row, float* parameters, int64_t piece) {
       float* const buffer = buffers + piece * kBuffers * n_;
-      const float *const d = Rows::read(n_, dy + row * n_, buffer), *const in = Rows::read(n_, x + row * n_, buffer + n_);
+      const float *const d = Rows::read(n_, dy + row * n_, buffer), *const in =
+                                                                        Rows::read(n_, x + row * n_, buffer + n_);
       float* const to = Rows::target(dx + row * n_, buffer + 2 * n_);
       const RowStatistics s = RowStatistics::of(op_, n_, in);
       double sum = 0, sum_x = 0;

@@ -18,9 +18,7 @@ class PiecewiseSums {
   static constexpr int64_t kRowsInFloat = 32;
 
   PiecewiseSums(int64_t rows, int64_t columns) : rows_(rows), columns_(columns) {}
-  size_t scratch_bytes() const {
-    return static_cast<size_t>(kRowPieces * columns_) * (sizeof(double) + sizeof(float));
-  }
+  size_t scratch_bytes() const { return static_cast<size_t>(kRowPieces * columns_) * (sizeof(double) + sizeof(float)); }
   /// `add(row, sums, piece)` adds a row to `columns` floats. Pieces run side by side, the rows of one in order.
   template <typename Add>
   void run(void* scratch, const Add& add) const {

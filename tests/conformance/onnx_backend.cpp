@@ -87,9 +87,9 @@ std::string table(const Report& report, const std::map<std::string, std::string>
   std::ostringstream out;
   out << "# Operators\n\n"
          "Read at opset 7 to 27; written at opset 17. Arithmetic is float32 (half and double weights are converted); "
-         "shapes, axes and indices\n"
-         "are whole numbers known when a plan is made. Two spatial dimensions; convolutions have one to three, pools "
-         "one or two.\n\n"
+         "shapes and axes\n"
+         "are whole numbers known when a plan is made, indices may depend on the data. Two spatial dimensions; "
+         "convolutions and pools have one to three.\n\n"
          "Made by the conformance test from ONNX's backend tests (node, simple and converted tests, light models). "
          "*Versions* are the opsets that\n"
          "changed an operator; graft reads all of them from opset 7 on. *Gradient* counts the tests whose slopes agree "

@@ -7,7 +7,7 @@
 namespace graft::cpu::bf16 {
 namespace {
 
-/// See FloatRows.
+/// See Float32Rows.
 struct WidenedRows {
   using Number = uint16_t;
   static const float* read(int64_t n, const uint16_t* row, float* buffer) {
@@ -25,10 +25,10 @@ std::unique_ptr<Kernel> make_sum(const SumTo& op, const KernelRequest& r) {
 }
 
 std::unique_ptr<Kernel> make_norm_gradient(const NormaliseGradient& op, const KernelRequest& r) {
-  const bool halves = r.inputs[0].dtype == DType::bf16 && r.inputs[1].dtype == DType::bf16 &&
-                      r.outputs[0].dtype == DType::bf16;
-  const bool floats = r.inputs[2].dtype == DType::f32 && r.outputs[1].dtype == DType::f32 &&
-                      r.outputs[2].dtype == DType::f32;
+  const bool halves =
+      r.inputs[0].dtype == DType::bf16 && r.inputs[1].dtype == DType::bf16 && r.outputs[0].dtype == DType::bf16;
+  const bool floats =
+      r.inputs[2].dtype == DType::f32 && r.outputs[1].dtype == DType::f32 && r.outputs[2].dtype == DType::f32;
   return halves && floats ? RowNormGradient<WidenedRows>::make(op, r) : nullptr;
 }
 

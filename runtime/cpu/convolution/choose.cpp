@@ -108,7 +108,9 @@ std::unique_ptr<Kernel> backward_data(const ConvolutionBackwardData& op, const K
 
 std::unique_ptr<Kernel> backward_weights(const ConvolutionBackwardWeights& op, const KernelRequest& request) {
   return first_that_serves<ConvolutionBackwardWeights>(
-      op, request, {winograd_backward_weights, split_backward_weights, product_backward_weights, weights_in_pieces});
+      op, request,
+      {winograd_backward_weights, split_backward_weights, product_backward_weights, depthwise_backward_weights,
+       weights_in_pieces});
 }
 
 /// The same sums as a convolution's gradient of its input.

@@ -28,6 +28,9 @@ std::unique_ptr<Kernel> winograd_backward_weights(const ConvolutionBackwardWeigh
 /// Any ungrouped convolution with whole vectors of channels, as a product over pixels and taps (weight_product.cpp).
 std::unique_ptr<Kernel> product_backward_weights(const ConvolutionBackwardWeights& op, const KernelRequest& request);
 
+/// One channel a group (depthwise_weights.cpp).
+std::unique_ptr<Kernel> depthwise_backward_weights(const ConvolutionBackwardWeights& op, const KernelRequest& request);
+
 /// oneDNN's direct kernels (library.cpp).
 std::unique_ptr<Kernel> library_forward(const Convolution& op, const KernelRequest& request);
 std::unique_ptr<Kernel> library_backward_data(const ConvolutionBackwardData& op, const KernelRequest& request);

@@ -8,6 +8,7 @@
 
 #include "runtime/core/isa.h"
 #include "runtime/cpu/vector/bf16_kernels.h"
+#include "runtime/cpu/vector/depthwise.h"
 #include "runtime/cpu/vector/functions.h"
 #include "runtime/cpu/vector/rows.h"
 #include "runtime/cpu/vector/score_rows.h"
@@ -45,6 +46,10 @@ const VectorLoops& vector_loops() { return for_this_processor(baseline::loops(),
 
 const VectorFunctions& vector_functions() {
   return for_this_processor(baseline::functions(), avx2::functions(), avx512::functions());
+}
+
+const DepthwiseLoops& depthwise_loops() {
+  return for_this_processor(baseline::depthwise_loops(), avx2::depthwise_loops(), avx512::depthwise_loops());
 }
 
 const RowLoops& row_loops() {

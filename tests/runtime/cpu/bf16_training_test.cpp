@@ -55,7 +55,8 @@ class Bf16Training : public NeedsBf16 {
     auto op = std::make_shared<Gemm>();
     op->transpose_b = transposed;
     const Shape shape = transposed == Transpose2d::yes ? Shape{out, in} : Shape{in, out};
-    return graph_.add(name, op, {rows, weights(name + ":w", rounded(shape, 9)), weights(name + ":b", rounded({out}, 8))});
+    return graph_.add(name, op,
+                      {rows, weights(name + ":w", rounded(shape, 9)), weights(name + ":b", rounded({out}, 8))});
   }
   /// As transformers have them, behind a convolution, without which nothing is computed in halves.
   ValueId layers_of_rows(int64_t pictures) {

@@ -13,8 +13,8 @@ TEST(Transposition, TurnsMatricesOfAnyExtents) {
   const Transposition& transposition = cpu::transposition();
   for (const int64_t rows : {1, 7, 16, 17, 49})
     for (const int64_t columns : {1, 5, 16, 31, 32}) {
-      const int64_t from_row = columns + 3, to_row = (rows + transposition.lanes - 1) / transposition.lanes *
-                                                         transposition.lanes + 5;
+      const int64_t from_row = columns + 3,
+                    to_row = (rows + transposition.lanes - 1) / transposition.lanes * transposition.lanes + 5;
       std::vector<float> from(static_cast<size_t>(rows * from_row)), to(static_cast<size_t>(columns * to_row), -7.0f);
       Random random(3);
       for (float& v : from) v = random.uniform(-1, 1);
@@ -24,7 +24,8 @@ TEST(Transposition, TurnsMatricesOfAnyExtents) {
           const float expected = r < rows         ? 0.5f * from[static_cast<size_t>(r * from_row + c)]
                                  : r < to_row - 5 ? 0.0f
                                                   : -7.0f;  // not written
-          ASSERT_EQ(to[static_cast<size_t>(c * to_row + r)], expected) << rows << "x" << columns << " at " << r << ", " << c;
+          ASSERT_EQ(to[static_cast<size_t>(c * to_row + r)], expected)
+              << rows << "x" << columns << " at " << r << ", " << c;
         }
     }
 }

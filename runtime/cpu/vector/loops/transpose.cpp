@@ -8,12 +8,12 @@
 namespace graft::cpu::GRAFT_ISA {
 namespace {
 
-/// Of two rows `apart` rows from one another in a square of kLanes rows: exchanges the blocks of `apart` numbers that lie
-/// on the wrong side of its diagonal.
+/// Of two rows `apart` rows from one another in a square of kLanes rows: exchanges the blocks of `apart` numbers that
+/// lie on the wrong side of its diagonal.
 template <int apart>
 inline void exchange(Lanes& upper, Lanes& lower) {
-  const auto shuffled = []<int... j>(Lanes a, Lanes b, std::integer_sequence<int, j...>, auto take)
-                            __attribute__((always_inline)) {
+  const auto shuffled =
+      []<int... j>(Lanes a, Lanes b, std::integer_sequence<int, j...>, auto take) __attribute__((always_inline)) {
     return static_cast<Lanes>(__builtin_shufflevector(a, b, decltype(take)::of(j)...));
   };
   struct Upper {
@@ -39,8 +39,8 @@ inline void transpose_blocks(Lanes (&rows)[kLanes]) {
 }
 
 /// The square of up to kLanes × kLanes numbers; what is missing counts as zero.
-inline void transpose_square(int64_t rows, int64_t columns, const float* from, int64_t from_row, float factor, float* to,
-                             int64_t to_row) {
+inline void transpose_square(int64_t rows, int64_t columns, const float* from, int64_t from_row, float factor,
+                             float* to, int64_t to_row) {
   Lanes square[kLanes];
   if (columns == kLanes) {
 #pragma GCC unroll 16

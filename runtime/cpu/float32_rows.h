@@ -7,7 +7,7 @@
 namespace graft::cpu {
 
 /// How kernels over rows read and write one, float32 or another type by way of a buffer: this is float32.
-struct FloatRows {
+struct Float32Rows {
   using Number = float;
   /// The row as floats: where it lies, or in `buffer`.
   static const float* read(int64_t, const float* row, float* /*buffer*/) { return row; }
