@@ -1,9 +1,11 @@
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 #include <memory>
 
 #include "runtime/core/backend.h"
+#include "runtime/cpu/row_layout.h"
 #include "runtime/cpu/row_sums.h"
 #include "runtime/cpu/vector/rows.h"
 #include "runtime/ops/norm_view.h"
@@ -32,15 +34,20 @@ class RowNormGradient final : public Kernel {
   static std::unique_ptr<Kernel> make(const NormaliseGradient& op, const KernelRequest& r) {
     const Shape& x = r.inputs[1].shape;
     const int64_t n = r.inputs[2].shape.elements();
-    const auto plain = [](const Operand& o) { return o.strides == plain_strides(o.shape); };
-    if (op.forward.over != Normalise::Over::layer || n == 0 || x.elements() == 0) return nullptr;
+    if (n == 0 || x.elements() == 0) return nullptr;
     const NormView view(op.forward, x);
-    int64_t row = 1;
-    for (size_t d = 0; d < view.inner.size(); ++d)
-      if (view.inner[d]) row *= view.shape[d];
-    for (const Operand* o : {&r.inputs[0], &r.inputs[1], &r.inputs[2], &r.outputs[0], &r.outputs[1], &r.outputs[2]})
-      if (!plain(*o)) return nullptr;
-    if (row != n) return nullptr;
+    for (const Operand* o : {&r.inputs[0], &r.inputs[1], &r.outputs[0]}) {
+      const RowLayout rows(view.shape, view.data(*o), view.inner);
+      if (rows.length() != n || !rows.is_contiguous()) return nullptr;
+      for (int64_t i = 0; i < rows.rows(); ++i)
+        if (rows.starts[static_cast<size_t>(i)] != i * n) return nullptr;
+    }
+    for (const Operand* o : {&r.inputs[2], &r.outputs[1], &r.outputs[2]}) {
+      const RowLayout parameters(view.shape, view.parameters(*o), view.inner);
+      if (!parameters.is_contiguous() ||
+          std::any_of(parameters.starts.begin(), parameters.starts.end(), [](int64_t at) { return at != 0; }))
+        return nullptr;
+    }
     return std::make_unique<RowNormGradient>(op.forward, x.elements() / n, n);
   }
 
