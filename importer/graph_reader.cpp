@@ -45,6 +45,13 @@ const onnx::GraphProto* branch_of(const onnx::NodeProto& node, const char* name)
   return nullptr;
 }
 
+/// An output of a graph, a branch or a function that is no value.
+[[noreturn]] void refuse_output(const NameScope& scope, const std::string& name) {
+  if (scope.find_sequence(name))
+    throw Error("output \"" + name + "\" is a sequence of tensors", {}, ErrorCode::unsupported);
+  throw Error("output \"" + name + "\" is made by no node", "the file is damaged");
+}
+
 }  // namespace
 
 Graph GraphReader::read() {
@@ -58,7 +65,7 @@ Graph GraphReader::read() {
   if (proto.output_size() == 0) throw Error("declares no output", "the file is damaged");
   for (const auto& output : proto.output()) {
     const ValueId id = scope.find(output.name());
-    if (id == kNoValue) throw Error("output \"" + output.name() + "\" is made by no node", "the file is damaged");
+    if (id == kNoValue) refuse_output(scope, output.name());
     graph_.outputs.push_back(id);
   }
   free_batch();
@@ -219,8 +226,7 @@ void GraphReader::read_call(const onnx::NodeProto& call, const onnx::FunctionPro
                for (int i = 0; i < call.output_size(); ++i) {
                  if (call.output(i).empty()) continue;
                  const ValueId made = body.find(function.output(i));
-                 if (made == kNoValue)
-                   throw Error("output \"" + function.output(i) + "\" is made by no node", "the file is damaged");
+                 if (made == kNoValue) refuse_output(body, function.output(i));
                  scope.define(call.output(i), made);
                }
              });
@@ -263,8 +269,7 @@ std::vector<ValueId> GraphReader::read_branch(const onnx::NodeProto& node, bool 
   std::vector<ValueId> results;
   for (const auto& output : branch->output()) {
     results.push_back(inner.find(output.name()));
-    if (results.back() == kNoValue)
-      throw Error("branch output \"" + output.name() + "\" is made by no node", "the file is damaged");
+    if (results.back() == kNoValue) refuse_output(inner, output.name());
   }
   return results;
 }

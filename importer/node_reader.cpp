@@ -147,25 +147,31 @@ void NodeReader::emit_constant(Tensor tensor) {
   scope_.define(output, graph_.add_constant(output, std::move(tensor)));
 }
 
-Window2d NodeReader::window(Extent2d kernel) const {
+Window2d NodeReader::window(Extent2d kernel, size_t dimensions, size_t height, size_t width) const {
   Window2d w;
   w.kernel = kernel;
+  const auto entries = [&](const char* name, size_t count) {
+    std::vector<int64_t> values = integers(name);
+    if (!values.empty() && values.size() != count)
+      throw Error(std::string(name) + " has " + std::to_string(values.size()) + " entries for " +
+                  std::to_string(dimensions) + " spatial dimensions");
+    return values;
+  };
   const auto pair = [&](const char* name, Extent2d& extent) {
-    const auto v = integers(name);
-    if (v.empty()) return;
-    if (v.size() != 2)
-      throw Error(std::string(name) + " has " + std::to_string(v.size()) +
-                  " entries: only two spatial dimensions are supported");
-    extent = {v[0], v[1]};
+    const std::vector<int64_t> values = entries(name, dimensions);
+    if (values.empty()) return;
+    extent = {values[height], width < dimensions ? values[width] : 1};
   };
   pair("kernel_shape", w.kernel);
   pair("strides", w.stride);
   pair("dilations", w.dilation);
-  const auto pads = integers("pads");
-  if (!pads.empty()) {
-    if (pads.size() != 4)
-      throw Error("pads has " + std::to_string(pads.size()) + " entries: only two spatial dimensions are supported");
-    w.padding = {pads[0], pads[1], pads[2], pads[3]};
+  if (const std::vector<int64_t> pads = entries("pads", 2 * dimensions); !pads.empty()) {
+    w.padding.top = pads[height];
+    w.padding.bottom = pads[height + dimensions];
+    if (width < dimensions) {
+      w.padding.left = pads[width];
+      w.padding.right = pads[width + dimensions];
+    }
   }
   const std::string automatic = text("auto_pad", "NOTSET");
   if (automatic == "SAME_UPPER")

@@ -79,8 +79,9 @@ class NodeReader {
                                 : node_.name();
   }
 
-  /// kernel_shape, strides, dilations, pads and auto_pad of convolutions and pools.
-  Window2d window(Extent2d kernel) const;
+  /// kernel_shape, strides, dilations, pads and auto_pad of convolutions and pools over two dimensions, or those of
+  /// dimensions `height` and `width` (past the last: of extent 1) of windows over more.
+  Window2d window(Extent2d kernel, size_t dimensions = 2, size_t height = 0, size_t width = 1) const;
 
  private:
   const onnx::AttributeProto* find(const char* name, int type = 0) const;

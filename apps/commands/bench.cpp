@@ -35,6 +35,7 @@ struct Options {
                      augmentation = "default";
   int64_t size = 0, classes = 2;  // size 0: one that fits the model
   double seconds = 8;
+  size_t runs = 0;  // 0: for so many seconds
   bool profile = false, train = false;
 };
 
@@ -42,12 +43,12 @@ void fill(const View& view) {
   for (int64_t i = 0; i < view.shape.elements(); ++i) view.as<float>()[i] = std::sin(static_cast<float>(i % 9973));
 }
 
-std::vector<double> timed(double seconds, const std::function<void()>& step) {
+std::vector<double> timed(const Options& o, const std::function<void()>& step) {
   using Clock = std::chrono::steady_clock;
   for (int i = 0; i < 2; ++i) step();
   std::vector<double> times;
-  const auto end = Clock::now() + std::chrono::duration<double>(seconds);
-  while (Clock::now() < end || times.size() < 3) {
+  const auto end = Clock::now() + std::chrono::duration<double>(o.seconds);
+  while (o.runs > 0 ? times.size() < o.runs : Clock::now() < end || times.size() < 3) {
     const auto start = Clock::now();
     step();
     times.push_back(std::chrono::duration<double>(Clock::now() - start).count());
@@ -81,7 +82,7 @@ class DeviceUse {
 std::vector<double> bench_inference(const Options& o, const OnnxModel& model, const OpenDims& dims, DeviceUse& device) {
   Plan plan = compile_inference(model.graph, dims, backend(o.common), o.common.threads);
   fill(plan.input(0));
-  auto times = timed(o.seconds, [&] { plan.forward(); });
+  auto times = timed(o, [&] { plan.forward(); });
   device.look();
   if (o.profile) print_profile(plan, o.common);
   return times;
@@ -118,7 +119,7 @@ std::vector<double> bench_training(const Options& o, OnnxModel& model, OpenDims 
     const StepTarget target = choose_targets(plan.backend(), host, *optimizer, options).update;
     for (const auto& [tensor, output] : training.gradients) fill(plan.output(output));
     WeightUpdate update(training, state, options, target, 1);
-    return timed(o.seconds, [&] {
+    return timed(o, [&] {
       if (target.device.shares_host_memory())
         return optimizer->step(kRate, ++state.step, state.parameters, state.slots);
       update.prepare(kRate, ++state.step);
@@ -133,7 +134,7 @@ std::vector<double> bench_training(const Options& o, OnnxModel& model, OpenDims 
     batch.inputs.push_back(plan.input(i).as<float>());
   }
   for (int64_t i = 0; i < dims.batch; ++i) batch.labels.push_back(static_cast<int>(i % o.classes));
-  auto times = timed(o.seconds, [&] {
+  auto times = timed(o, [&] {
     step.run(batch, kRate, true);
     if (!plan.backend().device()) updates.push_back(step.update_seconds());
   });
@@ -224,10 +225,14 @@ void register_bench(CLI::App& app, PictureBench* pictures) {
   command->add_option("--seconds", o->seconds, "How long to measure")
       ->check(CLI::Range(0.1, 3600.0))
       ->capture_default_str();
+  command->add_option("--runs", o->runs, "Measure so many runs, not for a time (0: for a time)")
+      ->check(CLI::Range(0, 1000000))
+      ->capture_default_str()
+      ->excludes(command->get_option("--seconds"));
   command->add_flag("--profile", o->profile,
                     "Time of every kernel, GFLOP/s, bytes and the share of what the machine can do, on stderr");
   for (const char* name :
-       {"--mode", "--train", "--freeze", "--optimizer", "--memory", "--classes", "--size", "--profile"})
+       {"--mode", "--train", "--freeze", "--optimizer", "--memory", "--classes", "--size", "--runs", "--profile"})
     if (data) data->excludes(command->get_option(name));
   command->callback([o, pictures] {
     if (!o->data.empty()) return pictures(o->common, o->model, o->data, o->augmentation, o->seconds);

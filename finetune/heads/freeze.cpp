@@ -96,16 +96,20 @@ class Weights {
       const auto own = constants({node.inputs.begin() + 1, node.inputs.end()});
       ids.insert(ids.end(), own.begin(), own.end());
     } else if (dynamic_cast<const Gather*>(op) && follows_input_[static_cast<size_t>(node.inputs[1])]) {
-      ids = constants({node.inputs[0]});
+      add_numbers(ids, {node.inputs[0]});
     } else if (dynamic_cast<const Expand*>(op) || dynamic_cast<const Tile*>(op) ||
                (behind_layers && (combines || dynamic_cast<const Concat*>(op)))) {
-      for (ValueId id : constants(node.inputs))
-        if (graph_.value(id).shape.elements() > 1 && !is_mask(*graph_.value(id).constant)) ids.push_back(id);
+      add_numbers(ids, node.inputs);
     }
     return ids;
   }
 
  private:
+  /// Adds the constants among values that are more than one number and no mask.
+  void add_numbers(std::vector<ValueId>& to, const std::vector<ValueId>& values) const {
+    for (ValueId id : constants(values))
+      if (graph_.value(id).shape.elements() > 1 && !is_mask(*graph_.value(id).constant)) to.push_back(id);
+  }
   static bool picks_part(const Operator& op) {
     return op.is_reshape() || dynamic_cast<const Slice*>(&op) || dynamic_cast<const SplitSlice*>(&op) ||
            dynamic_cast<const Transpose*>(&op) || dynamic_cast<const Gather*>(&op);

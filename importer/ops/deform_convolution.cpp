@@ -10,6 +10,8 @@ void read(NodeReader& node) {
   if (weight.rank() != 4)
     throw Error("only deformable convolutions over pictures, with weights of known extents, are supported", {},
                 ErrorCode::unsupported);
+  for (const char* name : {"auto_pad", "ceil_mode"})
+    if (node.has(name)) throw Error(std::string("attribute ") + name + " is unknown");
   auto op = std::make_shared<DeformConvolution>();
   op->window = node.window({weight[2], weight[3]});
   op->groups = node.integer("group", 1);

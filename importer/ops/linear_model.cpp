@@ -26,27 +26,34 @@ std::string transformed(NodeReader& node, Spelling& spell, const std::string& sc
   throw Error("post_transform \"" + transform + "\" is not supported", {}, ErrorCode::unsupported);
 }
 
-/// Scores, and the label (a number) of the largest.
+/// Which class each row is, as a number: that of the largest score, or of two classes with one score the second where
+/// that is positive.
+std::string class_of(Spelling& spell, const std::string& raw, bool single) {
+  if (!single)
+    return spell.add("ArgMax", "best", {raw}, {attribute("axis", int64_t{1}), attribute("keepdims", int64_t{0})});
+  const std::string is_second = spell.add("Greater", "second", {raw, spell.number("zero", 0)});
+  return spell.add("Squeeze", "best",
+                   {spell.add("Cast", "number", {is_second}, {attribute("to", int64_t{onnx::TensorProto::INT64})}),
+                    spell.integers("columns", {1})});
+}
+
+/// Labels (numbers) and scores. Two classes may have one score, s: it is then (1 - s, s), as ONNX Runtime has it.
 void read_classifier(NodeReader& node) {
   Spelling spell(node);
   const std::vector<int64_t> labels = node.integers("classlabels_ints");
   if (labels.empty()) throw Error("names no classes");
   const auto classes = static_cast<int64_t>(labels.size());
-  // Two classes may have one score: that of the second.
   const bool single = classes == 2 && node.reals("intercepts").size() == 1;
   const std::string raw = scores_of(node, spell, single ? 1 : classes, "intercepts");
+  const std::string transform = node.text("post_transform", "NONE");
+  if (single && transform != "NONE" && transform != "LOGISTIC")
+    throw Error("a " + transform + " of one score is not supported", {}, ErrorCode::unsupported);
   std::string scores = transformed(node, spell, raw);
-  if (single) {
-    const std::string transform = node.text("post_transform", "NONE");
-    if (transform != "NONE" && transform != "LOGISTIC")
-      throw Error("a " + transform + " of one score is not supported", {}, ErrorCode::unsupported);
-    const std::string other = transform == "NONE" ? spell.add("Neg", "first", {scores})
-                                                  : spell.add("Sub", "first", {spell.number("one", 1), scores});
-    scores = spell.add("Concat", "both", {other, scores}, {attribute("axis", int64_t{1})});
-  }
-  const std::string best =
-      spell.add("ArgMax", "best", {scores}, {attribute("axis", int64_t{1}), attribute("keepdims", int64_t{0})});
-  spell.give("Gather", {spell.integers("labels", labels), best}, {attribute("axis", int64_t{0})}, 0);
+  if (single)
+    scores = spell.add("Concat", "both", {spell.add("Sub", "first", {spell.number("one", 1), scores}), scores},
+                       {attribute("axis", int64_t{1})});
+  spell.give("Gather", {spell.integers("labels", labels), class_of(spell, raw, single)},
+             {attribute("axis", int64_t{0})}, 0);
   spell.give("Identity", {scores}, {}, 1);
 }
 

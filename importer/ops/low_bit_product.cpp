@@ -20,7 +20,8 @@ const Tensor& known(NodeReader& node, size_t i, const char* what) {
 /// B (N × blocks × bytes) as a matrix of K×N: (number - zero point)·scale, one of each for every block of K.
 Tensor dequantised(NodeReader& node, int64_t rows, int64_t columns) {
   const int64_t bits = node.integer("bits", 4), block = node.integer("block_size", 0);
-  if ((bits != 2 && bits != 4 && bits != 8) || block < 16 || (block & (block - 1)) != 0)
+  constexpr int64_t kLargestBlock = 1 << 16;
+  if ((bits != 2 && bits != 4 && bits != 8) || block < 16 || block > kLargestBlock || (block & (block - 1)) != 0)
     throw Error(
         "weights of " + std::to_string(bits) + " bits in blocks of " + std::to_string(block) + " are not supported", {},
         ErrorCode::unsupported);

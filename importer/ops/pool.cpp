@@ -28,47 +28,18 @@ bool read_1d(NodeReader& node, const char* type) {
   return true;
 }
 
-/// Of three numbers, or of befores and afters of three dimensions, those of one.
-void take_dimension(const NodeReader& node, const char* name, size_t d, int64_t& value) {
-  const auto values = node.integers(name);
-  if (values.empty()) return;
-  if (values.size() != 3) throw Error(std::string(name) + " does not have three entries");
-  value = values[d];
-}
-
 /// Reads a pool over three dimensions; false where it is none.
-bool read_3d(NodeReader& node, VolumePool::Kind kind) {
+bool read_3d(NodeReader& node, VolumePool pool) {
   if (node.integers("kernel_shape").size() != 3) return false;
-  auto op = std::make_shared<VolumePool>();
-  op->kind = kind;
-  const auto pads = node.integers("pads");
-  if (!pads.empty() && pads.size() != 6) throw Error("pads does not have six entries");
-  const std::string automatic = node.text("auto_pad", "NOTSET");
-  const auto describe = [&](size_t d, Window2d& window, bool high) {
-    const auto side = [high](Extent2d& extent) -> int64_t& { return high ? extent.height : extent.width; };
-    take_dimension(node, "kernel_shape", d, side(window.kernel));
-    take_dimension(node, "strides", d, side(window.stride));
-    take_dimension(node, "dilations", d, side(window.dilation));
-    if (automatic == "SAME_UPPER" || automatic == "SAME_LOWER")
-      window.auto_pad = automatic == "SAME_UPPER" ? AutoPad::same_upper : AutoPad::same_lower;
-    else if (automatic != "NOTSET" && automatic != "VALID")
-      throw Error("auto_pad \"" + automatic + "\" is unknown");
-    else if (automatic == "NOTSET" && !pads.empty()) {
-      (high ? window.padding.top : window.padding.left) = pads[d];
-      (high ? window.padding.bottom : window.padding.right) = pads[d + 3];
-    }
-    if (node.integer("ceil_mode", 0) != 0) window.rounding = Rounding::ceil;
-  };
-  describe(0, op->depth, true);
-  describe(1, op->plane, true);
-  describe(2, op->plane, false);
-  node.emit(op, node.inputs());
+  pool.depth = node.window({}, 3, 0, 3);
+  pool.plane = node.window({}, 3, 1, 2);
+  node.emit(std::make_shared<VolumePool>(pool), node.inputs());
   return true;
 }
 
 void read_max(NodeReader& node) {
   if (read_1d(node, "MaxPool")) return;
-  if (!node.output_is_read(1) && read_3d(node, VolumePool::Kind::max)) return;
+  if (!node.output_is_read(1) && read_3d(node, {})) return;
   if (node.output_is_read(1)) throw Error("the indices output is not supported");
   auto op = std::make_shared<MaxPool>();
   op->window = pool_window(node);
@@ -84,13 +55,15 @@ void read_max(NodeReader& node) {
 }
 
 void read_average(NodeReader& node) {
-  const bool padding_too = node.integer("count_include_pad", 0) != 0;
-  if (read_1d(node, "AveragePool") ||
-      read_3d(node, padding_too ? VolumePool::Kind::average_with_padding : VolumePool::Kind::average_of_picture))
-    return;
+  const auto count =
+      node.integer("count_include_pad", 0) ? AveragePool::Count::padding_too : AveragePool::Count::picture_only;
+  VolumePool volume;
+  volume.largest = false;
+  volume.count = count;
+  if (read_1d(node, "AveragePool") || read_3d(node, volume)) return;
   auto op = std::make_shared<AveragePool>();
   op->window = pool_window(node);
-  op->count = padding_too ? AveragePool::Count::padding_too : AveragePool::Count::picture_only;
+  op->count = count;
   node.emit(op, node.inputs());
 }
 

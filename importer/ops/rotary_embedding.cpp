@@ -22,8 +22,11 @@ void read(NodeReader& node) {
 /// Positions come before the tables there.
 void read_microsoft(NodeReader& node) {
   if (node.real("scale", 1.0f) != 1.0f) throw Error("scaled rotations are not supported", {}, ErrorCode::unsupported);
+  if (node.integer("is_packed_batching", 0) != 0)
+    throw Error("packed batches are not supported", {}, ErrorCode::unsupported);
   auto op = described(node);
-  if (const Shape cosines = node.shape(2); op->heads == 0 && !cosines.empty() && node.shape(0).rank() == 3)
+  if (const Shape cosines = node.shape(2);
+      op->heads == 0 && cosines.rank() == 2 && cosines[1] > 0 && node.shape(0).rank() == 3)
     op->heads = node.shape(0)[2] / (2 * cosines.back());
   node.emit(op, {node.input(0), node.input(2), node.input(3), node.input(1)});
 }

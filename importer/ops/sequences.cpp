@@ -1,10 +1,14 @@
 // Sequences of tensors, which graft's graphs do not have: they are taken apart while the file is read, so that only
 // tensors are left.
 #include <algorithm>
+#include <optional>
+#include <utility>
 
 #include "importer/op_table.h"
+#include "runtime/core/integer.h"
 #include "runtime/ops/binary.h"
 #include "runtime/ops/movement.h"
+#include "runtime/ops/rearrange.h"
 #include "runtime/ops/reshape.h"
 
 namespace graft {
@@ -63,19 +67,12 @@ void read_erase(NodeReader& node) {
   define(node, {items, {}});
 }
 
-OperatorPtr slice(int64_t axis, int64_t from, int64_t to) {
-  auto op = std::make_shared<Slice>();
-  op->starts = {from};
-  op->ends = {to};
-  op->axes = {axis};
-  return op;
-}
-
-/// Element `at` along an axis, which goes.
-void emit_element(NodeReader& node, ValueId whole, int64_t axis, int64_t at) {
+/// Element `at` along an axis, which stays with extent 1 or goes.
+void emit_element(NodeReader& node, ValueId whole, int64_t axis, int64_t at, bool keep_dims) {
   auto op = std::make_shared<Gather>();
   op->axis = axis;
-  node.emit(op, {whole, node.graph().add_constant(node.name() + ":position", Tensor::of<int64_t>({}, {at}))});
+  Tensor position = Tensor::of<int64_t>(keep_dims ? Shape{1} : Shape{}, {at});
+  node.emit(op, {whole, node.graph().add_constant(node.name() + ":position", std::move(position))});
 }
 
 void read_at(NodeReader& node) {
@@ -83,11 +80,13 @@ void read_at(NodeReader& node) {
   const int64_t position = number(node, 1, "the position");
   if (!from.parts) return node.emit_alias(from.tensors[static_cast<size_t>(place(position, from.tensors.size(), 0))]);
   const TensorSequence::Parts parts = *from.parts;
-  if (!parts.keep_dims) return emit_element(node, parts.whole, parts.axis, position);
-  if (position < 0 && parts.extent != 1)
-    throw Error("counts parts from the end, whose number is not known", {}, ErrorCode::unsupported);
-  const int64_t first = position * parts.extent;
-  node.emit(slice(parts.axis, first, position == -1 ? INT64_MAX : first + parts.extent), {parts.whole});
+  if (parts.extent == 1) return emit_element(node, parts.whole, parts.axis, position, parts.keep_dims);
+  if (position < 0) throw Error("counts parts from the end, whose number is not known", {}, ErrorCode::unsupported);
+  auto part = std::make_shared<Slice>();
+  part->starts = {checked_multiply(position, parts.extent)};
+  part->ends = {checked_add(part->starts[0], parts.extent)};
+  part->axes = {parts.axis};
+  node.emit(part, {parts.whole});
 }
 
 void read_length(NodeReader& node) {
@@ -104,25 +103,52 @@ void read_length(NodeReader& node) {
   node.emit(make_binary(Binary::Kind::div), {rounded, constant(":part", parts.extent)});
 }
 
+/// Part `index` of parts of these extents, which together must be the whole.
+ValueId emit_part(NodeReader& node, ValueId whole, int64_t axis, const std::vector<int64_t>& extents, size_t index) {
+  auto op = std::make_shared<SplitSlice>();
+  op->axis = axis;
+  op->index = static_cast<int64_t>(index);
+  op->count = std::ssize(extents);
+  op->known = SplitSlice::piece(extents, op->index, op->count);
+  return node.emit_helper("part" + std::to_string(index), op, {whole});
+}
+
+/// The extent of input 0 along an axis; nothing where it is not known now.
+std::optional<int64_t> extent_along(NodeReader& node, int64_t axis) {
+  const Shape shape = node.known_shape(0);
+  if (shape.empty()) return std::nullopt;
+  const int64_t extent = shape[static_cast<size_t>(resolve_axis(axis, shape.rank()))];
+  return extent == kOpenDim ? std::nullopt : std::optional(extent);
+}
+
 void read_split(NodeReader& node) {
+  constexpr int64_t kMostParts = 4096;
   const ValueId whole = node.input(0);
   const int64_t axis = node.integer("axis", 0);
-  if (!node.has_input(1)) return define(node, {{}, {{whole, axis, 1, node.integer("keepdims", 1) != 0}}});
-  const Tensor* split = node.constant(1);
-  if (!split) throw Error("the parts' extents depend on the data", {}, ErrorCode::unsupported);
-  const std::vector<int64_t> extents = to_int64s(*split);
+  const Tensor* split = node.has_input(1) ? node.constant(1) : nullptr;
+  if (node.has_input(1) && !split) throw Error("the parts' extents depend on the data", {}, ErrorCode::unsupported);
+  std::vector<int64_t> extents = split ? to_int64s(*split) : std::vector<int64_t>{1};
   for (int64_t extent : extents)
     if (extent < 0 || extent > INT32_MAX) throw Error("a part of " + std::to_string(extent) + " has no sense");
-  if (split->shape().empty()) {
-    if (extents[0] == 0) throw Error("a part of 0 has no sense");
-    return define(node, {{}, {{whole, axis, extents[0], true}}});
+  const bool keep_dims = split || node.integer("keepdims", 1) != 0;
+  if (!split || split->shape().empty()) {  // equal parts, of which the last may be smaller
+    const int64_t each = extents[0];
+    if (each == 0) throw Error("a part of 0 has no sense");
+    const auto all = extent_along(node, axis);
+    if (!all) return define(node, {{}, {{whole, axis, each, keep_dims}}});
+    if (*all / each > kMostParts) throw Error("makes " + std::to_string(*all / each) + " parts");
+    extents.clear();
+    for (int64_t first = 0; first < *all; first += each) extents.push_back(std::min(each, *all - first));
   }
   TensorSequence made;
-  int64_t first = 0;
   for (size_t i = 0; i < extents.size(); ++i) {
-    made.tensors.push_back(
-        node.emit_helper("part" + std::to_string(i), slice(axis, first, first + extents[i]), {whole}));
-    first += extents[i];
+    ValueId part = emit_part(node, whole, axis, extents, i);
+    if (!keep_dims) {
+      auto squeeze = std::make_shared<Squeeze>();
+      squeeze->axes = {axis};
+      part = node.emit_helper("element" + std::to_string(i), squeeze, {part});
+    }
+    made.tensors.push_back(part);
   }
   define(node, made);
 }

@@ -1,7 +1,10 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <vector>
+
+#include "runtime/core/error.h"
 
 namespace graft {
 
@@ -16,6 +19,13 @@ inline std::vector<bool> from_dimension(int64_t rank, int64_t first) {
   std::vector<bool> meant(static_cast<size_t>(rank), false);
   for (int64_t i = first; i < rank; ++i) meant[static_cast<size_t>(i)] = true;
   return meant;
+}
+
+/// An index along a dimension, of which negative ones count from the end. Throws Error for one that lies outside.
+inline int64_t resolve_index(int64_t index, int64_t extent) {
+  if (index < -extent || index >= extent)
+    throw Error("index " + std::to_string(index) + " lies outside a dimension of " + std::to_string(extent));
+  return index < 0 ? index + extent : index;
 }
 
 }  // namespace graft

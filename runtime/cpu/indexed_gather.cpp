@@ -2,9 +2,10 @@
 
 #include <algorithm>
 
-#include "runtime/core/error.h"
+#include "runtime/core/dimensions.h"
 #include "runtime/core/strided_copy.h"
 #include "runtime/cpu/walk.h"
+#include "runtime/cpu/words.h"
 
 namespace graft::cpu {
 namespace {
@@ -13,11 +14,7 @@ template <typename Index>
 struct IndexedWalk {
   explicit IndexedWalk(const IndexedElements& e)
       : extent(e.extent), step(e.step), walk(e.shape, {e.result, e.indices, e.data}) {}
-  int64_t place(Index index) const {
-    if (index < -extent || index >= extent)
-      throw Error("index " + std::to_string(index) + " lies outside a dimension of " + std::to_string(extent));
-    return (index < 0 ? index + extent : index) * step;
-  }
+  int64_t place(Index index) const { return resolve_index(index, extent) * step; }
   int64_t extent, step;
   Walk<3> walk;
 };
@@ -78,8 +75,7 @@ class IndexedScatterKernel final : public Kernel {
     walk_.walk.run([&](const auto& at, int64_t count, const auto& steps) {
       for (int64_t i = 0; i < count; ++i) {
         T& to = y[at[2] + i * steps[2] + walk_.place(indices[at[1] + i * steps[1]])];
-        const T update = updates[at[0] + i * steps[0]];
-        to = adds_ ? static_cast<T>(to + update) : update;
+        put(to, updates[at[0] + i * steps[0]], adds_);
       }
     });
   }
@@ -90,32 +86,44 @@ class IndexedScatterKernel final : public Kernel {
   bool adds_;
 };
 
+/// What each update is worth: dy where it is the last of its place, nothing where another one came after it.
+template <typename Index>
+class IndexedKeptKernel final : public Kernel {
+ public:
+  IndexedKeptKernel(const IndexedElements& e, int64_t data_elements) : walk_(e), data_elements_(data_elements) {}
+  size_t scratch_bytes() const override { return static_cast<size_t>(data_elements_) * sizeof(int64_t); }
+  void run(const KernelArguments& a) override {
+    const auto* dy = static_cast<const float*>(a.inputs[0]);
+    const auto* indices = static_cast<const Index*>(a.inputs[1]);
+    auto* updates = static_cast<float*>(a.outputs[0]);
+    auto* last = static_cast<int64_t*>(a.scratch);  // by place in the data: the update that stays
+    const auto each = [&](const auto& body) {
+      walk_.walk.run([&](const auto& at, int64_t count, const auto& steps) {
+        for (int64_t i = 0; i < count; ++i)
+          body(at[0] + i * steps[0], at[2] + i * steps[2] + walk_.place(indices[at[1] + i * steps[1]]));
+      });
+    };
+    each([&](int64_t update, int64_t place) { last[place] = update; });
+    each([&](int64_t update, int64_t place) { updates[update] = last[place] == update ? dy[place] : 0.0f; });
+  }
+
+ private:
+  IndexedWalk<Index> walk_;
+  int64_t data_elements_;
+};
+
 template <typename Index>
 std::unique_ptr<Kernel> scatter_by(const IndexedElements& e, const Operand& data, const Operand& result, bool adds) {
-  switch (size_of(data.dtype)) {
-    case 1:
-      return std::make_unique<IndexedScatterKernel<uint8_t, Index>>(e, data, result, adds);
-    case 2:
-      return std::make_unique<IndexedScatterKernel<uint16_t, Index>>(e, data, result, adds);
-    case 4:
-      return std::make_unique<IndexedScatterKernel<float, Index>>(e, data, result, adds);
-    default:
-      return std::make_unique<IndexedScatterKernel<uint64_t, Index>>(e, data, result, adds);
-  }
+  return visit_words(data.dtype, [&](auto word) -> std::unique_ptr<Kernel> {
+    return std::make_unique<IndexedScatterKernel<decltype(word), Index>>(e, data, result, adds);
+  });
 }
 
 template <typename Index>
 std::unique_ptr<Kernel> gather_by(const IndexedElements& e, DType dtype) {
-  switch (size_of(dtype)) {
-    case 1:
-      return std::make_unique<IndexedGatherKernel<uint8_t, Index>>(e);
-    case 2:
-      return std::make_unique<IndexedGatherKernel<uint16_t, Index>>(e);
-    case 4:
-      return std::make_unique<IndexedGatherKernel<uint32_t, Index>>(e);
-    default:
-      return std::make_unique<IndexedGatherKernel<uint64_t, Index>>(e);
-  }
+  return visit_words(dtype, [&](auto word) -> std::unique_ptr<Kernel> {
+    return std::make_unique<IndexedGatherKernel<decltype(word), Index>>(e);
+  });
 }
 
 bool is_wide(const IndexedElements& e) {
@@ -134,6 +142,11 @@ std::unique_ptr<Kernel> make_indexed_scatter(const IndexedElements& elements, co
                                              const Operand& result, bool adds) {
   return is_wide(elements) ? scatter_by<int64_t>(elements, data, result, adds)
                            : scatter_by<int32_t>(elements, data, result, adds);
+}
+
+std::unique_ptr<Kernel> make_indexed_kept(const IndexedElements& elements, int64_t data_elements) {
+  if (is_wide(elements)) return std::make_unique<IndexedKeptKernel<int64_t>>(elements, data_elements);
+  return std::make_unique<IndexedKeptKernel<int32_t>>(elements, data_elements);
 }
 
 std::unique_ptr<Kernel> make_indexed_add(const IndexedElements& elements, int64_t data_elements) {

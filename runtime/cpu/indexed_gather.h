@@ -28,4 +28,8 @@ std::unique_ptr<Kernel> make_indexed_add(const IndexedElements& elements, int64_
 std::unique_ptr<Kernel> make_indexed_scatter(const IndexedElements& elements, const Operand& data,
                                              const Operand& result, bool adds);
 
+/// dL/d updates of that (not added) from dL/d result, which lies as "data" do: zero for those that another one of the
+/// same place follows. Inputs dL/d result (float32), indices.
+std::unique_ptr<Kernel> make_indexed_kept(const IndexedElements& elements, int64_t data_elements);
+
 }  // namespace graft::cpu

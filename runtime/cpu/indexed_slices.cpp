@@ -1,14 +1,14 @@
 #include "runtime/cpu/indexed_slices.h"
 
 #include <algorithm>
-#include <type_traits>
 #include <utility>
 
-#include "runtime/core/error.h"
+#include "runtime/core/dimensions.h"
 #include "runtime/core/parallel.h"
 #include "runtime/core/strided_copy.h"
 #include "runtime/cpu/row_layout.h"
 #include "runtime/cpu/walk.h"
+#include "runtime/cpu/words.h"
 
 namespace graft::cpu {
 namespace {
@@ -41,10 +41,7 @@ class SlicePlaces {
     for (size_t c = 0; c < dimensions_.size(); ++c) {
       const int64_t at = coordinates_.starts[static_cast<size_t>(i)] + coordinates_.elements[c];
       const int64_t index = wide_ ? static_cast<const int64_t*>(indices)[at] : static_cast<const int32_t*>(indices)[at];
-      const auto [extent, step] = dimensions_[c];
-      if (index < -extent || index >= extent)
-        throw Error("index " + std::to_string(index) + " lies outside a dimension of " + std::to_string(extent));
-      start += (index < 0 ? index + extent : index) * step;
+      start += resolve_index(index, dimensions_[c].extent) * dimensions_[c].step;
     }
     return start;
   }
@@ -112,15 +109,7 @@ class SliceScatterKernel final : public Kernel {
     auto* y = static_cast<T*>(a.outputs[0]);
     if (a.inputs[0] != a.outputs[0]) copy_.run(a.inputs[0], a.outputs[0]);
     for (int64_t i = 0; i < places_.count(); ++i)
-      places_.each(a.inputs[1], i, [&](int64_t to, int64_t from) {
-        if constexpr (std::is_same_v<T, float>) {
-          if (adds_) {
-            y[to] += slices[from];
-            return;
-          }
-        }
-        y[to] = slices[from];
-      });
+      places_.each(a.inputs[1], i, [&](int64_t to, int64_t from) { put(y[to], slices[from], adds_); });
   }
 
  private:
@@ -129,21 +118,35 @@ class SliceScatterKernel final : public Kernel {
   bool adds_;
 };
 
+/// What each slice is worth: dy where it is the last of its place, nothing where another one came after it.
+class SliceKeptKernel final : public Kernel {
+ public:
+  SliceKeptKernel(SlicePlaces places, int64_t data_elements)
+      : places_(std::move(places)), data_elements_(data_elements) {}
+  size_t scratch_bytes() const override { return static_cast<size_t>(data_elements_) * sizeof(int64_t); }
+  void run(const KernelArguments& a) override {
+    const auto* dy = static_cast<const float*>(a.inputs[0]);
+    auto* slices = static_cast<float*>(a.outputs[0]);
+    auto* last = static_cast<int64_t*>(a.scratch);  // by place in the data: the number that stays
+    for (int64_t i = 0; i < places_.count(); ++i)
+      places_.each(a.inputs[1], i, [&](int64_t place, int64_t number) { last[place] = number; });
+    for (int64_t i = 0; i < places_.count(); ++i)
+      places_.each(a.inputs[1], i,
+                   [&](int64_t place, int64_t number) { slices[number] = last[place] == number ? dy[place] : 0.0f; });
+  }
+
+ private:
+  SlicePlaces places_;
+  int64_t data_elements_;
+};
+
 }  // namespace
 
 std::unique_ptr<Kernel> make_slice_gather(const Operand& data, const Operand& indices, const Operand& slices,
                                           int64_t batch_dims) {
-  SlicePlaces places(data, indices, slices, batch_dims);
-  switch (size_of(data.dtype)) {
-    case 1:
-      return std::make_unique<SliceGatherKernel<uint8_t>>(std::move(places));
-    case 2:
-      return std::make_unique<SliceGatherKernel<uint16_t>>(std::move(places));
-    case 4:
-      return std::make_unique<SliceGatherKernel<uint32_t>>(std::move(places));
-    default:
-      return std::make_unique<SliceGatherKernel<uint64_t>>(std::move(places));
-  }
+  return visit_words(data.dtype, [&](auto word) -> std::unique_ptr<Kernel> {
+    return std::make_unique<SliceGatherKernel<decltype(word)>>(SlicePlaces(data, indices, slices, batch_dims));
+  });
 }
 
 std::unique_ptr<Kernel> make_slice_add(const Operand& slices, const Operand& indices, const Operand& data,
@@ -153,17 +156,14 @@ std::unique_ptr<Kernel> make_slice_add(const Operand& slices, const Operand& ind
 
 std::unique_ptr<Kernel> make_slice_scatter(const Operand& data, const Operand& indices, const Operand& slices,
                                            const Operand& result, bool adds) {
-  SlicePlaces places(result, indices, slices, 0);
-  switch (size_of(data.dtype)) {
-    case 1:
-      return std::make_unique<SliceScatterKernel<uint8_t>>(std::move(places), data, result, adds);
-    case 2:
-      return std::make_unique<SliceScatterKernel<uint16_t>>(std::move(places), data, result, adds);
-    case 4:
-      return std::make_unique<SliceScatterKernel<float>>(std::move(places), data, result, adds);
-    default:
-      return std::make_unique<SliceScatterKernel<uint64_t>>(std::move(places), data, result, adds);
-  }
+  return visit_words(data.dtype, [&](auto word) -> std::unique_ptr<Kernel> {
+    return std::make_unique<SliceScatterKernel<decltype(word)>>(SlicePlaces(result, indices, slices, 0), data, result,
+                                                                adds);
+  });
+}
+
+std::unique_ptr<Kernel> make_slice_kept(const Operand& dy, const Operand& indices, const Operand& slices) {
+  return std::make_unique<SliceKeptKernel>(SlicePlaces(dy, indices, slices, 0), dy.shape.elements());
 }
 
 }  // namespace graft::cpu

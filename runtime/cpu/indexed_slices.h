@@ -20,4 +20,8 @@ std::unique_ptr<Kernel> make_slice_add(const Operand& slices, const Operand& ind
 std::unique_ptr<Kernel> make_slice_scatter(const Operand& data, const Operand& indices, const Operand& slices,
                                            const Operand& result, bool adds);
 
+/// dL/d slices of that (not added) from dL/d result: zero for those that another one of the same place follows. Inputs
+/// dL/d result (float32), indices.
+std::unique_ptr<Kernel> make_slice_kept(const Operand& dy, const Operand& indices, const Operand& slices);
+
 }  // namespace graft::cpu

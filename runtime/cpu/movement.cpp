@@ -211,10 +211,7 @@ std::unique_ptr<Kernel> make_gather(const Gather& op, const KernelRequest& r) {
       offset += rest % indices.shape[d] * index_to[d];
       rest /= indices.shape[d];
     }
-    const int64_t extent = x.shape[axis];
-    if (list[i] < -extent || list[i] >= extent)
-      throw Error("index " + std::to_string(list[i]) + " lies outside a dimension of " + std::to_string(extent));
-    const int64_t index = list[i] < 0 ? list[i] + extent : list[i];
+    const int64_t index = resolve_index(list[i], x.shape[axis]);
     pieces.push_back({0, index * x.strides[axis] * bytes, offset * bytes, copy});
   }
   return std::make_unique<CopyKernel>(std::move(pieces), y.shape.elements(), static_cast<size_t>(bytes));

@@ -24,9 +24,9 @@ struct RowStatistics {
   }
 };
 
-/// NormaliseGradient of a layer norm whose rows lie one behind the other and have a number of scale and bias for each
-/// element. With x̂ = (x - μ)·r and g = dy·scale over a row of n: dx = r·(g - Σg/n - x̂·Σ(g·x̂)/n) [Ba et al. 2016]; the
-/// middle term is absent where μ is not subtracted.
+/// NormaliseGradient where rows lie one behind the other and have a number of scale and bias for each element. With x̂ =
+/// (x - μ)·r and g = dy·scale over a row of n: dx = r·(g - Σg/n - x̂·Σ(g·x̂)/n) [Ba et al. 2016]; the middle term is
+/// absent where μ is not subtracted.
 template <typename Rows>
 class RowNormGradient final : public Kernel {
  public:
@@ -65,8 +65,8 @@ class RowNormGradient final : public Kernel {
     const auto count = static_cast<double>(n_);
     sums_.run(a.scratch, [&](int64_t row, float* parameters, int64_t piece) {
       float* const buffer = buffers + piece * kBuffers * n_;
-      const float *const d = Rows::read(n_, dy + row * n_, buffer), *const in =
-                                                                        Rows::read(n_, x + row * n_, buffer + n_);
+      const float* const d = Rows::read(n_, dy + row * n_, buffer);
+      const float* const in = Rows::read(n_, x + row * n_, buffer + n_);
       float* const to = Rows::target(dx + row * n_, buffer + 2 * n_);
       const RowStatistics s = RowStatistics::of(op_, n_, in);
       double sum = 0, sum_x = 0;
@@ -76,10 +76,12 @@ class RowNormGradient final : public Kernel {
                           static_cast<float>(sum_x / count), to, parameters, parameters + n_);
       Rows::write(n_, to, dx + row * n_);
     });
-    for (int64_t i = 0; i < n_; ++i) {
-      static_cast<float*>(a.outputs[1])[i] = static_cast<float>(sums_.sum(a.scratch, i));
-      static_cast<float*>(a.outputs[2])[i] = static_cast<float>(sums_.sum(a.scratch, n_ + i));
-    }
+    parallel_for(n_, 1024, [&](int64_t first, int64_t last) {
+      for (int64_t i = first; i < last; ++i) {
+        static_cast<float*>(a.outputs[1])[i] = static_cast<float>(sums_.sum(a.scratch, i));
+        static_cast<float*>(a.outputs[2])[i] = static_cast<float>(sums_.sum(a.scratch, n_ + i));
+      }
+    });
   }
 
  private:

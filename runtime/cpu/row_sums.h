@@ -55,7 +55,7 @@ class RowSums final : public Kernel {
     const Operand &x = r.inputs[0], &y = r.outputs[0];
     const Strides plain = plain_strides(x.shape), moves = broadcast_strides(y.shape, y.strides, x.shape);
     const int64_t columns = y.shape.elements(), rows = columns > 0 ? x.shape.elements() / columns : 0;
-    if (x.strides != plain || rows < 2 || columns < 16) return nullptr;
+    if (x.strides != plain || rows < kFewestRows || columns < 16) return nullptr;
     for (size_t d = 0; d < x.shape.size(); ++d) {
       const int64_t expected = plain[d] >= columns ? 0 : plain[d];
       if (x.shape[d] > 1 && moves[d] != expected) return nullptr;
@@ -70,16 +70,19 @@ class RowSums final : public Kernel {
     auto* y = static_cast<typename Rows::Number*>(a.outputs[0]);
     sums_.run(a.scratch, [&](int64_t row, float* sums, int64_t) { Rows::add(columns_, x + row * columns_, sums); });
     constexpr int64_t kPiece = 256;
-    float piece[kPiece];
-    for (int64_t c = 0; c < columns_; c += kPiece) {
-      const int64_t n = std::min(kPiece, columns_ - c);
-      float* const to = Rows::target(y + c, piece);
-      for (int64_t i = 0; i < n; ++i) to[i] = scale_ * static_cast<float>(sums_.sum(a.scratch, c + i));
-      Rows::write(n, to, y + c);
-    }
+    parallel_for((columns_ + kPiece - 1) / kPiece, 4, [&](int64_t first, int64_t last) {
+      float piece[kPiece];
+      for (int64_t c = first * kPiece; c < std::min(columns_, last * kPiece); c += kPiece) {
+        const int64_t n = std::min(kPiece, columns_ - c);
+        float* const to = Rows::target(y + c, piece);
+        for (int64_t i = 0; i < n; ++i) to[i] = scale_ * static_cast<float>(sums_.sum(a.scratch, c + i));
+        Rows::write(n, to, y + c);
+      }
+    });
   }
 
  private:
+  static constexpr int64_t kFewestRows = 4 * kRowPieces;  // fewer are better shared out by columns
   float scale_;
   int64_t columns_;
   PiecewiseSums sums_;

@@ -1,6 +1,7 @@
 #include "runtime/ops/deform_convolution.h"
 
 #include "runtime/core/error.h"
+#include "runtime/core/integer.h"
 #include "runtime/ops/binary.h"
 #include "runtime/ops/convolution.h"
 #include "runtime/ops/expansion.h"
@@ -20,11 +21,11 @@ std::vector<ValueType> DeformConvolution::infer(std::span<const ValueType> input
   if (x.rank() != 4 || w.rank() != 4)
     throw Error("only deformable convolutions over pictures are supported; x is " + x.str(), {},
                 ErrorCode::unsupported);
-  if (groups < 1 || offset_groups < 1 || x[1] != w[1] * groups || w[0] % groups != 0 || x[1] % offset_groups != 0 ||
-      w[2] != window.kernel.height || w[3] != window.kernel.width)
+  if (groups < 1 || offset_groups < 1 || x[1] % groups != 0 || x[1] / groups != w[1] || w[0] % groups != 0 ||
+      x[1] % offset_groups != 0 || w[2] != window.kernel.height || w[3] != window.kernel.width)
     throw Error("weight " + w.str() + " in " + std::to_string(groups) + " groups does not fit an input of " + x.str());
   const Extent2d y = window.output({x[2], x[3]});
-  const int64_t places = offset_groups * w[2] * w[3];
+  const int64_t places = checked_multiply(checked_multiply(offset_groups, w[2]), w[3]);
   if (offset != Shape{x[0], 2 * places, y.height, y.width})
     throw Error("offsets of " + offset.str() + " do not fit an input of " + x.str());
   if (is_given(inputs, 4) && inputs[4].shape != Shape{x[0], places, y.height, y.width})

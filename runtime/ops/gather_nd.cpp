@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "runtime/core/dimensions.h"
 #include "runtime/core/error.h"
 #include "runtime/ops/gradient.h"
 
@@ -36,9 +37,7 @@ std::vector<int64_t> GatherND::starts(const Shape& data, const Strides& strides,
     }
     for (size_t c = 0; c < width; ++c) {
       const int64_t index = numbers[i * width + c], extent = data[batches + c];
-      if (index < -extent || index >= extent)
-        throw Error("index " + std::to_string(index) + " lies outside a dimension of " + std::to_string(extent));
-      result[i] += (index < 0 ? index + extent : index) * strides[batches + c];
+      result[i] += resolve_index(index, extent) * strides[batches + c];
     }
   }
   return result;

@@ -18,13 +18,20 @@ void IndexedScatter::differentiate(GradientBuilder& grad) const {
     grad.give(0, dx);
   }
   if (!grad.wanted(2)) return;
-  if (of == Of::slices) {
-    grad.give(2, grad.emit(std::make_shared<GatherND>(), {grad.grad_output(), indices}, "updates"));
+  ValueId taken = kNoValue;
+  if (!adds) {
+    auto kept = std::make_shared<IndexedScatterGradient>();
+    kept->forward = *this;
+    kept->updates = grad.shape(grad.input(2));
+    taken = grad.emit(kept, {grad.grad_output(), indices}, "updates");
+  } else if (of == Of::slices) {
+    taken = grad.emit(std::make_shared<GatherND>(), {grad.grad_output(), indices}, "updates");
   } else {
-    auto taken = std::make_shared<GatherElements>();
-    taken->axis = axis;
-    grad.give(2, grad.emit(taken, {grad.grad_output(), indices}, "updates"));
+    auto gather = std::make_shared<GatherElements>();
+    gather->axis = axis;
+    taken = grad.emit(gather, {grad.grad_output(), indices}, "updates");
   }
+  grad.give(2, taken);
 }
 
 }  // namespace graft

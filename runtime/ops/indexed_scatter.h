@@ -22,4 +22,15 @@ struct IndexedScatter final : Operator {
   void differentiate(GradientBuilder& grad) const override;
 };
 
+/// dL/d updates of IndexedScatter: zero for updates that another one of the same place follows. Inputs dL/dy, indices.
+struct IndexedScatterGradient final : Operator {
+  IndexedScatter forward;
+  Shape updates;
+  std::string_view type() const override { return "ScatterGradient"; }
+  Layout layout() const override { return Layout::any; }
+  std::vector<ValueType> infer(std::span<const ValueType> inputs) const override {
+    return {{inputs[0].dtype, updates}};
+  }
+};
+
 }  // namespace graft

@@ -26,8 +26,22 @@ std::vector<ValueType> RotaryEmbedding::infer(std::span<const ValueType> inputs)
   if (inputs.size() < 3) throw Error("needs x, cosines and sines");
   const Extents e = extents_of(*this, inputs[0].shape);
   const Shape &cosines = inputs[1].shape, &sines = inputs[2].shape;
-  if (cosines != sines || cosines.empty() || e.turned > e.size || e.turned % 2 != 0 || cosines.back() != e.turned / 2)
-    throw Error("cosines " + cosines.str() + " and sines " + sines.str() + " do not turn " + inputs[0].shape.str());
+  const bool has_positions = inputs.size() > 3 && inputs[3].dtype != DType::f32;
+  const Shape positions = has_positions ? inputs[3].shape : Shape{};
+  bool fits = cosines == sines && e.turned > 0 && e.turned <= e.size && e.turned % 2 == 0;
+  if (!has_positions) {
+    fits = fits && cosines == Shape{e.batch, e.length, e.turned / 2};
+  } else {
+    fits = fits && cosines.rank() == 2 && cosines[1] == e.turned / 2 &&
+           (positions == Shape{e.batch, e.length} || (positions.elements() == 1 && cosines[0] >= e.length));
+    if (const Tensor* offset = inputs[3].constant; fits && offset && positions != Shape{e.batch, e.length}) {
+      const int64_t first = to_int64s(*offset)[0];
+      fits = first >= 0 && first <= cosines[0] - e.length;
+    }
+  }
+  if (!fits)
+    throw Error("cosines " + cosines.str() + ", sines " + sines.str() +
+                (has_positions ? " and positions " + positions.str() : "") + " do not turn " + inputs[0].shape.str());
   return {{inputs[0].dtype, inputs[0].shape}};
 }
 
@@ -50,7 +64,7 @@ ValueId RotaryEmbedding::expand(Expansion& to) const {
   const auto angles = [&](size_t i) {
     ValueId rows = to.input(i);
     if (const ValueId positions = to.input(3); positions != kNoValue) {
-      if (to.shape(positions).elements() == 1 && e.length != 1) {
+      if (to.shape(positions) != Shape{e.batch, e.length}) {
         const Tensor* offset = to.known(positions);
         if (!offset) throw Error("the offset of positions depends on the data", {}, ErrorCode::unsupported);
         const int64_t first = to_int64s(*offset)[0];

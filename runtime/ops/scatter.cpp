@@ -4,6 +4,7 @@
 #include <numeric>
 #include <utility>
 
+#include "runtime/core/dimensions.h"
 #include "runtime/core/error.h"
 #include "runtime/ops/binary.h"
 #include "runtime/ops/expansion.h"
@@ -14,13 +15,6 @@ namespace graft {
 namespace {
 
 constexpr size_t kMostPlaces = size_t{1} << 26;  // in all gathers of one node
-
-int64_t inside(int64_t coordinate, int64_t extent) {
-  const int64_t from_front = coordinate < 0 ? coordinate + extent : coordinate;
-  if (from_front < 0 || from_front >= extent)
-    throw Error("index " + std::to_string(coordinate) + " lies outside an extent of " + std::to_string(extent));
-  return from_front;
-}
 
 /// Row-major distances between neighbours.
 std::vector<int64_t> distances(const Shape& shape) {
@@ -40,7 +34,7 @@ Moves moves_of_slices(const Shape& data, const Shape& indices, std::span<const i
   for (size_t i = named; i < data.size(); ++i) slice *= data[i];
   for (size_t update = 0; update * named < content.size(); ++update) {
     int64_t start = 0;
-    for (size_t i = 0; i < named; ++i) start += inside(content[update * named + i], data[i]) * step[i];
+    for (size_t i = 0; i < named; ++i) start += resolve_index(content[update * named + i], data[i]) * step[i];
     for (int64_t i = 0; i < slice; ++i) moves.emplace_back(start + i, static_cast<int64_t>(update) * slice + i);
   }
   return moves;
@@ -53,7 +47,7 @@ Moves moves_of_elements(const Shape& data, const Shape& indices, std::span<const
     int64_t place = 0;
     for (size_t d = 0; d < data.size(); ++d) {
       const int64_t at = static_cast<int64_t>(i) / own[d] % indices[d];
-      place += (d == axis ? inside(content[i], data[d]) : at) * step[d];
+      place += (d == axis ? resolve_index(content[i], data[d]) : at) * step[d];
     }
     moves.emplace_back(place, static_cast<int64_t>(i));
   }

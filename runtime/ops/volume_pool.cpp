@@ -2,21 +2,19 @@
 
 #include "runtime/core/error.h"
 #include "runtime/ops/expansion.h"
-#include "runtime/ops/pool.h"
 
 namespace graft {
 namespace {
 
-OperatorPtr pool_of(VolumePool::Kind kind, const Window2d& window) {
-  if (kind == VolumePool::Kind::max) {
+OperatorPtr pool_of(const VolumePool& pool, const Window2d& window) {
+  if (pool.largest) {
     auto op = std::make_shared<MaxPool>();
     op->window = window;
     return op;
   }
   auto op = std::make_shared<AveragePool>();
   op->window = window;
-  op->count =
-      kind == VolumePool::Kind::average_of_picture ? AveragePool::Count::picture_only : AveragePool::Count::padding_too;
+  op->count = pool.count;
   return op;
 }
 
@@ -33,9 +31,9 @@ std::vector<ValueType> VolumePool::infer(std::span<const ValueType> inputs) cons
 // The parts of a window that lie in the volume are a box, so that its mean is the mean of means.
 ValueId VolumePool::expand(Expansion& to) const {
   const Shape x = to.shape(to.input(0));
-  const ValueId flat = to.emit(pool_of(kind, plane), {to.reshape(to.input(0), {-1, x[1] * x[2], x[3], x[4]})});
+  const ValueId flat = to.emit(pool_of(*this, plane), {to.reshape(to.input(0), {-1, x[1] * x[2], x[3], x[4]})});
   const Shape y = to.shape(flat);
-  const ValueId along = to.emit(pool_of(kind, depth), {to.reshape(flat, {-1, x[1], x[2], y[2] * y[3]})});
+  const ValueId along = to.emit(pool_of(*this, depth), {to.reshape(flat, {-1, x[1], x[2], y[2] * y[3]})});
   return to.reshape(along, {-1, x[1], to.shape(along)[2], y[2], y[3]});
 }
 

@@ -24,9 +24,9 @@ void by_rows(int64_t first, int64_t last, int64_t channels, const Body& body) {
 }
 
 /// A few rows of one array as floats.
-class Float32Rows {
+class WidenedBuffer {
  public:
-  explicit Float32Rows(int64_t channels) : channels_(channels) {}
+  explicit WidenedBuffer(int64_t channels) : channels_(channels) {}
   float* read(const uint16_t* x, int64_t row, int64_t rows) {
     bf16_kernels()->loops.widen(rows * channels_, x + row * channels_, floats_);
     return floats_;
@@ -61,7 +61,7 @@ struct Rows {
 void apply(const Rows& r, const uint16_t* x, const float* slope, const float* shift, const uint16_t* residual,
            const Activation& activation, uint16_t* y) {
   parallel_for(r.rows, 16, [&](int64_t first, int64_t last) {
-    Float32Rows values(r.channels), added(r.channels);
+    WidenedBuffer values(r.channels), added(r.channels);
     by_rows(first, last, r.channels, [&](int64_t row, int64_t rows) {
       float* const v = values.read(x, row, rows);
       vector_loops().affine(
@@ -118,7 +118,7 @@ class TrainingKernel final : public Kernel {
 void apply_gradient(const Rows& r, const NormInputGradient& gradient, const NormGradientRows& from,
                     const Activation& activation, const void* scratch, uint16_t* dx) {
   parallel_for(r.rows, 16, [&](int64_t first, int64_t last) {
-    Float32Rows dy(r.channels), x(r.channels);
+    WidenedBuffer dy(r.channels), x(r.channels);
     by_rows(first, last, r.channels, [&](int64_t row, int64_t rows) {
       float* const d = dy.read(from.dy, row, rows);
       NormGradientArguments part{rows,       r.channels, d,          x.read(from.x, row, rows),
@@ -213,7 +213,7 @@ void Bf16Rows::measure(const ChannelStatistics& statistics, const uint16_t* x, v
                        float* variance) {
   const int64_t channels = statistics.channels();
   for_pieces(statistics.rows(), [&](int64_t piece, int64_t first, int64_t last) {
-    Float32Rows values(channels);
+    WidenedBuffer values(channels);
     by_rows(first, last, channels,
             [&](int64_t row, int64_t rows) { statistics.add(piece, row, values.read(x, row, rows), rows, scratch); });
   });
@@ -224,7 +224,7 @@ void Bf16Rows::sum(const NormGradientSums& sums, const NormGradientRows& from, v
                    float epsilon, float* d_scale, float* d_bias) {
   const int64_t channels = sums.channels();
   for_pieces(sums.rows(), [&](int64_t piece, int64_t first, int64_t last) {
-    Float32Rows dy(channels), x(channels), y(channels);
+    WidenedBuffer dy(channels), x(channels), y(channels);
     by_rows(first, last, channels, [&](int64_t row, int64_t rows) {
       float* const d = dy.read(from.dy, row, rows);
       sums.add_rows(piece, row, rows,

@@ -14,8 +14,8 @@ namespace graft::cpu::bf16 {
 /// weights from bfloat16. Each sum is one chain over p, whatever the number of threads.
 class PixelProduct {
  public:
-  static constexpr int64_t kPixels =
-      512;  // summed before sums are written: two words of 256 panels fit the first caches
+  // Summed before sums are written: two words of 256 panels fit the first caches.
+  static constexpr int64_t kPixels = 512;
   static constexpr int64_t kPanel = Bf16PixelProduct::kColumns;
 
   /// `source_bytes`: of memory for each thread's `Source` (see run), a multiple of 64.
@@ -51,7 +51,8 @@ class PixelProduct {
 
  private:
   static constexpr int64_t kWords = kPixels / 2;
-  static constexpr int64_t kRowsAtOnce = 36 * Bf16PixelProduct::kRows;  // whose words of kPixels fit the second cache
+  // Whose words of kPixels fit the second cache.
+  static constexpr int64_t kRowsAtOnce = 36 * Bf16PixelProduct::kRows;
   static constexpr int64_t kRowWords = kRowsAtOnce / Bf16PixelProduct::kRows * Bf16PixelProduct::kTileWords * kWords;
   static constexpr size_t kWordBytes = static_cast<size_t>(kRowWords + kPanel * kWords) * sizeof(uint32_t);
   static_assert(kWordBytes % 64 == 0);

@@ -143,6 +143,11 @@ TEST(Scatter, PlacesWhereTheDataSay) {
   // Several updates of one place add up.
   expect_same_by_data(scatter(Scatter::Of::slices, Scatter::Reduction::add),
                       {x, indices({3, 1}, {1, 1, -2}), random_tensor({3, 4, 2}, 2)});
+  // Where nothing is added the last of several stays, and it alone has a gradient.
+  expect_same_by_data(scatter(Scatter::Of::slices, Scatter::Reduction::none),
+                      {x, indices({3, 1}, {1, 1, -2}), random_tensor({3, 4, 2}, 2)});
+  expect_same_by_data(scatter(Scatter::Of::elements, Scatter::Reduction::none, 1),
+                      {x, indices({2, 3, 2}, {0, 0, 0, 1, 1, 0, 3, 3, 3, 3, 3, 3}), random_tensor({2, 3, 2}, 2)});
   EXPECT_THROW(results(scatter(Scatter::Of::slices, Scatter::Reduction::none),
                        {x, indices({1, 1}, {3}), random_tensor({1, 4, 2}, 2)}, false),
                Error);
