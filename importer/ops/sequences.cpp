@@ -8,7 +8,6 @@
 #include "runtime/core/integer.h"
 #include "runtime/ops/binary.h"
 #include "runtime/ops/movement.h"
-#include "runtime/ops/rearrange.h"
 #include "runtime/ops/reshape.h"
 
 namespace graft {
@@ -103,14 +102,23 @@ void read_length(NodeReader& node) {
   node.emit(make_binary(Binary::Kind::div), {rounded, constant(":part", parts.extent)});
 }
 
-/// Part `index` of parts of these extents, which together must be the whole.
-ValueId emit_part(NodeReader& node, ValueId whole, int64_t axis, const std::vector<int64_t>& extents, size_t index) {
-  auto op = std::make_shared<SplitSlice>();
-  op->axis = axis;
-  op->index = static_cast<int64_t>(index);
-  op->count = std::ssize(extents);
-  op->known = SplitSlice::piece(extents, op->index, op->count);
-  return node.emit_helper("part" + std::to_string(index), op, {whole});
+/// Parts of these extents. They must be the whole where its extent is known.
+std::vector<ValueId> emit_parts(NodeReader& node, ValueId whole, int64_t axis, const std::vector<int64_t>& extents,
+                                std::optional<int64_t> all) {
+  int64_t first = 0;
+  std::vector<ValueId> parts;
+  for (const int64_t extent : extents) {
+    auto op = std::make_shared<Slice>();
+    op->starts = {first};
+    op->ends = {first + extent};
+    op->axes = {axis};
+    parts.push_back(node.emit_helper("part" + std::to_string(parts.size()), op, {whole}));
+    first += extent;
+  }
+  if (all && *all != first)
+    throw Error("the parts have " + std::to_string(first) + " elements together, the whole " + std::to_string(*all),
+                "the file is damaged");
+  return parts;
 }
 
 /// The extent of input 0 along an axis; nothing where it is not known now.
@@ -131,24 +139,20 @@ void read_split(NodeReader& node) {
   for (int64_t extent : extents)
     if (extent < 0 || extent > INT32_MAX) throw Error("a part of " + std::to_string(extent) + " has no sense");
   const bool keep_dims = split || node.integer("keepdims", 1) != 0;
+  const std::optional<int64_t> all = extent_along(node, axis);
   if (!split || split->shape().empty()) {  // equal parts, of which the last may be smaller
     const int64_t each = extents[0];
     if (each == 0) throw Error("a part of 0 has no sense");
-    const auto all = extent_along(node, axis);
     if (!all) return define(node, {{}, {{whole, axis, each, keep_dims}}});
     if (*all / each > kMostParts) throw Error("makes " + std::to_string(*all / each) + " parts");
     extents.clear();
     for (int64_t first = 0; first < *all; first += each) extents.push_back(std::min(each, *all - first));
   }
-  TensorSequence made;
-  for (size_t i = 0; i < extents.size(); ++i) {
-    ValueId part = emit_part(node, whole, axis, extents, i);
-    if (!keep_dims) {
-      auto squeeze = std::make_shared<Squeeze>();
-      squeeze->axes = {axis};
-      part = node.emit_helper("element" + std::to_string(i), squeeze, {part});
-    }
-    made.tensors.push_back(part);
+  TensorSequence made{emit_parts(node, whole, axis, extents, all), {}};
+  for (size_t i = 0; !keep_dims && i < made.tensors.size(); ++i) {
+    auto squeeze = std::make_shared<Squeeze>();
+    squeeze->axes = {axis};
+    made.tensors[i] = node.emit_helper("element" + std::to_string(i), squeeze, {made.tensors[i]});
   }
   define(node, made);
 }
