@@ -66,6 +66,8 @@ class LoopInFile {
 
   static ValueId value(const NameScope& scope, const std::string& name) {
     const ValueId id = scope.find(name);
+    if (id == kNoValue && scope.find_sequence(name))
+      throw Error("reads \"" + name + "\", a sequence of tensors", {}, ErrorCode::unsupported);
     if (id == kNoValue) throw Error("reads \"" + name + "\", which nothing makes", "the file is damaged");
     return id;
   }

@@ -70,11 +70,21 @@ void read_binarizer(NodeReader& node) {
   spell.give("Cast", {above}, {attribute("to", int64_t{onnx::TensorProto::FLOAT})});
 }
 
-/// Rows side by side.
+/// Rows side by side, of each the first so many numbers where that is said.
 void read_feature_vectorizer(NodeReader& node) {
   Spelling spell(node);
+  const std::vector<int64_t> widths = node.integers("inputdimensions");
+  if (!widths.empty() && widths.size() != node.input_count())
+    throw Error(std::to_string(widths.size()) + " widths for " + std::to_string(node.input_count()) + " inputs");
   Spelling::Names parts;
-  for (size_t i = 0; i < node.input_count(); ++i) parts.push_back(spell.input(i));
+  for (size_t i = 0; i < node.input_count(); ++i) {
+    const std::string suffix = "part" + std::to_string(i);
+    parts.push_back(widths.empty() ? spell.input(i)
+                                   : spell.add("Slice", suffix,
+                                               {spell.input(i), spell.integers(suffix + "_from", {0}),
+                                                spell.integers(suffix + "_to", {widths[i]}),
+                                                spell.integers(suffix + "_axis", {1})}));
+  }
   spell.give("Concat", parts, {attribute("axis", int64_t{1})});
 }
 

@@ -61,9 +61,43 @@ void read_pad(NodeReader& node) {
   op->fill = node.real("value", 0);
   node.emit(op, node.inputs());
 }
+/// Opset 17 has no wrapping pads: slices of what is there stand before and after it, one dimension after the other.
+void write_wrapping(const Pad& op, NodeWriter& node) {
+  std::vector<ValueType> inputs;
+  for (ValueId id : node.node().inputs) inputs.push_back(node.graph().type_of(id));
+  const std::vector<int64_t> pads = op.resolved_pads(inputs);
+  const size_t rank = pads.size() / 2;
+  std::string y = node.name_of(node.node().inputs[0]);
+  const auto integers = [&](const std::string& suffix, int64_t value) {
+    return node.constant(suffix, Tensor::of<int64_t>({1}, {value}));
+  };
+  for (size_t d = 0; d < rank; ++d) {
+    const std::string along = "along" + std::to_string(d);
+    const std::string axis = integers(along + "_axis", static_cast<int64_t>(d));
+    const auto slice = [&](const char* what, int64_t from, int64_t to) {
+      const std::string suffix = along + what;
+      return node.helper("Slice", {y, integers(suffix + "_from", from), integers(suffix + "_to", to), axis}, suffix);
+    };
+    const int64_t before = pads[d], after = pads[d + rank];
+    if (before < 0 || after < 0) y = slice("_kept", std::max<int64_t>(0, -before), after < 0 ? after : INT64_MAX);
+    if (before <= 0 && after <= 0) continue;
+    const int64_t extent = inputs[0].shape[d],
+                  kept = extent + std::min<int64_t>(before, 0) + std::min<int64_t>(after, 0);
+    if (extent != kOpenDim && (before > kept || after > kept))
+      throw Error("pads that wrap around more than once cannot be written at opset 17", {}, ErrorCode::unsupported);
+    std::vector<std::string> parts;
+    if (before > 0) parts.push_back(slice("_end", -before, INT64_MAX));
+    parts.push_back(y);
+    if (after > 0) parts.push_back(slice("_begin", 0, after));
+    y = node.helper("Concat", parts, along + "_joined");
+    node.set("axis", static_cast<int64_t>(d));
+  }
+  node.helper("Identity", {y}, "wrapped", node.name_of(node.node().outputs[0]));
+}
+
 void write_pad(const Pad& op, NodeWriter& node) {
   constexpr const char* kNames[] = {"constant", "reflect", "edge", "wrap"};
-  if (op.mode == Pad::Mode::wrap) throw Error("wrapping pads cannot be written at opset 17");
+  if (op.mode == Pad::Mode::wrap) return write_wrapping(op, node);
   // Opset 17 has no axes input; whoever gave them is resolved to pads of every dimension.
   const bool has_axes = node.node().inputs.size() > 3;
   if (node.node().inputs.size() > 1 && !has_axes) {

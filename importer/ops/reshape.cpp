@@ -27,6 +27,8 @@ void read_axes(NodeReader& node) {
 /// Exporters write constants of equal content once and name the others by an Identity: each gets its own, as layers
 /// that begin alike need not stay so.
 void read_identity(NodeReader& node) {
+  if (const auto* sequence = node.has_input(0) ? node.scope().find_sequence(node.input_name(0)) : nullptr)
+    return node.scope().define_sequence(node.output_name(0), *sequence);
   if (const Tensor* shared = node.constant(0)) return node.emit_constant(shared->clone());
   node.emit(std::make_shared<Identity>(), node.inputs());
 }

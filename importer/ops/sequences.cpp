@@ -138,7 +138,10 @@ void read_split(NodeReader& node) {
   std::vector<int64_t> extents = split ? to_int64s(*split) : std::vector<int64_t>{1};
   for (int64_t extent : extents)
     if (extent < 0 || extent > INT32_MAX) throw Error("a part of " + std::to_string(extent) + " has no sense");
-  const bool keep_dims = split || node.integer("keepdims", 1) != 0;
+  // ONNX has keepdims ignored where extents are given; exporters of torch.unbind and ONNX Runtime do not, of parts
+  // of 1.
+  const bool single = !split || (split->shape().empty() && extents[0] == 1);
+  const bool keep_dims = !single || node.integer("keepdims", 1) != 0;
   const std::optional<int64_t> all = extent_along(node, axis);
   if (!split || split->shape().empty()) {  // equal parts, of which the last may be smaller
     const int64_t each = extents[0];

@@ -114,7 +114,8 @@ class PadKernel final : public Kernel {
       Dimension& dimension = dimensions_.emplace_back();
       dimension.step = y.strides[d] * bytes;
       for (int64_t i = 0; i < y.shape[d]; ++i)
-        dimension.sources.push_back(op.source(i - pads[d], x.shape[d]) * x.strides[d] * bytes);
+        dimension.sources.push_back(op.source(i - pads[d], x.shape[d], pads[d], pads[d + y.shape.size()]) *
+                                    x.strides[d] * bytes);
     }
     if (dimensions_.empty()) dimensions_.push_back({{0}, 0});
     for (size_t d = 0; d + 1 < dimensions_.size(); ++d) rows_ *= dimensions_[d].extent();

@@ -23,11 +23,11 @@ std::vector<ValueType> AffineGrid::infer(std::span<const ValueType> inputs) cons
   const std::vector<int64_t> size = to_int64s(*inputs[1].constant);
   if (size.size() == 5)
     throw Error("makes the grid of a volume; only pictures are supported", {}, ErrorCode::unsupported);
-  if (size.size() != 4 || theta.rank() != 3 || theta[0] != size[0] || theta[1] != 2 || theta[2] != 3)
+  if (size.size() != 4 || theta.rank() != 3 || theta[1] != 2 || theta[2] != 3)
     throw Error("theta " + theta.str() + " does not fit a size of " + Shape(size).str());
   if (size[2] < 1 || size[3] < 1 || size[2] > kMostPixels / size[3])
     throw Error("a grid of " + Shape(size).str() + " has no sense");
-  return {{inputs[0].dtype, {size[0], size[2], size[3], 2}}};
+  return {{inputs[0].dtype, {theta[0], size[2], size[3], 2}}};
 }
 
 ValueId AffineGrid::expand(Expansion& to) const {

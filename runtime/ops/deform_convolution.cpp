@@ -21,8 +21,10 @@ std::vector<ValueType> DeformConvolution::infer(std::span<const ValueType> input
   if (x.rank() != 4 || w.rank() != 4)
     throw Error("only deformable convolutions over pictures are supported; x is " + x.str(), {},
                 ErrorCode::unsupported);
-  if (groups < 1 || offset_groups < 1 || x[1] % groups != 0 || x[1] / groups != w[1] || w[0] % groups != 0 ||
-      x[1] % offset_groups != 0 || w[2] != window.kernel.height || w[3] != window.kernel.width)
+  if (offset_groups < 1 || x[1] % offset_groups != 0)
+    throw Error("an input of " + x.str() + " does not fall into " + std::to_string(offset_groups) + " offset groups");
+  if (groups < 1 || x[1] % groups != 0 || x[1] / groups != w[1] || w[0] % groups != 0 || w[2] != window.kernel.height ||
+      w[3] != window.kernel.width)
     throw Error("weight " + w.str() + " in " + std::to_string(groups) + " groups does not fit an input of " + x.str());
   const Extent2d y = window.output({x[2], x[3]});
   const int64_t places = checked_multiply(checked_multiply(offset_groups, w[2]), w[3]);

@@ -93,7 +93,9 @@ Line line_of(float grid, int64_t extent, const GridSample& op) {
 
 GridSample::Taps GridSample::taps(float x, float y, int64_t height, int64_t width) const {
   Taps result;
-  if (!std::isfinite(x) || !std::isfinite(y)) return result;
+  const bool is_nowhere =
+      padding == Padding::reflection ? !std::isfinite(x) || !std::isfinite(y) : std::isnan(x) || std::isnan(y);
+  if (is_nowhere) return result;
   const Line rows = line_of(y, height, *this), columns = line_of(x, width, *this);
   for (size_t i = 0; i < rows.count; ++i)
     for (size_t j = 0; j < columns.count; ++j) {

@@ -28,7 +28,8 @@ struct GridSample final : Operator {
   std::string_view type() const override { return "GridSample"; }
   std::vector<ValueType> infer(std::span<const ValueType> inputs) const override;
   void differentiate(GradientBuilder& grad) const override;
-  /// For one place of the grid in a picture of height×width. A coordinate that is no finite number lies outside.
+  /// For one place of the grid in a picture of height×width. A coordinate that is no number, or that no reflection
+  /// brings back, lies nowhere: no taps.
   Taps taps(float x, float y, int64_t height, int64_t width) const;
 };
 

@@ -162,10 +162,11 @@ std::vector<ValueType> Pad::infer(std::span<const ValueType> inputs) const {
     constexpr int64_t kLimit = 1 << 20;
     if (std::abs(before) > kLimit || std::abs(after) > kLimit)
       throw Error("padding of " + std::to_string(std::max(before, after)) + " is out of all proportion");
-    if (mode != Mode::constant && y[i] == 0 && (before > 0 || after > 0))
+    const int64_t kept = y[i] + std::min<int64_t>(before, 0) + std::min<int64_t>(after, 0);
+    if (mode != Mode::constant && kept < 1 && (before > 0 || after > 0))
       throw Error("dimension " + std::to_string(i) + " is empty: there is nothing to fill the padding with",
                   "only constant padding can extend it");
-    if (mode == Mode::reflect && (before >= y[i] || after >= y[i]) && (before > 0 || after > 0))
+    if (mode == Mode::reflect && (before >= kept || after >= kept) && (before > 0 || after > 0))
       throw Error("reflection reaches past the picture");
     y[i] += before + after;
     if (y[i] < 0) throw Error("negative padding leaves nothing");
@@ -173,12 +174,14 @@ std::vector<ValueType> Pad::infer(std::span<const ValueType> inputs) const {
   return {{inputs[0].dtype, y}};
 }
 
-int64_t Pad::source(int64_t i, int64_t extent) const {
+int64_t Pad::source(int64_t i, int64_t extent, int64_t before, int64_t after) const {
+  // Negative pads crop before others copy.
+  const int64_t first = std::max<int64_t>(0, -before), kept = extent - first - std::max<int64_t>(0, -after);
   const auto wrapped = [](int64_t at, int64_t period) { return (at % period + period) % period; };
-  if (mode == Mode::wrap) return wrapped(i, extent);
-  if (mode == Mode::edge || extent == 1) return std::clamp<int64_t>(i, 0, extent - 1);
-  const int64_t period = 2 * (extent - 1), at = wrapped(i, period);
-  return std::min(at, period - at);
+  if (mode == Mode::wrap) return first + wrapped(i - first, kept);
+  if (mode == Mode::edge || kept == 1) return std::clamp<int64_t>(i, first, first + kept - 1);
+  const int64_t period = 2 * (kept - 1), at = wrapped(i - first, period);
+  return first + std::min(at, period - at);
 }
 
 /// Along one dimension after the other each element was taken from one of x's, some of them several times.
@@ -188,7 +191,8 @@ void Pad::differentiate_copies(GradientBuilder& grad, const std::vector<int64_t>
   for (size_t d = 0; d < x.size(); ++d) {
     if (amounts[d] == 0 && amounts[d + x.size()] == 0) continue;
     std::vector<int64_t> from;
-    for (int64_t i = -amounts[d]; i < x[d] + amounts[d + x.size()]; ++i) from.push_back(source(i, x[d]));
+    for (int64_t i = -amounts[d]; i < x[d] + amounts[d + x.size()]; ++i)
+      from.push_back(source(i, x[d], amounts[d], amounts[d + x.size()]));
     auto op = std::make_shared<GatherGradient>();
     op->axis = static_cast<int64_t>(d);
     op->input_shape = grad.shape(dx);

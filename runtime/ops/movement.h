@@ -64,9 +64,9 @@ struct Pad final : Operator {
   void differentiate(GradientBuilder& grad) const override;
   /// Befores and afters for every dimension.
   std::vector<int64_t> resolved_pads(std::span<const ValueType> inputs) const;
-  /// Of a mode that copies: the element of x, along a dimension of this extent (at least 1), that stands at `i`, which
-  /// may lie outside.
-  int64_t source(int64_t i, int64_t extent) const;
+  /// Of a mode that copies: the element of x, along a dimension of this extent with these pads, that stands at `i`,
+  /// which may lie outside.
+  int64_t source(int64_t i, int64_t extent, int64_t before, int64_t after) const;
 
  private:
   void differentiate_copies(GradientBuilder& grad, const std::vector<int64_t>& amounts) const;

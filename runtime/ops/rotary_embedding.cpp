@@ -28,15 +28,15 @@ std::vector<ValueType> RotaryEmbedding::infer(std::span<const ValueType> inputs)
   const Shape &cosines = inputs[1].shape, &sines = inputs[2].shape;
   const bool has_positions = inputs.size() > 3 && inputs[3].dtype != DType::f32;
   const Shape positions = has_positions ? inputs[3].shape : Shape{};
-  bool fits = cosines == sines && e.turned > 0 && e.turned <= e.size && e.turned % 2 == 0;
+  bool fits = cosines == sines && width >= 0 && e.turned > 0 && e.turned <= e.size && e.turned % 2 == 0;
   if (!has_positions) {
     fits = fits && cosines == Shape{e.batch, e.length, e.turned / 2};
   } else {
     fits = fits && cosines.rank() == 2 && cosines[1] == e.turned / 2 &&
            (positions == Shape{e.batch, e.length} || (positions.elements() == 1 && cosines[0] >= e.length));
-    if (const Tensor* offset = inputs[3].constant; fits && offset && positions != Shape{e.batch, e.length}) {
-      const int64_t first = to_int64s(*offset)[0];
-      fits = first >= 0 && first <= cosines[0] - e.length;
+    if (const Tensor* known = inputs[3].constant; fits && known) {
+      const int64_t last = positions == Shape{e.batch, e.length} ? cosines[0] - 1 : cosines[0] - e.length;
+      for (int64_t position : to_int64s(*known)) fits = fits && position >= 0 && position <= last;
     }
   }
   if (!fits)

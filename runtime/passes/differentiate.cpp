@@ -45,10 +45,16 @@ Gradients differentiate(Graph& graph, const std::vector<ValueId>& outputs, const
   std::vector<ValueId>& grad_of = state.grad_of;
   for (size_t i = 0; i < outputs.size(); ++i) grad_of[static_cast<size_t>(outputs[i])] = result.seeds[i];
 
+  // Nothing flows back through whole numbers and truth values, that is, through comparisons.
+  const auto takes_gradient = [&](ValueId id) {
+    const DType dtype = graph.value(id).dtype;
+    const bool is_real = dtype == DType::f32 || dtype == DType::f64 || dtype == DType::f16 || dtype == DType::bf16;
+    return is_real && grad_of[static_cast<size_t>(id)] != kNoValue;
+  };
   for (size_t i = forward_end; i-- > 0;) {
     const Node node = graph.nodes[i];
     bool has_gradient = false, wanted_here = false;
-    for (ValueId id : node.outputs) has_gradient = has_gradient || grad_of[static_cast<size_t>(id)] != kNoValue;
+    for (ValueId id : node.outputs) has_gradient = has_gradient || takes_gradient(id);
     for (ValueId id : node.inputs)
       wanted_here = wanted_here || (id != kNoValue && state.needs[static_cast<size_t>(id)]);
     if (!has_gradient || !wanted_here) continue;

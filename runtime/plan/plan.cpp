@@ -161,7 +161,11 @@ struct Plan::Impl {
 
   void run(size_t first, size_t last, const StepContext& context) {
     backend.use_threads(threads);
-    for (size_t i = first; i < last; ++i) steps[i].kernel->run({steps[i].inputs, steps[i].outputs, scratch, context});
+    for (size_t i = first; i < last; ++i)
+      with_place([&] { return describe(graph.nodes[steps[i].node]); },
+                 [&] {
+                   steps[i].kernel->run({steps[i].inputs, steps[i].outputs, scratch, context});
+                 });
   }
 
   /// One pass, with its transfers where there is a device.

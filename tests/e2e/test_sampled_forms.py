@@ -117,6 +117,15 @@ def padded(mode):
     return build
 
 
+def compared(net):
+    """One-hot of the largest feature, as F.one_hot of an argmax is written: nothing flows back through a comparison."""
+    flat = net.features()
+    best = net.add("Unsqueeze", [net.add("ArgMax", [flat], "largest", axis=1, keepdims=0), net.constant(integers("at", 1))], "column")
+    same = net.add("Equal", [best, net.constant(integers("classes", *range(24)))], "same")
+    hot = net.add("Cast", [net.add("Cast", [same], "number", to=TensorProto.INT64)], "hot", to=TensorProto.FLOAT)
+    return net.dense(net.add("Add", [flat, hot], "op"), "fc")
+
+
 def in_sequences(net):
     """Tokens taken apart in three ways and put together again."""
     tokens = net.tokens()
@@ -157,7 +166,7 @@ NETWORKS = {
     "largest of a volume": (18, volumes("MaxPool", kernel_shape=[3, 2, 2], strides=[2, 2, 1], pads=[1, 0, 0, 1, 0, 1])),
     "mean of a volume": (19, volumes("AveragePool", kernel_shape=[3, 2, 2], strides=[2, 2, 1], pads=[1, 0, 0, 1, 0, 1])),
     "mean of a padded volume": (19, volumes("AveragePool", kernel_shape=[3, 2, 2], strides=[2, 2, 1], pads=[1, 0, 0, 1, 0, 1], count_include_pad=1)),
-    "mirrored edge": (18, padded("reflect")), "repeated edge": (18, padded("edge")),
+    "mirrored edge": (18, padded("reflect")), "repeated edge": (18, padded("edge")), "wrapped edge": (19, padded("wrap")), "compared": (18, compared),
     "sequences": (18, in_sequences), "four bits": (18, low_bit(4, False)), "four bits and zeros": (18, low_bit(4, True)), "eight bits": (18, low_bit(8, True)),
 }
 
@@ -202,6 +211,7 @@ class SampledForms(NetworkTest):
         np.save(self.base / "x.npy", np.ones((1, 3, SIDE, SIDE), np.float32))
         refused = graft("infer", path, "--input", self.base / "x.npy", "--output", self.base / "y.npy", check=False)
         self.assertNotEqual(refused.returncode, 0)
+        self.assertIn('node "y" (GatherElements): index', refused.stderr)
         self.assertIn("lies outside", refused.stderr)
         self.assertFalse((self.base / "y.npy").exists())
 

@@ -53,6 +53,15 @@ TEST_F(Sequences, LoseADimensionWhereTheyAreToldTo) {
   EXPECT_EQ(run(proto_, {2, 1, 1}).shape().str(), (Shape{5, 2}).str());
 }
 
+/// As torch.unbind is written; ONNX Runtime does the same.
+TEST_F(Sequences, LoseADimensionOfPartsOfOne) {
+  add_number("one", 1);
+  add_attribute(split({"x", "one"}), "keepdims", onnx::AttributeProto::INT).set_i(0);
+  add_node(graph_, "Identity", {"parts"}, {"same"});
+  add_node(graph_, "SequenceAt", {"same", "two"}, {"y"});
+  EXPECT_EQ(run(proto_, {2, 1, 1}).shape().str(), (Shape{2}).str());
+}
+
 TEST_F(Sequences, OfOpenExtentsHaveParts) {
   proto_.mutable_graph()
       ->mutable_input(0)

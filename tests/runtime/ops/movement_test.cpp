@@ -49,10 +49,17 @@ TEST(Pad, FillsWithItsValue) {
                 {2, 3}, {9, 1, 2, 9, 9, 9});
 }
 
+TEST(Pad, CropsBeforeItWraps) {
+  auto op = std::make_shared<Pad>();
+  op->mode = Pad::Mode::wrap;
+  op->pads = {-1, 2};
+  expect_floats(run_operator(op, {floats({6}, {0, 1, 2, 3, 4, 5})}), {7}, {1, 2, 3, 4, 5, 1, 2});  // ONNX Runtime's
+}
+
 TEST(Pad, HasAGradientInEveryMode) {
   for (const auto mode : {Pad::Mode::constant, Pad::Mode::reflect, Pad::Mode::edge, Pad::Mode::wrap})
     for (const std::vector<int64_t>& pads :
-         {std::vector<int64_t>{0, 0, 2, 1, 0, 1, 1, 3}, {1, 0, -1, 2, 0, 0, 2, -1}}) {
+         {std::vector<int64_t>{0, 0, 2, 1, 0, 1, 1, 3}, {1, 0, -1, 2, 0, 0, 1, -1}}) {
       auto op = std::make_shared<Pad>();
       op->mode = mode;
       op->pads = pads;
