@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "importer/op_table.h"
+#include "importer/required_inputs.h"
 #include "importer/tensor_types.h"
 #include "runtime/core/error.h"
 #include "runtime/core/memory_text.h"
@@ -191,6 +192,7 @@ void GraphReader::read_node(const onnx::NodeProto& node, NameScope& scope) {
                const size_t before = graph_.value_count();
                const auto read = op_table().reader(operator_name(node));
                if (!read) throw Error("is an operator that graft does not know", {}, ErrorCode::unsupported);
+               require_inputs(reader, is_own_operator(node));
                read(reader);
                for (size_t id = before; id < graph_.value_count(); ++id)
                  if (const auto& tensor = graph_.value(static_cast<ValueId>(id)).constant) count_bytes(*tensor);

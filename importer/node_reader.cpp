@@ -48,7 +48,7 @@ const onnx::TensorProto* NodeReader::tensor(const char* name) const {
 
 ValueId NodeReader::input(size_t i) const {
   if (!has_input(i)) {
-    if (i > 0 && i < input_count()) return kNoValue;  // what an operator works on is never optional
+    if (i < input_count()) return kNoValue;
     throw Error("input " + std::to_string(i) + " is missing");
   }
   const std::string& name = node_.input(static_cast<int>(i));

@@ -49,9 +49,12 @@ class NodeReader {
   std::vector<ValueId> inputs() const;
   /// Content of an input known at import, or null.
   const Tensor* constant(size_t i) const;
-  /// The shape an input declares, as far as it is known now.
+  /// The shape an input declares, as far as it is known now; empty of an absent one.
   /// A copy: what a node emits may move the graph's values.
-  Shape shape(size_t i) const { return graph_.value(input(i)).shape; }
+  Shape shape(size_t i) const {
+    const ValueId id = input(i);
+    return id == kNoValue ? Shape{} : graph_.value(id).shape;
+  }
   /// The shape of input i as it is declared, or as it follows where nodes make it of constants (standardised and
   /// quantised weights); empty where it depends on the data.
   Shape known_shape(size_t i) const;

@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "importer/required_inputs.h"
+
 namespace graft {
 
 /// Names of nodes need not differ from one another, and values may have any.
@@ -27,6 +29,7 @@ void Spelling::read(const char* type, const std::string& name, const Names& inpu
   proto.add_output(output);
   for (const auto& a : attributes) *proto.add_attribute() = a;
   NodeReader reader(proto, node_.weights(), node_.graph(), node_.scope());
+  require_inputs(reader, true);
   op_table().reader(type)(reader);
 }
 

@@ -52,7 +52,7 @@ void quantise_result(NodeReader& node, ValueId value, size_t scale, size_t zero)
 }
 
 void read_convolution(NodeReader& node) {
-  const Shape& weight = node.shape(3);
+  const Shape weight = node.shape(3);
   if (weight.rank() != 4)
     throw Error("only 2-D convolutions with a known weight are supported; weight is " + weight.str());
   auto op = std::make_shared<Convolution>();
@@ -102,7 +102,7 @@ OperatorPtr to_int32() {
 }
 
 void read_whole_convolution(NodeReader& node) {
-  const Shape& weight = node.shape(1);
+  const Shape weight = node.shape(1);
   if (weight.rank() != 4)
     throw Error("only 2-D convolutions with a known weight are supported; weight is " + weight.str());
   auto op = std::make_shared<Convolution>();
