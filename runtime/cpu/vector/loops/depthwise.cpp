@@ -53,7 +53,7 @@ constexpr auto kSumTaps = []<int... n>(std::integer_sequence<int, n...>) {
 void add_channels(const DepthwiseWeightRow& r, int64_t channel, int count) {
   for (int64_t first = 0; first < r.taps; first += kMostTaps) {
     const int64_t taps = r.taps - first < kMostTaps ? r.taps - first : kMostTaps;
-    Lanes sums[kMostTaps] = {};
+    alignas(sizeof(Lanes)) Lanes sums[kMostTaps] = {};  // clang takes a reference to them as aligned
     kSumTaps.of[taps](r, channel, first, sums);
     for (int64_t t = 0; t < taps; ++t) {
       float* const to = r.sums + (first + t) * r.channels + channel;

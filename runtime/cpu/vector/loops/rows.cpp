@@ -85,8 +85,8 @@ void norm_sums(int64_t n, const float* dy, const float* x, const float* scale, f
 }
 
 void norm_gradient(int64_t n, const float* dy, const float* x, const float* scale, float mean, float inverse,
-                   float mean_g, float mean_gx, float* dx, float* __restrict d_scale, float* __restrict d_bias) {
-#pragma GCC ivdep
+                   float mean_g, float mean_gx, float* __restrict dx, float* __restrict d_scale,
+                   float* __restrict d_bias) {
   for (int64_t i = 0; i < n; ++i) {
     const float d = dy[i], normalised = (x[i] - mean) * inverse;
     d_scale[i] += d * normalised;

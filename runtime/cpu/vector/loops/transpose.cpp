@@ -41,7 +41,7 @@ inline void transpose_blocks(Lanes (&rows)[kLanes]) {
 /// The square of up to kLanes × kLanes numbers; what is missing counts as zero.
 inline void transpose_square(int64_t rows, int64_t columns, const float* from, int64_t from_row, float factor,
                              float* to, int64_t to_row) {
-  Lanes square[kLanes];
+  alignas(sizeof(Lanes)) Lanes square[kLanes];  // clang takes a reference to them as aligned
   if (columns == kLanes) {
 #pragma GCC unroll 16
     for (int i = 0; i < kLanes; ++i) square[i] = i < rows ? load(from + i * from_row) * factor : Lanes{};
