@@ -149,6 +149,7 @@ class Program(ScratchTest):
             result = graft_json("bench", BUNDLED, "--batch", 4, "--seconds", 0.2, *more)
             for key in ("images_per_s", "median_s", "min_s", "max_s", "runs", "peak_rss_mib", "batch", "dtype", "device"):
                 self.assertIn(key, result)
+        self.assertEqual(graft_json("bench", BUNDLED, "--runs", 4)["runs"], 4)
         check = graft_json("gradcheck", BUNDLED)
         self.assertLess(check["max_relative_error"], 0.02)
         sheet = self.base / "sheet.png"
