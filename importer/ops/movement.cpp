@@ -63,8 +63,7 @@ void read_pad(NodeReader& node) {
 }
 /// Opset 17 has no wrapping pads: slices of what is there stand before and after it, one dimension after the other.
 void write_wrapping(const Pad& op, NodeWriter& node) {
-  std::vector<ValueType> inputs;
-  for (ValueId id : node.node().inputs) inputs.push_back(node.graph().type_of(id));
+  const std::vector<ValueType> inputs = input_types(node.graph(), node.node());
   const std::vector<int64_t> pads = op.resolved_pads(inputs);
   const size_t rank = pads.size() / 2;
   std::string y = node.name_of(node.node().inputs[0]);
@@ -103,8 +102,7 @@ void write_pad(const Pad& op, NodeWriter& node) {
   if (node.node().inputs.size() > 1 && !has_axes) {
     node.begin();
   } else {
-    std::vector<ValueType> inputs;
-    for (ValueId id : node.node().inputs) inputs.push_back(node.graph().type_of(id));
+    const std::vector<ValueType> inputs = input_types(node.graph(), node.node());
     const auto pads = op.resolved_pads(inputs);
     node.begin("", 1);
     node.add_input("pads", pads);

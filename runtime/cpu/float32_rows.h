@@ -1,7 +1,5 @@
 #pragma once
 
-#include <algorithm>
-
 #include "runtime/cpu/vector/vector.h"
 
 namespace graft::cpu {

@@ -134,6 +134,13 @@ bool is_wide(const IndexedElements& e) {
 
 }  // namespace
 
+IndexedElements elements_along(int64_t axis, const Operand& result, const Operand& indices, const Operand& data) {
+  const auto along = static_cast<size_t>(resolve_axis(axis, data.shape.rank()));
+  Strides beside = data.strides;
+  beside[along] = 0;
+  return {result.shape, result.strides, indices.strides, beside, indices.dtype, data.shape[along], data.strides[along]};
+}
+
 std::unique_ptr<Kernel> make_indexed_gather(const IndexedElements& elements, DType dtype) {
   return is_wide(elements) ? gather_by<int64_t>(elements, dtype) : gather_by<int32_t>(elements, dtype);
 }

@@ -15,6 +15,9 @@ struct IndexedElements {
   int64_t extent = 0, step = 0;    // of the data along the dimension that the indices count
 };
 
+/// Of operands in which result and indices have one shape, and data stand still along an axis, where the indices count.
+IndexedElements elements_along(int64_t axis, const Operand& result, const Operand& indices, const Operand& data);
+
 /// y = data[indices]. Inputs data, indices. Running it throws Error for an index that lies outside; negative ones count
 /// from the end.
 std::unique_ptr<Kernel> make_indexed_gather(const IndexedElements& elements, DType dtype);

@@ -1,4 +1,5 @@
 #include "runtime/ops/indexed_scatter.h"
+
 #include "runtime/core/error.h"
 #include "runtime/cpu/indexed_gather.h"
 #include "runtime/cpu/indexed_slices.h"
@@ -7,27 +8,17 @@
 namespace graft::cpu {
 namespace {
 
-/// Updates, their indices and the data that they are put into, which stand still along the axis.
-IndexedElements elements_of(const IndexedScatter& op, const Operand& updates, const Operand& indices,
-                            const Operand& data) {
-  const auto along = static_cast<size_t>(resolve_axis(op.axis, data.shape.rank()));
-  Strides beside = data.strides;
-  beside[along] = 0;
-  return {updates.shape, updates.strides,   indices.strides,    beside,
-          indices.dtype, data.shape[along], data.strides[along]};
-}
-
 std::unique_ptr<Kernel> make_scatter(const IndexedScatter& op, const KernelRequest& r) {
   const Operand &data = r.inputs[0], &indices = r.inputs[1], &updates = r.inputs[2], &result = r.outputs[0];
   if (op.adds && data.dtype != DType::f32) throw Error("only floats are added");
   if (op.of == IndexedScatter::Of::slices) return make_slice_scatter(data, indices, updates, result, op.adds);
-  return make_indexed_scatter(elements_of(op, updates, indices, result), data, result, op.adds);
+  return make_indexed_scatter(elements_along(op.axis, updates, indices, result), data, result, op.adds);
 }
 
 std::unique_ptr<Kernel> make_gradient(const IndexedScatterGradient& op, const KernelRequest& r) {
   const Operand &dy = r.inputs[0], &indices = r.inputs[1], &updates = r.outputs[0];
   if (op.forward.of == IndexedScatter::Of::slices) return make_slice_kept(dy, indices, updates);
-  return make_indexed_kept(elements_of(op.forward, updates, indices, dy), dy.shape.elements());
+  return make_indexed_kept(elements_along(op.forward.axis, updates, indices, dy), dy.shape.elements());
 }
 
 }  // namespace

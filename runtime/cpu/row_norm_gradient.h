@@ -24,9 +24,9 @@ struct RowStatistics {
   }
 };
 
-/// NormaliseGradient where rows lie one behind the other and have a number of scale and bias for each element. With x̂ =
-/// (x - μ)·r and g = dy·scale over a row of n: dx = r·(g - Σg/n - x̂·Σ(g·x̂)/n) [Ba et al. 2016]; the middle term is
-/// absent where μ is not subtracted.
+/// NormaliseGradient where rows lie one behind the other and have a number of scale and bias for each element. With
+/// x̂ = (x - μ)·r and g = dy·scale over a row of n: dx = r·(g - Σg/n - x̂·Σ(g·x̂)/n) [Ba et al. 2016]; the middle term
+/// is absent where μ is not subtracted.
 template <typename Rows>
 class RowNormGradient final : public Kernel {
  public:
